@@ -1,0 +1,1 @@
+"""What scores are compared with: standard models, fits and published tables."""

@@ -1,0 +1,1 @@
+"""What the benchmark is and how a model is scored."""

@@ -1,0 +1,114 @@
+"""The 1000 ImageNet classes, and the named sets of classes that splits cover.
+
+A *synset* is WordNet's unit of meaning; ImageNet names its classes by synset id ("wnid", such as
+n01440764). The class index 0..999 is the rank of the wnid in sorted order. `name` is open_clip's
+display name (used in prompts), `lemmas` are WordNet's own words, `definition` is WordNet's gloss.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
+
+NUM_CLASSES = 1000
+ALL_CLASSES = "all"
+CLASS_SET_NAMES = ("imagenet-100", "imagenet-a", "imagenet-r", "imagenet-r-a", "objectnet")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassInfo:
+    """One ImageNet class."""
+
+    index: int
+    wnid: str
+    name: str
+    lemmas: str
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSet:
+    """A named set of class indices, sorted, without repeats.
+
+    Attributes:
+        name: "all", a name of `CLASS_SET_NAMES`, or "split-classes" for the classes of one split.
+        indices: Class indices in 0..999, ascending.
+    """
+
+    name: str
+    indices: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.indices:
+            raise InputError(f"Class set '{self.name}' is empty; name at least one class.")
+        if list(self.indices) != sorted(set(self.indices)):
+            raise InputError(f"Class set '{self.name}' must be ascending and without repeats.")
+        if self.indices[0] < 0 or self.indices[-1] >= NUM_CLASSES:
+            raise InputError(f"Class set '{self.name}' has an index outside 0..{NUM_CLASSES - 1}.")
+
+    @property
+    def covers_all(self) -> bool:
+        """Whether this is the full 1000 classes."""
+        return len(self.indices) == NUM_CLASSES
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the indices alone, so that two names for the same classes compare equal."""
+        return hashlib.sha256(",".join(map(str, self.indices)).encode()).hexdigest()
+
+
+@cache
+def load_classes() -> tuple[ClassInfo, ...]:
+    """The 1000 classes in index order."""
+    text = (files("imagenet_g.benchmark.data") / "imagenet_classes.csv").read_text(encoding="utf-8")
+    return tuple(
+        ClassInfo(int(row["index"]), row["wnid"], row["name"], row["lemmas"], row["definition"])
+        for row in csv.DictReader(text.splitlines())
+    )
+
+
+@cache
+def load_index_by_wnid() -> dict[str, int]:
+    """Class index by wnid. Do not mutate: the same dict is handed to everyone."""
+    return {info.wnid: info.index for info in load_classes()}
+
+
+@cache
+def load_class_set(name: str) -> ClassSet:
+    """A registered class set: "all" or one of `CLASS_SET_NAMES`.
+
+    Raises:
+        UnknownNameError: For any other name.
+    """
+    if name == ALL_CLASSES:
+        return ClassSet(ALL_CLASSES, tuple(range(NUM_CLASSES)))
+    if name not in CLASS_SET_NAMES:
+        raise UnknownNameError("class set", name, (ALL_CLASSES, *CLASS_SET_NAMES))
+    text = (files("imagenet_g.benchmark.data") / "class_sets" / f"{name}.txt").read_text(encoding="utf-8")
+    wnids = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return make_class_set(name, (load_index_by_wnid()[wnid] for wnid in wnids))
+
+
+def make_class_set(name: str, indices: Iterable[int]) -> ClassSet:
+    """A class set from indices in any order, repeats allowed."""
+    return ClassSet(name, tuple(sorted(set(indices))))
+
+
+@cache
+def load_objectnet_labels() -> dict[str, tuple[int, ...]]:
+    """ImageNet indices an ObjectNet object class may be called, by ObjectNet's class name.
+
+    113 of ObjectNet's 313 classes overlap ImageNet; some map to several indices.
+    Source: Barbu et al. 2019, ObjectNet, file objectnet_to_imagenet_1k.json.
+    """
+    text = (files("imagenet_g.benchmark.data") / "objectnet_classes.csv").read_text(encoding="utf-8")
+    labels: dict[str, list[int]] = {}
+    for row in csv.DictReader(text.splitlines()):
+        labels.setdefault(row["objectnet_class"], []).append(load_index_by_wnid()[row["wnid"]])
+    return {name: tuple(indices) for name, indices in labels.items()}

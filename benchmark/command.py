@@ -1,0 +1,37 @@
+"""What a subcommand is."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+
+class CommandModule(Protocol):
+    """A module behind a command; it must import nothing heavy at its top."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the command's options."""
+
+    def run(self, arguments: Namespace) -> int:
+        """Do the work and return the exit code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row of a folder's command table.
+
+    Attributes:
+        name: What the user types after `imagenet-g`.
+        summary: One line for `--help`.
+        module: Module with `add_arguments` and `run`, imported only when the command is called.
+    """
+
+    name: str
+    summary: str
+    module: str
+
+    def load(self) -> CommandModule:
+        """Import the module behind the command."""
+        return cast(CommandModule, import_module(self.module))

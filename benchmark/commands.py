@@ -1,0 +1,18 @@
+"""The subcommands of `imagenet-g` that this folder adds.
+
+A table, so that `imagenet-g --help` can list every command without importing what runs it.
+"""
+
+from __future__ import annotations
+
+from imagenet_g.benchmark.command import Command
+
+COMMANDS = (
+    Command("evaluate", "Score models on splits", "imagenet_g.benchmark.cli_evaluate"),
+    Command("models", "Search the models that can be evaluated", "imagenet_g.benchmark.cli_models"),
+    Command(
+        "splits", "List the splits that are known and what is on hand", "imagenet_g.benchmark.cli_splits"
+    ),
+    Command("score", "Recompute a result from stored predictions", "imagenet_g.benchmark.cli_score"),
+    Command("show", "Print a result file", "imagenet_g.benchmark.cli_show"),
+)

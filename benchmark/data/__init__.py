@@ -1,0 +1,1 @@
+"""Tables that ship with the package: classes, class sets, known sets, published figures."""

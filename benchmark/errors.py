@@ -1,0 +1,82 @@
+"""Everything imagenet-g raises on purpose.
+
+ImagenetGError                 one clear message, no traceback, exit code 2
+├── InputError                 a value the user gave: unknown, malformed, out of range
+│   ├── UnknownNameError       a name that is not in a list; carries the nearest known ones
+│   └── UntrustedFileError     a file that fails validation or would run code when loaded
+├── DataError                  data on disk is missing, damaged or not what it says it is
+├── ModelError                 a model cannot be loaded, or its outputs cannot be scored
+├── FetchError                 something must come over the network and could not
+└── StorageError               the disk is full, read-only or not ours to write
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ImagenetGError(Exception):
+    """Root of all errors a user can act on."""
+
+
+class InputError(ImagenetGError):
+    """A value the user gave cannot be used."""
+
+
+class UnknownNameError(InputError):
+    """A name that is in no list we know.
+
+    Args:
+        kind: What was named, such as "split" or "model".
+        name: The name as given.
+        known: The names that would have been accepted.
+        hint: What to do next, a full sentence; may be empty.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> None:
+        self.kind = kind
+        self.name = name
+        known = tuple(known)
+        self.suggestions = suggest_names(name, known)
+        super().__init__(_format_unknown_name(kind, name, known, self.suggestions, hint))
+
+
+class UntrustedFileError(InputError):
+    """A file from elsewhere was refused before anything in it was used."""
+
+
+class DataError(ImagenetGError):
+    """Data on disk is missing, damaged or not what it says it is."""
+
+
+class ModelError(ImagenetGError):
+    """A model cannot be loaded, or its outputs cannot be scored."""
+
+
+class FetchError(ImagenetGError):
+    """Something had to come over the network and could not."""
+
+
+class StorageError(ImagenetGError):
+    """The place results are written to does not take them."""
+
+
+def suggest_names(name: str, known: Iterable[str], *, limit: int = 3) -> tuple[str, ...]:
+    """Known names that look like `name`, nearest first, at most `limit`; case does not count."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    matches = difflib.get_close_matches(name.lower(), list(by_lower), n=limit, cutoff=0.6)
+    return tuple(by_lower[match] for match in matches)
+
+
+def _format_unknown_name(
+    kind: str, name: str, known: tuple[str, ...], suggestions: tuple[str, ...], hint: str
+) -> str:
+    parts = [f"Unknown {kind} '{name}'."]
+    if suggestions:
+        parts.append("Did you mean " + " or ".join(f"'{s}'" for s in suggestions) + "?")
+    if known and len(known) <= 20:
+        parts.append("Known: " + ", ".join(known) + ".")
+    if hint:
+        parts.append(hint)
+    return " ".join(parts)

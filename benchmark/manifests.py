@@ -1,0 +1,109 @@
+"""The manifest of a release: what files there are, what they hold, and which views are defined on them.
+
+`manifest.json` is written last, so its presence means the release is complete. A published one never changes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, ValidationError
+
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.results import Count, FileModel, Sha256
+from imagenet_g.benchmark.storage import write_text
+
+MANIFEST_NAME = "manifest.json"
+_RELATIVE_PATH = r"^(?!/)(?!.*(?:^|/)\.\.(?:/|$))[A-Za-z0-9._/-]+$"
+
+
+class FileRecord(FileModel):
+    """One file of a release."""
+
+    path: Annotated[str, Field(pattern=_RELATIVE_PATH)]
+    """Relative to the manifest, with forward slashes; never upwards."""
+    sha256: Sha256
+    num_bytes: Count
+    num_rows: Count
+
+
+class ClassView(FileModel):
+    """Rows whose label is in a registered class set."""
+
+    kind: Literal["classes"] = "classes"
+    class_set: str
+
+
+class EqualsView(FileModel):
+    """Rows where a column has one value, such as `hand = noto`."""
+
+    kind: Literal["equals"] = "equals"
+    column: str
+    value: str
+
+
+class ThresholdView(FileModel):
+    """Rows where a numeric column is at least a minimum, such as a CLIP score of 0.3."""
+
+    kind: Literal["threshold"] = "threshold"
+    column: str
+    minimum: float
+
+
+ViewSpec = Annotated[ClassView | EqualsView | ThresholdView, Field(discriminator="kind")]
+
+
+class SplitManifest(FileModel):
+    """One split of a release."""
+
+    files: tuple[FileRecord, ...]
+    num_images: Count
+    class_indices: tuple[Annotated[int, Field(ge=0, le=999)], ...]
+    """Classes that have images, ascending."""
+    views: dict[str, ViewSpec]
+    recipe: JsonValue
+    """How the images were made, in full; the words are the recipe's own."""
+
+
+class Manifest(FileModel):
+    """`manifest.json` of a release."""
+
+    schema_version: Literal[1] = 1
+    version: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    title: str
+    license: str
+    """SPDX expression over all images."""
+    released: str | None
+    """ISO date; null before publication."""
+    superseded_by: str | None
+    notice: str | None
+    """What a reader must know before quoting a number; printed wherever the version's numbers appear."""
+    made_with: dict[str, str]
+    """Versions of what rendered the files."""
+    splits: dict[str, SplitManifest]
+
+
+def format_manifest(manifest: Manifest) -> str:
+    """The manifest as it stands in the file: indented, keys in declared order, newline at the end."""
+    return manifest.model_dump_json(indent=2) + "\n"
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write `manifest.json`; call it after every other file is in place."""
+    write_text(folder / MANIFEST_NAME, format_manifest(manifest))
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read and validate `folder/manifest.json`.
+
+    Raises:
+        DataError: It is missing (the release is incomplete) or malformed.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise DataError(f"'{folder}' has no {MANIFEST_NAME}: it is not a complete release.") from error
+    except (ValidationError, OSError) as error:
+        raise DataError(f"'{path}' is not a valid manifest: {error}") from error

@@ -1,0 +1,152 @@
+"""From predictions to scores: arithmetic only, no model in sight."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from imagenet_g.benchmark.accuracy import (
+    BoolArray,
+    FloatArray,
+    compute_class_counts,
+    compute_correct,
+    compute_mean_per_class,
+)
+from imagenet_g.benchmark.classes import NUM_CLASSES
+from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.intervals import (
+    BOOTSTRAP_SEED,
+    NUM_RESAMPLES,
+    compute_percentile_interval,
+    compute_resampled_accuracy,
+    compute_wilson_interval,
+    draw_cluster_weights,
+)
+from imagenet_g.benchmark.predictions import Predictions, TopFive
+from imagenet_g.benchmark.results import Estimate, Gap, Outputs, Reference, Score
+
+SPLIT_CLASSES = "split-classes"
+
+
+def select_outputs(predictions: Predictions, outputs: str) -> TopFive:
+    """Top-5 over all classes ("all") or within a stored class set.
+
+    Raises:
+        DataError: The file has no such restricted columns.
+    """
+    if outputs == "all":
+        return predictions.top5
+    if outputs not in predictions.restricted:
+        raise DataError(
+            f"The predictions hold no outputs restricted to '{outputs}'; "
+            f"they hold: {', '.join(sorted(predictions.restricted)) or 'all classes only'}. "
+            "Run 'imagenet-g evaluate' again to add them."
+        )
+    return predictions.restricted[outputs]
+
+
+def compute_score(predictions: Predictions, *, stored_as: str, outputs: Outputs, num_outputs: int) -> Score:
+    """Top-1 and top-5 with Wilson intervals; an image without a prediction is wrong.
+
+    Args:
+        predictions: Rows to score; drop unscored rows beforehand to leave them out.
+        stored_as: Which stored top-5 to use: "all" or a class set's name.
+        outputs: What to call that choice in the result.
+        num_outputs: How many classes the model chose among.
+
+    Raises:
+        InputError: There is no image.
+    """
+    if not len(predictions):
+        raise InputError("There is no image to score.")
+    top5 = select_outputs(predictions, stored_as)
+    first = compute_correct(top5.indices, predictions.labels, k=1)
+    fifth = compute_correct(top5.indices, predictions.labels, k=5)
+    right, total = count_by_class(first, predictions)
+    return Score(
+        outputs=outputs,
+        num_outputs=num_outputs,
+        num_correct_top1=int(first.sum()),
+        num_correct_top5=int(fifth.sum()),
+        top1=estimate_accuracy(int(first.sum()), len(first)),
+        top5=estimate_accuracy(int(fifth.sum()), len(fifth)),
+        mean_per_class_top1=compute_mean_per_class(right, total),
+    )
+
+
+def estimate_accuracy(right: int, total: int) -> Estimate:
+    """A proportion with its Wilson interval."""
+    low, high = compute_wilson_interval(right, total)
+    return Estimate(value=right / total, low=low, high=high, method="wilson")
+
+
+def count_by_class(correct: BoolArray, predictions: Predictions) -> tuple[FloatArray, FloatArray]:
+    """`(1000,)` right answers and images by class; an image with several labels counts for its first."""
+    clusters: npt.NDArray[np.int64] = predictions.labels[:, 0].astype(np.int64)
+    return compute_class_counts(correct, clusters, num_clusters=NUM_CLASSES)
+
+
+def compute_gap(
+    score: Score,
+    predictions: Predictions,
+    reference: Reference,
+    *,
+    reference_predictions: Predictions | None,
+    stored_as: tuple[str, str] = ("all", "all"),
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = BOOTSTRAP_SEED,
+) -> Gap:
+    """AG = A(D') - A(D_test) with a bootstrap interval clustered by class.
+
+    With reference predictions, classes are drawn once for both sets, so what is hard about a class cancels.
+    With a published accuracy, its own error enters as a binomial draw at the published n.
+
+    Args:
+        score: The split's score.
+        predictions: The rows that score was computed from.
+        reference: The clean accuracy.
+        reference_predictions: Rows behind a measured reference; None for a published one.
+        stored_as: Which stored top-5 the score and the reference use.
+        num_resamples: Bootstrap resamples B.
+        seed: Seed of the resampling.
+    """
+    rng = np.random.default_rng(seed)
+    shifted = _count_right(predictions, stored_as[0])
+    clean = None if reference_predictions is None else _count_right(reference_predictions, stored_as[1])
+    draws = _draw_gaps(shifted, clean, reference, num_resamples=num_resamples, rng=rng)
+    low, high = (None, None) if draws is None else compute_percentile_interval(draws)
+    return Gap(
+        reference=reference,
+        value=score.top1.value - reference.top1.value,
+        low=low,
+        high=high,
+        method="class-bootstrap" if draws is not None else "none",
+        num_resamples=num_resamples,
+        seed=seed,
+    )
+
+
+def _count_right(predictions: Predictions, stored_as: str) -> tuple[FloatArray, FloatArray]:
+    top5 = select_outputs(predictions, stored_as)
+    return count_by_class(compute_correct(top5.indices, predictions.labels, k=1), predictions)
+
+
+def _draw_gaps(
+    shifted: tuple[FloatArray, FloatArray],
+    clean: tuple[FloatArray, FloatArray] | None,
+    reference: Reference,
+    *,
+    num_resamples: int,
+    rng: np.random.Generator,
+) -> FloatArray | None:
+    used = shifted[1] > 0 if clean is None else (shifted[1] > 0) | (clean[1] > 0)
+    # One class says nothing about how classes differ.
+    if used.sum() < 2:
+        return None
+    weights = draw_cluster_weights(int(used.sum()), num_resamples=num_resamples, rng=rng)
+    ours = compute_resampled_accuracy(weights, shifted[0][used], shifted[1][used])
+    if clean is None:
+        theirs = rng.binomial(reference.n, reference.top1.value, size=num_resamples) / reference.n
+    else:
+        theirs = compute_resampled_accuracy(weights, clean[0][used], clean[1][used])
+    return np.asarray(ours - theirs)

@@ -1,0 +1,77 @@
+"""Files that are either whole or absent.
+
+Every file is written under a temporary name in its own folder and then renamed, so that a reader never sees
+half of one and a killed run leaves at most a `.tmp` behind.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from imagenet_g.benchmark.errors import StorageError
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path to write to; on success it becomes `path`, on failure it is removed.
+
+    Raises:
+        StorageError: The disk is full, or the folder cannot be written.
+    """
+    # The process id keeps two runs that write the same file from sharing one temporary.
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with translate_storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes to `path` in one step.
+
+    Raises:
+        StorageError: As `replace_file`.
+    """
+    with replace_file(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8 to `path` in one step.
+
+    Raises:
+        StorageError: As `replace_file`.
+    """
+    write_bytes(path, text.encode())
+
+
+@contextmanager
+def translate_storage_errors(path: Path) -> Iterator[None]:
+    """Turn the system's complaints about writing `path` into a StorageError that says what to do.
+
+    Raises:
+        StorageError: Instead of the OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(_format_storage_error(path, error)) from error
+
+
+def _format_storage_error(path: Path, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"No space left to write '{path}'. Free some, or choose another place with --out or --cache."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"No permission to write '{path}'. Choose another place with --out or --cache."
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return (
+            f"Cannot write '{path}': a file stands where a folder is needed. Choose another place with --out."
+        )
+    return f"Cannot write '{path}': {error.strerror or error}."

@@ -1,0 +1,1 @@
+"""Submissions in; tables, figures and the board out."""
