@@ -15,14 +15,15 @@ from imagenet_g.benchmark.results import Count, FileModel, Sha256
 from imagenet_g.benchmark.storage import write_text
 
 MANIFEST_NAME = "manifest.json"
-_RELATIVE_PATH = r"^(?!/)(?!.*(?:^|/)\.\.(?:/|$))[A-Za-z0-9._/-]+$"
+_RELATIVE_PATH = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$"
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
 class FileRecord(FileModel):
     """One file of a release."""
 
     path: Annotated[str, Field(pattern=_RELATIVE_PATH)]
-    """Relative to the manifest, with forward slashes; never upwards."""
+    """Relative to the manifest, with forward slashes; no part starts with a dot, so never upwards."""
     sha256: Sha256
     num_bytes: Count
     num_rows: Count
@@ -61,7 +62,7 @@ class SplitManifest(FileModel):
     num_images: Count
     class_indices: tuple[Annotated[int, Field(ge=0, le=999)], ...]
     """Classes that have images, ascending."""
-    views: dict[str, ViewSpec]
+    views: dict[_Name, ViewSpec]
     recipe: JsonValue
     """How the images were made, in full; the words are the recipe's own."""
 
@@ -70,7 +71,7 @@ class Manifest(FileModel):
     """`manifest.json` of a release."""
 
     schema_version: Literal[1] = 1
-    version: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    version: _Name
     title: str
     license: str
     """SPDX expression over all images."""
@@ -81,7 +82,7 @@ class Manifest(FileModel):
     """What a reader must know before quoting a number; printed wherever the version's numbers appear."""
     made_with: dict[str, str]
     """Versions of what rendered the files."""
-    splits: dict[str, SplitManifest]
+    splits: dict[_Name, SplitManifest]
 
 
 def format_manifest(manifest: Manifest) -> str:

@@ -1,0 +1,98 @@
+"""Hashes of many files, remembered, so that a set of 50,000 images is read whole only once.
+
+A remembered hash counts only while the file's size, modification time and change time are what they were.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from imagenet_g.benchmark.errors import DataError, StorageError
+from imagenet_g.benchmark.identity import hash_bytes, hash_file
+from imagenet_g.benchmark.results import FileModel, Sha256
+from imagenet_g.benchmark.storage import write_text
+
+ProgressCallback = Callable[[int, int], None]
+"""Called with the number of files done and the number of all files."""
+_PROGRESS_EVERY = 256
+
+
+class HashMemo(FileModel):
+    """What is remembered about the files of one folder."""
+
+    schema_version: Literal[1] = 1
+    root: str
+    files: dict[str, tuple[int, int, int, Sha256]]
+    """Size in bytes, modification time and change time in ns, hash; by name relative to the root."""
+
+
+def hash_files(
+    root: Path, names: Sequence[str], *, cache: Path | None, progress: ProgressCallback | None = None
+) -> tuple[str, ...]:
+    """sha256 of each of `root/name`, from memory where the file has not changed since.
+
+    Args:
+        root: Folder the names are relative to.
+        names: File names with forward slashes.
+        cache: Where hashes are remembered; None remembers nothing.
+        progress: Told now and then how far the hashing is.
+
+    Raises:
+        DataError: A file is missing or cannot be read.
+    """
+    memo_path = None if cache is None else make_memo_path(cache, root)
+    known = {} if memo_path is None else _load_memo(memo_path)
+    found: dict[str, tuple[int, int, int, str]] = {}
+    try:
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            for done, (name, entry) in enumerate(
+                zip(names, pool.map(lambda name: _hash_one(root, name, known.get(name)), names), strict=True)
+            ):
+                found[name] = entry
+                if progress is not None and done % _PROGRESS_EVERY == 0:
+                    progress(done, len(names))
+    finally:
+        # Also after Ctrl-C: hashing 50,000 files takes minutes, and what is done is done.
+        if memo_path is not None and any(known.get(name) != entry for name, entry in found.items()):
+            _write_memo(memo_path, root, known | found)
+    if progress is not None:
+        progress(len(names), len(names))
+    return tuple(found[name][3] for name in names)
+
+
+def make_memo_path(cache: Path, root: Path) -> Path:
+    """The file that remembers the hashes of one folder."""
+    return cache / "hashes" / f"{hash_bytes(str(root.resolve()).encode())[:16]}.json"
+
+
+def _hash_one(root: Path, name: str, known: tuple[int, int, int, str] | None) -> tuple[int, int, int, str]:
+    path = root / name
+    try:
+        status = path.stat()
+        # The change time also moves when somebody sets the modification time back by hand.
+        stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if known is not None and known[:3] == stamp:
+            return known
+        return (*stamp, hash_file(path))
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+
+
+def _load_memo(path: Path) -> dict[str, tuple[int, int, int, str]]:
+    try:
+        return HashMemo.model_validate_json(path.read_bytes()).files
+    except (OSError, ValidationError):
+        return {}
+
+
+def _write_memo(path: Path, root: Path, entries: dict[str, tuple[int, int, int, str]]) -> None:
+    # A cache that cannot be written costs time on the next run and nothing else.
+    with contextlib.suppress(StorageError):
+        write_text(path, HashMemo(root=str(root.resolve()), files=entries).model_dump_json())

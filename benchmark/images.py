@@ -1,0 +1,107 @@
+"""Encoded bytes to RGB pixels, the way timm sees them, or one clear reason why not.
+
+timm and torchvision call `Image.open(file).convert("RGB")`: alpha is dropped, not blended; CMYK goes through
+Pillow's own formula; EXIF rotation is ignored; of an animation the first frame counts. So it is here. Two
+things differ, both where plain conversion would give a wrong image in silence: 16-bit grey keeps its high
+byte (Pillow clips all above 255 to white), and pixels without a fixed range (float) are refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from functools import cache
+
+import numpy as np
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from imagenet_g.benchmark.errors import DataError
+
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+"""Decoders that may see a file. Not EPS, for which Pillow starts Ghostscript on the file's own program."""
+MAX_PIXELS = 89_478_485
+"""Pillow's limit for a suspected decompression bomb: 256 MiB of RGB."""
+
+
+def decode_image(data: bytes) -> Image.Image:
+    """An RGB image from the bytes of an image file.
+
+    Args:
+        data: A whole file in one of `FORMATS`; the file's name and extension do not matter.
+
+    Raises:
+        DataError: With a short reason: not an image, truncated, too large, or no fixed pixel range.
+    """
+    # Other libraries switch this on for the whole process; it turns missing rows grey in silence.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        with Image.open(io.BytesIO(data), formats=_list_formats()) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DataError(_format_size(image.width, image.height))
+            image.load()
+            return _convert_to_rgb(image)
+    except DataError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(f"more than {MAX_PIXELS} pixels: refused as a decompression bomb") from error
+    except UnidentifiedImageError as error:
+        raise DataError("empty file" if not data else "not an image file") from error
+    except Exception as error:
+        # Pillow's decoders raise nearly anything on damaged bytes: OSError, SyntaxError, struct.error, ...
+        raise DataError(f"cannot be decoded: {_shorten(error)}") from error
+
+
+def crop_border(image: Image.Image, px: int) -> Image.Image:
+    """The image without `px` pixels on each of its four sides.
+
+    Raises:
+        DataError: Nothing would be left.
+    """
+    if px == 0:
+        return image
+    if min(image.size) <= 2 * px:
+        raise DataError(f"{image.width} x {image.height} pixels leave nothing inside a border of {px}")
+    return image.crop((px, px, image.width - px, image.height - px))
+
+
+def hash_pixels(image: Image.Image) -> str:
+    """sha256 over height, width and the uint8 RGB values; encoding again without loss keeps it."""
+    pixels = np.asarray(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
+    digest = hashlib.sha256(f"{pixels.shape[0]}x{pixels.shape[1]}x3:".encode())
+    digest.update(np.ascontiguousarray(pixels).tobytes())
+    return digest.hexdigest()
+
+
+@cache
+def _list_formats() -> tuple[str, ...]:
+    # A build of Pillow may lack some; naming one of those raises KeyError instead of "not an image".
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _convert_to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB":
+        return image.copy()
+    if image.mode == "F":
+        raise DataError("floating-point pixels have no fixed range")
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        image = _take_high_byte(image)
+    # Does not change the RGB values; left in, Pillow warns about palettes with partial transparency.
+    image.info.pop("transparency", None)
+    return image.convert("RGB")
+
+
+def _take_high_byte(image: Image.Image) -> Image.Image:
+    """8-bit grey from 16-bit grey, as Pillow itself reads 16-bit colour."""
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 0xFFFF:
+        raise DataError("grey values outside 0..65535")
+    return Image.fromarray((values >> 8).astype(np.uint8))
+
+
+def _format_size(width: int, height: int) -> str:
+    return f"{width} x {height} pixels: refused as a decompression bomb"
+
+
+def _shorten(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]

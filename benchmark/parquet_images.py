@@ -1,0 +1,164 @@
+"""Images inside parquet files, read one row group at a time so that memory does not grow with the files."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from imagenet_g.benchmark.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_GROUPS_KEPT = 3
+_MAX_GROUP_BYTES = 2 << 30
+
+
+class _RowGroup(NamedTuple):
+    file: int
+    group: int
+    num_rows: int
+
+
+class ParquetImages:
+    """Reads encoded images and other columns of parquet files that share one schema.
+
+    Args:
+        paths: Files, in row order.
+        column: Column of the images: a struct with a field `bytes` (as `datasets` writes it), or binary.
+
+    Raises:
+        DataError: A file is not parquet, the schemas differ, the image column is missing, or a row group is
+            too large to be held in memory.
+    """
+
+    def __init__(self, paths: Sequence[Path], column: str = "image") -> None:
+        self._paths = tuple(paths)
+        self._files = [_open_parquet(path) for path in paths]
+        self._column = column
+        self._groups = self._list_groups()
+        self._starts = [0, *accumulate(group.num_rows for group in self._groups)]
+        self._kept: OrderedDict[int, pa.ChunkedArray] = OrderedDict()
+        self._lock = threading.Lock()
+        self._leaf = self._find_image_leaf()
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema all files share, with the metadata of the first."""
+        return self._files[0].schema_arrow
+
+    @property
+    def num_rows_by_file(self) -> tuple[int, ...]:
+        """Number of rows of each file, in order."""
+        return tuple(file.metadata.num_rows for file in self._files)
+
+    def read_image(self, row: int) -> bytes:
+        """Encoded bytes of one image.
+
+        Raises:
+            DataError: The row has no bytes or its row group cannot be read.
+        """
+        number = bisect_right(self._starts, row) - 1
+        value = self._load_group(number)[row - self._starts[number]].as_py()
+        if value is None:
+            raise DataError("no image bytes in this row")
+        return bytes(value)
+
+    def read_column(self, name: str) -> list[object]:
+        """All values of a column, in row order.
+
+        Raises:
+            DataError: There is no such column, or it cannot be read.
+        """
+        import pyarrow as pa
+
+        if name == self._column or name not in self.schema.names:
+            raise DataError(
+                f"'{self._paths[0].name}' has no column '{name}'. Columns: {self._list_columns()}."
+            )
+        values: list[object] = []
+        for path, file in zip(self._paths, self._files, strict=True):
+            try:
+                with self._lock:
+                    values += file.read(columns=[name])[name].to_pylist()
+            except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+                raise DataError(f"Column '{name}' of '{path}' cannot be read: {error}") from error
+        return values
+
+    def _list_columns(self) -> str:
+        return ", ".join(name for name in self.schema.names if name != self._column)
+
+    def _list_groups(self) -> list[_RowGroup]:
+        groups = []
+        for number, (path, file) in enumerate(zip(self._paths, self._files, strict=True)):
+            if not file.schema_arrow.equals(self.schema, check_metadata=False):
+                raise DataError(f"'{path}' has other columns than '{self._paths[0].name}' beside it.")
+            for group in range(file.metadata.num_row_groups):
+                facts = file.metadata.row_group(group)
+                if facts.total_byte_size > _MAX_GROUP_BYTES:
+                    raise DataError(f"Row group {group} of '{path}' claims {facts.total_byte_size} bytes.")
+                groups.append(_RowGroup(number, group, facts.num_rows))
+        return groups
+
+    def _find_image_leaf(self) -> str:
+        import pyarrow as pa
+
+        if self._column not in self.schema.names:
+            raise DataError(
+                f"'{self._paths[0]}' has no image column '{self._column}'. Columns: {self._list_columns()}."
+            )
+        kind = self.schema.field(self._column).type
+        if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+            if _is_binary(kind.field("bytes").type):
+                return f"{self._column}.bytes"
+        elif _is_binary(kind):
+            return self._column
+        raise DataError(f"Column '{self._column}' of '{self._paths[0]}' holds {kind}, not encoded images.")
+
+    def _load_group(self, number: int) -> pa.ChunkedArray:
+        # One lock for the read as well: neighbouring rows are asked for at once, and one read serves all.
+        with self._lock:
+            if number in self._kept:
+                self._kept.move_to_end(number)
+                return self._kept[number]
+            column = self._read_group(self._groups[number])
+            self._kept[number] = column
+            if len(self._kept) > _GROUPS_KEPT:
+                self._kept.popitem(last=False)
+            return column
+
+    def _read_group(self, group: _RowGroup) -> pa.ChunkedArray:
+        import pyarrow as pa
+
+        try:
+            table = self._files[group.file].read_row_group(group.group, columns=[self._leaf])
+            column = table.column(self._column)
+            return column if self._leaf == self._column else column.combine_chunks().field("bytes")
+        except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+            raise DataError(f"'{self._paths[group.file]}' is damaged: {error}") from error
+
+
+def _open_parquet(path: Path) -> pa.parquet.ParquetFile:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(path)
+    except FileNotFoundError as error:
+        raise DataError(f"There is no file '{path}'.") from error
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"'{path}' is not a parquet file: {error}") from error
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
