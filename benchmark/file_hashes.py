@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ from imagenet_g.benchmark.storage import write_text
 
 ProgressCallback = Callable[[int, int], None]
 """Called with the number of files done and the number of all files."""
+Entry = tuple[int, int, int, str]
 _PROGRESS_EVERY = 256
 
 
@@ -49,18 +50,16 @@ def hash_files(
     """
     memo_path = None if cache is None else make_memo_path(cache, root)
     known = {} if memo_path is None else _load_memo(memo_path)
-    found: dict[str, tuple[int, int, int, str]] = {}
+    found = {name: entry for name in names if (entry := _recall(root, name, known)) is not None}
+    missing = [name for name in names if name not in found]
     try:
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            for done, (name, entry) in enumerate(
-                zip(names, pool.map(lambda name: _hash_one(root, name, known.get(name)), names), strict=True)
-            ):
-                found[name] = entry
-                if progress is not None and done % _PROGRESS_EVERY == 0:
-                    progress(done, len(names))
+        for name, entry in _hash_many(root, missing):
+            found[name] = entry
+            if progress is not None and len(found) % _PROGRESS_EVERY == 0:
+                progress(len(found), len(names))
     finally:
         # Also after Ctrl-C: hashing 50,000 files takes minutes, and what is done is done.
-        if memo_path is not None and any(known.get(name) != entry for name, entry in found.items()):
+        if memo_path is not None and missing:
             _write_memo(memo_path, root, known | found)
     if progress is not None:
         progress(len(names), len(names))
@@ -72,27 +71,48 @@ def make_memo_path(cache: Path, root: Path) -> Path:
     return cache / "hashes" / f"{hash_bytes(str(root.resolve()).encode())[:16]}.json"
 
 
-def _hash_one(root: Path, name: str, known: tuple[int, int, int, str] | None) -> tuple[int, int, int, str]:
+def _hash_many(root: Path, names: Sequence[str]) -> Iterator[tuple[str, Entry]]:
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        futures = [(name, pool.submit(_hash_one, root, name)) for name in names]
+        try:
+            for name, future in futures:
+                yield name, future.result()
+        finally:
+            # Without this, Ctrl-C would wait for every file in the queue.
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _recall(root: Path, name: str, known: dict[str, Entry]) -> Entry | None:
+    if (entry := known.get(name)) is None:
+        return None
+    with contextlib.suppress(OSError):
+        return entry if entry[:3] == _stamp((root / name).stat()) else None
+    return None
+
+
+def _hash_one(root: Path, name: str) -> Entry:
     path = root / name
     try:
-        status = path.stat()
-        # The change time also moves when somebody sets the modification time back by hand.
-        stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-        if known is not None and known[:3] == stamp:
-            return known
+        # Stamped before reading: a file that changes meanwhile is hashed again next time.
+        stamp = _stamp(path.stat())
         return (*stamp, hash_file(path))
     except OSError as error:
         raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
 
 
-def _load_memo(path: Path) -> dict[str, tuple[int, int, int, str]]:
+def _stamp(status: os.stat_result) -> tuple[int, int, int]:
+    # The change time also moves when somebody sets the modification time back by hand.
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _load_memo(path: Path) -> dict[str, Entry]:
     try:
         return HashMemo.model_validate_json(path.read_bytes()).files
     except (OSError, ValidationError):
         return {}
 
 
-def _write_memo(path: Path, root: Path, entries: dict[str, tuple[int, int, int, str]]) -> None:
+def _write_memo(path: Path, root: Path, entries: dict[str, Entry]) -> None:
     # A cache that cannot be written costs time on the next run and nothing else.
     with contextlib.suppress(StorageError):
         write_text(path, HashMemo(root=str(root.resolve()), files=entries).model_dump_json())
