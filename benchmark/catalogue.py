@@ -1,0 +1,261 @@
+"""Which splits there are, which are on hand, and how a reference becomes a split."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache as remember
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from imagenet_g.benchmark.classes import load_class_set
+from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
+from imagenet_g.benchmark.file_hashes import ProgressCallback
+from imagenet_g.benchmark.folders import load_folder
+from imagenet_g.benchmark.hub_sets import find_cached_files
+from imagenet_g.benchmark.manifests import MANIFEST_NAME, Manifest, load_manifest
+from imagenet_g.benchmark.real_set_specs import RealSetSpec, find_real_set, load_real_set_specs
+from imagenet_g.benchmark.real_sets import load_real_set
+from imagenet_g.benchmark.references import SplitRef, parse_split_ref
+from imagenet_g.benchmark.releases import load_release_split
+from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.splits import Split
+
+Status = Literal["embedded", "local", "hub cache", "hub", "hub, gated", "not published"]
+
+
+class VersionSpec(FileModel):
+    """What is known of a version before its manifest is at hand."""
+
+    name: str
+    title: str
+    embedded: bool
+    splits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitListing:
+    """One line of `imagenet-g splits`.
+
+    Attributes:
+        ref: The reference, or the pattern of references for ImageNet-C.
+        title: What it is.
+        num_images: Images of a whole copy; None when unknown.
+        num_classes: Classes it covers; None when unknown.
+        status: Where it is.
+        location: Path or Hub repository; None where there is neither.
+        views: The release's own row filters.
+        license: Under what terms, in the source's words; None when unknown.
+    """
+
+    ref: str
+    title: str
+    num_images: int | None
+    num_classes: int | None
+    status: Status
+    location: str | None
+    views: tuple[str, ...]
+    license: str | None
+
+    @property
+    def on_hand(self) -> bool:
+        """Whether it can be opened without a network."""
+        return self.status in ("embedded", "local", "hub cache")
+
+
+def parse_data_pairs(pairs: Sequence[str]) -> dict[str, Path]:
+    """Local copies by name, from `NAME=PATH` words.
+
+    Raises:
+        InputError: A word has another form, a name comes twice, or there is no such folder.
+        UnknownNameError: The name is neither a real set nor the version of the release at that path.
+    """
+    data: dict[str, Path] = {}
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        if not (separator and name and text):
+            raise InputError(f"Malformed --data '{pair}'. Use NAME=PATH, such as imagenet-val=/data/val.")
+        if name in data:
+            raise InputError(f"--data names '{name}' twice; give it one path.")
+        path = Path(text).expanduser()
+        if not path.is_dir():
+            raise InputError(f"There is no folder '{path}' for --data {name}.")
+        known = (*load_real_set_specs(), *load_versions())
+        if name not in known and not (path / MANIFEST_NAME).exists():
+            hint = f"For a version of your own, PATH needs its {MANIFEST_NAME}."
+            raise UnknownNameError("--data name", name, known, hint=hint)
+        data[name] = path
+    return data
+
+
+def load_split(
+    ref: SplitRef,
+    *,
+    data: Mapping[str, Path],
+    cache: Path | None,
+    progress: ProgressCallback | None = None,
+) -> Split:
+    """Open a split whole; its view, if the reference has one, is for `apply_view`.
+
+    Args:
+        ref: What to open.
+        data: Local copies by name, see `parse_data_pairs`.
+        cache: Where file hashes are remembered; None remembers nothing.
+        progress: Told how far the hashing of files is.
+
+    Raises:
+        UnknownNameError: There is no such version or split.
+        InputError: It is not on hand, or the folder is not laid out as it must be.
+        DataError: Files are damaged.
+        FetchError: It must come from the Hub and cannot.
+    """
+    match ref.kind:
+        case "folder":
+            split = load_folder(Path(ref.name).expanduser(), cache=cache, progress=progress)
+            return replace(split, record=split.record.model_copy(update={"ref": ref.base, "name": ref.name}))
+        case "real":
+            path = find_local_copy(ref.base, data)
+            return load_real_set(ref.base, path=path, cache=cache, progress=progress)
+        case _:
+            folder = find_release(ref, data)
+            return load_release_split(folder, ref.name, cache=cache, progress=progress)
+
+
+def find_release(ref: SplitRef, data: Mapping[str, Path]) -> Path:
+    """The release folder of a version's split.
+
+    Raises:
+        UnknownNameError: There is no such version or split.
+        InputError: The version is known and not on hand.
+        DataError: The local copy is of another version.
+    """
+    version = str(ref.version)
+    known = load_versions()
+    if (folder := _list_releases(data).get(version)) is not None:
+        if (found := load_manifest(folder).version) != version:
+            raise DataError(f"'{folder}' holds version '{found}', not '{version}'. Use --data {found}=PATH.")
+        return folder
+    if version not in known:
+        raise UnknownNameError("version", version, known, hint="'imagenet-g splits' lists what there is.")
+    if ref.name not in known[version].splits:
+        splits = [f"{version}/{name}" for name in known[version].splits]
+        raise UnknownNameError("split", ref.base, splits)
+    raise InputError(
+        f"'{ref.base}' has not been published yet. "
+        f"Use a release of your own with --data {version}=PATH, or another split; "
+        "'imagenet-g splits' lists what is on hand."
+    )
+
+
+def find_local_copy(base: str, data: Mapping[str, Path]) -> Path | None:
+    """The path given for a real set: under its own name, or its family's where that holds the variant."""
+    if base in data:
+        return data[base]
+    root = data.get(base.split("/")[0])
+    if root is None:
+        return None
+    spec = find_real_set(base)
+    if spec.inner_required or any((root / inner).is_dir() for inner in spec.inner):
+        return root
+    return None
+
+
+def newest_version(data: Mapping[str, Path]) -> tuple[SplitRef, ...]:
+    """All splits of the newest version on hand.
+
+    Known versions count in the order of `versions.toml`, others after them in the order they were given.
+
+    Raises:
+        DataError: Its manifest is missing or malformed.
+    """
+    version, folder = list(_list_releases(data).items())[-1]
+    return tuple(parse_split_ref(f"{version}/{name}") for name in load_manifest(folder).splits)
+
+
+def list_splits(data: Mapping[str, Path]) -> tuple[SplitListing, ...]:
+    """Everything that is known: versions first, then real sets.
+
+    Raises:
+        DataError: A release given in `data` has no valid manifest.
+    """
+    listings: list[SplitListing] = []
+    releases = _list_releases(data)
+    for version in dict.fromkeys((*load_versions(), *releases)):
+        if (folder := releases.get(version)) is not None:
+            listings += _list_release(load_manifest(folder), folder, embedded=version not in data)
+        else:
+            listings += _list_unpublished(load_versions()[version])
+    return (*listings, *(_list_real_set(spec, data) for spec in load_real_set_specs().values()))
+
+
+@remember
+def load_versions() -> dict[str, VersionSpec]:
+    """Known versions by name, oldest first. Do not mutate."""
+    text = (files("imagenet_g.benchmark.data") / "versions.toml").read_text(encoding="utf-8")
+    specs = (VersionSpec.model_validate(table) for table in tomllib.loads(text)["version"])
+    return {spec.name: spec for spec in specs}
+
+
+def _list_releases(data: Mapping[str, Path]) -> dict[str, Path]:
+    """Release folders on hand by version, oldest first."""
+    found = {}
+    for name, spec in load_versions().items():
+        if name in data:
+            found[name] = data[name]
+        elif spec.embedded:
+            found[name] = Path(str(files("imagenet_g.benchmark.data") / name))
+    known = (*load_versions(), *load_real_set_specs())
+    return found | {name: path for name, path in data.items() if name not in known}
+
+
+def _list_release(manifest: Manifest, folder: Path, *, embedded: bool) -> list[SplitListing]:
+    return [
+        SplitListing(
+            ref=f"{manifest.version}/{name}",
+            title=manifest.title,
+            num_images=split.num_images,
+            num_classes=len(split.class_indices),
+            status="embedded" if embedded else "local",
+            location=None if embedded else str(folder),
+            views=tuple(sorted(split.views)),
+            license=manifest.license,
+        )
+        for name, split in manifest.splits.items()
+    ]
+
+
+def _list_unpublished(spec: VersionSpec) -> list[SplitListing]:
+    return [
+        SplitListing(
+            ref=f"{spec.name}/{name}",
+            title=spec.title,
+            num_images=None,
+            num_classes=None,
+            status="not published",
+            location=None,
+            views=(),
+            license=None,
+        )
+        for name in spec.splits
+    ]
+
+
+def _list_real_set(spec: RealSetSpec, data: Mapping[str, Path]) -> SplitListing:
+    path = find_local_copy(spec.name, data)
+    status: Status = "hub, gated" if spec.hub.gated else "hub"
+    if path is not None:
+        status = "local"
+    elif "{" not in spec.hub.repo and find_cached_files(spec.hub.repo, spec.hub.files) is not None:
+        status = "hub cache"
+    return SplitListing(
+        ref=f"{spec.name}/<corruption>/<severity>" if spec.inner_required else spec.name,
+        title=spec.title,
+        num_images=spec.num_images,
+        num_classes=len(load_class_set(spec.class_set).indices),
+        status=status,
+        location=str(path) if path is not None else spec.hub.repo,
+        views=(),
+        license=spec.license,
+    )
