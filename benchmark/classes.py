@@ -100,6 +100,19 @@ def make_class_set(name: str, indices: Iterable[int]) -> ClassSet:
     return ClassSet(name, tuple(sorted(set(indices))))
 
 
+def name_class_set(class_set: ClassSet) -> str:
+    """The name under which outputs restricted to these classes are stored.
+
+    "all", a registered name, or "classes-" and a hash, so that equal classes always share one name.
+    """
+    if class_set.covers_all:
+        return "all"
+    for name in CLASS_SET_NAMES:
+        if load_class_set(name).indices == class_set.indices:
+            return name
+    return f"classes-{class_set.sha256[:12]}"
+
+
 @cache
 def load_objectnet_labels() -> dict[str, tuple[int, ...]]:
     """ImageNet indices an ObjectNet object class may be called, by ObjectNet's class name.

@@ -10,9 +10,10 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import entry_points, version
+from typing import NoReturn
 
 from imagenet_g.benchmark.command import Command
-from imagenet_g.benchmark.errors import ImagenetGError, UnknownNameError
+from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
 
 COMMAND_GROUP = "imagenet_g.commands"
 
@@ -33,6 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse with one clear message in place of the usage screen."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}. '{self.prog} --help' explains the options.")
+
+
 def list_commands() -> dict[str, Command]:
     """All subcommands by name, from the entry points of this and other installed packages."""
     tables = sorted(entry_points(group=COMMAND_GROUP), key=lambda point: point.name != "benchmark")
@@ -50,7 +58,7 @@ def _run(argv: list[str]) -> int:
     if command is None:
         raise UnknownNameError("command", argv[0], commands, hint="'imagenet-g --help' lists them.")
     module = command.load()
-    subparser = argparse.ArgumentParser(prog=f"imagenet-g {command.name}", description=f"{command.summary}.")
+    subparser = _Parser(prog=f"imagenet-g {command.name}", description=f"{command.summary}.")
     module.add_arguments(subparser)
     subparser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return module.run(subparser.parse_args(argv[1:]))
@@ -59,7 +67,7 @@ def _run(argv: list[str]) -> int:
 def _make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
     width = max(len(name) for name in commands)
     listing = "\n".join(f"  {name:<{width}}  {command.summary}" for name, command in commands.items())
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="imagenet-g",
         usage="imagenet-g COMMAND [options]",
         description="Measure how far image classifiers fall on generated images.",

@@ -28,7 +28,15 @@ from pydantic import Field, ValidationError
 
 from imagenet_g.benchmark.accuracy import NO_CLASS
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.results import Count, FileModel, ModelRecord, RunRecord, Sha256, SplitRecord
+from imagenet_g.benchmark.results import (
+    Count,
+    FileModel,
+    ModelRecord,
+    Outputs,
+    RunRecord,
+    Sha256,
+    SplitRecord,
+)
 from imagenet_g.benchmark.storage import replace_file
 
 if TYPE_CHECKING:
@@ -53,6 +61,10 @@ class PredictionsMeta(FileModel):
     model: ModelRecord
     split: SplitRecord
     """The whole split, before any view."""
+    classes: StoredClassSet
+    """Classes the whole split covers."""
+    outputs: Outputs
+    """Which outputs this split is scored on when its reference covers the same classes."""
     run: RunRecord
     class_sets: dict[str, StoredClassSet]
     limit: Count | None

@@ -1,0 +1,294 @@
+"""Run one classifier over one split, and keep what it said.
+
+Images are decoded and transformed by threads (PIL lets go of the interpreter lock) a bounded number ahead of
+the model, so memory does not grow with the split. Rows are kept in parts as they are done; an interrupted
+run goes on at the first missing part, with the same batches as an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from imagenet_g.benchmark.cache import PartStore
+from imagenet_g.benchmark.classes import ClassSet
+from imagenet_g.benchmark.classifiers import Classifier
+from imagenet_g.benchmark.errors import DataError, ModelError
+from imagenet_g.benchmark.images import crop_border, decode_image
+from imagenet_g.benchmark.predictions import Predictions, TopFive, concatenate_predictions
+from imagenet_g.benchmark.splits import Split
+from imagenet_g.benchmark.top_five import compute_top_five
+
+PART_ROWS = 256
+"""Fewest rows of a part: what an interruption costs at most, plus one batch."""
+NOT_FINITE = "the model's output is not finite"
+
+Progress = Callable[[int, int], None]
+"""Called with rows done and rows in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceSettings:
+    """How to run, none of which should change a prediction beyond rounding.
+
+    Attributes:
+        device: "cpu", "cuda", "cuda:1" or "mps".
+        dtype: "float32", "bfloat16" or "float16": of weights and inputs; logits are always float32.
+        batch_size: Images per forward pass; halved when memory runs out.
+        workers: Threads that decode and transform.
+    """
+
+    device: str
+    dtype: str
+    batch_size: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedImage:
+    """An image on its way to the model: a tensor, or why there is none."""
+
+    row: int
+    tensor: torch.Tensor | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceOutcome:
+    """What a run gave.
+
+    Attributes:
+        predictions: In the order of the rows asked for.
+        settings: The settings, with the batch size that memory allowed in the end.
+        seconds: How long this run took.
+        num_computed: How many rows this run computed; fewer than all when it resumed an earlier one.
+    """
+
+    predictions: Predictions
+    settings: InferenceSettings
+    seconds: float
+    num_computed: int
+
+
+def run_inference(
+    classifier: Classifier,
+    split: Split,
+    rows: Sequence[int],
+    *,
+    class_sets: Mapping[str, ClassSet],
+    settings: InferenceSettings,
+    parts: PartStore,
+    on_progress: Progress,
+) -> InferenceOutcome:
+    """Predict the given rows, resuming where a killed run stopped.
+
+    Args:
+        classifier: The model.
+        split: The images.
+        rows: Which rows to run, in order.
+        class_sets: Class sets to store restricted outputs for, by stored name.
+        settings: How to run.
+        parts: Where finished stretches are kept.
+        on_progress: Told after every batch.
+
+    Raises:
+        ModelError: The model fails on a batch, or memory does not even take one image.
+        StorageError: Parts cannot be written.
+    """
+    started = time.perf_counter()
+    done = parts.load_parts()
+    first = resumed_at = sum(len(part) for part in done)
+    on_progress(first, len(rows))
+    runner = _Runner(classifier, split, class_sets, settings)
+    with ThreadPoolExecutor(max(1, settings.workers)) as pool:
+        try:
+            for part in runner.predict_parts(pool, rows, first, on_progress):
+                parts.write_part(first, part)
+                first += len(part)
+                done.append(part)
+        except BaseException:
+            # Without this, Ctrl-C would wait for every image in the queue.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return InferenceOutcome(
+        predictions=concatenate_predictions(done),
+        settings=runner.settings,
+        seconds=time.perf_counter() - started,
+        num_computed=first - resumed_at,
+    )
+
+
+class _Runner:
+    """The state of one run: the model on its device and the batch size that memory allows."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        split: Split,
+        class_sets: Mapping[str, ClassSet],
+        settings: InferenceSettings,
+    ) -> None:
+        self.settings = settings
+        self.split = split
+        self.class_sets = class_sets
+        self.transform = classifier.precropped_transform if split.precropped else classifier.transform
+        self.dtype = getattr(torch, settings.dtype)
+        self.device = torch.device(settings.device)
+        if self.device.type == "cuda":
+            # TF32 rounds to 10 bits; float32 must mean float32.
+            torch.backends.cudnn.allow_tf32 = False
+            torch.backends.cuda.matmul.allow_tf32 = False
+        self.module = classifier.module.to(device=self.device, dtype=self.dtype).eval()
+
+    def predict_parts(
+        self, pool: ThreadPoolExecutor, rows: Sequence[int], first: int, on_progress: Progress
+    ) -> Iterator[Predictions]:
+        """Predictions of rows[first:], in parts of whole batches."""
+        batch_size = self.settings.batch_size
+        part_rows = batch_size * -(-PART_ROWS // batch_size)
+        prepared = self._prepare_ahead(pool, rows[first:], window=2 * batch_size)
+        while first < len(rows):
+            stop = min(first + part_rows, len(rows))
+            outputs: list[tuple[Mapping[str, TopFive], list[str | None]]] = []
+            for start in range(first, stop, batch_size):
+                batch = [next(prepared) for _ in range(min(batch_size, stop - start))]
+                outputs.append(self._predict_batch(batch))
+                on_progress(start + len(batch), len(rows))
+            yield self._assemble(rows[first:stop], outputs)
+            first = stop
+
+    def _prepare_ahead(
+        self, pool: ThreadPoolExecutor, rows: Sequence[int], *, window: int
+    ) -> Iterator[PreparedImage]:
+        queue: deque[Future[PreparedImage]] = deque()
+        for row in rows:
+            queue.append(pool.submit(self._prepare, row))
+            if len(queue) >= window:
+                yield queue.popleft().result()
+        while queue:
+            yield queue.popleft().result()
+
+    def _prepare(self, row: int) -> PreparedImage:
+        try:
+            image = decode_image(self.split.reader.read_image(row))
+            if self.split.border_px:
+                image = crop_border(image, self.split.border_px)
+        except DataError as error:
+            return PreparedImage(row, None, str(error))
+        return PreparedImage(row, self.transform(image), None)
+
+    def _predict_batch(self, batch: list[PreparedImage]) -> tuple[Mapping[str, TopFive], list[str | None]]:
+        tensors = [image.tensor for image in batch if image.tensor is not None]
+        logits = torch.full((len(batch), 1000), torch.nan)
+        if tensors:
+            readable = torch.tensor([image.tensor is not None for image in batch])
+            logits[readable] = self._forward(torch.stack(tensors))
+        errors = [image.error for image in batch]
+        broken = torch.isnan(logits).any(1) | torch.isposinf(logits).any(1) | torch.isneginf(logits).all(1)
+        for number in torch.nonzero(broken).flatten().tolist():
+            errors[number] = errors[number] or NOT_FINITE
+        sets: dict[str, ClassSet | None] = {"all": None, **self.class_sets}
+        return {name: compute_top_five(logits, class_set) for name, class_set in sets.items()}, errors
+
+    def _forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Logits `(N, 1000)` float32 on the CPU; in smaller pieces when memory runs out."""
+        pieces = []
+        start = 0
+        while start < len(inputs):
+            size = min(self.settings.batch_size, len(inputs) - start)
+            try:
+                pieces.append(self._forward_once(inputs[start : start + size]))
+                start += size
+            except (RuntimeError, MemoryError) as error:
+                if not _is_out_of_memory(error):
+                    raise ModelError(f"The model failed on a batch of images: {error}") from error
+                self._halve_batch_size(size)
+        return torch.cat(pieces)
+
+    @torch.inference_mode()
+    def _forward_once(self, inputs: torch.Tensor) -> torch.Tensor:
+        output = self.module(inputs.to(device=self.device, dtype=self.dtype))
+        return torch.as_tensor(output).float().cpu()
+
+    def _halve_batch_size(self, size: int) -> None:
+        if size <= 1:
+            raise ModelError(
+                f"Memory on '{self.settings.device}' does not take a single image of this model. "
+                "Use --device cpu, a smaller --dtype, or a machine with more memory."
+            )
+        self.settings = InferenceSettings(
+            device=self.settings.device,
+            dtype=self.settings.dtype,
+            batch_size=size // 2,
+            workers=self.settings.workers,
+        )
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _assemble(
+        self, rows: Sequence[int], outputs: list[tuple[Mapping[str, TopFive], list[str | None]]]
+    ) -> Predictions:
+        chosen = np.asarray(rows, dtype=np.intp)
+        labels = self.split.rows.labels[chosen]
+        top5 = {name: _stack([output[0][name] for output in outputs]) for name in ("all", *self.class_sets)}
+        return Predictions(
+            image_ids=tuple(self.split.rows.image_ids[row] for row in rows),
+            labels=labels,
+            source_image_ids=tuple(self.split.rows.source_image_ids[row] for row in rows),
+            top5=top5.pop("all"),
+            errors=tuple(error for output in outputs for error in output[1]),
+            restricted={name: _blank_outside(t, labels, self.class_sets[name]) for name, t in top5.items()},
+        )
+
+
+def choose_device(requested: str) -> str:
+    """The device to run on: "auto" takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        ModelError: The requested device is not there.
+    """
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if requested == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if available[device])
+    if not available.get(requested.partition(":")[0], False):
+        there = ", ".join(device for device, present in available.items() if present)
+        raise ModelError(f"Device '{requested}' is not available here. Available: {there}.")
+    return requested
+
+
+def format_device_name(device: str) -> str:
+    """The device's own name, such as "NVIDIA H100 80GB HBM3"; the processor type on a CPU."""
+    import platform
+
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    message = str(error).lower()
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        "out of memory" in message or "not enough memory" in message or "can't allocate memory" in message
+    )
+
+
+def _stack(pieces: list[TopFive]) -> TopFive:
+    return TopFive(
+        np.concatenate([piece.indices for piece in pieces]),
+        np.concatenate([piece.probabilities for piece in pieces]),
+    )
+
+
+def _blank_outside(top5: TopFive, labels: npt.NDArray[np.int16], class_set: ClassSet) -> TopFive:
+    inside = np.asarray(np.isin(labels, class_set.indices).any(axis=1))[:, None]
+    return TopFive(
+        np.where(inside, top5.indices, np.int16(-1)).astype(np.int16),
+        np.where(inside, top5.probabilities, np.float32(0)).astype(np.float32),
+    )

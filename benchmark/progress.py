@@ -1,0 +1,73 @@
+"""Progress of an evaluation on the terminal: images done, images/s, time left."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+
+class SpeedColumn(ProgressColumn):
+    """Images a second, as "123 images/s"."""
+
+    def render(self, task: Task) -> Text:
+        """The speed of the last stretch, empty before the first batch."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.0f} images/s", style="progress.data.speed")
+
+
+class ProgressListener:
+    """Shows what an evaluation does; use it as a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            SpeedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task: TaskID | None = None
+        self._started = False
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line above the bars."""
+        self._progress.console.print(Text(text))
+
+    def start_split(self, model: str, split: str) -> None:
+        """Begin a bar; its length follows with the first `advance`."""
+        self._task = self._progress.add_task(f"{model} on {split}", total=None)
+        self._started = False
+
+    def advance(self, done: int, total: int) -> None:
+        """Move the bar of the split begun last."""
+        if self._task is None:
+            return
+        if not self._started:
+            # Rows resumed from an earlier run must not count towards the speed.
+            self._progress.reset(self._task, total=total, completed=done)
+            self._started = True
+        self._progress.update(self._task, completed=done)

@@ -1,0 +1,48 @@
+"""Result files in and out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.storage import write_text
+
+RESULT_NAME = "result.json"
+MAX_RESULT_BYTES = 50_000_000
+"""A result of a thousand splits has a few megabytes; more is refused unread."""
+
+
+def load_result(path: Path) -> Result:
+    """Read and validate a result file, or the one in a folder.
+
+    Raises:
+        DataError: It is missing, too large or breaks the schema; every broken field is named.
+    """
+    path = path / RESULT_NAME if path.is_dir() else path
+    try:
+        if path.stat().st_size > MAX_RESULT_BYTES:
+            raise DataError(f"'{path}' is larger than {MAX_RESULT_BYTES} bytes; that is no result file.")
+        return Result.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise DataError(f"There is no result file '{path}'.") from error
+    except ValidationError as error:
+        raise DataError(f"'{path}' is not a valid result:\n{format_problems(error)}") from error
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+
+
+def format_problems(error: ValidationError) -> str:
+    """One line for each broken field: where, what is wrong."""
+    return "\n".join(
+        f"  {'.'.join(map(str, problem['loc'])) or 'file'}: {problem['msg']}" for problem in error.errors()
+    )
+
+
+def write_result(folder: Path, result: Result) -> Path:
+    """Write `result.json` into a folder in one step and return its path."""
+    path = folder / RESULT_NAME
+    write_text(path, result.model_dump_json(indent=2) + "\n")
+    return path

@@ -1,0 +1,15 @@
+"""What every test stands on: no network, one thread pool, a cache of its own."""
+
+from __future__ import annotations
+
+import os
+
+# Before any library reads them: tests must not reach for the Hub.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+from hypothesis import settings
+
+# Timings on a busy machine say nothing; the same examples every time make a red run repeatable.
+settings.register_profile("imagenet-g", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("imagenet-g")

@@ -1,0 +1,96 @@
+"""A classifier that reads its answer off the image, so that tests know what it must say."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import torch
+from PIL import Image
+
+from factories import make_model_record, make_split_record
+from imagenet_g.benchmark.classifiers import Classifier
+from imagenet_g.benchmark.results import ModelRecord
+from imagenet_g.benchmark.splits import Split, SplitRows, make_labels, make_split_class_set
+
+
+class ColourModel(torch.nn.Module):
+    """Says class (red + green) mod 1000 of the first pixel; keeps the sizes of its batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batch_sizes: list[int] = []
+        self.largest_batch = 10**9
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits `(N, 1000)`: 8 for the class that is said, distance from it below."""
+        if len(images) > self.largest_batch:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
+        self.batch_sizes.append(len(images))
+        pixel = (images[:, :2, 0, 0] * 255).round().long().sum(1) % 1000
+        return 8 - (torch.arange(1000)[None] - pixel[:, None]).abs().float()
+
+
+def make_toy_classifier(record: ModelRecord | None = None) -> tuple[Classifier, ColourModel]:
+    """A classifier around a ColourModel."""
+    model = ColourModel().eval()
+
+    def transform(image: Image.Image) -> torch.Tensor:
+        return torch.from_numpy(np.asarray(image, dtype=np.float32) / 255).permute(2, 0, 1)
+
+    return (
+        Classifier(
+            record=record or make_model_record("python:toy:make"),
+            module=model,
+            transform=transform,
+            precropped_transform=transform,
+            files=(),
+        ),
+        model,
+    )
+
+
+class ImagesInMemory:
+    """Image files held in a list."""
+
+    def __init__(self, images: list[bytes]) -> None:
+        self.images = images
+        self.num_read = 0
+
+    def read_image(self, row: int) -> bytes:
+        """Bytes of one file."""
+        self.num_read += 1
+        return self.images[row]
+
+    def read_column(self, name: str) -> list[object]:
+        """There are none."""
+        raise KeyError(name)
+
+
+def make_colour_png(class_index: int) -> bytes:
+    """A 4 x 4 PNG that ColourModel takes for this class (0..510)."""
+    red = min(class_index, 255)
+    image = Image.new("RGB", (4, 4), (red, class_index - red, 0))
+    buffer = BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def make_toy_split(class_indices: list[int], *, broken: tuple[int, ...] = ()) -> Split:
+    """One image a class index, labelled with it; rows in `broken` hold bytes that are no image."""
+    images = [make_colour_png(index) for index in class_indices]
+    for row in broken:
+        images[row] = b"not an image"
+    labels = make_labels([[index] for index in class_indices])
+    class_set = make_split_class_set(labels)
+    return Split(
+        record=make_split_record("v9/toy", len(class_set.indices)),
+        rows=SplitRows(
+            image_ids=tuple(f"image-{row}" for row in range(len(images))),
+            labels=labels,
+            source_image_ids=(None,) * len(images),
+        ),
+        reader=ImagesInMemory(images),
+        class_set=class_set,
+        outputs="all",
+    )
