@@ -72,8 +72,8 @@ def make_entry(
 
 
 def make_scores(evidence: Evidence) -> tuple[Score, ...]:
-    """Scores over all 1000 outputs and, where the split has fewer classes, over its own."""
-    choices: tuple[Outputs, ...] = ("all",) if evidence.class_set.covers_all else ("all", "split-classes")
+    """Scores over all 1000 outputs and, where the split is about fewer classes, over those."""
+    choices: tuple[Outputs, ...] = ("all",) if evidence.output_set.covers_all else ("all", "split-classes")
     return tuple(_make_score(evidence, outputs) for outputs in choices)
 
 
@@ -89,12 +89,12 @@ def _make_score(evidence: Evidence, outputs: Outputs) -> Score:
         evidence.predictions,
         stored_as=_stored_as(evidence, outputs),
         outputs=outputs,
-        num_outputs=1000 if outputs == "all" else len(evidence.class_set.indices),
+        num_outputs=1000 if outputs == "all" else len(evidence.output_set.indices),
     )
 
 
 def _stored_as(evidence: Evidence, outputs: Outputs) -> str:
-    return "all" if outputs == "all" else name_class_set(evidence.class_set)
+    return "all" if outputs == "all" else name_class_set(evidence.output_set)
 
 
 def _make_gap(
@@ -129,7 +129,7 @@ def _make_measured_gap(evidence: Evidence, reference: Evidence) -> Gap | None:
     if not len(twin.predictions):
         return None
     outputs = evidence.outputs
-    twin = replace(twin, class_set=evidence.class_set)
+    twin = replace(twin, class_set=evidence.class_set, output_set=evidence.output_set)
     score = _make_score(twin, outputs)
     clean = Reference(
         kind="measured",
@@ -167,7 +167,7 @@ def _make_published_reference(evidence: Evidence, figure: PublishedAccuracy) -> 
         kind="published",
         set=figure.set,
         outputs=outputs,
-        num_outputs=1000 if outputs == "all" else len(evidence.class_set.indices),
+        num_outputs=1000 if outputs == "all" else len(evidence.output_set.indices),
         n=figure.n,
         top1=Estimate(value=figure.top1, low=low, high=high, method="wilson"),
         same_classes=figure.class_set == name_class_set(evidence.class_set),

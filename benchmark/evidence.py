@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from imagenet_g.benchmark.classes import ClassSet
+from imagenet_g.benchmark.classes import ClassSet, load_class_set
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.manifests import ThresholdView
+from imagenet_g.benchmark.manifests import ClassView, ThresholdView
 from imagenet_g.benchmark.predictions import Predictions, PredictionsMeta
 from imagenet_g.benchmark.results import Outputs, PredictionsRecord, SplitRecord
 from imagenet_g.benchmark.splits import Split
-from imagenet_g.benchmark.views import apply_view
+from imagenet_g.benchmark.views import apply_view, find_view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,9 @@ class Evidence:
     Attributes:
         record: The split, with its view.
         predictions: The rows of the view.
-        class_set: Classes the view covers.
+        class_set: Classes that have images; a measured reference is restricted to them.
+        output_set: Classes the model chooses among when outputs are restricted: the registered set for a
+            class view, the split's own classes otherwise.
         outputs: What the split is scored on when its reference covers the same classes.
         source: The predictions file and the run behind it.
         limit: As in `Entry.limit`.
@@ -32,6 +34,7 @@ class Evidence:
     record: SplitRecord
     predictions: Predictions
     class_set: ClassSet
+    output_set: ClassSet
     outputs: Outputs
     source: PredictionsRecord
     limit: int | None
@@ -50,6 +53,7 @@ def make_evidence(
         record=split.record,
         predictions=predictions,
         class_set=split.class_set,
+        output_set=split.class_set,
         outputs="all" if split.class_set.covers_all else split.outputs,
         source=source,
         limit=meta.limit,
@@ -69,11 +73,20 @@ def select_view(evidence: Evidence, split: Split, view: str) -> Evidence:
     kept = np.flatnonzero(np.fromiter((image_id in chosen for image_id in ids), np.bool_, len(ids)))
     if not len(kept):
         raise InputError(f"No image of '{record.ref}' was run; raise --limit or drop it.")
-    return replace(
+    spec = find_view(split, view)
+    filtered = replace(
         evidence,
         record=record,
         predictions=evidence.predictions.take(kept),
         class_set=class_set,
-        outputs="all" if class_set.covers_all else "split-classes",
-        quality_filtered=isinstance(split.views.get(view), ThresholdView),
+        quality_filtered=isinstance(spec, ThresholdView),
+    )
+    return restrict_outputs(filtered, spec.class_set) if isinstance(spec, ClassView) else filtered
+
+
+def restrict_outputs(evidence: Evidence, class_set_name: str) -> Evidence:
+    """The same evidence, scored among the classes of a registered set."""
+    output_set = load_class_set(class_set_name)
+    return replace(
+        evidence, output_set=output_set, outputs="all" if output_set.covers_all else "split-classes"
     )

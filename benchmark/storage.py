@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from imagenet_g.benchmark.errors import StorageError
@@ -24,13 +24,15 @@ def replace_file(path: Path) -> Iterator[Path]:
     """
     # The process id keeps two runs that write the same file from sharing one temporary.
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with translate_storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+    with translate_storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
             yield temporary
             temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        finally:
+            # Where its folder is gone there is nothing to remove, and the first error must be heard.
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -50,6 +52,20 @@ def write_text(path: Path, text: str) -> None:
         StorageError: As `replace_file`.
     """
     write_bytes(path, text.encode())
+
+
+def validate_writable(folder: Path) -> None:
+    """Check, before hours of work, that files can be written below a folder; creates nothing.
+
+    Raises:
+        StorageError: They cannot.
+    """
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    with translate_storage_errors(folder):
+        if not existing.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(existing))
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "no permission", str(existing))
 
 
 @contextmanager

@@ -136,6 +136,7 @@ def make_evidence(
         record=make_split_record(ref, len(class_set.indices)),
         predictions=predictions,
         class_set=class_set,
+        output_set=class_set,
         outputs=outputs,
         source=PredictionsRecord(file="predictions/x.parquet", sha256=SHA, run=make_run_record()),
         limit=limit,

