@@ -39,6 +39,7 @@ class ModelRequest:
         checkpoint: Own weights to load in place of the pretrained ones.
         class_map: File that says which class each output is, for heads that are not ImageNet's 1000.
         templates: Zero-shot template set: "openai-80" or "single".
+        text_device: Where zero-shot prompts are encoded; 80,000 of them are slow on a CPU.
     """
 
     requested: str
@@ -46,6 +47,7 @@ class ModelRequest:
     checkpoint: Path | None = None
     class_map: Path | None = None
     templates: str = "openai-80"
+    text_device: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
