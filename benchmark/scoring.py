@@ -17,10 +17,11 @@ from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.intervals import (
     BOOTSTRAP_SEED,
     NUM_RESAMPLES,
-    compute_percentile_interval,
+    compute_bootstrap_interval,
     compute_resampled_accuracy,
     compute_wilson_interval,
     draw_cluster_weights,
+    make_cluster_spread,
 )
 from imagenet_g.benchmark.predictions import Predictions, TopFive
 from imagenet_g.benchmark.results import Estimate, Gap, Outputs, Reference, Score
@@ -114,10 +115,11 @@ def compute_gap(
     shifted = _count_right(predictions, stored_as[0])
     clean = None if reference_predictions is None else _count_right(reference_predictions, stored_as[1])
     draws = _draw_gaps(shifted, clean, reference, num_resamples=num_resamples, rng=rng)
-    low, high = (None, None) if draws is None else compute_percentile_interval(draws)
+    value = score.top1.value - reference.top1.value
+    low, high = (None, None) if draws is None else _compute_gap_interval(value, draws, shifted, clean)
     return Gap(
         reference=reference,
-        value=score.top1.value - reference.top1.value,
+        value=value,
         low=low,
         high=high,
         method="class-bootstrap" if draws is not None else "none",
@@ -131,6 +133,23 @@ def _count_right(predictions: Predictions, stored_as: str) -> tuple[FloatArray, 
     return count_by_class(compute_correct(top5.indices, predictions.labels, k=1), predictions)
 
 
+def _compute_gap_interval(
+    value: float,
+    draws: FloatArray,
+    shifted: tuple[FloatArray, FloatArray],
+    clean: tuple[FloatArray, FloatArray] | None,
+) -> tuple[float, float]:
+    num_classes = int(_find_used(shifted, clean).sum())
+    low, high = compute_bootstrap_interval(value, draws, parts=(make_cluster_spread(draws, num_classes),))
+    return max(-1.0, low), min(1.0, high)
+
+
+def _find_used(
+    shifted: tuple[FloatArray, FloatArray], clean: tuple[FloatArray, FloatArray] | None
+) -> BoolArray:
+    return np.asarray(shifted[1] > 0 if clean is None else (shifted[1] > 0) | (clean[1] > 0))
+
+
 def _draw_gaps(
     shifted: tuple[FloatArray, FloatArray],
     clean: tuple[FloatArray, FloatArray] | None,
@@ -139,7 +158,7 @@ def _draw_gaps(
     num_resamples: int,
     rng: np.random.Generator,
 ) -> FloatArray | None:
-    used = shifted[1] > 0 if clean is None else (shifted[1] > 0) | (clean[1] > 0)
+    used = _find_used(shifted, clean)
     # One class says nothing about how classes differ.
     if used.sum() < 2:
         return None
