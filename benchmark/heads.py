@@ -149,7 +149,7 @@ def _format_wrong_head(spec: str, num_outputs: int) -> str:
     if num_outputs == NUM_CLASSES + 1:
         hint = " With 1001 the first is usually 'background': write '-', then the wnids in order."
     return (
-        f"Model '{spec}' has {num_outputs} outputs; ImageNet's {NUM_CLASSES} classes in sorted wnid order are "
+        f"Model '{spec}' has {num_outputs} outputs; the {NUM_CLASSES} classes in sorted wnid order are "
         "needed. Say which class each output is with --class-map FILE: one wnid a line, '-' for an output to "
         f"leave out.{hint}"
     )
