@@ -1,0 +1,149 @@
+"""The art behind `mini/renditions`: which npm packages it comes from, and the icons inside them.
+
+A *hand* is one set of drawings by one maker. Packages are pinned by version and by npm's own sha512, so what
+is read here is byte for byte what was looked at when the labels were checked.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+import subprocess
+import tarfile
+import tomllib
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from imagenet_g.benchmark.errors import DataError, FetchError
+from imagenet_g.benchmark.results import FileModel
+
+_FETCH_SECONDS = 300
+
+
+class HandSpec(FileModel):
+    """One hand: its npm package, and whom to thank."""
+
+    name: str
+    package: str
+    version: str
+    integrity: str
+    """npm's "sha512-" and base64 of the tarball."""
+    format: Literal["svg", "webp"]
+    """"svg": icons.json of an Iconify package; "webp": one file per code point under assets/."""
+    art: str
+    author: str
+    license: str
+    """SPDX identifier of the drawings."""
+    copyright: str
+    home: str
+    note: str
+
+    @property
+    def source(self) -> str:
+        """The package as npm names it, `name@version`."""
+        return f"{self.package}@{self.version}"
+
+    @property
+    def tarball_name(self) -> str:
+        """The file name `npm pack` gives."""
+        return f"{self.package.removeprefix('@').replace('/', '-')}-{self.version}.tgz"
+
+
+class HandList(FileModel):
+    """`renditions_hands.toml`."""
+
+    hands: tuple[HandSpec, ...]
+
+
+def load_hands() -> tuple[HandSpec, ...]:
+    """The hands of `mini/renditions`, in the order their images take within a class."""
+    text = (files("imagenet_g.generation.data") / "renditions_hands.toml").read_text(encoding="utf-8")
+    return HandList.model_validate(tomllib.loads(text)).hands
+
+
+def fetch_package(hand: HandSpec, folder: Path) -> Path:
+    """Path of the hand's tarball in `folder`, fetched by `npm pack` where it is not there yet.
+
+    Raises:
+        FetchError: npm is missing or could not fetch.
+        DataError: The tarball is not the pinned one.
+    """
+    path = folder / hand.tarball_name
+    if not path.exists():
+        _run_npm_pack(hand, folder)
+    validate_integrity(path, hand.integrity)
+    return path
+
+
+def validate_integrity(path: Path, integrity: str) -> None:
+    """Check a file against npm's integrity string.
+
+    Raises:
+        DataError: It is another file.
+    """
+    found = "sha512-" + base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
+    if found != integrity:
+        raise DataError(
+            f"'{path}' is not the pinned package: expected {integrity}, found {found}. Delete it."
+        )
+
+
+def load_icons(tarball: Path, hand: HandSpec, names: Iterable[str]) -> dict[str, bytes]:
+    """Drawings by icon name: an SVG document each, or an encoded raster.
+
+    Raises:
+        DataError: The package lacks one of the names.
+    """
+    with tarfile.open(tarball) as archive:
+        if hand.format == "svg":
+            icon_set = json.loads(_read_member(archive, "package/icons.json", hand))
+            return {name: make_svg(icon_set, name, hand).encode() for name in names}
+        return {name: _read_member(archive, f"package/assets/{name}.webp", hand) for name in names}
+
+
+def make_svg(icon_set: dict[str, Any], name: str, hand: HandSpec) -> str:
+    """A whole SVG document from an Iconify icon, whose body comes without its frame.
+
+    Glyphs in `currentColor` come out black.
+
+    Raises:
+        DataError: There is no such icon.
+    """
+    if name not in icon_set["icons"]:
+        raise DataError(f"{hand.source} has no icon '{name}'.")
+    frame = {"left": 0, "top": 0, "width": 16, "height": 16, **icon_set, **icon_set["icons"][name]}
+    box = f"{frame['left']} {frame['top']} {frame['width']} {frame['height']}"
+    names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    size = f'width="{frame["width"]}" height="{frame["height"]}"'
+    return f'<svg {names} viewBox="{box}" {size} color="#000">{frame["body"]}</svg>'
+
+
+def _read_member(archive: tarfile.TarFile, name: str, hand: HandSpec) -> bytes:
+    try:
+        member = archive.extractfile(name)
+    except KeyError as error:
+        raise DataError(f"{hand.source} has no file '{name}'.") from error
+    if member is None:
+        raise DataError(f"'{name}' of {hand.source} is not a plain file.")
+    return member.read()
+
+
+def _run_npm_pack(hand: HandSpec, folder: Path) -> None:
+    npm = shutil.which("npm")
+    hint = f"Install Node.js, or put {hand.tarball_name} in '{folder}' yourself (npm pack {hand.source})."
+    if npm is None:
+        raise FetchError(f"npm is needed to fetch {hand.source}, and is not installed. {hint}")
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [npm, "pack", hand.source, "--silent", "--pack-destination", str(folder)]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_FETCH_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise FetchError(f"npm could not fetch {hand.source} in {_FETCH_SECONDS} s. {hint}") from error
+    except subprocess.CalledProcessError as error:
+        raise FetchError(
+            f"npm could not fetch {hand.source}: {error.stderr.strip()[-300:]} {hint}"
+        ) from error
