@@ -28,8 +28,17 @@ from imagenet_g.benchmark.releases import (
     write_shard,
 )
 from imagenet_g.benchmark.storage import write_text
-from imagenet_g.generation.art_sources import HandSpec, fetch_package, load_hands, load_icons
-from imagenet_g.generation.art_tables import ArtSpec, EmojiSpec, load_art, load_emoji
+from imagenet_g.generation.art_sources import (
+    ArtSpec,
+    EmojiSpec,
+    HandSpec,
+    fetch_package,
+    load_art,
+    load_emoji,
+    load_hands,
+    load_icons,
+    load_licenses_text,
+)
 
 if TYPE_CHECKING:
     import datasets
@@ -188,7 +197,6 @@ def list_renderers() -> dict[str, str]:
 def format_licenses(hands: Sequence[HandSpec]) -> str:
     """The text beside the data: whom to thank for each hand, and the licences."""
     from imagenet_g.generation.art_render import ART_PX, CANVAS_PX
-    from imagenet_g.generation.art_tables import load_licenses_text
 
     entries = "\n".join(_format_hand(hand) for hand in hands)
     return load_licenses_text().format(entries=entries, art_px=ART_PX, canvas_px=CANVAS_PX)

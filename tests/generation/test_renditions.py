@@ -20,8 +20,15 @@ from imagenet_g.benchmark.identity import make_image_id
 from imagenet_g.benchmark.images import hash_pixels
 from imagenet_g.benchmark.manifests import load_manifest
 from imagenet_g.benchmark.releases import load_release_split
-from imagenet_g.generation.art_sources import HandSpec, load_hands
-from imagenet_g.generation.art_tables import ArtSpec, EmojiSpec, load_art, load_emoji, load_left_out
+from imagenet_g.generation.art_sources import (
+    ArtSpec,
+    EmojiSpec,
+    HandSpec,
+    load_art,
+    load_emoji,
+    load_hands,
+    load_left_out,
+)
 from imagenet_g.generation.renditions import (
     LICENSES_NAME,
     format_licenses,
