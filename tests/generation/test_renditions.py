@@ -69,9 +69,6 @@ def fold_name(name: str) -> str:
     return re.sub(r"[^a-z]", "", name.lower()).rstrip("s")
 
 
-# --- the tables ------------------------------------------------------------------------------------------
-
-
 def test_every_emoji_names_its_class_rightly() -> None:
     """wnid, index and name of a row are of one class."""
     classes = load_classes()
@@ -151,9 +148,6 @@ def test_each_drawing_is_used_once() -> None:
     assert len({(piece.hand, piece.icon) for piece in art}) == len(art)
 
 
-# --- the builder -----------------------------------------------------------------------------------------
-
-
 def make_toy_art() -> tuple[list[EmojiSpec], list[ArtSpec], list[HandSpec], dict[str, dict[str, bytes]]]:
     """Two classes by two hands: coloured discs as SVG, coloured squares as raster."""
     hands = [hand for hand in load_hands() if hand.name in {"fluent-3d", "noto"}]
@@ -215,9 +209,6 @@ def test_a_wrong_package_ends_in_one_message(tmp_path: Path, capsys: pytest.Capt
     assert main(["--out", str(tmp_path / "out"), "--packages", str(packages)]) == 2
     assert "is not the pinned package" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
-
-
-# --- the release in the package --------------------------------------------------------------------------
 
 
 def test_the_package_holds_the_release_whole() -> None:
