@@ -255,7 +255,7 @@ def _list_real_set(spec: RealSetSpec, data: Mapping[str, Path]) -> SplitListing:
         num_images=spec.num_images,
         num_classes=len(load_class_set(spec.class_set).indices),
         status=status,
-        location=str(path) if path is not None else spec.hub.repo,
+        location=str(path) if path is not None else spec.hub.repo.replace("{", "<").replace("}", ">"),
         views=(),
         license=spec.license,
     )

@@ -62,7 +62,9 @@ def make_table(listings: Iterable[SplitListing]) -> Table:
 
     table = Table(title="Splits", title_justify="left")
     for heading in ("split", "images", "classes", "where", "views"):
-        table.add_column(heading, justify="right" if heading in ("images", "classes") else "left")
+        table.add_column(
+            heading, justify="right" if heading in ("images", "classes") else "left", overflow="fold"
+        )
     for listing in listings:
         location = "" if listing.location is None else f" {listing.location}"
         table.add_row(

@@ -7,6 +7,7 @@ import json
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -45,7 +46,9 @@ def write_class_folders(root: Path, names: Sequence[str], *, per_class: int = 1)
     return root
 
 
-def make_rows(indices: Sequence[int], **columns: Sequence[object]) -> Iterator[dict[str, object]]:
+def make_rows(
+    indices: Sequence[int], columns: Mapping[str, Sequence[object]] | None = None
+) -> Iterator[dict[str, object]]:
     """Release rows of the given classes, further columns by name; the rest None."""
     blank = dict.fromkeys(make_release_features())
     for row, index in enumerate(indices):
@@ -57,7 +60,7 @@ def make_rows(indices: Sequence[int], **columns: Sequence[object]) -> Iterator[d
             "image_id": f"id-{row:05d}",
             "wnid": load_classes()[index].wnid,
             "pixel_sha256": hash_pixels(image),
-            **{name: values[row] for name, values in columns.items()},
+            **{name: values[row] for name, values in (columns or {}).items()},
         }
 
 
@@ -70,11 +73,11 @@ def write_release(
     rows_per_shard: int = 1000,
     views: Mapping[str, ViewSpec] | None = None,
     extra: Mapping[str, object] | None = None,
-    **columns: Sequence[object],
+    columns: Mapping[str, Sequence[object]] | None = None,
 ) -> Path:
     """A whole release of one split."""
     features = make_release_features(extra)
-    rows = list(make_rows(indices, **columns))
+    rows = list(make_rows(indices, columns))
     pieces = [rows[start : start + rows_per_shard] for start in range(0, len(rows), rows_per_shard)]
     files = [
         write_shard(folder, make_shard_path(split, number, len(pieces)), piece, features)
@@ -97,10 +100,10 @@ def write_release(
     return folder
 
 
-def write_tar(path: Path, members: Mapping[str, bytes], *, mode: str = "w") -> Path:
+def write_tar(path: Path, members: Mapping[str, bytes], *, mode: Literal["w", "w:gz"] = "w") -> Path:
     """A tar with the given members."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, mode) as archive:
+    with tarfile.open(path, mode=mode) as archive:
         for name, data in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)
