@@ -1,0 +1,159 @@
+"""`imagenet-g baselines run` and `apply`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from imagenet_g.baselines.class_counts import PairCounts
+    from imagenet_g.baselines.measured import MeasuredBaseline
+    from imagenet_g.baselines.sets import BaselineSet
+    from imagenet_g.benchmark.evaluation import EvaluationRequest, Outcome
+    from imagenet_g.benchmark.results import Result
+
+
+def run_models(arguments: Namespace) -> int:
+    """Evaluate a set's models, gather them into one file, and print the line if there is one."""
+    from rich.console import Console
+
+    from imagenet_g.baselines.measured import write_measured_baseline
+    from imagenet_g.baselines.sets import load_baseline
+    from imagenet_g.benchmark.evaluation import run_evaluation
+    from imagenet_g.benchmark.progress import ProgressListener
+
+    baseline = load_baseline(arguments.set)
+    with ProgressListener(Console(stderr=True)) as listener:
+        outcomes = run_evaluation(make_request(baseline, arguments), listener)
+    measured = gather_outcomes(baseline, outcomes, arguments.split, data=parse_data(arguments))
+    path = (
+        arguments.out / f"{baseline.header.id}--{arguments.split.replace('/', '--').replace(':', '--')}.json"
+    )
+    write_measured_baseline(path, measured)
+    print(f"wrote {path} (sha256 {measured.sha256})")
+    print_lines(measured)
+    return 0
+
+
+def make_request(baseline: BaselineSet, arguments: Namespace) -> EvaluationRequest:
+    """The evaluation of every model of the set that may be in a fit."""
+    from imagenet_g.benchmark.cache import Cache
+    from imagenet_g.benchmark.cache_folder import choose_cache_folder
+    from imagenet_g.benchmark.classifiers import ModelRequest
+    from imagenet_g.benchmark.evaluation import EvaluationRequest
+    from imagenet_g.benchmark.model_runs import RunSettings
+    from imagenet_g.benchmark.model_specs import parse_model_spec
+    from imagenet_g.benchmark.references import parse_split_ref
+
+    specs = [baseline.make_spec(record) for record in baseline.fitted]
+    return EvaluationRequest(
+        models=tuple(ModelRequest(requested=spec, spec=parse_model_spec(spec)) for spec in specs),
+        splits=(parse_split_ref(arguments.split),),
+        reference=parse_split_ref(arguments.reference),
+        data=parse_data(arguments),
+        settings=RunSettings(
+            device=arguments.device, batch_size=arguments.batch_size, workers=arguments.workers
+        ),
+        limit=arguments.limit,
+        out=arguments.out,
+        cache=Cache(choose_cache_folder(arguments.cache)),
+    )
+
+
+def parse_data(arguments: Namespace) -> Mapping[str, Path]:
+    """Local copies by name."""
+    from imagenet_g.benchmark.catalogue import parse_data_pairs
+
+    return parse_data_pairs(arguments.data)
+
+
+def gather_outcomes(
+    baseline: BaselineSet, outcomes: tuple[Outcome, ...], split: str, *, data: Mapping[str, Path]
+) -> MeasuredBaseline:
+    """One file of all models; a baseline with holes is refused.
+
+    Raises:
+        InputError: A model failed.
+    """
+    from imagenet_g.baselines.class_counts import load_pair_counts
+    from imagenet_g.baselines.measured import build_measured_baseline
+    from imagenet_g.benchmark.errors import InputError
+
+    measured: dict[str, tuple[Result, Mapping[str, PairCounts]]] = {}
+    for record, outcome in zip(baseline.fitted, outcomes, strict=True):
+        if outcome.result is None or outcome.path is None:
+            raise InputError(
+                f"'{record.model}' failed: {outcome.error} The baseline is not written; finished models are "
+                "kept, so run the same command again."
+            )
+        counts = load_pair_counts(outcome.result, outcome.path.parent, data=data)
+        measured[record.model] = (outcome.result, counts)
+    return build_measured_baseline(baseline, measured, split)
+
+
+def print_lines(measured: MeasuredBaseline) -> None:
+    """The fits on all links, or why there are none."""
+    import sys
+
+    from rich.console import Console
+
+    from imagenet_g.baselines.cli_baselines_show import list_notes, make_fit_table
+    from imagenet_g.baselines.fits import fit_line
+    from imagenet_g.baselines.links import LINKS
+    from imagenet_g.baselines.measured import build_measured_points
+    from imagenet_g.benchmark.errors import InputError
+
+    try:
+        fits = [fit_line(build_measured_points(measured), link) for link in LINKS]
+    except InputError as error:
+        print(f"no line: {error}")
+        return
+    Console(width=None if sys.stdout.isatty() else 160).print(make_fit_table(fits))
+    for note in list_notes(fits):
+        print(note)
+
+
+def run_apply(arguments: Namespace) -> int:
+    """Add effective robustness to a result, print it, write it."""
+    from imagenet_g.baselines.attach import attach_effective_robustness
+    from imagenet_g.baselines.class_counts import load_pair_counts
+    from imagenet_g.baselines.loading import load_any_baseline
+    from imagenet_g.benchmark.errors import DataError
+    from imagenet_g.benchmark.result_files import load_result, write_result
+
+    path = arguments.result
+    folder = path if path.is_dir() else path.parent
+    result = load_result(path)
+    try:
+        counts = load_pair_counts(result, folder, data=parse_data(arguments))
+    except DataError as error:
+        print(f"note: {error}")
+        counts = {}
+    enriched = attach_effective_robustness(
+        result, load_any_baseline(arguments.baseline), arguments.link or ["logit"], counts=counts
+    )
+    print(format_robustness(enriched))
+    print(f"wrote {write_result(arguments.out or folder, enriched)}")
+    return 0
+
+
+def format_robustness(result: Result) -> str:
+    """Every effective robustness of a result; where the line is weak the gap comes first."""
+    lines = []
+    for entry in result.entries:
+        for record in entry.effective_robustness:
+            bounds = (
+                "interval unknown"
+                if record.low is None or record.high is None
+                else f"95 % {100 * record.low:+.2f} to {100 * record.high:+.2f}"
+            )
+            robustness = f"ER {100 * record.value:+.2f} ({bounds})"
+            gap = f"AG {100 * entry.gaps[0].value:+.2f}"
+            first = f"{gap}, weak {robustness}" if record.weak else f"{robustness}, {gap}"
+            flag = ", extrapolated" if record.extrapolated else ""
+            lines.append(f"{entry.split.ref} against {record.baseline} ({record.link}): {first}{flag}")
+        lines += [f"  {warning}" for warning in entry.warnings if warning.startswith("Against ")]
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Reviewed tables: baseline sets and published figures."""
