@@ -1,0 +1,123 @@
+"""What a generator is, as written in a version spec.
+
+TOML cannot say null: a key that may be absent means "the pipeline's own default" or "does not apply", and
+each one says which. What the default was is recorded in the release.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, JsonValue, model_validator
+
+from imagenet_g.benchmark.results import FileModel
+
+Inputs = Literal["prompt", "image", "prompt+image", "class"]
+Positive = Annotated[int, Field(ge=1)]
+LOCAL_REVISION = "local"
+
+
+class TransformSpec(FileModel):
+    """What happens to a source image before the pipeline sees it."""
+
+    size_px: Positive
+    """Side of the square it is resized to; the aspect ratio is not kept."""
+    interpolation: Literal["bicubic", "bilinear", "lanczos"]
+    antialias: bool
+    normalization: Literal["clip", "none"]
+    """"clip": a tensor with CLIP's mean and std. "none": a PIL image, which the pipeline scales."""
+
+    @model_validator(mode="after")
+    def _validate_path(self) -> Self:
+        if self.normalization == "none" and not self.antialias:
+            raise ValueError("a PIL image is always resized with antialiasing: set antialias = true")
+        if self.normalization == "clip" and self.interpolation == "lanczos":
+            raise ValueError("tensors cannot be resized with lanczos: use bicubic or bilinear")
+        return self
+
+
+class SchedulerSpec(FileModel):
+    """A scheduler in place of the repository's own."""
+
+    name: str
+    """Class name in diffusers."""
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    """Changes to the configuration it takes over from the repository's scheduler."""
+
+
+class StageSpec(FileModel):
+    """One diffusers pipeline and how it is called."""
+
+    pipeline: str
+    """Class name in diffusers, such as "StableDiffusionPipeline" or "AutoPipelineForText2Image"."""
+    repo: str
+    """Hub repository, or a local folder in the diffusers format."""
+    revision: str
+    """Commit of 40 hex digits once pinned; a branch or tag before; "local" for a folder."""
+    variant: str | None = None
+    """Weight variant, such as "fp16"; absent: the plain files."""
+    dtype: Literal["float32", "float16", "bfloat16"]
+    scheduler: SchedulerSpec | None = None
+    """Absent: the repository's own."""
+    steps: Positive | None = None
+    """Denoising steps; absent: the pipeline's default, which the release records."""
+    guidance: float | None = None
+    """Guidance scale; absent: the pipeline's default."""
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    """Further arguments of the pipeline's call, under the library's own names."""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the revision is a commit or a folder on this machine."""
+        return self.revision == LOCAL_REVISION or (
+            len(self.revision) == 40 and set(self.revision) <= set("0123456789abcdef")
+        )
+
+
+class DiffusersSpec(StageSpec):
+    """A generator that is a diffusers pipeline, with further pipelines behind it where it has stages."""
+
+    kind: Literal["diffusers"] = "diffusers"
+    inputs: Inputs
+    """What an image is made from."""
+    height_px: Positive | None = None
+    """Absent: the pipeline's default."""
+    width_px: Positive | None = None
+    strength: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    """For inputs "prompt+image": 1 replaces the source image by noise entirely, so that little survives."""
+    source: TransformSpec | None = None
+    """For inputs with an image."""
+    upscalers: tuple[StageSpec, ...] = ()
+    """Called in turn with the prompt and the images so far."""
+    clip_token_limit: Positive | None = None
+    """Prompt tokens a CLIP text encoder keeps, start and end included (77); absent where there is none."""
+    safety: Literal["verdict", "off"] = "verdict"
+    """"verdict": a safety checker in the repository is asked and its answer kept; no image is blackened."""
+    attention_slicing: bool = False
+    compile: bool = False
+    offload: bool = False
+    """Keep components on the CPU until they are used; needs less GPU memory and more time."""
+    cpu_threads: Positive = 1
+    """Threads on a CPU, part of the recipe: another number gives other last bits."""
+
+    @model_validator(mode="after")
+    def _validate_inputs(self) -> Self:
+        if ("image" in self.inputs) != (self.source is not None):
+            raise ValueError(f"inputs = '{self.inputs}' and the table [source] do not belong together")
+        if (self.strength is not None) and self.inputs != "prompt+image":
+            raise ValueError("strength belongs to inputs = 'prompt+image'")
+        return self
+
+
+class PythonSpec(FileModel):
+    """A generator of one's own; see `generators.Generator`."""
+
+    kind: Literal["python"]
+    inputs: Inputs
+    factory: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+    """"module:function"; called with `options`, returns a Generator."""
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    clip_token_limit: Positive | None = None
+
+
+GeneratorSpec = Annotated[DiffusersSpec | PythonSpec, Field(discriminator="kind")]

@@ -1,0 +1,232 @@
+"""Loading diffusers pipelines: from a pinned commit or a folder, weights only, seedable scheduler."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from imagenet_g.benchmark.errors import (
+    FetchError,
+    InputError,
+    ModelError,
+    UnknownNameError,
+    UntrustedFileError,
+)
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.generation.generator_specs import DiffusersSpec, StageSpec
+from imagenet_g.generation.schedulers import load_scheduler_class, validate_scheduler
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+Pipeline: TypeAlias = Any
+PipelineClass: TypeAlias = Any
+"""diffusers' pipelines share no typed interface: every class has attributes and call arguments of its own."""
+_HASHED_SUFFIXES = (".safetensors", ".bin", ".json", ".model", ".txt")
+
+
+def find_pipeline_class(name: str) -> PipelineClass:
+    """A pipeline class of diffusers by name.
+
+    Raises:
+        UnknownNameError: The installed diffusers has none of this name.
+        InputError: diffusers is not installed.
+    """
+    try:
+        import diffusers
+    except ImportError as error:
+        raise InputError("Building needs diffusers. Run: pip install 'imagenet-g[generate]'") from error
+    known = [n for n in dir(diffusers) if n.endswith("Pipeline") or n.startswith("AutoPipelineFor")]
+    if name not in known:
+        raise UnknownNameError(
+            "pipeline", name, known, hint=f"The installed diffusers is {diffusers.__version__}."
+        )
+    with ignore_library_warnings():
+        return getattr(diffusers, name)
+
+
+def fetch_repo(stage: StageSpec) -> Path:
+    """The folder with a stage's files: the repo itself where it is a folder, else the pinned commit's copy.
+
+    Raises:
+        InputError: A local revision whose folder does not exist.
+        FetchError: The files are neither in the Hub's cache nor to be had.
+        UntrustedFileError: The repository brings its own code.
+    """
+    folder = Path(stage.repo)
+    if not folder.is_dir():
+        if stage.revision == "local":
+            raise InputError(f"There is no folder '{stage.repo}'; give the pipeline's place with --pipeline.")
+        folder = _download(stage)
+    if code := sorted(path.name for path in folder.rglob("*.py")):
+        raise UntrustedFileError(f"'{stage.repo}' brings its own code ({code[0]}), which is never run.")
+    return folder
+
+
+def load_pipeline(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> Pipeline:
+    """A pipeline on its device, in eval mode, silent, without a safety checker of its own.
+
+    Args:
+        spec: The stage.
+        device: Where it runs.
+        tuning: The generator the stage belongs to: slicing, compile, offload.
+
+    Raises:
+        ImagenetGError: It cannot be fetched or loaded, its scheduler cannot be reproduced, or it takes no
+            argument of a name the spec gives.
+    """
+    pipeline_class = find_pipeline_class(spec.pipeline)
+    scheduler = None if spec.scheduler is None else load_scheduler_class(spec.scheduler.name)
+    if scheduler is not None:
+        validate_scheduler(scheduler)
+    folder = fetch_repo(spec)
+    pipe = _read_pipeline(pipeline_class, folder, spec)
+    if scheduler is not None and spec.scheduler is not None:
+        pipe.scheduler = scheduler.from_config(pipe.scheduler.config, **spec.scheduler.options)
+    validate_scheduler(type(pipe.scheduler))
+    _validate_arguments(pipe, spec)
+    pipe.set_progress_bar_config(disable=True)
+    _tune(pipe, tuning, device)
+    return pipe
+
+
+def hash_repo(folder: Path) -> dict[str, str]:
+    """sha256 of every weight, configuration and vocabulary file of a pipeline folder, by relative path."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix in _HASHED_SUFFIXES)
+    named = sorted((path.relative_to(folder).as_posix(), path) for path in paths)
+    return {name: hash_file(path) for name, path in named if not name.startswith(".")}
+
+
+def describe_stage(spec: StageSpec, pipe: Pipeline) -> dict[str, JsonValue]:
+    """What a loaded stage is: classes, scheduler with its whole configuration, file hashes, call defaults."""
+    config = {key: value for key, value in pipe.scheduler.config.items() if not key.startswith("_")}
+    return {
+        "pipeline": type(pipe).__name__,
+        "module": type(pipe).__module__,
+        "repo": name_repo(spec),
+        "revision": spec.revision,
+        "variant": spec.variant,
+        "dtype": spec.dtype,
+        "components": {
+            name: type(part).__name__ for name, part in sorted(pipe.components.items()) if part is not None
+        },
+        "scheduler": {"class": type(pipe.scheduler).__name__, "config": _make_plain(config)},
+        "attention": _list_attention(pipe),
+        "defaults": _list_call_defaults(type(pipe)),
+        "files": dict(hash_repo(fetch_repo(spec))),
+    }
+
+
+def name_repo(spec: StageSpec) -> str:
+    """The repository as a release may name it: a local folder by its last part only."""
+    return f"local/{Path(spec.repo).resolve().name}" if Path(spec.repo).is_dir() else spec.repo
+
+
+def list_call_arguments(pipeline_class: PipelineClass) -> tuple[str, ...]:
+    """Names of the arguments a pipeline's call takes."""
+    return tuple(inspect.signature(pipeline_class.__call__).parameters)[1:]
+
+
+def _download(stage: StageSpec) -> Path:
+    from diffusers import DiffusionPipeline
+
+    try:
+        return Path(DiffusionPipeline.download(stage.repo, revision=stage.revision, variant=stage.variant))
+    except Exception as error:
+        # httpx, huggingface_hub and OSError subclasses alike; the user's next step is the same.
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise FetchError(
+            f"'{stage.repo}' at {stage.revision} could not be fetched: {reason} "
+            "Check the network and your access to the repository, or give a folder with --pipeline."
+        ) from error
+
+
+def _read_pipeline(pipeline_class: PipelineClass, folder: Path, spec: StageSpec) -> Pipeline:
+    import torch
+
+    _silence_libraries()
+    try:
+        with ignore_library_warnings():
+            return pipeline_class.from_pretrained(
+                str(folder), dtype=getattr(torch, spec.dtype), variant=spec.variant, local_files_only=True
+            )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"'{spec.repo}' cannot be loaded as {spec.pipeline}: {reason}") from error
+
+
+@contextmanager
+def ignore_library_warnings() -> Iterator[None]:
+    """Hold back what libraries warn each other about; a user can do nothing about it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
+@cache
+def _silence_libraries() -> None:
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    for library in (diffusers_logging, transformers_logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+
+
+def _validate_arguments(pipe: Pipeline, spec: StageSpec) -> None:
+    known = list_call_arguments(type(pipe))
+    for name in spec.arguments:
+        if name not in known:
+            raise UnknownNameError(f"argument of {type(pipe).__name__}", name, known)
+    if "generator" not in known:
+        raise ModelError(f"{type(pipe).__name__} takes no generator: its images cannot be reproduced.")
+
+
+def _tune(pipe: Pipeline, tuning: DiffusersSpec, device: str) -> None:
+    import torch
+
+    if tuning.attention_slicing:
+        pipe.enable_attention_slicing()
+    if tuning.offload:
+        pipe.enable_model_cpu_offload(device=device)
+    else:
+        pipe.to(device)
+    if tuning.compile:
+        name = "unet" if hasattr(pipe, "unet") else "transformer"
+        setattr(pipe, name, torch.compile(getattr(pipe, name)))
+
+
+def _list_attention(pipe: Pipeline) -> list[JsonValue]:
+    network = getattr(pipe, "unet", None) or getattr(pipe, "transformer", None)
+    processors = getattr(network, "attn_processors", {})
+    names: list[JsonValue] = [*sorted({type(processor).__name__ for processor in processors.values()})]
+    return names
+
+
+def _list_call_defaults(pipeline_class: PipelineClass) -> dict[str, JsonValue]:
+    defaults: dict[str, JsonValue] = {}
+    for name, parameter in inspect.signature(pipeline_class.__call__).parameters.items():
+        if isinstance(parameter.default, (bool, int, float, str)):
+            defaults[name] = parameter.default
+    return defaults
+
+
+def _make_plain(value: object) -> JsonValue:
+    """Scheduler settings as JSON: tuples become lists, arrays lists of numbers, anything else its name."""
+    if isinstance(value, dict):
+        return {str(key): _make_plain(item) for key, item in sorted(value.items())}
+    if isinstance(value, (list, tuple)):
+        return [_make_plain(item) for item in value]
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)
+    return _make_plain(value.tolist()) if isinstance(value, np.ndarray) else str(value)

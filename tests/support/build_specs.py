@@ -1,0 +1,172 @@
+"""Version specs over tiny pipelines, and stand-in generators for builds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from imagenet_g.generation.generators import Rendering, RenderRow
+from imagenet_g.generation.specs import VersionSpec
+
+CLASSES = ["n01440764", "n01443537", "n01484850"]
+TRANSFORMS = {
+    "clip": {"size_px": 32, "interpolation": "bicubic", "antialias": False, "normalization": "clip"},
+    "pil": {"size_px": 32, "interpolation": "lanczos", "antialias": True, "normalization": "none"},
+}
+PROMPTS = {"recipe": "openai-80", "class_names": "open_clip"}
+SOURCES = {"ref": "mini/renditions"}
+
+
+def make_stage(pipeline: str, repo: Path, **changes: object) -> dict[str, object]:
+    """A generator table over a local folder, two steps."""
+    return {
+        "kind": "diffusers", "pipeline": pipeline, "repo": str(repo), "revision": "local",
+        "dtype": "float32", "steps": 2, "inputs": "prompt", **changes,
+    }  # fmt: skip
+
+
+def make_split(generator: str, **changes: object) -> dict[str, object]:
+    """A split table: three classes, four images each, batches of four."""
+    return {
+        "title": generator, "generator": generator, "classes": CLASSES, "images_per_class": 4,
+        "batch_size": 4, "prompts": PROMPTS, **changes,
+    }  # fmt: skip
+
+
+def make_spec(generators: dict[str, object], splits: dict[str, object], **changes: object) -> VersionSpec:
+    """A version spec; shards of four rows unless changed."""
+    return VersionSpec.model_validate(
+        {
+            "schema_version": 1,
+            "version": "tiny",
+            "title": "Tiny",
+            "status": "draft",
+            "license": "CC0-1.0",
+            "rows_per_shard": 4,
+            "encoding": {"format": "png"},
+            "generators": generators,
+            "splits": splits,
+            **changes,
+        }
+    )
+
+
+def make_noise_spec(**changes: object) -> VersionSpec:
+    """A version of one split made by the noise generator below."""
+    wanted = ("classes", "images_per_class", "batch_size", "sources", "scorers", "views")
+    split = make_split("noise", **{key: changes.pop(key) for key in wanted if key in changes})
+    options = changes.pop("options", {})
+    factory = changes.pop("factory", "build_specs:NoiseGenerator")
+    generator = {"kind": "python", "inputs": "prompt", "factory": factory, "options": options}
+    return make_spec({"noise": generator}, {"sd-l": split}, **changes)
+
+
+class NoiseGenerator:
+    """Draws noise from each row's seed: the cheapest reproducible generator there is."""
+
+    def __init__(self, size_px: int = 16) -> None:
+        self._size_px = size_px
+
+    def load(self, device: str) -> None:
+        """Nothing to load."""
+
+    def describe(self) -> dict[str, object]:
+        """Its name and size."""
+        return {"kind": "noise", "size_px": self._size_px}
+
+    def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
+        """Noise of each row's seed."""
+        return [Rendering(self._draw(row)) for row in rows]
+
+    def _draw(self, row: RenderRow) -> Image.Image:
+        shape = (self._size_px, self._size_px, 3)
+        return Image.fromarray(np.random.default_rng(row.seed).integers(0, 256, shape, dtype=np.uint8))
+
+
+class FlatFirstGenerator(NoiseGenerator):
+    """Black for every planned seed of class 0, noise for any other: what a retry must mend."""
+
+    def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
+        """Black or noise."""
+        from imagenet_g.benchmark.identity import make_seed
+
+        planned = {make_seed("tiny", "sd-l", CLASSES[0], index) for index in range(10)}
+        black = Image.new("RGB", (self._size_px, self._size_px))
+        return [Rendering(black if row.seed in planned else self._draw(row)) for row in rows]
+
+
+class BlackGenerator(NoiseGenerator):
+    """Black whatever the seed."""
+
+    def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
+        """Black."""
+        return [Rendering(Image.new("RGB", (self._size_px, self._size_px))) for _ in rows]
+
+
+class BrokenOnceGenerator(NoiseGenerator):
+    """Fails on class 1 until a file exists."""
+
+    def __init__(self, mended: str) -> None:
+        super().__init__()
+        self._mended = Path(mended)
+
+    def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
+        """Noise, or an error."""
+        if any(row.label == 1 for row in rows) and not self._mended.exists():
+            raise RuntimeError("class 1 cannot be drawn")
+        return super().render(rows)
+
+
+class DyingOnceGenerator(NoiseGenerator):
+    """Kills its own process on class 1, the first time."""
+
+    def __init__(self, marker: str) -> None:
+        super().__init__()
+        self._marker = Path(marker)
+
+    def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
+        """Noise, or death."""
+        if any(row.label == 1 for row in rows) and not self._marker.exists():
+            self._marker.touch()
+            os._exit(1)
+        return super().render(rows)
+
+    def describe(self) -> dict[str, object]:
+        """The same in every process."""
+        return {"kind": "dying"}
+
+
+class UnseededGenerator(NoiseGenerator):
+    """Draws from torch's own state, as a badly written generator does."""
+
+    def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
+        """Noise that no seed decides."""
+        import torch
+
+        return [
+            Rendering(Image.fromarray(torch.randint(0, 256, (8, 8, 3), dtype=torch.uint8).numpy()))
+            for _ in rows
+        ]
+
+
+class SilentListener:
+    """Keeps what a build says."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.tasks: list[str] = []
+
+    def start(self, what: str, total: int, done: int) -> None:
+        """A pass begins."""
+
+    def report(self, report: object) -> None:
+        """A task is done."""
+        self.tasks.append(repr(report))
+
+    def note(self, text: str) -> None:
+        """Something to know."""
+        self.notes.append(text)
