@@ -8,7 +8,7 @@ from pathlib import Path
 
 from imagenet_g.benchmark.errors import FetchError
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)

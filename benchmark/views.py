@@ -66,11 +66,17 @@ def find_view(split: Split, name: str) -> ViewSpec:
     raise UnknownNameError(f"view of '{split.record.ref}'", name, known)
 
 
+def _list_own_labels(split: Split) -> npt.NDArray[np.int16]:
+    # A release's image is of one class, first in its row; what else it may be called is an answer only.
+    # ObjectNet's labels are all its own.
+    return split.rows.labels if split.record.version is None else split.rows.labels[:, :1]
+
+
 def _compute_mask(split: Split, view: ViewSpec, name: str) -> Mask:
     match view:
         case ClassView():
             indices = load_class_set(view.class_set).indices
-            return np.asarray(np.isin(split.rows.labels, indices).any(axis=1))
+            return np.asarray(np.isin(_list_own_labels(split), indices).any(axis=1))
         case EqualsView():
             values = split.reader.read_column(view.column)
             return np.array([value is not None and str(value) == view.value for value in values], dtype=bool)
@@ -90,7 +96,7 @@ def _compute_threshold_mask(split: Split, view: ThresholdView, name: str) -> Mas
 
 
 def _make_view_class_set(split: Split, view: ViewSpec, rows: npt.NDArray[np.intp]) -> ClassSet:
-    covered = make_split_class_set(split.rows.labels[rows])
+    covered = make_split_class_set(_list_own_labels(split)[rows])
     if not isinstance(view, ClassView):
         return covered
     # An ObjectNet image may be called by several classes, only some of them inside the set.

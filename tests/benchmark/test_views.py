@@ -101,6 +101,25 @@ def test_several_labels_count_within_the_set(tmp_path: Path) -> None:
     assert class_set.indices == tuple(sorted({*labels} & {*wanted}))
 
 
+def test_what_else_an_image_may_be_called_is_no_class_of_the_view(tmp_path: Path) -> None:
+    """An image outside ImageNet-R stays outside, though an answer inside would be right."""
+    from datasets import List, Value
+
+    outside = next(index for index in range(1000) if index not in R)
+    release = write_release(
+        tmp_path,
+        [outside, R[0]],
+        views={"all-rows": ThresholdView(column="label", minimum=0)},
+        extra={"also": List(Value("int16"))},
+        columns={"also": [[R[1]], []]},
+    )
+    split = load_release_split(release, "sd-l", cache=None)
+    rows, class_set, _ = apply_view(split, "imagenet-r")
+    assert (rows.tolist(), class_set.indices) == ([1], (R[0],))
+    assert apply_view(split, "all-rows")[1] == split.class_set
+    assert split.rows.labels.tolist() == [[outside, R[1]], [R[0], -1]]
+
+
 def test_an_unknown_view_lists_the_known(split: Split) -> None:
     """The split's own and the class sets."""
     with pytest.raises(UnknownNameError, match=r"Did you mean 'clip-filtered'.*noto.*imagenet-100"):
