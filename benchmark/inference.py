@@ -145,7 +145,9 @@ class _Runner:
             # TF32 rounds to 10 bits; float32 must mean float32.
             torch.backends.cudnn.allow_tf32 = False
             torch.backends.cuda.matmul.allow_tf32 = False
-        self.module = classifier.module.to(device=self.device, dtype=self.dtype).eval()
+        self.module = classifier.module.to(
+            device=self.device, dtype=self.dtype, memory_format=torch.channels_last
+        ).eval()
 
     def predict_parts(
         self, pool: ThreadPoolExecutor, rows: Sequence[int], first: int, on_progress: Progress
@@ -214,7 +216,9 @@ class _Runner:
 
     @torch.inference_mode()
     def _forward_once(self, inputs: torch.Tensor) -> torch.Tensor:
-        output = self.module(inputs.to(device=self.device, dtype=self.dtype))
+        output = self.module(
+            inputs.to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
+        )
         return torch.as_tensor(output).float().cpu()
 
     def _halve_batch_size(self, size: int) -> None:

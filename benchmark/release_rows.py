@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from imagenet_g.benchmark.classes import load_index_by_wnid
+from imagenet_g.benchmark.classes import NUM_CLASSES, load_index_by_wnid
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.parquet_images import ParquetImages
 from imagenet_g.benchmark.splits import SplitRows, make_labels
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
 REQUIRED_COLUMNS = ("image", "label", "image_id", "wnid", "source_image_id")
+ALSO_COLUMN = "also"
+"""Optional list column: other class indices an image may rightly be called by."""
 
 
 def load_release_rows(images: ParquetImages) -> SplitRows:
@@ -35,9 +37,22 @@ def load_release_rows(images: ParquetImages) -> SplitRows:
             raise DataError(f"Image '{image_id}' has wnid '{wnid}' and label {label}, which do not agree.")
     return SplitRows(
         image_ids=tuple(map(str, ids)),
-        labels=np.asarray(labels, dtype=np.int16).reshape(-1, 1) if labels else make_labels([]),
+        labels=make_labels(_add_other_labels(images, labels)),
         source_image_ids=tuple(None if source is None else str(source) for source in sources),
     )
+
+
+def _add_other_labels(images: ParquetImages, labels: Sequence[int]) -> list[tuple[int, ...]]:
+    """Acceptable labels of each image, its own first."""
+    if ALSO_COLUMN not in images.schema.names:
+        return [(label,) for label in labels]
+    found = []
+    for label, others in zip(labels, images.read_column(ALSO_COLUMN), strict=True):
+        also = others or []
+        if not isinstance(also, list) or not all(isinstance(o, int) and 0 <= o < NUM_CLASSES for o in also):
+            raise DataError(f"Column '{ALSO_COLUMN}' must hold lists of class indices 0..999, not {also!r}.")
+        found.append((label, *(other for other in dict.fromkeys(also) if other != label)))
+    return found
 
 
 def _validate_schema(schema: pa.Schema) -> None:

@@ -4,7 +4,8 @@
     manifest.json                                    written last: its presence means the release is whole
 
 `label` is a `datasets` ClassLabel whose names are the 1000 wnids in class order: the display names are not
-unique, and wnids are what other copies of ImageNet can be matched by.
+unique, and wnids are what other copies of ImageNet can be matched by. An optional column `also` lists class
+indices an image may rightly be called besides its label; a model is right with any of them.
 """
 
 from __future__ import annotations
@@ -155,7 +156,7 @@ def make_split_manifest(
     return SplitManifest(
         files=tuple(files),
         num_images=len(rows),
-        class_indices=tuple(int(index) for index in np.unique(rows.labels)),
+        class_indices=tuple(int(index) for index in np.unique(rows.labels[:, 0])),
         views=dict(views),
         recipe=recipe,
     )
@@ -198,7 +199,8 @@ def load_release_split(
     images = ParquetImages([folder / file.path for file in described.files])
     rows = load_release_rows(images)
     _validate_counts(described, images, rows, f"{manifest.version}/{name}")
-    class_set = make_split_class_set(rows.labels)
+    # What else an image may be called (column `also`) is an answer, not a class the split is about.
+    class_set = make_split_class_set(rows.labels[:, :1])
     return Split(
         record=_make_record(folder, manifest, name, num_classes=len(class_set.indices)),
         rows=rows,
@@ -240,7 +242,7 @@ def _validate_counts(described: SplitManifest, images: ParquetImages, rows: Spli
             raise DataError(f"'{file.path}' has {num_rows} rows; its manifest says {file.num_rows}.")
     if len(rows) != described.num_images:
         raise DataError(f"{ref} has {len(rows)} images; its manifest says {described.num_images}.")
-    if tuple(np.unique(rows.labels).tolist()) != described.class_indices:
+    if tuple(np.unique(rows.labels[:, 0]).tolist()) != described.class_indices:
         raise DataError(f"{ref} covers other classes than its manifest says.")
     if described.num_images == 0:
         raise DataError(f"{ref} has no images.")

@@ -67,7 +67,7 @@ def _make_row(model: str, entry: Entry) -> tuple[str | Text, ...]:
         return (*cells, "", "", "")
     gap = entry.gaps[0]
     clean = gap.reference
-    mark = "" if clean.same_classes and clean.filtered_alike else " *"
+    mark = " *" if _is_flagged(gap) else ""
     return (
         *cells,
         f"{format_percent(clean.top1.value)} {clean.kind}{mark}",
@@ -82,11 +82,17 @@ def _make_notes(results: Sequence[Result]) -> list[RenderableType]:
         for entry in result.entries:
             lines |= {f"{entry.split.ref}: {warning}": None for warning in entry.warnings}
     lines["AG = top-1 on the split minus the clean reference: a drop is negative. Values in percent."] = None
+    if any(_is_flagged(gap) for gap in _list_gaps(results)):
+        lines["* the reference is not the split's same-class, same-filter twin; the notes say how."] = None
     if any(gap.reference.kind == "published" for gap in _list_gaps(results)):
         lines["published: the clean accuracy was looked up, not measured; its source is in the result."] = (
             None
         )
     return [Padding(Text(line, style="dim"), (0, 0, 0, 1)) for line in lines]
+
+
+def _is_flagged(gap: Gap) -> bool:
+    return not (gap.reference.same_classes and gap.reference.filtered_alike)
 
 
 def _list_gaps(results: Sequence[Result]) -> list[Gap]:

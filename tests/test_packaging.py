@@ -1,0 +1,57 @@
+"""The wheel holds everything and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("baselines", "benchmark", "generation", "leaderboard")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """A wheel built from a copy of what git tracks or would track."""
+    source = tmp_path_factory.mktemp("source")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    for name in listed:
+        if (ROOT / name).is_file() and not name.startswith((".typings/", "tests/")):
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", "dist"],
+        cwd=source, check=True, capture_output=True,
+    )  # fmt: skip
+    return zipfile.ZipFile(next((source / "dist").glob("*.whl")))
+
+
+def test_site_packages_receives_one_name(wheel: zipfile.ZipFile) -> None:
+    """Nothing called `benchmark` or `tests` lands beside other people's packages."""
+    tops = {name.split("/")[0] for name in wheel.namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"imagenet_g"}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_module_and_table_is_in_the_wheel(wheel: zipfile.ZipFile, folder: str) -> None:
+    """A module left out of `packages` would be missed only by the user."""
+    kinds = {".py", ".csv", ".toml", ".txt", ".json", ".md", ".parquet"}
+    wanted = {
+        f"imagenet_g/{path.relative_to(ROOT).as_posix()}"
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in kinds and "__pycache__" not in path.parts
+    }
+    assert wanted <= set(wheel.namelist())
+
+
+def test_the_wheel_stays_small(wheel: zipfile.ZipFile) -> None:
+    """The art has 8 MB, the wheel 60 MB at most."""
+    sizes = {info.filename: info.compress_size for info in wheel.infolist()}
+    assert sum(size for name, size in sizes.items() if "/mini/data/renditions/" in name) <= 8_000_000
+    assert sum(sizes.values()) <= 60_000_000
