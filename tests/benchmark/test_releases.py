@@ -210,6 +210,24 @@ def test_supersession_and_notice_reach_the_record(tmp_path: Path) -> None:
     assert notice == "For tests. v9 is superseded by v10."
 
 
+@pytest.mark.parametrize("also", [[[1000]], [[-1]], [["tench"]], ["tench"]])
+def test_other_answers_are_class_indices(tmp_path: Path, also: list[object]) -> None:
+    """The optional column `also` is as little to be trusted as the others."""
+    release = write_release(tmp_path, [0])
+    rewrite_shard(release, lambda table: table.append_column("also", pa.array(also)))
+    with pytest.raises(DataError, match="'also' must hold lists of class indices"):
+        load_release_split(release, "sd-l", cache=None)
+
+
+def test_other_answers_follow_an_images_own_label(tmp_path: Path) -> None:
+    """And add no class to the split."""
+    release = write_release(tmp_path, [5, 6])
+    rewrite_shard(release, lambda table: table.append_column("also", pa.array([[7, 5], None])))
+    split = load_release_split(release, "sd-l", cache=None)
+    assert split.rows.labels.tolist() == [[5, 7], [6, -1]]
+    assert split.class_set.indices == (5, 6)
+
+
 def test_an_unknown_split_is_suggested(tmp_path: Path) -> None:
     """Did you mean."""
     with pytest.raises(UnknownNameError, match="Did you mean 'v9/sd-l'"):
