@@ -49,7 +49,7 @@ def format_legend(rows: tuple[RobustnessRow, ...], baseline: BaselineSet) -> str
     lines = [
         f"Effective robustness in percentage points (95 % interval) against {baseline.header.id} "
         f"version {baseline.header.version} ({baseline.sha256[:12]}), {link} link. Intervals: families of "
-        "the baseline resampled; the judged model's images taken as independent, as answers by class are unknown.",
+        "the baseline resampled; the judged model's images taken as independent.",
         "† clean accuracy outside the baseline's range. ‡ weak line (r2 below 0.8).",
     ]
     others = list(dict.fromkeys(row.split for row in rows if not row.same_classes))
