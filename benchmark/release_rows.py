@@ -37,7 +37,7 @@ def load_release_rows(images: ParquetImages) -> SplitRows:
             raise DataError(f"Image '{image_id}' has wnid '{wnid}' and label {label}, which do not agree.")
     return SplitRows(
         image_ids=tuple(map(str, ids)),
-        labels=make_labels(_add_other_labels(images, labels)),
+        labels=make_labels(_add_other_labels(images, [index_by_wnid[str(wnid)] for wnid in wnids])),
         source_image_ids=tuple(None if source is None else str(source) for source in sources),
     )
 
