@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from image_sets import encode, make_image, write_class_folders
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.folders import load_folder
+from imagenet_g.benchmark.identity import hash_file
 
 WNIDS = [info.wnid for info in load_classes()]
 TENCH, GOLDFISH = WNIDS[:2]
@@ -225,16 +225,20 @@ def test_a_folder_has_no_columns(tmp_path: Path) -> None:
         split.reader.read_column("hand")
 
 
-def test_a_folder_seen_before_is_listed_fast(tmp_path: Path) -> None:
-    """At a rate that takes 50,000 files in 4 s at the very worst."""
-    source = tmp_path / "image.png"
-    source.write_bytes(encode(make_image()))
-    for wnid in WNIDS[:20]:
-        (tmp_path / "set" / wnid).mkdir(parents=True)
-        for number in range(250):
-            (tmp_path / "set" / wnid / f"{number}.png").hardlink_to(source)
+def test_a_folder_seen_before_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unchanged files keep the hash that was remembered; only a changed one is read."""
+    write_class_folders(tmp_path / "set", [TENCH], per_class=3)
     first = load_folder(tmp_path / "set", cache=tmp_path / "cache")
-    started = time.perf_counter()
-    second = load_folder(tmp_path / "set", cache=tmp_path / "cache")
-    assert time.perf_counter() - started < 0.4
-    assert second.record == first.record
+    read: list[Path] = []
+
+    def note(path: Path) -> str:
+        read.append(path)
+        return hash_file(path)
+
+    monkeypatch.setattr("imagenet_g.benchmark.file_hashes.hash_file", note)
+    assert load_folder(tmp_path / "set", cache=tmp_path / "cache").record == first.record
+    assert read == []
+    changed = tmp_path / "set" / TENCH / "img_1.png"
+    changed.write_bytes(encode(make_image((9, 9, 9))))
+    load_folder(tmp_path / "set", cache=tmp_path / "cache")
+    assert read == [changed]
