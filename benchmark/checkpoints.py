@@ -73,7 +73,12 @@ def strip_prefixes(state: StateDict) -> StateDict:
 
 
 def load_into(
-    module: torch.nn.Module, state: StateDict, *, source: str, convert: Callable[[], StateDict] | None = None
+    module: torch.nn.Module,
+    state: StateDict,
+    *,
+    source: str,
+    convert: Callable[[], StateDict] | None = None,
+    convert_shapes: bool = False,
 ) -> None:
     """Put a state dict into a module, all of it and nothing else.
 
@@ -81,7 +86,8 @@ def load_into(
         module: Receives the weights.
         state: Tensors by name.
         source: What to call the checkpoint in messages.
-        convert: The library's own conversion of older or foreign names, tried only where names differ.
+        convert: The library's own conversion of older or foreign names, tried where names differ.
+        convert_shapes: Try it where only shapes differ too (libraries resize position embeddings).
 
     Raises:
         ModelError: A key or shape does not fit; the first one that does not is named.
@@ -91,7 +97,7 @@ def load_into(
     if mismatch is None:
         module.load_state_dict(state)
         return
-    if convert is not None and set(own) != set(state):
+    if convert is not None and (convert_shapes or set(own) != set(state)):
         converted = _try_conversion(convert)
         if converted is not None and find_mismatch(own, converted) is None:
             module.load_state_dict(converted)

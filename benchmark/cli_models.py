@@ -69,7 +69,7 @@ def run(arguments: Namespace) -> int:
 
 def list_specs(libraries: Iterable[str]) -> tuple[str, ...]:
     """Specs of all models that score the 1000 classes without more ado, library by library."""
-    from imagenet_g.benchmark import model_names as names
+    from imagenet_g.benchmark import offered_models as names
     from imagenet_g.benchmark.classes import NUM_CLASSES
 
     listers: dict[str, Callable[[], Iterable[str]]] = {

@@ -19,8 +19,9 @@ from imagenet_g.benchmark.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.fetching import describe_hub_file, fetch, find_cached_files, parse_revision
 from imagenet_g.benchmark.heads import OWN_WEIGHTS, LoadedModel, make_classifier
-from imagenet_g.benchmark.model_names import list_open_clip_tags, resolve_model_spec
+from imagenet_g.benchmark.model_names import resolve_model_spec
 from imagenet_g.benchmark.model_specs import ModelSpec
+from imagenet_g.benchmark.offered_models import list_open_clip_tags
 from imagenet_g.benchmark.results import Preprocessing
 from imagenet_g.benchmark.weights import hash_state_dict
 from imagenet_g.benchmark.zero_shot import ZeroShotClassifier, build_head, describe_zero_shot, load_templates

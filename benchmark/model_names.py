@@ -5,48 +5,26 @@ The rules are pure functions over a list of names; `resolve_model_spec` applies 
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Any
 
 from imagenet_g.benchmark.classes import NUM_CLASSES
 from imagenet_g.benchmark.errors import ModelError, UnknownNameError
 from imagenet_g.benchmark.model_specs import ModelSpec
+from imagenet_g.benchmark.offered_models import (
+    WHEEL_NAMES,
+    PretrainedName,
+    list_open_clip_tags,
+    list_timm_weights,
+    list_torchvision_tags,
+    load_aliases,
+    natural_key,
+)
 
-WHEEL_NAMES = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
 SOURCE_PREFIXES = ("hf-hub:", "local-dir:")
 SEARCH_HINT = "'imagenet-g models PATTERN' searches the names."
 _MORE_DATA = re.compile(r"(?:^|_)(?:ft|dist|distilled|ns|jft|ssl|swsl|wsl|ssld|in12k|in21k|in22k)(?:_|$)")
-_DIGITS = re.compile(r"(\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class PretrainedName:
-    """Weights that timm offers.
-
-    Attributes:
-        name: `architecture.tag`, or the architecture alone where its only weights carry no tag.
-        num_outputs: Size of their head.
-        is_default: Whether timm picks them when only the architecture is named.
-    """
-
-    name: str
-    num_outputs: int
-    is_default: bool
-
-    @property
-    def architecture(self) -> str:
-        """The name without its tag."""
-        return self.name.partition(".")[0]
-
-    @property
-    def tag(self) -> str:
-        """What the weights were trained on and how, in timm's words; may be empty."""
-        return self.name.partition(".")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,59 +172,6 @@ def is_trained_on_imagenet_1k(tag: str) -> bool:
     return (tag == "in1k" or tag.endswith("_in1k")) and not _MORE_DATA.search(tag.removesuffix("in1k"))
 
 
-@cache
-def list_timm_weights() -> tuple[PretrainedName, ...]:
-    """All weights timm offers, by architecture, timm's default first."""
-    import timm
-
-    names = []
-    for name in timm.list_pretrained():
-        config: Any = timm.get_pretrained_cfg(name)
-        default: Any = timm.get_pretrained_cfg(name.partition(".")[0])
-        names.append(PretrainedName(name, config.num_classes, default.tag == config.tag))
-    return tuple(
-        sorted(names, key=lambda weights: (natural_key(weights.architecture), not weights.is_default))
-    )
-
-
-@cache
-def list_open_clip_tags() -> dict[str, tuple[str, ...]]:
-    """Pretrained tags by open_clip architecture, empty where there are none. Do not mutate."""
-    import open_clip
-
-    offered: dict[str, tuple[str, ...]] = dict.fromkeys(open_clip.list_models(), ())
-    for name, tag in open_clip.list_pretrained():
-        offered[name] = (*offered.get(name, ()), tag)
-    return offered
-
-
-@cache
-def list_torchvision_tags() -> dict[str, tuple[str, ...]]:
-    """Weights by torchvision classification model (not the quantized ones), the default first."""
-    from torchvision import models
-
-    offered = {}
-    for name in models.list_models(module=models):
-        weights = models.get_model_weights(name)
-        default = weights.DEFAULT.name
-        offered[name] = (default, *(member.name for member in weights if member.name != default))
-    return offered
-
-
-@cache
-def load_aliases() -> dict[str, str]:
-    """Reviewed timm architecture by short name. Do not mutate."""
-    text = (files("imagenet_g.benchmark.data") / "model_aliases.csv").read_text(encoding="utf-8")
-    return {row["alias"]: row["architecture"] for row in csv.DictReader(text.splitlines())}
-
-
-def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key under which 32x4d comes before 32x16d."""
-    return tuple(
-        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in _DIGITS.split(name) if part
-    )
-
-
 def _resolve_timm(spec: ModelSpec, *, own_weights: bool) -> ResolvedSpec:
     import timm
 
@@ -315,7 +240,7 @@ def _rank_in_family(weights: PretrainedName, name: str) -> tuple[object, ...]:
 
 def _begins_with(architecture: str, name: str) -> bool:
     """Whether the name ends at a word boundary of the architecture: `vit` begins vit_base, not vitamin."""
-    if not architecture.startswith(name) or len(architecture) == len(name):
+    if not name or not architecture.startswith(name) or len(architecture) == len(name):
         return False
     before, after = name[-1], architecture[len(name)]
     return after == "_" or before == "_" or (before.isalpha() and after.isdigit())

@@ -118,11 +118,18 @@ def _load_from_folder(
 
 
 def _load_own_weights(request: ModelRequest, name: str, path: Path) -> torch.nn.Module:
+    """A model with the weights of a file; those of a folder are adapted to its config as timm does."""
     state = load_checkpoint(path)
     class_map = load_requested_class_map(request)
     sizes = {"num_classes": len(class_map.wnids)} if class_map and request.checkpoint else {}
     module = _build(name, sizes)
-    load_into(module, state, source=str(path), convert=_make_converter(name, sizes, state))
+    load_into(
+        module,
+        state,
+        source=str(path),
+        convert=_make_converter(name, sizes, state),
+        convert_shapes=request.checkpoint is None,
+    )
     return module
 
 

@@ -1,0 +1,93 @@
+"""Which pretrained models the installed libraries offer, by name, without a network."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+WHEEL_NAMES = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
+_DIGITS = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainedName:
+    """Weights that timm offers.
+
+    Attributes:
+        name: `architecture.tag`, or the architecture alone where its only weights carry no tag.
+        num_outputs: Size of their head.
+        is_default: Whether timm picks them when only the architecture is named.
+    """
+
+    name: str
+    num_outputs: int
+    is_default: bool
+
+    @property
+    def architecture(self) -> str:
+        """The name without its tag."""
+        return self.name.partition(".")[0]
+
+    @property
+    def tag(self) -> str:
+        """What the weights were trained on and how, in timm's words; may be empty."""
+        return self.name.partition(".")[2]
+
+
+@cache
+def list_timm_weights() -> tuple[PretrainedName, ...]:
+    """All weights timm offers, by architecture, timm's default first."""
+    import timm
+
+    names = []
+    for name in timm.list_pretrained():
+        config: Any = timm.get_pretrained_cfg(name)
+        default: Any = timm.get_pretrained_cfg(name.partition(".")[0])
+        names.append(PretrainedName(name, config.num_classes, default.tag == config.tag))
+    return tuple(
+        sorted(names, key=lambda weights: (natural_key(weights.architecture), not weights.is_default))
+    )
+
+
+@cache
+def list_open_clip_tags() -> dict[str, tuple[str, ...]]:
+    """Pretrained tags by open_clip architecture, empty where there are none. Do not mutate."""
+    import open_clip
+
+    offered: dict[str, tuple[str, ...]] = dict.fromkeys(open_clip.list_models(), ())
+    for name, tag in open_clip.list_pretrained():
+        offered[name] = (*offered.get(name, ()), tag)
+    return offered
+
+
+@cache
+def list_torchvision_tags() -> dict[str, tuple[str, ...]]:
+    """Weights by torchvision classification model (not the quantized ones), the default first."""
+    from torchvision import models
+
+    offered = {}
+    for name in models.list_models(module=models):
+        weights = models.get_model_weights(name)
+        default = weights.DEFAULT.name
+        # Weights without categories are for features only (vgg16's IMAGENET1K_FEATURES).
+        others = (member.name for member in weights if member.meta.get("categories"))
+        offered[name] = (default, *(other for other in others if other != default))
+    return offered
+
+
+@cache
+def load_aliases() -> dict[str, str]:
+    """Reviewed timm architecture by short name. Do not mutate."""
+    text = (files("imagenet_g.benchmark.data") / "model_aliases.csv").read_text(encoding="utf-8")
+    return {row["alias"]: row["architecture"] for row in csv.DictReader(text.splitlines())}
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key under which 32x4d comes before 32x16d."""
+    return tuple(
+        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in _DIGITS.split(name) if part
+    )
