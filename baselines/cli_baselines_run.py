@@ -24,14 +24,13 @@ def run_models(arguments: Namespace) -> int:
     from imagenet_g.baselines.sets import load_baseline
     from imagenet_g.benchmark.evaluation import run_evaluation
     from imagenet_g.benchmark.progress import ProgressListener
+    from imagenet_g.benchmark.slugs import make_slug
 
     baseline = load_baseline(arguments.set)
     with ProgressListener(Console(stderr=True)) as listener:
         outcomes = run_evaluation(make_request(baseline, arguments), listener)
     measured = gather_outcomes(baseline, outcomes, arguments.split, data=parse_data(arguments))
-    path = (
-        arguments.out / f"{baseline.header.id}--{arguments.split.replace('/', '--').replace(':', '--')}.json"
-    )
+    path = arguments.out / f"{baseline.header.id}-{make_slug(arguments.split)}.json"
     write_measured_baseline(path, measured)
     print(f"wrote {path} (sha256 {measured.sha256})")
     print_lines(measured)
