@@ -21,7 +21,7 @@ check: .venv/installed-dev
 	$(BIN)/lint-imports
 
 bench: .venv/installed-dev
-	$(BIN)/imagenet-g bench
+	$(BIN)/python -m imagenet_g.benchmark.bench
 
 clean:
 	rm -rf .venv build dist *.egg-info results

@@ -49,6 +49,8 @@ class ModelMemo(FileModel):
 
     schema_version: Literal[1] = 1
     record: ModelRecord
+    choice: str
+    """How a short name was understood; empty when nothing was left open."""
     backend: str
     dtype: str
     files: tuple[FileStamp, ...]

@@ -40,6 +40,7 @@ class ModelRequest:
         class_map: File that says which class each output is, for heads that are not ImageNet's 1000.
         templates: Zero-shot template set: "openai-80" or "single".
         text_device: Where zero-shot prompts are encoded; 80,000 of them are slow on a CPU.
+        head_cache: Folder for zero-shot heads, so that prompts are encoded once; None to keep none.
     """
 
     requested: str
@@ -48,6 +49,7 @@ class ModelRequest:
     class_map: Path | None = None
     templates: str = "openai-80"
     text_device: str = "cpu"
+    head_cache: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

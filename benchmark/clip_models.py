@@ -19,12 +19,19 @@ from imagenet_g.benchmark.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.fetching import describe_hub_file, fetch, find_cached_files, parse_revision
 from imagenet_g.benchmark.heads import OWN_WEIGHTS, LoadedModel, make_classifier
+from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.model_names import resolve_model_spec
 from imagenet_g.benchmark.model_specs import ModelSpec
 from imagenet_g.benchmark.offered_models import list_open_clip_tags
 from imagenet_g.benchmark.results import Preprocessing
 from imagenet_g.benchmark.weights import hash_state_dict
-from imagenet_g.benchmark.zero_shot import ZeroShotClassifier, build_head, describe_zero_shot, load_templates
+from imagenet_g.benchmark.zero_shot import (
+    ZeroShotClassifier,
+    build_head,
+    describe_zero_shot,
+    load_templates,
+    recall_head,
+)
 
 CONFIG_FILE = "open_clip_config.json"
 WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
@@ -61,7 +68,13 @@ def load_model(request: ModelRequest) -> Classifier:
     preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
     transform = image_transform_v2(preprocess, is_train=False)
     weights_sha256 = hash_state_dict(model.state_dict())
-    head = build_head(model, tokenizer, templates, device=request.text_device)
+    zero_shot = describe_zero_shot(request.templates)
+    head = recall_head(
+        lambda: build_head(model, tokenizer, templates, device=request.text_device),
+        folder=request.head_cache,
+        # The architecture counts: one set of weights with another activation encodes text differently.
+        key=hash_json([str(spec), weights_sha256, zero_shot.model_dump()]),
+    )
     return make_classifier(
         request,
         LoadedModel(
@@ -74,7 +87,7 @@ def load_model(request: ModelRequest) -> Classifier:
             precropped_transform=transform,
             files=files,
             revision=parse_revision(files[0]) if files else None,
-            zero_shot=describe_zero_shot(request.templates),
+            zero_shot=zero_shot,
         ),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -110,24 +110,43 @@ class ModelRun:
                 self._memo = self._make_memo()
                 if sha256 and self._memo.files:
                     self.cache.write_memo(sha256, self._memo)
+            elif self._memo.choice:
+                self.listener.say(self._memo.choice)
         return self._memo
 
     def _make_memo(self) -> ModelMemo:
         from imagenet_g.benchmark.inference import choose_device
 
         device = choose_device(self.settings.device)
+        choice = self._resolve()
+        if choice:
+            self.listener.say(choice)
         classifier = self._load_classifier()
         return ModelMemo(
             record=classifier.record,
+            choice=choice,
             backend=f"torch-{version('torch')}/{device.partition(':')[0]}/{MEMORY_FORMAT}",
             dtype=self.settings.dtype,
             files=tuple(make_stamp(path) for path in list_watched_files(classifier.files)),
         )
 
+    def _resolve(self) -> str:
+        from imagenet_g.benchmark.model_names import resolve_model_spec
+
+        resolved = resolve_model_spec(self.request.spec, own_weights=self.request.checkpoint is not None)
+        return resolved.format_choice(self.request.requested)
+
     def _load_classifier(self) -> Classifier:
+        from imagenet_g.benchmark.inference import choose_device
+
         if self._classifier is None:
+            request = replace(
+                self.request,
+                text_device=choose_device(self.settings.device),
+                head_cache=self.cache.folder / "heads",
+            )
             try:
-                self._classifier = load_classifier(self.request)
+                self._classifier = load_classifier(request)
             except ImagenetGError:
                 raise
             except Exception as error:
@@ -135,12 +154,7 @@ class ModelRun:
                 raise ModelError(
                     f"Loading '{self.request.requested}' failed with {type(error).__name__}: {error}"
                 ) from error
-            self._announce(self._classifier.record)
         return self._classifier
-
-    def _announce(self, record: ModelRecord) -> None:
-        if record.spec != record.requested:
-            self.listener.say(f"'{record.requested}' is taken to mean '{record.spec}'.")
 
     def _compute(
         self,

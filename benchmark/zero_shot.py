@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import open_clip
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from imagenet_g.benchmark.errors import UnknownNameError
 from imagenet_g.benchmark.identity import hash_lines
 from imagenet_g.benchmark.results import ZeroShot
+from imagenet_g.benchmark.storage import replace_file
 
 TEMPLATE_SETS = ("openai-80", "single")
 SINGLE_TEMPLATE = "a photo of a {}."
@@ -69,6 +73,29 @@ def describe_zero_shot(name: str) -> ZeroShot:
         templates_sha256=hash_lines(templates),
         class_names_sha256=hash_lines(load_class_names()),
     )
+
+
+def recall_head(build: Callable[[], torch.Tensor], *, folder: Path | None, key: str) -> torch.Tensor:
+    """The head kept under `key`, or a new one, kept for the next time.
+
+    Args:
+        build: Makes the `(D, 1000)` head; called only when none is kept.
+        folder: Where heads are kept; None to keep none.
+        key: Hash of everything the head depends on.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    if folder is None:
+        return build()
+    path = folder / f"{key}.safetensors"
+    try:
+        return load_file(path)["head"]
+    except (OSError, SafetensorError, KeyError):
+        head = build()
+    with replace_file(path) as temporary:
+        save_file({"head": head.contiguous()}, temporary)
+    return head
 
 
 def build_head(

@@ -8,7 +8,11 @@ import os
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
+import torch
 from hypothesis import settings
+
+# Tiny models on many threads mostly wait for each other.
+torch.set_num_threads(1)
 
 # Timings on a busy machine say nothing; the same examples every time make a red run repeatable.
 settings.register_profile("imagenet-g", deadline=None, derandomize=True, max_examples=50)

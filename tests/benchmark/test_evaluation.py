@@ -233,3 +233,20 @@ def test_killed_with_9_in_the_middle_it_resumes_and_ends_with_identical_predicti
     assert (resumed.top5.indices == whole.top5.indices).all()
     assert (resumed.top5.probabilities == whole.top5.probabilities).all()
     assert meta.key == whole_meta.key
+
+
+def test_it_says_which_model_a_short_name_was_taken_for_also_from_the_cache(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person who typed half a name reads the whole one, every time."""
+    import timm
+    from safetensors.torch import save_file
+
+    checkpoint = tmp_path / "own.safetensors"
+    save_file(timm.create_model("resnet18").state_dict(), checkpoint)
+    for _ in range(2):
+        evaluate(
+            tmp_path, "--model", "timm:resnet18", "--checkpoint", str(checkpoint), "--limit", "2",
+            "--split", f"folder:{folder}",
+        )  # fmt: skip
+        assert "is taken as 'timm:resnet18." in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """Prompts, and the head they make."""
 
+from pathlib import Path
+
 import open_clip
 import pytest
 import torch
@@ -12,6 +14,7 @@ from imagenet_g.benchmark.zero_shot import (
     describe_zero_shot,
     load_class_names,
     load_templates,
+    recall_head,
 )
 
 
@@ -74,3 +77,23 @@ def test_logits_are_scaled_cosines_with_the_models_bias(bias: float | None, expe
     image[0, 0, 0] = torch.tensor([3.0, 4.0])
     logits = ZeroShotClassifier(Encoder(bias), torch.eye(2))(image)
     assert logits[0].tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_head_is_built_once_and_then_recalled(tmp_path: Path) -> None:
+    """80,000 prompts are encoded once for a model, not once a run."""
+    built: list[torch.Tensor] = []
+
+    def build() -> torch.Tensor:
+        built.append(torch.randn(4, 1000))
+        return built[-1]
+
+    heads = [recall_head(build, folder=tmp_path, key="k") for _ in range(2)]
+    assert len(built) == 1
+    assert torch.equal(heads[0], heads[1])
+
+
+def test_a_damaged_head_is_built_again(tmp_path: Path) -> None:
+    """Half a file does no harm."""
+    (tmp_path / "k.safetensors").write_bytes(b"half")
+    assert recall_head(lambda: torch.ones(4, 1000), folder=tmp_path, key="k").sum() == 4000
+    assert recall_head(lambda: torch.zeros(4, 1000), folder=tmp_path, key="k").sum() == 4000

@@ -1,0 +1,174 @@
+"""How fast evaluation is, against the loop timm's validation runs: `make bench`.
+
+Both run the same model on the same images in one process, one after the other and again, and the better of
+each counts; what is reported is the ratio. Memory is measured on a folder of generated images, small and
+large.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+NUM_SPEED_IMAGES = 192
+NUM_ROUNDS = 2
+MEMORY_SIZES = (5_000, 50_000)
+
+
+def main() -> int:
+    """Run the benchmarks asked for and print one line each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", nargs="*", metavar="NAME", help="start, speed, memory (default: all three)")
+    benches = {"start": bench_start, "speed": bench_speed, "memory": bench_memory}
+    for name in parser.parse_args().what or benches:
+        benches[name]()
+    return 0
+
+
+def bench_speed() -> None:
+    """Images a second of our runner and of timm's loop, same model, same images."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = write_images(Path(name) / "images", NUM_SPEED_IMAGES, size=256)
+        ours = min(_time(lambda: _run_ours(folder, Path(name))) for _ in range(NUM_ROUNDS))
+        theirs = min(_time(lambda: _run_timm(folder)) for _ in range(NUM_ROUNDS))
+    report(
+        "speed",
+        f"{NUM_SPEED_IMAGES / ours:.1f} images/s, timm's loop {NUM_SPEED_IMAGES / theirs:.1f}: "
+        f"ratio {theirs / ours:.2f}",
+    )
+
+
+def bench_start() -> None:
+    """Seconds until `imagenet-g --help` has answered."""
+    command = [sys.executable, "-m", "imagenet_g.benchmark.cli", "--help"]
+    seconds = min(
+        _time(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)) for _ in range(5)
+    )
+    report("start", f"--help in {seconds:.2f} s")
+
+
+def bench_memory() -> None:
+    """Peak memory of an evaluation of 5,000 and of 50,000 images, each in a process of its own."""
+    peaks = []
+    for number in MEMORY_SIZES:
+        with tempfile.TemporaryDirectory() as name:
+            folder = write_images(Path(name) / "images", number, size=32)
+            peaks.append(_measure_peak_memory(folder, Path(name)))
+    listed = ", ".join(f"{n} images: {peak:.0f} MB" for n, peak in zip(MEMORY_SIZES, peaks, strict=True))
+    report("memory", f"{listed}; ratio {peaks[1] / peaks[0]:.2f}")
+
+
+def report(name: str, text: str) -> None:
+    """Print one line of the report."""
+    print(f"{name:8} {text}", flush=True)  # noqa: T201 - a benchmark speaks
+
+
+def write_images(folder: Path, number: int, *, size: int) -> Path:
+    """A folder of JPEGs by wnid, each of noise of its own."""
+    import numpy as np
+    from PIL import Image
+
+    from imagenet_g.benchmark.classes import load_classes
+
+    rng = np.random.default_rng(0)
+    for index in range(number):
+        path = folder / load_classes()[index % 1000].wnid / f"{index}.jpeg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        buffer = BytesIO()
+        Image.fromarray(rng.integers(0, 256, (size, size, 3), dtype=np.uint8)).save(buffer, "JPEG")
+        path.write_bytes(buffer.getvalue())
+    return folder
+
+
+def _run_ours(folder: Path, home: Path) -> None:
+    import uuid
+
+    from imagenet_g.benchmark.cache import PartStore
+    from imagenet_g.benchmark.classifiers import ModelRequest, load_classifier
+    from imagenet_g.benchmark.folders import load_folder
+    from imagenet_g.benchmark.inference import InferenceSettings, run_inference
+    from imagenet_g.benchmark.model_runs import DEFAULT_BATCH_SIZES
+    from imagenet_g.benchmark.model_specs import parse_model_spec
+
+    spec = parse_model_spec("wheel:efficientnet-lite0")
+    classifier = load_classifier(ModelRequest(requested=str(spec), spec=spec))
+    split = load_folder(folder, cache=home / "cache")
+    run_inference(
+        classifier,
+        split,
+        range(len(split.rows)),
+        class_sets={},
+        settings=InferenceSettings(
+            device="cpu", dtype="float32", batch_size=DEFAULT_BATCH_SIZES["cpu"], workers=2
+        ),
+        parts=PartStore(home / uuid.uuid4().hex),
+        on_progress=lambda done, total: None,
+    )
+
+
+def _run_timm(folder: Path) -> None:
+    """As timm's validate.py at its defaults, as far as they decide the speed."""
+    import timm
+    import torch
+    from timm.data import ImageDataset, create_loader, resolve_data_config
+
+    model = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
+    config = resolve_data_config({}, model=model, use_test_size=True)
+    loader = create_loader(
+        ImageDataset(str(folder)),
+        input_size=config["input_size"],
+        batch_size=256,
+        use_prefetcher=False,
+        interpolation=config["interpolation"],
+        mean=config["mean"],
+        std=config["std"],
+        num_workers=2,
+        crop_pct=config["crop_pct"],
+    )
+    with torch.inference_mode():
+        for images, _ in loader:
+            model(images).topk(5)
+
+
+def _measure_peak_memory(folder: Path, home: Path) -> float:
+    """Peak resident memory in MB of `imagenet-g evaluate` with a model that costs next to nothing."""
+    words = ["evaluate", "--model", "python:imagenet_g.benchmark.bench:make_cheap_model"]
+    words += ["--split", f"folder:{folder}", "--out", str(home / "out"), "--cache", str(home / "cache")]
+    code = (
+        "import resource, sys; from imagenet_g.benchmark.cli import main; code = main(sys.argv[1:]); "
+        "print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024); sys.exit(code)"
+    )
+    command = [sys.executable, "-c", code, *words]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return float(printed.rpartition("PEAK ")[2])
+
+
+def make_cheap_model() -> tuple[torch.nn.Module, Callable[[Image.Image], torch.Tensor]]:
+    """A model and transform that leave the measured memory to everything around them."""
+    import torch
+    from torchvision import transforms
+
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 1000))
+    return module, transforms.ToTensor()
+
+
+def _time(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    sys.exit(main())
