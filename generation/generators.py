@@ -7,7 +7,7 @@ seed, so that an image does not depend on when it is made or on what was made be
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -84,16 +84,17 @@ def make_generator(spec: GeneratorSpec) -> Generator:
 def _call_factory(spec: PythonSpec) -> Generator:
     module_name, _, name = spec.factory.partition(":")
     # A person's own module lies in the folder they work in, which is not on an installed command's path.
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
+    sys.path.append(str(Path.cwd()))
     try:
-        factory = getattr(import_module(module_name), name)
+        factory: Callable[..., Generator] = getattr(import_module(module_name), name)
     except ImportError as error:
         raise InputError(f"Generator '{spec.factory}': cannot import '{module_name}': {error}.") from error
     except AttributeError as error:
         raise InputError(f"Generator '{spec.factory}': '{module_name}' has no '{name}'.") from error
+    finally:
+        sys.path.pop()
     try:
-        made: Generator = factory(**spec.options)
+        made = factory(**spec.options)
     except Exception as error:
         raise ModelError(f"Generator '{spec.factory}' cannot be made: {error!r}") from error
     for method in ("load", "describe", "render"):

@@ -20,7 +20,7 @@ from imagenet_g.benchmark.errors import (
     UntrustedFileError,
 )
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.generation.generator_specs import DiffusersSpec, StageSpec
+from imagenet_g.generation.generator_specs import LOCAL_REVISION, DiffusersSpec, StageSpec
 from imagenet_g.generation.schedulers import load_scheduler_class, validate_scheduler
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def fetch_repo(stage: StageSpec) -> Path:
     """
     folder = Path(stage.repo)
     if not folder.is_dir():
-        if stage.revision == "local":
+        if stage.revision == LOCAL_REVISION:
             raise InputError(f"There is no folder '{stage.repo}'; give the pipeline's place with --pipeline.")
         folder = _download(stage)
     if code := sorted(path.name for path in folder.rglob("*.py")):
@@ -119,7 +119,7 @@ def describe_stage(spec: StageSpec, pipe: Pipeline) -> dict[str, JsonValue]:
         },
         "scheduler": {"class": type(pipe.scheduler).__name__, "config": _make_plain(config)},
         "attention": _list_attention(pipe),
-        "defaults": _list_call_defaults(type(pipe)),
+        "defaults": list_call_defaults(type(pipe)),
         "files": dict(hash_repo(fetch_repo(spec))),
     }
 
@@ -132,6 +132,37 @@ def name_repo(spec: StageSpec) -> str:
 def list_call_arguments(pipeline_class: PipelineClass) -> tuple[str, ...]:
     """Names of the arguments a pipeline's call takes."""
     return tuple(inspect.signature(pipeline_class.__call__).parameters)[1:]
+
+
+def list_call_defaults(pipeline_class: PipelineClass) -> dict[str, JsonValue]:
+    """Plain default values of a pipeline's call: steps, guidance and the like."""
+    parameters = inspect.signature(pipeline_class.__call__).parameters
+    return {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if isinstance(parameter.default, bool | int | float | str)
+    }
+
+
+def find_call_defaults(name: str) -> dict[str, JsonValue]:
+    """The same by class name; empty for classes that choose another class on loading.
+
+    Raises:
+        UnknownNameError: The installed diffusers has no such pipeline.
+    """
+    found = find_pipeline_class(name)
+    return {} if name.startswith("Auto") or name == "DiffusionPipeline" else list_call_defaults(found)
+
+
+def is_on_hand(stage: StageSpec) -> bool:
+    """Whether a stage's weights are on this machine: a folder, or in the Hub's cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if Path(stage.repo).is_dir():
+        return True
+    if not stage.is_pinned or stage.revision == LOCAL_REVISION:
+        return False
+    return isinstance(try_to_load_from_cache(stage.repo, "model_index.json", revision=stage.revision), str)
 
 
 def _download(stage: StageSpec) -> Path:
@@ -211,21 +242,13 @@ def _list_attention(pipe: Pipeline) -> list[JsonValue]:
     return names
 
 
-def _list_call_defaults(pipeline_class: PipelineClass) -> dict[str, JsonValue]:
-    defaults: dict[str, JsonValue] = {}
-    for name, parameter in inspect.signature(pipeline_class.__call__).parameters.items():
-        if isinstance(parameter.default, (bool, int, float, str)):
-            defaults[name] = parameter.default
-    return defaults
-
-
 def _make_plain(value: object) -> JsonValue:
     """Scheduler settings as JSON: tuples become lists, arrays lists of numbers, anything else its name."""
     if isinstance(value, dict):
         return {str(key): _make_plain(item) for key, item in sorted(value.items())}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list | tuple):
         return [_make_plain(item) for item in value]
-    if value is None or isinstance(value, (bool, int, str)):
+    if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
         return value if value - value == 0 else str(value)

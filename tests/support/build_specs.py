@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from PIL import Image
 
+from imagenet_g.generation.build import BuildRequest, Engine, run_build
 from imagenet_g.generation.generators import Rendering, RenderRow
+from imagenet_g.generation.serial_engine import run_serial
 from imagenet_g.generation.specs import VersionSpec
 
 CLASSES = ["n01440764", "n01443537", "n01484850"]
@@ -140,6 +149,34 @@ class DyingOnceGenerator(NoiseGenerator):
         return {"kind": "dying"}
 
 
+class SlowGenerator(NoiseGenerator):
+    """Takes a twentieth of a second a batch, so that a build can be killed in the middle."""
+
+    def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
+        """Noise, later."""
+        time.sleep(0.05)
+        return super().render(rows)
+
+
+class CountingGenerator(NoiseGenerator):
+    """Notes the size of every batch it sees."""
+
+    seen: ClassVar[list[int]] = []
+
+    def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
+        """Noise."""
+        self.seen.append(len(rows))
+        return super().render(rows)
+
+
+class FailingGenerator(NoiseGenerator):
+    """Always fails."""
+
+    def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
+        """An error."""
+        raise ValueError("out of ideas")
+
+
 class UnseededGenerator(NoiseGenerator):
     """Draws from torch's own state, as a badly written generator does."""
 
@@ -170,3 +207,61 @@ class SilentListener:
     def note(self, text: str) -> None:
         """Something to know."""
         self.notes.append(text)
+
+
+def write_spec(path: Path, spec: VersionSpec) -> Path:
+    """A spec as the TOML file a user would have."""
+    tables = spec.model_dump(mode="json", exclude_none=True)
+    path.write_text("".join(f"{key} = {format_toml(value)}\n" for key, value in tables.items()))
+    return path
+
+
+def format_toml(value: object) -> str:
+    """A value as inline TOML."""
+    if isinstance(value, dict):
+        return (
+            "{" + ", ".join(f"{json.dumps(key)} = {format_toml(item)}" for key, item in value.items()) + "}"
+        )
+    if isinstance(value, list):
+        return "[" + ", ".join(map(format_toml, value)) + "]"
+    return json.dumps(value)
+
+
+def read_release(out: Path) -> dict[str, bytes]:
+    """Every file of a release by path, without the work behind it."""
+    named = {path.relative_to(out).as_posix(): path for path in sorted(out.rglob("*")) if path.is_file()}
+    return {name: path.read_bytes() for name, path in named.items() if not name.startswith(".build/")}
+
+
+def build(spec: VersionSpec, out: Path, *, engine: Engine = run_serial, **options: object) -> SilentListener:
+    """Build all splits of a spec; what was said comes back."""
+    listener = SilentListener()
+    request = BuildRequest(
+        spec=spec, source="tiny.toml", splits=tuple(spec.splits), out=out, engine=engine, **options
+    )  # type: ignore[arg-type]
+    run_build(request, listener)
+    return listener
+
+
+def run_cli(*words: object, wait: bool = True) -> subprocess.Popen[str]:
+    """`imagenet-g` in a process of its own."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "imagenet_g.benchmark.cli", *map(str, words)],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    if wait:
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+    return process
+
+
+def kill_build(spec: Path, out: Path, *, after_shards: int) -> None:
+    """Start a build and kill it with -9 soon after this many shards are committed."""
+    process = run_cli("build", spec, "--out", out, wait=False)
+    while len(list((out / ".build").glob("*/*.json"))) < after_shards:
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.005)
+    time.sleep(random.uniform(0, 0.15))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()

@@ -1,0 +1,59 @@
+"""Prompts that a text encoder cuts short: counted and reported, because a cut prompt makes another image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from imagenet_g.benchmark.results import Count, FileModel
+
+
+class PromptReport(FileModel):
+    """How the prompts of a split fit the text encoder."""
+
+    num_prompts: Count
+    num_unique: Count
+    token_limit: Count | None
+    """Tokens the encoder keeps, start and end included; null where its tokenizer is not known."""
+    longest: Count | None
+    """Tokens of the longest prompt; null where they were not counted."""
+    num_over_limit: Count | None
+    """Prompts (with repeats) that are cut; null where they were not counted."""
+    examples: tuple[str, ...]
+    """A few of them."""
+
+
+def check_prompts(
+    prompts: Sequence[str], *, limit: int | None, count_tokens: Callable[[Sequence[str]], list[int]] | None
+) -> PromptReport:
+    """Count the prompts whose tokens exceed a limit.
+
+    Args:
+        prompts: All prompts of a split, repeats included.
+        limit: Tokens the encoder keeps.
+        count_tokens: Token counts of unique prompts, start and end included; None where unknown.
+    """
+    unique = list(dict.fromkeys(prompts))
+    if limit is None or count_tokens is None:
+        return PromptReport(num_prompts=len(prompts), num_unique=len(unique), token_limit=limit,
+                            longest=None, num_over_limit=None, examples=())  # fmt: skip
+    lengths = dict(zip(unique, count_tokens(unique), strict=True))
+    over = [prompt for prompt in unique if lengths[prompt] > limit]
+    return PromptReport(
+        num_prompts=len(prompts),
+        num_unique=len(unique),
+        token_limit=limit,
+        longest=max(lengths.values(), default=0),
+        num_over_limit=sum(lengths[prompt] > limit for prompt in prompts),
+        examples=tuple(over[:3]),
+    )
+
+
+def count_clip_tokens(prompts: Iterable[str]) -> list[int]:
+    """Tokens of CLIP's byte-pair encoding, start and end included.
+
+    All of Stable Diffusion's CLIP encoders share it, so no weights are needed to count.
+    """
+    from open_clip.tokenizer import SimpleTokenizer
+
+    tokenizer = SimpleTokenizer()
+    return [len(tokenizer.encode(prompt)) + 2 for prompt in prompts]

@@ -1,0 +1,83 @@
+"""The recipe of a split: everything that decides its pixels, as plain data whose hash stands for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagenet_g.benchmark.identity import hash_json
+from imagenet_g.generation.generator_specs import DiffusersSpec, GeneratorSpec, StageSpec
+from imagenet_g.generation.pipelines import hash_repo, name_repo
+from imagenet_g.generation.specs import VersionSpec, load_split_spec
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from imagenet_g.generation.source_images import Sources
+
+RECIPE_VERSION = 1
+"""Goes up when the meaning of a recipe's words changes."""
+
+
+def make_recipe(spec: VersionSpec, name: str, sources: Sources | None) -> dict[str, JsonValue]:
+    """Everything that decides the pixels of a split, and nothing that does not.
+
+    Scorers, views, titles and licences are left out: changing them needs no new images.
+    """
+    split = load_split_spec(spec, name)
+    return {
+        "recipe_version": RECIPE_VERSION,
+        "version": spec.version,
+        "split": name,
+        "classes": list(split.class_indices),
+        "images_per_class": split.images_per_class,
+        "batch_size": split.batch_size,
+        "rows_per_shard": spec.rows_per_shard,
+        "prompts": None if split.prompts is None else split.prompts.model_dump(mode="json"),
+        "sources": None if sources is None else _describe_sources(sources),
+        "generator": describe_generator_spec(spec.generators[split.generator]),
+        "generator_name": split.generator,
+        "encoding": spec.encoding.model_dump(mode="json"),
+        "flat": spec.flat.model_dump(mode="json"),
+    }
+
+
+def describe_generator_spec(spec: GeneratorSpec) -> dict[str, JsonValue]:
+    """A generator's spec with local folders named by what is in them, not by where they are."""
+    described: dict[str, JsonValue] = spec.model_dump(mode="json")
+    if isinstance(spec, DiffusersSpec):
+        described |= _identify_repo(spec)
+        described["upscalers"] = [
+            {**stage.model_dump(mode="json"), **_identify_repo(stage)} for stage in spec.upscalers
+        ]
+    return described
+
+
+def list_differences(old: JsonValue, new: JsonValue, where: str = "") -> list[str]:
+    """Where two recipes differ: "generator.steps: 50 became 30"."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        pairs = [(key, old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys())]
+        return [line for key, a, b in pairs for line in list_differences(a, b, f"{where}.{key}".strip("."))]
+    if old == new:
+        return []
+    return [f"{where}: {_shorten(old)} became {_shorten(new)}"]
+
+
+def _identify_repo(stage: StageSpec) -> dict[str, JsonValue]:
+    folder = Path(stage.repo)
+    if not folder.is_dir():
+        return {"repo": stage.repo, "revision": stage.revision}
+    contents: JsonValue = dict(hash_repo(folder))
+    return {"repo": name_repo(stage), "revision": f"sha256:{hash_json(contents)}"}
+
+
+def _describe_sources(sources: Sources) -> dict[str, JsonValue]:
+    record = sources.split.record
+    # The path of a folder says nothing about its images; its content hash does.
+    ref = f"folder:{Path(record.name).name}" if record.ref.startswith("folder:") else record.ref
+    return {"ref": ref, "content_sha256": record.content_sha256, "revision": record.revision}
+
+
+def _shorten(value: JsonValue) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
