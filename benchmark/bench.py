@@ -121,7 +121,9 @@ def _run_timm(folder: Path) -> None:
     """As timm's validate.py at its defaults, as far as they decide the speed."""
     import timm
     import torch
-    from timm.data import ImageDataset, create_loader, resolve_data_config
+    from timm.data.config import resolve_data_config
+    from timm.data.dataset import ImageDataset
+    from timm.data.loader import create_loader
 
     model = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
     config = resolve_data_config({}, model=model, use_test_size=True)

@@ -22,7 +22,12 @@ from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.classifiers import Classifier
 from imagenet_g.benchmark.errors import DataError, ModelError
 from imagenet_g.benchmark.images import crop_border, decode_image
-from imagenet_g.benchmark.predictions import Predictions, TopFive, concatenate_predictions
+from imagenet_g.benchmark.predictions import (
+    Predictions,
+    TopFive,
+    concatenate_predictions,
+    stack_top_five,
+)
 from imagenet_g.benchmark.splits import Split
 from imagenet_g.benchmark.top_five import compute_top_five
 
@@ -145,9 +150,8 @@ class _Runner:
             # TF32 rounds to 10 bits; float32 must mean float32.
             torch.backends.cudnn.allow_tf32 = False
             torch.backends.cuda.matmul.allow_tf32 = False
-        self.module = classifier.module.to(
-            device=self.device, dtype=self.dtype, memory_format=torch.channels_last
-        ).eval()
+        module = classifier.module.to(device=self.device, dtype=self.dtype)
+        self.module = module.to(memory_format=torch.channels_last).eval()
 
     def predict_parts(
         self, pool: ThreadPoolExecutor, rows: Sequence[int], first: int, on_progress: Progress
@@ -241,7 +245,10 @@ class _Runner:
     ) -> Predictions:
         chosen = np.asarray(rows, dtype=np.intp)
         labels = self.split.rows.labels[chosen]
-        top5 = {name: _stack([output[0][name] for output in outputs]) for name in ("all", *self.class_sets)}
+        top5 = {
+            name: stack_top_five([output[0][name] for output in outputs])
+            for name in ("all", *self.class_sets)
+        }
         return Predictions(
             image_ids=tuple(self.split.rows.image_ids[row] for row in rows),
             labels=labels,
@@ -280,13 +287,6 @@ def _is_out_of_memory(error: BaseException) -> bool:
     message = str(error).lower()
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
         "out of memory" in message or "not enough memory" in message or "can't allocate memory" in message
-    )
-
-
-def _stack(pieces: list[TopFive]) -> TopFive:
-    return TopFive(
-        np.concatenate([piece.indices for piece in pieces]),
-        np.concatenate([piece.probabilities for piece in pieces]),
     )
 
 

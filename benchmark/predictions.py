@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -28,6 +29,7 @@ from pydantic import Field, ValidationError
 
 from imagenet_g.benchmark.accuracy import NO_CLASS
 from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.ragged import make_ragged, parse_ragged
 from imagenet_g.benchmark.results import (
     Count,
     FileModel,
@@ -186,9 +188,10 @@ def make_table(predictions: Predictions) -> pa.Table:
     import pyarrow as pa
 
     scored = predictions.scored
+    everywhere = np.ones(len(predictions), dtype=np.bool_)
     columns: dict[str, pa.Array] = {
         "image_id": pa.array(predictions.image_ids, pa.string()),
-        "label": _make_ragged(predictions.labels, np.ones(len(predictions), dtype=np.bool_)),
+        "label": make_ragged(predictions.labels, predictions.labels != NO_CLASS, everywhere, pa.int16()),
         "source_image_id": pa.array(predictions.source_image_ids, pa.string()),
         **_make_top5_columns("", predictions.top5, scored),
         "error": pa.array(predictions.errors, pa.string()),
@@ -208,7 +211,7 @@ def parse_table(table: pa.Table) -> Predictions:
     suffixes = [name.split("@", 1)[1] for name in table.column_names if name.startswith("top5_index@")]
     return Predictions(
         image_ids=tuple(table["image_id"].to_pylist()),
-        labels=_parse_ragged(table["label"].to_pylist(), width=None).astype(np.int16),
+        labels=parse_ragged(table["label"], fill=NO_CLASS, width=None).astype(np.int16),
         source_image_ids=tuple(table["source_image_id"].to_pylist()),
         top5=_parse_top5(table, ""),
         errors=tuple(table["error"].to_pylist()),
@@ -218,9 +221,21 @@ def parse_table(table: pa.Table) -> Predictions:
 
 def concatenate_predictions(parts: Sequence[Predictions]) -> Predictions:
     """Join parts row-wise; all must have the same restricted class sets."""
-    import pyarrow as pa
-
-    return parse_table(pa.concat_tables([make_table(part) for part in parts]))
+    width = max(part.labels.shape[1] for part in parts)
+    labels = [
+        np.pad(part.labels, ((0, 0), (0, width - part.labels.shape[1])), constant_values=NO_CLASS)
+        for part in parts
+    ]
+    return Predictions(
+        image_ids=tuple(chain.from_iterable(part.image_ids for part in parts)),
+        labels=np.concatenate(labels),
+        source_image_ids=tuple(chain.from_iterable(part.source_image_ids for part in parts)),
+        top5=stack_top_five([part.top5 for part in parts]),
+        errors=tuple(chain.from_iterable(part.errors for part in parts)),
+        restricted={
+            name: stack_top_five([part.restricted[name] for part in parts]) for name in parts[0].restricted
+        },
+    )
 
 
 def validate_predictions(predictions: Predictions, *, source: str) -> None:
@@ -255,44 +270,25 @@ def _validate_top5(top5: TopFive, *, source: str) -> None:
         raise DataError(f"'{source}' predicts one class twice for one image.")
 
 
+def stack_top_five(pieces: Sequence[TopFive]) -> TopFive:
+    """Join rows."""
+    return TopFive(
+        np.concatenate([piece.indices for piece in pieces]),
+        np.concatenate([piece.probabilities for piece in pieces]),
+    )
+
+
 def _make_top5_columns(suffix: str, top5: TopFive, present: npt.NDArray[np.bool_]) -> dict[str, pa.Array]:
     import pyarrow as pa
 
-    width = int((top5.indices != NO_CLASS).sum(axis=1).max(initial=0))
-    probabilities = [
-        row[:width].tolist() if keep else None for row, keep in zip(top5.probabilities, present, strict=True)
-    ]
+    kept = top5.indices != NO_CLASS
     return {
-        f"top5_index{suffix}": _make_ragged(top5.indices, present),
-        f"top5_probability{suffix}": pa.array(probabilities, pa.list_(pa.float32())),
+        f"top5_index{suffix}": make_ragged(top5.indices, kept, present, pa.int16()),
+        f"top5_probability{suffix}": make_ragged(top5.probabilities, kept, present, pa.float32()),
     }
 
 
-def _make_ragged(values: npt.NDArray[np.int16], present: npt.NDArray[np.bool_]) -> pa.Array:
-    import pyarrow as pa
-
-    rows = [
-        [int(value) for value in row if value != NO_CLASS] if keep else None
-        for row, keep in zip(values, present, strict=True)
-    ]
-    return pa.array(rows, pa.list_(pa.int16()))
-
-
 def _parse_top5(table: pa.Table, suffix: str) -> TopFive:
-    indices = _parse_ragged(table[f"top5_index{suffix}"].to_pylist(), width=TOP_K)
-    probabilities = _parse_ragged(table[f"top5_probability{suffix}"].to_pylist(), width=TOP_K)
-    present = indices != NO_CLASS
-    return TopFive(indices.astype(np.int16), np.where(present, probabilities, 0.0).astype(np.float32))
-
-
-def _parse_ragged(rows: list[list[float] | None], *, width: int | None) -> npt.NDArray[np.float64]:
-    longest = max((len(row) for row in rows if row), default=1)
-    if width is not None and longest > width:
-        raise ValueError(f"a list of {longest} values where at most {width} belong")
-    if longest > 1000:
-        raise ValueError(f"a list of {longest} labels where at most 1000 belong")
-    padded = np.full((len(rows), width or longest), float(NO_CLASS))
-    for number, row in enumerate(rows):
-        if row:
-            padded[number, : len(row)] = row
-    return padded
+    indices = parse_ragged(table[f"top5_index{suffix}"], fill=NO_CLASS, width=TOP_K)
+    probabilities = parse_ragged(table[f"top5_probability{suffix}"], fill=0, width=TOP_K)
+    return TopFive(indices.astype(np.int16), probabilities.astype(np.float32))
