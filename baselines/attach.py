@@ -17,6 +17,7 @@ from imagenet_g.baselines.measured import MeasuredBaseline, build_measured_point
 from imagenet_g.baselines.points import BaselinePoints
 from imagenet_g.baselines.resampling import Interval, Judged, Observation, compute_interval
 from imagenet_g.baselines.sets import BaselineSet, build_points
+from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
 from imagenet_g.benchmark.results import EffectiveRobustness, Entry, Gap, Result
@@ -116,6 +117,8 @@ def _explain_measured(entry: Entry, gap: Gap, baseline: MeasuredBaseline) -> str
 
 def _explain_published(entry: Entry, gap: Gap, baseline: BaselineSet) -> str | None:
     target = baseline.header.targets.get(entry.split.ref)
+    if target is not None and entry.limit is not None:
+        return "only part of its images were run, and the published figures are on all."
     if target is None:
         return f"it has figures for {', '.join(baseline.header.targets) or 'no split'} only."
     column = baseline.header.columns[target.reference]
@@ -149,7 +152,14 @@ def place_entry(
             validate_overlap(pair.class_indices, baseline.class_indices, source=f"Baseline '{baseline.id}'")
     else:
         points = build_points(baseline, entry.split.ref)
+        if pair is not None:
+            known = load_class_set(_find_class_set(baseline, entry.split.ref)).indices
+            validate_overlap(pair.class_indices, known, source=f"Baseline '{baseline.header.id}'")
     return place_model(points, judged, link, num_resamples=num_resamples, seed=seed)
+
+
+def _find_class_set(baseline: BaselineSet, split: str) -> str:
+    return baseline.header.columns[baseline.header.targets[split].column].class_set
 
 
 def place_model(

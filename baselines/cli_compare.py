@@ -104,7 +104,7 @@ def format_comparison(comparison: Comparison, runs: Sequence[StoredRun], *, max_
     partly = f" ({max(sizes)} in the longest file)" if sizes != {comparison.num_images} else ""
     lines = [
         f"{runs[0].meta.split.ref}: {comparison.num_images} images{partly} of {comparison.num_classes} "
-        f"classes, outputs: {comparison.outputs}",
+        f"classes, outputs: {_name_outputs(comparison.outputs)}",
         "",
     ]
     for standing in comparison.standings:
@@ -120,6 +120,11 @@ def format_comparison(comparison: Comparison, runs: Sequence[StoredRun], *, max_
     for pair in comparison.pairs:
         lines += ["", *_format_pair(pair, max_groups)]
     return "\n".join(lines)
+
+
+def _name_outputs(outputs: str) -> str:
+    # A set without a name of its own is stored under a hash of its classes.
+    return "the split's own classes" if outputs.startswith("classes-") else outputs
 
 
 def _format_pair(pair: PairComparison, max_groups: int) -> list[str]:

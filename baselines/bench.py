@@ -1,0 +1,85 @@
+"""How fast the nested bootstrap is: `python -m imagenet_g.baselines.bench`, part of `make bench`."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+
+from imagenet_g.baselines.points import BaselinePoints, ClassCounts, PointCounts
+from imagenet_g.baselines.resampling import Judged, Observation, compute_interval
+from imagenet_g.benchmark.accuracy import BoolArray, FloatArray, IntArray, compute_class_counts
+
+NUM_MODELS = 85
+NUM_CLASSES = 1000
+IMAGES_PER_CLASS = 50
+NUM_FAMILIES = 18
+
+
+def main() -> int:
+    """Time one interval at full size and print one line."""
+    seconds = measure_seconds()
+    sys.stdout.write(
+        f"effective robustness: {seconds:.2f} s for 1000 draws over {NUM_CLASSES * IMAGES_PER_CLASS} images "
+        f"of {NUM_CLASSES} classes and {NUM_MODELS} baseline models, counting included\n"
+    )
+    return 0
+
+
+def measure_seconds(*, num_resamples: int = 1000) -> float:
+    """Seconds from answers per image to the interval, at full size; making the answers up is not counted."""
+    labels = np.repeat(np.arange(NUM_CLASSES), IMAGES_PER_CLASS)
+    rng = np.random.default_rng(0)
+    clean = [rng.random(len(labels)) < rate for rate in np.linspace(0.56, 0.85, NUM_MODELS + 1)]
+    shifted = [rng.random(len(labels)) < rate for rate in np.linspace(0.20, 0.60, NUM_MODELS + 1)]
+    start = time.perf_counter()
+    points, judged = build_case(labels, clean, shifted)
+    compute_interval(points, judged, "logit", value=0.0, num_resamples=num_resamples)
+    return time.perf_counter() - start
+
+
+def build_case(
+    labels: IntArray, clean: list[BoolArray], shifted: list[BoolArray]
+) -> tuple[BaselinePoints, Judged]:
+    """A measured baseline, and the last model as the judged one, from answers per image.
+
+    Args:
+        labels: `(N,)` class of each image, on either set.
+        clean: `(N,)` booleans for each model, right or wrong on the clean set.
+        shifted: The same on the shifted set.
+    """
+    counted = [_count(labels, answers) for answers in (clean, shifted)]
+    (clean_right, total), (shifted_right, _) = counted
+    num_images = len(labels)
+    top1 = clean_right.sum(axis=1) / num_images, shifted_right.sum(axis=1) / num_images
+    points = BaselinePoints(
+        baseline="bench",
+        baseline_sha256="0" * 64,
+        target="bench",
+        axes=("clean",),
+        models=tuple(f"model-{number}" for number in range(len(clean) - 1)),
+        families=tuple(f"family-{number % NUM_FAMILIES}" for number in range(len(clean) - 1)),
+        reference=top1[0][:-1, None],
+        shifted=top1[1][:-1],
+        reference_n=(num_images,),
+        shifted_n=num_images,
+        counts=PointCounts(
+            reference=ClassCounts(right=clean_right[:-1], total=total),
+            shifted=ClassCounts(right=shifted_right[:-1], total=total),
+        ),
+    )
+    observed = [
+        Observation(top1=float(share[-1]), n=num_images, right=right[-1], total=total)
+        for share, right in zip(top1, (clean_right, shifted_right), strict=True)
+    ]
+    return points, Judged(reference=(observed[0],), shifted=observed[1])
+
+
+def _count(labels: IntArray, answers: list[BoolArray]) -> tuple[FloatArray, FloatArray]:
+    counted = [compute_class_counts(row, labels, num_clusters=NUM_CLASSES) for row in answers]
+    return np.stack([right for right, _ in counted]), counted[0][1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
