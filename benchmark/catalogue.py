@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache as remember
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 from imagenet_g.benchmark.classes import load_class_set
+from imagenet_g.benchmark.downloads import find_download
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.file_hashes import ProgressCallback
 from imagenet_g.benchmark.folders import load_folder
+from imagenet_g.benchmark.hub_releases import complete_files, open_hub_release, open_snapshot
 from imagenet_g.benchmark.hub_sets import find_cached_files
+from imagenet_g.benchmark.hub_sources import HUB_PREFIX, parse_hub_source
 from imagenet_g.benchmark.manifests import MANIFEST_NAME, Manifest, load_manifest
 from imagenet_g.benchmark.real_set_specs import RealSetSpec, find_real_set, load_real_set_specs
 from imagenet_g.benchmark.real_sets import load_real_set
 from imagenet_g.benchmark.references import SplitRef, parse_split_ref
 from imagenet_g.benchmark.releases import load_release_split
-from imagenet_g.benchmark.results import FileModel
 from imagenet_g.benchmark.splits import Split
+from imagenet_g.benchmark.version_registry import VersionSpec, load_versions
 
 Status = Literal["embedded", "local", "hub cache", "hub", "hub, gated", "not published"]
-
-
-class VersionSpec(FileModel):
-    """What is known of a version before its manifest is at hand."""
-
-    name: str
-    title: str
-    embedded: bool
-    splits: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +58,10 @@ class SplitListing:
 
 
 def parse_data_pairs(pairs: Sequence[str]) -> dict[str, Path]:
-    """Local copies by name, from `NAME=PATH` words.
+    """Local copies by name, from `NAME=PATH` words; `VERSION=hub:ORG/NAME@TAG` is looked up on the Hub.
 
     Raises:
+        FetchError: A release on the Hub cannot be fetched.
         InputError: A word has another form, a name comes twice, or there is no such folder.
         UnknownNameError: The name is neither a real set nor the version of the release at that path.
     """
@@ -79,6 +72,9 @@ def parse_data_pairs(pairs: Sequence[str]) -> dict[str, Path]:
             raise InputError(f"Malformed --data '{pair}'. Use NAME=PATH, such as imagenet-val=/data/val.")
         if name in data:
             raise InputError(f"--data names '{name}' twice; give it one path.")
+        if text.startswith(HUB_PREFIX):
+            data[name] = open_hub_release(parse_hub_source(text)).folder
+            continue
         path = Path(text).expanduser()
         if not path.is_dir():
             raise InputError(f"There is no folder '{path}' for --data {name}.")
@@ -96,6 +92,7 @@ def load_split(
     data: Mapping[str, Path],
     cache: Path | None,
     progress: ProgressCallback | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Split:
     """Open a split whole; its view, if the reference has one, is for `apply_view`.
 
@@ -104,6 +101,7 @@ def load_split(
         data: Local copies by name, see `parse_data_pairs`.
         cache: Where file hashes are remembered; None remembers nothing.
         progress: Told how far the hashing of files is.
+        note: Told which copy of a release on the Hub is used.
 
     Raises:
         UnknownNameError: There is no such version or split.
@@ -119,14 +117,47 @@ def load_split(
             path = find_local_copy(ref.base, data)
             return load_real_set(ref.base, path=path, cache=cache, progress=progress)
         case _:
-            folder = find_release(ref, data)
-            return load_release_split(folder, ref.name, cache=cache, progress=progress)
+            folder = find_release(ref, data, cache=cache)
+            commit = _complete_split(folder, ref, cache=cache, progress=progress, note=note)
+            split = load_release_split(folder, ref.name, cache=cache, progress=progress)
+            notice = _add_superseded(split.record.notice, str(ref.version))
+            record = split.record.model_copy(update={"revision": commit, "notice": notice})
+            return replace(split, record=record)
 
 
-def find_release(ref: SplitRef, data: Mapping[str, Path]) -> Path:
-    """The release folder of a version's split.
+def _complete_split(
+    folder: Path,
+    ref: SplitRef,
+    *,
+    cache: Path | None,
+    progress: ProgressCallback | None,
+    note: Callable[[str], None] | None,
+) -> str | None:
+    """Fetch what a split in the Hub's cache still misses; the commit, or None for any other folder."""
+    release = open_snapshot(folder)
+    if release is None or ref.name not in release.manifest.splits:
+        return None
+    files = release.manifest.splits[ref.name].files
+    origin = complete_files(release, files, cache=cache, progress=progress)
+    if note is not None:
+        place = "fetched from the Hub" if origin == "hub" else "from the Hub's cache on this machine"
+        note(f"{ref.base}: {release.source.repo} at commit {release.source.revision}, {place}")
+    return release.source.revision
+
+
+def _add_superseded(notice: str | None, version: str) -> str | None:
+    """A release cannot know what came after it; the registry does."""
+    spec = load_versions().get(version)
+    if spec is None or spec.superseded_by is None or spec.superseded_by in (notice or ""):
+        return notice
+    return " ".join(filter(None, [notice, f"{version} is superseded by {spec.superseded_by}."]))
+
+
+def find_release(ref: SplitRef, data: Mapping[str, Path], *, cache: Path | None = None) -> Path:
+    """The release folder of a version's split: given, embedded, published, or downloaded before.
 
     Raises:
+        FetchError: It is on the Hub and its manifest cannot be fetched.
         UnknownNameError: There is no such version or split.
         InputError: The version is known and not on hand.
         DataError: The local copy is of another version.
@@ -137,6 +168,10 @@ def find_release(ref: SplitRef, data: Mapping[str, Path]) -> Path:
         if (found := load_manifest(folder).version) != version:
             raise DataError(f"'{folder}' holds version '{found}', not '{version}'. Use --data {found}=PATH.")
         return folder
+    download = find_download(cache, version)
+    published = known[version].published if version in known else None
+    if (found_on_hub := published or download) is not None:
+        return open_hub_release(found_on_hub.source, manifest_sha256=found_on_hub.manifest_sha256).folder
     if version not in known:
         raise UnknownNameError("version", version, known, hint="'imagenet-g splits' lists what there is.")
     if ref.name not in known[version].splits:
@@ -144,7 +179,8 @@ def find_release(ref: SplitRef, data: Mapping[str, Path]) -> Path:
         raise UnknownNameError("split", ref.base, splits)
     raise InputError(
         f"'{ref.base}' has not been published yet. "
-        f"Use a release of your own with --data {version}=PATH, or another split; "
+        f"Use a release of your own with --data {version}=PATH or --data {version}=hub:ORG/NAME@TAG, or "
+        "another split; "
         "'imagenet-g splits' lists what is on hand."
     )
 
@@ -186,16 +222,8 @@ def list_splits(data: Mapping[str, Path]) -> tuple[SplitListing, ...]:
         if (folder := releases.get(version)) is not None:
             listings += _list_release(load_manifest(folder), folder, embedded=version not in data)
         else:
-            listings += _list_unpublished(load_versions()[version])
+            listings += _list_absent(load_versions()[version])
     return (*listings, *(_list_real_set(spec, data) for spec in load_real_set_specs().values()))
-
-
-@remember
-def load_versions() -> dict[str, VersionSpec]:
-    """Known versions by name, oldest first. Do not mutate."""
-    text = (files("imagenet_g.benchmark.data") / "versions.toml").read_text(encoding="utf-8")
-    specs = (VersionSpec.model_validate(table) for table in tomllib.loads(text)["version"])
-    return {spec.name: spec for spec in specs}
 
 
 def _list_releases(data: Mapping[str, Path]) -> dict[str, Path]:
@@ -226,15 +254,16 @@ def _list_release(manifest: Manifest, folder: Path, *, embedded: bool) -> list[S
     ]
 
 
-def _list_unpublished(spec: VersionSpec) -> list[SplitListing]:
+def _list_absent(spec: VersionSpec) -> list[SplitListing]:
+    published = spec.published
     return [
         SplitListing(
             ref=f"{spec.name}/{name}",
             title=spec.title,
             num_images=None,
             num_classes=None,
-            status="not published",
-            location=None,
+            status="not published" if published is None else "hub",
+            location=None if published is None else f"{published.repo}@{published.tag}",
             views=(),
             license=None,
         )

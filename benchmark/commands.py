@@ -13,6 +13,12 @@ COMMANDS = (
     Command(
         "splits", "List the splits that are known and what is on hand", "imagenet_g.benchmark.cli_splits"
     ),
+    Command("download", "Fetch a version or a split of it from the Hub", "imagenet_g.benchmark.cli_download"),
+    Command(
+        "versions",
+        "List the versions: where they lie and what made them",
+        "imagenet_g.benchmark.cli_versions",
+    ),
     Command("score", "Recompute a result from stored predictions", "imagenet_g.benchmark.cli_score"),
     Command("show", "Print a result file", "imagenet_g.benchmark.cli_show"),
 )

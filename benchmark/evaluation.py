@@ -86,22 +86,25 @@ def run_evaluation(request: EvaluationRequest, listener: Listener) -> tuple[Outc
 
     Raises:
         InputError: A split is unknown, empty or not on hand; checked before any model is loaded.
+        FetchError: A split is on the Hub and cannot be fetched.
         DataError: A split is damaged.
         StorageError: Results or the cache cannot be written.
     """
     validate_writable(request.out)
     validate_writable(request.cache.folder)
-    splits = _load_splits(request)
+    splits = _load_splits(request, listener)
     return tuple(_run_model(model, request, splits, listener) for model in request.models)
 
 
-def _load_splits(request: EvaluationRequest) -> dict[str, Split]:
+def _load_splits(request: EvaluationRequest, listener: Listener) -> dict[str, Split]:
     wanted = [*request.splits, *([request.reference] if request.reference else [])]
     splits: dict[str, Split] = {}
     for ref in wanted:
         if ref.base not in splits:
             base = parse_split_ref(ref.base)
-            splits[ref.base] = load_split(base, data=request.data, cache=request.cache.folder)
+            splits[ref.base] = load_split(
+                base, data=request.data, cache=request.cache.folder, note=listener.say
+            )
         if ref.view is not None:
             apply_view(splits[ref.base], ref.view)
     return splits

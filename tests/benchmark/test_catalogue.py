@@ -11,7 +11,6 @@ from image_sets import write_class_folders, write_release
 from imagenet_g.benchmark.catalogue import (
     list_splits,
     load_split,
-    load_versions,
     newest_version,
     parse_data_pairs,
 )
@@ -20,6 +19,7 @@ from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.manifests import EqualsView
 from imagenet_g.benchmark.references import REAL_SETS, parse_split_ref
+from imagenet_g.benchmark.version_registry import load_versions
 
 WNIDS = [info.wnid for info in load_classes()]
 

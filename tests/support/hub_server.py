@@ -12,7 +12,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -35,6 +37,11 @@ class RefusedError(Exception):
         )
 
 
+def _answer_refusal(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RefusedError)
+    return error.response
+
+
 class StandInHub:
     """The Hub's state and its answers."""
 
@@ -44,7 +51,7 @@ class StandInHub:
         self.page_size = 3
         self.url = ""
         self.app = FastAPI()
-        self.app.add_exception_handler(RefusedError, lambda _, refusal: refusal.response)  # type: ignore[attr-defined]
+        self.app.add_exception_handler(RefusedError, _answer_refusal)
         self.connection = FaultyConnection(self.app)
         _add_repo_routes(self)
         _add_tag_routes(self)
@@ -58,6 +65,17 @@ class StandInHub:
         fault = Fault(method, path, kind, **options)  # type: ignore[arg-type]
         self.connection.faults.append(fault)
         return fault
+
+    def put_folder(self, name: str, folder: Path, *, tag: str | None = None) -> str:
+        """Commit a folder to a repository as if it had been pushed; returns the commit."""
+        repo = self.repos.setdefault(name, Repo())
+        paths = [path for path in folder.rglob("*") if path.is_file()]
+        tree = {p.relative_to(folder).as_posix(): Blob(p.read_bytes(), p.suffix == ".parquet") for p in paths}
+        made = repo.commit("main", "pushed", tree, parent=None)
+        assert made is not None
+        if tag is not None:
+            repo.tags[tag] = made.oid
+        return made.oid
 
     def count(self, method: str, path: str) -> int:
         """How many matching requests were seen."""
@@ -306,8 +324,7 @@ def _add_download_routes(hub: StandInHub) -> None:
     @app.post(base + "/paths-info/{rev:path}")
     async def paths_info(request: Request) -> Any:
         commit = hub.find_commit(request, hub.find_repo(request))
-        form = await request.form() if "form" in request.headers["content-type"] else await request.json()
-        wanted = form.getlist("paths") if hasattr(form, "getlist") else form["paths"]
+        wanted = parse_qs((await request.body()).decode())["paths"]
         entries = {entry["path"]: entry for entry in _list_tree(commit, "", recursive=True)}
         return [entries[path] for path in wanted if path in entries]
 
@@ -357,7 +374,7 @@ def serve_hub() -> Iterator[StandInHub]:
     """Run a stand-in on a free port of this machine until the block ends."""
     hub = StandInHub()
     server = uvicorn.Server(
-        uvicorn.Config(hub.connection, host="127.0.0.1", port=0, log_level="critical", lifespan="off")  # type: ignore[arg-type]
+        uvicorn.Config(hub.connection, host="127.0.0.1", port=0, log_level="critical", lifespan="off")
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -1,0 +1,147 @@
+"""What the Hub and its client complain about, as one message with the next step and no secrets."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from imagenet_g.benchmark.errors import FetchError, ImagenetGError, StorageError, UnknownNameError
+from imagenet_g.benchmark.redaction import redact
+
+Purpose = Literal["read", "write"]
+_SIGN_IN = "sign in with 'hf auth login' or set HF_TOKEN"
+
+
+@contextmanager
+def translate_hub_errors(repo: str, revision: str | None, purpose: Purpose = "read") -> Iterator[None]:
+    """Turn whatever the Hub's client raises into one of our errors.
+
+    Raises:
+        FetchError: No network, no access, no such dataset, or the Hub refused.
+        UnknownNameError: The dataset has no such revision.
+        StorageError: The disk is full, or the cache cannot be written.
+    """
+    try:
+        yield
+    except ImagenetGError:
+        raise
+    except Exception as error:
+        raise _translate(error, repo, revision, purpose) from error
+
+
+def has_account() -> bool:
+    """Whether the Hub's client has a token to send; the token itself is not looked at."""
+    from huggingface_hub import get_token
+
+    return bool(get_token())
+
+
+def _translate(error: Exception, repo: str, revision: str | None, purpose: Purpose) -> ImagenetGError:
+    from huggingface_hub import constants
+
+    chain = list(_walk_chain(error))
+    if disk := next((e for e in chain if isinstance(e, OSError) and e.errno in _DISK_REASONS), None):
+        return StorageError(
+            f"The Hub's cache '{constants.HF_HUB_CACHE}' cannot be written "
+            f"({_DISK_REASONS[disk.errno or 0]}). Free some space, or set HF_HOME "
+            "to a folder elsewhere, and run this again."
+        )
+    names = {type(e).__name__ for e in chain}
+    if "RevisionNotFoundError" in names:
+        return make_unknown_revision(repo, revision or "main")
+    place = f"{constants.ENDPOINT}/datasets/{repo}"
+    status = next((code for e in chain if (code := _find_status(e)) is not None), None)
+    text = _format_refusal(names, status, repo, place, purpose)
+    return FetchError(text or _format_no_answer(chain, repo, constants.ENDPOINT))
+
+
+def make_unknown_revision(repo: str, revision: str) -> UnknownNameError:
+    """The error for a tag or commit that a dataset does not have, with the tags it has."""
+    return UnknownNameError(
+        "revision",
+        revision,
+        _list_tags(repo),
+        hint=f"Dataset '{repo}' is on the Hub and has no such tag, branch or commit.",
+    )
+
+
+def _format_refusal(names: set[str], status: int | None, repo: str, place: str, purpose: Purpose) -> str:
+    """Empty where the Hub did not refuse."""
+    signed_in = has_account()
+    if "GatedRepoError" in names:
+        then = "" if signed_in else f", {_SIGN_IN}"
+        return f"Dataset '{repo}' is gated: accept its terms at {place}{then}, and run this again."
+    if "RepositoryNotFoundError" in names:
+        step = "ask its owner for access" if signed_in else _SIGN_IN
+        return (
+            f"There is no dataset '{repo}' on the Hub, or you may not see it. Check the name; "
+            f"if it is private, {step}."
+        )
+    if status == 401:
+        if signed_in:
+            return f"The Hub does not accept your token. {_SIGN_IN[0].upper()}{_SIGN_IN[1:]} again."
+        return f"The Hub asks who you are. {_SIGN_IN[0].upper()}{_SIGN_IN[1:]}, and run this again."
+    if status == 403:
+        what = "write to" if purpose == "write" else "read"
+        return (
+            f"Your token may not {what} '{repo}'. Use a token of its owner or organization with "
+            f"{purpose} permission: {_SIGN_IN}."
+        )
+    return _FORMATS.get(status or 0, "").format(repo=repo)
+
+
+_FORMATS = {
+    409: "The Hub already has what was to be made in '{repo}'. Look at its page, then choose another name.",
+    412: "Somebody else committed to '{repo}' meanwhile, and nothing of this was committed. Run it again.",
+    429: "The Hub asks for fewer requests (429). Wait some minutes and run this again; it goes on.",
+    500: "The Hub has trouble of its own (500) with '{repo}'. Run this again later; it goes on.",
+    502: "The Hub has trouble of its own (502) with '{repo}'. Run this again later; it goes on.",
+    503: "The Hub has trouble of its own (503) with '{repo}'. Run this again later; it goes on.",
+    504: "The Hub has trouble of its own (504) with '{repo}'. Run this again later; it goes on.",
+    507: "The Hub has no space left for '{repo}'. Look at the storage page of its owner.",
+}
+_DISK_REASONS = {
+    errno.ENOSPC: "no space left",
+    errno.EDQUOT: "the quota is used up",
+    errno.EROFS: "it is read-only",
+    errno.EACCES: "no permission",
+    errno.EFBIG: "the file is too large for it",
+}
+
+
+def _format_no_answer(chain: list[BaseException], repo: str, endpoint: str) -> str:
+    names = {type(e).__name__ for e in chain}
+    if "OfflineModeIsEnabled" in names:
+        return f"'{repo}' is not in the cache, and HF_HUB_OFFLINE forbids to fetch it. Unset it for a moment."
+    last = next((e for e in reversed(chain) if str(e).strip()), chain[0])
+    reason = redact(str(last).strip().splitlines()[0] if str(last).strip() else type(last).__name__)
+    return (
+        f"The Hub at {redact(endpoint)} could not be used for '{repo}' ({reason.rstrip('.')}). Check the "
+        "network and run this again: it goes on where it stopped, and what is in the cache needs no network."
+    )
+
+
+def _find_status(error: BaseException) -> int | None:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return status if isinstance(status, int) else None
+
+
+def _list_tags(repo: str) -> list[str]:
+    from huggingface_hub import HfApi
+
+    try:
+        return [tag.name for tag in HfApi().list_repo_refs(repo, repo_type="dataset").tags]
+    except Exception:
+        # Only for the suggestion; the error that brought us here is the one to report.
+        return []
+
+
+def _walk_chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__

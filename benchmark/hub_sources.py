@@ -1,0 +1,67 @@
+"""Where a release lies on the Hugging Face Hub, as written: `hub:ORG/NAME@REVISION`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagenet_g.benchmark.errors import InputError
+
+HUB_PREFIX = "hub:"
+_REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
+_REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_SNAPSHOT = re.compile(r"datasets--([^/]+?)--([^/]+)/snapshots/([0-9a-f]{40})$")
+
+
+@dataclass(frozen=True, slots=True)
+class HubSource:
+    """A dataset repository at a revision.
+
+    Attributes:
+        repo: "org/name".
+        revision: Tag, branch or commit.
+    """
+
+    repo: str
+    revision: str
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the revision is a commit, which nobody can move."""
+        return _COMMIT.fullmatch(self.revision) is not None
+
+    def __str__(self) -> str:
+        return f"{HUB_PREFIX}{self.repo}@{self.revision}"
+
+
+def make_hub_source(repo: str, revision: str) -> HubSource:
+    """A source from its two parts, checked.
+
+    Raises:
+        InputError: Not the name of a repository, or no revision.
+    """
+    if not _REPO.fullmatch(repo) or "--" in repo or ".." in repo:
+        raise InputError(f"Malformed repository '{repo}'. Use ORG/NAME, such as 'my-lab/imagenet-g'.")
+    if not _REVISION.fullmatch(revision) or ".." in revision:
+        raise InputError(f"Malformed revision '{revision}'. Use a tag such as 'v1.0.0', or a commit.")
+    return HubSource(repo, revision)
+
+
+def parse_hub_source(text: str) -> HubSource:
+    """Parse `hub:ORG/NAME@REVISION`.
+
+    Raises:
+        InputError: It has another form.
+    """
+    repo, separator, revision = text.removeprefix(HUB_PREFIX).partition("@")
+    if not separator:
+        raise InputError(f"'{text}' names no revision. Use hub:ORG/NAME@TAG, such as 'hub:{repo}@v1.0.0'.")
+    return make_hub_source(repo, revision)
+
+
+def find_snapshot_source(folder: Path) -> HubSource | None:
+    """The repository and commit a folder of the Hub's cache belongs to; None for any other folder."""
+    match = _SNAPSHOT.search(folder.as_posix())
+    return None if match is None else HubSource(f"{match[1]}/{match[2]}", match[3])

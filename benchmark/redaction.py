@@ -1,0 +1,29 @@
+"""Secrets out of text that is about to be printed or kept."""
+
+from __future__ import annotations
+
+import os
+import re
+
+_TOKEN = re.compile(r"\b(hf|api_org)_[A-Za-z0-9]{8,}")
+_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
+_URL_LOGIN = re.compile(r"(https?://)[^/\s@]+@")
+_URL_QUERY = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>]+")
+_TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+
+
+def redact(text: str) -> str:
+    """The text without access tokens, logins and the queries of URLs, which carry upload signatures."""
+    for name in _TOKEN_VARIABLES:
+        if len(value := os.environ.get(name, "").strip()) >= 8:
+            text = text.replace(value, "***")
+    text = _TOKEN.sub(r"\1_***", text)
+    text = _BEARER.sub(r"\1 ***", text)
+    text = _URL_LOGIN.sub(r"\1", text)
+    return _URL_QUERY.sub(r"\1", text)
+
+
+def has_token(text: str) -> bool:
+    """Whether text holds something that looks like, or is, an access token."""
+    given = [os.environ.get(name, "").strip() for name in _TOKEN_VARIABLES]
+    return bool(_TOKEN.search(text)) or any(len(value) >= 8 and value in text for value in given)
