@@ -1,0 +1,44 @@
+"""`imagenet-g verify-submission`: a maintainer's second run."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("submission", type=Path, metavar="FILE", help="a reviewed submission")
+    parser.add_argument("--by", required=True, metavar="NAME", help="who vouches for the second run")
+    parser.add_argument(
+        "--result", type=Path, metavar="RESULT", help="the second run's result (default: evaluate now)"
+    )
+    parser.add_argument(
+        "--data", action="append", default=[], metavar="NAME=PATH", help="a local copy of a split; repeatable"
+    )
+    parser.add_argument(
+        "--against", type=Path, default=Path("submissions"), metavar="DIR", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("verification"), metavar="DIR", help="for the new run"
+    )
+
+
+def run(arguments: Namespace) -> int:
+    """Validate, run again, compare, record."""
+    from imagenet_g.leaderboard.cli_validate import make_context
+    from imagenet_g.leaderboard.problems import format_report
+    from imagenet_g.leaderboard.reviews import make_review, write_review
+    from imagenet_g.leaderboard.validation import validate_submission
+    from imagenet_g.leaderboard.verification import load_second_run, verify_run
+
+    report = validate_submission(arguments.submission, make_context(arguments))
+    if not report.accepted:
+        print(format_report(report))
+        return 2
+    again = load_second_run(arguments.submission, arguments.result, arguments.out, arguments.data)
+    verification = verify_run(arguments.submission, again, by=arguments.by)
+    for ref, difference in verification.differences.items():
+        print(f"{ref}: second run {100 * difference:+.3f} points")
+    print(f"wrote {write_review(arguments.submission, make_review(report, verification))}")
+    return 0

@@ -1,0 +1,15 @@
+"""The subcommands of `imagenet-g` that this folder adds."""
+
+from __future__ import annotations
+
+from imagenet_g.benchmark.command import Command
+
+COMMANDS = (
+    Command("submit", "Turn a result into a submission", "imagenet_g.leaderboard.cli_submit"),
+    Command("validate", "Check submissions and recompute them", "imagenet_g.leaderboard.cli_validate"),
+    Command(
+        "verify-submission",
+        "Run a submitted model again and compare",
+        "imagenet_g.leaderboard.cli_verify_submission",
+    ),
+)

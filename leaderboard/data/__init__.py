@@ -1,0 +1,1 @@
+"""Figures and lines the board is built from; see README.md."""

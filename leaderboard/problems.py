@@ -1,0 +1,87 @@
+"""What can be wrong with a submission, and the report that lists all of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from imagenet_g.benchmark.results import FileModel
+
+Severity = Literal["error", "warning", "note"]
+Trust = Literal["self-reported", "recomputed", "verified", "published"]
+TRUST_LEVELS: dict[Trust, str] = {
+    "verified": "run again by a maintainer, who got the same numbers",
+    "recomputed": "every number recomputed from the stored predictions, which cover every image of the split",
+    "self-reported": "as its authors reported it; predictions were not given or the split is not at hand",
+    "published": "a figure from a paper or a public table; nobody here has run it",
+}
+MAX_TEXT = 300
+
+
+class Problem(FileModel):
+    """One finding."""
+
+    code: str
+    """Stable word for machines, such as "wrong-hash"."""
+    severity: Severity
+    """An error refuses the submission, a warning is for the reviewer, a note explains."""
+    where: str
+    """Field, split or file."""
+    message: str
+    """What is wrong, what is right, what to do next."""
+
+
+class ValidationReport(FileModel):
+    """Everything found in one submission."""
+
+    schema_version: Literal[1] = 1
+    file: str
+    submission_sha256: str | None
+    """Hash of the file's bytes; null where it could not be read."""
+    accepted: bool
+    trust: Trust | None
+    """Level the evidence supports; null for a refused submission."""
+    model: str | None
+    version: str | None
+    splits: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The findings that refuse it."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+
+def error(code: str, where: str, message: str) -> Problem:
+    """A finding that refuses the submission."""
+    return Problem(code=code, severity="error", where=clip_text(where), message=clip_text(message))
+
+
+def warning(code: str, where: str, message: str) -> Problem:
+    """A finding for the reviewer."""
+    return Problem(code=code, severity="warning", where=clip_text(where), message=clip_text(message))
+
+
+def note(code: str, where: str, message: str) -> Problem:
+    """Something worth knowing."""
+    return Problem(code=code, severity="note", where=clip_text(where), message=clip_text(message))
+
+
+def clip_text(text: str) -> str:
+    """At most `MAX_TEXT` printable characters: what is quoted may come from a hostile file."""
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return printable if len(printable) <= MAX_TEXT else printable[: MAX_TEXT - 1] + "…"
+
+
+def format_report(report: ValidationReport) -> str:
+    """The report in words, errors first."""
+    verdict = "accepted" if report.accepted else "refused"
+    trust = f", trust level '{report.trust}': {TRUST_LEVELS[report.trust]}" if report.trust else ""
+    lines = [f"{report.file}: {verdict}{trust}"]
+    if report.model is not None:
+        lines.append(
+            f"  {clip_text(report.model)} on {', '.join(map(clip_text, report.splits)) or 'no split'}"
+        )
+    for severity in ("error", "warning", "note"):
+        found = [problem for problem in report.problems if problem.severity == severity]
+        lines += [f"  {severity:7} {problem.code}: {problem.where}: {problem.message}" for problem in found]
+    return "\n".join(lines)

@@ -1,0 +1,143 @@
+"""From answers and a result to a validated file with its predictions beside it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from imagenet_g.benchmark.catalogue import parse_data_pairs
+from imagenet_g.benchmark.errors import DataError, FetchError, InputError
+from imagenet_g.benchmark.result_files import format_problems
+from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.storage import replace_file, write_text
+from imagenet_g.leaderboard.problems import ValidationReport
+from imagenet_g.leaderboard.split_facts import SplitShelf
+from imagenet_g.leaderboard.submissions import SUFFIX, Statement, Submission, format_submission, make_stem
+from imagenet_g.leaderboard.validation import ValidationContext, load_known_submissions, validate_submission
+
+
+def choose_version(result: Result, asked: str | None) -> str:
+    """The version a result is about.
+
+    Raises:
+        InputError: It has splits of several versions or of none, or not of the one asked for.
+    """
+    found = sorted({entry.split.version for entry in result.entries if entry.split.version is not None})
+    if asked is not None and asked in found:
+        return asked
+    if asked is None and len(found) == 1:
+        return found[0]
+    raise InputError(
+        f"The result has splits of {', '.join(found) or 'no version'}; a submission is about one"
+        + (f", and '{asked}' is not among them." if asked else ". Evaluate again with the splits of one.")
+    )
+
+
+def suggest_answers(result: Result) -> dict[str, str]:
+    """What the result already says."""
+    model = result.model
+    generated = model.generated_training_data
+    known_data = {"imagenet-1k": "imagenet-1k", None: "unknown"}
+    return {
+        "name": model.spec.split(":", 1)[-1].replace("/", " "),
+        "training_data": known_data.get(model.training_data, "more-data"),
+        "generated_training_data": "unknown" if generated is None else "; ".join(generated) or "none",
+        "supervision": "zero-shot" if model.zero_shot else "unknown",
+    }
+
+
+def make_statement(answers: Mapping[str, str]) -> Statement:
+    """A statement from answers by field, as people type them.
+
+    Raises:
+        InputError: An answer is not one of those allowed.
+    """
+    optional = ("url", "family", "training_data_details", "license", "notes")
+    try:
+        return Statement.model_validate(
+            {
+                "organisation": answers["organisation"],
+                "model": answers["name"],
+                "authors": _split_list(answers["authors"]),
+                "contact": answers["contact"],
+                "supervision": answers["supervision"],
+                "training_data": answers["training_data"],
+                "generated_training_data": _parse_generators(answers["generated_training_data"]),
+                **{field: answers[field] or None for field in optional},
+            }
+        )
+    except ValidationError as error:
+        raise InputError(f"The statement is incomplete:\n{format_problems(error)}") from error
+
+
+def write_submission(
+    submission: Submission, *, results_folder: Path, source: Result, root: Path, data: Sequence[str]
+) -> tuple[Path, ValidationReport]:
+    """Write the file and copy its predictions, validate, and take both away where it is refused.
+
+    An earlier submission of the same model stays as it was unless the new one is accepted.
+
+    Raises:
+        DataError: Predictions the result names are missing.
+        StorageError: The folder cannot be written.
+    """
+    context = ValidationContext(SplitShelf(parse_data_pairs(data)), load_known_submissions(root))
+    final = root / submission.version / f"{make_stem(submission.statement)}{SUFFIX}"
+    draft = root / ".draft" / submission.version / final.name
+    try:
+        _write_files(draft, submission, results_folder, source)
+        report = validate_submission(draft, context)
+        if report.accepted:
+            _write_files(final, submission, results_folder, source)
+    finally:
+        shutil.rmtree(root / ".draft", ignore_errors=True)
+    return final, report
+
+
+def _write_files(path: Path, submission: Submission, folder: Path, source: Result) -> None:
+    for before, after in zip(source.entries, submission.result.entries, strict=True):
+        origin = folder / before.predictions.file
+        if not origin.is_file():
+            raise DataError(f"The predictions '{origin}' are missing; run 'imagenet-g evaluate' again.")
+        with replace_file(path.parent / after.predictions.file) as temporary:
+            shutil.copyfile(origin, temporary)
+    write_text(path, format_submission(submission))
+
+
+def publish_submission(path: Path, submission: Submission, repo: str) -> str:
+    """Open a pull request with the file and its predictions on a Hub dataset repository; returns its address.
+
+    Raises:
+        FetchError: The Hub cannot be reached or refuses.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+    stem = path.name.removesuffix(SUFFIX)
+    files = {path, *(path.parent / entry.predictions.file for entry in submission.result.entries)}
+    operations = [
+        CommitOperationAdd(
+            f"submissions/{submission.version}/{file.relative_to(path.parent).as_posix()}", file
+        )
+        for file in sorted(files)
+    ]
+    try:
+        commit = HfApi().create_commit(
+            repo, operations, commit_message=f"Submit {stem}", repo_type="dataset", create_pr=True
+        )
+    except Exception as error:
+        # The client raises its own, httpx's and the system's errors; to the user all are one.
+        raise FetchError(f"The pull request on '{repo}' could not be opened: {error}") from error
+    return str(commit.pr_url)
+
+
+def _split_list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(";") if part.strip())
+
+
+def _parse_generators(text: str) -> tuple[str, ...] | None:
+    if text.strip().lower() == "unknown":
+        return None
+    return () if text.strip().lower() == "none" else _split_list(text)

@@ -1,0 +1,122 @@
+"""Files from strangers, read so that the worst they can do is be refused.
+
+Nothing is unpickled, unpacked or executed; sizes, nesting and counts are looked at before memory is spent.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NoReturn
+
+from imagenet_g.benchmark.errors import UntrustedFileError
+
+MAX_JSON_BYTES = 5_000_000
+MAX_JSON_DEPTH = 20
+MAX_PREDICTIONS_BYTES = 200_000_000
+MAX_UNPACKED_BYTES = 500_000_000
+MAX_VALUES_PER_ROW = 64
+_FOOTER_LIMIT = 10_000_000
+
+
+def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> tuple[bytes, object]:
+    """Bytes and parsed content of a JSON file.
+
+    Raises:
+        UntrustedFileError: It is a link, no plain file, too large, not UTF-8, nested too deeply, no JSON, has
+            a key twice in one object, or holds NaN or infinity.
+    """
+    validate_plain_file(path, max_bytes=max_bytes)
+    data = path.read_bytes()
+    return data, parse_json(data)
+
+
+def parse_json(data: bytes) -> object:
+    """JSON from bytes; raises as `read_json`."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UntrustedFileError(
+            f"not UTF-8 text (byte {error.start}); a submission is a JSON file"
+        ) from error
+    validate_depth(text)
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeats)
+    except (ValueError, RecursionError) as error:
+        raise UntrustedFileError(f"not JSON: {error}") from error
+
+
+def validate_plain_file(path: Path, *, max_bytes: int) -> None:
+    """Refuse links, devices, folders and what is too large to be honest.
+
+    Raises:
+        UntrustedFileError: It is one of these, or missing.
+    """
+    if path.is_symlink() or not path.is_file():
+        raise UntrustedFileError(f"'{path.name}' is missing or no plain file")
+    if (size := path.stat().st_size) > max_bytes:
+        raise UntrustedFileError(f"'{path.name}' has {size} bytes; at most {max_bytes} are read")
+
+
+def validate_depth(text: str, *, max_depth: int = MAX_JSON_DEPTH) -> None:
+    """Refuse nesting that would exhaust a parser; one pass, no recursion.
+
+    Raises:
+        UntrustedFileError: Brackets are nested more than `max_depth` deep.
+    """
+    depth, inside, escaped = 0, False, False
+    for character in text:
+        if inside:
+            inside = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character == '"':
+            inside = True
+        elif character in "[{":
+            depth += 1
+            if depth > max_depth:
+                raise UntrustedFileError(f"nested more than {max_depth} deep")
+        elif character in "]}":
+            depth -= 1
+
+
+def validate_predictions_file(path: Path, *, max_rows: int) -> None:
+    """Look at a parquet file's footer before a row of it is unpacked.
+
+    Raises:
+        UntrustedFileError: It is no parquet file, claims more rows than the split has images, more values
+            than rows can hold, or would unpack to more than memory should be spent on.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    validate_plain_file(path, max_bytes=MAX_PREDICTIONS_BYTES)
+    try:
+        footer = pq.ParquetFile(
+            path, thrift_string_size_limit=_FOOTER_LIMIT, thrift_container_size_limit=_FOOTER_LIMIT
+        ).metadata
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UntrustedFileError(f"'{path.name}' is no parquet file: {error}") from error
+    if footer.num_rows > max_rows:
+        raise UntrustedFileError(f"'{path.name}' claims {footer.num_rows} rows where {max_rows} belong")
+    chunks = [
+        footer.row_group(group).column(column)
+        for group in range(footer.num_row_groups)
+        for column in range(footer.num_columns)
+    ]
+    if any(chunk.num_values > MAX_VALUES_PER_ROW * max_rows for chunk in chunks):
+        raise UntrustedFileError(f"'{path.name}' holds more values than its rows can have")
+    if (unpacked := sum(chunk.total_uncompressed_size for chunk in chunks)) > MAX_UNPACKED_BYTES:
+        raise UntrustedFileError(f"'{path.name}' would unpack to {unpacked} bytes")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number; write null for what is unknown")
+
+
+def _refuse_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key '{twice}' comes twice in one object")
+    return found

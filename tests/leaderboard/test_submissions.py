@@ -1,0 +1,182 @@
+"""Submissions that are accepted, and how they are made."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from submission_cases import ROOT, STEM, list_known, set_at, validate_case, write_case
+
+from imagenet_g.benchmark.errors import InputError, UntrustedFileError
+from imagenet_g.benchmark.results import Result
+from imagenet_g.leaderboard.names import explain_bad_name, find_lookalike, make_skeleton
+from imagenet_g.leaderboard.problems import ValidationReport, clip_text
+from imagenet_g.leaderboard.reviews import load_review
+from imagenet_g.leaderboard.submissions import Submission, compute_seal, join_stem
+from imagenet_g.leaderboard.submitting import make_statement, suggest_answers, write_submission
+from imagenet_g.leaderboard.untrusted import parse_json
+from imagenet_g.leaderboard.validation import list_submission_files
+from imagenet_g.leaderboard.verification import make_command, verify_run
+
+GOOD = ROOT / "mini" / f"{STEM}.json"
+
+
+def load_committed() -> Submission:
+    """The repository's submission."""
+    return Submission.model_validate_json(GOOD.read_bytes())
+
+
+def test_an_honest_submission_is_recomputed(tmp_path: Path) -> None:
+    """Every number follows from the predictions."""
+    report = validate_case(write_case(tmp_path))
+    assert report.accepted
+    assert report.trust == "recomputed"
+    assert report.problems == ()
+
+
+def test_without_predictions_it_is_self_reported(tmp_path: Path) -> None:
+    """What nobody can recompute is the authors' word."""
+    path = write_case(tmp_path)
+    shutil.rmtree(path.parent / STEM)
+    report = validate_case(path)
+    assert report.accepted
+    assert report.trust == "self-reported"
+
+
+@pytest.mark.parametrize("path", list_submission_files(ROOT), ids=lambda path: path.stem)
+def test_committed_submissions_have_a_valid_review(path: Path) -> None:
+    """The review is of the bytes in the repository."""
+    review = load_review(path)
+    assert not isinstance(review, str), review
+    assert review.trust == "recomputed"
+
+
+def test_a_new_run_of_the_same_model_is_explained(tmp_path: Path) -> None:
+    """Against the earlier file, not refused as a copy of it."""
+    report = validate_case(write_case(tmp_path), others=list_known())
+    assert report.accepted
+    assert {problem.code for problem in report.problems} == {"changed"}
+
+
+def test_the_report_is_json_that_parses_again(tmp_path: Path) -> None:
+    """For machines."""
+    report = validate_case(write_case(tmp_path, set_at("version", "v1")))
+    assert ValidationReport.model_validate_json(report.model_dump_json()) == report
+
+
+def test_the_seal_does_not_depend_on_layout() -> None:
+    """Indentation and key order are no edit."""
+    content = json.loads(GOOD.read_text())
+    shuffled = json.dumps(dict(reversed(content.items())))
+    again = Submission.model_validate_json(shuffled)
+    assert compute_seal(again) == content["seal"]
+
+
+def make_answers(result: Result) -> dict[str, str]:
+    """What a person would type."""
+    answers = dict.fromkeys(("url", "family", "training_data_details", "license", "notes"), "")
+    return answers | suggest_answers(result) | {
+        "organisation": "Example Lab",
+        "authors": "A. Author; B. Author",
+        "contact": "a@example.org",
+        "supervision": "supervised",
+    }  # fmt: skip
+
+
+def test_a_statement_is_made_of_what_the_result_knows() -> None:
+    """Training data and generators are suggested, not asked twice."""
+    statement = make_statement(make_answers(load_committed().result))
+    assert statement.training_data == "imagenet-1k"
+    assert statement.generated_training_data == ()
+    assert statement.authors == ("A. Author", "B. Author")
+
+
+def test_an_answer_that_is_not_allowed_is_named() -> None:
+    """One message, with the field."""
+    answers = make_answers(load_committed().result) | {"supervision": "magic"}
+    with pytest.raises(InputError, match="supervision"):
+        make_statement(answers)
+
+
+def test_a_refused_submission_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Neither a file nor a draft."""
+    submission = load_committed()
+    bad = submission.model_copy(update={"seal": "0" * 64})
+    _, report = write_submission(
+        bad, results_folder=ROOT / "mini", source=bad.result, root=tmp_path / "to", data=()
+    )
+    assert not report.accepted
+    assert list((tmp_path / "to").rglob("*.json")) == []
+
+
+def test_an_accepted_submission_is_written_with_its_predictions(tmp_path: Path) -> None:
+    """Beside the file, under the name it gives."""
+    submission = load_committed()
+    path, report = write_submission(
+        submission, results_folder=ROOT / "mini", source=submission.result, root=tmp_path, data=()
+    )
+    assert report.trust == "recomputed"
+    assert (path.parent / submission.result.entries[0].predictions.file).is_file()
+
+
+def test_a_second_run_of_the_same_weights_verifies() -> None:
+    """No difference where the machine is the same."""
+    verification = verify_run(GOOD, load_committed().result, by="maintainer")
+    assert set(verification.differences.values()) == {0.0}
+
+
+def test_a_second_run_of_other_weights_verifies_nothing() -> None:
+    """Whatever its scores."""
+    result = load_committed().result
+    other = result.model_copy(update={"model": result.model.model_copy(update={"weights_sha256": "d" * 64})})
+    with pytest.raises(InputError, match="other weights"):
+        verify_run(GOOD, other, by="maintainer")
+
+
+def test_code_of_strangers_is_never_run() -> None:
+    """A python: spec names a module of the submitter's choosing."""
+    submission = load_committed()
+    model = submission.result.model.model_copy(update={"spec": "python:os:system"})
+    hostile = submission.model_copy(update={"result": submission.result.model_copy(update={"model": model})})
+    with pytest.raises(InputError, match="not run from a submission"):
+        make_command(hostile, Path("out"), ())
+
+
+@given(st.text(max_size=60))
+def test_quoted_text_is_printable(text: str) -> None:
+    """No control character of a hostile file reaches a terminal."""
+    assert clip_text(text).isprintable()
+
+
+@given(st.text(min_size=1, max_size=30), st.text(min_size=1, max_size=30))
+def test_a_file_name_is_never_a_path(organisation: str, model: str) -> None:
+    """Whatever people call their models."""
+    stem = join_stem(organisation, model)
+    assert "/" not in stem
+    assert "\\" not in stem
+    assert not stem.startswith(".")
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_parse_or_are_refused(data: bytes) -> None:
+    """One kind of error, never another."""
+    try:
+        parse_json(data)
+    except UntrustedFileError as error:
+        assert str(error)
+
+
+@pytest.mark.parametrize("name", ["ResNet-50", "ViT-B/16", "ConvNeXt V2 (base)", "efficientnet_b0"])
+def test_usual_names_are_fine(name: str) -> None:
+    """A slash is not: it would be a folder."""
+    assert (explain_bad_name(name) is None) == ("/" not in name)
+
+
+def test_a_greek_letter_is_a_lookalike() -> None:
+    """Of the Latin one it prints like."""
+    assert find_lookalike("RESNET-5\u039f", ["ResNet-50"]) == "ResNet-50"
+    assert make_skeleton("r\u0435snet") == make_skeleton("resnet")
