@@ -209,7 +209,7 @@ def _name(baseline: Baseline) -> str:
 
 
 def _extend_entry(entry: Entry, placed: Sequence[Placement], *, clustered: bool) -> Entry:
-    fresh = tuple(make_record(placement) for placement in placed)
+    fresh = tuple(make_record(placement, clustered=clustered) for placement in placed)
     replaced = {(record.baseline, record.link) for record in fresh}
     kept = tuple(
         record for record in entry.effective_robustness if (record.baseline, record.link) not in replaced
@@ -224,7 +224,7 @@ def _extend_entry(entry: Entry, placed: Sequence[Placement], *, clustered: bool)
     return entry.model_copy(update={"effective_robustness": (*kept, *fresh), "warnings": tuple(warnings)})
 
 
-def make_record(placement: Placement) -> EffectiveRobustness:
+def make_record(placement: Placement, *, clustered: bool) -> EffectiveRobustness:
     """The record of a placement in a result file."""
     fit, interval = placement.fit, placement.interval
     return EffectiveRobustness(
@@ -234,11 +234,16 @@ def make_record(placement: Placement) -> EffectiveRobustness:
         value=placement.value,
         low=interval.low,
         high=interval.high,
+        clustered=clustered,
         expected_top1=placement.expected,
+        band_low=placement.low,
+        band_high=placement.high,
+        axis=", ".join(fit.axes),
         slope=fit.slopes[0],
         intercept=fit.intercept,
         r2=fit.r2,
         num_models=fit.num_models,
+        num_families=fit.num_families,
         reference_low=fit.reference_low[0],
         reference_high=fit.reference_high[0],
         extrapolated=placement.extrapolated,

@@ -31,7 +31,7 @@ def draw_figure(figure: ScatterFigure, path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("Figures need matplotlib: pip install 'imagenet-g[leaderboard]'.") from error
+        raise InputError("Figures need matplotlib: pip install 'imagenet-g[plots]'.") from error
     canvas = Figure(figsize=(7.2, 6.4), dpi=150)
     axes = canvas.add_axes((0.1, 0.19, 0.87, 0.75))
     _draw_curves(axes, figure)

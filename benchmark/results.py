@@ -192,11 +192,19 @@ class EffectiveRobustness(FileModel):
     value: Difference
     low: Difference | None
     high: Difference | None
+    clustered: bool
+    """Whether the interval knows which images share a class; if not, it is too narrow."""
     expected_top1: Fraction
+    band_low: Fraction
+    """Where 95 % of standard models of this clean accuracy would lie."""
+    band_high: Fraction
+    axis: str
+    """The clean accuracy the line is over, such as "imagenet-val (imagenet-r classes)"."""
     slope: float
     intercept: float
     r2: float
     num_models: Count
+    num_families: Count
     reference_low: Fraction
     reference_high: Fraction
     extrapolated: bool
