@@ -117,42 +117,17 @@ def print_lines(measured: MeasuredBaseline) -> None:
 
 def run_apply(arguments: Namespace) -> int:
     """Add effective robustness to a result, print it, write it."""
-    from imagenet_g.baselines.attach import attach_effective_robustness
-    from imagenet_g.baselines.class_counts import load_pair_counts
-    from imagenet_g.baselines.loading import load_any_baseline
-    from imagenet_g.benchmark.errors import DataError
-    from imagenet_g.benchmark.result_files import load_result, write_result
+    from imagenet_g.baselines.applying import DEFAULT_LINKS, apply_baseline
+    from imagenet_g.benchmark.report import list_robustness
 
-    path = arguments.result
-    folder = path if path.is_dir() else path.parent
-    result = load_result(path)
-    try:
-        counts = load_pair_counts(result, folder, data=parse_data(arguments))
-    except DataError as error:
-        print(f"note: {error}")
-        counts = {}
-    enriched = attach_effective_robustness(
-        result, load_any_baseline(arguments.baseline), arguments.link or ["logit"], counts=counts
+    out = arguments.out or (arguments.result if arguments.result.is_dir() else arguments.result.parent)
+    enriched = apply_baseline(
+        arguments.result,
+        baseline=arguments.baseline,
+        links=arguments.link or DEFAULT_LINKS,
+        data=parse_data(arguments),
+        out=out,
     )
-    print(format_robustness(enriched))
-    print(f"wrote {write_result(arguments.out or folder, enriched)}")
+    print("\n".join(list_robustness(enriched)))
+    print(f"wrote {out / 'result.json'}")
     return 0
-
-
-def format_robustness(result: Result) -> str:
-    """Every effective robustness of a result; where the line is weak the gap comes first."""
-    lines = []
-    for entry in result.entries:
-        for record in entry.effective_robustness:
-            bounds = (
-                "interval unknown"
-                if record.low is None or record.high is None
-                else f"95 % {100 * record.low:+.2f} to {100 * record.high:+.2f}"
-            )
-            robustness = f"ER {100 * record.value:+.2f} ({bounds})"
-            gap = f"AG {100 * entry.gaps[0].value:+.2f}"
-            first = f"{gap}, weak {robustness}" if record.weak else f"{robustness}, {gap}"
-            flag = ", extrapolated" if record.extrapolated else ""
-            lines.append(f"{entry.split.ref} against {record.baseline} ({record.link}): {first}{flag}")
-        lines += [f"  {warning}" for warning in entry.warnings if warning.startswith("Against ")]
-    return "\n".join(lines)

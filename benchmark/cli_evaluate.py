@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from imagenet_g.benchmark.classifiers import ModelRequest
     from imagenet_g.benchmark.evaluation import EvaluationRequest, Outcome
@@ -43,6 +43,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="NAME=PATH",
         default=[],
         help="a local copy, such as imagenet-val=/data/val or v1=/data/v1; repeatable",
+    )
+    parser.add_argument(
+        "--baseline",
+        metavar="ID",
+        help="also state effective robustness against this baseline, such as testbed; "
+        "'imagenet-g baselines list' names them",
     )
     parser.add_argument(
         "--checkpoint",
@@ -112,9 +118,45 @@ def run(arguments: Namespace) -> int:
     from imagenet_g.benchmark.progress import ProgressListener
 
     request = make_request(arguments)
+    if arguments.baseline is not None:
+        load_robustness("check")(arguments.baseline)
     with ProgressListener(Console(stderr=True)) as listener:
         outcomes = run_evaluation(request, listener)
+    if arguments.baseline is not None:
+        outcomes = apply_baseline(outcomes, arguments.baseline, request.data)
     return report_outcomes(outcomes)
+
+
+def load_robustness(name: str) -> Callable[..., Any]:
+    """What states effective robustness: "check" a baseline, or "apply" it to a result.
+
+    Baselines stand above this folder, so they are found through an entry point, as commands are.
+    """
+    from importlib.metadata import entry_points
+
+    loaded: Callable[..., Any] = entry_points(group="imagenet_g.robustness")[name].load()
+    return loaded
+
+
+def apply_baseline(
+    outcomes: Sequence[Outcome], baseline: str, data: Mapping[str, Path]
+) -> tuple[Outcome, ...]:
+    """Outcomes with effective robustness in their results; where there is no line, a note says so."""
+    import sys
+    from dataclasses import replace
+
+    from imagenet_g.benchmark.errors import InputError
+
+    apply = load_robustness("apply")
+    enriched = []
+    for outcome in outcomes:
+        try:
+            result = apply(outcome.path, baseline=baseline, data=data) if outcome.path else None
+            enriched.append(replace(outcome, result=result))
+        except InputError as error:
+            print(f"note: {outcome.requested}: {error}", file=sys.stderr)
+            enriched.append(outcome)
+    return tuple(enriched)
 
 
 def make_request(arguments: Namespace) -> EvaluationRequest:

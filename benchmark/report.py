@@ -10,7 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from imagenet_g.benchmark.entries import choose_headline
-from imagenet_g.benchmark.results import Difference, Entry, Estimate, Fraction, Gap, Result
+from imagenet_g.benchmark.results import (
+    Difference,
+    EffectiveRobustness,
+    Entry,
+    Estimate,
+    Fraction,
+    Gap,
+    Result,
+)
 
 MINUS = "−"
 
@@ -27,7 +35,8 @@ def make_report(results: Sequence[Result]) -> RenderableType:
         for number, entry in enumerate(result.entries):
             table.add_row(*_make_row("" if number else result.model.spec, entry))
         table.add_section()
-    return Group(table, *_make_notes(results))
+    robustness = [Text(f"{r.model.spec} on {line}") for r in results for line in list_robustness(r)]
+    return Group(table, *robustness, *_make_notes(results))
 
 
 def format_percent(value: Fraction, digits: int = 2) -> str:
@@ -53,6 +62,24 @@ def format_gap_interval(gap: Gap) -> str:
     if gap.low is None or gap.high is None:
         return "unknown"
     return f"{format_points(gap.low, 1)} to {format_points(gap.high, 1)}"
+
+
+def list_robustness(result: Result) -> list[str]:
+    """One line for each effective robustness of a result; where the line is weak the gap comes first."""
+    return [
+        _format_robustness(entry, record) for entry in result.entries for record in entry.effective_robustness
+    ]
+
+
+def _format_robustness(entry: Entry, record: EffectiveRobustness) -> str:
+    bounds = "interval unknown"
+    if record.low is not None and record.high is not None:
+        bounds = f"95 % {format_points(record.low, 1)} to {format_points(record.high, 1)}"
+    robustness = f"ER {format_points(record.value)} ({bounds})"
+    gap = f"AG {format_points(entry.gaps[0].value)}"
+    stated = f"{gap}, weak {robustness}" if record.weak else f"{robustness}, {gap}"
+    flag = ", clean accuracy outside the baseline's" if record.extrapolated else ""
+    return f"{entry.split.ref} against {record.baseline} ({record.link}, r2 {record.r2:.2f}): {stated}{flag}"
 
 
 def _make_row(model: str, entry: Entry) -> tuple[str | Text, ...]:

@@ -10,10 +10,10 @@ import pytest
 from factories import make_model_record, make_run_record, make_split_record
 from imagenet_g.baselines.attach import attach_effective_robustness
 from imagenet_g.baselines.class_counts import PairCounts, SetCounts
-from imagenet_g.baselines.cli_baselines_run import format_robustness
 from imagenet_g.baselines.sets import load_baseline
 from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.report import list_robustness
 from imagenet_g.benchmark.results import (
     Entry,
     Environment,
@@ -123,7 +123,7 @@ def test_on_a_weak_line_the_gap_comes_first() -> None:
         num_resamples=50,
     )
     assert result.entries[0].effective_robustness[0].weak
-    assert ": AG -75.00, weak ER " in format_robustness(result)
+    assert ": AG −75.00, weak ER " in list_robustness(result)[0]
 
 
 def test_on_a_strong_line_the_robustness_comes_first() -> None:
@@ -134,7 +134,7 @@ def test_on_a_strong_line_the_robustness_comes_first() -> None:
         ["logit"],
         num_resamples=50,
     )
-    assert ": ER +" in format_robustness(result)
+    assert ": ER +" in list_robustness(result)[0]
 
 
 @pytest.mark.parametrize(

@@ -250,3 +250,11 @@ def test_it_says_which_model_a_short_name_was_taken_for_also_from_the_cache(
             "--split", f"folder:{folder}",
         )  # fmt: skip
         assert "is taken as 'timm:resnet18." in capsys.readouterr().err
+
+
+def test_a_baseline_that_has_no_line_for_a_split_is_said(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Asking for effective robustness where none can be stated is answered, not ignored."""
+    evaluate(tmp_path, "--model", COLOUR, "--split", f"folder:{folder}", "--baseline", "testbd", code=2)
+    assert "Did you mean 'testbed'" in capsys.readouterr().err
