@@ -13,6 +13,7 @@ from imagenet_g.generation.pipelines import (
     Pipeline,
     PipelineClass,
     describe_stage,
+    ignore_library_warnings,
     list_call_arguments,
     load_pipeline,
 )
@@ -96,7 +97,7 @@ class DiffusersGenerator:
     ) -> list[Image.Image]:
         arguments = make_call(self._spec, stage, rows, images)
         arguments["generator"] = [make_generator_for(row.seed, number) for row in rows]
-        with guard_random_state(self._device, type(pipe).__name__):
+        with ignore_library_warnings(), guard_random_state(self._device, type(pipe).__name__):
             made = pipe(**_keep_known(type(pipe), arguments)).images
         if len(made) != len(rows):
             raise ModelError(f"{type(pipe).__name__} gave {len(made)} images for {len(rows)} rows.")

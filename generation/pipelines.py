@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,9 +88,11 @@ def load_pipeline(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> Pip
     if scheduler is not None:
         validate_scheduler(scheduler)
     folder = fetch_repo(spec)
+    _validate_components(pipeline_class, folder, spec)
     pipe = _read_pipeline(pipeline_class, folder, spec)
     if scheduler is not None and spec.scheduler is not None:
-        pipe.scheduler = scheduler.from_config(pipe.scheduler.config, **spec.scheduler.options)
+        with ignore_library_warnings():
+            pipe.scheduler = scheduler.from_config(pipe.scheduler.config, **spec.scheduler.options)
     validate_scheduler(type(pipe.scheduler))
     _validate_arguments(pipe, spec)
     pipe.set_progress_bar_config(disable=True)
@@ -177,6 +180,23 @@ def _download(stage: StageSpec) -> Path:
             f"'{stage.repo}' at {stage.revision} could not be fetched: {reason} "
             "Check the network and your access to the repository, or give a folder with --pipeline."
         ) from error
+
+
+def _validate_components(pipeline_class: PipelineClass, folder: Path, spec: StageSpec) -> None:
+    """Refuse a class that would leave a part of the repository out: it loads and then fails in every call."""
+    try:
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"'{spec.repo}' has no readable model_index.json: {error}") from error
+    if spec.pipeline.startswith("Auto") or spec.pipeline == "DiffusionPipeline":
+        return
+    known = inspect.signature(pipeline_class.__init__).parameters
+    parts = [name for name, part in index.items() if isinstance(part, list) and part[0] is not None]
+    if unknown := [name for name in parts if name not in known]:
+        raise ModelError(
+            f"'{spec.repo}' cannot be loaded as {spec.pipeline}: it is a {index.get('_class_name')}, whose "
+            f"'{unknown[0]}' that class does not take."
+        )
 
 
 def _read_pipeline(pipeline_class: PipelineClass, folder: Path, spec: StageSpec) -> Pipeline:

@@ -6,6 +6,7 @@ reproducible build must decide. A killed actor is started again and repeats the 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -88,6 +89,8 @@ def _start_ray(address: str | None) -> Any:  # noqa: ANN401
         import ray.util
     except ImportError as error:
         raise InputError("--engine ray needs Ray. Run: pip install 'imagenet-g[ray]'") from error
+    # When one task fails, the others in flight fail too; their tracebacks would bury the message.
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
     if not ray.is_initialized():
         try:
             ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level="error")

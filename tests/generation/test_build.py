@@ -232,7 +232,7 @@ def test_a_missing_source_image_fails_its_row_only(tmp_path: Path) -> None:
     whole = {row["image_id"]: row for row in load_work_rows(tmp_path / "whole", "sd-i", 1)}
     rows = load_work_rows(tmp_path / "out", "sd-i", 1)
     assert sum(row["error"] is not None for row in rows) == 1
-    assert all(row == whole[row["image_id"]] for row in rows if row["error"] is None)  # type: ignore[index]
+    assert all(row == whole[row["image_id"]] for row in rows if row["error"] is None)
 
 
 def test_a_class_without_source_images_stops_the_plan(tmp_path: Path) -> None:

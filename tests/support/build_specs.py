@@ -9,9 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
@@ -21,6 +21,7 @@ from imagenet_g.generation.generators import Rendering, RenderRow
 from imagenet_g.generation.serial_engine import run_serial
 from imagenet_g.generation.specs import VersionSpec
 
+SUPPORT = Path(__file__).parent
 CLASSES = ["n01440764", "n01443537", "n01484850"]
 TRANSFORMS = {
     "clip": {"size_px": 32, "interpolation": "bicubic", "antialias": False, "normalization": "clip"},
@@ -46,7 +47,9 @@ def make_split(generator: str, **changes: object) -> dict[str, object]:
     }  # fmt: skip
 
 
-def make_spec(generators: dict[str, object], splits: dict[str, object], **changes: object) -> VersionSpec:
+def make_spec(
+    generators: Mapping[str, object], splits: Mapping[str, object], **changes: object
+) -> VersionSpec:
     """A version spec; shards of four rows unless changed."""
     return VersionSpec.model_validate(
         {
@@ -57,8 +60,8 @@ def make_spec(generators: dict[str, object], splits: dict[str, object], **change
             "license": "CC0-1.0",
             "rows_per_shard": 4,
             "encoding": {"format": "png"},
-            "generators": generators,
-            "splits": splits,
+            "generators": dict(generators),
+            "splits": dict(splits),
             **changes,
         }
     )
@@ -69,6 +72,8 @@ def make_noise_spec(**changes: object) -> VersionSpec:
     wanted = ("classes", "images_per_class", "batch_size", "sources", "scorers", "views")
     split = make_split("noise", **{key: changes.pop(key) for key in wanted if key in changes})
     options = changes.pop("options", {})
+    if "scorer_tables" in changes:
+        changes["scorers"] = changes.pop("scorer_tables")
     factory = changes.pop("factory", "build_specs:NoiseGenerator")
     generator = {"kind": "python", "inputs": "prompt", "factory": factory, "options": options}
     return make_spec({"noise": generator}, {"sd-l": split}, **changes)
@@ -233,19 +238,19 @@ def read_release(out: Path) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in named.items() if not name.startswith(".build/")}
 
 
-def build(spec: VersionSpec, out: Path, *, engine: Engine = run_serial, **options: object) -> SilentListener:
+def build(spec: VersionSpec, out: Path, *, engine: Engine = run_serial, **options: Any) -> SilentListener:
     """Build all splits of a spec; what was said comes back."""
     listener = SilentListener()
     request = BuildRequest(
         spec=spec, source="tiny.toml", splits=tuple(spec.splits), out=out, engine=engine, **options
-    )  # type: ignore[arg-type]
+    )
     run_build(request, listener)
     return listener
 
 
 def run_cli(*words: object, wait: bool = True) -> subprocess.Popen[str]:
     """`imagenet-g` in a process of its own."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    environment = os.environ | {"PYTHONPATH": str(SUPPORT)}
     process = subprocess.Popen(
         [sys.executable, "-m", "imagenet_g.benchmark.cli", *map(str, words)],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -265,3 +270,20 @@ def kill_build(spec: Path, out: Path, *, after_shards: int) -> None:
     time.sleep(random.uniform(0, 0.15))
     process.send_signal(signal.SIGKILL)
     process.communicate()
+
+
+class CopyingGenerator(NoiseGenerator):
+    """Gives the source image back: everything of it survives."""
+
+    def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
+        """The sources."""
+        return [Rendering(row.source) for row in rows if row.source is not None]
+
+
+def make_source_spec(ref: str, factory: str = "build_specs:NoiseGenerator", **split: object) -> VersionSpec:
+    """A version of one split, made from source images."""
+    generator = {"kind": "python", "inputs": "image", "factory": factory}
+    scorers = split.pop("scorer_tables", {})
+    table = make_split("noise", prompts=None, sources={"ref": ref}, **split)
+    del table["prompts"]
+    return make_spec({"noise": generator}, {"sd-i": table}, scorers=scorers)
