@@ -35,7 +35,9 @@ class ProgressListener:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._progress = Progress(
-            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", max_width=34)),
+            TextColumn(
+                "{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", max_width=34)
+            ),
             BarColumn(bar_width=10),
             MofNCompleteColumn(table_column=Column(no_wrap=True)),
             SpeedColumn(table_column=Column(no_wrap=True)),

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 def resolve_timm_config(model: torch.nn.Module) -> dict[str, Any]:
     """Input size, crop, interpolation, mean and std of a model at test time."""
-    config: dict[str, Any] = resolve_data_config(  # type: ignore[no-untyped-call]
-        {}, model=model, use_test_size=True
-    )
+    config: dict[str, Any] = resolve_data_config({}, model=model, use_test_size=True)
     return config
 
 

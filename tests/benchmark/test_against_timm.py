@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from timm.data import ImageDataset, create_loader, resolve_data_config
+from timm.data.config import resolve_data_config
+from timm.data.dataset import ImageDataset
+from timm.data.loader import create_loader
 
 from imagenet_g.benchmark.catalogue import load_split
 from imagenet_g.benchmark.classes import load_classes

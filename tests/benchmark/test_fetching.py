@@ -119,7 +119,7 @@ def test_offline_mode_is_named_as_the_reason(monkeypatch: pytest.MonkeyPatch) ->
 
 def fill_cache(folder: Path) -> torch.nn.Module:
     """A hub cache with one model, as the hub's own client lays it out."""
-    module = timm.create_model("test_resnet", pretrained=False)
+    module: torch.nn.Module = timm.create_model("test_resnet", pretrained=False)
     snapshot = folder / f"models--{REPOSITORY.replace('/', '--')}" / "snapshots" / COMMIT
     snapshot.mkdir(parents=True)
     (snapshot.parents[1] / "refs").mkdir()

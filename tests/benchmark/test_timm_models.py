@@ -168,7 +168,7 @@ def test_other_heads_are_refused_before_anything_is_fetched(spec: str, message: 
 def save_folder(folder: Path, num_classes: int = 1000) -> torch.nn.Module:
     """A folder as timm itself saves a model for the hub."""
     torch.manual_seed(0)
-    module = timm.create_model("test_vit", pretrained=False, num_classes=num_classes)
+    module: torch.nn.Module = timm.create_model("test_vit", pretrained=False, num_classes=num_classes)
     options = {"num_classes": num_classes, "pretrained_cfg": {"mean": [0.4, 0.5, 0.6]}}
     timm.models.save_for_hf(module, str(folder), model_config=options, safe_serialization=True)
     return module
