@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from imagenet_g.benchmark.command import Command
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
+from imagenet_g.benchmark.redaction import redact
 
 COMMAND_GROUP = "imagenet_g.commands"
 
@@ -26,8 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run([word for word in given if word != "--debug"])
     except ImagenetGError as error:
         if debug:
-            traceback.print_exc()
-        print(f"imagenet-g: {error}", file=sys.stderr)
+            print(redact(traceback.format_exc()), file=sys.stderr)
+        print(f"imagenet-g: {redact(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nimagenet-g: interrupted; run the same command again to go on.", file=sys.stderr)

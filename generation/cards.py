@@ -37,11 +37,25 @@ def _format_front_matter(manifest: Manifest) -> str:
 
 
 def _format_split(manifest: Manifest, name: str, split: SplitManifest) -> str:
-    recipe = SplitRecipe.model_validate(split.recipe)
-    counts = recipe.counts
     lines = [
         f"## {name}",
         "",
+        f'`load_dataset("<this repository or folder>", "{name}", split="validation")`',
+        "",
+        *format_split_facts(split),
+    ]
+    return "\n".join(lines)
+
+
+def format_split_facts(split: SplitManifest) -> list[str]:
+    """Lines of markdown on how a built split turned out.
+
+    Raises:
+        ValidationError: This package did not build it.
+    """
+    recipe = SplitRecipe.model_validate(split.recipe)
+    counts = recipe.counts
+    return [
         f"- {counts.released} images of {len(split.class_indices)} classes"
         + (f"; {len(recipe.left_out)} planned ones could not be rendered" if recipe.left_out else ""),
         f"- flat after every attempt: {counts.flat} (column `is_flat`); rendered again: {counts.retried}",
@@ -50,11 +64,8 @@ def _format_split(manifest: Manifest, name: str, split: SplitManifest) -> str:
         *_format_survival(recipe),
         f"- plan `{recipe.plan_sha256[:16]}`, in batches of {recipe.recipe['batch_size']}",
         "",
-        f'`load_dataset("<this repository or folder>", "{name}", split="validation")`',
-        "",
         *_format_accuracy(recipe),
     ]
-    return "\n".join(lines)
 
 
 def _format_prompts(recipe: SplitRecipe) -> list[str]:

@@ -9,4 +9,5 @@ COMMANDS = (
     Command("verify", "Check a release and how well it can be remade", "imagenet_g.generation.cli_verify"),
     Command("inspect", "Show everything known about one image", "imagenet_g.generation.cli_inspect"),
     Command("gallery", "Make a contact sheet of a release", "imagenet_g.generation.cli_gallery"),
+    Command("publish", "Check a release and put it on the Hub", "imagenet_g.generation.cli_publish"),
 )  # fmt: skip
