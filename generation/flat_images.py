@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
+from PIL import Image, ImageStat
 
 from imagenet_g.benchmark.identity import hash_bytes
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 
 def compute_spread(image: Image.Image) -> float:
     """Largest standard deviation of any RGB channel over the image, in levels of 0..255."""
-    pixels = np.asarray(image.convert("RGB"), dtype=np.float64)
-    return float(pixels.std(axis=(0, 1)).max())
+    # From the histogram of each channel: exact, and much faster than over all pixels.
+    return float(max(ImageStat.Stat(image.convert("RGB")).stddev))
 
 
 def is_flat(image: Image.Image, *, max_std: float) -> bool:

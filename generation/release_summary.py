@@ -25,6 +25,10 @@ from imagenet_g.generation.specs import load_split_spec
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NOT_COUNTED = (
+    "image", "image_id", "wnid", "pixel_sha256", "source_pixel_sha256", "batch_id", "source_image_id",
+)  # fmt: skip
+
 
 def summarize_split(
     job: BuildJob,
@@ -41,7 +45,7 @@ def summarize_split(
     Raises:
         DataError: A file cannot be read.
     """
-    table = _read_small_columns(job, files)
+    table = _read_counted_columns(job, files)
     described = {
         name: found[1].scorer for name in scorers if (found := load_scores(job, name, 0)) is not None
     }
@@ -77,11 +81,12 @@ def describe_file(job: BuildJob, path: str, num_rows: int) -> FileRecord:
     return FileRecord(path=path, sha256=hash_file(place), num_bytes=place.stat().st_size, num_rows=num_rows)
 
 
-def _read_small_columns(job: BuildJob, files: Sequence[FileRecord]) -> pa.Table:
+def _read_counted_columns(job: BuildJob, files: Sequence[FileRecord]) -> pa.Table:
+    """Columns that are counted or averaged; not the ids and hashes, which take most of the memory."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names = [name for name in pq.read_schema(job.out / files[0].path).names if name != "image"]
+    names = [name for name in pq.read_schema(job.out / files[0].path).names if name not in NOT_COUNTED]
     return pa.concat_tables([pq.read_table(job.out / file.path, columns=names) for file in files])
 
 

@@ -8,6 +8,7 @@ its neighbours).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
@@ -77,15 +78,23 @@ class Renderer:
         Raises:
             ModelError: Several batches failed one after the other, or the generator cannot be reproduced.
         """
-        for _, group in groupby(rows, key=itemgetter("batch_id")):
-            batch = list(group)
-            if all(row["image_id"] in kept for row in batch):
-                yield from (kept[row["image_id"]] for row in batch)
-            else:
-                yield from self.render_batch(batch)
+        # Encoding and hashing one batch goes on beside the rendering of the next.
+        with ThreadPoolExecutor(1) as pool:
+            behind: Future[list[WorkRow]] | None = None
+            for _, group in groupby(rows, key=itemgetter("batch_id")):
+                batch = list(group)
+                if all(row["image_id"] in kept for row in batch):
+                    coming = pool.submit(lambda done: [kept[row["image_id"]] for row in done], batch)
+                else:
+                    coming = pool.submit(self._make_rows, batch, *self._render_batch(batch))
+                if behind is not None:
+                    yield from behind.result()
+                behind = coming
+            if behind is not None:
+                yield from behind.result()
 
-    def render_batch(self, batch: Sequence[PlanRow]) -> list[WorkRow]:
-        """One canonical batch: a row with its image, or with the error that kept it from being made."""
+    def _render_batch(self, batch: Sequence[PlanRow]) -> tuple[list[RenderRow | str], list[Outcome]]:
+        """The rows of a canonical batch as prepared (or why not), and what became of each."""
         prepared = [self._prepare_row(row) for row in batch]
         ready = [row for row in prepared if isinstance(row, RenderRow)]
         if not ready:
@@ -98,7 +107,12 @@ class Renderer:
                 outcome if isinstance(row, RenderRow) else _fail(planned, row)
                 for planned, row, outcome in zip(batch, prepared, made, strict=True)
             ]
-        return [self._make_row(*pair) for pair in zip(batch, prepared, outcomes, strict=True)]
+        return prepared, outcomes
+
+    def _make_rows(
+        self, batch: Sequence[PlanRow], prepared: list[RenderRow | str], outcomes: list[Outcome]
+    ) -> list[WorkRow]:
+        return [self._make_row(*parts) for parts in zip(batch, prepared, outcomes, strict=True)]
 
     def _prepare_row(self, row: PlanRow) -> RenderRow | str:
         source_id, source = row["source_image_id"], None

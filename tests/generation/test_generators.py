@@ -254,6 +254,7 @@ def test_prompts_over_the_limit_are_counted_with_repeats_and_shown() -> None:
 
 def test_flat_means_that_no_channel_varies() -> None:
     """One colour is flat, whatever the colour; noise is not."""
+    assert compute_spread(PICTURE) == pytest.approx(np.asarray(PICTURE).std(axis=(0, 1)).max())
     assert is_flat(Image.new("RGB", (8, 8), (250, 3, 90)), max_std=2.0)
     assert not is_flat(PICTURE, max_std=2.0)
 
