@@ -118,22 +118,27 @@ def load_split(
             return load_real_set(ref.base, path=path, cache=cache, progress=progress)
         case _:
             folder = find_release(ref, data, cache=cache)
-            commit = _complete_split(folder, ref, cache=cache, progress=progress, note=note)
+            commit = complete_split(folder, ref, cache=cache, progress=progress, note=note)
             split = load_release_split(folder, ref.name, cache=cache, progress=progress)
             notice = _add_superseded(split.record.notice, str(ref.version))
             record = split.record.model_copy(update={"revision": commit, "notice": notice})
             return replace(split, record=record)
 
 
-def _complete_split(
+def complete_split(
     folder: Path,
     ref: SplitRef,
     *,
     cache: Path | None,
-    progress: ProgressCallback | None,
-    note: Callable[[str], None] | None,
+    progress: ProgressCallback | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> str | None:
-    """Fetch what a split in the Hub's cache still misses; the commit, or None for any other folder."""
+    """Fetch what a split in the Hub's cache still misses; the commit, or None for any other folder.
+
+    Raises:
+        FetchError: Something is missing and cannot be fetched.
+        DataError: The Hub's own file does not have the hash of the manifest.
+    """
     release = open_snapshot(folder)
     if release is None or ref.name not in release.manifest.splits:
         return None

@@ -10,4 +10,5 @@ COMMANDS = (
     Command("inspect", "Show everything known about one image", "imagenet_g.generation.cli_inspect"),
     Command("gallery", "Make a contact sheet of a release", "imagenet_g.generation.cli_gallery"),
     Command("publish", "Check a release and put it on the Hub", "imagenet_g.generation.cli_publish"),
+    Command("diff", "Say what changed between two versions", "imagenet_g.generation.cli_diff"),
 )  # fmt: skip

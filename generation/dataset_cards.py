@@ -180,7 +180,7 @@ def _format_split(source: CardSource, name: str, split: SplitManifest) -> str:
         "",
         "| setting | value |",
         "| --- | --- |",
-        *(f"| {key} | {_escape(value)} |" for key, value in _list_settings(split)),
+        *(f"| {key} | {_escape(value)} |" for key, value in list_settings(split)),
         "",
         "</details>",
         "",
@@ -196,7 +196,8 @@ def _describe_view(view: ViewSpec) -> str:
     return f"`{view.column}` is at least {view.minimum:g}"
 
 
-def _list_settings(split: SplitManifest) -> list[tuple[str, str]]:
+def list_settings(split: SplitManifest) -> list[tuple[str, str]]:
+    """How a split was made, as dotted names and values; what came out of it is left aside."""
     recipe = split.recipe
     if not isinstance(recipe, dict):
         return [("recipe", "unknown")]
