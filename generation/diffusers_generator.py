@@ -10,12 +10,13 @@ from imagenet_g.benchmark.identity import hash_bytes
 from imagenet_g.generation.generator_specs import DiffusersSpec, StageSpec
 from imagenet_g.generation.generators import Rendering, RenderRow
 from imagenet_g.generation.pipelines import (
+    LoadedStage,
     Pipeline,
     PipelineClass,
     describe_stage,
     ignore_library_warnings,
     list_call_arguments,
-    load_pipeline,
+    load_stage,
 )
 from imagenet_g.generation.runtime import set_determinism
 from imagenet_g.generation.schedulers import guard_random_state
@@ -37,7 +38,7 @@ class DiffusersGenerator:
     def __init__(self, spec: DiffusersSpec) -> None:
         self._spec = spec
         self._device = "cpu"
-        self._stages: list[tuple[StageSpec, Pipeline]] = []
+        self._stages: list[LoadedStage] = []
         self._checker: Any = None
         self._description: dict[str, JsonValue] = {}
 
@@ -50,27 +51,19 @@ class DiffusersGenerator:
         spec = self._spec
         set_determinism(device, cpu_threads=spec.cpu_threads)
         self._device = device
-        self._stages = [
-            (stage, load_pipeline(stage, device=device, tuning=spec)) for stage in (spec, *spec.upscalers)
-        ]
-        checkers = [_detach_checker(pipe) for _, pipe in self._stages]
+        self._stages = [load_stage(stage, device=device, tuning=spec) for stage in (spec, *spec.upscalers)]
+        checkers = [_detach_checker(stage.pipe) for stage in self._stages]
         self._checker = None if spec.safety == "off" else checkers[-1]
         # Hashing gigabytes of weights takes seconds: once a run, not once a shard.
         self._description = {
             "kind": "diffusers",
-            "stages": [describe_stage(stage, pipe) for stage, pipe in self._stages],
+            "stages": [describe_stage(stage) for stage in self._stages],
             "safety_checker": "verdict" if self._checker is not None else "none",
         }
 
     def describe(self) -> dict[str, JsonValue]:
         """Classes, revisions, scheduler configurations and file hashes of every stage."""
         return self._description
-
-    def list_tokenizers(self) -> dict[str, Any]:
-        """The first stage's tokenizers by component name, to count prompts that are too long."""
-        _, pipe = self._stages[0]
-        parts = {name: part for name, part in pipe.components.items() if name.startswith("tokenizer")}
-        return {name: part for name, part in sorted(parts.items()) if part is not None}
 
     def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
         """One image per row.
@@ -82,20 +75,16 @@ class DiffusersGenerator:
 
         images: list[Image.Image] = []
         with torch.inference_mode():
-            for number, (stage, pipe) in enumerate(self._stages):
-                images = self._run_stage(number, stage, pipe, rows, images)
+            for number, stage in enumerate(self._stages):
+                images = self._run_stage(number, stage, rows, images)
             flags = self._judge(images)
         return [Rendering(image, flag) for image, flag in zip(images, flags, strict=True)]
 
     def _run_stage(
-        self,
-        number: int,
-        stage: StageSpec,
-        pipe: Pipeline,
-        rows: Sequence[RenderRow],
-        images: list[Image.Image],
+        self, number: int, stage: LoadedStage, rows: Sequence[RenderRow], images: list[Image.Image]
     ) -> list[Image.Image]:
-        arguments = make_call(self._spec, stage, rows, images)
+        pipe = stage.pipe
+        arguments = make_call(self._spec, stage.spec, rows, images)
         arguments["generator"] = [make_generator_for(row.seed, number) for row in rows]
         with ignore_library_warnings(), guard_random_state(self._device, type(pipe).__name__):
             made = pipe(**_keep_known(type(pipe), arguments)).images

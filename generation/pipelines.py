@@ -7,6 +7,7 @@ import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,12 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from imagenet_g.benchmark.errors import (
-    FetchError,
     InputError,
     ModelError,
     UnknownNameError,
     UntrustedFileError,
 )
+from imagenet_g.benchmark.fetching import describe_hub_file, fetch
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.generation.generator_specs import LOCAL_REVISION, DiffusersSpec, StageSpec
 from imagenet_g.generation.schedulers import load_scheduler_class, validate_scheduler
@@ -71,8 +72,23 @@ def fetch_repo(stage: StageSpec) -> Path:
     return folder
 
 
-def load_pipeline(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> Pipeline:
-    """A pipeline on its device, in eval mode, silent, without a safety checker of its own.
+@dataclass(frozen=True, slots=True)
+class LoadedStage:
+    """A pipeline on its device.
+
+    Attributes:
+        spec: What was asked for.
+        pipe: The pipeline.
+        folder: Where its files are.
+    """
+
+    spec: StageSpec
+    pipe: Pipeline
+    folder: Path
+
+
+def load_stage(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> LoadedStage:
+    """A pipeline on its device, in eval mode, silent, its scheduler checked.
 
     Args:
         spec: The stage.
@@ -97,7 +113,7 @@ def load_pipeline(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> Pip
     _validate_arguments(pipe, spec)
     pipe.set_progress_bar_config(disable=True)
     _tune(pipe, tuning, device)
-    return pipe
+    return LoadedStage(spec, pipe, folder)
 
 
 def hash_repo(folder: Path) -> dict[str, str]:
@@ -107,8 +123,9 @@ def hash_repo(folder: Path) -> dict[str, str]:
     return {name: hash_file(path) for name, path in named if not name.startswith(".")}
 
 
-def describe_stage(spec: StageSpec, pipe: Pipeline) -> dict[str, JsonValue]:
+def describe_stage(stage: LoadedStage) -> dict[str, JsonValue]:
     """What a loaded stage is: classes, scheduler with its whole configuration, file hashes, call defaults."""
+    spec, pipe = stage.spec, stage.pipe
     config = {key: value for key, value in pipe.scheduler.config.items() if not key.startswith("_")}
     return {
         "pipeline": type(pipe).__name__,
@@ -123,7 +140,7 @@ def describe_stage(spec: StageSpec, pipe: Pipeline) -> dict[str, JsonValue]:
         "scheduler": {"class": type(pipe.scheduler).__name__, "config": _make_plain(config)},
         "attention": _list_attention(pipe),
         "defaults": list_call_defaults(type(pipe)),
-        "files": dict(hash_repo(fetch_repo(spec))),
+        "files": dict(hash_repo(stage.folder)),
     }
 
 
@@ -171,15 +188,14 @@ def is_on_hand(stage: StageSpec) -> bool:
 def _download(stage: StageSpec) -> Path:
     from diffusers import DiffusionPipeline
 
-    try:
+    index = describe_hub_file(
+        stage.repo,
+        ["model_index.json"],
+        revision=stage.revision,
+        instead="give a folder in the diffusers format with --pipeline",
+    )
+    with fetch(index), ignore_library_warnings():
         return Path(DiffusionPipeline.download(stage.repo, revision=stage.revision, variant=stage.variant))
-    except Exception as error:
-        # httpx, huggingface_hub and OSError subclasses alike; the user's next step is the same.
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise FetchError(
-            f"'{stage.repo}' at {stage.revision} could not be fetched: {reason} "
-            "Check the network and your access to the repository, or give a folder with --pipeline."
-        ) from error
 
 
 def _validate_components(pipeline_class: PipelineClass, folder: Path, spec: StageSpec) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -293,6 +294,17 @@ def test_killed_three_times_and_resumed_gives_the_same_bytes(tmp_path: Path) -> 
     build(spec, tmp_path / "killed")
     build(spec, tmp_path / "straight")
     assert read_release(tmp_path / "killed") == read_release(tmp_path / "straight")
+
+
+def test_ctrl_c_is_one_line_and_the_build_goes_on_afterwards(tmp_path: Path) -> None:
+    """Exit code 130, no traceback."""
+    spec = make_noise_spec(images_per_class=40, factory="build_specs:SlowGenerator")
+    path = write_spec(tmp_path / "tiny.toml", spec)
+    code, output = kill_build(path, tmp_path / "out", after_shards=2, by=signal.SIGINT)
+    assert code == 130
+    assert "run the same command again to go on" in output
+    assert "Traceback" not in output
+    assert 0 < len(build(spec, tmp_path / "out").tasks) < 30
 
 
 def make_source_spec(folder: Path) -> VersionSpec:

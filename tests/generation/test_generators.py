@@ -208,7 +208,7 @@ def test_a_repository_with_code_of_its_own_is_refused(tiny: Tiny, tmp_path: Path
 def test_a_repository_that_is_not_on_hand_is_one_message(tmp_path: Path) -> None:
     """With what to do; tests run with the Hub switched off."""
     stage = make_stage("StableDiffusionPipeline", Path("nobody/nothing"), revision="0" * 40)
-    with pytest.raises(FetchError, match=r"could not be fetched.*--pipeline"):
+    with pytest.raises(FetchError, match=r"Cannot fetch 'model_index\.json' of 'nobody/nothing'.*--pipeline"):
         render(stage)
 
 

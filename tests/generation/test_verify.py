@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from build_specs import build, make_noise_spec, make_spec, make_split, make_stage, read_release
 from PIL import Image
+from tiny_clip import build_tiny_clip
 
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import InputError
@@ -73,6 +74,16 @@ def test_another_batch_size_is_r1_with_its_distance(release: Path, tiny: Tiny, t
     assert verdict["level"] == "R1"
     assert 0 < verdict["distance"]["mean_levels"] < 2
     assert verdict["distance"]["num_identical"] < 12
+
+
+def test_a_clip_judge_measures_features(release: Path, tiny: Tiny, tmp_path: Path) -> None:
+    """Cosine near 1 where images are near."""
+    clip = build_tiny_clip(tmp_path / "clip")
+    words = ("--batch-size", 1, "--judge", f"open_clip:local-dir:{clip}")
+    _, report = verify(release, tmp_path, "--pipeline", tiny("sd"), *words)
+    judge = report["splits"][0]["judge"]  # type: ignore[index]
+    assert judge["n"] == 12
+    assert 0.999 < judge["feature_cosine"] <= 1.000001
 
 
 def test_a_flipped_byte_is_found_by_name_and_mended_by_a_build(

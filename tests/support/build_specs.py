@@ -261,15 +261,18 @@ def run_cli(*words: object, wait: bool = True) -> subprocess.Popen[str]:
     return process
 
 
-def kill_build(spec: Path, out: Path, *, after_shards: int) -> None:
-    """Start a build and kill it with -9 soon after this many shards are committed."""
+def kill_build(
+    spec: Path, out: Path, *, after_shards: int, by: signal.Signals = signal.SIGKILL
+) -> tuple[int, str]:
+    """Start a build and end it soon after this many shards are committed; its exit code and output."""
     process = run_cli("build", spec, "--out", out, wait=False)
     while len(list((out / ".build").glob("*/*.json"))) < after_shards:
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.005)
     time.sleep(random.uniform(0, 0.15))
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.send_signal(by)
+    output, _ = process.communicate()
+    return process.returncode, output
 
 
 class CopyingGenerator(NoiseGenerator):
