@@ -21,4 +21,9 @@ COMMANDS = (
     ),
     Command("score", "Recompute a result from stored predictions", "imagenet_g.benchmark.cli_score"),
     Command("show", "Print a result file", "imagenet_g.benchmark.cli_show"),
+    Command(
+        "publish-results",
+        "Put results and their predictions on the Hub",
+        "imagenet_g.benchmark.cli_publish_results",
+    ),
 )
