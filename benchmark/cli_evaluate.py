@@ -62,6 +62,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="for a head that is not ImageNet's 1000: one wnid per output",
     )
+    _add_training_arguments(parser)
     parser.add_argument(
         "--templates",
         choices=("openai-80", "single"),
@@ -108,6 +109,22 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="folder for results (default: %(default)s)",
     )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
+
+
+def _add_training_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--training-data", metavar="NAME", help="what the model was trained on")
+    parser.add_argument(
+        "--trained-until",
+        metavar="DATE",
+        help="last day its training data can be from (YYYY-MM-DD or YYYY-MM)",
+    )
+    parser.add_argument(
+        "--trained-on-generated",
+        action="append",
+        default=[],
+        metavar="GENERATOR",
+        help="a generator whose images it was trained on, or 'none'; repeatable",
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -169,6 +186,7 @@ def make_request(arguments: Namespace) -> EvaluationRequest:
     from imagenet_g.benchmark.cache_folder import choose_cache_folder
     from imagenet_g.benchmark.catalogue import parse_data_pairs
     from imagenet_g.benchmark.evaluation import EvaluationRequest
+    from imagenet_g.benchmark.freshness import parse_declaration
     from imagenet_g.benchmark.model_runs import RunSettings
 
     data = parse_data_pairs(arguments.data)
@@ -187,6 +205,9 @@ def make_request(arguments: Namespace) -> EvaluationRequest:
         skip_unreadable=arguments.skip_unreadable,
         out=arguments.out,
         cache=Cache(choose_cache_folder(arguments.cache)),
+        declaration=parse_declaration(
+            arguments.training_data, arguments.trained_until, arguments.trained_on_generated
+        ),
     )
 
 

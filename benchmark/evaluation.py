@@ -20,6 +20,7 @@ from imagenet_g.benchmark.entries import make_entry
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import ImagenetGError, InputError
 from imagenet_g.benchmark.evidence import Evidence, make_evidence, select_view
+from imagenet_g.benchmark.freshness import TrainingDeclaration, flag_entry
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.model_runs import Listener, ModelRun, RunSettings
 from imagenet_g.benchmark.published import load_published_accuracies
@@ -49,6 +50,7 @@ class EvaluationRequest:
         skip_unreadable: Leave unreadable images out instead of counting them as wrong.
         out: Folder for results.
         cache: What is kept between runs.
+        declaration: What the user says of the models' training.
     """
 
     models: tuple[ModelRequest, ...]
@@ -60,6 +62,7 @@ class EvaluationRequest:
     skip_unreadable: bool = False
     out: Path
     cache: Cache
+    declaration: TrainingDeclaration = field(default_factory=TrainingDeclaration)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +127,7 @@ def _run_model(
 def _evaluate_model(
     run: ModelRun, request: EvaluationRequest, splits: Mapping[str, Split], listener: Listener
 ) -> tuple[Result, Path]:
-    record = run.load_record()
+    record = request.declaration.apply(run.load_record())
     folder = request.out / make_slug(record.spec)
     published = load_published_accuracies(record.spec)
     wanted = list_class_sets(request.splits, splits)
@@ -150,7 +153,8 @@ def _evaluate_model(
         entries.append(
             make_entry(found, reference=reference, published=published, skip_unscored=request.skip_unreadable)
         )
-    result = Result(model=record, environment=make_environment(), entries=tuple(entries))
+    flagged = tuple(flag_entry(entry, record) for entry in entries)
+    result = Result(model=record, environment=make_environment(), entries=flagged)
     return result, write_result(folder, result)
 
 

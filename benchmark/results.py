@@ -6,6 +6,7 @@ be unknown has no default: whoever writes a result must say `null`. Accuracies a
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -95,6 +96,9 @@ class ModelRecord(FileModel):
     training_data: str | None
     generated_training_data: tuple[str, ...] | None
     """Generators whose images the model was trained on; empty for none, null for unknown."""
+    # Has a default, unlike other unknowns, because results were written before it was asked for.
+    trained_until: date | None = None
+    """Last day the training data can be from; null for unknown."""
 
 
 class RunRecord(FileModel):
@@ -223,6 +227,13 @@ class PredictionsRecord(FileModel):
     run: RunRecord
 
 
+class ContaminationFlag(FileModel):
+    """A reason to think that the model has seen the split, or images like it."""
+
+    kind: Literal["data-after-release", "same-generator"]
+    reason: str
+
+
 class Entry(FileModel):
     """One model on one split."""
 
@@ -238,6 +249,8 @@ class Entry(FileModel):
     gaps: tuple[Gap, ...]
     effective_robustness: tuple[EffectiveRobustness, ...]
     warnings: tuple[str, ...]
+    contamination: tuple[ContaminationFlag, ...] = ()
+    """Empty where nothing known speaks for it, which is no proof of the contrary."""
 
     @property
     def partial(self) -> bool:
