@@ -94,13 +94,13 @@ def bench_overhead() -> str:
     )
 
 
-def bench_memory() -> str:
-    """Peak memory of whole builds, each in a process of its own."""
+def bench_memory(sizes: tuple[int, int] = MEMORY_SIZES) -> str:
+    """Peak memory of whole builds of two sizes, each in a process of its own."""
     peaks = []
-    for number in MEMORY_SIZES:
+    for number in sizes:
         with tempfile.TemporaryDirectory() as name:
             peaks.append(float(_run_script(BUILD_SCRIPT, str(number), f"{name}/out")))
-    listed = ", ".join(f"{n} images {peak:.0f} MB" for n, peak in zip(MEMORY_SIZES, peaks, strict=True))
+    listed = ", ".join(f"{n} images {peak:.0f} MB" for n, peak in zip(sizes, peaks, strict=True))
     return f"{listed}: ratio {peaks[1] / peaks[0]:.2f}"
 
 
