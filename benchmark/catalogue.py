@@ -16,6 +16,7 @@ from imagenet_g.benchmark.folders import load_folder
 from imagenet_g.benchmark.hub_releases import complete_files, open_hub_release, open_snapshot
 from imagenet_g.benchmark.hub_sets import find_cached_files
 from imagenet_g.benchmark.hub_sources import HUB_PREFIX, parse_hub_source
+from imagenet_g.benchmark.hub_streams import stream_split
 from imagenet_g.benchmark.manifests import MANIFEST_NAME, Manifest, load_manifest
 from imagenet_g.benchmark.real_set_specs import RealSetSpec, find_real_set, load_real_set_specs
 from imagenet_g.benchmark.real_sets import load_real_set
@@ -93,6 +94,7 @@ def load_split(
     cache: Path | None,
     progress: ProgressCallback | None = None,
     note: Callable[[str], None] | None = None,
+    stream: bool = False,
 ) -> Split:
     """Open a split whole; its view, if the reference has one, is for `apply_view`.
 
@@ -102,6 +104,7 @@ def load_split(
         cache: Where file hashes are remembered; None remembers nothing.
         progress: Told how far the hashing of files is.
         note: Told which copy of a release on the Hub is used.
+        stream: Read a release on the Hub as it is needed and keep no copy.
 
     Raises:
         UnknownNameError: There is no such version or split.
@@ -118,6 +121,8 @@ def load_split(
             return load_real_set(ref.base, path=path, cache=cache, progress=progress)
         case _:
             folder = find_release(ref, data, cache=cache)
+            if stream and (release := open_snapshot(folder)) is not None:
+                return stream_split(release, ref.name, note=note)
             commit = complete_split(folder, ref, cache=cache, progress=progress, note=note)
             split = load_release_split(folder, ref.name, cache=cache, progress=progress)
             notice = _add_superseded(split.record.notice, str(ref.version))

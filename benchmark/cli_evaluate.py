@@ -102,6 +102,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="leave unreadable images out instead of counting them as wrong",
     )
     parser.add_argument(
+        "--stream", action="store_true", help="read a release on the Hub as it is needed and keep no copy"
+    )
+    parser.add_argument(
         "--out",
         type=Path,
         default=Path("results"),
@@ -205,6 +208,7 @@ def make_request(arguments: Namespace) -> EvaluationRequest:
         skip_unreadable=arguments.skip_unreadable,
         out=arguments.out,
         cache=Cache(choose_cache_folder(arguments.cache)),
+        stream=arguments.stream,
         declaration=parse_declaration(
             arguments.training_data, arguments.trained_until, arguments.trained_on_generated
         ),

@@ -50,6 +50,7 @@ class EvaluationRequest:
         skip_unreadable: Leave unreadable images out instead of counting them as wrong.
         out: Folder for results.
         cache: What is kept between runs.
+        stream: Read releases on the Hub as they are needed, and keep no copy.
         declaration: What the user says of the models' training.
     """
 
@@ -62,6 +63,7 @@ class EvaluationRequest:
     skip_unreadable: bool = False
     out: Path
     cache: Cache
+    stream: bool = False
     declaration: TrainingDeclaration = field(default_factory=TrainingDeclaration)
 
 
@@ -106,7 +108,11 @@ def _load_splits(request: EvaluationRequest, listener: Listener) -> dict[str, Sp
         if ref.base not in splits:
             base = parse_split_ref(ref.base)
             splits[ref.base] = load_split(
-                base, data=request.data, cache=request.cache.folder, note=listener.say
+                base,
+                data=request.data,
+                cache=request.cache.folder,
+                note=listener.say,
+                stream=request.stream,
             )
         if ref.view is not None:
             apply_view(splits[ref.base], ref.view)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from imagenet_g.benchmark.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+FileOpener = Callable[[Path], BinaryIO]
 _GROUPS_KEPT = 3
 _MAX_GROUP_BYTES = 2 << 30
 
@@ -31,15 +32,18 @@ class ParquetImages:
     Args:
         paths: Files, in row order.
         column: Column of the images: a struct with a field `bytes` (as `datasets` writes it), or binary.
+        open_file: Opens a path that is not on this machine as a binary file; None for local ones.
 
     Raises:
         DataError: A file is not parquet, the schemas differ, the image column is missing, or a row group is
             too large to be held in memory.
     """
 
-    def __init__(self, paths: Sequence[Path], column: str = "image") -> None:
+    def __init__(
+        self, paths: Sequence[Path], column: str = "image", open_file: FileOpener | None = None
+    ) -> None:
         self._paths = tuple(paths)
-        self._files = [_open_parquet(path) for path in paths]
+        self._files = [_open_parquet(path, open_file) for path in paths]
         self._column = column
         self._groups = self._list_groups()
         self._starts = [0, *accumulate(group.num_rows for group in self._groups)]
@@ -146,12 +150,12 @@ class ParquetImages:
             raise DataError(f"'{self._paths[group.file]}' is damaged: {error}") from error
 
 
-def _open_parquet(path: Path) -> pa.parquet.ParquetFile:
+def _open_parquet(path: Path, open_file: FileOpener | None) -> pa.parquet.ParquetFile:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path if open_file is None else open_file(path))
     except FileNotFoundError as error:
         raise DataError(f"There is no file '{path}'.") from error
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -196,7 +196,16 @@ def load_release_split(
         raise UnknownNameError("split", f"{manifest.version}/{name}", known)
     described = manifest.splits[name]
     _verify_files(folder, described.files, cache=cache, verify=verify, progress=progress)
-    images = ParquetImages([folder / file.path for file in described.files])
+    return make_split(folder, manifest, name, ParquetImages([folder / file.path for file in described.files]))
+
+
+def make_split(folder: Path, manifest: Manifest, name: str, images: ParquetImages) -> Split:
+    """A split of a release whose shards are open and trusted; every row is checked.
+
+    Raises:
+        DataError: The rows break the contract or are not those of the manifest.
+    """
+    described = manifest.splits[name]
     rows = load_release_rows(images)
     _validate_counts(described, images, rows, f"{manifest.version}/{name}")
     # What else an image may be called (column `also`) is an answer, not a class the split is about.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,14 @@ from hub_clients import Client
 from hub_server import READER_TOKEN, StandInHub, serve_hub
 from image_sets import write_release
 
+from imagenet_g.benchmark.errors import DataError, StorageError
+from imagenet_g.benchmark.hub_errors import translate_hub_errors
+from imagenet_g.benchmark.hub_releases import HubRelease, complete_files
+from imagenet_g.benchmark.hub_sources import HubSource
+from imagenet_g.benchmark.hub_streams import StreamedImages
 from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.manifests import load_manifest
+from imagenet_g.benchmark.parquet_images import ParquetImages
 
 REPO = "org/imagenet-g"
 SHARDS = ["data/sd-l/validation-00000-of-00002.parquet", "data/sd-l/validation-00001-of-00002.parquet"]
@@ -221,3 +229,53 @@ def test_evaluate_fetches_what_it_needs_and_notes_the_commit(
     files = [next((tmp_path / d).rglob("predictions/*.parquet")) for d in ("far", "near")]
     assert pq.read_table(files[0]).equals(pq.read_table(files[1]))
     assert "fetched from the Hub" in " ".join(far.err.split())
+
+
+def test_streaming_gives_the_same_predictions_and_keeps_no_copy(
+    client: Client, hub: StandInHub, release: Path, tmp_path: Path
+) -> None:
+    """By byte ranges of the columns that are needed."""
+    common = ("evaluate", "--split", "v9/sd-l", "--model", "python:toy_models:make_colour_model")
+    streamed, near = client.run_all(
+        (*common, "--data", f"v9=hub:{REPO}@v1.0.0", "--stream", "--out", tmp_path / "far"),
+        (*common, "--data", f"v9={release}", "--out", tmp_path / "near", "--cache", tmp_path / "other"),
+    )
+    assert streamed.code == 0, streamed.err
+    files = [next((tmp_path / d).rglob("predictions/*.parquet")) for d in ("far", "near")]
+    assert pq.read_table(files[0]).equals(pq.read_table(files[1])), near.err
+    result = json.loads(next((tmp_path / "far").rglob("result.json")).read_text())
+    assert result["entries"][0]["split"]["revision"] == hub.repos[REPO].tags["v1.0.0"]
+    assert list((client.home / "hf").rglob("*.parquet")) == []
+    ranged = [r for r in hub.connection.requests if r.path.endswith(".parquet") and "range" in r.headers]
+    assert ranged
+
+
+def test_a_streamed_image_with_other_pixels_is_refused(tmp_path: Path) -> None:
+    """No shard is hashed whole when it is streamed, so every image is checked by itself."""
+    release = write_release(tmp_path / "release", [3, 7])
+    images = ParquetImages(sorted(release.rglob("*.parquet")))
+    hashes = [images.read_column("pixel_sha256")[0], "0" * 64]
+    streamed = StreamedImages(images, hashes, HubSource(REPO, "v1.0.0"))
+    assert streamed.read_image(0) == images.read_image(0)
+    with pytest.raises(DataError, match="the pixels that came over the network"):
+        streamed.read_image(1)
+
+
+def test_too_little_space_is_told_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The size of every file is in the manifest."""
+    release = write_release(tmp_path / "release", [3, 7])
+    manifest = load_manifest(release)
+    opened = HubRelease(
+        folder=tmp_path / "none", source=HubSource(REPO, "v1.0.0"), manifest=manifest, origin="hub"
+    )
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+    with pytest.raises(StorageError, match=r"GB are needed in .* and 0\.00 GB are free"):
+        complete_files(opened, manifest.splits["sd-l"].files, cache=None)
+
+
+def test_a_disk_that_fills_up_on_the_way_is_told() -> None:
+    """Another program may take the space meanwhile."""
+    with pytest.raises(StorageError, match="no space left"), translate_hub_errors(REPO, "v1.0.0"):
+        raise OSError(errno.ENOSPC, "No space left on device")
