@@ -272,7 +272,8 @@ def _tune(pipe: Pipeline, tuning: DiffusersSpec, device: str) -> None:
 
 
 def _list_attention(pipe: Pipeline) -> list[JsonValue]:
-    network = getattr(pipe, "unet", None) or getattr(pipe, "transformer", None)
+    # Not by truth value, which a compiled module does not have.
+    network = pipe.unet if hasattr(pipe, "unet") else getattr(pipe, "transformer", None)
     processors = getattr(network, "attn_processors", {})
     names: list[JsonValue] = [*sorted({type(processor).__name__ for processor in processors.values()})]
     return names

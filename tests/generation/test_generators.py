@@ -149,6 +149,15 @@ def test_the_safety_verdict_is_recorded_and_nothing_is_blackened(
     assert read_pixels(off) == read_pixels(made)
 
 
+def test_attention_slicing_changes_memory_not_the_picture(tiny: Tiny) -> None:
+    """Within rounding."""
+    stage = make_stage("StableDiffusionPipeline", tiny("sd"))
+    plain, sliced = render(stage), render({**stage, "attention_slicing": True})
+    pairs = zip(plain, sliced, strict=True)
+    gaps = [np.asarray(a.image, np.int16) - np.asarray(b.image, np.int16) for a, b in pairs]
+    assert max(int(np.abs(gap).max()) for gap in gaps) <= 1
+
+
 def test_strength_decides_how_much_of_the_source_is_left(tiny: Tiny) -> None:
     """At 1 every step is run; at 0.5 half of them, from the source's own latents."""
     stage = make_stage("StableDiffusionImg2ImgPipeline", tiny("sd"), inputs="prompt+image",
