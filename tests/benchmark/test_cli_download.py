@@ -211,43 +211,31 @@ def test_a_first_tag_keeps_its_bytes_after_a_second(
         assert hash_file(tmp_path / "copy" / name) == hash_file(release / name)
 
 
-def test_evaluate_fetches_what_it_needs_and_notes_the_commit(
+def test_evaluate_gives_the_same_predictions_streamed_fetched_and_from_a_folder(
     client: Client, hub: StandInHub, release: Path, tmp_path: Path
 ) -> None:
-    """Same manifest, same predictions as from the release's own folder."""
+    """Same manifest; the commit is noted; streaming reads byte ranges and keeps no copy."""
     common = ("evaluate", "--split", "v9/sd-l", "--model", "python:toy_models:make_colour_model")
-    far, near = client.run_all(
-        (*common, "--data", f"v9=hub:{REPO}@v1.0.0", "--out", tmp_path / "far"),
-        (*common, "--data", f"v9={release}", "--out", tmp_path / "near", "--cache", tmp_path / "other"),
+    remote = ("--data", f"v9=hub:{REPO}@v1.0.0")
+    streamed, far, near = client.run_all(
+        (*common, *remote, "--stream", "--out", tmp_path / "streamed"),
+        (*common, *remote, "--out", tmp_path / "far", "--cache", tmp_path / "second"),
+        (*common, "--data", f"v9={release}", "--out", tmp_path / "near", "--cache", tmp_path / "third"),
     )
-    assert far.code == 0, far.err
-    assert near.code == 0, near.err
-    found = [json.loads(next((tmp_path / d).rglob("result.json")).read_text()) for d in ("far", "near")]
+    assert (streamed.code, far.code, near.code) == (0, 0, 0), streamed.err + far.err + near.err
+    folders = [tmp_path / name for name in ("streamed", "far", "near")]
+    found = [json.loads(next(folder.rglob("result.json")).read_text()) for folder in folders]
     splits = [result["entries"][0]["split"] for result in found]
-    assert splits[0]["manifest_sha256"] == splits[1]["manifest_sha256"]
-    assert [split["revision"] for split in splits] == [hub.repos[REPO].tags["v1.0.0"], None]
-    files = [next((tmp_path / d).rglob("predictions/*.parquet")) for d in ("far", "near")]
-    assert pq.read_table(files[0]).equals(pq.read_table(files[1]))
+    assert len({split["manifest_sha256"] for split in splits}) == 1
+    commit = hub.repos[REPO].tags["v1.0.0"]
+    assert [split["revision"] for split in splits] == [commit, commit, None]
+    tables = [pq.read_table(next(folder.rglob("predictions/*.parquet"))) for folder in folders]
+    assert tables[0].equals(tables[1])
+    assert tables[1].equals(tables[2])
+    # Had streaming kept a copy, nothing would have been left to fetch.
     assert "fetched from the Hub" in " ".join(far.err.split())
-
-
-def test_streaming_gives_the_same_predictions_and_keeps_no_copy(
-    client: Client, hub: StandInHub, release: Path, tmp_path: Path
-) -> None:
-    """By byte ranges of the columns that are needed."""
-    common = ("evaluate", "--split", "v9/sd-l", "--model", "python:toy_models:make_colour_model")
-    streamed, near = client.run_all(
-        (*common, "--data", f"v9=hub:{REPO}@v1.0.0", "--stream", "--out", tmp_path / "far"),
-        (*common, "--data", f"v9={release}", "--out", tmp_path / "near", "--cache", tmp_path / "other"),
-    )
-    assert streamed.code == 0, streamed.err
-    files = [next((tmp_path / d).rglob("predictions/*.parquet")) for d in ("far", "near")]
-    assert pq.read_table(files[0]).equals(pq.read_table(files[1])), near.err
-    result = json.loads(next((tmp_path / "far").rglob("result.json")).read_text())
-    assert result["entries"][0]["split"]["revision"] == hub.repos[REPO].tags["v1.0.0"]
-    assert list((client.home / "hf").rglob("*.parquet")) == []
-    ranged = [r for r in hub.connection.requests if r.path.endswith(".parquet") and "range" in r.headers]
-    assert ranged
+    assert "streamed; no copy is kept" in " ".join(streamed.err.split())
+    assert any("range" in r.headers for r in hub.connection.requests if r.path.endswith(".parquet"))
 
 
 def test_a_streamed_image_with_other_pixels_is_refused(tmp_path: Path) -> None:

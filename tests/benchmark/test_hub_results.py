@@ -43,15 +43,15 @@ def test_results_come_back_as_they_went_and_others_may_propose(hub: StandInHub, 
     for name, path in names.items():
         assert (fetched.parent / name).read_bytes() == path.read_bytes()
         assert OWNER_TOKEN.encode() not in path.read_bytes()
-    _, refused, proposed = reader.run_all(
+    _, refused, proposed, shown = reader.run_all(
         ("evaluate", "--model", "python:toy_models:make_colour_model", "--split", "v9/sd-l",
          "--data", f"v9={release}", "--limit", "1", "--out", tmp_path / "own"),
         ("publish-results", tmp_path / "own", "--repo", REPO),
         ("publish-results", tmp_path / "own", "--repo", REPO, "--pull-request"),
+        ("show", fetched / Path(next(iter(names))).parent.name),
     )  # fmt: skip
     assert f"Your token may not write to '{REPO}'" in refused.err
     assert "/discussions/1" in proposed.out, proposed.err
-    shown = owner.run("show", fetched / Path(next(iter(names))).parent.name)
     assert shown.code == 0, shown.err
 
 
