@@ -31,9 +31,9 @@ MIN_INPUT_PX, MAX_INPUT_PX = 32, 1024
 _TOLERANCE = 1e-9
 
 
-def check_seal(submission: Submission) -> Iterator[Problem]:
-    """Whether the file is what was written."""
-    if compute_seal(submission) != submission.seal:
+def check_seal(submission: Submission, content: object) -> Iterator[Problem]:
+    """Whether the file's content, as parsed from its JSON, is what was written."""
+    if not isinstance(content, dict) or compute_seal(content) != submission.seal:
         yield error(
             "edited",
             "seal",

@@ -12,4 +12,5 @@ COMMANDS = (
         "Run a submitted model again and compare",
         "imagenet_g.leaderboard.cli_verify_submission",
     ),
+    Command("leaderboard", "Build, show or export the board", "imagenet_g.leaderboard.cli_leaderboard"),
 )

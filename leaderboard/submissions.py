@@ -7,6 +7,8 @@ it was written is noticed before anything in it is believed.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
@@ -71,12 +73,16 @@ def make_submission(version: str, statement: Statement, result: Result) -> Submi
         result=result.model_copy(update={"entries": entries}),
         seal="0" * 64,
     )
-    return unsealed.model_copy(update={"seal": compute_seal(unsealed)})
+    return unsealed.model_copy(update={"seal": compute_seal(json.loads(unsealed.model_dump_json()))})
 
 
-def compute_seal(submission: Submission) -> str:
-    """sha256 over every field but the seal, whatever the layout of the file."""
-    return hash_json(submission.model_dump(mode="json", exclude={"seal"}))
+def compute_seal(content: Mapping[str, object]) -> str:
+    """sha256 over everything the file says but the seal, whatever its layout.
+
+    Over the file's own keys, not the parsed submission's: a later release that knows more fields must still
+    find the seal whole.
+    """
+    return hash_json({key: value for key, value in content.items() if key != "seal"})
 
 
 def make_stem(statement: Statement) -> str:

@@ -56,7 +56,7 @@ def validate_submission(path: Path, context: ValidationContext) -> ValidationRep
     if submission is None:
         return make_report(path, sha256, None, problems)
     problems += [
-        *check_seal(submission),
+        *check_seal(submission, content),
         *check_place(submission, path.absolute()),
         *check_statement(submission),
         *check_consistency(submission),

@@ -1,0 +1,124 @@
+"""The board's files: what `leaderboard build` writes and everything else only reads.
+
+board.json           versions, their splits, what was left out and why
+scores.parquet       one row a model and split
+robustness.parquet   one row a model, split, baseline and link
+lines.json           baseline lines
+answers/<split>.parquet   the first answer of every model to every image, where predictions are on hand
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.results import Count, FileModel
+from imagenet_g.benchmark.slugs import make_slug
+from imagenet_g.benchmark.storage import replace_file, write_text
+from imagenet_g.leaderboard.lines import Line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BOARD_NAME = "board.json"
+
+
+class BoardVersion(FileModel):
+    """One ranking."""
+
+    name: str
+    title: str
+    notice: str | None
+    splits: tuple[str, ...]
+    num_models: Count
+
+
+class LeftOut(FileModel):
+    """A submission that is not on the board."""
+
+    file: str
+    reason: str
+
+
+class BoardInfo(FileModel):
+    """`board.json`."""
+
+    schema_version: int = 1
+    imagenet_g: str
+    built_utc: str
+    versions: tuple[BoardVersion, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def find_version(self, name: str) -> BoardVersion:
+        """A version by name; the first one for a name nobody knows, as an old link may carry."""
+        return next((version for version in self.versions if version.name == name), self.versions[0])
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board in memory."""
+
+    info: BoardInfo
+    scores: pd.DataFrame
+    robustness: pd.DataFrame
+    lines: tuple[Line, ...]
+    answers: dict[str, Path] = field(default_factory=dict)
+
+    @cached_property
+    def baselines(self) -> tuple[str, ...]:
+        """Ids of the baselines some row has an effective robustness against."""
+        return tuple(sorted(self.robustness["baseline"].unique()))
+
+    def load_answers(self, split: str) -> pd.DataFrame | None:
+        """First answers by image, one column pair a model; None where nobody's predictions are on hand."""
+        import pandas as pd
+
+        path = self.answers.get(split)
+        return None if path is None else pd.read_parquet(path)
+
+
+def write_board(folder: Path, board: Board, answers: dict[str, pd.DataFrame]) -> None:
+    """Write a board; `board.json` comes last, so that its presence means the rest is whole.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    tables = {"scores": board.scores, "robustness": board.robustness}
+    tables |= {f"answers/{make_slug(split)}": frame for split, frame in answers.items()}
+    for name, frame in tables.items():
+        with replace_file(folder / f"{name}.parquet") as temporary:
+            frame.to_parquet(temporary, index=False, compression="zstd")
+    lines = TypeAdapter(tuple[Line, ...]).dump_json(board.lines, indent=1)
+    write_text(folder / "lines.json", lines.decode() + "\n")
+    write_text(folder / BOARD_NAME, board.info.model_dump_json(indent=2) + "\n")
+
+
+def load_board(folder: Path) -> Board:
+    """Read a board.
+
+    Raises:
+        DataError: There is none, or it is damaged.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        info = BoardInfo.model_validate_json((folder / BOARD_NAME).read_bytes())
+        lines = TypeAdapter(tuple[Line, ...]).validate_json((folder / "lines.json").read_bytes())
+        scores = pd.read_parquet(folder / "scores.parquet")
+        robustness = pd.read_parquet(folder / "robustness.parquet")
+    except FileNotFoundError as error:
+        raise DataError(
+            f"There is no whole board in '{folder}'. Build one with 'imagenet-g leaderboard build'."
+        ) from error
+    except (OSError, ValidationError, pa.ArrowException) as error:
+        raise DataError(f"The board in '{folder}' is damaged: {error}. Build it again.") from error
+    splits = {split for version in info.versions for split in version.splits}
+    answers = {split: folder / "answers" / f"{make_slug(split)}.parquet" for split in splits}
+    found = {split: path for split, path in answers.items() if path.is_file()}
+    return Board(info=info, scores=scores, robustness=robustness, lines=lines, answers=found)

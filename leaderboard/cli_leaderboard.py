@@ -1,0 +1,108 @@
+"""`imagenet-g leaderboard`: build the board's files, serve them, write them as one page."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+DEFAULT_BOARD = Path("board")
+DEFAULT_SUBMISSIONS = Path("submissions")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the actions and their options."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    build = actions.add_parser("build", help="turn submissions and published tables into the board's files")
+    _add_places(build)
+    build.add_argument("--no-published", action="store_true", help="submissions only")
+    show = actions.add_parser("serve", help="show the board in a browser (also the default)")
+    _add_places(show)
+    _add_server(show)
+    export = actions.add_parser("export", help="write the board as one page that needs no server")
+    _add_places(export)
+    export.add_argument(
+        "--to", type=Path, default=Path("leaderboard.html"), metavar="FILE", help="default: %(default)s"
+    )
+    figures = actions.add_parser("figures", help="make the data files of published figures again (minutes)")
+    figures.add_argument(
+        "--out", type=Path, default=Path("leaderboard/data"), metavar="DIR", help="default: %(default)s"
+    )
+    _add_places(parser)
+    _add_server(parser)
+
+
+def _add_places(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--board", type=Path, default=DEFAULT_BOARD, metavar="DIR", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--submissions", type=Path, default=DEFAULT_SUBMISSIONS, metavar="DIR", help="default: %(default)s"
+    )
+
+
+def _add_server(parser: ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
+    parser.add_argument("--port", type=int, default=7860, help="default: %(default)s")
+
+
+def run(arguments: Namespace) -> int:
+    """Run the chosen action."""
+    actions = {"build": run_build, "export": run_export, "figures": run_figures}
+    return actions.get(arguments.action, run_serve)(arguments)
+
+
+def run_build(arguments: Namespace) -> int:
+    """Build, and name what was left out."""
+    from imagenet_g.leaderboard.building import build_board
+
+    board = build_board(arguments.submissions, arguments.board, published=not arguments.no_published)
+    for version in board.info.versions:
+        print(f"{version.name}: {version.num_models} models, {len(version.splits)} splits")
+    for left_out in board.info.left_out:
+        print(f"left out {left_out.file}: {left_out.reason}")
+    print(f"wrote {arguments.board}")
+    return 0
+
+
+def run_serve(arguments: Namespace) -> int:
+    """Serve the board; build it first where there is none."""
+    from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.leaderboard.board import BOARD_NAME, load_board
+    from imagenet_g.leaderboard.building import build_board
+
+    try:
+        from imagenet_g.leaderboard.server import run_server
+    except ImportError as error:
+        raise InputError(f"The page needs {error.name}: pip install 'imagenet-g[leaderboard]'.") from error
+    if not (arguments.board / BOARD_NAME).exists():
+        build_board(arguments.submissions, arguments.board)
+    board = load_board(arguments.board)
+    print(f"http://{arguments.host}:{arguments.port} shows {arguments.board}; stop with Ctrl-C")
+    run_server(
+        board,
+        submissions=arguments.submissions,
+        reports=arguments.board / "reports",
+        host=arguments.host,
+        port=arguments.port,
+    )
+    return 0
+
+
+def run_export(arguments: Namespace) -> int:
+    """Write the page."""
+    from imagenet_g.benchmark.storage import write_text
+    from imagenet_g.leaderboard.board import load_board
+    from imagenet_g.leaderboard.export import format_page
+
+    write_text(arguments.to, format_page(load_board(arguments.board)))
+    print(f"wrote {arguments.to}")
+    return 0
+
+
+def run_figures(arguments: Namespace) -> int:
+    """Make `lines.json` and `robustness.parquet` again."""
+    from imagenet_g.leaderboard.figures_data import write_figures
+
+    write_figures(arguments.out)
+    print(f"wrote {arguments.out}")
+    return 0

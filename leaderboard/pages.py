@@ -1,0 +1,197 @@
+"""What each view of the app shows: from a board and the values of its controls to HTML, words and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from imagenet_g.leaderboard.answers import ANSWER, list_answering_models
+from imagenet_g.leaderboard.board import Board
+from imagenet_g.leaderboard.cells import escape
+from imagenet_g.leaderboard.gallery import PAGE_IMAGES, ImageFilter, choose_images, find_rows, format_gallery
+from imagenet_g.leaderboard.lines import Line, find_line
+from imagenet_g.leaderboard.pairs import compute_pair, format_pair
+from imagenet_g.leaderboard.plots import build_profiles, build_rank_changes, build_scatter
+from imagenet_g.leaderboard.queries import (
+    PAGE_ROWS,
+    BoardQuery,
+    compare_ranks,
+    find_robustness,
+    format_query,
+    select_rows,
+)
+from imagenet_g.leaderboard.tables import format_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+MAX_SHEET = 12
+
+
+def show_table(board: Board, query: BoardQuery, columns: Sequence[str]) -> str:
+    """Notice, table of one page, pager and downloads."""
+    rows = select_rows(board, query)
+    last = max(0, (len(rows) - 1) // PAGE_ROWS)
+    page = min(query.page, last)
+    shown = rows.iloc[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
+    caption = f"{query.split}: {len(rows)} models, sorted by {query.sort}"
+    table = format_table(shown, columns, sort=query.sort, ascending=query.ascending, caption=caption)
+    return format_notice(board, query) + table + format_pager(page, last, query)
+
+
+def format_notice(board: Board, query: BoardQuery) -> str:
+    """What a reader must know about the whole version; empty where there is nothing."""
+    notice = board.info.find_version(query.version).notice
+    return f'<p class="notice" role="note">{escape(notice)}</p>' if notice else ""
+
+
+def format_pager(page: int, last: int, query: BoardQuery) -> str:
+    """Buttons to the pages beside this one, and links to the rows as files."""
+    words = format_query(replace(query, page=0))
+
+    def button(target: int, text: str) -> str:
+        off = "" if 0 <= target <= last and target != page else " disabled"
+        return f'<button type="button" data-page="{target}"{off}>{text}</button>'
+
+    return (
+        f'<nav class="pager" aria-label="pages">{button(page - 1, "‹ previous")}'
+        f"<span>page {page + 1} of {last + 1}</span>{button(page + 1, 'next ›')}"
+        f'<a href="board.csv?{escape(words)}" download="imagenet-g.csv">CSV</a>'
+        f'<a href="board.parquet?{escape(words)}" download="imagenet-g.parquet">parquet</a></nav>'
+    )
+
+
+def show_scatter(board: Board, query: BoardQuery, chosen: Sequence[str]) -> go.Figure:
+    """Accuracy against accuracy, for the rows that pass the filters."""
+    rows = keep_one_axis(select_rows(board, query))
+    return build_scatter(
+        rows, choose_line(board, query, rows), link=query.link, split=query.split, chosen=chosen
+    )
+
+
+def keep_one_axis(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose clean accuracies can share an axis: same-class ones where there are any, else all."""
+    same = rows["same_classes"].astype(bool)
+    return rows[same] if same.any() else rows
+
+
+def choose_line(board: Board, query: BoardQuery, rows: pd.DataFrame) -> Line | None:
+    """The line most rows are judged by; None where the baseline says nothing about the split."""
+    axes = rows["axis"].dropna()
+    axis = None if axes.empty or not axes.mode().iloc[0] else str(axes.mode().iloc[0])
+    return find_line(
+        board.lines, baseline=query.baseline, target=query.split, link=query.link, axis=axis, near=0.99
+    )
+
+
+def show_profiles(board: Board, query: BoardQuery, chosen: Sequence[str], metric: str) -> go.Figure:
+    """A metric over all splits of the version for a few models."""
+    splits = board.info.find_version(query.version).splits
+    rows = board.scores[
+        (board.scores["version"] == query.version) & board.scores["model_id"].isin(list(chosen))
+    ]
+    if metric == "er":
+        import pandas as pd
+
+        parts = [
+            rows[rows["split"] == split].merge(
+                find_robustness(board, replace(query, split=split)), on="model_id", how="left"
+            )
+            for split in splits
+        ]
+        rows = pd.concat(parts, ignore_index=True)
+    return build_profiles(rows, chosen, metric=metric)
+
+
+def show_rank_changes(board: Board, query: BoardQuery, other: tuple[str, str]) -> go.Figure:
+    """How ranks by effective robustness move under another baseline or link."""
+    changes = dict(compare_ranks(board, query, other))
+    names = dict(zip(board.scores["model_id"], board.scores["model"], strict=True))
+    return build_rank_changes(changes, names)
+
+
+def describe_rank_changes(board: Board, query: BoardQuery, other: tuple[str, str]) -> str:
+    """How many move, in words."""
+    changes = compare_ranks(board, query, other)
+    if not changes:
+        return f"No effective robustness on {escape(query.split)} under both choices."
+    moved = sum(here != there for here, there in changes.values())
+    return (
+        f"{moved} of {len(changes)} models change rank between {escape(query.baseline)} "
+        f"({escape(query.link)}) "
+        f"and {escape(other[0])} ({escape(other[1])}); the 25 that move most are drawn."
+    )
+
+
+def list_models(board: Board, version: str) -> list[tuple[str, str]]:
+    """Name and id of every model of a version, by name, whose it is added where a name comes twice."""
+    rows = board.scores[board.scores["version"] == version].drop_duplicates("model_id").sort_values("model")
+    twice = rows["model"].duplicated(keep=False)
+    names = rows["model"].where(~twice, rows["model"] + " (" + rows["organisation"] + ")")
+    return list(zip(names, rows["model_id"], strict=True))
+
+
+def name_base(split: str) -> str:
+    """The whole split behind a view."""
+    return split.partition(":")[0]
+
+
+def list_comparable(board: Board, split: str) -> list[tuple[str, str]]:
+    """Name and id of the models whose answers on a split are stored."""
+    answers = board.load_answers(name_base(split))
+    names = dict(zip(board.scores["model_id"], board.scores["model"], strict=True))
+    return [(names.get(m, m), m) for m in (list_answering_models(answers) if answers is not None else ())]
+
+
+def show_pair(board: Board, split: str, first: str | None, second: str | None) -> tuple[str, str]:
+    """Markdown of the paired numbers, and the images only one of the two gets right."""
+    base = name_base(split)
+    answers = board.load_answers(base)
+    known = list_answering_models(answers) if answers is not None else ()
+    if answers is None or first not in known or second not in known or first == second:
+        return (
+            f"Choose two models whose predictions on {escape(base)} are stored; {len(known)} have them.",
+            "",
+        )
+    score = compute_pair(answers, str(first), str(second))
+    names = dict(list_comparable(board, split))
+    by_id = {model_id: name for name, model_id in names.items()}
+    said = collect_answers(board, base, [str(first), str(second)])
+    sheets = ""
+    for title, ids in (
+        (f"Only {by_id[str(first)]} is right", score.first_only_ids),
+        (f"Only {by_id[str(second)]} is right", score.second_only_ids),
+    ):
+        sheets += f"<h3>{escape(title)}: {min(len(ids), MAX_SHEET)} of {len(ids)}</h3>"
+        sheets += format_gallery(base, find_rows(base, ids[:MAX_SHEET]), said)
+    return format_pair(score, escape(by_id[str(first)]), escape(by_id[str(second)])), sheets
+
+
+def collect_answers(
+    board: Board, base: str, models: Sequence[str] | None = None
+) -> dict[str, dict[str, int]]:
+    """First answers by image, by model name."""
+    answers = board.load_answers(base)
+    if answers is None:
+        return {}
+    names = dict(zip(board.scores["model_id"], board.scores["model"], strict=True))
+    chosen = models if models is not None else list_answering_models(answers)[:4]
+    return {
+        names.get(m, m): dict(zip(answers["image_id"], answers[ANSWER + m].tolist(), strict=True))
+        for m in chosen
+    }
+
+
+def show_images(board: Board, split: str, wanted: ImageFilter) -> tuple[str, str]:
+    """A page of images with what up to four models said, and how many there are."""
+    base = name_base(split)
+    rows = choose_images(base, wanted)
+    last = max(0, (len(rows) - 1) // PAGE_IMAGES)
+    page = min(max(wanted.page, 0), last)
+    shown = rows[page * PAGE_IMAGES : (page + 1) * PAGE_IMAGES]
+    return (
+        format_gallery(base, shown, collect_answers(board, base)),
+        f"{len(rows)} images, page {page + 1} of {last + 1}",
+    )

@@ -1,0 +1,228 @@
+"""Plotly figures of the board: pure, from frames and lines; nothing is fetched and nothing is drawn here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imagenet_g.benchmark.report import format_percent, format_points
+from imagenet_g.leaderboard.cells import escape, is_missing
+from imagenet_g.leaderboard.lines import Line, apply_link, compute_prediction_band, predict_top1
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+COLORS = {
+    "imagenet-1k": "#3b82c4",
+    "more-data": "#d9822b",
+    "unknown": "#8a8f98",
+}
+"""Told apart also by shape, for readers who do not see colours."""
+SYMBOLS = {"imagenet-1k": "circle", "more-data": "diamond", "unknown": "x"}
+PALETTE = ("#3b82c4", "#d9822b", "#3d9a6a", "#b04fb5", "#c0504d", "#7a6f45")
+TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
+GREY = "rgba(128,128,128,0.25)"
+NUM_GRID = 100
+MAX_PROFILES = 6
+
+
+def build_scatter(
+    rows: pd.DataFrame, line: Line | None, *, link: str, split: str, chosen: Sequence[str] = ()
+) -> go.Figure:
+    """Accuracy on a split against clean accuracy, with the baseline's line and band.
+
+    Args:
+        rows: Score rows of one split; those without a clean accuracy are left out.
+        line: The baseline's line; None draws points only.
+        link: Link of both axes.
+        split: Name of the vertical axis.
+        chosen: Model ids drawn large with their names.
+    """
+    import plotly.graph_objects as go
+
+    shown = rows[rows["clean"].notna()]
+    figure = go.Figure()
+    if line is not None and len(shown):
+        _add_line(figure, line, shown)
+    for training in COLORS:
+        group = shown[(shown["training_data"] == training) & ~shown["model_id"].isin(chosen)]
+        if len(group):
+            figure.add_trace(_make_points(group, training, link))
+    for number, (_, row) in enumerate(shown[shown["model_id"].isin(chosen)].iterrows()):
+        figure.add_trace(_make_chosen(row, link, PALETTE[number % len(PALETTE)]))
+    x_name = " / ".join(
+        sorted({f"{name} {kind}" for name, kind in zip(shown["clean_set"], shown["clean_kind"], strict=True)})
+    )
+    _set_axes(figure, shown, link, x=f"clean accuracy, % ({x_name})", y=f"{split}, %")
+    return figure
+
+
+def _add_line(figure: go.Figure, line: Line, shown: pd.DataFrame) -> None:
+    import plotly.graph_objects as go
+
+    low, high = float(shown["clean"].min()), float(shown["clean"].max())
+    grid = np.linspace(max(0.005, low - 0.02), min(0.995, high + 0.02), NUM_GRID)
+    x = apply_link(grid, line.link)
+    if (band := compute_prediction_band(line, grid)) is not None:
+        lower, upper = (apply_link(edge, line.link) for edge in band)
+        figure.add_trace(
+            go.Scatter(
+                x=np.concatenate([x, x[::-1]]), y=np.concatenate([upper, lower[::-1]]), fill="toself",
+                fillcolor=GREY, line={"width": 0}, hoverinfo="skip", name="95 % of standard models",
+            )
+        )  # fmt: skip
+    text = [
+        f"clean {format_percent(c)} %: expected {format_percent(e)} %"
+        for c, e in zip(grid, predict_top1(line, grid), strict=True)
+    ]
+    figure.add_trace(
+        go.Scatter(
+            x=x, y=apply_link(predict_top1(line, grid), line.link), mode="lines", text=text, hoverinfo="text",
+            line={"color": "#666", "dash": "dash"},
+            name=f"{line.baseline}, {line.num_models} models, r² {line.r2:.2f}",
+        )
+    )  # fmt: skip
+
+
+def _make_points(group: pd.DataFrame, training: str, link: str) -> go.Scattergl:
+    import plotly.graph_objects as go
+
+    return go.Scatter(
+        x=apply_link(group["clean"].to_numpy(), link),  # type: ignore[arg-type]
+        y=apply_link(group["top1"].to_numpy(), link),  # type: ignore[arg-type]
+        mode="markers",
+        name=f"trained on {training}" if training != "unknown" else "training data unknown",
+        marker={"color": COLORS[training], "symbol": SYMBOLS[training], "size": 7, "opacity": 0.75},
+        text=[format_hover(row) for row in group.to_dict(orient="records")],
+        hoverinfo="text",
+    )
+
+
+def _make_chosen(row: pd.Series[Any], link: str, color: str) -> go.Scatter:
+    import plotly.graph_objects as go
+
+    x, y = (float(apply_link(float(row[name]), link)) for name in ("clean", "top1"))  # type: ignore[arg-type]
+    low, high = row["top1_low"], row["top1_high"]
+    known = not (is_missing(low) or is_missing(high))
+    bars = [float(apply_link(float(edge), link)) for edge in (low, high)] if known else [y, y]  # type: ignore[arg-type]
+    return go.Scatter(
+        x=[x], y=[y], mode="markers+text", name=escape(row["model"]), text=[escape(row["model"])],
+        textposition="top center", hovertext=[format_hover(dict(row))], hoverinfo="text",
+        marker={"color": color, "size": 12, "line": {"width": 1, "color": "white"}},
+        error_y={"type": "data", "symmetric": False, "array": [bars[1] - y], "arrayminus": [y - bars[0]]},
+    )  # fmt: skip
+
+
+def format_hover(row: dict[Any, Any]) -> str:
+    """What a point says: name, whose, both accuracies, gap and effective robustness."""
+    lines = [
+        f"<b>{escape(row['model'])}</b>",
+        f"{escape(row['organisation'])}, {escape(row['trust'])}",
+        f"top-1 {format_percent(row['top1'])} %, clean {format_percent(row['clean'])} %",
+    ]
+    if not is_missing(row["gap"]):
+        lines.append(f"gap {format_points(row['gap'])} points")
+    if not is_missing(row.get("er")):
+        lines.append(f"effective robustness {format_points(row['er'])} points")
+    return "<br>".join(lines)
+
+
+def _set_axes(figure: go.Figure, shown: pd.DataFrame, link: str, *, x: str, y: str) -> None:
+    for axis, title, column in (("xaxis", x, "clean"), ("yaxis", y, "top1")):
+        values = shown[column].to_numpy(dtype=float) if len(shown) else np.array([0.1, 0.9])
+        positions = apply_link(np.array([values.min(), values.max()]), link)  # type: ignore[arg-type]
+        margin = 0.06 * float(positions[1] - positions[0]) or 0.2
+        low, high = float(positions[0]) - margin, float(positions[1]) + margin
+        ticks = [tick for tick in TICKS if low <= float(apply_link(tick, link)) <= high]  # type: ignore[arg-type]
+        figure.update_layout(
+            {
+                axis: {
+                    "title": {"text": escape(title)},
+                    "range": [low, high],
+                    "tickvals": [float(apply_link(tick, link)) for tick in ticks],  # type: ignore[arg-type]
+                    "ticktext": [f"{100 * tick:g}" for tick in ticks],
+                    "gridcolor": GREY,
+                    "zeroline": False,
+                }
+            }
+        )
+    figure.update_layout(**LAYOUT)
+
+
+LAYOUT: dict[str, Any] = {
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "font": {"color": "#808790", "family": "system-ui, sans-serif"},
+    "margin": {"l": 60, "r": 10, "t": 30, "b": 50},
+    "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
+    "hovermode": "closest",
+    "height": 560,
+}
+
+
+def build_profiles(rows: pd.DataFrame, chosen: Sequence[str], *, metric: str) -> go.Figure:
+    """One metric over the splits of a version for a few models, as lines with intervals.
+
+    Parallel lines, not a radar: areas of a radar depend on the order of the splits and mean nothing.
+
+    Args:
+        rows: Score rows of one version, with `er` columns where that is the metric.
+        chosen: Model ids, at most `MAX_PROFILES` are drawn.
+        metric: "top1", "gap" or "er".
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    splits = list(dict.fromkeys(rows["split"]))
+    for number, model_id in enumerate(chosen[:MAX_PROFILES]):
+        own = rows[(rows["model_id"] == model_id) & rows[metric].notna()].set_index("split")
+        own = own.reindex([split for split in splits if split in own.index])
+        if not len(own):
+            continue
+        value = 100 * own[metric]
+        figure.add_trace(
+            go.Scatter(
+                x=[escape(split) for split in own.index], y=value, mode="lines+markers",
+                name=escape(own["model"].iloc[0]), line={"color": PALETTE[number]},
+                error_y={
+                    "type": "data", "symmetric": False, "thickness": 1,
+                    "array": (100 * own[f"{metric}_high"] - value).fillna(0),
+                    "arrayminus": (value - 100 * own[f"{metric}_low"]).fillna(0),
+                },
+            )
+        )  # fmt: skip
+    titles = {"top1": "top-1, %", "gap": "accuracy gap, points", "er": "effective robustness, points"}
+    figure.update_layout(**LAYOUT)
+    figure.update_layout(
+        yaxis={"title": {"text": titles[metric]}, "gridcolor": GREY, "zeroline": metric != "top1"},
+        xaxis={"gridcolor": GREY, "tickangle": -25, "automargin": True},
+        height=480,
+    )
+    return figure
+
+
+def build_rank_changes(
+    changes: dict[str, tuple[int, int]], names: dict[str, str], *, limit: int = 25
+) -> go.Figure:
+    """Ranks under two baselines or links, for the models that move most."""
+    import plotly.graph_objects as go
+
+    moved = sorted(changes.items(), key=lambda item: (-abs(item[1][0] - item[1][1]), item[1][0]))[:limit]
+    figure = go.Figure()
+    for model_id, (here, there) in moved:
+        color = PALETTE[2] if there < here else PALETTE[4] if there > here else "#8a8f98"
+        name = escape(names.get(model_id, model_id))
+        figure.add_trace(
+            go.Scatter(
+                x=["chosen", "other"], y=[here, there], mode="lines+markers", line={"color": color},
+                name=name, showlegend=False, text=[f"{name}: rank {here} to {there}"] * 2, hoverinfo="text",
+            )
+        )  # fmt: skip
+    figure.update_layout(**LAYOUT)
+    figure.update_layout(
+        yaxis={"autorange": "reversed", "title": {"text": "rank by ER"}, "gridcolor": GREY}, height=480
+    )
+    return figure

@@ -1,0 +1,219 @@
+"""What a visitor asked for, and the rows that answer it: pure, from a board to a data frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
+
+from imagenet_g.leaderboard.board import Board
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ANY = "any"
+PAGE_ROWS = 50
+SIZES = {
+    "under 10 M": (0, 10e6),
+    "10 to 50 M": (10e6, 50e6),
+    "50 to 200 M": (50e6, 200e6),
+    "over 200 M": (200e6, 1e15),
+}
+MAX_SEARCH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardQuery:
+    """One state of the page; every field has a word in the address.
+
+    Attributes:
+        version: Ranking.
+        split: Reference with its view.
+        baseline: Baseline of the effective robustness.
+        link: Its link.
+        search: Words a row's name, organisation, family or spec must hold; `;` joins alternatives.
+        training: Training data, or "any".
+        supervision: How trained, or "any".
+        generated: "any", "yes", "none" or "unknown".
+        trust: Trust level, or "any".
+        family: Architecture family, or "any".
+        size: A key of `SIZES`, or "any".
+        sort: Column the rows are ordered by.
+        ascending: Whether the smallest comes first.
+        page: 0 for the first page.
+    """
+
+    version: str = ""
+    split: str = ""
+    baseline: str = "testbed"
+    link: str = "logit"
+    search: str = ""
+    training: str = ANY
+    supervision: str = ANY
+    generated: str = ANY
+    trust: str = ANY
+    family: str = ANY
+    size: str = ANY
+    sort: str = "top1"
+    ascending: bool = False
+    page: int = 0
+
+
+def parse_query(text: str) -> BoardQuery:
+    """A query from an address; what is unknown or malformed is left at its default."""
+    known = {field.name: field for field in fields(BoardQuery)}
+    given: dict[str, Any] = {}
+    for name, value in parse_qsl(text[:4000], max_num_fields=50) if text else ():
+        if name == "ascending":
+            given[name] = value == "1"
+        elif name == "page":
+            given[name] = int(value) if value.isascii() and value.isdecimal() and len(value) < 6 else 0
+        elif name in known:
+            given[name] = value[:MAX_SEARCH]
+    return BoardQuery(**given)
+
+
+def format_query(query: BoardQuery) -> str:
+    """The address of a query; defaults are left out."""
+    default = BoardQuery()
+    changed = {
+        field.name: getattr(query, field.name)
+        for field in fields(query)
+        if getattr(query, field.name) != getattr(default, field.name)
+    }
+    return urlencode(
+        {name: int(value) if isinstance(value, bool) else value for name, value in changed.items()}
+    )
+
+
+def settle_query(board: Board, query: BoardQuery) -> BoardQuery:
+    """The nearest query the board can answer: an unknown version or split becomes the first one."""
+    version = board.info.find_version(query.version)
+    split = query.split if query.split in version.splits else version.splits[0]
+    baseline = query.baseline if query.baseline in board.baselines else (board.baselines or ("",))[0]
+    links = set(board.robustness["link"])
+    link = query.link if query.link in links else "logit"
+    values = {field.name: getattr(query, field.name) for field in fields(query)}
+    sort = query.sort if query.sort in SORTABLE else "top1"
+    return BoardQuery(
+        **{
+            **values,
+            "version": version.name,
+            "split": split,
+            "baseline": baseline,
+            "link": link,
+            "sort": sort,
+        }
+    )
+
+
+SORTABLE = (
+    "model",
+    "top1",
+    "top5",
+    "clean",
+    "gap",
+    "er",
+    "parameters",
+    "trust",
+    "training_data",
+    "family",
+    "n",
+)
+_TRUST_ORDER = ("published", "self-reported", "recomputed", "verified")
+
+
+def select_rows(board: Board, query: BoardQuery) -> pd.DataFrame:
+    """Rows of one version and split with their effective robustness, filtered and sorted, all pages.
+
+    Ranks are those within the whole ranking; a filter hides rows and moves nobody up.
+    """
+    scores = board.scores
+    rows = scores[(scores["version"] == query.version) & (scores["split"] == query.split)]
+    rows = rows.merge(find_robustness(board, query), on="model_id", how="left")
+    rows = rows[match_rows(rows, query)]
+    key = query.sort
+    if key == "trust":
+        order = rows["trust"].map({name: number for number, name in enumerate(_TRUST_ORDER)})
+        return rows.iloc[order.argsort(kind="stable").to_numpy()[:: 1 if query.ascending else -1]]
+    return rows.sort_values(
+        [key, "top1", "model_id"], ascending=[query.ascending, False, True], na_position="last", kind="stable"
+    )
+
+
+def find_robustness(board: Board, query: BoardQuery) -> pd.DataFrame:
+    """Effective robustness of the query's split, baseline and link, with the change of rank it brings.
+
+    `rank_change` is the rank by accuracy less the rank by effective robustness: positive for a model that
+    stands higher once its clean accuracy is taken into account; absent where one of them is.
+    """
+    rows = board.robustness
+    chosen = rows[
+        (rows["version"] == query.version)
+        & (rows["split"] == query.split)
+        & (rows["baseline"] == query.baseline)
+        & (rows["link"] == query.link)
+    ]
+    # Two clean axes for one model: the one on the split's own classes counts.
+    chosen = chosen.sort_values("same_classes", ascending=False, kind="stable").drop_duplicates("model_id")
+    return chosen.drop(columns=["version", "split", "baseline", "link", "same_classes"])
+
+
+def match_rows(rows: pd.DataFrame, query: BoardQuery) -> pd.Series[bool]:
+    """Which rows pass the filters and the search."""
+    import pandas as pd
+
+    keep = pd.Series(True, index=rows.index)
+    for column, wanted in (
+        ("training_data", query.training),
+        ("supervision", query.supervision),
+        ("trust", query.trust),
+        ("family", query.family),
+    ):
+        if wanted != ANY:
+            keep &= rows[column] == wanted
+    if query.generated in ("none", "unknown"):
+        keep &= rows["generated"] == query.generated
+    elif query.generated == "yes":
+        keep &= ~rows["generated"].isin(["none", "unknown"])
+    if query.size in SIZES:
+        low, high = SIZES[query.size]
+        keep &= rows["parameters"].ge(low).fillna(False) & rows["parameters"].lt(high).fillna(False)
+    return keep & match_search(rows, query.search)
+
+
+def match_search(rows: pd.DataFrame, search: str) -> pd.Series[bool]:
+    """Rows that hold all words of one of the alternatives; letters are letters, not patterns."""
+    import pandas as pd
+
+    alternatives = [words for part in search.lower().split(";") if (words := part.split())]
+    if not alternatives:
+        return pd.Series(True, index=rows.index)
+    text = (
+        rows["model"] + " " + rows["organisation"] + " " + rows["family"] + " " + rows["spec"]
+    ).str.lower()
+    found = pd.Series(False, index=rows.index)
+    for words in alternatives:
+        matched = pd.Series(True, index=rows.index)
+        for word in words:
+            matched &= text.str.contains(word, regex=False)
+        found |= matched
+    return found
+
+
+def compare_ranks(board: Board, query: BoardQuery, other: tuple[str, str]) -> Mapping[str, tuple[int, int]]:
+    """Ranks by effective robustness under the query's baseline and link, and under another pair of them."""
+    values = {field.name: getattr(query, field.name) for field in fields(query)}
+    there = BoardQuery(**{**values, "baseline": other[0], "link": other[1]})
+    ours, theirs = (
+        frame.set_index("model_id")["rank_er"].to_dict()
+        for frame in (find_robustness(board, query), find_robustness(board, there))
+    )
+    return {str(model): (rank, theirs[model]) for model, rank in ours.items() if theirs.get(model) and rank}
+
+
+def list_choices(board: Board, version: str, column: str) -> Sequence[str]:
+    """Values a filter offers: "any", then what the version's rows have."""
+    rows = board.scores[board.scores["version"] == version]
+    return [ANY, *sorted(rows[column].unique())]
