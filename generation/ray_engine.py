@@ -6,6 +6,7 @@ reproducible build must decide. A killed actor is started again and repeats the 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -93,7 +94,9 @@ def _start_ray(address: str | None) -> Any:  # noqa: ANN401
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
     if not ray.is_initialized():
         try:
-            ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level="error")
+            ray.init(
+                address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+            )
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise InputError(f"Ray cannot be reached at '{address}': {str(error).splitlines()[0]}") from error
     return ray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ def cluster() -> Iterator[None]:
         # Workers are processes of their own and must find the generators of the tests.
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "support"))
         patch.setenv("RAY_IGNORE_UNHANDLED_ERRORS", "1")
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         yield
         ray.shutdown()
 
