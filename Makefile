@@ -22,6 +22,8 @@ check: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python -m imagenet_g.benchmark.bench
+	$(BIN)/python -m imagenet_g.baselines.bench
+	$(BIN)/python -m imagenet_g.generation.bench
 
 clean:
 	rm -rf .venv build dist *.egg-info results
