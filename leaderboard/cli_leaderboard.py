@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections.abc import Callable
 from pathlib import Path
 
 DEFAULT_BOARD = Path("board")
@@ -13,13 +14,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the actions and their options."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     build = actions.add_parser("build", help="turn submissions and published tables into the board's files")
-    _add_places(build)
+    _add_places(build, inherit=True)
     build.add_argument("--no-published", action="store_true", help="submissions only")
     show = actions.add_parser("serve", help="show the board in a browser (also the default)")
-    _add_places(show)
-    _add_server(show)
+    _add_places(show, inherit=True)
+    _add_server(show, inherit=True)
     export = actions.add_parser("export", help="write the board as one page that needs no server")
-    _add_places(export)
+    _add_places(export, inherit=True)
     export.add_argument(
         "--to", type=Path, default=Path("leaderboard.html"), metavar="FILE", help="default: %(default)s"
     )
@@ -31,18 +32,29 @@ def add_arguments(parser: ArgumentParser) -> None:
     _add_server(parser)
 
 
-def _add_places(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--board", type=Path, default=DEFAULT_BOARD, metavar="DIR", help="default: %(default)s"
-    )
-    parser.add_argument(
-        "--submissions", type=Path, default=DEFAULT_SUBMISSIONS, metavar="DIR", help="default: %(default)s"
-    )
+def _add_places(parser: ArgumentParser, *, inherit: bool = False) -> None:
+    _add_option(parser, "--board", DEFAULT_BOARD, kind=Path, metavar="DIR", inherit=inherit)
+    _add_option(parser, "--submissions", DEFAULT_SUBMISSIONS, kind=Path, metavar="DIR", inherit=inherit)
 
 
-def _add_server(parser: ArgumentParser) -> None:
-    parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
-    parser.add_argument("--port", type=int, default=7860, help="default: %(default)s")
+def _add_server(parser: ArgumentParser, *, inherit: bool = False) -> None:
+    _add_option(parser, "--host", "127.0.0.1", kind=str, metavar="HOST", inherit=inherit)
+    _add_option(parser, "--port", 7860, kind=int, metavar="PORT", inherit=inherit)
+
+
+def _add_option(
+    parser: ArgumentParser,
+    name: str,
+    default: object,
+    *,
+    kind: Callable[[str], object],
+    metavar: str,
+    inherit: bool,
+) -> None:
+    # An action's own default would overwrite what was given before the action.
+    parser.add_argument(
+        name, type=kind, default=SUPPRESS if inherit else default, metavar=metavar, help=f"default: {default}"
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -58,6 +70,8 @@ def run_build(arguments: Namespace) -> int:
     board = build_board(arguments.submissions, arguments.board, published=not arguments.no_published)
     for version in board.info.versions:
         print(f"{version.name}: {version.num_models} models, {len(version.splits)} splits")
+    if not arguments.submissions.is_dir():
+        print(f"no submissions: there is no folder '{arguments.submissions}'; name it with --submissions")
     for left_out in board.info.left_out:
         print(f"left out {left_out.file}: {left_out.reason}")
     print(f"wrote {arguments.board}")
