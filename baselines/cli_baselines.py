@@ -69,7 +69,6 @@ def _add_run(parser: ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, metavar="N", help="images per forward pass")
     parser.add_argument("--workers", type=int, metavar="N", help="threads that decode images")
-    parser.add_argument("--limit", type=int, metavar="N", help="run only N images, to try it out")
     parser.add_argument(
         "--out", type=Path, default=Path("baseline-results"), metavar="DIR", help="folder for results"
     )

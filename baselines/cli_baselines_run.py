@@ -56,7 +56,6 @@ def make_request(baseline: BaselineSet, arguments: Namespace) -> EvaluationReque
         settings=RunSettings(
             device=arguments.device, batch_size=arguments.batch_size, workers=arguments.workers
         ),
-        limit=arguments.limit,
         out=arguments.out,
         cache=Cache(choose_cache_folder(arguments.cache)),
     )

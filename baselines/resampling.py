@@ -200,7 +200,8 @@ def fit_weighted_lines(reference: FloatArray, shifted: FloatArray, weights: Floa
     weighted = design * weights[..., None]
     gram = np.swapaxes(weighted, -1, -2) @ design
     moment = np.swapaxes(weighted, -1, -2) @ shifted[..., None]
-    return np.asarray(np.linalg.solve(gram, moment)[..., 0])
+    # A resample of few models may leave no line; the least-norm one stands in, as least squares would give.
+    return np.asarray((np.linalg.pinv(gram, hermitian=True) @ moment)[..., 0])
 
 
 def compute_draws(points: BaselinePoints, images: ImageDraws, models: FloatArray, link: str) -> FloatArray:

@@ -20,7 +20,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from imagenet_g.benchmark.classes import ClassSet
-from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.errors import DataError, StorageError
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.predictions import (
     Predictions,
@@ -30,7 +30,8 @@ from imagenet_g.benchmark.predictions import (
     parse_table,
     write_predictions,
 )
-from imagenet_g.benchmark.results import FileModel, ModelRecord, SplitRecord
+from imagenet_g.benchmark.results import FileModel, ModelRecord, Sha256
+from imagenet_g.benchmark.splits import Split
 from imagenet_g.benchmark.storage import replace_file, write_text
 
 _PART_NAME = re.compile(r"(\d{8})-(\d{8})\.parquet")
@@ -49,6 +50,7 @@ class ModelMemo(FileModel):
 
     schema_version: Literal[1] = 1
     record: ModelRecord
+    architecture_sha256: Sha256
     choice: str
     """How a short name was understood; empty when nothing was left open."""
     backend: str
@@ -141,18 +143,25 @@ class PartStore:
         """Keep rows `start .. start + len(part)`."""
         import pyarrow.parquet as pq
 
-        with replace_file(self.folder / f"{start:08d}-{start + len(part):08d}.parquet") as temporary:
-            pq.write_table(make_table(part), temporary, compression="zstd")
+        path = self.folder / f"{start:08d}-{start + len(part):08d}.parquet"
+        for attempt in (1, 2):
+            try:
+                with replace_file(path) as temporary:
+                    pq.write_table(make_table(part), temporary, compression="zstd")
+                return
+            except StorageError:
+                # Another run of the same may have finished and tidied this folder away under us.
+                if attempt == 2:
+                    raise
 
     def _list_parts(self) -> list[tuple[int, int, Path]]:
         matches = [(_PART_NAME.fullmatch(path.name), path) for path in self.folder.glob("*.parquet")]
         return sorted((int(match[1]), int(match[2]), path) for match, path in matches if match)
 
 
-def make_predictions_key(
-    record: ModelRecord, split: SplitRecord, *, dtype: str, backend: str, limit: int | None
-) -> str:
-    """Cache key: a hash of all that decides a prediction."""
+def make_predictions_key(memo: ModelMemo, split: Split, *, limit: int | None) -> str:
+    """Cache key: a hash of all that decides a prediction, and of what the file says it is about."""
+    record = memo.record
     return hash_json(
         {
             "spec": record.spec,
@@ -160,9 +169,15 @@ def make_predictions_key(
             "class_map": record.class_map,
             "preprocessing": record.preprocessing.model_dump(),
             "zero_shot": record.zero_shot and record.zero_shot.model_dump(),
-            "content": split.content_sha256,
-            "dtype": dtype,
-            "backend": backend,
+            "architecture": memo.architecture_sha256,
+            "split": split.record.ref,
+            "content": split.record.content_sha256,
+            "manifest": split.record.manifest_sha256,
+            "outputs": split.outputs,
+            "border_px": split.border_px,
+            "precropped": split.precropped,
+            "dtype": memo.dtype,
+            "backend": memo.backend,
             "limit": limit,
         }
     )

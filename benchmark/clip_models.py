@@ -126,7 +126,8 @@ def _load_parts(request: ModelRequest, spec: ModelSpec) -> tuple[Any, Any, tuple
     if own is None:
         return model, tokenizer, find_cached_files(repository, names)[:1]
     load_into(model, load_checkpoint(own), source=str(own), convert=_make_converter(spec, own))
-    return model, tokenizer, (own,)
+    folder = spec.name.removeprefix("local-dir:")
+    return model, tokenizer, (own,) if folder == spec.name else (own, Path(folder) / CONFIG_FILE)
 
 
 def _find_local_weights(folder: Path) -> Path:

@@ -67,7 +67,7 @@ def make_entry(
         scores=make_scores(counted),
         gaps=() if gap is None else (gap,),
         effective_robustness=(),
-        warnings=(*warnings, *_list_warnings(evidence, gap, missing)),
+        warnings=(*warnings, *_list_warnings(evidence, gap, missing), *_note_missing_twin(gap, reference)),
     )
 
 
@@ -176,6 +176,12 @@ def _make_published_reference(evidence: Evidence, figure: PublishedAccuracy) -> 
         manifest_sha256=None,
         predictions_sha256=None,
     )
+
+
+def _note_missing_twin(gap: Gap | None, reference: Evidence | None) -> list[str]:
+    if gap is not None or reference is None:
+        return []
+    return [f"No gap: the reference '{reference.record.ref}' has no image of this split's classes."]
 
 
 def _list_warnings(evidence: Evidence, gap: Gap | None, missing: Sequence[UnscoredImage]) -> list[str]:

@@ -8,7 +8,7 @@ does not stop the others.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,15 +18,15 @@ from imagenet_g.benchmark.classes import CLASS_SET_NAMES, ClassSet, load_class_s
 from imagenet_g.benchmark.classifiers import ModelRequest
 from imagenet_g.benchmark.entries import make_entry
 from imagenet_g.benchmark.environment import make_environment
-from imagenet_g.benchmark.errors import ImagenetGError, InputError
+from imagenet_g.benchmark.errors import DataError, ImagenetGError, InputError
 from imagenet_g.benchmark.evidence import Evidence, make_evidence, select_view
 from imagenet_g.benchmark.freshness import TrainingDeclaration, flag_entry
-from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.identity import hash_file, hash_json
 from imagenet_g.benchmark.model_runs import Listener, ModelRun, RunSettings
 from imagenet_g.benchmark.published import load_published_accuracies
 from imagenet_g.benchmark.references import SplitRef, parse_split_ref
-from imagenet_g.benchmark.result_files import write_result
-from imagenet_g.benchmark.results import Entry, PredictionsRecord, Result
+from imagenet_g.benchmark.result_files import load_result, write_result
+from imagenet_g.benchmark.results import Entry, ModelRecord, PredictionsRecord, Result
 from imagenet_g.benchmark.sanity import check_clean_accuracy
 from imagenet_g.benchmark.slugs import make_slug
 from imagenet_g.benchmark.splits import Split
@@ -34,6 +34,8 @@ from imagenet_g.benchmark.storage import replace_file, validate_writable
 from imagenet_g.benchmark.views import apply_view
 
 PUBLISHED = "published"
+OWN_WEIGHTS_MARK = "+checkpoint"
+DEFAULT_TEMPLATES = "openai-80"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +104,8 @@ def run_evaluation(request: EvaluationRequest, listener: Listener) -> tuple[Outc
 
 
 def _load_splits(request: EvaluationRequest, listener: Listener) -> dict[str, Split]:
-    wanted = [*request.splits, *([request.reference] if request.reference else [])]
     splits: dict[str, Split] = {}
-    for ref in wanted:
+    for ref in _list_refs(request):
         if ref.base not in splits:
             base = parse_split_ref(ref.base)
             splits[ref.base] = load_split(
@@ -117,6 +118,10 @@ def _load_splits(request: EvaluationRequest, listener: Listener) -> dict[str, Sp
         if ref.view is not None:
             apply_view(splits[ref.base], ref.view)
     return splits
+
+
+def _list_refs(request: EvaluationRequest) -> list[SplitRef]:
+    return [*request.splits, *([request.reference] if request.reference else [])]
 
 
 def _run_model(
@@ -134,16 +139,18 @@ def _evaluate_model(
     run: ModelRun, request: EvaluationRequest, splits: Mapping[str, Split], listener: Listener
 ) -> tuple[Result, Path]:
     record = request.declaration.apply(run.load_record())
-    folder = request.out / make_slug(record.spec)
+    folder = request.out / make_model_slug(record, dtype=request.settings.dtype)
     published = load_published_accuracies(record.spec)
-    wanted = list_class_sets(request.splits, splits)
+    wanted = list_class_sets(_list_refs(request), splits)
     evidence: dict[str, Evidence] = {}
     entries: list[Entry] = []
     if request.reference is not None:
         # First, so that a wrongly set up model is known before hours are spent on it.
         clean = _gather(run, request.reference, splits, wanted, request.limit, folder)
         evidence[str(request.reference)] = clean
-        doubts = check_clean_accuracy(clean, published, spec=record.spec)
+        doubts = check_clean_accuracy(
+            clean, published, spec=record.spec, skip_unscored=request.skip_unreadable
+        )
         for doubt in doubts:
             listener.say(doubt)
         entries.append(
@@ -160,8 +167,41 @@ def _evaluate_model(
             make_entry(found, reference=reference, published=published, skip_unscored=request.skip_unreadable)
         )
     flagged = tuple(flag_entry(entry, record) for entry in entries)
-    result = Result(model=record, environment=make_environment(), entries=flagged)
+    kept = list_kept_entries(folder, record, {entry.split.ref for entry in flagged})
+    result = Result(model=record, environment=make_environment(), entries=(*flagged, *kept))
     return result, write_result(folder, result)
+
+
+def make_model_slug(record: ModelRecord, *, dtype: str) -> str:
+    """Folder name of a model's results; other weights, class maps and dtypes have folders of their own."""
+    parts = [make_slug(record.spec)]
+    if record.spec.endswith(OWN_WEIGHTS_MARK) or record.class_map is not None:
+        parts.append(hash_json([record.weights_sha256, record.class_map])[:8])
+    if record.zero_shot is not None and record.zero_shot.templates != DEFAULT_TEMPLATES:
+        parts.append(record.zero_shot.templates)
+    if dtype != "float32":
+        parts.append(dtype)
+    return "-".join(parts)
+
+
+def list_kept_entries(folder: Path, record: ModelRecord, refs: Collection[str]) -> tuple[Entry, ...]:
+    """Entries of an earlier result of the same model on other splits, whole ones with their predictions."""
+    try:
+        earlier = load_result(folder)
+    except DataError:
+        return ()
+    if earlier.model.model_copy(update={"requested": record.requested}) != record:
+        return ()
+    return tuple(
+        entry
+        for entry in earlier.entries
+        if entry.split.ref not in refs and not entry.partial and _has_predictions(folder, entry)
+    )
+
+
+def _has_predictions(folder: Path, entry: Entry) -> bool:
+    path = folder / entry.predictions.file
+    return path.is_file() and hash_file(path) == entry.predictions.sha256
 
 
 def _gather(

@@ -188,14 +188,21 @@ class _Runner:
                 image = crop_border(image, self.split.border_px)
         except DataError as error:
             return PreparedImage(row, None, str(error))
-        return PreparedImage(row, self.transform(image), None)
+        try:
+            return PreparedImage(row, self.transform(image), None)
+        except Exception as error:
+            # The transform may be the user's own and raise anything.
+            raise ModelError(
+                f"The model's transform fails on image '{self.split.rows.image_ids[row]}': "
+                f"{type(error).__name__}: {error}"
+            ) from error
 
     def _predict_batch(self, batch: list[PreparedImage]) -> tuple[Mapping[str, TopFive], list[str | None]]:
         tensors = [image.tensor for image in batch if image.tensor is not None]
         logits = torch.full((len(batch), 1000), torch.nan)
         if tensors:
             readable = torch.tensor([image.tensor is not None for image in batch])
-            logits[readable] = self._forward(torch.stack(tensors))
+            logits[readable] = self._forward(_stack_inputs(tensors))
         errors = [image.error for image in batch]
         broken = torch.isnan(logits).any(1) | torch.isposinf(logits).any(1) | torch.isneginf(logits).all(1)
         for number in torch.nonzero(broken).flatten().tolist():
@@ -212,9 +219,12 @@ class _Runner:
             try:
                 pieces.append(self._forward_once(inputs[start : start + size]))
                 start += size
-            except (RuntimeError, MemoryError) as error:
+            except Exception as error:
+                # The model may be the user's own and raise anything.
                 if not _is_out_of_memory(error):
-                    raise ModelError(f"The model failed on a batch of images: {error}") from error
+                    raise ModelError(
+                        f"The model failed on a batch of {size} images: {type(error).__name__}: {error}"
+                    ) from error
                 self._halve_batch_size(size)
         return torch.cat(pieces)
 
@@ -223,7 +233,10 @@ class _Runner:
         output = self.module(
             inputs.to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
         )
-        return torch.as_tensor(output).float().cpu()
+        logits = torch.as_tensor(output).float().cpu()
+        if logits.shape != (len(inputs), 1000):
+            raise ValueError(f"outputs of shape {tuple(logits.shape)} where ({len(inputs)}, 1000) is needed")
+        return logits
 
     def _halve_batch_size(self, size: int) -> None:
         if size <= 1:
@@ -281,6 +294,16 @@ def format_device_name(device: str) -> str:
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
     return platform.processor() or platform.machine()
+
+
+def _stack_inputs(tensors: list[torch.Tensor]) -> torch.Tensor:
+    shapes = {tuple(tensor.shape) for tensor in tensors}
+    if len(shapes) > 1:
+        raise ModelError(
+            f"The model's transform gives inputs of {len(shapes)} shapes, such as {min(shapes)} and "
+            f"{max(shapes)}; let it resize and crop to one size."
+        )
+    return torch.stack(tensors)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from imagenet_g.benchmark.architectures import hash_architecture
 from imagenet_g.benchmark.cache import Cache, FileStamp, ModelMemo, make_predictions_key, make_stamp
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.classifiers import Classifier, ModelRequest, load_classifier
@@ -94,9 +95,7 @@ class ModelRun:
         """
         memo = self._load_memo()
         limit = limit if limit is not None and limit < len(split.rows) else None
-        key = make_predictions_key(
-            memo.record, split.record, dtype=memo.dtype, backend=memo.backend, limit=limit
-        )
+        key = make_predictions_key(memo, split, limit=limit)
         found = self.cache.load_predictions(key, class_sets)
         if found is None:
             found = self._compute(split, rows, class_sets, key=key, limit=limit)
@@ -124,6 +123,7 @@ class ModelRun:
         classifier = self._load_classifier()
         return ModelMemo(
             record=classifier.record,
+            architecture_sha256=hash_architecture(classifier.module),
             choice=choice,
             backend=f"torch-{version('torch')}/{device.partition(':')[0]}/{MEMORY_FORMAT}",
             dtype=self.settings.dtype,

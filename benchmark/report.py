@@ -78,7 +78,7 @@ def _format_robustness(entry: Entry, record: EffectiveRobustness) -> str:
     robustness = f"ER {format_points(record.value)} ({bounds})"
     gap = f"AG {format_points(entry.gaps[0].value)}"
     stated = f"{gap}, weak {robustness}" if record.weak else f"{robustness}, {gap}"
-    flag = ", clean accuracy outside the baseline's" if record.extrapolated else ""
+    flag = ", clean accuracy outside the baseline's range" if record.extrapolated else ""
     return f"{entry.split.ref} against {record.baseline} ({record.link}, r2 {record.r2:.2f}): {stated}{flag}"
 
 

@@ -19,7 +19,7 @@ from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions import Predictions, PredictionsMeta, load_predictions
 from imagenet_g.benchmark.published import load_published_accuracies
 from imagenet_g.benchmark.references import parse_split_ref
-from imagenet_g.benchmark.results import PredictionsRecord, Result
+from imagenet_g.benchmark.results import ModelRecord, PredictionsRecord, Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +55,11 @@ def rescore(request: RescoreRequest) -> Result:
     reference = None
     if request.reference is not None:
         clean, clean_meta = load_predictions(request.reference)
-        _validate_same_model(model.weights_sha256, clean_meta, request.reference)
+        _validate_same_model(model, clean_meta, request.reference)
         reference = _make_evidence(request.reference, clean, clean_meta, request.out)
     entries = []
     for path, predictions, meta in loaded:
-        _validate_same_model(model.weights_sha256, meta, path)
+        _validate_same_model(model, meta, path)
         entries.append(
             make_entry(
                 _restrict(_make_evidence(path, predictions, meta, request.out), request),
@@ -106,7 +106,10 @@ def restrict_to_classes(evidence: Evidence, name: str) -> Evidence:
         InputError: No row is left.
     """
     wanted = load_class_set(name)
-    rows = np.flatnonzero(np.isin(evidence.predictions.labels, wanted.indices).any(axis=1))
+    labels = evidence.predictions.labels
+    # As views do: a release's image is of one class, first in its row; the others are answers only.
+    own = labels if evidence.record.version is None else labels[:, :1]
+    rows = np.flatnonzero(np.isin(own, wanted.indices).any(axis=1))
     shared = set(wanted.indices) & set(evidence.class_set.indices)
     if not len(rows) or not shared:
         raise InputError(f"'{evidence.record.ref}' has no image of the classes of '{name}'.")
@@ -123,9 +126,9 @@ def restrict_to_classes(evidence: Evidence, name: str) -> Evidence:
     )
 
 
-def _validate_same_model(sha256: str, meta: PredictionsMeta, path: Path) -> None:
-    if meta.model.weights_sha256 != sha256:
+def _validate_same_model(model: ModelRecord, meta: PredictionsMeta, path: Path) -> None:
+    if meta.model.model_copy(update={"requested": model.requested}) != model:
         raise DataError(
-            f"'{path}' holds predictions of '{meta.model.spec}' with other weights; "
+            f"'{path}' holds predictions of '{meta.model.spec}' with other weights or settings; "
             "a result is about one model, so score its files apart."
         )

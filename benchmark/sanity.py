@@ -24,7 +24,7 @@ CAUSES = (
 
 
 def check_clean_accuracy(
-    evidence: Evidence, published: Sequence[PublishedAccuracy], *, spec: str
+    evidence: Evidence, published: Sequence[PublishedAccuracy], *, spec: str, skip_unscored: bool = False
 ) -> tuple[str, ...]:
     """Doubts about a model's set-up from its accuracy on clean images; empty when there are none.
 
@@ -32,7 +32,9 @@ def check_clean_accuracy(
         evidence: Predictions on the clean set.
         published: Published clean accuracies of the model.
         spec: The model, for the message.
+        skip_unscored: Leave images without a prediction out instead of counting them as wrong.
     """
+    evidence = evidence.without_unscored() if skip_unscored else evidence
     figure = choose_published(evidence.class_set, published)
     if figure is None:
         return ()

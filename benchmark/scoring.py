@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -116,7 +118,9 @@ def compute_gap(
     clean = None if reference_predictions is None else _count_right(reference_predictions, stored_as[1])
     draws = _draw_gaps(shifted, clean, reference, num_resamples=num_resamples, rng=rng)
     value = score.top1.value - reference.top1.value
-    low, high = (None, None) if draws is None else _compute_gap_interval(value, draws, shifted, clean)
+    low, high = (
+        (None, None) if draws is None else _compute_gap_interval(value, draws, shifted, clean, reference)
+    )
     return Gap(
         reference=reference,
         value=value,
@@ -138,10 +142,40 @@ def _compute_gap_interval(
     draws: FloatArray,
     shifted: tuple[FloatArray, FloatArray],
     clean: tuple[FloatArray, FloatArray] | None,
+    reference: Reference,
 ) -> tuple[float, float]:
     num_classes = int(_find_used(shifted, clean).sum())
     low, high = compute_bootstrap_interval(value, draws, parts=(make_cluster_spread(draws, num_classes),))
+    if _is_constant(shifted) or (clean is not None and _is_constant(clean)):
+        # All right or all wrong: resampling sees no spread where there is doubt all the same.
+        other_low, other_high = compute_newcombe_interval(value, shifted, clean, reference)
+        low, high = min(low, other_low), max(high, other_high)
     return max(-1.0, low), min(1.0, high)
+
+
+def _is_constant(counts: tuple[FloatArray, FloatArray]) -> bool:
+    right, total = float(counts[0].sum()), float(counts[1].sum())
+    return right in (0.0, total)
+
+
+def compute_newcombe_interval(
+    value: float,
+    shifted: tuple[FloatArray, FloatArray],
+    clean: tuple[FloatArray, FloatArray] | None,
+    reference: Reference,
+) -> tuple[float, float]:
+    """Interval of a difference of two proportions from their Wilson intervals (Newcombe 1998, method 10)."""
+    right, total = float(shifted[0].sum()), float(shifted[1].sum())
+    low, high = compute_wilson_interval(right, total)
+    if clean is None:
+        base, base_total = reference.top1.value * reference.n, float(reference.n)
+    else:
+        base, base_total = float(clean[0].sum()), float(clean[1].sum())
+    base_low, base_high = compute_wilson_interval(base, base_total)
+    ours, theirs = right / total, base / base_total
+    below = math.hypot(ours - low, base_high - theirs)
+    above = math.hypot(high - ours, theirs - base_low)
+    return value - below, value + above
 
 
 def _find_used(

@@ -114,7 +114,7 @@ def _load_from_folder(
     )
     if path is None:
         raise DataError(f"'{folder}' holds no weights: one of {', '.join(LOCAL_FILES)} is needed.")
-    return _load_own_weights(request, name, path), (path,)
+    return _load_own_weights(request, name, path), (path, folder / "config.json")
 
 
 def _load_own_weights(request: ModelRequest, name: str, path: Path) -> torch.nn.Module:

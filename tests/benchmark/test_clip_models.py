@@ -112,7 +112,8 @@ def test_the_record_says_what_was_loaded(folder: Path) -> None:
     assert record.zero_shot is not None
     assert (record.zero_shot.templates, record.zero_shot.num_templates) == ("single", 1)
     assert record.num_outputs == 1000
-    assert [path.name for path in classifier.files] == ["open_clip_model.safetensors"]
+    names = [path.name for path in classifier.files]
+    assert names == ["open_clip_model.safetensors", "open_clip_config.json"]
 
 
 def test_own_weights_for_a_folder_end_its_spec(folder: Path, tmp_path: Path) -> None:

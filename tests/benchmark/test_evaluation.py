@@ -258,3 +258,90 @@ def test_a_baseline_that_has_no_line_for_a_split_is_said(
     """Asking for effective robustness where none can be stated is answered, not ignored."""
     evaluate(tmp_path, "--model", COLOUR, "--split", f"folder:{folder}", "--baseline", "testbd", code=2)
     assert "Did you mean 'testbed'" in capsys.readouterr().err
+
+
+def test_a_reference_of_fewer_classes_is_scored_on_its_own_classes_too(tmp_path: Path, folder: Path) -> None:
+    """A clean folder of 25 classes serves a split of 40."""
+    clean = write_toy_folder(tmp_path / "clean", [row % 25 for row in range(50)])
+    result = evaluate_colour(tmp_path, folder, "--reference", f"folder:{clean}")
+    assert [score.num_outputs for score in result.entries[0].scores] == [1000, 25]
+    assert not result.entries[1].gaps[0].reference.same_classes
+
+
+def test_the_same_images_under_another_name_are_another_split(tmp_path: Path, folder: Path) -> None:
+    """Predictions say which split they are on; a real set is not served with a folder's."""
+    evaluate_colour(tmp_path, folder)
+    words = ["--split", "imagenet-sketch", "--data", f"imagenet-sketch={folder}"]
+    assert evaluate(tmp_path, "--model", COLOUR, *words) is not None
+    files = (tmp_path / "out").glob("*/predictions/*.parquet")
+    assert {load_predictions(path)[1].split.ref for path in files} == {f"folder:{folder}", "imagenet-sketch"}
+
+
+def test_an_edited_model_is_run_again(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Same weights, other code: the cache must not answer."""
+    code = (
+        "import torch\nclass Net(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.register_buffer('w', torch.ones(1))\n"
+        "    def forward(self, x):\n        return torch.eye(1000)[[ANSWER] * len(x)]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    answers = []
+    for name, answer in (("net_a", 0), ("net_b", 1)):
+        for module in ("edited_net", name):
+            sys.modules.pop(module, None)
+        (tmp_path / "edited_net.py").write_text(code.replace("ANSWER", str(answer)))
+        result = evaluate(tmp_path, "--model", "python:edited_net:Net", "--split", f"folder:{folder}")
+        assert result is not None
+        predictions, _ = load_predictions(next((tmp_path / "out").glob("*/predictions/*.parquet")))
+        answers.append(int(predictions.top5.indices[0, 0]))
+    assert answers == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("raise KeyError('layer')", "KeyError"),
+        ("return torch.zeros(len(x), 1000 if len(x) == 1 else 7)", "(8, 7)"),
+        ("return torch.zeros(1, 1000)", "(1, 1000)"),
+    ],
+)
+def test_whatever_a_model_raises_is_one_message_and_the_next_model_runs(
+    tmp_path: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    body: str,
+    message: str,
+) -> None:
+    """Third-party code may do anything."""
+    monkeypatch.chdir(tmp_path)
+    sys.modules.pop("bad_net", None)
+    (tmp_path / "bad_net.py").write_text(
+        "import torch\nclass Net(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.register_buffer('w', torch.ones(1))\n        self.calls = 0\n"
+        "    def forward(self, x):\n        self.calls += 1\n"
+        f"        if self.calls == 1: return torch.zeros(len(x), 1000)\n        {body}\n"
+    )
+    words = ["--model", "python:bad_net:Net", "--model", COLOUR, "--split", f"folder:{folder}"]
+    result = evaluate(tmp_path, *words, code=1)
+    assert result is not None
+    assert message in capsys.readouterr().err
+
+
+def test_results_on_other_splits_are_kept(tmp_path: Path, folder: Path) -> None:
+    """A second run adds to the model's result instead of replacing it."""
+    other = write_toy_folder(tmp_path / "other", [1, 2, 3])
+    evaluate_colour(tmp_path, folder)
+    result = evaluate_colour(tmp_path, other)
+    assert {entry.n for entry in result.entries} == {3, 300}
+
+
+def test_score_selects_a_view_as_evaluate_does(tmp_path: Path) -> None:
+    """Other right answers of the embedded drawings do not make them members of a class set."""
+    words = ["--model", COLOUR, "--limit", "120"]
+    result = evaluate(tmp_path, *words, "--split", "mini/renditions:imagenet-r")
+    assert result is not None
+    home = next((tmp_path / "out").glob("*/result.json")).parent
+    files = [str(home / result.entries[0].predictions.file), "--view", "imagenet-r"]
+    assert main(["score", *files, "--out", str(home)]) == 0
+    assert load_result(home).entries[0].n == result.entries[0].n
