@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from build_specs import build, make_noise_spec
+from build_specs import build, make_spec, make_split, make_stage
 from hub_clients import Client, Done
 from hub_server import OWNER_TOKEN, READER_TOKEN, StandInHub, serve_hub
 from image_sets import write_release
@@ -60,10 +60,11 @@ def publish(owner: Client, release: Path, *words: object, tag: str = "v1.0.0") -
 
 
 def test_a_built_release_comes_back_as_it_was_and_scores_the_same(
-    hub: StandInHub, owner: Client, tmp_path: Path
+    hub: StandInHub, owner: Client, tmp_path: Path, tiny: Callable[[str], Path]
 ) -> None:
-    """Build, publish, download into a clean cache, evaluate."""
-    build(make_noise_spec(version="tiny"), tmp_path / "built")
+    """Build with a real pipeline, publish, download into a clean cache, evaluate."""
+    stage = make_stage("StableDiffusionPipeline", tiny("sd"), clip_token_limit=77)
+    build(make_spec({"sd": stage}, {"sd-l": make_split("sd")}), tmp_path / "built")
     evaluate = ("evaluate", "--model", "python:toy_models:make_colour_model", "--split", "tiny/sd-l")
     done, near = owner.run_all(
         ("publish", tmp_path / "built", "--repo", REPO, "--tag", "v1.0.0"),
