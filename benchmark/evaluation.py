@@ -26,7 +26,13 @@ from imagenet_g.benchmark.model_runs import Listener, ModelRun, RunSettings
 from imagenet_g.benchmark.published import load_published_accuracies
 from imagenet_g.benchmark.references import SplitRef, parse_split_ref
 from imagenet_g.benchmark.result_files import load_result, write_result
-from imagenet_g.benchmark.results import Entry, ModelRecord, PredictionsRecord, Result
+from imagenet_g.benchmark.results import (
+    Entry,
+    ModelRecord,
+    PredictionsRecord,
+    Result,
+    is_same_model,
+)
 from imagenet_g.benchmark.sanity import check_clean_accuracy
 from imagenet_g.benchmark.slugs import make_slug
 from imagenet_g.benchmark.splits import Split
@@ -190,7 +196,7 @@ def list_kept_entries(folder: Path, record: ModelRecord, refs: Collection[str]) 
         earlier = load_result(folder)
     except DataError:
         return ()
-    if earlier.model.model_copy(update={"requested": record.requested}) != record:
+    if not is_same_model(earlier.model, record):
         return ()
     return tuple(
         entry

@@ -19,7 +19,7 @@ from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions import Predictions, PredictionsMeta, load_predictions
 from imagenet_g.benchmark.published import load_published_accuracies
 from imagenet_g.benchmark.references import parse_split_ref
-from imagenet_g.benchmark.results import ModelRecord, PredictionsRecord, Result
+from imagenet_g.benchmark.results import ModelRecord, PredictionsRecord, Result, is_same_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ def restrict_to_classes(evidence: Evidence, name: str) -> Evidence:
 
 
 def _validate_same_model(model: ModelRecord, meta: PredictionsMeta, path: Path) -> None:
-    if meta.model.model_copy(update={"requested": model.requested}) != model:
+    if not is_same_model(meta.model, model):
         raise DataError(
             f"'{path}' holds predictions of '{meta.model.spec}' with other weights or settings; "
             "a result is about one model, so score its files apart."

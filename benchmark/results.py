@@ -101,6 +101,16 @@ class ModelRecord(FileModel):
     """Last day the training data can be from; null for unknown."""
 
 
+DECLARED_FIELDS = ("requested", "training_data", "trained_until", "generated_training_data")
+"""What people say of a model; it changes no prediction."""
+
+
+def is_same_model(first: ModelRecord, second: ModelRecord) -> bool:
+    """Whether two records are of the same weights run the same way, whatever was declared about them."""
+    blank = dict.fromkeys(DECLARED_FIELDS)
+    return first.model_dump() | blank == second.model_dump() | blank
+
+
 class RunRecord(FileModel):
     """Where and how predictions were computed."""
 

@@ -13,7 +13,7 @@ from imagenet_g.benchmark.errors import DataError, ImagenetGError, UnknownNameEr
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions import Predictions, PredictionsMeta, load_predictions
 from imagenet_g.benchmark.rescoring import RescoreRequest, rescore
-from imagenet_g.benchmark.results import Entry, ModelRecord
+from imagenet_g.benchmark.results import Entry, ModelRecord, is_same_model
 from imagenet_g.benchmark.splits import Split
 from imagenet_g.leaderboard.number_comparison import compare_entries
 from imagenet_g.leaderboard.problems import Problem, error, warning
@@ -114,7 +114,7 @@ def _check_file(
 def check_meta(meta: PredictionsMeta, entry: Entry, model: ModelRecord) -> Iterator[Problem]:
     """Whether the predictions say they are of this model on this split."""
     ref = entry.split.ref
-    if meta.model.model_copy(update={"requested": model.requested}) != model:
+    if not is_same_model(meta.model, model):
         yield error("other-model", ref, f"the predictions are of '{meta.model.spec}' or of other settings")
     if meta.limit is not None:
         yield error("partial", ref, f"only {meta.limit} images were run; run without --limit")

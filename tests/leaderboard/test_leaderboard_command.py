@@ -41,3 +41,21 @@ def test_the_board_is_exported_as_one_page(
     assert main(["leaderboard", "export", "--to", "page.html"]) == 0
     page = Path("page.html").read_text()
     assert all(f"EfficientNet-Lite{size}" in page for size in (0, 1, 2))
+
+
+def test_a_result_of_evaluate_can_be_submitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From one command to the next: what is declared about a model does not make it another model."""
+    # Away from the project's own submissions, of which this one would be a duplicate.
+    monkeypatch.chdir(tmp_path)
+    words = ["--model", "wheel:efficientnet-lite0", "--split", "mini/renditions"]
+    places = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
+    assert main(["evaluate", *words, *places]) == 0
+    said = ["--organisation", "acme", "--name", "Lite Zero", "--authors", "A. Author"]
+    said += ["--contact", "a@example.org", "--supervision", "supervised", "--training-data", "imagenet-1k"]
+    said += ["--generated-training-data", "none", "--yes", "--to", str(tmp_path / "submissions")]
+    result = next((tmp_path / "out").glob("*/result.json"))
+    assert main(["submit", str(result), *said]) == 0
+    assert main(["validate", str(tmp_path / "submissions")]) == 0
+    assert "accepted, trust level 'recomputed'" in capsys.readouterr().out
