@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.stats.proportion import confint_proportions_2indep
 
 from factories import make_evidence, make_predictions
 from imagenet_g.benchmark.classes import load_class_set, make_class_set, name_class_set
 from imagenet_g.benchmark.entries import choose_headline, choose_published, make_entry
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.predictions import Predictions, TopFive
-from imagenet_g.benchmark.results import PublishedAccuracy
-from imagenet_g.benchmark.scoring import compute_score, select_outputs
+from imagenet_g.benchmark.results import Estimate, PublishedAccuracy, Reference
+from imagenet_g.benchmark.scoring import compute_newcombe_interval, compute_score, select_outputs
 
 CLEAN = PublishedAccuracy(set="imagenet-val", class_set="all", top1=0.75, n=50_000, source="a table")
 
@@ -183,3 +184,26 @@ def test_a_limited_run_says_that_it_cannot_be_submitted() -> None:
     entry = make_entry(make_evidence(make_predictions([1], [1]), limit=1), reference=None, published=[CLEAN])
     assert entry.partial
     assert any("not be submitted" in warning for warning in entry.warnings)
+
+
+@pytest.mark.parametrize(("right", "base_right"), [(0, 40), (20, 40), (0, 0), (20, 50)])
+def test_the_interval_of_all_or_nothing_equals_statsmodels_newcombe(right: int, base_right: int) -> None:
+    """Where resampling sees no spread, the interval comes from the two Wilson intervals."""
+    reference = Reference(
+        kind="measured", set="x", outputs="all", num_outputs=1000, n=50,
+        top1=Estimate(value=base_right / 50, low=None, high=None, method="none"),
+        same_classes=True, filtered_alike=True, source=None, manifest_sha256=None, predictions_sha256=None,
+    )  # fmt: skip
+    shifted = (np.array([right, 0.0]), np.array([20.0, 0.0]))
+    ours = compute_newcombe_interval(right / 20 - base_right / 50, shifted, None, reference)
+    theirs = confint_proportions_2indep(right, 20, base_right, 50, method="newcomb", compare="diff")
+    assert ours == pytest.approx(theirs, abs=1e-9)
+
+
+def test_a_model_that_is_always_wrong_has_no_narrow_gap() -> None:
+    """20 images all wrong leave the accuracy anywhere up to 16 %, and the gap says so."""
+    predictions = make_predictions([500] * 20, list(range(20)))
+    gap = make_entry(make_evidence(predictions), reference=None, published=[CLEAN]).gaps[0]
+    assert gap.low is not None
+    assert gap.high is not None
+    assert gap.high - gap.low > 0.15
