@@ -18,10 +18,10 @@ from imagenet_g.benchmark.checkpoints import StateDict, load_checkpoint, load_in
 from imagenet_g.benchmark.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.fetching import describe_hub_file, fetch, find_cached_files, parse_revision
-from imagenet_g.benchmark.heads import OWN_WEIGHTS, LoadedModel, make_classifier
+from imagenet_g.benchmark.heads import LoadedModel, make_classifier
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.model_names import resolve_model_spec
-from imagenet_g.benchmark.model_specs import ModelSpec
+from imagenet_g.benchmark.model_specs import OWN_WEIGHTS, ModelSpec
 from imagenet_g.benchmark.offered_models import list_open_clip_tags
 from imagenet_g.benchmark.results import Preprocessing
 from imagenet_g.benchmark.weights import hash_state_dict

@@ -23,6 +23,7 @@ from imagenet_g.benchmark.evidence import Evidence, make_evidence, select_view
 from imagenet_g.benchmark.freshness import TrainingDeclaration, flag_entry
 from imagenet_g.benchmark.identity import hash_file, hash_json
 from imagenet_g.benchmark.model_runs import Listener, ModelRun, RunSettings
+from imagenet_g.benchmark.model_specs import OWN_WEIGHTS
 from imagenet_g.benchmark.published import load_published_accuracies
 from imagenet_g.benchmark.references import SplitRef, parse_split_ref
 from imagenet_g.benchmark.result_files import load_result, write_result
@@ -40,7 +41,6 @@ from imagenet_g.benchmark.storage import replace_file, validate_writable
 from imagenet_g.benchmark.views import apply_view
 
 PUBLISHED = "published"
-OWN_WEIGHTS_MARK = "+checkpoint"
 DEFAULT_TEMPLATES = "openai-80"
 
 
@@ -181,7 +181,7 @@ def _evaluate_model(
 def make_model_slug(record: ModelRecord, *, dtype: str) -> str:
     """Folder name of a model's results; other weights, class maps and dtypes have folders of their own."""
     parts = [make_slug(record.spec)]
-    if record.spec.endswith(OWN_WEIGHTS_MARK) or record.class_map is not None:
+    if record.spec.endswith(OWN_WEIGHTS) or record.class_map is not None:
         parts.append(hash_json([record.weights_sha256, record.class_map])[:8])
     if record.zero_shot is not None and record.zero_shot.templates != DEFAULT_TEMPLATES:
         parts.append(record.zero_shot.templates)

@@ -8,7 +8,6 @@ says what could not be fetched and what to do.
 from __future__ import annotations
 
 import errno
-import logging
 import re
 import socket
 import threading
@@ -19,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from imagenet_g.benchmark.errors import FetchError, ImagenetGError, ModelError, StorageError
+from imagenet_g.benchmark.quiet_logs import quiet_logs
 
 PROBE_TIMEOUT_S = 4.0
 STALL_TIMEOUT_S = 10.0
@@ -126,7 +126,7 @@ def fetch(file: RemoteFile | None) -> Iterator[None]:
     if file is not None and obstacle and not file.cached:
         raise FetchError(_format_fetch_error(file, obstacle))
     try:
-        with _offline(obstacle is not None), _short_stalls(), _quiet():
+        with _offline(obstacle is not None), _short_stalls(), quiet_logs():
             yield
     except ImagenetGError:
         raise
@@ -184,17 +184,6 @@ def _short_stalls() -> Iterator[None]:
         yield
     finally:
         socket.setdefaulttimeout(before)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back library log lines: what goes wrong comes out as one error, and retries are not news."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def _translate(error: Exception, file: RemoteFile | None, obstacle: str | None) -> ImagenetGError:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     Transform = Callable[[Image.Image], torch.Tensor]
 
-OWN_WEIGHTS = "+checkpoint"
-"""Ends the spec of a model that runs with the user's own weights: published figures are not about it."""
 IMAGENET_1K = "imagenet-1k"
 
 

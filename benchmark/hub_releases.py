@@ -6,11 +6,9 @@ fetches those that a split needs. What is whole is never asked for again, so a s
 
 from __future__ import annotations
 
-import logging
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +20,7 @@ from imagenet_g.benchmark.hub_errors import translate_hub_errors
 from imagenet_g.benchmark.hub_sources import HubSource, find_snapshot_source
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.manifests import MANIFEST_NAME, FileRecord, Manifest, load_manifest
+from imagenet_g.benchmark.quiet_logs import quiet_logs
 
 Origin = Literal["hub", "cache"]
 _PAUSES_S = (0.5, 2.0)
@@ -135,7 +134,7 @@ def _fetch_manifest(source: HubSource) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import RemoteEntryNotFoundError
 
-    with translate_hub_errors(source.repo, source.revision), _quiet_client():
+    with translate_hub_errors(source.repo, source.revision), quiet_logs():
         try:
             path = hf_hub_download(source.repo, MANIFEST_NAME, repo_type="dataset", revision=source.revision)
         except RemoteEntryNotFoundError as error:
@@ -154,7 +153,7 @@ def _fetch_files(release: HubRelease, files: Sequence[FileRecord]) -> None:
             f"{_format_unreachable(release.source, obstacle)} In the cache, {len(files)} files are missing "
             f"or damaged, first '{files[0].path}'."
         )
-    with translate_hub_errors(release.source.repo, release.source.revision), _quiet_client():
+    with translate_hub_errors(release.source.repo, release.source.revision), quiet_logs():
         snapshot_download(
             release.source.repo,
             repo_type="dataset",
@@ -223,14 +222,3 @@ def _validate_space(folder: Path, files: Iterable[FileRecord]) -> None:
             f"{needed / 1e9:.2f} GB are needed in '{folder}' and {free / 1e9:.2f} GB are free. "
             "Free some, or set HF_HOME to a folder on a larger disk; nothing was fetched."
         )
-
-
-@contextmanager
-def _quiet_client() -> Iterator[None]:
-    """Hold back the client's log: its retries are not news, and what fails comes out as one error."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.disable(before)

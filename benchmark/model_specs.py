@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
 
+OWN_WEIGHTS = "+checkpoint"
+"""Ends the spec of a model that runs with the user's own weights: published figures are not about it."""
 SCHEMES = ("timm", "open_clip", "torchvision", "wheel", "python")
 _EXAMPLES = {
     "timm": "timm:resnet50.a1_in1k",

@@ -22,13 +22,13 @@ from imagenet_g.benchmark.fetching import (
 )
 from imagenet_g.benchmark.heads import (
     IMAGENET_1K,
-    OWN_WEIGHTS,
     LoadedModel,
     load_requested_class_map,
     make_classifier,
     validate_head,
 )
 from imagenet_g.benchmark.model_names import resolve_model_spec
+from imagenet_g.benchmark.model_specs import OWN_WEIGHTS
 from imagenet_g.benchmark.timm_transforms import (
     build_timm_precropped_transform,
     build_timm_transform,

@@ -16,12 +16,12 @@ from imagenet_g.benchmark.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.fetching import describe_url_file, fetch
 from imagenet_g.benchmark.heads import (
     IMAGENET_1K,
-    OWN_WEIGHTS,
     LoadedModel,
     load_requested_class_map,
     make_classifier,
 )
 from imagenet_g.benchmark.model_names import resolve_model_spec
+from imagenet_g.benchmark.model_specs import OWN_WEIGHTS
 from imagenet_g.benchmark.results import Preprocessing
 
 if TYPE_CHECKING:
