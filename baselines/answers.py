@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from imagenet_g.baselines.comparison import Answers
-from imagenet_g.baselines.points import validate_names
 from imagenet_g.benchmark.accuracy import compute_correct
 from imagenet_g.benchmark.classes import make_class_set, name_class_set
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
+from imagenet_g.benchmark.points import validate_names
 from imagenet_g.benchmark.predictions import Predictions, PredictionsMeta, load_predictions
 from imagenet_g.benchmark.result_files import RESULT_NAME, load_result
 from imagenet_g.benchmark.results import Result

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from imagenet_g.baselines.attach import attach_effective_robustness
-from imagenet_g.baselines.class_counts import load_pair_counts
 from imagenet_g.baselines.loading import load_any_baseline
+from imagenet_g.benchmark.class_counts import load_pair_counts
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.result_files import load_result, write_result
 from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.robustness import attach_effective_robustness
 
 DEFAULT_LINKS = ("logit",)
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from imagenet_g.baselines.class_counts import PairCounts
-    from imagenet_g.baselines.measured import MeasuredBaseline
-    from imagenet_g.baselines.sets import BaselineSet
+    from imagenet_g.benchmark.baseline_tables import BaselineSet
+    from imagenet_g.benchmark.class_counts import PairCounts
     from imagenet_g.benchmark.evaluation import EvaluationRequest, Outcome
+    from imagenet_g.benchmark.measured_baselines import MeasuredBaseline
     from imagenet_g.benchmark.results import Result
 
 
@@ -20,9 +20,9 @@ def run_models(arguments: Namespace) -> int:
     """Evaluate a set's models, gather them into one file, and print the line if there is one."""
     from rich.console import Console
 
-    from imagenet_g.baselines.measured import write_measured_baseline
     from imagenet_g.baselines.sets import load_baseline
     from imagenet_g.benchmark.evaluation import run_evaluation
+    from imagenet_g.benchmark.measured_baselines import write_measured_baseline
     from imagenet_g.benchmark.progress import ProgressListener
     from imagenet_g.benchmark.slugs import make_slug
 
@@ -76,8 +76,8 @@ def gather_outcomes(
     Raises:
         InputError: A model failed.
     """
-    from imagenet_g.baselines.class_counts import load_pair_counts
     from imagenet_g.baselines.measured import build_measured_baseline
+    from imagenet_g.benchmark.class_counts import load_pair_counts
     from imagenet_g.benchmark.errors import InputError
 
     measured: dict[str, tuple[Result, Mapping[str, PairCounts]]] = {}
@@ -99,10 +99,10 @@ def print_lines(measured: MeasuredBaseline) -> None:
     from rich.console import Console
 
     from imagenet_g.baselines.cli_baselines_show import list_notes, make_fit_table
-    from imagenet_g.baselines.fits import fit_line
-    from imagenet_g.baselines.links import LINKS
-    from imagenet_g.baselines.measured import build_measured_points
     from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.benchmark.fits import fit_line
+    from imagenet_g.benchmark.links import LINKS
+    from imagenet_g.benchmark.measured_baselines import build_measured_points
 
     try:
         fits = [fit_line(build_measured_points(measured), link) for link in LINKS]

@@ -6,8 +6,8 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from imagenet_g.baselines.fits import LineFit
-    from imagenet_g.baselines.sets import BaselineSet
+    from imagenet_g.benchmark.baseline_tables import BaselineSet
+    from imagenet_g.benchmark.fits import LineFit
 
 
 def run_list(arguments: Namespace) -> int:
@@ -98,9 +98,9 @@ def run_fit(arguments: Namespace) -> int:
 
 def fit_pieces(arguments: Namespace) -> list[LineFit]:
     """The asked-for fits; a set with a knot gives one below and one above it."""
-    from imagenet_g.baselines.fits import fit_line
-    from imagenet_g.baselines.links import LINKS
     from imagenet_g.baselines.loading import load_points
+    from imagenet_g.benchmark.fits import fit_line
+    from imagenet_g.benchmark.links import LINKS
 
     points = load_points(arguments.baseline, arguments.split, references=arguments.id)
     pieces = [points]

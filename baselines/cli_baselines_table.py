@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from imagenet_g.baselines.figures import FigurePoint
-    from imagenet_g.baselines.points import BaselinePoints
     from imagenet_g.baselines.robustness_table import RobustnessRow
-    from imagenet_g.baselines.sets import BaselineSet
+    from imagenet_g.benchmark.baseline_tables import BaselineSet
+    from imagenet_g.benchmark.points import BaselinePoints
 
 
 def run_table(arguments: Namespace) -> int:
@@ -93,7 +93,8 @@ def list_table_points(arguments: Namespace) -> list[FigurePoint]:
         InputError: The table has the split on another clean axis than the baseline.
     """
     from imagenet_g.baselines.figures import make_point
-    from imagenet_g.baselines.sets import find_target, load_baseline
+    from imagenet_g.baselines.sets import load_baseline
+    from imagenet_g.benchmark.baseline_tables import find_target
     from imagenet_g.benchmark.errors import InputError
 
     if arguments.figures is None:

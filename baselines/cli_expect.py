@@ -25,8 +25,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Look the clean accuracy up, fit, print."""
     from imagenet_g.baselines.expectation import compute_expectation
-    from imagenet_g.baselines.links import parse_link
     from imagenet_g.baselines.loading import load_points
+    from imagenet_g.benchmark.links import parse_link
 
     link = parse_link(arguments.link)
     points = load_points(arguments.baseline, arguments.split)
@@ -43,7 +43,7 @@ def find_clean_accuracy(arguments: Namespace) -> CleanAccuracy:
     """
     from imagenet_g.baselines.expectation import CleanAccuracy, choose_clean_accuracy
     from imagenet_g.baselines.loading import load_any_baseline
-    from imagenet_g.baselines.sets import BaselineSet
+    from imagenet_g.benchmark.baseline_tables import BaselineSet
     from imagenet_g.benchmark.errors import InputError
     from imagenet_g.benchmark.published import load_published_accuracies
 

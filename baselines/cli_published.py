@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from imagenet_g.baselines.published import PublishedTable
-    from imagenet_g.baselines.sets import BaselineSet
+    from imagenet_g.benchmark.baseline_tables import BaselineSet
 
 
 def add_arguments(parser: ArgumentParser) -> None:

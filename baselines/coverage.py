@@ -15,12 +15,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-from imagenet_g.baselines.fits import compute_effective_robustness, fit_line
-from imagenet_g.baselines.links import apply_link, invert_link
-from imagenet_g.baselines.points import BaselinePoints, ClassCounts, PointCounts
-from imagenet_g.baselines.resampling import Judged, Observation, compute_interval
 from imagenet_g.benchmark.accuracy import FloatArray
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.fits import compute_effective_robustness, fit_line
 from imagenet_g.benchmark.intervals import (
     CONFIDENCE,
     compute_bootstrap_interval,
@@ -29,6 +26,9 @@ from imagenet_g.benchmark.intervals import (
     draw_cluster_weights,
     make_cluster_spread,
 )
+from imagenet_g.benchmark.links import apply_link, invert_link
+from imagenet_g.benchmark.points import BaselinePoints, ClassCounts, PointCounts
+from imagenet_g.benchmark.resampling import Judged, Observation, compute_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagenet_g.baselines.fits import LineFit, compute_band, fit_line, predict_top1
-from imagenet_g.baselines.links import LinkName
-from imagenet_g.baselines.points import BaselinePoints, validate_fractions
-from imagenet_g.baselines.sets import BaselineSet, find_target
 from imagenet_g.benchmark.accuracy import FloatArray
+from imagenet_g.benchmark.baseline_tables import BaselineSet, find_target
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.fits import LineFit, compute_band, fit_line, predict_top1
+from imagenet_g.benchmark.links import LinkName
+from imagenet_g.benchmark.points import BaselinePoints, validate_fractions
 from imagenet_g.benchmark.results import PublishedAccuracy
 
 

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imagenet_g.baselines.fits import LineFit, compute_band, fit_line, predict_top1
-from imagenet_g.baselines.links import apply_fit_link, apply_link, invert_link
-from imagenet_g.baselines.points import BaselinePoints
-from imagenet_g.baselines.resampling import draw_model_weights, fit_weighted_lines
 from imagenet_g.benchmark.accuracy import FloatArray
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.fits import LineFit, compute_band, fit_line, predict_top1
 from imagenet_g.benchmark.intervals import (
     BOOTSTRAP_SEED,
     NUM_RESAMPLES,
     compute_percentile_interval,
     compute_wilson_interval,
 )
+from imagenet_g.benchmark.links import apply_fit_link, apply_link, invert_link
+from imagenet_g.benchmark.points import BaselinePoints
+from imagenet_g.benchmark.resampling import draw_model_weights, fit_weighted_lines
 
 NUM_GRID = 200
 _TICKS = (

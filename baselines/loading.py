@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imagenet_g.baselines.measured import MeasuredBaseline, build_measured_points, load_measured_baseline
-from imagenet_g.baselines.points import BaselinePoints
-from imagenet_g.baselines.sets import BaselineSet, build_points, load_baseline
+from imagenet_g.baselines.sets import load_baseline
+from imagenet_g.benchmark.baseline_tables import BaselineSet, build_points
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.measured_baselines import (
+    MeasuredBaseline,
+    build_measured_points,
+    load_measured_baseline,
+)
+from imagenet_g.benchmark.points import BaselinePoints
 
 
 def load_any_baseline(name: str) -> BaselineSet | MeasuredBaseline:

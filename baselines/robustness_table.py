@@ -7,10 +7,10 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imagenet_g.baselines.attach import Placement, place_model
-from imagenet_g.baselines.resampling import Judged, Observation
-from imagenet_g.baselines.sets import BaselineRecord, BaselineSet, build_points, find_target
+from imagenet_g.benchmark.baseline_tables import BaselineRecord, BaselineSet, build_points, find_target
 from imagenet_g.benchmark.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
+from imagenet_g.benchmark.resampling import Judged, Observation
+from imagenet_g.benchmark.robustness import Placement, place_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

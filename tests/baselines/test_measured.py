@@ -10,19 +10,19 @@ import pytest
 from noisy_models import run_command, write_noisy_baseline, write_noisy_folder
 from PIL import Image
 
-from imagenet_g.baselines.attach import attach_effective_robustness, validate_overlap
-from imagenet_g.baselines.class_counts import load_pair_counts
-from imagenet_g.baselines.fits import fit_line
-from imagenet_g.baselines.measured import (
+from imagenet_g.baselines.sets import load_baseline
+from imagenet_g.benchmark.class_counts import load_pair_counts
+from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
+from imagenet_g.benchmark.fits import fit_line
+from imagenet_g.benchmark.measured_baselines import (
     MeasuredBaseline,
     build_measured_points,
     load_measured_baseline,
     write_measured_baseline,
 )
-from imagenet_g.baselines.sets import load_baseline
-from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.result_files import load_result
 from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.robustness import attach_effective_robustness, validate_overlap
 
 
 @dataclass(frozen=True)

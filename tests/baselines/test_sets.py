@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from baseline_cases import make_row, write_baseline
 
-from imagenet_g.baselines.sets import build_points, list_baselines, load_baseline
+from imagenet_g.baselines.sets import list_baselines, load_baseline
+from imagenet_g.benchmark.baseline_tables import build_points
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 
 ROWS = [make_row(f"m{number}", clean=f"0.{50 + number}", shifted=f"0.{20 + number}") for number in range(6)]

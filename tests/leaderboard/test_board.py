@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from statsmodels.stats.proportion import confint_proportions_2indep
 from submission_cases import ROOT, STEM
 
-from imagenet_g.baselines.attach import place_model
-from imagenet_g.baselines.resampling import Judged, Observation
-from imagenet_g.baselines.sets import build_points, load_baseline
+from imagenet_g.baselines.sets import load_baseline
+from imagenet_g.benchmark.baseline_tables import build_points
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.intervals import compute_wilson_interval
+from imagenet_g.benchmark.resampling import Judged, Observation
+from imagenet_g.benchmark.robustness import place_model
 from imagenet_g.leaderboard.answers import compute_right, list_answering_models
 from imagenet_g.leaderboard.board import Board, load_board
 from imagenet_g.leaderboard.building import build_board, load_reviewed

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imagenet_g.baselines.fits import compute_band, fit_line
-from imagenet_g.baselines.fits import predict_top1 as predict_by_fit
-from imagenet_g.baselines.sets import build_points, load_baseline
+from imagenet_g.baselines.sets import load_baseline
+from imagenet_g.benchmark.baseline_tables import build_points
+from imagenet_g.benchmark.fits import compute_band, fit_line
+from imagenet_g.benchmark.fits import predict_top1 as predict_by_fit
 from imagenet_g.benchmark.results import EffectiveRobustness
 from imagenet_g.leaderboard.lines import Line, compute_prediction_band, find_line, load_lines, predict_top1
 from imagenet_g.leaderboard.robustness_checks import check_arithmetic, check_line

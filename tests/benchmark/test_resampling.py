@@ -10,10 +10,10 @@ from baseline_cases import make_points, make_points_on_line
 
 from imagenet_g.baselines.bench import IMAGES_PER_CLASS, NUM_CLASSES, NUM_MODELS, measure_seconds
 from imagenet_g.baselines.coverage import World, simulate_coverage
-from imagenet_g.baselines.fits import compute_effective_robustness, fit_line
-from imagenet_g.baselines.links import apply_link, invert_link
-from imagenet_g.baselines.points import BaselinePoints, ClassCounts, PointCounts
-from imagenet_g.baselines.resampling import (
+from imagenet_g.benchmark.fits import compute_effective_robustness, fit_line
+from imagenet_g.benchmark.links import apply_link, invert_link
+from imagenet_g.benchmark.points import BaselinePoints, ClassCounts, PointCounts
+from imagenet_g.benchmark.resampling import (
     Judged,
     Observation,
     compute_effective_families,

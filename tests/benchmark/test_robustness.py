@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from factories import make_model_record, make_run_record, make_split_record
-from imagenet_g.baselines.attach import attach_effective_robustness
-from imagenet_g.baselines.class_counts import PairCounts, SetCounts
 from imagenet_g.baselines.sets import load_baseline
+from imagenet_g.benchmark.class_counts import PairCounts, SetCounts
 from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.report import list_robustness
@@ -25,6 +24,7 @@ from imagenet_g.benchmark.results import (
     Result,
     Score,
 )
+from imagenet_g.benchmark.robustness import attach_effective_robustness
 from imagenet_g.benchmark.scoring import estimate_accuracy
 
 SHA = "0" * 64

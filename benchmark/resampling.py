@@ -17,11 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imagenet_g.baselines.fits import make_design
-from imagenet_g.baselines.links import apply_fit_link, invert_link
-from imagenet_g.baselines.points import BaselinePoints
 from imagenet_g.benchmark.accuracy import FloatArray
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.fits import make_design
 from imagenet_g.benchmark.intervals import (
     BOOTSTRAP_SEED,
     CONFIDENCE,
@@ -31,6 +29,8 @@ from imagenet_g.benchmark.intervals import (
     draw_cluster_weights,
     make_cluster_spread,
 )
+from imagenet_g.benchmark.links import apply_fit_link, invert_link
+from imagenet_g.benchmark.points import BaselinePoints
 
 MIN_CLUSTERS = 2
 

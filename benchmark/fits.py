@@ -16,10 +16,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from imagenet_g.baselines.links import LinkName, apply_fit_link, invert_link, parse_link
-from imagenet_g.baselines.points import BaselinePoints, validate_points
 from imagenet_g.benchmark.accuracy import FloatArray
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.links import LinkName, apply_fit_link, invert_link, parse_link
+from imagenet_g.benchmark.points import BaselinePoints, validate_points
 from imagenet_g.benchmark.results import Count, FileModel, Fraction, Sha256
 
 WEAK_R2 = 0.8

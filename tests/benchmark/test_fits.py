@@ -10,16 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import linregress
 
-from imagenet_g.baselines.fits import (
+from imagenet_g.baselines.sets import load_baseline
+from imagenet_g.benchmark.baseline_tables import build_points
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.fits import (
     LineFit,
     compute_band,
     compute_effective_robustness,
     fit_line,
     predict_top1,
 )
-from imagenet_g.baselines.links import LINKS, apply_link
-from imagenet_g.baselines.sets import build_points, load_baseline
-from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.links import LINKS, apply_link
 
 CLIP = "vit_b_32_clip_zeroshot"
 NOISY_STUDENT = "efficientnet-l2-noisystudent"

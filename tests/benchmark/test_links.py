@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import logistic, norm
 
-from imagenet_g.baselines.links import LINKS, apply_fit_link, apply_link, invert_link
 from imagenet_g.benchmark.errors import UnknownNameError
+from imagenet_g.benchmark.links import LINKS, apply_fit_link, apply_link, invert_link
 
 
 @given(value=st.floats(1e-6, 1 - 1e-6), link=st.sampled_from(sorted(LINKS)))

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from imagenet_g.baselines.class_counts import PairCounts, SetCounts
-from imagenet_g.baselines.fits import (
+from imagenet_g.benchmark.baseline_tables import BaselineSet, build_points
+from imagenet_g.benchmark.class_counts import PairCounts, SetCounts
+from imagenet_g.benchmark.classes import load_class_set
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.fits import (
     LineFit,
     compute_band,
     compute_effective_robustness,
     fit_line,
     predict_top1,
 )
-from imagenet_g.baselines.measured import MeasuredBaseline, build_measured_points
-from imagenet_g.baselines.points import BaselinePoints
-from imagenet_g.baselines.resampling import Interval, Judged, Observation, compute_interval
-from imagenet_g.baselines.sets import BaselineSet, build_points
-from imagenet_g.benchmark.classes import load_class_set
-from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
+from imagenet_g.benchmark.measured_baselines import MeasuredBaseline, build_measured_points
+from imagenet_g.benchmark.points import BaselinePoints
+from imagenet_g.benchmark.resampling import Interval, Judged, Observation, compute_interval
 from imagenet_g.benchmark.results import EffectiveRobustness, Entry, Gap, Result
 
 Baseline = BaselineSet | MeasuredBaseline
