@@ -1,16 +1,14 @@
 """Run one classifier over one split, and keep what it said.
 
-Images are decoded and transformed by threads (PIL lets go of the interpreter lock) a bounded number ahead of
-the model, so memory does not grow with the split. Rows are kept in parts as they are done; an interrupted
-run goes on at the first missing part, with the same batches as an uninterrupted one.
+Rows are kept in parts as they are done; an interrupted run goes on at the first missing part, with the same
+batches as an uninterrupted one.
 """
 
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +18,8 @@ import torch
 from imagenet_g.benchmark.cache import PartStore
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.classifiers import Classifier
-from imagenet_g.benchmark.errors import DataError, ModelError
-from imagenet_g.benchmark.images import crop_border, decode_image
+from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.image_queue import PreparedImage, prepare_ahead, stack_inputs
 from imagenet_g.benchmark.predictions import (
     Predictions,
     TopFive,
@@ -54,15 +52,6 @@ class InferenceSettings:
     dtype: str
     batch_size: int
     workers: int
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedImage:
-    """An image on its way to the model: a tensor, or why there is none."""
-
-    row: int
-    tensor: torch.Tensor | None
-    error: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +148,9 @@ class _Runner:
         """Predictions of rows[first:], in parts of whole batches."""
         batch_size = self.settings.batch_size
         part_rows = batch_size * -(-PART_ROWS // batch_size)
-        prepared = self._prepare_ahead(pool, rows[first:], window=2 * batch_size)
+        prepared = prepare_ahead(
+            pool, self.split, rows[first:], transform=self.transform, window=2 * batch_size
+        )
         while first < len(rows):
             stop = min(first + part_rows, len(rows))
             outputs: list[tuple[Mapping[str, TopFive], list[str | None]]] = []
@@ -170,39 +161,12 @@ class _Runner:
             yield self._assemble(rows[first:stop], outputs)
             first = stop
 
-    def _prepare_ahead(
-        self, pool: ThreadPoolExecutor, rows: Sequence[int], *, window: int
-    ) -> Iterator[PreparedImage]:
-        queue: deque[Future[PreparedImage]] = deque()
-        for row in rows:
-            queue.append(pool.submit(self._prepare, row))
-            if len(queue) >= window:
-                yield queue.popleft().result()
-        while queue:
-            yield queue.popleft().result()
-
-    def _prepare(self, row: int) -> PreparedImage:
-        try:
-            image = decode_image(self.split.reader.read_image(row))
-            if self.split.border_px:
-                image = crop_border(image, self.split.border_px)
-        except DataError as error:
-            return PreparedImage(row, None, str(error))
-        try:
-            return PreparedImage(row, self.transform(image), None)
-        except Exception as error:
-            # The transform may be the user's own and raise anything.
-            raise ModelError(
-                f"The model's transform fails on image '{self.split.rows.image_ids[row]}': "
-                f"{type(error).__name__}: {error}"
-            ) from error
-
     def _predict_batch(self, batch: list[PreparedImage]) -> tuple[Mapping[str, TopFive], list[str | None]]:
         tensors = [image.tensor for image in batch if image.tensor is not None]
         logits = torch.full((len(batch), 1000), torch.nan)
         if tensors:
             readable = torch.tensor([image.tensor is not None for image in batch])
-            logits[readable] = self._forward(_stack_inputs(tensors))
+            logits[readable] = self._forward(stack_inputs(tensors))
         errors = [image.error for image in batch]
         broken = torch.isnan(logits).any(1) | torch.isposinf(logits).any(1) | torch.isneginf(logits).all(1)
         for number in torch.nonzero(broken).flatten().tolist():
@@ -294,16 +258,6 @@ def format_device_name(device: str) -> str:
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
     return platform.processor() or platform.machine()
-
-
-def _stack_inputs(tensors: list[torch.Tensor]) -> torch.Tensor:
-    shapes = {tuple(tensor.shape) for tensor in tensors}
-    if len(shapes) > 1:
-        raise ModelError(
-            f"The model's transform gives inputs of {len(shapes)} shapes, such as {min(shapes)} and "
-            f"{max(shapes)}; let it resize and crop to one size."
-        )
-    return torch.stack(tensors)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
