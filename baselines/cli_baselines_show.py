@@ -103,10 +103,7 @@ def fit_pieces(arguments: Namespace) -> list[LineFit]:
     from imagenet_g.benchmark.links import LINKS
 
     points = load_points(arguments.baseline, arguments.split, references=arguments.id)
-    pieces = [points]
-    if points.knot is not None:
-        pieces = [points.select_piece(0.0), points.select_piece(1.0)]
-    return [fit_line(piece, link) for link in arguments.link or LINKS for piece in pieces]
+    return [fit_line(piece, link) for link in arguments.link or LINKS for piece in points.list_pieces()]
 
 
 def make_fit_table(fits: list[LineFit]) -> object:

@@ -66,13 +66,18 @@ def load_pair_counts(
     Raises:
         DataError: A predictions file is missing or not the one the result was computed from.
     """
-    found: dict[str, PairCounts] = {}
-    for entry in result.entries:
-        if entry.gaps:
-            evidence = load_entry_evidence(entry, folder, data=data or {})
-            clean = _load_reference(result, entry.gaps[0], folder, data or {})
-            found[entry.split.ref] = count_pair(evidence, clean, entry.gaps[0].reference.outputs)
-    return found
+    return {
+        entry.split.ref: load_entry_counts(result, entry, folder, data=data or {})
+        for entry in result.entries
+        if entry.gaps
+    }
+
+
+def load_entry_counts(result: Result, entry: Entry, folder: Path, *, data: Mapping[str, Path]) -> PairCounts:
+    """Counts behind the first gap of one entry; arguments and errors as `load_pair_counts`."""
+    evidence = load_entry_evidence(entry, folder, data=data)
+    clean = _load_reference(result, entry.gaps[0], folder, data)
+    return count_pair(evidence, clean, entry.gaps[0].reference.outputs)
 
 
 def load_entry_evidence(entry: Entry, folder: Path, *, data: Mapping[str, Path]) -> Evidence:

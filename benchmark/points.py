@@ -86,6 +86,10 @@ class BaselinePoints:
         above = self.reference[:, 0] >= self.knot
         return self.take(np.flatnonzero(above if reference >= self.knot else ~above))
 
+    def list_pieces(self) -> tuple[BaselinePoints, ...]:
+        """The models below the knot and those above it; all of them where there is no knot."""
+        return (self,) if self.knot is None else (self.select_piece(0.0), self.select_piece(1.0))
+
 
 def _take_counts(counts: PointCounts, rows: npt.NDArray[np.intp]) -> PointCounts:
     return PointCounts(

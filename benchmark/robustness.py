@@ -23,6 +23,10 @@ from imagenet_g.benchmark.resampling import Interval, Judged, Observation, compu
 from imagenet_g.benchmark.results import EffectiveRobustness, Entry, Gap, Result
 
 Baseline = BaselineSet | MeasuredBaseline
+UNCLUSTERED_NOTE = (
+    "The interval of the effective robustness takes images as independent: no predictions by class "
+    "were at hand, so it is too narrow."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,10 +220,7 @@ def _extend_entry(entry: Entry, placed: Sequence[Placement], *, clustered: bool)
     )
     notes = [describe_placement(placement) for placement in placed]
     if not clustered:
-        notes.append(
-            "The interval of the effective robustness takes images as independent: no predictions by class "
-            "were at hand, so it is too narrow."
-        )
+        notes.append(UNCLUSTERED_NOTE)
     warnings = dict.fromkeys((*entry.warnings, *notes))
     return entry.model_copy(update={"effective_robustness": (*kept, *fresh), "warnings": tuple(warnings)})
 

@@ -20,6 +20,7 @@ from imagenet_g.leaderboard.submissions import REVIEW_SUFFIX, Submission
 from imagenet_g.leaderboard.untrusted import read_json
 from imagenet_g.leaderboard.validation import (
     ValidationContext,
+    load_known_baselines,
     load_known_submissions,
     parse_submission,
     validate_submission,
@@ -31,7 +32,7 @@ NUM_REFERENCES = 2
 def run_ci(paths: Sequence[Path], root: Path) -> tuple[str, bool]:
     """The comment in markdown, and whether every submission is accepted."""
     known = load_known_submissions(root)
-    context = ValidationContext(SplitShelf(), known)
+    context = ValidationContext(SplitShelf(), known, load_known_baselines(root))
     submissions = [path for path in paths if path.suffix == ".json" and not path.name.endswith(REVIEW_SUFFIX)]
     parts, accepted = [], True
     for path in submissions:

@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     export.add_argument(
         "--to", type=Path, default=Path("leaderboard.html"), metavar="FILE", help="default: %(default)s"
     )
-    figures = actions.add_parser("figures", help="make the data files of published figures again (minutes)")
+    figures = actions.add_parser("figures", help="make the data file of published figures again (minutes)")
     figures.add_argument(
         "--out", type=Path, default=Path("leaderboard/data"), metavar="DIR", help="default: %(default)s"
     )
@@ -114,7 +114,7 @@ def run_export(arguments: Namespace) -> int:
 
 
 def run_figures(arguments: Namespace) -> int:
-    """Make `lines.json` and `robustness.parquet` again."""
+    """Make `robustness.parquet` again."""
     from imagenet_g.leaderboard.figures_data import write_figures
 
     write_figures(arguments.out)

@@ -6,28 +6,10 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.leaderboard.questions import QUESTIONS, ask_questions, take_answers
+
 if TYPE_CHECKING:
     from imagenet_g.benchmark.results import Result
-
-QUESTIONS = (
-    ("organisation", "Your organisation or name", True),
-    ("name", "The model's name on the board", True),
-    ("authors", "Authors, separated by semicolons", True),
-    ("contact", "Contact: a mail address or an https address", True),
-    ("url", "Paper, code or model card, an https address (empty: none)", False),
-    ("family", "Architecture family, such as resnet (empty: unknown)", False),
-    ("supervision", "supervised, self-supervised, zero-shot or unknown", True),
-    ("training_data", "Training data: imagenet-1k, more-data or unknown", True),
-    ("training_data_details", "The training sets by name (empty: unknown)", False),
-    (
-        "generated_training_data",
-        "Generators whose images it was trained on: none, unknown, or names; with ;",
-        True,
-    ),
-    ("license", "Licence of the weights (empty: unknown)", False),
-    ("notes", "Anything else (empty: nothing)", False),
-)
-"""Field, question, whether an answer is needed."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -35,10 +17,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "result", type=Path, metavar="RESULT", help="result.json of 'evaluate', or its folder"
     )
-    for field, question, needed in QUESTIONS:
-        parser.add_argument(
-            f"--{field.replace('_', '-')}", metavar="TEXT", help=question + ("" if needed else "; optional")
-        )
+    for question in QUESTIONS:
+        parser.add_argument(question.flag, metavar="TEXT", help=question.wording)
     parser.add_argument(
         "--version", dest="benchmark_version", metavar="NAME", help="default: the result's own"
     )
@@ -63,14 +43,20 @@ def run(arguments: Namespace) -> int:
         choose_version,
         make_statement,
         publish_submission,
+        refuse_partial,
         write_submission,
     )
 
     result = load_result(arguments.result)
     folder = arguments.result if arguments.result.is_dir() else arguments.result.parent
     version = choose_version(result, arguments.benchmark_version)
-    answers = ask_missing(arguments, result)
-    submission = make_submission(version, make_statement(answers), result)
+    refuse_partial(result)
+    try:
+        statement = make_statement(collect_answers(arguments, result))
+    except KeyboardInterrupt:
+        print("\nstopped; nothing was written")
+        return 130
+    submission = make_submission(version, statement, result)
     path, report = write_submission(
         submission, results_folder=folder, source=result, root=arguments.to, data=arguments.data
     )
@@ -83,28 +69,19 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def ask_missing(arguments: Namespace, result: Result) -> dict[str, str]:
+def collect_answers(arguments: Namespace, result: Result) -> dict[str, str]:
     """Answers by field: flags first, then questions where there is a terminal to ask on.
 
     Raises:
-        InputError: A needed answer is missing and nobody can be asked.
+        InputError: Needed answers are missing and nobody can be asked.
     """
     import sys
 
-    from imagenet_g.benchmark.errors import InputError
     from imagenet_g.leaderboard.submitting import suggest_answers
 
+    given = {question.field: getattr(arguments, question.field) for question in QUESTIONS}
     suggested = suggest_answers(result)
-    can_ask = sys.stdin.isatty() and not arguments.yes
-    answers: dict[str, str] = {}
-    for field, question, needed in QUESTIONS:
-        given = getattr(arguments, field)
-        if given is None and can_ask:
-            default = suggested.get(field, "")
-            given = input(f"{question}{f' [{default}]' if default else ''}: ").strip() or default
-        if given is None:
-            given = suggested.get(field)
-        if needed and not given:
-            raise InputError(f"A submission must say: {question}. Give --{field.replace('_', '-')} TEXT.")
-        answers[field] = given or ""
-    return answers
+    if arguments.yes or not sys.stdin.isatty():
+        return take_answers(QUESTIONS, given=given, suggested=suggested)
+    print("Enter takes what stands in brackets; Ctrl-C stops, and nothing is written.")
+    return ask_questions(QUESTIONS, given=given, suggested=suggested, ask=input, say=print)

@@ -26,6 +26,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--data", action="append", default=[], metavar="NAME=PATH", help="a local copy of a split; repeatable"
     )
+    parser.add_argument(
+        "--baseline",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a measured baseline to compute effective robustness with; repeatable",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON report a line")
     parser.add_argument(
         "--record", action="store_true", help="write the review of each accepted file beside it"
@@ -60,10 +68,17 @@ def make_context(arguments: Namespace) -> ValidationContext:
     """What the command line says submissions are held against."""
     from imagenet_g.benchmark.catalogue import parse_data_pairs
     from imagenet_g.leaderboard.split_facts import SplitShelf
-    from imagenet_g.leaderboard.validation import ValidationContext, load_known_submissions
+    from imagenet_g.leaderboard.validation import (
+        ValidationContext,
+        load_known_baselines,
+        load_known_submissions,
+    )
 
-    shelf = SplitShelf(parse_data_pairs(arguments.data))
-    return ValidationContext(shelf, load_known_submissions(arguments.against))
+    return ValidationContext(
+        SplitShelf(parse_data_pairs(arguments.data)),
+        load_known_submissions(arguments.against),
+        load_known_baselines(arguments.against, arguments.baseline),
+    )
 
 
 def record_review(file: Path, report: ValidationReport) -> None:

@@ -17,6 +17,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--data", action="append", default=[], metavar="NAME=PATH", help="a local copy of a split; repeatable"
     )
     parser.add_argument(
+        "--baseline",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a measured baseline to compute effective robustness with; repeatable",
+    )
+    parser.add_argument(
         "--against", type=Path, default=Path("submissions"), metavar="DIR", help="default: %(default)s"
     )
     parser.add_argument(

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from imagenet_g.benchmark.accuracy import NO_CLASS
+from imagenet_g.benchmark.class_counts import PairCounts, load_entry_counts, load_entry_evidence
 from imagenet_g.benchmark.errors import DataError, ImagenetGError, UnknownNameError, UntrustedFileError
+from imagenet_g.benchmark.freshness import flag_entry
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions import Predictions, PredictionsMeta, load_predictions
+from imagenet_g.benchmark.published import load_published_accuracies
 from imagenet_g.benchmark.rescoring import RescoreRequest, rescore
 from imagenet_g.benchmark.results import Entry, ModelRecord, is_same_model
+from imagenet_g.benchmark.robustness import Baseline
+from imagenet_g.benchmark.sanity import check_clean_accuracy
 from imagenet_g.benchmark.splits import Split
 from imagenet_g.leaderboard.number_comparison import compare_entries
 from imagenet_g.leaderboard.problems import Problem, error, warning
+from imagenet_g.leaderboard.robustness_checks import check_robustness
 from imagenet_g.leaderboard.split_facts import SplitShelf
 from imagenet_g.leaderboard.submissions import Submission
 from imagenet_g.leaderboard.untrusted import validate_predictions_file
@@ -38,7 +44,26 @@ class EvidenceFindings:
     recomputed: frozenset[str]
 
 
-def check_evidence(submission: Submission, files: Mapping[str, Path], shelf: SplitShelf) -> EvidenceFindings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a submission is recomputed from.
+
+    Attributes:
+        submission: The claim.
+        files: Predictions that were looked at and found whole, by the path the submission names.
+        shelf: Splits.
+        baselines: Published tables and measured baselines.
+    """
+
+    submission: Submission
+    files: Mapping[str, Path]
+    shelf: SplitShelf
+    baselines: Sequence[Baseline]
+
+
+def check_evidence(
+    submission: Submission, files: Mapping[str, Path], shelf: SplitShelf, baselines: Sequence[Baseline]
+) -> EvidenceFindings:
     """Hold every entry against its predictions.
 
     Args:
@@ -46,23 +71,47 @@ def check_evidence(submission: Submission, files: Mapping[str, Path], shelf: Spl
         files: Predictions on hand, by the path the submission names; a missing one makes the entry
             self-reported.
         shelf: Splits.
+        baselines: Published tables and measured baselines that effective robustness is computed again with.
     """
-    problems: list[Problem] = []
-    recomputed = set()
-    for entry in submission.result.entries:
-        try:
-            split = shelf.find_split(entry.split.ref)
-        except UnknownNameError as unknown:
-            problems.append(error("unknown-split", entry.split.ref, str(unknown)))
-            continue
-        except ImagenetGError as damage:
-            problems.append(warning("split-not-on-hand", entry.split.ref, str(damage)))
-            continue
-        found = [*check_revision(entry, split), *_check_file(entry, submission, files, split, shelf)]
-        problems += found
-        if not found:
-            recomputed.add(entry.split.ref)
-    return EvidenceFindings(problems=tuple(problems), recomputed=frozenset(recomputed))
+    # A split that comes twice is refused elsewhere; it is read once here, however often it comes.
+    entries = {entry.split.ref: entry for entry in submission.result.entries}
+    found = {ref: list(_check_entry_file(entry, submission, files, shelf)) for ref, entry in entries.items()}
+    whole = {
+        entry.predictions.file: files[entry.predictions.file]
+        for ref, entry in entries.items()
+        if entry.predictions.file in files and not any(p.severity == "error" for p in found[ref])
+    }
+    evidence = Evidence(submission=submission, files=whole, shelf=shelf, baselines=baselines)
+    for ref, entry in entries.items():
+        if not any(problem.severity == "error" for problem in found[ref]):
+            found[ref] += recompute_entry(entry, evidence)
+    return EvidenceFindings(
+        problems=tuple(problem for problems in found.values() for problem in problems),
+        recomputed=frozenset(ref for ref, problems in found.items() if not problems),
+    )
+
+
+def _check_entry_file(
+    entry: Entry, submission: Submission, files: Mapping[str, Path], shelf: SplitShelf
+) -> Iterator[Problem]:
+    ref = entry.split.ref
+    try:
+        split = shelf.find_split(ref)
+    except UnknownNameError as unknown:
+        yield error("unknown-split", ref, str(unknown))
+        return
+    except ImagenetGError as damage:
+        yield warning("split-not-on-hand", ref, str(damage))
+        split = str(damage)
+    else:
+        yield from check_revision(entry, split)
+    path = files.get(entry.predictions.file)
+    if path is None:
+        yield warning(
+            "no-predictions", ref, "no predictions were given, so its numbers are the authors' word"
+        )
+    else:
+        yield from _check_file(path, entry, submission, split)
 
 
 def check_revision(entry: Entry, split: Split | str) -> Iterator[Problem]:
@@ -79,19 +128,8 @@ def check_revision(entry: Entry, split: Split | str) -> Iterator[Problem]:
         )
 
 
-def _check_file(
-    entry: Entry,
-    submission: Submission,
-    files: Mapping[str, Path],
-    split: Split | str,
-    shelf: SplitShelf,
-) -> Iterator[Problem]:
-    ref, path = entry.split.ref, files.get(entry.predictions.file)
-    if path is None:
-        yield warning(
-            "no-predictions", ref, "no predictions were given, so its numbers are the authors' word"
-        )
-        return
+def _check_file(path: Path, entry: Entry, submission: Submission, split: Split | str) -> Iterator[Problem]:
+    ref = entry.split.ref
     max_rows = MAX_UNKNOWN_ROWS if isinstance(split, str) else len(split.rows)
     try:
         validate_predictions_file(path, max_rows=max_rows)
@@ -101,14 +139,10 @@ def _check_file(
         return
     if hash_file(path) != entry.predictions.sha256:
         yield error("wrong-hash", ref, "the predictions are not the ones whose sha256 the result names")
-    broken = [*check_meta(meta, entry, submission.result.model)]
+    yield from check_meta(meta, entry, submission.result.model)
     if not isinstance(split, str):
-        broken += check_rows(predictions, split, ref)
-    broken += check_restricted(predictions, meta, ref)
-    yield from broken
-    # Numbers of the wrong rows are wrong: saying so again for each of them would bury the reason.
-    if not broken:
-        yield from recompute_entry(entry, submission, files, shelf)
+        yield from check_rows(predictions, split, ref)
+    yield from check_restricted(predictions, meta, ref)
 
 
 def check_meta(meta: PredictionsMeta, entry: Entry, model: ModelRecord) -> Iterator[Problem]:
@@ -177,30 +211,71 @@ def _contradicts(best: list[int], within: list[int], inside: set[int]) -> bool:
     return set(within[: len(leading)]) != set(leading) or not set(within) <= inside | {NO_CLASS}
 
 
-def recompute_entry(
-    entry: Entry, submission: Submission, files: Mapping[str, Path], shelf: SplitShelf
-) -> Iterator[Problem]:
-    """Every number again from the predictions, by the benchmark's own code."""
-    ref = entry.split.ref
+def recompute_entry(entry: Entry, evidence: Evidence) -> Iterator[Problem]:
+    """Every number again, by the benchmark's own code; without predictions, effective robustness alone."""
+    ref, path = entry.split.ref, evidence.files.get(entry.predictions.file)
+    if path is None:
+        yield from check_robustness(entry, evidence.baselines, None).problems
+        return
     reference = None
     measured = [gap.reference for gap in entry.gaps if gap.reference.kind == "measured"]
     if measured:
-        named = {other.predictions.sha256: other.predictions.file for other in submission.result.entries}
-        reference = files.get(named.get(str(measured[0].predictions_sha256), ""))
+        reference = _find_reference(str(measured[0].predictions_sha256), evidence)
         if reference is None:
-            yield error("no-reference", ref, "the predictions of its measured clean set were not given")
+            yield error(
+                "no-reference", ref, "the predictions of its measured clean set were not given, or refused"
+            )
             return
-    request = RescoreRequest(
-        files=(files[entry.predictions.file],),
-        reference=reference,
-        view=entry.split.view,
-        data=shelf.data,
-        skip_unreadable=entry.unscored_count_as == "left-out",
-        out=Path(),
-    )
     try:
-        again = rescore(request).entries[0]
+        again = _rescore_entry(entry, path, reference, evidence)
+        found = check_robustness(entry, evidence.baselines, _load_counts(entry, path, evidence))
     except ImagenetGError as problem:
         yield error("not-recomputable", ref, str(problem))
         return
-    yield from compare_entries(entry, again)
+    expected = (*again.warnings, *found.notes)
+    yield from compare_entries(entry, again.model_copy(update={"warnings": expected}))
+    yield from found.problems
+
+
+def _find_reference(sha256: str, evidence: Evidence) -> Path | None:
+    names = {one.predictions.sha256: one.predictions.file for one in evidence.submission.result.entries}
+    return evidence.files.get(names.get(sha256, ""))
+
+
+def _rescore_entry(entry: Entry, path: Path, reference: Path | None, evidence: Evidence) -> Entry:
+    model = evidence.submission.result.model
+    request = RescoreRequest(
+        files=(path,),
+        reference=reference,
+        view=entry.split.view,
+        data=evidence.shelf.data,
+        skip_unreadable=entry.unscored_count_as == "left-out",
+        out=Path(),
+    )
+    again = rescore(request).entries[0]
+    # What evaluation says of the model beside the numbers: it must not be left out of a submission.
+    warnings = (*again.warnings, *_list_doubts(entry, path, evidence))
+    return flag_entry(again.model_copy(update={"warnings": warnings}), model)
+
+
+def _list_doubts(entry: Entry, path: Path, evidence: Evidence) -> tuple[str, ...]:
+    result = evidence.submission.result
+    measured = {gap.reference.predictions_sha256 for one in result.entries for gap in one.gaps}
+    if entry.predictions.sha256 not in measured:
+        return ()
+    clean = load_entry_evidence(entry, path.parent.parent, data=evidence.shelf.data)
+    return check_clean_accuracy(
+        clean,
+        load_published_accuracies(result.model.spec),
+        spec=result.model.spec,
+        skip_unscored=entry.unscored_count_as == "left-out",
+    )
+
+
+def _load_counts(entry: Entry, path: Path, evidence: Evidence) -> PairCounts | None:
+    if not entry.effective_robustness or not entry.gaps:
+        return None
+    result = evidence.submission.result
+    named = tuple(one for one in result.entries if one.predictions.file in evidence.files)
+    looked_at = result.model_copy(update={"entries": named})
+    return load_entry_counts(looked_at, entry, path.parent.parent, data=evidence.shelf.data)

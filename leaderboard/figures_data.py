@@ -1,8 +1,7 @@
-"""The board's own data files, made again by the public command line of the baselines."""
+"""The board's own data file, made again by the public command line of the baselines."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.storage import replace_file, write_text
-from imagenet_g.leaderboard.published_rows import SOURCES, load_table
+from imagenet_g.benchmark.storage import replace_file
+from imagenet_g.leaderboard.lines import BASELINES
+from imagenet_g.leaderboard.published_rows import SOURCES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BASELINES = ("testbed", "timm-in1k")
 LINKS = ("logit", "linear")
 
 
 def write_figures(out: Path) -> None:
-    """Write `lines.json` and `robustness.parquet` into a folder; takes some minutes.
+    """Write `robustness.parquet` into a folder; takes some minutes.
 
     Raises:
         DataError: The baselines' command failed.
@@ -35,7 +34,6 @@ def write_figures(out: Path) -> None:
             for link in LINKS
         ]
         write_robustness(out / "robustness.parquet", tables)
-        write_lines(out / "lines.json", _run_fits(folder))
 
 
 def write_robustness(path: Path, tables: Iterable[tuple[str, Path]]) -> None:
@@ -50,14 +48,6 @@ def write_robustness(path: Path, tables: Iterable[tuple[str, Path]]) -> None:
         _shrink(packed).to_parquet(temporary, index=False, compression="zstd")
 
 
-def write_lines(path: Path, files: Iterable[Path]) -> None:
-    """Join the JSON files of `baselines fit --out`, each line once."""
-    found: list[object] = []
-    for file in files:
-        found += [line for line in json.loads(file.read_text(encoding="utf-8")) if line not in found]
-    write_text(path, json.dumps(found, indent=1) + "\n")
-
-
 def _shrink(frame: pd.DataFrame) -> pd.DataFrame:
     # Six digits are all the CSV has; float32 would round them, so the width stays and zstd does the rest.
     return frame.sort_values(["table", "split", "baseline", "link", "model"], ignore_index=True)
@@ -68,20 +58,6 @@ def _run_table(folder: Path, table: str, baseline: str, link: str) -> tuple[str,
     words = ["baselines", "table", "--baseline", baseline, "--figures", table, "--link", link]
     _run([*words, "--out", str(out)])
     return table, out
-
-
-def _run_fits(folder: Path) -> list[Path]:
-    written = []
-    for baseline in BASELINES:
-        targets = load_table(baseline)[0]["targets"]
-        for number, (target, spec) in enumerate(targets.items()):
-            # OpenCLIP publishes the full clean accuracy only: its models need the line on that axis too.
-            for axis in dict.fromkeys((spec["reference"], "imagenet_val")):
-                out = folder / f"{baseline}-{number}-{axis}.json"
-                own = [] if axis == spec["reference"] else ["--id", axis]
-                _run(["baselines", "fit", "--baseline", baseline, "--split", target, "--out", str(out), *own])
-                written.append(out)
-    return written
 
 
 def _run(words: list[str]) -> None:

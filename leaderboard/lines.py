@@ -1,54 +1,54 @@
-"""Fitted baseline lines, read as data: `data/lines.json`, which `imagenet-g leaderboard figures` writes.
-
-A line says what accuracy to expect from the clean one: beta(x) = f^-1(a + b f(x)) with link f. How it was
-fitted is the business of `imagenet-g baselines fit`; here it is only applied.
-"""
+"""The published baseline lines, fitted from the tables in `baselines/data`, which are read as data."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
-from importlib.resources import files
-from typing import Literal, TypeAlias
+from importlib.resources import as_file, files
+from typing import TypeAlias
 
-import numpy as np
 import numpy.typing as npt
-from pydantic import TypeAdapter
-from scipy.special import expit, logit, ndtr, ndtri
 
 from imagenet_g.benchmark.accuracy import FloatArray
-from imagenet_g.benchmark.results import Count, FileModel, Fraction, Sha256
+from imagenet_g.benchmark.baseline_tables import BaselineSet, build_points, load_baseline_file
+from imagenet_g.benchmark.fits import LineFit, compute_band, fit_line, predict_top1
+from imagenet_g.benchmark.links import LINKS, LinkName, apply_fit_link
+from imagenet_g.benchmark.points import BaselinePoints
 
-LinkName: TypeAlias = Literal["linear", "logit", "probit"]
-LINKS: tuple[LinkName, ...] = ("linear", "logit", "probit")
+Line: TypeAlias = LineFit
+BASELINES = ("testbed", "timm-in1k")
+FULL_AXIS = "imagenet_val"
 DATA = "imagenet_g.leaderboard.data"
+TABLES = "imagenet_g.baselines.data"
+_FINITE_N = 500_000
+
+__all__ = ["Line", "apply_link", "compute_prediction_band", "find_line", "load_lines", "predict_top1"]
 
 
-class Line(FileModel):
-    """One line, as `imagenet-g baselines fit --out` writes it."""
-
-    baseline: str
-    baseline_sha256: Sha256
-    target: str
-    axes: tuple[str, ...]
-    link: LinkName
-    intercept: float
-    slopes: tuple[float, ...]
-    r2: float
-    num_models: Count
-    num_families: Count
-    reference_n: tuple[Count, ...]
-    reference_low: tuple[Fraction, ...]
-    reference_high: tuple[Fraction, ...]
-    residual_sd: float | None
-    unscaled_covariance: tuple[tuple[float, ...], ...]
+@cache
+def load_tables() -> tuple[BaselineSet, ...]:
+    """The tables of published figures that lines are fitted through."""
+    with as_file(files(TABLES)) as folder:
+        return tuple(load_baseline_file(folder / f"{name}.toml") for name in BASELINES)
 
 
 @cache
 def load_lines() -> tuple[Line, ...]:
-    """Every line of the data file with one clean axis."""
-    text = (files(DATA) / "lines.json").read_text(encoding="utf-8")
-    return tuple(line for line in TypeAdapter(list[Line]).validate_json(text) if len(line.slopes) == 1)
+    """Every line of every table; a set whose line bends has two."""
+    return tuple(
+        fit_line(piece, link)
+        for table in load_tables()
+        for points in _list_points(table)
+        for link in LINKS
+        for piece in points.list_pieces()
+    )
+
+
+def _list_points(table: BaselineSet) -> Iterator[BaselinePoints]:
+    for target, spec in table.header.targets.items():
+        # OpenCLIP publishes the full clean accuracy only: its models need the line on that axis too.
+        for axis in dict.fromkeys((spec.reference, FULL_AXIS)):
+            yield build_points(table, target, references=(axis,))
 
 
 def find_line(
@@ -75,42 +75,10 @@ def _distance(line: Line, value: float) -> float:
 
 
 def apply_link(values: npt.ArrayLike, link: LinkName) -> FloatArray:
-    """Fractions to the link's scale; logit and probit keep 1e-6 away from 0 and 1, to stay finite."""
-    fractions = np.asarray(values, dtype=np.float64)
-    if link == "linear":
-        return fractions
-    inside = np.clip(fractions, 1e-6, 1 - 1e-6)
-    return np.asarray(logit(inside) if link == "logit" else ndtri(inside))
+    """Fractions to places on an axis: logit and probit keep 1e-6 away from 0 and 1, to stay on the page."""
+    return apply_fit_link(values, _FINITE_N, link)
 
 
-def invert_link(values: npt.ArrayLike, link: LinkName) -> FloatArray:
-    """The link's scale to fractions in [0, 1]."""
-    scaled = np.asarray(values, dtype=np.float64)
-    if link != "linear":
-        scaled = np.asarray(expit(scaled) if link == "logit" else ndtr(scaled))
-    return np.asarray(np.clip(scaled, 0.0, 1.0))
-
-
-def predict_top1(line: Line, reference: npt.ArrayLike) -> FloatArray:
-    """beta(x): expected accuracy at clean accuracies `(N,)`, fractions."""
-    return invert_link(line.intercept + line.slopes[0] * apply_link(reference, line.link), line.link)
-
-
-def compute_prediction_band(
-    line: Line, reference: npt.ArrayLike, *, confidence: float = 0.95
-) -> tuple[FloatArray, FloatArray] | None:
-    """Where one more standard model lies with the given confidence; None without degrees of freedom.
-
-    Source: the prediction interval of ordinary least squares on the link's scale.
-    """
-    from scipy.stats import t
-
-    if line.residual_sd is None:
-        return None
-    x = apply_link(reference, line.link).reshape(-1)
-    design = np.stack([np.ones_like(x), x], axis=1)
-    leverage = np.einsum("nk,kl,nl->n", design, np.array(line.unscaled_covariance), design)
-    freedom = line.num_models - 2
-    reach = t.ppf(0.5 + confidence / 2, freedom) * line.residual_sd * np.sqrt(1 + leverage)
-    height = line.intercept + line.slopes[0] * x
-    return invert_link(height - reach, line.link), invert_link(height + reach, line.link)
+def compute_prediction_band(line: Line, reference: npt.ArrayLike) -> tuple[FloatArray, FloatArray] | None:
+    """Where 95 % of standard models of these clean accuracies lie; None without degrees of freedom."""
+    return None if line.residual_sd is None else compute_band(line, reference)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from imagenet_g.benchmark.intervals import compute_wilson_interval
 from imagenet_g.benchmark.published import load_published_models
 from imagenet_g.leaderboard.board_rows import UNKNOWN, RobustnessRow, ScoreRow
-from imagenet_g.leaderboard.lines import DATA
+from imagenet_g.leaderboard.lines import DATA, TABLES
 from imagenet_g.leaderboard.ranks import compute_difference_interval
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ SOURCES = {
     "timm-in1k": ("timm", "https://github.com/huggingface/pytorch-image-models"),
     "open-clip-zero-shot": ("OpenCLIP", "https://github.com/mlfoundations/open_clip"),
 }
-TABLES = "imagenet_g.baselines.data"
 OTHER_AXIS = "The clean accuracy covers all 1000 classes, not the set's own: the gap is too small a drop."
 
 

@@ -16,7 +16,12 @@ from imagenet_g.benchmark.storage import replace_file, write_text
 from imagenet_g.leaderboard.problems import ValidationReport
 from imagenet_g.leaderboard.split_facts import SplitShelf
 from imagenet_g.leaderboard.submissions import SUFFIX, Statement, Submission, format_submission, make_stem
-from imagenet_g.leaderboard.validation import ValidationContext, load_known_submissions, validate_submission
+from imagenet_g.leaderboard.validation import (
+    ValidationContext,
+    load_known_baselines,
+    load_known_submissions,
+    validate_submission,
+)
 
 
 def choose_version(result: Result, asked: str | None) -> str:
@@ -34,6 +39,19 @@ def choose_version(result: Result, asked: str | None) -> str:
         f"The result has splits of {', '.join(found) or 'no version'}; a submission is about one"
         + (f", and '{asked}' is not among them." if asked else ". Evaluate again with the splits of one.")
     )
+
+
+def refuse_partial(result: Result) -> None:
+    """Say before any question is asked that part of a split cannot be submitted.
+
+    Raises:
+        InputError: Some split was run with --limit.
+    """
+    partial = [entry.split.ref for entry in result.entries if entry.partial]
+    if partial:
+        raise InputError(
+            f"Only part of {', '.join(partial)} was run; evaluate again without --limit to submit."
+        )
 
 
 def suggest_answers(result: Result) -> dict[str, str]:
@@ -84,7 +102,9 @@ def write_submission(
         DataError: Predictions the result names are missing.
         StorageError: The folder cannot be written.
     """
-    context = ValidationContext(SplitShelf(parse_data_pairs(data)), load_known_submissions(root))
+    context = ValidationContext(
+        SplitShelf(parse_data_pairs(data)), load_known_submissions(root), load_known_baselines(root)
+    )
     final = root / submission.version / f"{make_stem(submission.statement)}{SUFFIX}"
     draft = root / ".draft" / submission.version / final.name
     try:

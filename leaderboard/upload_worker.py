@@ -25,12 +25,15 @@ def main(argv: list[str]) -> int:
     from imagenet_g.leaderboard.split_facts import SplitShelf
     from imagenet_g.leaderboard.validation import (
         ValidationContext,
+        load_known_baselines,
         load_known_submissions,
         validate_submission,
     )
 
     path, submissions = map(Path, argv)
-    context = ValidationContext(SplitShelf(), load_known_submissions(submissions))
+    context = ValidationContext(
+        SplitShelf(), load_known_submissions(submissions), load_known_baselines(submissions)
+    )
     sys.stdout.write(validate_submission(path, context).model_dump_json())
     return 0
 

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from imagenet_g.benchmark.errors import UntrustedFileError
 from imagenet_g.benchmark.identity import hash_bytes
+from imagenet_g.benchmark.measured_baselines import load_measured_baseline
+from imagenet_g.benchmark.robustness import Baseline
 from imagenet_g.leaderboard.checks import (
     check_consistency,
     check_entries,
@@ -19,10 +21,9 @@ from imagenet_g.leaderboard.checks import (
     check_statement,
 )
 from imagenet_g.leaderboard.evidence_checks import check_evidence
-from imagenet_g.leaderboard.lines import Line, load_lines
+from imagenet_g.leaderboard.lines import load_tables
 from imagenet_g.leaderboard.peers import KnownSubmission, check_peers
 from imagenet_g.leaderboard.problems import Problem, Trust, ValidationReport, error
-from imagenet_g.leaderboard.robustness_checks import check_robustness
 from imagenet_g.leaderboard.split_facts import SplitShelf
 from imagenet_g.leaderboard.submissions import REVIEW_SUFFIX, SUFFIX, Submission
 from imagenet_g.leaderboard.untrusted import read_json
@@ -37,12 +38,12 @@ class ValidationContext:
     Attributes:
         shelf: Splits on hand.
         others: Submissions that are already there.
-        lines: Baseline lines that are known.
+        baselines: Published tables, and measured baselines on hand.
     """
 
     shelf: SplitShelf
     others: Sequence[KnownSubmission] = ()
-    lines: Sequence[Line] = field(default_factory=load_lines)
+    baselines: Sequence[Baseline] = field(default_factory=load_tables)
 
 
 def validate_submission(path: Path, context: ValidationContext) -> ValidationReport:
@@ -64,8 +65,9 @@ def validate_submission(path: Path, context: ValidationContext) -> ValidationRep
         *check_entries(submission),
         *check_peers(submission, [other for other in context.others if other.path != path.absolute()]),
     ]
-    problems += [p for entry in submission.result.entries for p in check_robustness(entry, context.lines)]
-    findings = check_evidence(submission, list_predictions(path, submission), context.shelf)
+    findings = check_evidence(
+        submission, list_predictions(path, submission), context.shelf, context.baselines
+    )
     refs = {entry.split.ref for entry in submission.result.entries}
     trust: Trust = "recomputed" if refs == findings.recomputed else "self-reported"
     return make_report(path, sha256, submission, [*problems, *findings.problems], trust=trust)
@@ -141,3 +143,13 @@ def load_known_submissions(root: Path) -> tuple[KnownSubmission, ...]:
         if submission is not None:
             known.append(KnownSubmission(path.absolute(), submission))
     return tuple(known)
+
+
+def load_known_baselines(root: Path, given: Sequence[Path] = ()) -> tuple[Baseline, ...]:
+    """The published tables, the measured baselines in `<root>/<version>/baselines/`, and files given by hand.
+
+    Raises:
+        DataError: A file is missing or malformed.
+    """
+    stored = sorted(root.glob("*/baselines/*.json")) if root.is_dir() else []
+    return (*load_tables(), *map(load_measured_baseline, [*stored, *given]))

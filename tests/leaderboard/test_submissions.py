@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from submission_cases import ROOT, STEM, list_known, set_at, validate_case, write_case
+from submission_cases import ROOT, STEM, Json, list_codes, list_known, set_at, validate_case, write_case
 
+from imagenet_g.benchmark import freshness
 from imagenet_g.benchmark.errors import InputError, UntrustedFileError
 from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.version_registry import load_versions
 from imagenet_g.leaderboard.names import explain_bad_name, find_lookalike, make_skeleton
 from imagenet_g.leaderboard.problems import ValidationReport, clip_text
 from imagenet_g.leaderboard.reviews import load_review
@@ -60,6 +62,29 @@ def test_a_new_run_of_the_same_model_is_explained(tmp_path: Path) -> None:
     report = validate_case(write_case(tmp_path), others=list_known())
     assert report.accepted
     assert {problem.code for problem in report.problems} == {"changed"}
+
+
+def test_a_contamination_flag_cannot_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model trained on images of the version's own generator says so, or is refused."""
+    drawn = load_versions()["mini"].model_copy(update={"generators": ("someone/drawing-model-3",)})
+    monkeypatch.setattr(freshness, "load_versions", lambda: {"mini": drawn})
+    names = ["drawing-model-3"]
+    honest = Submission.model_validate_json(
+        write_case(tmp_path / "one", set_at("result.model.generated_training_data", names)).read_bytes()
+    ).result
+    flagged = freshness.flag_entry(honest.entries[0], honest.model).model_dump(mode="json")
+
+    def declare(content: Json) -> None:
+        set_at("result.model.generated_training_data", names)(content)
+        set_at("statement.generated_training_data", names)(content)
+
+    def say(content: Json) -> None:
+        declare(content)
+        set_at("result.entries.0", flagged)(content)
+
+    assert validate_case(write_case(tmp_path / "said", say)).trust == "recomputed"
+    hidden = validate_case(write_case(tmp_path / "hidden", declare))
+    assert "warning-removed" in list_codes(hidden)
 
 
 def test_the_report_is_json_that_parses_again(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from imagenet_g.benchmark.identity import hash_file, hash_json
-from imagenet_g.leaderboard.lines import load_lines
 from imagenet_g.leaderboard.peers import KnownSubmission
 from imagenet_g.leaderboard.problems import ValidationReport
 from imagenet_g.leaderboard.split_facts import SplitShelf
@@ -81,7 +80,7 @@ def write_case(
 
 def validate_case(path: Path, *, others: tuple[KnownSubmission, ...] = ()) -> ValidationReport:
     """The report on a submission file, splits opened once for all tests."""
-    return validate_submission(path, ValidationContext(_SHELF, others, load_lines()))
+    return validate_submission(path, ValidationContext(_SHELF, others))
 
 
 def list_codes(report: ValidationReport) -> set[str]:
