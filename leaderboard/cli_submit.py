@@ -10,12 +10,17 @@ from imagenet_g.leaderboard.questions import QUESTIONS, ask_questions, take_answ
 
 if TYPE_CHECKING:
     from imagenet_g.benchmark.results import Result
+    from imagenet_g.leaderboard.problems import ValidationReport
+    from imagenet_g.leaderboard.submissions import Submission
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options; every question has a flag."""
     parser.add_argument(
-        "result", type=Path, metavar="RESULT", help="result.json of 'evaluate', or its folder"
+        "result",
+        type=Path,
+        metavar="RESULT",
+        help="result.json of 'evaluate', or its folder; with --hub also a submission that was written before",
     )
     for question in QUESTIONS:
         parser.add_argument(question.flag, metavar="TEXT", help=question.wording)
@@ -35,38 +40,52 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Ask, write, validate; a refused submission is taken away again."""
-    from imagenet_g.benchmark.result_files import load_result
+    """Ask, write, validate, propose; a refused submission is taken away again."""
     from imagenet_g.leaderboard.problems import format_report
+    from imagenet_g.leaderboard.pull_requests import check_hub, open_pull_request
+
+    if arguments.hub:
+        check_hub(arguments.hub)
+    try:
+        path, submission, report = prepare(arguments)
+    except KeyboardInterrupt:
+        print("\nstopped; nothing was written")
+        return 130
+    print(format_report(report))
+    if not report.accepted:
+        return 2
+    if arguments.hub:
+        print(f"opened {open_pull_request(path, submission, report, arguments.hub)}")
+    return 0
+
+
+def prepare(arguments: Namespace) -> tuple[Path, Submission, ValidationReport]:
+    """A submission file and its report: the one given, or one made of a result and answers."""
+    from imagenet_g.benchmark.result_files import load_result
     from imagenet_g.leaderboard.submissions import make_submission
     from imagenet_g.leaderboard.submitting import (
         choose_version,
+        is_submission,
+        load_again,
         make_statement,
-        publish_submission,
         refuse_partial,
         write_submission,
     )
 
+    if arguments.hub and is_submission(arguments.result):
+        return load_again(arguments.result, root=arguments.to, data=arguments.data)
     result = load_result(arguments.result)
     folder = arguments.result if arguments.result.is_dir() else arguments.result.parent
     version = choose_version(result, arguments.benchmark_version)
     refuse_partial(result)
-    try:
-        statement = make_statement(collect_answers(arguments, result))
-    except KeyboardInterrupt:
-        print("\nstopped; nothing was written")
-        return 130
+    statement = make_statement(collect_answers(arguments, result))
     submission = make_submission(version, statement, result)
     path, report = write_submission(
         submission, results_folder=folder, source=result, root=arguments.to, data=arguments.data
     )
-    print(format_report(report))
-    if not report.accepted:
-        return 2
-    print(f"wrote {path}")
-    if arguments.hub:
-        print(f"opened {publish_submission(path, submission, arguments.hub)}")
-    return 0
+    if report.accepted:
+        print(f"wrote {path}")
+    return path, submission, report
 
 
 def collect_answers(arguments: Namespace, result: Result) -> dict[str, str]:

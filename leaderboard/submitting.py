@@ -9,17 +9,19 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from imagenet_g.benchmark.catalogue import parse_data_pairs
-from imagenet_g.benchmark.errors import DataError, FetchError, InputError
+from imagenet_g.benchmark.errors import DataError, InputError, UntrustedFileError
 from imagenet_g.benchmark.result_files import format_problems
 from imagenet_g.benchmark.results import Result
 from imagenet_g.benchmark.storage import replace_file, write_text
 from imagenet_g.leaderboard.problems import ValidationReport
 from imagenet_g.leaderboard.split_facts import SplitShelf
 from imagenet_g.leaderboard.submissions import SUFFIX, Statement, Submission, format_submission, make_stem
+from imagenet_g.leaderboard.untrusted import read_json
 from imagenet_g.leaderboard.validation import (
     ValidationContext,
     load_known_baselines,
     load_known_submissions,
+    parse_submission,
     validate_submission,
 )
 
@@ -91,6 +93,37 @@ def make_statement(answers: Mapping[str, str]) -> Statement:
         raise InputError(f"The statement is incomplete:\n{format_problems(error)}") from error
 
 
+def is_submission(path: Path) -> bool:
+    """Whether a file is a submission that was written before, by what stands in it."""
+    if not path.is_file():
+        return False
+    try:
+        _, content = read_json(path)
+    except UntrustedFileError:
+        return False
+    return isinstance(content, dict) and "statement" in content
+
+
+def load_again(path: Path, *, root: Path, data: Sequence[str]) -> tuple[Path, Submission, ValidationReport]:
+    """A submission that was written before, validated as it lies there.
+
+    Raises:
+        InputError: It is malformed.
+    """
+    report = validate_submission(path, make_context(root, data))
+    submission, problems = parse_submission(read_json(path)[1])
+    if submission is None:
+        raise InputError(f"'{path}' is no submission: {problems[0].where}: {problems[0].message}")
+    return path, submission, report
+
+
+def make_context(root: Path, data: Sequence[str]) -> ValidationContext:
+    """What a submission is held against: splits on hand, and what lies in a folder of submissions."""
+    return ValidationContext(
+        SplitShelf(parse_data_pairs(data)), load_known_submissions(root), load_known_baselines(root)
+    )
+
+
 def write_submission(
     submission: Submission, *, results_folder: Path, source: Result, root: Path, data: Sequence[str]
 ) -> tuple[Path, ValidationReport]:
@@ -102,9 +135,7 @@ def write_submission(
         DataError: Predictions the result names are missing.
         StorageError: The folder cannot be written.
     """
-    context = ValidationContext(
-        SplitShelf(parse_data_pairs(data)), load_known_submissions(root), load_known_baselines(root)
-    )
+    context = make_context(root, data)
     final = root / submission.version / f"{make_stem(submission.statement)}{SUFFIX}"
     draft = root / ".draft" / submission.version / final.name
     try:
@@ -125,32 +156,6 @@ def _write_files(path: Path, submission: Submission, folder: Path, source: Resul
         with replace_file(path.parent / after.predictions.file) as temporary:
             shutil.copyfile(origin, temporary)
     write_text(path, format_submission(submission))
-
-
-def publish_submission(path: Path, submission: Submission, repo: str) -> str:
-    """Open a pull request with the file and its predictions on a Hub dataset repository; returns its address.
-
-    Raises:
-        FetchError: The Hub cannot be reached or refuses.
-    """
-    from huggingface_hub import CommitOperationAdd, HfApi
-
-    stem = path.name.removesuffix(SUFFIX)
-    files = {path, *(path.parent / entry.predictions.file for entry in submission.result.entries)}
-    operations = [
-        CommitOperationAdd(
-            f"submissions/{submission.version}/{file.relative_to(path.parent).as_posix()}", file
-        )
-        for file in sorted(files)
-    ]
-    try:
-        commit = HfApi().create_commit(
-            repo, operations, commit_message=f"Submit {stem}", repo_type="dataset", create_pr=True
-        )
-    except Exception as error:
-        # The client raises its own, httpx's and the system's errors; to the user all are one.
-        raise FetchError(f"The pull request on '{repo}' could not be opened: {error}") from error
-    return str(commit.pr_url)
 
 
 def _split_list(text: str) -> tuple[str, ...]:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from submission_cases import ROOT, STEM
+from submission_cases import write_result_folder
 from terminal import CTRL_C, Terminal, open_terminal
 
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.result_files import write_result
 from imagenet_g.leaderboard.questions import (
     QUESTIONS,
     Question,
@@ -23,7 +21,6 @@ from imagenet_g.leaderboard.questions import (
     explain_bad_answer,
     take_answers,
 )
-from imagenet_g.leaderboard.submissions import Submission
 
 SUGGESTED = {
     "name": "A Net",
@@ -127,11 +124,7 @@ def test_any_text_is_taken_or_explained(text: str, question: Question) -> None:
 @pytest.fixture
 def result(tmp_path: Path) -> Path:
     """A result's folder, with its predictions."""
-    submission = Submission.model_validate_json((ROOT / "mini" / f"{STEM}.json").read_bytes())
-    folder = tmp_path / "result"
-    write_result(folder, submission.result)
-    shutil.copytree(ROOT / "mini" / STEM, folder / STEM)
-    return folder
+    return write_result_folder(tmp_path / "result")
 
 
 def test_without_a_terminal_one_message_lists_the_flags(

@@ -110,6 +110,18 @@ class StandInHub:
             raise RefusedError(403, message="You don't have the rights to create or update this repo")
         return repo
 
+    def find_repo_to_change(self, request: Request) -> tuple[Repo, bool]:
+        """The repository of a commit, and whether it goes to a pull request; any account may propose one.
+
+        Raises:
+            RefusedError: It may not be written, or nobody asks.
+        """
+        pull = request.query_params.get("create_pr") == "1"
+        repo = self.find_repo(request, write=not pull)
+        if self.find_account(request) is None:
+            raise RefusedError(401, message="Invalid username or password.")
+        return repo, pull
+
     def find_commit(self, request: Request, repo: Repo) -> Commit:
         """The commit of a request.
 
@@ -222,8 +234,7 @@ def _add_upload_routes(hub: StandInHub) -> None:
 
     @app.post(base + "/preupload/{rev:path}")
     async def preupload(request: Request) -> Any:
-        pull = request.query_params.get("create_pr") == "1"
-        commit = hub.find_commit(request, hub.find_repo(request, write=not pull))
+        commit = hub.find_commit(request, hub.find_repo_to_change(request)[0])
         answers = []
         for file in (await request.json())["files"]:
             old = commit.tree.get(file["path"])
@@ -270,8 +281,7 @@ def _add_commit_routes(hub: StandInHub) -> None:
 
     @app.post(base + "/commit/{rev:path}")
     async def commit(request: Request) -> Any:
-        pull = request.query_params.get("create_pr") == "1"
-        repo = hub.find_repo(request, write=not pull)
+        repo, pull = hub.find_repo_to_change(request)
         parent = hub.find_commit(request, repo)
         lines = [json.loads(line) for line in (await request.body()).splitlines()]
         header, tree = lines[0]["value"], _apply(parent.tree, lines[1:], repo)

@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from imagenet_g.benchmark.identity import hash_file, hash_json
+from imagenet_g.benchmark.result_files import write_result
 from imagenet_g.leaderboard.peers import KnownSubmission
 from imagenet_g.leaderboard.problems import ValidationReport
 from imagenet_g.leaderboard.split_facts import SplitShelf
+from imagenet_g.leaderboard.submissions import Submission
 from imagenet_g.leaderboard.validation import ValidationContext, load_known_submissions, validate_submission
 
 Json = dict[str, Any]
@@ -76,6 +78,14 @@ def write_case(
     change(content)
     path.write_text(json.dumps(seal(content) if resealed else content))
     return path
+
+
+def write_result_folder(folder: Path) -> Path:
+    """The result that the repository's submission was made of, as `evaluate` leaves it."""
+    submission = Submission.model_validate_json((ROOT / "mini" / f"{STEM}.json").read_bytes())
+    write_result(folder, submission.result)
+    shutil.copytree(ROOT / "mini" / STEM, folder / STEM)
+    return folder
 
 
 def validate_case(path: Path, *, others: tuple[KnownSubmission, ...] = ()) -> ValidationReport:
