@@ -64,7 +64,7 @@ def load_model(request: ModelRequest) -> Classifier:
     templates = load_templates(request.templates)
     own_weights = request.checkpoint is not None
     spec = resolve_model_spec(request.spec, own_weights=own_weights).spec
-    model, tokenizer, files = _load_parts(request, spec)
+    model, tokenizer, files = load_parts(request, spec)
     preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
     transform = image_transform_v2(preprocess, is_train=False)
     weights_sha256 = hash_state_dict(model.state_dict())
@@ -108,8 +108,12 @@ def describe_preprocessing(preprocess: PreprocessCfg, transform: object) -> Prep
     )
 
 
-def _load_parts(request: ModelRequest, spec: ModelSpec) -> tuple[Any, Any, tuple[Path, ...]]:
-    """The model, its tokenizer, and the files its weights came from."""
+def load_parts(request: ModelRequest, spec: ModelSpec) -> tuple[Any, Any, tuple[Path, ...]]:
+    """The model, its tokenizer, and the files its weights came from.
+
+    Raises:
+        ImagenetGError: As `classifiers.load_classifier`.
+    """
     own = request.checkpoint
     if spec.name.startswith("local-dir:"):
         own = own or _find_local_weights(Path(spec.name.removeprefix("local-dir:")))
@@ -118,7 +122,7 @@ def _load_parts(request: ModelRequest, spec: ModelSpec) -> tuple[Any, Any, tuple
             f"'{request.requested}' brings its own weights. With --checkpoint name the architecture, such as "
             "open_clip:ViT-B-32, or a folder: open_clip:local-dir:PATH."
         )
-    repository, names = _find_repository(spec, own=own)
+    repository, names = find_repository(spec, own=own)
     remote = describe_hub_file(repository, names, instead=_INSTEAD) if repository else None
     with fetch(remote):
         model = _create(spec, load_weights=own is None)
@@ -141,7 +145,7 @@ def _find_local_weights(folder: Path) -> Path:
     return path
 
 
-def _find_repository(spec: ModelSpec, *, own: Path | None) -> tuple[str, tuple[str, ...]]:
+def find_repository(spec: ModelSpec, *, own: Path | None) -> tuple[str, tuple[str, ...]]:
     """Hub repository and files that building the model needs; an empty name when it needs none."""
     if spec.name.startswith("hf-hub:"):
         return spec.name.removeprefix("hf-hub:"), WEIGHT_FILES

@@ -19,6 +19,11 @@ COMMANDS = (
         "List the versions: where they lie and what made them",
         "imagenet_g.benchmark.cli_versions",
     ),
+    Command(
+        "distance",
+        "Measure how far a split lies from a reference, by CLIP",
+        "imagenet_g.benchmark.cli_distance",
+    ),
     Command("score", "Recompute a result from stored predictions", "imagenet_g.benchmark.cli_score"),
     Command("show", "Print a result file", "imagenet_g.benchmark.cli_show"),
     Command(

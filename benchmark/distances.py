@@ -111,24 +111,21 @@ def compute_reduction(reference: float, measured: float) -> float | None:
     return 1.0 - measured / reference if reference > 0 else None
 
 
-def fit_pca(points: FloatArray, num_components: int) -> PcaFit:
-    """Principal components, by the eigenvectors of the covariance (so memory grows with D only).
+def fit_pca(points: FloatArray, num_components: int) -> PcaFit | None:
+    """Principal components, by the eigenvectors of the covariance; None where the points do not differ.
 
     Args:
         points: `(N, D)`.
         num_components: K wanted; fewer come back where N - 1 or D is smaller.
-
-    Raises:
-        InputError: Fewer than two points, or all the same.
     """
     if len(points) < 2:
-        raise InputError(f"A PCA needs at least two images; there is {len(points)}.")
+        return None
     mean = points.mean(axis=0)
     centred = points - mean
     values, vectors = np.linalg.eigh(centred.T @ centred / (len(points) - 1))
     values, vectors = values[::-1].clip(min=0.0), vectors[:, ::-1].T
     if values.sum() <= _SMALLEST_VARIANCE:
-        raise InputError("All images have the same embedding: there is no direction to project onto.")
+        return None
     kept = min(num_components, len(points) - 1, points.shape[1])
     directions = vectors[:kept]
     # An eigenvector's sign is the library's whim; a plot must not flip with it.
