@@ -133,9 +133,10 @@ def draw_clouds(figure: CloudFigure, path: Path) -> None:
     with _open_figure(path, figure.caption) as canvas:
         axes = canvas.add_axes((0.12, 0.2, 0.84, 0.72))
         for (name, points), (marker, colour) in ((figure.reference, _REFERENCE), (figure.split, _SPLIT)):
-            axes.scatter(*points.T, marker=marker, s=18, color=colour, alpha=0.7, lw=0,
+            x, y = points.T
+            axes.scatter(x, y, s=18, marker=marker, color=colour, alpha=0.7, lw=0,
                          label=f"{name} ({len(points)})")  # fmt: skip
-            axes.scatter(*points.mean(axis=0), marker=marker, s=90, color=colour, edgecolor="black", lw=1)
+            axes.scatter(x.mean(), y.mean(), s=90, marker=marker, color=colour, edgecolor="black", lw=1)
         axes.set_xlabel(f"first component ({100 * figure.explained[0]:.0f} % of the variance)")
         axes.set_ylabel(f"second component ({100 * figure.explained[1]:.0f} %)")
         axes.set_title(figure.title, fontsize=10)
