@@ -26,13 +26,17 @@ def list_clip_uses(
     """CLIPs behind a split of a release.
 
     Args:
-        recipe: The `recipe` of the split in the manifest; `scorers` names the models of score columns, and
-            `recipe` is what decides the pixels.
+        recipe: The `recipe` of the split in the manifest; `scorers` names the models of score columns,
+            `recipe` is what decides the pixels, and `captions` says where the prompts come from.
         part: Which side of the comparison it is.
         view: The view it is seen through.
     """
     described = recipe if isinstance(recipe, Mapping) else {}
-    uses = list(_list_pixel_uses(described.get("recipe"), part))
+    uses = [
+        use
+        for name in ("recipe", "captions")
+        for use in _list_pixel_uses(described.get(name), part, where=name)
+    ]
     if isinstance(view, ThresholdView):
         uses += _list_filter_uses(described.get("scorers"), part, view)
     return tuple(dict.fromkeys(uses))
@@ -71,9 +75,7 @@ def _list_filter_uses(
         yield ClipUse(part=part, role="filter", spec=None, weights_sha256=None, detail=detail)
 
 
-def _list_pixel_uses(
-    value: JsonValue, part: Literal["split", "reference"], where: str = "recipe"
-) -> Iterator[ClipUse]:
+def _list_pixel_uses(value: JsonValue, part: Literal["split", "reference"], where: str) -> Iterator[ClipUse]:
     if isinstance(value, Mapping):
         if (found := _read_clip(value)) is not None:
             yield ClipUse(part=part, role="recipe", spec=found[0], weights_sha256=found[1], detail=where)

@@ -12,8 +12,9 @@ from imagenet_g.generation.jobs import BuildJob, Task, TaskReport, load_job_sour
 from imagenet_g.generation.plans import Plan, PlanMeta, load_plan_meta, make_plan, write_plan
 from imagenet_g.generation.recipes import list_differences, make_recipe
 from imagenet_g.generation.release_files import ReleaseRequest, write_release
+from imagenet_g.generation.release_summary import report_prompts
 from imagenet_g.generation.shards import inspect_shard, load_shard_record
-from imagenet_g.generation.specs import VersionSpec, load_split_spec, validate_pins
+from imagenet_g.generation.specs import CaptionPromptSpec, VersionSpec, load_split_spec, validate_pins
 
 
 class Listener(Protocol):
@@ -136,11 +137,29 @@ def prepare_plan(job: BuildJob, listener: Listener) -> PlanMeta:
     except DataError:
         # Missing, or damaged: it is a pure function of the spec, and shards carry its hash.
         write_plan(job.plan_path, plan)
+        _note_cut_captions(job, plan, listener)
         return plan.meta
     if begun.plan_sha256 != plan.meta.plan_sha256:
         raise DataError(_format_changed_plan(job, begun, plan.meta))
     listener.note(f"{job.split}: going on with the plan in '{job.out}'")
     return begun
+
+
+def _note_cut_captions(job: BuildJob, plan: Plan, listener: Listener) -> None:
+    """Say at once what no template needs saying: captions have any length."""
+    if not isinstance(load_split_spec(job.spec, job.split).prompts, CaptionPromptSpec):
+        return
+    report = report_prompts(job, plan.table["prompt"].to_pylist())
+    if report is None or report.num_over_limit == 0:
+        return
+    if report.num_over_limit is None:
+        listener.note(f"{job.split}: whether the text encoder cuts captions is unknown (no clip_token_limit)")
+        return
+    listener.note(
+        f"{job.split}: {report.num_over_limit} of {report.num_prompts} images have a caption of more than "
+        f"the {report.token_limit} tokens that the text encoder takes; the rest is cut, as in "
+        f"'{report.examples[0]}'"
+    )
 
 
 def list_pending(job: BuildJob, meta: PlanMeta, shards: tuple[int, int] | None) -> tuple[list[int], int]:

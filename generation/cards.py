@@ -61,6 +61,7 @@ def format_split_facts(split: SplitManifest) -> list[str]:
         f"- flat after every attempt: {counts.flat} (column `is_flat`); rendered again: {counts.retried}",
         f"- flagged by the safety checker: {_format_unknown(counts.flagged_unsafe, 'none was asked')}",
         *_format_prompts(recipe),
+        *_format_captions(recipe),
         *_format_survival(recipe),
         f"- plan `{recipe.plan_sha256[:16]}`, in batches of {recipe.recipe['batch_size']}",
         "",
@@ -77,6 +78,22 @@ def _format_prompts(recipe: SplitRecipe) -> list[str]:
     return [
         f"- prompts: {report.num_unique} different ones, the longest {report.longest} tokens of "
         f"{report.token_limit}; {report.num_over_limit} images have a prompt that is cut"
+    ]
+
+
+def _format_captions(recipe: SplitRecipe) -> list[str]:
+    header = recipe.captions
+    if header is None:
+        return []
+    origin = "of unknown origin"
+    if header.card is not None:
+        origin = (
+            f"written to be far from their class by {header.card.clip.spec}, so that how far they are is for "
+            "another CLIP to say"
+        )
+    return [
+        f"- captions: `{header.name}-v{header.version}`, {header.num_captions} for {header.num_classes} "
+        f"classes, content `{header.content_sha256[:16]}`, {origin}"
     ]
 
 

@@ -18,7 +18,7 @@ from imagenet_g.generation.runtime import choose_device, read_runtime, set_deter
 from imagenet_g.generation.scorers import Scorer, load_scorer
 from imagenet_g.generation.shards import commit_shard, inspect_shard, load_work_rows
 from imagenet_g.generation.source_images import Sources, load_sources
-from imagenet_g.generation.specs import SplitSpec, VersionSpec, load_split_spec
+from imagenet_g.generation.specs import CaptionPromptSpec, SplitSpec, VersionSpec, load_split_spec
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -202,4 +202,6 @@ def name_recipe(split: SplitSpec, spec: VersionSpec) -> str:
     """What a row's `recipe` says: the prompt recipe, or what the image was made from."""
     if split.prompts is None:
         return spec.generators[split.generator].inputs
+    if isinstance(split.prompts, CaptionPromptSpec):
+        return f"{split.prompts.recipe}:{Path(split.prompts.file).stem}"
     return split.prompts.template or split.prompts.recipe

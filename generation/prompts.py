@@ -17,7 +17,8 @@ from typing import Literal
 
 from imagenet_g.benchmark.classes import ClassInfo, load_classes
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
-from imagenet_g.generation.specs import PromptSpec
+from imagenet_g.generation.caption_prompts import make_caption_prompts
+from imagenet_g.generation.specs import CaptionPromptSpec, PromptSpec
 
 ClassNames = Literal["open_clip", "lemmas", "first-lemma"]
 FIELDS = ("c", "h", "d", "b")
@@ -31,15 +32,19 @@ FAKE_IT_PATTERNS = {
     "c-hypernym-scene": "{c}, {h} inside {b}",
 }
 RECIPES = ("openai-80", "template", *FAKE_IT_PATTERNS)
+"""Of patterns; the recipe "captions" takes a frozen file."""
 
 
-def make_prompts(spec: PromptSpec, class_index: int, count: int) -> list[str]:
+def make_prompts(spec: PromptSpec | CaptionPromptSpec, class_index: int, count: int) -> list[str]:
     """Prompts of the first `count` images of a class, in index order.
 
     Raises:
         UnknownNameError: No such recipe.
         InputError: A template with fields that do not exist, or none at all.
+        DataError: Captions that are not on hand, are not the pinned ones, or lack the class.
     """
+    if isinstance(spec, CaptionPromptSpec):
+        return make_caption_prompts(spec, class_index, count)
     patterns, scenes = load_patterns(spec), load_scenes()
     info = load_classes()[class_index]
     words = {
@@ -66,7 +71,7 @@ def load_patterns(spec: PromptSpec) -> tuple[str, ...]:
         InputError: A template is missing, is not wanted, or has unknown fields.
     """
     if spec.recipe not in RECIPES:
-        raise UnknownNameError("prompt recipe", spec.recipe, RECIPES)
+        raise UnknownNameError("prompt recipe", spec.recipe, (*RECIPES, "captions"))
     if (spec.recipe == "template") != (spec.template is not None):
         raise InputError("'template' belongs to the prompt recipe 'template', and only to it.")
     if spec.template is not None:

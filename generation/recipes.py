@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.identity import hash_json
+from imagenet_g.generation.caption_prompts import describe_caption_prompts
 from imagenet_g.generation.generator_specs import DiffusersSpec, GeneratorSpec, StageSpec
 from imagenet_g.generation.pipelines import hash_repo, name_repo
-from imagenet_g.generation.specs import VersionSpec, load_split_spec
+from imagenet_g.generation.specs import CaptionPromptSpec, PromptSpec, VersionSpec, load_split_spec
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -33,7 +34,7 @@ def make_recipe(spec: VersionSpec, name: str, sources: Sources | None) -> dict[s
         "images_per_class": split.images_per_class,
         "batch_size": split.batch_size,
         "rows_per_shard": spec.rows_per_shard,
-        "prompts": None if split.prompts is None else split.prompts.model_dump(mode="json"),
+        "prompts": None if split.prompts is None else _describe_prompts(split.prompts),
         "sources": None if sources is None else _describe_sources(sources),
         "generator": describe_generator_spec(spec.generators[split.generator]),
         "generator_name": split.generator,
@@ -69,6 +70,12 @@ def _identify_repo(stage: StageSpec) -> dict[str, JsonValue]:
         return {"repo": stage.repo, "revision": stage.revision}
     contents: JsonValue = dict(hash_repo(folder))
     return {"repo": name_repo(stage), "revision": f"sha256:{hash_json(contents)}"}
+
+
+def _describe_prompts(prompts: PromptSpec | CaptionPromptSpec) -> dict[str, JsonValue]:
+    if isinstance(prompts, CaptionPromptSpec):
+        return describe_caption_prompts(prompts)
+    return prompts.model_dump(mode="json")
 
 
 def _describe_sources(sources: Sources) -> dict[str, JsonValue]:

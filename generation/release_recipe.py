@@ -13,6 +13,7 @@ from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.manifests import ClassView, EqualsView, FileRecord, Manifest, ViewSpec
 from imagenet_g.benchmark.results import Count, FileModel, Fraction, Sha256
+from imagenet_g.generation.caption_files import CaptionHeader
 from imagenet_g.generation.plan_check import PromptReport
 from imagenet_g.generation.shards import FailureRecord
 
@@ -72,6 +73,9 @@ class SplitRecipe(FileModel):
     left_out: tuple[FailureRecord, ...]
     """Planned images that could not be rendered."""
     prompts: PromptReport | None
+    # Has a default, unlike other unknowns, because releases were made before there were captions.
+    captions: CaptionHeader | None = None
+    """Header of the frozen caption file that the prompts are from; null for other prompts."""
     scorers: dict[str, JsonValue]
     accuracy: tuple[ViewAccuracy, ...]
     source_survival: tuple[SourceSurvival, ...]

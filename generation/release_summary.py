@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.manifests import FileRecord, ViewSpec
+from imagenet_g.generation.caption_prompts import load_caption_header
 from imagenet_g.generation.jobs import BuildJob
 from imagenet_g.generation.plan_check import PromptReport, check_prompts, count_clip_tokens
 from imagenet_g.generation.plans import PlanMeta
@@ -59,6 +60,7 @@ def summarize_split(
         counts=_count_images(meta, records, files, table),
         left_out=tuple(failure for record in records for failure in record.failures),
         prompts=report_prompts(job, table["prompt"].to_pylist()),
+        captions=load_caption_header(load_split_spec(job.spec, job.split)),
         scorers=described,
         accuracy=compute_accuracy(table, views, scorers),
         source_survival=compute_survival(table, scorers),

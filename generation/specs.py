@@ -12,12 +12,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from imagenet_g.benchmark.classes import load_class_set, load_index_by_wnid, make_class_set
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError, suggest_names
 from imagenet_g.benchmark.manifests import ViewSpec
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.results import FileModel, Sha256
 from imagenet_g.generation.generator_specs import (
     DiffusersSpec,
     GeneratorSpec,
@@ -38,6 +38,28 @@ class PromptSpec(FileModel):
     class_names: Literal["open_clip", "lemmas", "first-lemma"]
     template: str | None = None
     """For the recipe "template" only: text with the fields {c}, {h}, {d}, {b}."""
+
+
+class CaptionPromptSpec(FileModel):
+    """Prompts from a frozen caption file; see `caption_prompts`."""
+
+    recipe: Literal["captions"]
+    file: str
+    """Path of a caption file (.jsonl), or the name of one that ships with the package."""
+    sha256: Sha256 | None = None
+    """Content hash in the file's header; absent: not pinned yet, and not to be built."""
+
+
+def _tell_prompts(value: object) -> str:
+    recipe = value.get("recipe") if isinstance(value, dict) else getattr(value, "recipe", None)
+    return PROMPT_TAGS[recipe == "captions"]
+
+
+PROMPT_TAGS = ("prompts:patterns", "prompts:captions")
+Prompts = Annotated[
+    Annotated[PromptSpec, Tag(PROMPT_TAGS[0])] | Annotated[CaptionPromptSpec, Tag(PROMPT_TAGS[1])],
+    Discriminator(_tell_prompts),
+]
 
 
 class SourceSpec(FileModel):
@@ -94,7 +116,7 @@ class SplitSpec(FileModel):
     images_per_class: Positive
     batch_size: Positive
     """Images rendered together; part of the recipe, because the last bits depend on it."""
-    prompts: PromptSpec | None = None
+    prompts: Prompts | None = None
     sources: SourceSpec | None = None
     scorers: tuple[Name, ...] = ()
     views: dict[Name, ViewSpec] = Field(default_factory=dict)
@@ -236,7 +258,7 @@ def validate_pins(spec: VersionSpec, splits: tuple[str, ...], *, source: str) ->
 def _format_first_error(error: ValidationError) -> str:
     # A misspelt key is also a missing one; the misspelling is what a person looks for.
     first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-    where = ".".join(str(part) for part in first["loc"] if part not in ("diffusers", "python"))
+    where = ".".join(str(part) for part in first["loc"] if part not in ("diffusers", "python", *PROMPT_TAGS))
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         near = suggest_names(str(first["loc"][-1]), _list_keys())
@@ -247,6 +269,7 @@ def _format_first_error(error: ValidationError) -> str:
 
 
 def _list_keys() -> tuple[str, ...]:
-    models = (VersionSpec, SplitSpec, DiffusersSpec, PythonSpec, PromptSpec, SourceSpec, TransformSpec,
-              SchedulerSpec, EncodingSpec, FlatSpec, ClipScorerSpec, JudgeScorerSpec)  # fmt: skip
+    models = (VersionSpec, SplitSpec, DiffusersSpec, PythonSpec, PromptSpec, CaptionPromptSpec, SourceSpec,
+              TransformSpec, SchedulerSpec, EncodingSpec, FlatSpec, ClipScorerSpec,
+              JudgeScorerSpec)  # fmt: skip
     return tuple(sorted({key for model in models for key in model.model_fields}))
