@@ -1,4 +1,4 @@
-"""`imagenet-g leaderboard`: build the board's files, serve them, write them as one page."""
+"""`imagenet-g leaderboard`: build the board's files, serve them, write them as one page or as a Space."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     _add_places(export, inherit=True)
     export.add_argument(
         "--to", type=Path, default=Path("leaderboard.html"), metavar="FILE", help="default: %(default)s"
+    )
+    space = actions.add_parser("space", help="write a folder that can be pushed as a Gradio Space")
+    _add_places(space, inherit=True)
+    space.add_argument("--to", type=Path, default=Path("space"), metavar="DIR", help="default: %(default)s")
+    space.add_argument(
+        "--requirement", metavar="TEXT", help="how pip gets imagenet-g (default: this release by name)"
     )
     figures = actions.add_parser("figures", help="make the data file of published figures again (minutes)")
     figures.add_argument(
@@ -59,7 +65,7 @@ def _add_option(
 
 def run(arguments: Namespace) -> int:
     """Run the chosen action."""
-    actions = {"build": run_build, "export": run_export, "figures": run_figures}
+    actions = {"build": run_build, "export": run_export, "space": run_space, "figures": run_figures}
     return actions.get(arguments.action, run_serve)(arguments)
 
 
@@ -110,6 +116,24 @@ def run_export(arguments: Namespace) -> int:
 
     write_text(arguments.to, format_page(load_board(arguments.board)))
     print(f"wrote {arguments.to}")
+    return 0
+
+
+def run_space(arguments: Namespace) -> int:
+    """Write the Space; build the board first where there is none."""
+    from imagenet_g.leaderboard.board import BOARD_NAME
+    from imagenet_g.leaderboard.building import build_board
+    from imagenet_g.leaderboard.space import write_space
+
+    if not (arguments.board / BOARD_NAME).exists():
+        build_board(arguments.submissions, arguments.board)
+    written = write_space(
+        arguments.to,
+        board=arguments.board,
+        submissions=arguments.submissions,
+        requirement=arguments.requirement,
+    )
+    print(f"wrote {arguments.to}: {len(written)} files. Push it to a Space: 'hf upload --repo-type space'.")
     return 0
 
 

@@ -9,12 +9,13 @@ import pytest
 from hub_clients import Client, Done
 from hub_server import READER_TOKEN, StandInHub, serve_hub
 from hub_store import Repo
-from submission_cases import write_result_folder
+from submission_cases import ROOT, write_result_folder
+from submission_cases import STEM as GOOD
 
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.leaderboard.problems import ValidationReport
 from imagenet_g.leaderboard.pull_requests import open_pull_request
 from imagenet_g.leaderboard.submissions import Submission
+from imagenet_g.leaderboard.validation import make_report
 
 REPO = "org/board"
 STEM = "example-lab__a-net"
@@ -123,6 +124,6 @@ def test_a_token_in_the_notes_does_not_leave_the_machine(tmp_path: Path) -> None
     """Whoever pasted it."""
     path = tmp_path / "x__y.json"
     path.write_text('{"notes": "hf_ownerOWNERownerOWNERownerOWNER01"}')
-    submission = Submission.model_construct()
+    submission = Submission.model_validate_json((ROOT / "mini" / f"{GOOD}.json").read_bytes())
     with pytest.raises(DataError, match="access token"):
-        open_pull_request(path, submission, ValidationReport.model_construct(), REPO)
+        open_pull_request(path, submission, make_report(path, None, submission, []), REPO)
