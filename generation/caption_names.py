@@ -32,6 +32,10 @@ ENDINGS = (
     ("o", "oes"), ("y", "ies"), ("f", "ves"), ("fe", "ves"), ("man", "men"), ("us", "i"), ("um", "a"),
     ("ix", "ices"), ("ex", "ices"), ("is", "es"),
 )  # fmt: skip
+ALTERNATIVES = {
+    "traffic or street sign": "traffic sign, street sign",
+    "vaulted or arched ceiling": "vaulted ceiling, arched ceiling",
+}
 SPELLINGS = {"gray": "grey", "pyjamas": "pajamas", "pyjama": "pajama"}
 _HEAD_LINKS = ("of", "in", "on")
 _NO_PLURAL_ENDINGS = ("ss", "us", "is")
@@ -44,7 +48,7 @@ def list_class_names(info: ClassInfo, names: ClassNames) -> tuple[str, ...]:
     "cardboard box / carton" is either.
     """
     text = re.sub(r"\s*\([^)]*\)", "", make_class_name(info, names))
-    parts = re.split(r"\s*,\s*|\s+/\s+|\s+or\s+", text)
+    parts = re.split(r"\s*,\s*|\s+/\s+|\s+or\s+", ALTERNATIVES.get(text, text))
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
@@ -107,9 +111,20 @@ def _list_forms(class_index: int, names: ClassNames) -> frozenset[Words]:
 def _list_longer_forms(class_index: int, names: ClassNames) -> frozenset[Words]:
     """Names of other classes that hold a name of this one, as "sea lion" holds "lion"."""
     own = _list_forms(class_index, names)
-    others = (n for n in range(len(load_classes())) if n != class_index)
-    forms = (form for n in others for form in _list_forms(n, names))
-    return frozenset(form for form in forms if any(_holds(form, mine) for mine in own)) - own
+    by_word = _index_forms(names)
+    near = {form for mine in own for form in by_word.get(mine[0], ())}
+    return frozenset(form for form in near if any(_holds(form, mine) for mine in own)) - own
+
+
+@cache
+def _index_forms(names: ClassNames) -> dict[str, frozenset[Words]]:
+    """Spellings of all names by each word in them."""
+    found: dict[str, set[Words]] = {}
+    for info in load_classes():
+        for form in _list_forms(info.index, names):
+            for word in form:
+                found.setdefault(word, set()).add(form)
+    return {word: frozenset(forms) for word, forms in found.items()}
 
 
 def _holds(longer: Words, shorter: Words) -> bool:

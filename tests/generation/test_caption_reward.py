@@ -96,7 +96,7 @@ def test_grading_puts_validity_first_and_fewer_faults_before_more(cos: float, fe
 
 def test_the_control_flips_the_sign_for_valid_captions_only() -> None:
     """Near instead of far."""
-    rewards = compute_rewards([0.3, 0.3], [0, 7], grading="graded", direction="near")
+    rewards = compute_rewards([0.3, 0.3], [0, len(FAULTS)], grading="graded", direction="near")
     np.testing.assert_allclose(rewards, [0.3, -2.0])
 
 
