@@ -1,22 +1,26 @@
 """`python -m imagenet_g.leaderboard.ci FILE ...`: what a pull request with submissions is answered.
 
 Every changed submission is validated against the others; the answer is markdown, with the two nearest models
-of the same version beside the new one, so that a reviewer sees at a glance whether a number can be.
+of the same version beside the new one, so that a reviewer sees at a glance whether a number can be. Whatever
+comes out of a file stands in code spans: in a comment, a name must be neither a link nor a mention.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from imagenet_g.benchmark.entries import choose_headline
+from imagenet_g.benchmark.errors import UntrustedFileError
 from imagenet_g.leaderboard.cells import escape
 from imagenet_g.leaderboard.peers import KnownSubmission
-from imagenet_g.leaderboard.problems import ValidationReport
-from imagenet_g.leaderboard.reviews import find_review_path
+from imagenet_g.leaderboard.problems import ValidationReport, clip_text
+from imagenet_g.leaderboard.reviews import Review, find_review_path, load_review
 from imagenet_g.leaderboard.split_facts import SplitShelf
-from imagenet_g.leaderboard.submissions import REVIEW_SUFFIX, Submission
+from imagenet_g.leaderboard.submissions import REVIEW_SUFFIX, SUFFIX, Submission
 from imagenet_g.leaderboard.untrusted import read_json
 from imagenet_g.leaderboard.validation import (
     ValidationContext,
@@ -27,39 +31,108 @@ from imagenet_g.leaderboard.validation import (
 )
 
 NUM_REFERENCES = 2
+MAX_SUBMISSIONS = 20
+"""A pull request with more is for people to look at; validating it would keep everybody else waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a pull request changes below the folder of submissions.
+
+    Attributes:
+        submissions: Submissions whose file or predictions were changed.
+        removed: Submissions that are gone.
+        reserved: Reviews and baselines, which maintainers write.
+        foreign: Files that are no part of a submission.
+    """
+
+    submissions: tuple[Path, ...]
+    removed: tuple[Path, ...]
+    reserved: tuple[Path, ...]
+    foreign: tuple[Path, ...]
+
+
+def sort_changes(paths: Sequence[Path]) -> Changes:
+    """Changed files by what they are; changed predictions stand for their submission."""
+    reserved = [path for path in paths if _is_reserved(path)]
+    owners = {path: _find_owner(path) for path in paths if path not in reserved and path.name != "README.md"}
+    named = dict.fromkeys(owner for owner in owners.values() if owner is not None)
+    return Changes(
+        submissions=tuple(path for path in named if path.exists() or path.is_symlink()),
+        removed=tuple(path for path in named if not path.exists() and not path.is_symlink()),
+        reserved=tuple(reserved),
+        foreign=tuple(path for path, owner in owners.items() if owner is None),
+    )
+
+
+def _is_reserved(path: Path) -> bool:
+    return path.name.endswith(REVIEW_SUFFIX) or path.parent.name == "baselines"
+
+
+def _find_owner(path: Path) -> Path | None:
+    if path.suffix == SUFFIX and "__" in path.name:
+        return path
+    if path.suffix == ".parquet" and "__" in path.parent.name:
+        return path.parent.with_name(f"{path.parent.name}{SUFFIX}")
+    return None
 
 
 def run_ci(paths: Sequence[Path], root: Path) -> tuple[str, bool]:
-    """The comment in markdown, and whether every submission is accepted."""
-    known = load_known_submissions(root)
-    context = ValidationContext(SplitShelf(), known, load_known_baselines(root))
-    submissions = [path for path in paths if path.suffix == ".json" and not path.name.endswith(REVIEW_SUFFIX)]
-    parts, accepted = [], True
-    for path in submissions:
-        report = validate_submission(path, context)
+    """The comment in markdown, and whether every submission is accepted.
+
+    Args:
+        paths: Changed files.
+        root: Submissions and baselines to compare with: those of the branch the request is for.
+    """
+    changes = sort_changes(paths)
+    if len(changes.submissions) > MAX_SUBMISSIONS:
+        return f"{len(changes.submissions)} submissions in one request; at most {MAX_SUBMISSIONS}.", False
+    known, baselines = load_known_submissions(root), load_known_baselines(root)
+    parts, accepted = [], not (changes.reserved or changes.foreign)
+    for path in changes.submissions:
+        others = [*known, *_load_changed(changes.submissions, path, known)]
+        report = validate_submission(path, ValidationContext(SplitShelf(), others, baselines))
         accepted &= report.accepted
         parts.append(format_comment(path, report, known))
-    smuggled = [path for path in paths if path.name.endswith(REVIEW_SUFFIX)]
-    if smuggled:
-        names = ", ".join(f"`{escape(path.name)}`" for path in smuggled)
-        parts.append(f"Reviews are written by maintainers, after merging; take out {names}.")
-    return "\n\n".join(parts) or "No submission was changed.", accepted and not smuggled
+    for reason, found in (
+        ("Taken away, which a maintainer decides", changes.removed),
+        ("Reviews and baselines are written by maintainers, after merging; take out", changes.reserved),
+        ("No part of a submission; take out", changes.foreign),
+    ):
+        if found:
+            parts.append(f"{reason}: {', '.join(quote(path.name) for path in found)}.")
+    return "\n\n".join(parts) or "No submission was changed.", accepted
+
+
+def _load_changed(
+    paths: Sequence[Path], own: Path, known: Sequence[KnownSubmission]
+) -> list[KnownSubmission]:
+    there = {one.path for one in known}
+    found = []
+    for path in paths:
+        if path != own and path.absolute() not in there:
+            submission = _parse(path)
+            found += [KnownSubmission(path.absolute(), submission)] if submission else []
+    return found
 
 
 def format_comment(path: Path, report: ValidationReport, known: Sequence[KnownSubmission]) -> str:
     """One submission: verdict, findings, and its scores between two reference models."""
     verdict = f"accepted, `{report.trust}`" if report.accepted else "refused"
-    lines = [f"### `{escape(path.name)}`: {verdict}"]
-    lines += [
-        f"* **{p.severity}** `{p.code}` {escape(p.where)}: {escape(p.message)}" for p in report.problems
-    ]
+    lines = [f"### {quote(path.name)}: {verdict}"]
+    lines += [f"* **{p.severity}** `{p.code}` {quote(p.where)}: {quote(p.message)}" for p in report.problems]
     submission = _parse(path) if report.accepted else None
     if submission is not None:
         lines += ["", *format_references(submission, choose_references(submission, known))]
-    if report.accepted and find_review_path(path).exists():
+    if report.accepted and find_review_path(path).exists() and not isinstance(load_review(path), Review):
         lines.append("")
         lines.append("It had a review; the edit makes it void until `imagenet-g validate --record`.")
     return "\n".join(lines)
+
+
+def quote(text: object) -> str:
+    """Text as a code span, which is shown as it is: no markup, no link, no mention."""
+    return f"`{escape(clip_text(str(text))).replace('`', '&#39;').replace('|', '&#124;')}`"
 
 
 def choose_references(submission: Submission, known: Sequence[KnownSubmission]) -> list[Submission]:
@@ -78,7 +151,7 @@ def choose_references(submission: Submission, known: Sequence[KnownSubmission]) 
 def format_references(submission: Submission, references: Sequence[Submission]) -> list[str]:
     """A markdown table: one row a split, top-1 in percent."""
     columns = [submission, *references]
-    lines = ["| top-1, % | " + " | ".join(escape(one.statement.model) for one in columns) + " |"]
+    lines = ["| top-1, % | " + " | ".join(quote(one.statement.model) for one in columns) + " |"]
     lines.append("| --- |" + " ---: |" * len(columns))
     scores = [
         {entry.split.ref: choose_headline(entry).top1.value for entry in one.result.entries}
@@ -86,17 +159,31 @@ def format_references(submission: Submission, references: Sequence[Submission]) 
     ]
     for ref in scores[0]:
         cells = [f"{100 * found[ref]:.2f}" if ref in found else "" for found in scores]
-        lines.append(f"| {escape(ref)} | " + " | ".join(cells) + " |")
+        lines.append(f"| {quote(ref)} | " + " | ".join(cells) + " |")
     return lines
 
 
 def _parse(path: Path) -> Submission | None:
-    return parse_submission(read_json(path)[1])[0]
+    try:
+        return parse_submission(read_json(path)[1])[0]
+    except UntrustedFileError:
+        return None
 
 
 def main(argv: Sequence[str]) -> int:
     """Print the comment; 0 where everything is accepted, 2 otherwise."""
-    comment, accepted = run_ci([Path(word) for word in argv], Path("submissions"))
+    parser = argparse.ArgumentParser(prog="python -m imagenet_g.leaderboard.ci", description=__doc__)
+    parser.add_argument("paths", nargs="*", type=Path, metavar="FILE", help="changed files")
+    parser.add_argument(
+        "--names", type=Path, metavar="LIST", help="a file of changed files, a null byte behind each"
+    )
+    parser.add_argument(
+        "--against", type=Path, default=Path("submissions"), metavar="DIR", help="default: %(default)s"
+    )
+    given = parser.parse_args(argv)
+    named = given.names.read_text(encoding="utf-8", errors="surrogateescape") if given.names else ""
+    paths = [*given.paths, *(Path(name) for name in named.split("\0") if name)]
+    comment, accepted = run_ci(paths, given.against)
     sys.stdout.write(comment + "\n")
     return 0 if accepted else 2
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from submission_cases import ROOT, STEM, set_at, write_case
+import pytest
+from submission_cases import ROOT, STEM, edit_cell, set_at, write_case
 
 from imagenet_g.leaderboard.bench import run_bench
-from imagenet_g.leaderboard.ci import run_ci
+from imagenet_g.leaderboard.ci import MAX_SUBMISSIONS, main, quote, run_ci
 
 
 def test_an_honest_submission_gets_two_references(tmp_path: Path) -> None:
@@ -16,7 +17,7 @@ def test_an_honest_submission_gets_two_references(tmp_path: Path) -> None:
     shutil.copytree(ROOT, tmp_path / "submissions")
     comment, accepted = run_ci([tmp_path / "submissions" / "mini" / f"{STEM}.json"], tmp_path / "submissions")
     assert accepted
-    assert "| top-1, % | EfficientNet-Lite0 | EfficientNet-Lite2 | EfficientNet-Lite1 |" in comment
+    assert "| top-1, % | `EfficientNet-Lite0` | `EfficientNet-Lite2` | `EfficientNet-Lite1` |" in comment
 
 
 def test_a_bad_submission_fails_with_its_reasons(tmp_path: Path) -> None:
@@ -33,6 +34,73 @@ def test_a_review_in_a_pull_request_fails(tmp_path: Path) -> None:
     comment, accepted = run_ci([tmp_path / f"{STEM}.review.json"], ROOT)
     assert not accepted
     assert "maintainers" in comment
+
+
+def test_changed_predictions_stand_for_their_submission(tmp_path: Path) -> None:
+    """A request that touches only them is validated all the same."""
+    path = write_case(tmp_path, rows=edit_cell("top5_index", 0, [1, 2, 3, 4, 5]), rehashed=False)
+    comment, accepted = run_ci([path.with_suffix("") / "mini-renditions.parquet"], ROOT)
+    assert not accepted
+    assert "wrong-hash" in comment
+
+
+def test_a_file_that_belongs_to_no_submission_fails(tmp_path: Path) -> None:
+    """Whatever it is for."""
+    comment, accepted = run_ci([tmp_path / "mini" / "run.py", tmp_path / "mini"], ROOT)
+    assert not accepted
+    assert "`run.py`, `mini`" in comment
+
+
+def test_a_baseline_in_a_pull_request_fails(tmp_path: Path) -> None:
+    """It would move everybody's effective robustness."""
+    comment, accepted = run_ci([tmp_path / "mini" / "baselines" / "own.json"], ROOT)
+    assert not accepted
+    assert "maintainers" in comment
+
+
+def test_a_submission_that_is_taken_away_is_said(tmp_path: Path) -> None:
+    """Not passed over in silence."""
+    comment, accepted = run_ci([tmp_path / "mini" / f"{STEM}.json"], ROOT)
+    assert accepted
+    assert f"Taken away, which a maintainer decides: `{STEM}.json`" in comment
+
+
+def test_two_copies_in_one_request_are_seen(tmp_path: Path) -> None:
+    """Neither is in the repository yet."""
+    other = "someone__a-net"
+    paths = [write_case(tmp_path / "a", set_at("result.model.weights_sha256", "c" * 64))]
+    change = [set_at("statement.organisation", "Someone"), set_at("statement.model", "A Net")]
+    paths.append(write_case(tmp_path / "b", lambda content: [c(content) for c in change], stem=other))
+    comment, accepted = run_ci(paths, tmp_path / "nowhere")
+    assert not accepted
+    assert "copied" in comment
+
+
+def test_a_request_with_too_many_submissions_is_for_people(tmp_path: Path) -> None:
+    """It would keep everybody else waiting."""
+    path = write_case(tmp_path)
+    paths = [path.with_name(f"org__{number}.json") for number in range(MAX_SUBMISSIONS + 1)]
+    for one in paths:
+        one.write_text("{}")
+    comment, accepted = run_ci(paths, ROOT)
+    assert not accepted
+    assert "at most" in comment
+
+
+@pytest.mark.parametrize("text", ["[click](https://x.org)", "@everyone", "a`b`c", "x|y", "a\nb", "<b>"])
+def test_what_a_file_says_is_shown_as_it_is(text: str) -> None:
+    """One code span, which nothing inside can end, on one line of a table."""
+    quoted = quote(text)
+    assert quoted[0] == quoted[-1] == "`"
+    assert not set(quoted[1:-1]) & set("`|\n<")
+
+
+def test_names_come_from_a_list_with_null_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As git writes them: a name may have blanks and quotes."""
+    (tmp_path / "changed").write_bytes(b"a b'\"/x.py\0submissions/README.md\0")
+    words = ["--names", str(tmp_path / "changed"), "--against", str(ROOT)]
+    assert main(words) == 2
+    assert "take out: `x.py`." in capsys.readouterr().out
 
 
 def test_the_bench_runs_on_a_small_board() -> None:
