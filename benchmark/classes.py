@@ -18,7 +18,7 @@ from imagenet_g.benchmark.errors import InputError, UnknownNameError
 
 NUM_CLASSES = 1000
 ALL_CLASSES = "all"
-CLASS_SET_NAMES = ("imagenet-100", "imagenet-a", "imagenet-r", "imagenet-r-a", "objectnet")
+CLASS_SET_NAMES = ("drawn-104", "imagenet-100", "imagenet-a", "imagenet-r", "imagenet-r-a", "objectnet")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Zero-shot CLIP models of the open_clip library.
 
-Named `open_clip:<arch>/<pretrained>`, `open_clip:hf-hub:org/name` or `open_clip:local-dir:PATH`.
+Named `open_clip:<arch>/<pretrained>`, `open_clip:hf-hub:org/name`, `open_clip:local-dir:PATH` or
+`open_clip:packaged:NAME`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.model_names import resolve_model_spec
 from imagenet_g.benchmark.model_specs import OWN_WEIGHTS, ModelSpec
 from imagenet_g.benchmark.offered_models import list_open_clip_tags
+from imagenet_g.benchmark.packaged import find_packaged_training_data, place_packaged
 from imagenet_g.benchmark.results import Preprocessing
 from imagenet_g.benchmark.weights import hash_state_dict
 from imagenet_g.benchmark.zero_shot import (
@@ -88,6 +90,7 @@ def load_model(request: ModelRequest) -> Classifier:
             files=files,
             revision=parse_revision(files[0]) if files else None,
             zero_shot=zero_shot,
+            training_data=None if own_weights else find_packaged_training_data(spec),
         ),
     )
 
@@ -115,6 +118,7 @@ def load_parts(request: ModelRequest, spec: ModelSpec) -> tuple[Any, Any, tuple[
         ImagenetGError: As `classifiers.load_classifier`.
     """
     own = request.checkpoint
+    spec = place_packaged(spec)
     if spec.name.startswith("local-dir:"):
         own = own or _find_local_weights(Path(spec.name.removeprefix("local-dir:")))
     if spec.name.startswith("hf-hub:") and own is not None:

@@ -22,7 +22,7 @@ from imagenet_g.benchmark.offered_models import (
     natural_key,
 )
 
-SOURCE_PREFIXES = ("hf-hub:", "local-dir:")
+SOURCE_PREFIXES = ("hf-hub:", "local-dir:", "packaged:")
 SEARCH_HINT = "'imagenet-g models PATTERN' searches the names."
 _MORE_DATA = re.compile(r"(?:^|_)(?:ft|dist|distilled|ns|jft|ssl|swsl|wsl|ssld|in12k|in21k|in22k)(?:_|$)")
 

@@ -1,4 +1,4 @@
-"""Models of the timm library: `timm:<name>`, `timm:hf-hub:org/name`, `timm:local-dir:PATH`."""
+"""Models of timm: `timm:<name>`, `timm:hf-hub:org/name`, `timm:local-dir:PATH`, `timm:packaged:NAME`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,12 @@ from imagenet_g.benchmark.heads import (
     validate_head,
 )
 from imagenet_g.benchmark.model_names import resolve_model_spec
-from imagenet_g.benchmark.model_specs import OWN_WEIGHTS
+from imagenet_g.benchmark.model_specs import OWN_WEIGHTS, ModelSpec
+from imagenet_g.benchmark.packaged import (
+    add_packaged_class_map,
+    find_packaged_training_data,
+    place_packaged,
+)
 from imagenet_g.benchmark.timm_transforms import (
     build_timm_precropped_transform,
     build_timm_transform,
@@ -55,7 +60,8 @@ def load_model(request: ModelRequest) -> Classifier:
     """
     own_weights = request.checkpoint is not None
     resolved = resolve_model_spec(request.spec, own_weights=own_weights)
-    name, spec = resolved.spec.name, str(resolved.spec)
+    name, spec = place_packaged(resolved.spec).name, str(resolved.spec)
+    request = add_packaged_class_map(request)
     module, files = _load_module(request, name, spec)
     config = resolve_timm_config(module)
     tag = name.partition(".")[2]
@@ -69,9 +75,13 @@ def load_model(request: ModelRequest) -> Classifier:
             precropped_transform=build_timm_precropped_transform(config),
             files=files,
             revision=parse_revision(files[0]) if files else None,
-            training_data=IMAGENET_1K if tag in _IMAGENET_1K_TAGS and not own_weights else None,
+            training_data=None if own_weights else _find_training_data(resolved.spec, tag),
         ),
     )
+
+
+def _find_training_data(spec: ModelSpec, tag: str) -> str | None:
+    return IMAGENET_1K if tag in _IMAGENET_1K_TAGS else find_packaged_training_data(spec)
 
 
 def _load_module(request: ModelRequest, name: str, spec: str) -> tuple[torch.nn.Module, tuple[Path, ...]]:

@@ -22,6 +22,7 @@ from imagenet_g.benchmark.errors import (
 )
 from imagenet_g.benchmark.fetching import describe_hub_file, fetch
 from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.packaged import PREFIX, find_packaged_model
 from imagenet_g.generation.generator_specs import LOCAL_REVISION, DiffusersSpec, StageSpec
 from imagenet_g.generation.schedulers import load_scheduler_class, validate_scheduler
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 Pipeline: TypeAlias = Any
 PipelineClass: TypeAlias = Any
 """diffusers' pipelines share no typed interface: every class has attributes and call arguments of its own."""
+_TEXT_PARTS = ("text_encoder", "tokenizer")
 _HASHED_SUFFIXES = (".safetensors", ".bin", ".json", ".model", ".txt")
 
 
@@ -62,7 +64,7 @@ def fetch_repo(stage: StageSpec) -> Path:
         FetchError: The files are neither in the Hub's cache nor to be had.
         UntrustedFileError: The repository brings its own code.
     """
-    folder = Path(stage.repo)
+    folder = place_repo(stage.repo)
     if not folder.is_dir():
         if stage.revision == LOCAL_REVISION:
             raise InputError(f"There is no folder '{stage.repo}'; give the pipeline's place with --pipeline.")
@@ -70,6 +72,17 @@ def fetch_repo(stage: StageSpec) -> Path:
     if code := sorted(path.name for path in folder.rglob("*.py")):
         raise UntrustedFileError(f"'{stage.repo}' brings its own code ({code[0]}), which is never run.")
     return folder
+
+
+def place_repo(repo: str) -> Path:
+    """Where a stage's repository would be if it is a folder: as typed, or that of a shipped pipeline.
+
+    Raises:
+        UnknownNameError: A shipped pipeline is named that there is not.
+    """
+    if repo.startswith(PREFIX):
+        return find_packaged_model(repo.removeprefix(PREFIX), "diffusers")
+    return Path(repo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +159,8 @@ def describe_stage(stage: LoadedStage) -> dict[str, JsonValue]:
 
 def name_repo(spec: StageSpec) -> str:
     """The repository as a release may name it: a local folder by its last part only."""
+    if spec.repo.startswith(PREFIX):
+        return spec.repo
     return f"local/{Path(spec.repo).resolve().name}" if Path(spec.repo).is_dir() else spec.repo
 
 
@@ -178,7 +193,7 @@ def is_on_hand(stage: StageSpec) -> bool:
     """Whether a stage's weights are on this machine: a folder, or in the Hub's cache."""
     from huggingface_hub import try_to_load_from_cache
 
-    if Path(stage.repo).is_dir():
+    if place_repo(stage.repo).is_dir():
         return True
     if not stage.is_pinned or stage.revision == LOCAL_REVISION:
         return False
@@ -208,7 +223,9 @@ def _validate_components(pipeline_class: PipelineClass, folder: Path, spec: Stag
         return
     known = inspect.signature(pipeline_class.__init__).parameters
     parts = [name for name, part in index.items() if isinstance(part, list) and part[0] is not None]
-    if unknown := [name for name in parts if name not in known]:
+    # A picture in place of the text: what writes the text is rightly left out.
+    spare = _TEXT_PARTS if "image_encoder" in known and "image_encoder" in parts else ()
+    if unknown := [name for name in parts if name not in (*known, *spare)]:
         raise ModelError(
             f"'{spec.repo}' cannot be loaded as {spec.pipeline}: it is a {index.get('_class_name')}, whose "
             f"'{unknown[0]}' that class does not take."

@@ -1,0 +1,272 @@
+"""One loop for everything this project trains: seeded, resumable after any kill, and able to go on longer.
+
+What a step sees is decided by the seed and the step's number alone, so nothing about chance needs saving: a
+run that was killed goes on from its last checkpoint as if it had not been. The learning rate warms up, stays,
+and falls over the last part; more steps later start from where it still stayed.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Protocol
+
+import torch
+from pydantic import Field
+
+from imagenet_g.benchmark.errors import DataError, ModelError
+from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.storage import replace_file, translate_storage_errors
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "log.jsonl"
+_MAX_GRADIENT_NORM = 1.0
+
+
+class ScheduleSpec(FileModel):
+    """How long and how fast something learns."""
+
+    steps: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)]
+    learning_rate: Annotated[float, Field(gt=0)]
+    warmup_steps: Annotated[int, Field(ge=0)]
+    decay_share: Annotated[float, Field(ge=0, le=1)]
+    """The last share of the steps, over which the learning rate falls to nothing."""
+    weight_decay: Annotated[float, Field(ge=0)]
+    average: Annotated[float, Field(ge=0, lt=1)]
+    """Decay of the running mean of the weights, which is what is kept; 0 keeps the last weights."""
+    log_every: Annotated[int, Field(ge=1)] = 50
+    save_every: Annotated[int, Field(ge=1)] = 100
+    sample_every: Annotated[int, Field(ge=1)] = 1000
+
+
+class Task(Protocol):
+    """What is learnt: modules, and the loss of a step."""
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """Everything that learns, in one module."""
+
+    def compute_loss(self, numbers: torch.Generator, batch_size: int) -> dict[str, torch.Tensor]:
+        """Named scalars of one step; the one named "loss" is minimised.
+
+        Args:
+            numbers: A CPU generator, the source of all chance of the step.
+            batch_size: Examples of the step.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Weights of an earlier training to go on from; its optimizer is not kept and starts anew.
+
+    Attributes:
+        weights: By name, as the module has them.
+        steps: Steps they have behind them.
+        seconds: Time they took.
+    """
+
+    weights: dict[str, torch.Tensor]
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The end of a run.
+
+    Attributes:
+        weights: The running mean of the weights, float32 on the CPU.
+        steps: Steps taken in all, over all sittings.
+        seconds: Time spent in all.
+        device: Where the last sitting ran.
+    """
+
+    weights: dict[str, torch.Tensor]
+    steps: int
+    seconds: float
+    device: str
+
+
+def run_training(
+    task: Task,
+    schedule: ScheduleSpec,
+    folder: Path,
+    *,
+    seed: int,
+    say: Callable[[str], None],
+    sample: Callable[[Mapping[str, torch.Tensor], int], None] | None = None,
+    start: Start | None = None,
+) -> Trained:
+    """Train to the schedule's end, from the folder's checkpoint where there is one.
+
+    Args:
+        task: What is learnt.
+        schedule: How.
+        folder: Where the checkpoint and the log are.
+        seed: Decides every step's chance; weights at the start are the caller's.
+        say: Told how it goes.
+        sample: Called with the kept weights now and then, to draw what has been learnt.
+        start: Where to start when there is no checkpoint; None for the module's own weights.
+
+    Raises:
+        ModelError: The loss is not a number.
+        DataError: The checkpoint is damaged or is of something else.
+        StorageError: The folder cannot be written.
+    """
+    state = _TrainingState(task.module, schedule)
+    if (folder / CHECKPOINT).is_file():
+        state.load(folder / CHECKPOINT)
+    elif start is not None:
+        state.start(start)
+    if state.step:
+        say(f"going on from step {state.step}")
+    started, since = time.monotonic(), state.seconds
+    while state.step < schedule.steps:
+        values = _take_step(task, schedule, state, seed)
+        state.seconds = since + time.monotonic() - started
+        if state.step % schedule.log_every == 0 or state.step == schedule.steps:
+            _report(folder, state, schedule, values, say)
+        if state.step % schedule.save_every == 0 or state.step == schedule.steps:
+            state.save(folder / CHECKPOINT)
+        if sample and (state.step % schedule.sample_every == 0 or state.step == schedule.steps):
+            sample(state.mean, state.step)
+    weights = {name: value.float().cpu() for name, value in state.mean.items()}
+    return Trained(weights, state.step, state.seconds, state.device)
+
+
+class _TrainingState:
+    """All that a later sitting needs: weights, their mean, the optimizer, and how far it is."""
+
+    def __init__(self, module: torch.nn.Module, schedule: ScheduleSpec) -> None:
+        self.module = module
+        self.optimizer = torch.optim.AdamW(_group(module, schedule.weight_decay), betas=(0.9, 0.99))
+        self.mean = deepcopy(module.state_dict())
+        self.step = 0
+        self.seconds = 0.0
+
+    @property
+    def device(self) -> str:
+        return str(next(self.module.parameters()).device)
+
+    def save(self, path: Path) -> None:
+        saved = {
+            "weights": self.module.state_dict(),
+            "mean": self.mean,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        with replace_file(path) as temporary:
+            torch.save(saved, temporary)
+
+    def start(self, start: Start) -> None:
+        try:
+            self.module.load_state_dict(start.weights)
+        except RuntimeError as error:
+            raise DataError(
+                f"The weights to go on from are of another recipe: {str(error).splitlines()[0]}"
+            ) from error
+        self.mean = deepcopy(self.module.state_dict())
+        self.step, self.seconds = start.steps, start.seconds
+
+    def load(self, path: Path) -> None:
+        try:
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+            self.module.load_state_dict(saved["weights"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.mean = {name: saved["mean"][name].to(value) for name, value in self.mean.items()}
+            self.step, self.seconds = int(saved["step"]), float(saved["seconds"])
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise DataError(
+                f"'{path}' is no checkpoint of this training: {reason} Delete it to start again."
+            ) from error
+
+
+def _group(module: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Matrices and kernels decay; biases, norms and single vectors do not."""
+    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    return [
+        {"params": [p for p in learning if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _take_step(
+    task: Task, schedule: ScheduleSpec, state: _TrainingState, seed: int
+) -> Mapping[str, torch.Tensor]:
+    rate = schedule.learning_rate * find_rate(state.step, schedule)
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    numbers = torch.Generator("cpu").manual_seed(seed * 1_000_003 + state.step)
+    state.module.train()
+    values = task.compute_loss(numbers, schedule.batch_size)
+    if not torch.isfinite(values["loss"]):
+        loss = float(values["loss"].detach())
+        raise ModelError(f"The loss at step {state.step} is {loss}: a lower learning_rate may help.")
+    state.optimizer.zero_grad(set_to_none=True)
+    values["loss"].backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(state.module.parameters(), _MAX_GRADIENT_NORM)
+    state.optimizer.step()
+    state.step += 1
+    _average(state, schedule.average)
+    return values
+
+
+@torch.no_grad()
+def _average(state: _TrainingState, decay: float) -> None:
+    # Early on the mean forgets faster, so that it does not drag the first random weights along.
+    decay = min(decay, (1 + state.step) / (10 + state.step)) if decay else 0.0
+    for name, value in state.module.state_dict().items():
+        if value.is_floating_point():
+            state.mean[name].lerp_(value, 1 - decay)
+        else:
+            state.mean[name].copy_(value)
+
+
+def find_rate(step: int, schedule: ScheduleSpec) -> float:
+    """The learning rate at a step, as a share of the highest: up, level, down to zero."""
+    rising = (step + 1) / max(schedule.warmup_steps, 1)
+    left = (schedule.steps - step) / max(schedule.steps * schedule.decay_share, 1e-9)
+    return min(1.0, rising, left)
+
+
+def _report(
+    folder: Path,
+    state: _TrainingState,
+    schedule: ScheduleSpec,
+    values: Mapping[str, torch.Tensor],
+    say: Callable[[str], None],
+) -> None:
+    numbers = {name: round(float(value.detach()), 5) for name, value in values.items()}
+    line = {"step": state.step, "seconds": round(state.seconds, 1), **numbers}
+    with translate_storage_errors(folder / LOG):
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+    left = state.seconds / state.step * (schedule.steps - state.step)
+    shown = ", ".join(f"{name} {value:.4f}" for name, value in numbers.items())
+    say(f"step {state.step} of {schedule.steps}: {shown}; {_format_minutes(left)} left")
+
+
+def _format_minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+@contextmanager
+def use_weights(module: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> Iterator[None]:
+    """Put weights into a module for a while, in eval mode, and then its own back."""
+    own = deepcopy(module.state_dict())
+    module.load_state_dict(dict(weights))
+    module.eval()
+    try:
+        yield
+    finally:
+        module.load_state_dict(own)
+        module.train()

@@ -1,0 +1,69 @@
+"""What is written beside trained weights: from what, how long, and where they were trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import JsonValue, ValidationError
+
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.storage import write_text
+
+RECORD_NAME = "training.json"
+
+
+class StageRecord(FileModel):
+    """How one stage was trained."""
+
+    stage: str
+    steps: int
+    """Over all sittings, those before `start_from` included."""
+    seconds: float
+    """Spent training, over all sittings."""
+    device: str
+    """Where the last sitting ran."""
+    seed: int
+    recipe_sha256: str
+    """Of the stage's part of the recipe."""
+    data: dict[str, JsonValue]
+    """The split that was learnt from, with its content hash."""
+    versions: dict[str, str]
+    """Libraries of the last sitting."""
+
+
+class TrainingRecord(FileModel):
+    """The stages behind one folder of weights, in the order they were trained."""
+
+    schema_version: Literal[1]
+    name: str
+    license: str
+    stages: tuple[StageRecord, ...]
+
+    def find_stage(self, stage: str) -> StageRecord | None:
+        """The record of a stage, None where the folder does not have it."""
+        return next((record for record in self.stages if record.stage == stage), None)
+
+
+def write_record(folder: Path, record: TrainingRecord) -> None:
+    """Write the record beside the weights; last, so that a folder with a record is complete.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    write_text(folder / RECORD_NAME, record.model_dump_json(indent=1) + "\n")
+
+
+def load_record(folder: Path) -> TrainingRecord:
+    """The record of a folder of weights.
+
+    Raises:
+        DataError: There is none, or it cannot be read.
+    """
+    path = folder / RECORD_NAME
+    try:
+        return TrainingRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise DataError(f"'{path}' is no record of a training: {reason}") from error

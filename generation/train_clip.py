@@ -1,0 +1,145 @@
+"""The CLIP of a recipe: pictures and captions in one space, learnt by contrast."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional
+
+from imagenet_g.benchmark.training_data import Pictures
+from imagenet_g.generation.training_specs import ClipSpec, TowerSpec
+
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
+    from transformers import CLIPTokenizer
+
+_MAX_SCALE = 100.0
+_EMBED_BATCH = 256
+
+
+class ClipTask:
+    """Learns which caption belongs to which picture.
+
+    Args:
+        spec: The architecture.
+        pictures: What is learnt from.
+        tokenizer: Of the captions.
+        device: Where.
+        seed: Of the weights at the start.
+    """
+
+    def __init__(
+        self, spec: ClipSpec, pictures: Pictures, tokenizer: CLIPTokenizer, *, device: str, seed: int
+    ) -> None:
+        torch.manual_seed(seed)
+        self._device = device
+        self._pixels = pictures.pixels
+        texts = sorted(set(pictures.captions))
+        numbers = {text: number for number, text in enumerate(texts)}
+        self._caption_numbers = torch.tensor([numbers[text] for text in pictures.captions])
+        self._tokens = tokenize(tokenizer, texts)
+        self.clip = make_clip(spec, side=int(pictures.pixels.shape[-1])).to(device)
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """Both towers and the scale between them."""
+        return self.clip
+
+    def compute_loss(self, numbers: torch.Generator, batch_size: int) -> dict[str, torch.Tensor]:
+        """Symmetric cross-entropy over the batch; pictures of one caption are right for each other.
+
+        Source: Radford et al. 2021, Fig. 3; equal captions as Yang et al. 2022 (UniCL), Eq. 4.
+        """
+        rows = torch.randint(len(self._pixels), (batch_size,), generator=numbers)
+        captions = self._caption_numbers[rows]
+        pixels = normalize_pixels(self._pixels[rows]).to(self._device)
+        images = self.clip.encode_image(pixels, normalize=True)
+        texts = encode_tokens(self.clip, trim_tokens(self._tokens[captions]).to(self._device))
+        logits = (
+            self.clip.logit_scale.clamp(max=torch.tensor(_MAX_SCALE).log().item()).exp() * images @ texts.T
+        )
+        same = (captions[:, None] == captions[None, :]).float().to(self._device)
+        target = same / same.sum(dim=1, keepdim=True)
+        loss = (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)) / 2
+        found = same.gather(1, logits.argmax(dim=1, keepdim=True)).mean()
+        return {"loss": loss, "found": found, "scale": self.clip.logit_scale.exp()}
+
+
+def make_clip_config(spec: ClipSpec, *, side: int) -> dict[str, Any]:
+    """The open_clip model configuration of a recipe, for pictures of `side` pixels."""
+    return {
+        "embed_dim": spec.embed_dim,
+        "vision_cfg": {
+            "image_size": side,
+            "patch_size": spec.patch_px,
+            "layers": spec.vision.layers,
+            "width": spec.vision.width,
+            "head_width": _find_head_width(spec.vision),
+        },
+        "text_cfg": {
+            "context_length": spec.max_tokens,
+            "vocab_size": spec.vocabulary_size,
+            "width": spec.text.width,
+            "heads": spec.text.heads,
+            "layers": spec.text.layers,
+            # Any text will do: a saved folder is its own tokenizer's place.
+            "hf_tokenizer_name": "own",
+        },
+    }
+
+
+def _find_head_width(tower: TowerSpec) -> int:
+    return tower.width // tower.heads
+
+
+def make_clip(spec: ClipSpec, *, side: int) -> CLIP:
+    """An untrained model."""
+    from open_clip.model import CLIP
+
+    return CLIP(**make_clip_config(spec, side=side))
+
+
+def tokenize(tokenizer: CLIPTokenizer, texts: Sequence[str]) -> torch.Tensor:
+    """`(N, max_tokens)` int64 token numbers, padded with the end token."""
+    encoded = tokenizer(list(texts), padding="max_length", truncation=True, return_tensors="pt")
+    tokens: torch.Tensor = encoded.input_ids
+    return tokens
+
+
+def trim_tokens(tokens: torch.Tensor) -> torch.Tensor:
+    """The same texts without the columns where all have ended, which nothing before them sees."""
+    end = tokens.max()
+    longest = int((tokens != end).sum(dim=1).max()) + 1
+    return tokens[:, :longest]
+
+
+def encode_tokens(clip: CLIP, tokens: torch.Tensor) -> torch.Tensor:
+    """`(N, D)` text embeddings of length 1, of texts of any length up to the model's.
+
+    As `clip.encode_text`, which takes the full length only.
+    """
+    length = tokens.shape[1]
+    hidden = clip.token_embedding(tokens) + clip.positional_embedding[:length]
+    hidden = clip.ln_final(clip.transformer(hidden, attn_mask=clip.attn_mask[:length, :length]))
+    ends = hidden[torch.arange(len(tokens)), tokens.argmax(dim=1)]
+    return functional.normalize(ends @ clip.text_projection, dim=-1)
+
+
+def normalize_pixels(pixels: torch.Tensor) -> torch.Tensor:
+    """uint8 `(N, 3, S, S)` as CLIP sees it, float32, by CLIP's own mean and standard deviation."""
+    from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+
+    mean, std = (
+        torch.tensor(values).view(1, 3, 1, 1) for values in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
+    )
+    return (pixels.float() / 255 - mean) / std
+
+
+@torch.inference_mode()
+def embed_pictures(clip: CLIP, pixels: torch.Tensor, *, device: str) -> torch.Tensor:
+    """`(N, D)` float32 image embeddings on the CPU, not scaled to length 1."""
+    clip.eval().to(device)
+    batches = pixels.split(_EMBED_BATCH)
+    return torch.cat([clip.encode_image(normalize_pixels(batch).to(device)).cpu() for batch in batches])

@@ -1,0 +1,142 @@
+"""Training recipes: what is trained from what, for how long; reviewed TOML in `data/training/`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, JsonValue, ValidationError
+
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.training_loop import ScheduleSpec
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class TowerSpec(FileModel):
+    """One transformer of a CLIP."""
+
+    width: Positive
+    layers: Positive
+    heads: Positive
+
+
+class ClipSpec(FileModel):
+    """A contrastive model of pictures and captions."""
+
+    embed_dim: Positive
+    patch_px: Positive
+    vision: TowerSpec
+    text: TowerSpec
+    vocabulary_size: Positive
+    max_tokens: Positive
+    schedule: ScheduleSpec
+
+
+class AutoencoderSpec(FileModel):
+    """An `AutoencoderTiny`: convolutions without normalisation, which learn fast."""
+
+    channels: Positive
+    """Of every layer."""
+    encoder_blocks: tuple[Annotated[int, Field(ge=0)], ...]
+    """Blocks at each size, the first at that of the picture; each further size halves it."""
+    decoder_blocks: tuple[Annotated[int, Field(ge=0)], ...]
+    """The same on the way back, the last at the picture's size."""
+    latent_channels: Positive
+    noise: Annotated[float, Field(ge=0)]
+    """Deviation of noise on latents while learning, so that small errors of latents do not show."""
+    edge_weight: float
+    """Weight of the error of the picture's differences beside that of its values."""
+    size_weight: float
+    """Weight of the latents' mean square, which keeps them small."""
+    schedule: ScheduleSpec
+
+
+class DiffusionSpec(FileModel):
+    """A `UNet2DConditionModel` over the autoencoder's latents, told what to draw by the CLIP."""
+
+    unet: dict[str, JsonValue]
+    """Arguments of UNet2DConditionModel, without sizes that follow from the parts."""
+    scheduler: dict[str, JsonValue]
+    """Configuration of the noise schedule."""
+    image_share: Annotated[float, Field(ge=0, le=1)]
+    """Share of steps' examples that are told by an image instead of a caption."""
+    drop_share: Annotated[float, Field(ge=0, le=1)]
+    """Share of examples that are told nothing, for classifier-free guidance."""
+    min_snr: Annotated[float, Field(gt=0)]
+    """Cap on the signal-to-noise ratio in the loss weight; Hang et al. 2023."""
+    steps: Positive
+    """Denoising steps of the sample sheets."""
+    guidance: float
+    schedule: ScheduleSpec
+
+
+class TrainingSpec(FileModel):
+    """A recipe: a CLIP, an autoencoder and a diffusion model, each of which needs the one before."""
+
+    schema_version: Annotated[int, Field(ge=1, le=1)]
+    name: str
+    title: str
+    license: str
+    data: str
+    """Reference of the split that is learnt from."""
+    seed: int
+    clip: ClipSpec
+    autoencoder: AutoencoderSpec
+    diffusion: DiffusionSpec
+
+
+STAGE_NAMES = ("clip", "autoencoder", "diffusion")
+"""Parts of a recipe, in the order they are trained."""
+
+
+def change_steps(spec: TrainingSpec, stages: Sequence[str], steps: int) -> TrainingSpec:
+    """The recipe with another number of steps for one stage.
+
+    Raises:
+        InputError: Not one stage, or no steps.
+    """
+    if len(stages) != 1:
+        raise InputError("--steps goes with one --stage.")
+    if steps < 1:
+        raise InputError(f"--steps {steps}: at least 1 is needed.")
+    part = getattr(spec, stages[0])
+    schedule = part.schedule.model_copy(update={"steps": steps})
+    return spec.model_copy(update={stages[0]: part.model_copy(update={"schedule": schedule})})
+
+
+def list_training_names() -> tuple[str, ...]:
+    """Names of the shipped recipes, sorted."""
+    folder = files("imagenet_g.generation.data") / "training"
+    names = (entry.name for entry in folder.iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+
+
+def load_training_spec(name_or_path: str) -> TrainingSpec:
+    """A shipped recipe, or a TOML file of one's own.
+
+    Raises:
+        UnknownNameError: No such recipe.
+        InputError: The file cannot be read or breaks the contract.
+    """
+    if not name_or_path.endswith(".toml") and name_or_path not in list_training_names():
+        raise UnknownNameError(
+            "training recipe", name_or_path, list_training_names(), hint="Or give a .toml file of your own."
+        )
+    path = Path(name_or_path)
+    if not name_or_path.endswith(".toml"):
+        path = Path(str(files("imagenet_g.generation.data") / "training" / f"{name_or_path}.toml"))
+    try:
+        return TrainingSpec.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"Training recipe '{name_or_path}' cannot be read: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"Training recipe '{name_or_path}' cannot be used: {where}: {first['msg']}."
+        ) from error

@@ -1,0 +1,284 @@
+"""The three stages of a recipe, each from the files of the one before: CLIP, autoencoder, diffusion model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.benchmark.environment import list_versions
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.identity import hash_json
+from imagenet_g.benchmark.storage import translate_storage_errors
+from imagenet_g.benchmark.training_data import Pictures
+from imagenet_g.benchmark.training_loop import Start, Task, Trained, run_training
+from imagenet_g.benchmark.training_records import StageRecord, TrainingRecord, load_record, write_record
+from imagenet_g.generation.clip_tokenizers import train_tokenizer
+from imagenet_g.generation.clip_towers import make_text_tower
+from imagenet_g.generation.prompts import load_patterns
+from imagenet_g.generation.runtime import PACKAGES
+from imagenet_g.generation.specs import PromptSpec
+from imagenet_g.generation.train_autoencoder import AutoencoderTask, encode_pictures
+from imagenet_g.generation.train_clip import ClipTask, embed_pictures, make_clip_config, tokenize
+from imagenet_g.generation.train_diffusion import DiffusionData, DiffusionTask
+from imagenet_g.generation.training_export import (
+    export_autoencoder,
+    export_clip,
+    export_pipeline,
+    load_autoencoder,
+    load_exported_clip,
+    load_unet_weights,
+    scale_latents,
+)
+from imagenet_g.generation.training_samples import SampleSheets
+from imagenet_g.generation.training_specs import TrainingSpec
+
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
+    from transformers import CLIPTokenizer
+
+_ENCODE_BATCH = 256
+_MEASURED_ROWS = 2048
+_TEXT_STRIDE = 16
+_CAPTION_STRIDE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where and from what a recipe is trained.
+
+    Attributes:
+        spec: The recipe.
+        pictures: What is learnt from.
+        folder: One folder for each stage, and the finished models.
+        device: "cpu" or "cuda".
+        say: Told how it goes.
+        start_from: Finished models of an earlier training, to go on from where a stage has no checkpoint.
+    """
+
+    spec: TrainingSpec
+    pictures: Pictures
+    folder: Path
+    device: str
+    say: Callable[[str], None]
+    start_from: Path | None = None
+
+    @property
+    def clip_folder(self) -> Path:
+        """The finished CLIP."""
+        return self.folder / f"{self.spec.name}-clip"
+
+    @property
+    def autoencoder_folder(self) -> Path:
+        """The finished autoencoder."""
+        return self.folder / f"{self.spec.name}-autoencoder"
+
+    @property
+    def pipeline_folder(self) -> Path:
+        """The finished generator."""
+        return self.folder / f"{self.spec.name}-sd"
+
+    @property
+    def side(self) -> int:
+        """Pixels of a picture's side."""
+        return int(self.pictures.pixels.shape[-1])
+
+
+def train_clip_stage(shop: Workshop) -> None:
+    """Train the CLIP and write its folder.
+
+    Raises:
+        ImagenetGError: As `run_training`.
+    """
+    spec = shop.spec.clip
+    tokenizer = find_tokenizer(shop)
+    task = ClipTask(spec, shop.pictures, tokenizer, device=shop.device, seed=shop.spec.seed)
+    trained = _run(shop, "clip", task)
+    task.clip.cpu().load_state_dict(trained.weights)
+    scale_image_embeddings(task.clip, shop.pictures.pixels[:_MEASURED_ROWS])
+    export_clip(task.clip, make_clip_config(spec, side=shop.side), tokenizer, shop.clip_folder)
+    _record(shop, shop.clip_folder, (make_stage_record(shop, "clip", trained),))
+
+
+def train_autoencoder_stage(shop: Workshop) -> None:
+    """Train the autoencoder and write its folder.
+
+    Raises:
+        ImagenetGError: As `run_training`.
+    """
+    task = AutoencoderTask(shop.spec.autoencoder, shop.pictures, device=shop.device, seed=shop.spec.seed)
+    trained = _run(shop, "autoencoder", task)
+    task.vae.cpu().load_state_dict(trained.weights)
+    scale_latents(
+        task.vae, encode_pictures(task.vae, shop.pictures.pixels[:_MEASURED_ROWS], device=shop.device)
+    )
+    export_autoencoder(task.vae.cpu(), shop.autoencoder_folder)
+    _record(shop, shop.autoencoder_folder, (make_stage_record(shop, "autoencoder", trained),))
+
+
+def train_diffusion_stage(shop: Workshop) -> None:
+    """Train the diffusion model from the other two and write the pipeline's folder.
+
+    Raises:
+        DataError: One of the others is not there yet.
+        ImagenetGError: As `run_training`.
+    """
+    spec = shop.spec.diffusion
+    before = [load_record(folder).stages for folder in (shop.clip_folder, shop.autoencoder_folder)]
+    clip, tokenizer = load_exported_clip(shop.clip_folder)
+    vae = load_autoencoder(shop.autoencoder_folder)
+    shop.say("encoding pictures and captions")
+    data = encode_everything(shop, clip, tokenizer)
+    task = DiffusionTask(spec, data, device=shop.device, seed=shop.spec.seed)
+    sheets = SampleSheets(spec, vae, data, shop.pictures, shop.folder / "diffusion", seed=shop.spec.seed)
+    trained = _run(
+        shop, "diffusion", task, sample=lambda weights, step: sheets.draw(task.unet, weights, step)
+    )
+    task.unet.cpu().load_state_dict(trained.weights)
+    export_pipeline(clip, tokenizer, vae.cpu(), task.unet, spec, shop.pipeline_folder)
+    own = make_stage_record(shop, "diffusion", trained)
+    _record(shop, shop.pipeline_folder, (*before[0], *before[1], own))
+
+
+STAGES: dict[str, Callable[[Workshop], None]] = {
+    "clip": train_clip_stage,
+    "autoencoder": train_autoencoder_stage,
+    "diffusion": train_diffusion_stage,
+}
+
+
+def find_tokenizer(shop: Workshop) -> CLIPTokenizer:
+    """The tokenizer the CLIP stage began with, here or in the training it goes on from; or a new one.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    from transformers import CLIPTokenizer
+
+    folder = shop.folder / "clip" / "tokenizer"
+    begun = [folder] if shop.start_from is None else [folder, shop.start_from / shop.clip_folder.name]
+    for place in begun:
+        if (place / "tokenizer_config.json").is_file():
+            return CLIPTokenizer.from_pretrained(place)
+    spec = shop.spec.clip
+    tokenizer = train_tokenizer(
+        list_texts(shop.pictures.captions), vocabulary_size=spec.vocabulary_size, max_tokens=spec.max_tokens
+    )
+    with translate_storage_errors(folder):
+        tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def list_texts(captions: tuple[str, ...]) -> list[str]:
+    """What the tokenizer learns from: all 1000 class names in some of CLIP's templates, and some captions.
+
+    The names, so that a zero-shot head over all classes is made of words and not of letters.
+    """
+    patterns = load_patterns(PromptSpec(recipe="openai-80", class_names="open_clip"))[::_TEXT_STRIDE]
+    named = [pattern.format(c=info.name) for info in load_classes() for pattern in patterns]
+    return [*named, *captions[::_CAPTION_STRIDE]]
+
+
+@torch.no_grad()
+def scale_image_embeddings(clip: CLIP, pixels: torch.Tensor) -> None:
+    """Make image embeddings of unit variance, as a diffusion model likes to be told; no cosine changes."""
+    deviation = embed_pictures(clip, pixels, device="cpu").std()
+    clip.visual.proj.div_(deviation)
+
+
+def encode_everything(shop: Workshop, clip: CLIP, tokenizer: CLIPTokenizer) -> DiffusionData:
+    """Latents, image embeddings and hidden states of the captions, computed once."""
+    pixels = shop.pictures.pixels
+    vae = load_autoencoder(shop.autoencoder_folder)
+    latents = encode_pictures(vae, pixels, device=shop.device) * vae.config.scaling_factor
+    images = embed_pictures(clip, pixels, device=shop.device)
+    clip.cpu()
+    texts = sorted(set(shop.pictures.captions))
+    numbers = {text: number for number, text in enumerate(texts)}
+    hidden = encode_texts(clip, tokenizer, [*texts, ""])
+    return DiffusionData(
+        latents=latents,
+        caption_numbers=torch.tensor([numbers[text] for text in shop.pictures.captions]),
+        captions=hidden[:-1].half(),
+        nothing=hidden[-1],
+        images=images,
+    )
+
+
+@torch.inference_mode()
+def encode_texts(clip: CLIP, tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
+    """`(N, T, D)` last hidden states, by the tower that the pipeline will have."""
+    tower = make_text_tower(clip, start_id=tokenizer.bos_token_id, end_id=tokenizer.eos_token_id)
+    batches = tokenize(tokenizer, texts).split(_ENCODE_BATCH)
+    return torch.cat([tower(batch).last_hidden_state for batch in batches])
+
+
+def _run(
+    shop: Workshop,
+    stage: str,
+    task: Task,
+    *,
+    sample: Callable[[Mapping[str, torch.Tensor], int], None] | None = None,
+) -> Trained:
+    spec = getattr(shop.spec, stage)
+    return run_training(
+        task,
+        spec.schedule,
+        shop.folder / stage,
+        seed=shop.spec.seed,
+        say=lambda text: shop.say(f"{stage}: {text}"),
+        sample=sample,
+        start=find_start(shop, stage),
+    )
+
+
+def find_start(shop: Workshop, stage: str) -> Start | None:
+    """Weights of an earlier training of this stage, where the workshop was given one.
+
+    Raises:
+        DataError: The folder is no finished training.
+    """
+    if shop.start_from is None:
+        return None
+    names = {"clip": f"{shop.spec.name}-clip", "autoencoder": f"{shop.spec.name}-autoencoder"}
+    folder = shop.start_from / names.get(stage, f"{shop.spec.name}-sd")
+    if not folder.is_dir():
+        return None
+    record = load_record(folder).find_stage(stage)
+    if record is None:
+        raise InputError(f"'{folder}' has no stage '{stage}' to go on from.")
+    load = {"clip": _load_clip_weights, "autoencoder": _load_autoencoder_weights}.get(
+        stage, load_unet_weights
+    )
+    return Start(load(folder), record.steps, record.seconds)
+
+
+def _load_clip_weights(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(load_exported_clip(folder)[0].state_dict())
+
+
+def _load_autoencoder_weights(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(load_autoencoder(folder).state_dict())
+
+
+def make_stage_record(shop: Workshop, stage: str, trained: Trained) -> StageRecord:
+    """What is to be known of a stage that is done."""
+    return StageRecord(
+        stage=stage,
+        steps=trained.steps,
+        seconds=round(trained.seconds, 1),
+        device=trained.device,
+        seed=shop.spec.seed,
+        recipe_sha256=hash_json(getattr(shop.spec, stage).model_dump(mode="json")),
+        data=shop.pictures.record,
+        versions=list_versions(PACKAGES),
+    )
+
+
+def _record(shop: Workshop, folder: Path, stages: tuple[StageRecord, ...]) -> None:
+    record = TrainingRecord(schema_version=1, name=folder.name, license=shop.spec.license, stages=stages)
+    write_record(folder, record)
