@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import InputError, UntrustedFileError
+from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.version_registry import load_versions
 from imagenet_g.leaderboard import published_rows
 from imagenet_g.leaderboard.answers import build_answers
@@ -101,6 +102,8 @@ def list_answer_files(reviewed: Iterable[Reviewed]) -> dict[str, dict[str, Path]
                 path is not None
                 and entry.split.view is None
                 and entry.split.version == one.submission.version
+                # The review is of the submission's own bytes, and those name the predictions by their hash.
+                and hash_file(path) == entry.predictions.sha256
             ):
                 files.setdefault(entry.split.ref, {})[make_stem(one.submission.statement)] = path
     return files

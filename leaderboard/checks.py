@@ -132,7 +132,9 @@ def check_preprocessing(found: Preprocessing, model: ModelRecord) -> Iterator[Pr
         yield error(
             "preprocessing", where, f"input of {found.input_size_px} px; expected {MIN_INPUT_PX} to 1024"
         )
-    if found.interpolation.lower() not in INTERPOLATIONS:
+    if found.interpolation == "unknown":
+        yield warning("preprocessing", where, "how images are resized is unknown; a reviewer must ask")
+    elif found.interpolation.lower() not in INTERPOLATIONS:
         yield error("preprocessing", where, f"unknown interpolation {found.interpolation!r}")
     if found.crop_fraction is not None and not 0.5 <= found.crop_fraction <= 1.0:
         yield error("preprocessing", where, f"crop fraction {found.crop_fraction} is outside 0.5 to 1")

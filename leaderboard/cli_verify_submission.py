@@ -28,6 +28,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--against", type=Path, default=Path("submissions"), metavar="DIR", help="default: %(default)s"
     )
     parser.add_argument(
+        "--allow",
+        type=int,
+        default=0,
+        metavar="N",
+        help="images a split that may be answered otherwise, once you have looked at them (default: 0)",
+    )
+    parser.add_argument(
         "--out", type=Path, default=Path("verification"), metavar="DIR", help="for the new run"
     )
 
@@ -45,8 +52,10 @@ def run(arguments: Namespace) -> int:
         print(format_report(report))
         return 2
     again = load_second_run(arguments.submission, arguments.result, arguments.out, arguments.data)
-    verification = verify_run(arguments.submission, again, by=arguments.by)
+    verification = verify_run(arguments.submission, again, by=arguments.by, allowed=arguments.allow)
     for ref, difference in verification.differences.items():
-        print(f"{ref}: second run {100 * difference:+.3f} points")
+        others = verification.other_answers.get(ref)
+        compared = "answers not compared, no predictions" if others is None else f"{others} other answers"
+        print(f"{ref}: second run {100 * difference:+.3f} points, {compared}")
     print(f"wrote {write_review(arguments.submission, make_review(report, verification))}")
     return 0

@@ -11,6 +11,9 @@ from imagenet_g.leaderboard.names import find_lookalike
 from imagenet_g.leaderboard.problems import Problem, error, note, warning
 from imagenet_g.leaderboard.submissions import Submission, make_stem
 
+WEIGHTY_FIELDS = ("training_data", "generated_training_data", "supervision")
+"""A change of these moves a model to another part of the board."""
+
 
 @dataclass(frozen=True, slots=True)
 class KnownSubmission:
@@ -77,19 +80,32 @@ def _find_equal_scores(one: Submission, other: Submission) -> str | None:
 
 
 def explain_change(before: Submission, after: Submission) -> Iterator[Problem]:
-    """What differs from the model's earlier submission, split by split."""
+    """What differs from the model's earlier submission: statement, model, run, and split by split."""
     if before.seal == after.seal:
         return
-    old = {entry.split.ref: entry for entry in before.result.entries}
-    new = {entry.split.ref: entry for entry in after.result.entries}
-    if before.statement.model != after.statement.model:
-        yield warning("changed", "statement.model", f"the model was called '{before.statement.model}'")
+    yield note("resubmission", "file", "replaces the earlier submission of this model, whose review is void")
+    yield from _explain_statement(before, after)
     if before.result.model.weights_sha256 != after.result.model.weights_sha256:
         yield warning(
             "changed", "model.weights_sha256", "the weights are not those of the earlier submission"
         )
     if before.result.model.preprocessing != after.result.model.preprocessing:
         yield warning("changed", "model.preprocessing", "differs from the earlier submission")
+    yield from _explain_entries(before, after)
+
+
+def _explain_statement(before: Submission, after: Submission) -> Iterator[Problem]:
+    if before.statement.model != after.statement.model:
+        yield warning("changed", "statement.model", f"the model was called '{before.statement.model}'")
+    old, new = before.statement.model_dump(), after.statement.model_dump()
+    for field in [field for field in old if field != "model" and old[field] != new[field]]:
+        finding = warning if field in WEIGHTY_FIELDS else note
+        yield finding("changed", f"statement.{field}", f"was {old[field]!r}, is {new[field]!r}")
+
+
+def _explain_entries(before: Submission, after: Submission) -> Iterator[Problem]:
+    old = {entry.split.ref: entry for entry in before.result.entries}
+    new = {entry.split.ref: entry for entry in after.result.entries}
     for ref in sorted(set(old) - set(new)):
         yield warning("changed", ref, "was in the earlier submission and is gone")
     for ref in sorted(set(new) - set(old)):
@@ -99,3 +115,8 @@ def explain_change(before: Submission, after: Submission) -> Iterator[Problem]:
         if was != now:
             finding = warning if abs(now - was) > 0.005 else note
             yield finding("changed", ref, f"top-1 was {100 * was:.2f} %, is {100 * now:.2f} %")
+        elif old[ref].predictions.sha256 != new[ref].predictions.sha256:
+            yield note("changed", ref, "other predictions with the same top-1")
+        precisions = old[ref].predictions.run.dtype, new[ref].predictions.run.dtype
+        if precisions[0] != precisions[1]:
+            yield note("changed", ref, f"was run in {precisions[0]}, is in {precisions[1]}")

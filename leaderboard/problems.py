@@ -9,11 +9,18 @@ from imagenet_g.benchmark.results import FileModel
 Severity = Literal["error", "warning", "note"]
 Trust = Literal["self-reported", "recomputed", "verified", "published"]
 TRUST_LEVELS: dict[Trust, str] = {
-    "verified": "run again by a maintainer, who got the same numbers",
-    "recomputed": "every number recomputed from the stored predictions, which cover every image of the split",
+    "verified": "run again by a maintainer, who got the same numbers and, but for rounding, the same answers",
+    "recomputed": "every number recomputed from the stored predictions, which cover every image of the split;"
+    " that the model gave these answers is not proved",
     "self-reported": "as its authors reported it; predictions were not given or the split is not at hand",
     "published": "a figure from a paper or a public table; nobody here has run it",
 }
+RECOMPUTED_LIMITS = (
+    "Recomputing shows that the numbers follow from the answers, not that the model gave them: whoever makes "
+    "up answers, or changes a wrong one into another wrong one, and hashes the file again, is not found out "
+    "by arithmetic. 'imagenet-g verify-submission' runs the model and compares every answer."
+)
+"""What the trust level 'recomputed' cannot prove."""
 MAX_TEXT = 300
 
 
@@ -84,4 +91,6 @@ def format_report(report: ValidationReport) -> str:
     for severity in ("error", "warning", "note"):
         found = [problem for problem in report.problems if problem.severity == severity]
         lines += [f"  {severity:7} {problem.code}: {problem.where}: {problem.message}" for problem in found]
+    if report.trust == "recomputed":
+        lines.append(f"  {RECOMPUTED_LIMITS}")
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import InputError, UntrustedFileError
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.results import Difference, FileModel, Sha256
+from imagenet_g.benchmark.results import Count, Difference, FileModel, Sha256
 from imagenet_g.benchmark.storage import write_text
 from imagenet_g.leaderboard.problems import Problem, ValidationReport
 from imagenet_g.leaderboard.submissions import REVIEW_SUFFIX, SUFFIX
@@ -30,6 +30,9 @@ class Verification(FileModel):
     weights_equal: bool
     differences: dict[str, Difference]
     """Top-1 of the second run less that of the submission, by split."""
+    # Has a default because reviews were written before answers were compared.
+    other_answers: dict[str, Count] = Field(default_factory=dict)
+    """Images that the second run answers otherwise, by split; absent where no predictions were at hand."""
 
 
 class Review(FileModel):

@@ -15,6 +15,7 @@ from imagenet_g.benchmark import freshness
 from imagenet_g.benchmark.errors import InputError, UntrustedFileError
 from imagenet_g.benchmark.results import Result
 from imagenet_g.benchmark.version_registry import load_versions
+from imagenet_g.leaderboard.checks import check_preprocessing
 from imagenet_g.leaderboard.names import explain_bad_name, find_lookalike, make_skeleton
 from imagenet_g.leaderboard.problems import ValidationReport, clip_text
 from imagenet_g.leaderboard.reviews import load_review
@@ -22,7 +23,7 @@ from imagenet_g.leaderboard.submissions import Submission, compute_seal, join_st
 from imagenet_g.leaderboard.submitting import make_statement, suggest_answers, write_submission
 from imagenet_g.leaderboard.untrusted import parse_json
 from imagenet_g.leaderboard.validation import list_submission_files
-from imagenet_g.leaderboard.verification import make_command, verify_run
+from imagenet_g.leaderboard.verification import SecondRun, make_command, verify_run
 
 GOOD = ROOT / "mini" / f"{STEM}.json"
 
@@ -61,7 +62,21 @@ def test_a_new_run_of_the_same_model_is_explained(tmp_path: Path) -> None:
     """Against the earlier file, not refused as a copy of it."""
     report = validate_case(write_case(tmp_path), others=list_known())
     assert report.accepted
-    assert {problem.code for problem in report.problems} == {"changed"}
+    assert {problem.code for problem in report.problems} == {"changed", "resubmission"}
+
+
+def test_what_a_resubmission_says_otherwise_is_named(tmp_path: Path) -> None:
+    """Field by field; training data are worth a warning."""
+    changes = (
+        set_at("statement.notes", "trained longer"),
+        set_at("statement.training_data", "unknown"),
+    )
+    report = validate_case(
+        write_case(tmp_path, lambda content: [change(content) for change in changes]), others=list_known()
+    )
+    found = {problem.where: problem.severity for problem in report.problems}
+    assert found["statement.notes"] == "note"
+    assert found["statement.training_data"] == "warning"
 
 
 def test_a_contamination_flag_cannot_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,6 +100,15 @@ def test_a_contamination_flag_cannot_be_left_out(tmp_path: Path, monkeypatch: py
     assert validate_case(write_case(tmp_path / "said", say)).trust == "recomputed"
     hidden = validate_case(write_case(tmp_path / "hidden", declare))
     assert "warning-removed" in list_codes(hidden)
+
+
+def test_preprocessing_that_is_unknown_is_for_the_reviewer(tmp_path: Path) -> None:
+    """Code of one's own may prepare images in a way nobody can describe."""
+    found = load_committed().result.model.preprocessing.model_copy(update={"interpolation": "unknown"})
+    model = load_committed().result.model.model_copy(update={"preprocessing": found})
+    assert [(problem.code, problem.severity) for problem in check_preprocessing(found, model)] == [
+        ("preprocessing", "warning")
+    ]
 
 
 def test_the_report_is_json_that_parses_again(tmp_path: Path) -> None:
@@ -150,7 +174,7 @@ def test_an_accepted_submission_is_written_with_its_predictions(tmp_path: Path) 
 
 def test_a_second_run_of_the_same_weights_verifies() -> None:
     """No difference where the machine is the same."""
-    verification = verify_run(GOOD, load_committed().result, by="maintainer")
+    verification = verify_run(GOOD, SecondRun(load_committed().result, GOOD.parent), by="maintainer")
     assert set(verification.differences.values()) == {0.0}
 
 
@@ -159,7 +183,7 @@ def test_a_second_run_of_other_weights_verifies_nothing() -> None:
     result = load_committed().result
     other = result.model_copy(update={"model": result.model.model_copy(update={"weights_sha256": "d" * 64})})
     with pytest.raises(InputError, match="other weights"):
-        verify_run(GOOD, other, by="maintainer")
+        verify_run(GOOD, SecondRun(other, GOOD.parent), by="maintainer")
 
 
 def test_code_of_strangers_is_never_run() -> None:
