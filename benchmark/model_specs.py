@@ -69,7 +69,7 @@ def _split_plain(scheme: str, rest: str) -> ModelSpec:
 
 def _split_weights(scheme: str, rest: str) -> ModelSpec:
     # A hub or local name carries slashes of its own and brings its weights with it.
-    if rest.startswith(("hf-hub:", "local-dir:")):
+    if rest.startswith(("hf-hub:", "local-dir:", "packaged:")):
         return ModelSpec(scheme, rest, None)
     name, _, weights = rest.partition("/")
     if not name:
