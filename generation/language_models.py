@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from imagenet_g.benchmark.errors import FetchError, InputError, ModelError
 from imagenet_g.benchmark.fetching import describe_hub_file, fetch
 from imagenet_g.benchmark.identity import make_seed
+from imagenet_g.benchmark.quiet_logs import quiet_logs
 from imagenet_g.generation.caption_files import WeightsRecord
 from imagenet_g.generation.caption_specs import LanguageModelSpec, ModelSeeds, PretrainedSpec, TinySpec
 
@@ -19,6 +22,22 @@ Tokenizer = Any
 END_OF_TEXT = "<|endoftext|>"
 LOCAL_REVISION = "local"
 _CONTEXT = 128
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Hold back log lines and progress bars of the libraries, and what they deprecate in themselves."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        with quiet_logs(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
+            yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def load_language_model(spec: LanguageModelSpec, texts: Sequence[str], seed: int) -> tuple[Model, Tokenizer]:
@@ -58,7 +77,7 @@ def load_pretrained(spec: PretrainedSpec) -> tuple[Model, Tokenizer]:
             spec.repo, ("config.json",), revision=spec.revision, instead="name a local folder as the repo"
         )
     try:
-        with fetch(remote):
+        with fetch(remote), quiet_libraries():
             tokenizer = AutoTokenizer.from_pretrained(str(spec.repo), **place)
             model = AutoModelForCausalLM.from_pretrained(str(spec.repo), dtype="float32", **place)
     except FetchError:

@@ -1,0 +1,79 @@
+"""A captions run small enough for a test: four classes, a GPT-2 of two layers, a CLIP of random weights."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.generation.caption_seeds import add_article, name_class
+from imagenet_g.generation.caption_specs import CaptionSpec, load_caption_spec
+from imagenet_g.generation.caption_training import CaptionRun, TrainRequest, run_training
+
+WNIDS = ("n02129604", "n02206856", "n02403003", "n02701002")
+"""Tiger, bee, ox and ambulance, which mini/renditions has images of."""
+PLACES = ("taxi", "cave", "pool", "snow field", "green bus", "dark cellar")
+SFT_STEPS, RL_STEPS = 160, 8
+
+
+def write_seeds(path: Path, wnids: tuple[str, ...] = WNIDS) -> Path:
+    """Twelve captions a class, few enough to learn by heart."""
+    index = {info.wnid: info.index for info in load_classes()}
+    lines = []
+    for wnid in wnids:
+        named = add_article(name_class(index[wnid], "open_clip"))
+        for place in PLACES:
+            lines.append(f"{wnid}\tIn a {place}, {named} sleeps.")
+            lines.append(f"{wnid}\tNobody saw {named} near a {place}.")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def make_caption_spec(folder: Path, clip: Path, **changes: object) -> CaptionSpec:
+    """Settings over seeds in a folder and a CLIP in another; a change replaces a whole table."""
+    seeds = folder / "seeds.tsv"
+    if not seeds.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_seeds(seeds)
+    tiny = load_caption_spec("tiny").model_dump(mode="json")
+    small = {
+        "classes": list(WNIDS),
+        "max_tokens": 24,
+        "language_model": {"kind": "tiny", "layers": 2, "width": 48, "heads": 2, "vocabulary": 400},
+        "seeds": {"kind": "file", "path": str(seeds)},
+        "means": {"ref": "mini/renditions", "images_per_class": 4},
+        "objective": {"clip": f"open_clip:local-dir:{clip}"},
+        "sft": {"steps": SFT_STEPS, "batch_size": 16, "learning_rate": 0.01, "save_steps": 40},
+        "rl": {"method": "grpo", "steps": RL_STEPS, "prompts_per_step": 2, "group_size": 4,
+               "learning_rate": 2e-4, "beta": 0.1, "save_steps": 3},
+        "sampling": {"candidates": 2, "rounds": 2},
+    }  # fmt: skip
+    return CaptionSpec.model_validate({**tiny, **small, **changes})
+
+
+def train(spec: CaptionSpec, out: Path, *, kill_at: str | None = None) -> tuple[CaptionRun, list[str]]:
+    """Train on the CPU; with `kill_at`, the process kills itself when a note begins so."""
+    notes: list[str] = []
+
+    def note(text: str) -> None:
+        notes.append(text)
+        if kill_at is not None and text.startswith(kill_at):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    request = TrainRequest(spec=spec, out=out, device="cpu", data={}, cache=None, note=note)
+    return run_training(request), notes
+
+
+def train_and_die(spec: CaptionSpec, out: Path, kill_at: str) -> int:
+    """Train in a process of its own, which is killed as `kill -9` kills; returns the signal.
+
+    Forked, because importing the libraries again takes longer than the training.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            train(spec, out, kill_at=kill_at)
+        finally:
+            os._exit(1)
+    return os.WTERMSIG(os.waitpid(child, 0)[1])
