@@ -27,14 +27,15 @@ def list_clip_uses(
 
     Args:
         recipe: The `recipe` of the split in the manifest; `scorers` names the models of score columns,
-            `recipe` is what decides the pixels, and `captions` says where the prompts come from.
+            `recipe` is what decides the pixels, `captions` says where the prompts come from, and `generator`
+            is what the loaded generator said it is.
         part: Which side of the comparison it is.
         view: The view it is seen through.
     """
     described = recipe if isinstance(recipe, Mapping) else {}
     uses = [
         use
-        for name in ("recipe", "captions")
+        for name in ("recipe", "captions", "generator")
         for use in _list_pixel_uses(described.get(name), part, where=name)
     ]
     if isinstance(view, ThresholdView):

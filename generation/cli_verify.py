@@ -37,8 +37,8 @@ def add_regeneration_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     group.add_argument("--batch-size", type=parse_positive, metavar="N",
                        help="another batch size than the recipe's, to see what it changes")  # fmt: skip
-    group.add_argument("--pipeline", action="append", type=Path, default=[], metavar="FOLDER",
-                       help="folder of a pipeline the release knows by name only; repeatable")  # fmt: skip
+    group.add_argument("--pipeline", action="append", type=Path, default=[], metavar="PATH",
+                       help="pipeline, CLIP or means a release has only the name of; repeatable")  # fmt: skip
     group.add_argument("--sources", metavar="REF", help="where source images are here, such as folder:PATH")
     group.add_argument("--data", action="append", metavar="NAME=PATH", default=[],
                        help="a local copy of a real set; repeatable")  # fmt: skip
@@ -75,15 +75,15 @@ def make_settings(arguments: Namespace) -> RegenerationSettings:
     """How to render again, from the options above.
 
     Raises:
-        InputError: A --pipeline that is no folder, or malformed --data.
+        InputError: A --pipeline that is not there, or malformed --data.
     """
     from imagenet_g.benchmark.cache_folder import choose_cache_folder
     from imagenet_g.benchmark.catalogue import parse_data_pairs
     from imagenet_g.generation.regeneration import RegenerationSettings
 
-    for folder in arguments.pipeline:
-        if not folder.is_dir():
-            raise InputError(f"There is no folder '{folder}' for --pipeline.")
+    for place in arguments.pipeline:
+        if not place.exists():
+            raise InputError(f"There is nothing at '{place}' for --pipeline.")
     return RegenerationSettings(
         device=arguments.device,
         pipelines=tuple(arguments.pipeline),

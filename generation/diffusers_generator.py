@@ -33,14 +33,19 @@ class DiffusersGenerator:
 
     Args:
         spec: Which pipelines, and how they are called.
+
+    Attributes:
+        device: Where it runs.
+        stages: Its pipelines, loaded.
+        description: What made the images.
     """
 
     def __init__(self, spec: DiffusersSpec) -> None:
         self._spec = spec
-        self._device = "cpu"
-        self._stages: list[LoadedStage] = []
+        self.device = "cpu"
+        self.stages: list[LoadedStage] = []
         self._checker: Any = None
-        self._description: dict[str, JsonValue] = {}
+        self.description: dict[str, JsonValue] = {}
 
     def load(self, device: str) -> None:
         """Load every stage onto the device.
@@ -50,20 +55,20 @@ class DiffusersGenerator:
         """
         spec = self._spec
         set_determinism(device, cpu_threads=spec.cpu_threads)
-        self._device = device
-        self._stages = [load_stage(stage, device=device, tuning=spec) for stage in (spec, *spec.upscalers)]
-        checkers = [_detach_checker(stage.pipe) for stage in self._stages]
+        self.device = device
+        self.stages = [load_stage(stage, device=device, tuning=spec) for stage in (spec, *spec.upscalers)]
+        checkers = [_detach_checker(stage.pipe) for stage in self.stages]
         self._checker = None if spec.safety == "off" else checkers[-1]
         # Hashing gigabytes of weights takes seconds: once a run, not once a shard.
-        self._description = {
+        self.description = {
             "kind": "diffusers",
-            "stages": [describe_stage(stage) for stage in self._stages],
+            "stages": [describe_stage(stage) for stage in self.stages],
             "safety_checker": "verdict" if self._checker is not None else "none",
         }
 
     def describe(self) -> dict[str, JsonValue]:
         """Classes, revisions, scheduler configurations and file hashes of every stage."""
-        return self._description
+        return self.description
 
     def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
         """One image per row.
@@ -75,18 +80,23 @@ class DiffusersGenerator:
 
         images: list[Image.Image] = []
         with torch.inference_mode():
-            for number, stage in enumerate(self._stages):
-                images = self._run_stage(number, stage, rows, images)
+            for number, stage in enumerate(self.stages):
+                images = self.run_stage(number, stage, rows, images)
             flags = self._judge(images)
         return [Rendering(image, flag) for image, flag in zip(images, flags, strict=True)]
 
-    def _run_stage(
+    def run_stage(
         self, number: int, stage: LoadedStage, rows: Sequence[RenderRow], images: list[Image.Image]
     ) -> list[Image.Image]:
+        """What a stage makes of the rows and of the images of the stage before; none for the first.
+
+        Raises:
+            ModelError: It drew noise that no row's seed decides, or gave too few images.
+        """
         pipe = stage.pipe
         arguments = make_call(self._spec, stage.spec, rows, images)
         arguments["generator"] = [make_generator_for(row.seed, number) for row in rows]
-        with ignore_library_warnings(), guard_random_state(self._device, type(pipe).__name__):
+        with ignore_library_warnings(), guard_random_state(self.device, type(pipe).__name__):
             made = pipe(**_keep_known(type(pipe), arguments)).images
         if len(made) != len(rows):
             raise ModelError(f"{type(pipe).__name__} gave {len(made)} images for {len(rows)} rows.")
@@ -99,7 +109,7 @@ class DiffusersGenerator:
 
         checker, extractor = self._checker
         inputs = extractor(images, return_tensors="pt").pixel_values
-        inputs = inputs.to(self._device, next(checker.parameters()).dtype)
+        inputs = inputs.to(self.device, next(checker.parameters()).dtype)
         # It blackens what it is given, so it is given one pixel of each.
         _, flags = checker(images=[np.zeros((1, 1, 3))] * len(images), clip_input=inputs)
         return [bool(flag) for flag in flags]

@@ -1,5 +1,8 @@
 """What a generator is, as written in a version spec.
 
+Two kinds are comparators of Ramos et al. 2023 on whatever pipeline a spec names: other ways than captions to
+draw a class off its usual look. What is faithful and what is not stands with each.
+
 TOML cannot say null: a key that may be absent means "the pipeline's own default" or "does not apply", and
 each one says which. What the default was is recorded in the release.
 """
@@ -10,7 +13,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.results import FileModel, Sha256
 
 Inputs = Literal["prompt", "image", "prompt+image", "class"]
 Positive = Annotated[int, Field(ge=1)]
@@ -120,4 +123,71 @@ class PythonSpec(FileModel):
     clip_token_limit: Positive | None = None
 
 
-GeneratorSpec = Annotated[DiffusersSpec | PythonSpec, Field(discriminator="kind")]
+class BackgroundFirstSpec(DiffusersSpec):
+    """An object in a mismatched background, after D3S: the background is drawn first, the object into it.
+
+    The pipeline draws the prompt's scene without the object; the first upscaler, an image-to-image pipeline,
+    starts from that picture with the whole prompt. Prompts come from the recipe "mismatched-scene".
+
+    Source: Kattakinda, Levine and Feizi 2022, "Invariant Learning via Diffusion Dreamed Distribution Shifts".
+    Faithful: Stable Diffusion, led by a prompt that names object and background and by an initial picture of
+    the background, so that objects stand where they seldom do.
+    Not faithful: the original pastes a real object into real templates of ten backgrounds; here the initial
+    picture is the generator's own, holds no object, and is of one of the 365 scenes of Places. That a scene
+    does not suit a class is told from words alone and checked by nobody.
+    """
+
+    kind: Literal["background-first"]  # type: ignore[assignment]
+    inputs: Literal["prompt"]
+    background: Annotated[str, Field(pattern=r"^[^{}]*\{b\}[^{}]*$")] = "a photo of a {b}"
+    """Prompt of the initial picture."""
+
+    @model_validator(mode="after")
+    def _validate_second_stage(self) -> Self:
+        if not self.upscalers:
+            raise ValueError(
+                "kind = 'background-first' needs an image-to-image pipeline as its first upscaler"
+            )
+        return self
+
+
+class AwaySpec(FileModel):
+    """What a picture is driven away from, and how hard."""
+
+    model: Annotated[str, Field(pattern=r"^open_clip:")]
+    """The CLIP that sees the picture."""
+    means: str
+    """File with the mean embedding of each class under that CLIP; see `class_means`."""
+    sha256: Sha256 | None = None
+    """Hash of the means, which the file states; absent: not pinned yet, and not to be built."""
+    scale: Annotated[float, Field(ge=0.0)]
+    """Weight of the gradient; 0 leaves the pictures as they were."""
+    every: Positive = 1
+    """Guide every so many steps; each guided one costs about as much again as a plain one."""
+
+
+class AwayFromMeanSpec(DiffusersSpec):
+    """Guidance away from the mean of the class, after low-density sampling.
+
+    In each step the picture to come is estimated, decoded and seen by a CLIP, and the predicted noise is
+    moved along the gradient of its cosine to the class mean, as classifier guidance does with a class
+    probability (Dhariwal and Nichol 2021, Algorithm 2), with the opposite sign.
+
+    Source: Sehwag et al. 2022, "Generating High Fidelity Data from Low-density Regions using Diffusion
+    Models".
+    Faithful: sampling is guided, without training, away from the mean embedding of the class.
+    Not faithful: the original guides a class-conditional model, and a second guidance, from a network that
+    tells real from synthetic, keeps it near real pictures. Here the pipeline follows its prompt by
+    classifier-free guidance, which has to do that work, and what looks is an ordinary CLIP, which sees an
+    estimate of the clean picture.
+    """
+
+    kind: Literal["away-from-mean"]  # type: ignore[assignment]
+    inputs: Literal["prompt"]
+    away: AwaySpec
+
+
+GeneratorSpec = Annotated[
+    DiffusersSpec | BackgroundFirstSpec | AwayFromMeanSpec | PythonSpec, Field(discriminator="kind")
+]
+GENERATOR_KINDS = ("diffusers", "background-first", "away-from-mean", "python")

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from imagenet_g.benchmark.errors import InputError, ModelError
-from imagenet_g.generation.generator_specs import DiffusersSpec, GeneratorSpec, PythonSpec
+from imagenet_g.generation.generator_specs import (
+    AwayFromMeanSpec,
+    BackgroundFirstSpec,
+    DiffusersSpec,
+    GeneratorSpec,
+    PythonSpec,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -74,6 +80,14 @@ def make_generator(spec: GeneratorSpec) -> Generator:
     Raises:
         InputError: A factory that cannot be found or does not return a generator.
     """
+    if isinstance(spec, BackgroundFirstSpec):
+        from imagenet_g.generation.background_first import BackgroundFirstGenerator
+
+        return BackgroundFirstGenerator(spec)
+    if isinstance(spec, AwayFromMeanSpec):
+        from imagenet_g.generation.away_from_mean import AwayFromMeanGenerator
+
+        return AwayFromMeanGenerator(spec)
     if isinstance(spec, DiffusersSpec):
         from imagenet_g.generation.diffusers_generator import DiffusersGenerator
 

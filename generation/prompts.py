@@ -4,12 +4,15 @@ A recipe is a list of patterns. Image `index` of class `class_index` takes patte
 `class_index + index`, modulo their number: no randomness, every pattern is used about equally often over all
 classes, and asking for more images per class never changes the first ones.
 
+"mismatched-scene" counts through the scenes that do not suit the class, not through all.
+
 Fields of a pattern: {c} class name, {h} WordNet hypernym, {d} WordNet definition, {b} a Places365 scene.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from functools import cache
 from importlib.resources import files
 from string import Formatter
@@ -20,6 +23,7 @@ from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.generation.caption_prompts import make_caption_prompts
 from imagenet_g.generation.specs import CaptionPromptSpec, PromptSpec
 
+_WORD = re.compile(r"[a-z]{4,}")
 ClassNames = Literal["open_clip", "lemmas", "first-lemma"]
 FIELDS = ("c", "h", "d", "b")
 # Source: Sariyildiz et al. 2023, "Fake it till you make it", Section 3.
@@ -31,7 +35,9 @@ FAKE_IT_PATTERNS = {
     "multiple-different": "a photo of multiple different {c}, {h}",
     "c-hypernym-scene": "{c}, {h} inside {b}",
 }
-RECIPES = ("openai-80", "template", *FAKE_IT_PATTERNS)
+MISMATCHED_SCENE = "mismatched-scene"
+_IN_SCENE = " in the "
+RECIPES = ("openai-80", "template", *FAKE_IT_PATTERNS, MISMATCHED_SCENE)
 """Of patterns; the recipe "captions" takes a frozen file."""
 
 
@@ -45,8 +51,9 @@ def make_prompts(spec: PromptSpec | CaptionPromptSpec, class_index: int, count: 
     """
     if isinstance(spec, CaptionPromptSpec):
         return make_caption_prompts(spec, class_index, count)
-    patterns, scenes = load_patterns(spec), load_scenes()
     info = load_classes()[class_index]
+    scenes = list_mismatched_scenes(info) if spec.recipe == MISMATCHED_SCENE else load_scenes()
+    patterns = load_patterns(spec)
     words = {
         "c": make_class_name(info, spec.class_names),
         "h": load_hypernyms()[info.wnid],
@@ -79,6 +86,8 @@ def load_patterns(spec: PromptSpec) -> tuple[str, ...]:
         return (spec.template,)
     if spec.recipe == "openai-80":
         return load_lines("templates_openai_80.txt")
+    if spec.recipe == MISMATCHED_SCENE:
+        return (f"a photo of a {{c}}{_IN_SCENE}{{b}}",)
     return (FAKE_IT_PATTERNS[spec.recipe],)
 
 
@@ -86,6 +95,32 @@ def load_patterns(spec: PromptSpec) -> tuple[str, ...]:
 def load_scenes() -> tuple[str, ...]:
     """The 365 scenes as words: "apartment_building/outdoor" reads "apartment building outdoor"."""
     return tuple(scene.replace("_", " ").replace("/", " ") for scene in load_lines("places365.txt"))
+
+
+def list_mismatched_scenes(info: ClassInfo) -> tuple[str, ...]:
+    """Scenes of which nothing known of the class speaks, in order.
+
+    A scene is left out where one of its words is a part of a word of the class's names, hypernym or
+    definition, or the other way round: "fishpond" for a game fish. That the rest does not suit the class is
+    likely, not known.
+    """
+    told = _list_words(f"{info.name} {info.lemmas} {info.definition} {load_hypernyms()[info.wnid]}")
+    return tuple(scene for scene, words in _load_scene_words().items() if not _share_words(words, told))
+
+
+def find_scene(prompt: str) -> str:
+    """The scene of a prompt of the recipe "mismatched-scene".
+
+    Raises:
+        InputError: It is no such prompt.
+    """
+    scene = prompt.rpartition(_IN_SCENE)[2]
+    if _IN_SCENE not in prompt or scene not in load_scenes():
+        raise InputError(
+            f"'{prompt}' names no scene. A background is drawn first for prompts of the recipe "
+            f"'{MISMATCHED_SCENE}'."
+        )
+    return scene
 
 
 @cache
@@ -101,6 +136,20 @@ def load_lines(name: str) -> tuple[str, ...]:
     """Lines of a shipped text file, without comments."""
     text = (files("imagenet_g.generation.data") / name).read_text(encoding="utf-8")
     return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def _list_words(text: str) -> frozenset[str]:
+    """Words that mean something, in lower case: of at least four letters, and not where a camera stands."""
+    return frozenset(_WORD.findall(text.lower())) - {"indoor", "outdoor"}
+
+
+@cache
+def _load_scene_words() -> dict[str, frozenset[str]]:
+    return {scene: _list_words(scene) for scene in load_scenes()}
+
+
+def _share_words(scene: frozenset[str], told: frozenset[str]) -> bool:
+    return any(a in b or b in a for a in scene for b in told)
 
 
 def _validate_template(template: str) -> None:

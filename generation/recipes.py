@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.generation.caption_prompts import describe_caption_prompts
-from imagenet_g.generation.generator_specs import DiffusersSpec, GeneratorSpec, StageSpec
+from imagenet_g.generation.generator_specs import AwayFromMeanSpec, DiffusersSpec, GeneratorSpec, StageSpec
 from imagenet_g.generation.pipelines import hash_repo, name_repo
 from imagenet_g.generation.specs import CaptionPromptSpec, PromptSpec, VersionSpec, load_split_spec
 
@@ -51,6 +51,13 @@ def describe_generator_spec(spec: GeneratorSpec) -> dict[str, JsonValue]:
         described["upscalers"] = [
             {**stage.model_dump(mode="json"), **_identify_repo(stage)} for stage in spec.upscalers
         ]
+    if isinstance(spec, AwayFromMeanSpec):
+        scheme, local, path = spec.away.model.partition("local-dir:")
+        described["away"] = {
+            **spec.away.model_dump(mode="json"),
+            "model": f"{scheme}{local}{Path(path).name}" if local else spec.away.model,
+            "means": Path(spec.away.means).name,
+        }
     return described
 
 

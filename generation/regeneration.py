@@ -30,7 +30,7 @@ class RegenerationSettings:
 
     Attributes:
         device: "auto", "cpu", "cuda" or "cuda:N".
-        pipelines: Folders of pipelines that the release knows by name only.
+        pipelines: Folders of pipelines that the release knows by name only, and files beside them.
         sources: Split reference of the sources, where the release's own says nothing here.
         data: Local copies of real sets by name.
         cache: Where file hashes are remembered.
@@ -118,7 +118,23 @@ def _place_pipelines(table: dict[str, JsonValue], folders: Sequence[Path]) -> di
     upscalers = table.get("upscalers")
     if isinstance(upscalers, list):
         placed["upscalers"] = [_place_pipeline(dict(s), folders) for s in upscalers if isinstance(s, dict)]
+    if isinstance(away := table.get("away"), dict):
+        placed["away"] = _place_away(away, folders)
     return placed
+
+
+def _place_away(table: dict[str, JsonValue], folders: Sequence[Path]) -> dict[str, JsonValue]:
+    """The table of a guidance with its means, and a local CLIP, where they are on this machine."""
+    scheme, local, name = str(table["model"]).partition("local-dir:")
+    model = f"{scheme}{local}{_find_place(name, folders)}" if local else table["model"]
+    return {**table, "model": model, "means": str(_find_place(str(table["means"]), folders))}
+
+
+def _find_place(name: str, places: Sequence[Path]) -> Path:
+    place = next((path for path in places if path.resolve().name == name), None)
+    if place is None:
+        raise InputError(f"This split was made with '{name}'. Give its place: --pipeline PATH/{name}.")
+    return place
 
 
 def _place_pipeline(table: dict[str, JsonValue], folders: Sequence[Path]) -> dict[str, JsonValue]:

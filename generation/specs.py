@@ -19,6 +19,10 @@ from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError,
 from imagenet_g.benchmark.manifests import ViewSpec
 from imagenet_g.benchmark.results import FileModel, Sha256
 from imagenet_g.generation.generator_specs import (
+    GENERATOR_KINDS,
+    AwayFromMeanSpec,
+    AwaySpec,
+    BackgroundFirstSpec,
     DiffusersSpec,
     GeneratorSpec,
     Inputs,
@@ -258,7 +262,7 @@ def validate_pins(spec: VersionSpec, splits: tuple[str, ...], *, source: str) ->
 def _format_first_error(error: ValidationError) -> str:
     # A misspelt key is also a missing one; the misspelling is what a person looks for.
     first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-    where = ".".join(str(part) for part in first["loc"] if part not in ("diffusers", "python", *PROMPT_TAGS))
+    where = ".".join(str(part) for part in first["loc"] if part not in (*GENERATOR_KINDS, *PROMPT_TAGS))
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         near = suggest_names(str(first["loc"][-1]), _list_keys())
@@ -269,7 +273,7 @@ def _format_first_error(error: ValidationError) -> str:
 
 
 def _list_keys() -> tuple[str, ...]:
-    models = (VersionSpec, SplitSpec, DiffusersSpec, PythonSpec, PromptSpec, CaptionPromptSpec, SourceSpec,
-              TransformSpec, SchedulerSpec, EncodingSpec, FlatSpec, ClipScorerSpec,
-              JudgeScorerSpec)  # fmt: skip
+    models = (VersionSpec, SplitSpec, DiffusersSpec, BackgroundFirstSpec, AwayFromMeanSpec, AwaySpec,
+              PythonSpec, PromptSpec, CaptionPromptSpec, SourceSpec, TransformSpec, SchedulerSpec,
+              EncodingSpec, FlatSpec, ClipScorerSpec, JudgeScorerSpec)  # fmt: skip
     return tuple(sorted({key for model in models for key in model.model_fields}))
