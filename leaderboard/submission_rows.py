@@ -15,19 +15,21 @@ def list_submission_scores(
     submission: Submission, review: Review, *, has_answers: bool
 ) -> Iterator[ScoreRow]:
     """One row for each entry of the submission's own version; its clean set is no contestant."""
+    stem = make_stem(submission.statement)
     for entry in submission.result.entries:
         if entry.split.version == submission.version:
-            yield _make_row(submission, entry, review, has_answers=has_answers)
+            yield _make_row(submission, stem, entry, review, has_answers=has_answers)
 
 
 def list_submission_robustness(submission: Submission) -> Iterator[RobustnessRow]:
     """Every effective robustness that came with the submission and was checked with it."""
+    stem = make_stem(submission.statement)
     for entry in submission.result.entries:
         for record in entry.effective_robustness if entry.split.version == submission.version else ():
             yield RobustnessRow(
                 version=submission.version,
                 split=entry.split.ref,
-                model_id=make_stem(submission.statement),
+                model_id=stem,
                 baseline=record.baseline,
                 link=record.link,
                 er=record.value,
@@ -48,7 +50,9 @@ def list_flags(entry: Entry, review: Review) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _make_row(submission: Submission, entry: Entry, review: Review, *, has_answers: bool) -> ScoreRow:
+def _make_row(
+    submission: Submission, stem: str, entry: Entry, review: Review, *, has_answers: bool
+) -> ScoreRow:
     statement, model = submission.statement, submission.result.model
     score = choose_headline(entry)
     gap = entry.gaps[0] if entry.gaps else None
@@ -56,11 +60,11 @@ def _make_row(submission: Submission, entry: Entry, review: Review, *, has_answe
     return ScoreRow(
         version=submission.version,
         split=entry.split.ref,
-        model_id=make_stem(statement),
+        model_id=stem,
         model=statement.model,
         organisation=statement.organisation,
         trust=review.trust,
-        source=f"submission {make_stem(statement)}",
+        source=f"submission {stem}",
         url=statement.url or "",
         spec=model.spec,
         family=statement.family or UNKNOWN,

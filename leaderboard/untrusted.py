@@ -6,6 +6,7 @@ Nothing is unpickled, unpacked or executed; sizes, nesting and counts are looked
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,6 +18,8 @@ MAX_PREDICTIONS_BYTES = 200_000_000
 MAX_UNPACKED_BYTES = 500_000_000
 MAX_VALUES_PER_ROW = 64
 _FOOTER_LIMIT = 10_000_000
+# A string is one match, to its end or the text's; nothing in the pattern goes back, so the scan is one pass.
+_BRACKET_OR_STRING = re.compile(r'[\[\]{}]|"(?:[^"\\]++|\\.|\\\Z)*+(?:"|\Z)', re.DOTALL)
 
 
 def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> tuple[bytes, object]:
@@ -64,18 +67,13 @@ def validate_depth(text: str, *, max_depth: int = MAX_JSON_DEPTH) -> None:
     Raises:
         UntrustedFileError: Brackets are nested more than `max_depth` deep.
     """
-    depth, inside, escaped = 0, False, False
-    for character in text:
-        if inside:
-            inside = escaped or character != '"'
-            escaped = character == "\\" and not escaped
-        elif character == '"':
-            inside = True
-        elif character in "[{":
+    depth = 0
+    for match in _BRACKET_OR_STRING.finditer(text):
+        if match[0] in ("[", "{"):
             depth += 1
             if depth > max_depth:
                 raise UntrustedFileError(f"nested more than {max_depth} deep")
-        elif character in "]}":
+        elif match[0] in ("]", "}"):
             depth -= 1
 
 
