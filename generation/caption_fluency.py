@@ -50,9 +50,10 @@ def _compute_batch(model: Model, tokenizer: Tokenizer, pairs: Sequence[tuple[str
         losses = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none"
         )
-    losses = losses.view(len(rows), -1).double().cpu().numpy()
-    means = [losses[n, begin - 1 : len(row) - 1].mean() for n, (row, begin) in enumerate(rows)]
-    return np.exp(np.asarray(means))
+    table = losses.view(len(rows), -1).double().cpu().numpy()
+    means = [table[n, begin - 1 : len(row) - 1].mean() for n, (row, begin) in enumerate(rows)]
+    perplexities: Floats = np.exp(np.asarray(means, dtype=np.float64))
+    return perplexities
 
 
 def _tokenize(tokenizer: Tokenizer, prompt: str, caption: str) -> tuple[list[int], int]:

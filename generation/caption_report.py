@@ -172,7 +172,7 @@ def read_class_names(captions: CaptionSet) -> ClassNames:
     names = "open_clip" if card is None else card.objective.get("class_names")
     for known in ("open_clip", "lemmas", "first-lemma"):
         if names == known:
-            return known  # type: ignore[return-value]
+            return known
     return "open_clip"
 
 

@@ -27,7 +27,7 @@ def format_report(report: CaptionReport) -> str:
 
 def format_captions(captions: CaptionSet, wnids: Sequence[str], count: int) -> str:
     """The best captions of some classes."""
-    lines = []
+    lines: list[str] = []
     for wnid in wnids:
         lines += _format_rows(wnid, captions.rows_by_wnid[wnid][:count])
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -100,7 +100,10 @@ def write_class_means(path: Path, means: ClassMeans) -> None:
     """
     from safetensors.numpy import save_file
 
-    tensors = {"means": means.means, "class_indices": np.asarray(means.class_indices, np.int64)}
+    tensors: dict[str, npt.NDArray[Any]] = {
+        "means": means.means,
+        "class_indices": np.asarray(means.class_indices, np.int64),
+    }
     with replace_file(path) as temporary:
         save_file(tensors, temporary, metadata={"record": means.record.model_dump_json()})
 

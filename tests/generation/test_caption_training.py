@@ -73,7 +73,7 @@ def test_the_chain_from_training_to_a_frozen_file(run: Path, tmp_path: Path) -> 
     captions = load_captions(path)
     assert captions.wnids == WNIDS
     for wnid, rows in captions.rows_by_wnid.items():
-        rewards = [row.reward for row in rows]
+        rewards = [row.reward or 0.0 for row in rows]
         assert len(rows) == 4 and rewards == sorted(rewards, reverse=True)
         assert len({split_words(row.caption) for row in rows}) == 4, wnid
     card = captions.header.card
