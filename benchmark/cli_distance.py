@@ -180,7 +180,7 @@ def _choose_clips(named: list[str] | None) -> tuple[str, ...]:
     if not chosen:
         raise InputError(
             "No CLIP is on this machine. Name one or two with --clip, such as open_clip:ViT-B-32/openai "
-            "(fetched from the Hub) or open_clip:local-dir:PATH."
+            "(fetched from the Hub), open_clip:local-dir:PATH or open_clip:packaged:NAME (toys, for mini)."
         )
     return chosen
 
