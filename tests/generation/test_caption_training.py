@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from build_specs import build, make_spec, make_split, make_stage
 from tiny_captions import RL_STEPS, WNIDS, make_caption_spec, train, train_and_die, write_seeds
 from tiny_clip import build_tiny_clip
 
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError, InputError, ModelError, StorageError
+from imagenet_g.benchmark.result_files import load_result
 from imagenet_g.generation.caption_files import CaptionSet, load_captions
 from imagenet_g.generation.caption_names import split_words
 from imagenet_g.generation.caption_rl import make_questions
@@ -80,6 +84,36 @@ def test_the_chain_from_training_to_a_frozen_file(run: Path, tmp_path: Path) -> 
     assert card is not None and [stage.method for stage in card.stages] == ["sft", "grpo"]
     assert card.means.ref == "mini/renditions" and card.clip.spec == "open_clip:local-dir:tiny-clip"
     assert str(tmp_path) not in path.read_text() and str(run) not in path.read_text()
+
+
+def test_the_whole_chain_from_training_to_an_evaluation(
+    run: Path, clip: Path, tiny: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Captions, their ood split by a tiny diffusers pipeline, its filtered view, a model scored on it."""
+    frozen = tmp_path / "toy.jsonl"
+    assert main(["captions", "write", str(run), "--out", str(frozen), "-n", "3", "--device", "cpu"]) == 0
+    captions = load_captions(frozen)
+    prompts = {"recipe": "captions", "file": str(frozen), "sha256": captions.header.content_sha256}
+    view = {"kind": "threshold", "column": "clip_score.clip", "minimum": -1.0}
+    split = make_split("sd", classes=list(WNIDS), images_per_class=3, prompts=prompts,
+                       scorers=["clip"], views={"clip-filtered": view})  # fmt: skip
+    version = make_spec(
+        {"sd": make_stage("StableDiffusionPipeline", tiny("sd"))}, {"ood": split},
+        scorers={"clip": {"kind": "clip", "model": f"open_clip:local-dir:{clip}"}},
+    )  # fmt: skip
+    build(version, tmp_path / "release")
+    words = ["--split", "tiny/ood:clip-filtered", "--data", f"tiny={tmp_path / 'release'}"]
+    model = ["--model", "python:toy_models:make_colour_model", "--cache", str(tmp_path / "cache")]
+    out = ["--out", str(tmp_path / "results"), "--reference", "published"]
+    assert main(["evaluate", *model, *words, *out]) == 0
+    (result,) = (tmp_path / "results").glob("*/result.json")
+    (entry,) = load_result(result).entries
+    assert (entry.n, entry.split.ref, entry.split.num_classes) == (12, "tiny/ood:clip-filtered", 4)
+    rows = pq.read_table(
+        tmp_path / "release" / "plan" / "ood.parquet", columns=["wnid", "prompt"]
+    ).to_pylist()
+    for wnid in WNIDS:
+        assert tuple(row["prompt"] for row in rows if row["wnid"] == wnid) == captions.captions_of(wnid)
 
 
 def test_written_captions_are_valid(run: Path) -> None:
