@@ -48,7 +48,9 @@ def find_clean_accuracy(arguments: Namespace) -> CleanAccuracy:
     from imagenet_g.benchmark.published import load_published_accuracies
 
     if (arguments.accuracy is None) == (arguments.model is None):
-        raise InputError("Give either --model, whose published clean accuracy is used, or --accuracy.")
+        raise InputError(
+            "Give one of --model SPEC, whose published clean accuracy is looked up, and --accuracy FRACTION."
+        )
     if arguments.accuracy is not None:
         return CleanAccuracy(top1=arguments.accuracy, source="--accuracy")
     baseline = load_any_baseline(arguments.baseline)

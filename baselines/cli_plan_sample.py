@@ -55,14 +55,15 @@ def run(arguments: Namespace) -> int:
     from imagenet_g.baselines.sample_size import (
         compute_design_effect,
         compute_gap_sample_size,
+        compute_independent_discordance,
         compute_paired_sample_size,
     )
 
     effect = compute_design_effect(arguments.images_per_class, arguments.intraclass)
     if arguments.between == "models":
-        other = arguments.accuracy + arguments.difference
-        independent = arguments.accuracy * (1 - other) + other * (1 - arguments.accuracy)
-        discordant = independent if arguments.discordant is None else arguments.discordant
+        discordant = arguments.discordant
+        if discordant is None:
+            discordant = compute_independent_discordance(arguments.accuracy, arguments.difference)
         plain = compute_paired_sample_size(
             arguments.difference, discordant, power=arguments.power, alpha=arguments.alpha
         )

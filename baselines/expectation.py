@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagenet_g.benchmark.accuracy import FloatArray
 from imagenet_g.benchmark.baseline_tables import BaselineSet, find_target
-from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.errors import InputError, format_near_names
 from imagenet_g.benchmark.fits import LineFit, compute_band, fit_line, predict_top1
 from imagenet_g.benchmark.links import LinkName
-from imagenet_g.benchmark.points import BaselinePoints, validate_fractions
+from imagenet_g.benchmark.points import BaselinePoints
 from imagenet_g.benchmark.results import PublishedAccuracy
 
 
@@ -50,7 +49,7 @@ def compute_expectation(points: BaselinePoints, reference: float, link: LinkName
     Raises:
         InputError: The clean accuracy is no fraction, or the points make no line.
     """
-    validate_fractions(_as_array(reference), source="The clean accuracy")
+    validate_clean_accuracy(reference)
     fit = fit_line(points.select_piece(reference), link)
     top1 = float(predict_top1(fit, reference)[0])
     low, high = compute_band(fit, reference)
@@ -89,13 +88,21 @@ def choose_clean_accuracy(
     for accuracy in published:
         if (accuracy.set, accuracy.class_set) == (column.set, column.class_set):
             return CleanAccuracy(top1=accuracy.top1, source=accuracy.source)
+    images = column.set if column.class_set == "all" else f"{column.set}, classes of {column.class_set} only,"
+    near = format_near_names(name, [record.model for record in baseline.records])
     raise InputError(
-        f"No published accuracy of '{spec}' on the {column.class_set} classes of {column.set} is known, "
-        f"and the line for '{split}' is fitted on those. Give it with --accuracy, a fraction."
+        f"No published accuracy of '{spec}' on {images} is known; the line for '{split}' starts from that."
+        f"{near} If you have measured it, give it in place of --model: --accuracy 0.76 for 76 %."
     )
 
 
-def _as_array(value: float) -> FloatArray:
-    import numpy as np
+def validate_clean_accuracy(value: float) -> None:
+    """Check a clean accuracy that a person typed.
 
-    return np.array([value], dtype=np.float64)
+    Raises:
+        InputError: It is no fraction in [0, 1].
+    """
+    if 1 < value <= 100:
+        raise InputError(f"An accuracy of {value:g} looks like percent; write {value / 100:g}.")
+    if not 0 <= value <= 1:
+        raise InputError(f"An accuracy of {value:g} is no fraction in [0, 1], such as 0.76 for 76 %.")

@@ -85,7 +85,7 @@ def compute_design_effect(images_per_class: float, intraclass: float) -> float:
     Raises:
         InputError: A value is out of range.
     """
-    if images_per_class < 1 or not 0 <= intraclass <= 1:
+    if not 1 <= images_per_class < math.inf or not 0 <= intraclass <= 1:
         raise InputError(
             f"{images_per_class:g} images a class with correlation {intraclass:g}: "
             "need at least 1 image and a correlation in [0, 1]."
@@ -93,11 +93,37 @@ def compute_design_effect(images_per_class: float, intraclass: float) -> float:
     return 1 + (images_per_class - 1) * intraclass
 
 
-def _validate(difference: float, power: float, alpha: float) -> None:
+def compute_independent_discordance(accuracy: float, difference: float) -> float:
+    """Share of images that just one of two models gets right, if their errors were independent.
+
+    Args:
+        accuracy: Of one model, in [0, 1].
+        difference: Of the other model's accuracy from it.
+
+    Raises:
+        InputError: An accuracy lies outside [0, 1].
+    """
+    _validate_difference(difference)
+    other = accuracy + difference
+    if not (0 <= accuracy <= 1 and 0 <= other <= 1):
+        raise InputError(
+            f"An accuracy of {accuracy:g} and one that differs by {difference:g} must both be fractions in "
+            "[0, 1]. Change --accuracy or --difference."
+        )
+    return accuracy * (1 - other) + other * (1 - accuracy)
+
+
+def _validate_difference(difference: float) -> None:
+    if not math.isfinite(difference):
+        raise InputError(f"A difference of {difference:g} is no number; give a fraction, such as 0.01.")
     if abs(difference) > 1:
         raise InputError(f"A difference of {difference:g} looks like percent; write {difference / 100:g}.")
     if difference == 0:
         raise InputError("No number of images resolves a difference of 0.")
+
+
+def _validate(difference: float, power: float, alpha: float) -> None:
+    _validate_difference(difference)
     for name, value in (("power", power), ("alpha", alpha)):
         if not 0 < value < 1:
             raise InputError(f"A {name} of {value:g} must lie in (0, 1).")

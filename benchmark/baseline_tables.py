@@ -17,10 +17,12 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 
-from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
+from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError, format_near_names
 from imagenet_g.benchmark.identity import hash_json, hash_lines
 from imagenet_g.benchmark.points import BaselinePoints, validate_fractions, validate_names
+from imagenet_g.benchmark.references import parse_split_ref
 from imagenet_g.benchmark.results import FileModel, Fraction, Outputs, Sha256
 
 TrainingData = Literal["imagenet-1k", "more-data", "unknown"]
@@ -143,7 +145,10 @@ def load_baseline_file(path: Path) -> BaselineSet:
         lines = (path.parent / header.table).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError as error:
         raise DataError(f"There is no file '{error.filename}'.") from error
-    except (ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except ValidationError as error:
+        problems = "\n".join(map(_format_header_problem, error.errors()))
+        raise DataError(f"'{path}' is not a baseline header:\n{problems}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise DataError(f"'{path}' is not a baseline header: {error}") from error
     # The figures are looked at first: "this is percent" helps more than "the hash differs".
     baseline = BaselineSet(header, parse_records(lines, header))
@@ -154,6 +159,16 @@ def load_baseline_file(path: Path) -> BaselineSet:
             f"{hash_lines(lines)}. If the change is meant, put that and a new version in the header."
         )
     return baseline
+
+
+def _format_header_problem(problem: ErrorDetails) -> str:
+    *parents, last = map(str, problem["loc"])
+    where = ".".join((*parents, last))
+    if problem["type"] != "extra_forbidden":
+        return f"  {where}: {problem['msg']}"
+    tables: dict[str, type[FileModel]] = {"columns": ColumnSpec, "targets": TargetSpec}
+    known = tuple(tables.get(parents[0] if parents else "", BaselineHeader).model_fields)
+    return f"  {where}: there is no such key.{format_near_names(last, known)} Known: {', '.join(known)}."
 
 
 def parse_records(lines: Sequence[str], header: BaselineHeader) -> tuple[BaselineRecord, ...]:
@@ -267,14 +282,17 @@ def find_target(baseline: BaselineSet, target: str) -> TargetSpec:
 
     Raises:
         UnknownNameError: The set has no figures for it.
+        InputError: It is the name of no split.
     """
     header = baseline.header
     if target not in header.targets:
+        # A name that is no split at all is said to be none: measuring it would fail too.
+        parse_split_ref(target)
         raise UnknownNameError(
-            f"split of baseline '{header.id}'",
+            f"split of baseline '{header.id}':",
             target,
             header.targets,
-            hint=f"Nobody has published figures for it: measure them with 'imagenet-g baselines run "
+            hint="It has no figures for others; measure some of your own with 'imagenet-g baselines run "
             f"--set paper --split {target}'.",
         )
     return header.targets[target]

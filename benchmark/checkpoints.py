@@ -126,9 +126,10 @@ def _format_head_hint(name: str, own: Mapping[str, torch.Tensor], given: Mapping
     others = (key for key in own if key in given and key != name and own[key].shape != given[key].shape)
     if any(given[key].shape[:1] != given[name].shape[:1] for key in others):
         return ""
+    classes = given[name].shape[0]
     return (
-        f" If the file's {given[name].shape[0]} are its classes, say which ones with --class-map FILE "
-        "(one wnid a line, in the order of the outputs)."
+        f" If the file's {classes} are its classes, --class-map FILE must say which ones: {classes} lines, "
+        "one wnid a line, in the order of the outputs."
     )
 
 

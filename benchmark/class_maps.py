@@ -107,10 +107,17 @@ def validate_class_map(class_map: ClassMap, *, num_outputs: int, source: str) ->
         InputError: It has more or fewer.
     """
     if len(class_map.wnids) != num_outputs:
+        entries = _count(len(class_map.wnids), "entry", "entries")
+        outputs = _count(num_outputs, "output", "outputs")
         raise InputError(
-            f"Class map '{source}' has {len(class_map.wnids)} entries for a model with {num_outputs} "
-            "outputs. It needs one for each, in output order, '-' for an output to leave out."
+            f"Class map '{source}' has {entries}, and the model has {outputs}. "
+            "Write one entry for each output, in output order: its wnid, or '-' for one that is no ImageNet "
+            "class."
         )
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _parse_lines(text: str, path: Path) -> list[str]:

@@ -69,12 +69,22 @@ def suggest_names(name: str, known: Iterable[str], *, limit: int = 3) -> tuple[s
     return tuple(by_lower[match] for match in matches)
 
 
+def format_near_names(name: str, known: Iterable[str]) -> str:
+    """A question that names what was perhaps meant, a blank before it; empty where nothing is near."""
+    near = suggest_names(name, known)
+    return f" {_format_suggestions(near)}" if near else ""
+
+
+def _format_suggestions(names: tuple[str, ...]) -> str:
+    return "Did you mean " + " or ".join(f"'{name}'" for name in names) + "?"
+
+
 def _format_unknown_name(
     kind: str, name: str, known: tuple[str, ...], suggestions: tuple[str, ...], hint: str
 ) -> str:
     parts = [f"Unknown {kind} '{name}'."]
     if suggestions:
-        parts.append("Did you mean " + " or ".join(f"'{s}'" for s in suggestions) + "?")
+        parts.append(_format_suggestions(suggestions))
     if known and len(known) <= 20:
         parts.append("Known: " + ", ".join(known) + ".")
     if hint:

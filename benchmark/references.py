@@ -1,6 +1,7 @@
 """How images are named: `v1/sd-l:clip-filtered`, `imagenet-c/fog/3`, `folder:PATH`.
 
-Parsing is pure and knows the grammar only; whether a version or a view exists is for the catalogue to say.
+Parsing is pure and knows the grammar and the real sets; whether a version or a release's own view exists is
+for the catalogue to say.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.classes import CLASS_SET_NAMES
+from imagenet_g.benchmark.errors import InputError, UnknownNameError, format_near_names
 
 REAL_SETS = (
     "imagenet-val",
@@ -65,7 +67,7 @@ def parse_split_ref(text: str) -> SplitRef:
 
     Raises:
         InputError: The text has none of these forms.
-        UnknownNameError: It starts like a real set but is not one of them.
+        UnknownNameError: It starts like a real set but is not one of them, or such a set has no such view.
     """
     if text.startswith("folder:"):
         return _parse_folder(text)
@@ -74,14 +76,30 @@ def parse_split_ref(text: str) -> SplitRef:
         raise InputError(f"Malformed view '{view}' in '{text}'. A view is lower-case, like ':clip-filtered'.")
     if base.split("/")[0] in (*_REAL_FAMILIES, "imagenet-c"):
         _validate_real_set(base)
+        validate_set_view(base, view or None)
         return SplitRef("real", base, view or None)
     parts = base.split("/")
     if len(parts) != 2 or not all(_NAME.fullmatch(part) for part in parts):
+        near = format_near_names(base, (*REAL_SETS, "imagenet-c/<corruption>/<severity>"))
         raise InputError(
-            f"Malformed split '{text}'. Use <version>/<split>[:<view>] such as 'v1/sd-l', "
+            f"Malformed split '{text}'.{near} Use <version>/<split>[:<view>] such as 'v1/sd-l', "
             "a real set such as 'imagenet-val', or 'folder:PATH'; 'imagenet-g splits' lists what is known."
         )
     return SplitRef("version", base, view or None)
+
+
+def validate_set_view(base: str, view: str | None) -> None:
+    """Check a view of a set that brings none of its own; the set is not opened for it.
+
+    Args:
+        base: A real set or a folder.
+        view: Name of a row filter, or None for all rows.
+
+    Raises:
+        UnknownNameError: It is no registered class set.
+    """
+    if view is not None and view not in CLASS_SET_NAMES:
+        raise UnknownNameError(f"view of '{base}'", view, CLASS_SET_NAMES)
 
 
 def _parse_folder(text: str) -> SplitRef:

@@ -18,7 +18,7 @@ from imagenet_g.benchmark.evidence import Evidence, restrict_outputs, select_vie
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions import Predictions, PredictionsMeta, load_predictions
 from imagenet_g.benchmark.published import load_published_accuracies
-from imagenet_g.benchmark.references import parse_split_ref
+from imagenet_g.benchmark.references import parse_split_ref, validate_set_view
 from imagenet_g.benchmark.results import ModelRecord, PredictionsRecord, Result, is_same_model
 
 
@@ -49,6 +49,7 @@ def rescore(request: RescoreRequest) -> Result:
     Raises:
         DataError: A file is damaged, or the files are of different models.
         InputError: The view leaves no row.
+        UnknownNameError: There is no such view.
     """
     loaded = [(path, *load_predictions(path)) for path in request.files]
     model = loaded[0][2].model
@@ -93,6 +94,8 @@ def _restrict(evidence: Evidence, request: RescoreRequest) -> Evidence:
     if view in CLASS_SET_NAMES:
         return restrict_to_classes(evidence, view)
     ref = parse_split_ref(evidence.record.ref)
+    if ref.kind != "version":
+        validate_set_view(ref.base, view)
     split = load_split(ref, data=request.data, cache=None)
     if split.record.content_sha256 != evidence.record.content_sha256:
         raise DataError(f"The copy of '{ref}' on hand is not the one these predictions were made on.")

@@ -59,7 +59,7 @@ def test_expect_uses_the_clean_accuracy_of_the_lines_own_classes(capsys: pytest.
 
 def test_expect_without_a_figure_asks_for_one() -> None:
     """Nobody published open_clip's accuracy on R's classes."""
-    with pytest.raises(InputError, match="Give it with --accuracy"):
+    with pytest.raises(InputError, match=r"classes of imagenet-r only.* give it in place of --model"):
         run_command("expect", "--model", "open_clip:ViT-B-32/openai", "--split", "imagenet-r")
 
 
@@ -67,6 +67,28 @@ def test_expect_refuses_percent() -> None:
     """76.1 is no fraction."""
     with pytest.raises(InputError, match="looks like percent"):
         run_command("expect", "--accuracy", "76.1", "--split", "imagenet-v2")
+
+
+@pytest.mark.parametrize("value", ["nan", "-0.1", "1000"])
+def test_expect_refuses_what_is_no_accuracy(value: str) -> None:
+    """In words for a person, not for a table."""
+    with pytest.raises(InputError, match=r"is no fraction in \[0, 1\], such as 0.76"):
+        run_command("expect", f"--accuracy={value}", "--split", "imagenet-v2")
+
+
+def test_expect_suggests_a_model_that_is_nearly_named_so() -> None:
+    """And names the set without a word too many."""
+    with pytest.raises(InputError, match=r"of 'resnet5' on imagenet-val is known.*Did you mean 'resnet50'"):
+        run_command("expect", "--model", "resnet5", "--split", "imagenet-v2")
+
+
+def test_expect_does_not_advise_to_measure_what_is_no_split() -> None:
+    """That would fail too."""
+    with pytest.raises(
+        InputError, match=r"Malformed split 'imagenet-rr'\. Did you mean 'imagenet-r'"
+    ) as caught:
+        run_command("expect", "--accuracy", "0.7", "--split", "imagenet-rr")
+    assert "baselines run" not in str(caught.value)
 
 
 def test_expect_says_when_it_extrapolates(capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,6 +129,27 @@ def test_impossible_differences_are_refused(difference: float) -> None:
     """Zero cannot be resolved; 1.5 is percent."""
     with pytest.raises(InputError, match="difference of"):
         compute_paired_sample_size(difference, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--difference", "nan"), "difference of nan is no number"),
+        (("--difference", "inf"), "difference of inf is no number"),
+        (("--difference", "0.01", "--accuracy", "nan"), "An accuracy of nan"),
+        (("--difference", "0.3", "--accuracy", "0.9"), "differs by 0.3 must both be fractions"),
+        (("--difference", "0.01", "--discordant", "nan"), "share of nan discordant"),
+        (("--difference", "0.01", "--power", "nan"), "power of nan"),
+        (("--difference", "0.01", "--images-per-class", "nan"), "nan images a class"),
+        (("--difference", "0.01", "--images-per-class", "inf"), "inf images a class"),
+        (("--between", "sets", "--difference", "nan"), "difference of nan is no number"),
+        (("--between", "sets", "--difference", "0.01", "--reference", "nan"), "accuracy of nan"),
+    ],
+)
+def test_plan_sample_refuses_what_is_no_number(words: tuple[str, ...], message: str) -> None:
+    """By the name of the value that was given."""
+    with pytest.raises(InputError, match=message):
+        run_command("plan-sample", *words)
 
 
 def test_clustered_images_take_more() -> None:

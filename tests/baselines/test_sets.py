@@ -96,6 +96,29 @@ def test_a_split_without_figures_says_how_to_measure_it() -> None:
         build_points(load_baseline("testbed"), "v1/sd-l")
 
 
+@pytest.mark.parametrize(
+    ("place", "line", "message"),
+    [
+        ("id = ", "titel = 'x'", "titel: there is no such key. Did you mean 'title'"),
+        (
+            "[columns.imagenet_sketch]",
+            "[columns.imagenet_val.more]\nx = 1",
+            "columns.imagenet_val.more: there is no",
+        ),
+        ("[targets.imagenet-sketch]", "", "targets: Field required"),
+    ],
+)
+def test_a_header_with_a_wrong_key_is_explained(tmp_path: Path, place: str, line: str, message: str) -> None:
+    """Without a word of the library that reads it."""
+    header = write_baseline(tmp_path, ROWS)
+    before, after = header.read_text().split(place, 1)
+    header.write_text(f"{before}{line}\n{place}{after}" if line else before)
+    with pytest.raises(DataError, match=message) as caught:
+        load_baseline(str(header))
+    assert "pydantic" not in str(caught.value)
+    assert "extra_forbidden" not in str(caught.value)
+
+
 def test_an_unknown_baseline_is_named_with_the_known_ones() -> None:
     """A typing mistake gets a suggestion."""
     with pytest.raises(UnknownNameError, match="Did you mean 'testbed'"):

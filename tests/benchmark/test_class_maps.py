@@ -96,7 +96,7 @@ def test_a_missing_map_is_said_to_be(tmp_path: Path) -> None:
 
 def test_a_map_of_the_wrong_length_is_refused() -> None:
     """Both lengths are said."""
-    with pytest.raises(InputError, match="4 entries for a model with 10 outputs"):
+    with pytest.raises(InputError, match="has 4 entries, and the model has 10 outputs"):
         validate_class_map(ClassMap(ENTRIES), num_outputs=10, source="f")
 
 

@@ -104,7 +104,7 @@ def test_a_class_map_puts_a_small_head_in_its_places(tmp_path: Path) -> None:
 def test_a_class_map_of_another_length_is_refused(tmp_path: Path) -> None:
     """One entry for each output."""
     (tmp_path / "m.txt").write_text(f"{load_classes()[0].wnid}\n")
-    with pytest.raises(InputError, match="1 entries for a model with 3 outputs"):
+    with pytest.raises(InputError, match="has 1 entry, and the model has 3 outputs"):
         make_classifier(make_request(tmp_path / "m.txt"), make_model(make_linear(3)))
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagenet_g.benchmark.classes import CLASS_SET_NAMES
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.references import CORRUPTIONS, REAL_SETS, SEVERITIES, SplitRef, parse_split_ref
 
@@ -44,13 +45,36 @@ def test_version_references_round_trip(version: str, split: str, view: str | Non
 @given(
     name=st.sampled_from(REAL_SETS)
     | st.builds("imagenet-c/{}/{}".format, st.sampled_from(CORRUPTIONS), st.sampled_from(SEVERITIES)),
-    view=st.none() | NAMES,
+    view=st.none() | st.sampled_from(CLASS_SET_NAMES),
 )
 def test_real_references_round_trip(name: str, view: str | None) -> None:
-    """All 8 + 95 of them, with any view."""
+    """All 8 + 95 of them, with every view they can have."""
     text = name + (f":{view}" if view else "")
     ref = parse_split_ref(text)
     assert (str(ref), ref.kind, ref.base, ref.version, ref.name) == (text, "real", name, None, name)
+
+
+def test_a_real_set_has_no_views_of_its_own() -> None:
+    """Class sets are all there are, so that nothing is fetched to look for another."""
+    with pytest.raises(
+        UnknownNameError, match=r"'imagenet-sketch' 'imagenet-10'\. Did you mean 'imagenet-100'"
+    ):
+        parse_split_ref("imagenet-sketch:imagenet-10")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("imagenet-rr", "imagenet-r"),
+        ("imagenetv2", "imagenet-v2"),
+        ("object-net", "objectnet"),
+        ("ImageNet-R", "imagenet-r"),
+    ],
+)
+def test_a_misspelt_real_set_is_suggested(text: str, meant: str) -> None:
+    """Though it is no reference at all."""
+    with pytest.raises(InputError, match=f"Malformed split '{text}'. Did you mean .*'{meant}'"):
+        parse_split_ref(text)
 
 
 @given(path=st.text(min_size=1))
