@@ -133,7 +133,8 @@ def run_space(arguments: Namespace) -> int:
         submissions=arguments.submissions,
         requirement=arguments.requirement,
     )
-    print(f"wrote {arguments.to}: {len(written)} files. Push it to a Space: 'hf upload --repo-type space'.")
+    print(f"wrote {arguments.to}: {len(written)} files. To push them:")
+    print(f"  hf upload ORG/NAME {arguments.to} . --repo-type space")
     return 0
 
 
