@@ -106,6 +106,7 @@ def run_training(request: TrainRequest) -> CaptionRun:
     from imagenet_g.generation.caption_sft import run_sft
 
     spec, out = request.spec, request.out
+    _validate_device(request.device)
     _claim_folder(spec, out)
     set_determinism(request.device, cpu_threads=1)
     clip = load_clip_encoder(spec.objective.clip)
@@ -198,6 +199,15 @@ def make_rl_settings(
         "means_sha256": means.sha256,
         "sft_weights_sha256": sft.weights_sha256,
     }
+
+
+def _validate_device(device: str) -> None:
+    import torch
+
+    if device.startswith("cuda") and torch.cuda.device_count() > 1:
+        raise InputError(
+            "Training uses one GPU and sees several. Show it one, such as CUDA_VISIBLE_DEVICES=0."
+        )
 
 
 def _claim_folder(spec: CaptionSpec, out: Path) -> None:
