@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 from imagenet_g.leaderboard.board import Board
 from imagenet_g.leaderboard.cells import escape
+from imagenet_g.leaderboard.lines import DATA
 from imagenet_g.leaderboard.problems import TRUST_LEVELS
 
 COMMANDS = """
@@ -28,6 +31,7 @@ def format_about(board: Board) -> str:
         f"* **{escape(v.name)}**: {escape(v.title)}; {v.num_models} models, {len(v.splits)} splits."
         for v in board.info.versions
     )
+    first, built = board.info.versions[0], board.info.built_utc[:10]
     left_out = "\n".join(f"* `{escape(one.file)}`: {escape(one.reason)}." for one in board.info.left_out)
     return f"""
 ### To see a number of your own
@@ -54,5 +58,20 @@ Built {escape(board.info.built_utc)} by imagenet-g {escape(board.info.imagenet_g
 ### To cite
 The data sets and both measures are the paper's:
 {CITATION}
-Cite a row by its version, split and model, as the address of this page names them.
+A row is cited by version, split and model, with the date: the address of this page names all three and opens
+the row again. For instance:
+
+    ImageNet-G leaderboard, {escape(first.name)}, {escape(first.splits[0])}, board of {escape(built)}.
+
+A figure marked *published* is cited from its own source, named in the column *Source*.
+
+### Changes
+What changed the numbers or their order on this board, newest first.
+
+{load_changes()}
 """
+
+
+def load_changes() -> str:
+    """The board's changelog, as markdown: a data file that is edited whenever a rule changes numbers."""
+    return (files(DATA) / "changes.md").read_text(encoding="utf-8")

@@ -2,40 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
+from gradio.components import Component
 
 from imagenet_g.leaderboard import pages
 from imagenet_g.leaderboard.about import format_about
 from imagenet_g.leaderboard.board import Board
-from imagenet_g.leaderboard.queries import (
-    ANY,
-    SIZES,
-    BoardQuery,
-    format_query,
-    list_choices,
-    parse_query,
-    settle_query,
-)
-from imagenet_g.leaderboard.state import FILTER_COLUMNS, Order, click_table, make_query, split_query
-from imagenet_g.leaderboard.tables import COLUMNS, DEFAULT_COLUMNS
+from imagenet_g.leaderboard.controls import Controls, build_controls, fill_controls
+from imagenet_g.leaderboard.image_views import build_compare_tab, build_image_tab, build_submit_tab
+from imagenet_g.leaderboard.plots import MAX_PROFILES
+from imagenet_g.leaderboard.queries import BoardQuery, format_query, parse_query, settle_query
+from imagenet_g.leaderboard.state import Order, click_table, make_query, split_query
+from imagenet_g.leaderboard.tables import format_columns, list_columns
 from imagenet_g.leaderboard.views import (
-    Controls,
+    QUIET,
+    TYPING,
     View,
-    build_compare_tab,
-    build_image_tab,
     build_profile_tab,
     build_rank_tab,
     build_scatter_tab,
-    build_submit_tab,
     build_table_tab,
 )
 
-ADDRESS_JS = (
-    "words => { history.replaceState(null, '', words ? '?' + words : location.pathname); return []; }"
-)
+TITLE = "# ImageNet-G leaderboard\nHow far image classifiers fall on images unlike ImageNet's."
+ADDRESS_JS = "words => { history.replaceState({board: words}, '', '?' + words); return []; }"
+OPEN_JS = """() => {
+  if (history.state?.board === undefined) return NAME;  // The address has not been read yet.
+  const words = new URLSearchParams(location.search);
+  NAME ? words.set('tab', NAME) : words.delete('tab');
+  history.replaceState({board: words.toString()}, '', '?' + words);
+  return NAME;
+}"""
+"""The open tab is the page's own business: the server hears of it with the next change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What is wired.
+
+    Attributes:
+        board: What is shown.
+        controls: As in `state.CONTROLS`.
+        columns: Column picker.
+        order: Sorting and page of the table.
+        opened: Name of the open tab.
+        address: The page's address, hidden.
+        tabs: All tabs.
+        table: The table.
+        views: Tabs that are drawn when they are open.
+    """
+
+    board: Board
+    controls: Controls
+    columns: gr.Dropdown
+    order: gr.State
+    opened: gr.Textbox
+    address: gr.Textbox
+    tabs: gr.Tabs
+    table: gr.HTML
+    views: list[View]
+
+    @property
+    def inputs(self) -> list[Component]:
+        """What says which rows are shown how."""
+        return [self.opened, self.columns, self.order, *self.controls]
+
+    @property
+    def outputs(self) -> list[Component]:
+        """What a change of the rows changes."""
+        return [self.order, self.table, self.address]
+
+    @property
+    def pickers(self) -> list[Component]:
+        """Pickers whose choices are the models of the version."""
+        return [view.models for view in self.views if view.models is not None]
 
 
 def build_app(board: Board, *, submissions: Path, reports: Path) -> gr.Blocks:
@@ -49,135 +93,122 @@ def build_app(board: Board, *, submissions: Path, reports: Path) -> gr.Blocks:
     start = settle_query(board, BoardQuery())
     app: gr.Blocks
     with gr.Blocks(title="ImageNet-G leaderboard", analytics_enabled=False, fill_width=True) as app:
-        gr.Markdown("# ImageNet-G leaderboard\nHow far image classifiers fall on images unlike ImageNet's.")
+        gr.Markdown(TITLE)
         controls, columns = build_controls(board, start)
-        order = gr.State((start.sort, start.ascending, start.page))
+        order = gr.State(split_query(start)[1])
         address = gr.Textbox(visible="hidden", elem_id="address", label="address")
-        with gr.Tabs():
-            table = build_table_tab(board, start)
-            redraws = [
+        opened = gr.Textbox(visible="hidden", elem_id="opened", label="open tab")
+        with gr.Tabs() as tabs:
+            table_tab, table = build_table_tab(board, start)
+            views = [
                 build_scatter_tab(board, controls, order, start),
                 build_profile_tab(board, controls, order, start),
                 build_rank_tab(board, controls, order),
                 build_compare_tab(board, controls),
                 build_image_tab(board, controls, reports),
             ]
-            build_submit_tab(submissions)
-            with gr.Tab("About"):
-                gr.Markdown(format_about(board))
-        wire_table(board, app, controls, order, table, columns, address, redraws)
+            submit_tab = build_submit_tab(submissions)
+            with gr.Tab("About", id="about") as about_tab:
+                gr.Markdown(format_about(board), elem_id="about")
+        page = Page(
+            board=board, controls=controls, columns=columns, order=order, opened=opened, address=address,
+            tabs=tabs, table=table, views=views,
+        )  # fmt: skip
+        wire_tabs(page, [table_tab, *(view.tab for view in views), submit_tab, about_tab])
+        wire_rows(page)
+        wire_start(page, app)
     return app
 
 
-def build_controls(board: Board, start: BoardQuery) -> tuple[list[gr.components.Component], gr.Dropdown]:
-    """Version, split, baseline, link, search, filters as in `state.CONTROLS`; and the column picker."""
-    version = board.info.find_version(start.version)
-    with gr.Row():
-        first: list[gr.components.Component] = [
-            gr.Dropdown(
-                [v.name for v in board.info.versions], value=version.name, label="Version", min_width=140
-            ),
-            gr.Dropdown(list(version.splits), value=start.split, label="Split", min_width=180),
-            gr.Dropdown(list(board.baselines), value=start.baseline, label="Baseline of ER", min_width=140),
-            gr.Radio(["logit", "linear"], value=start.link, label="Link", min_width=140),
-            gr.Textbox(label="Search", placeholder="resnet; vit", min_width=160, elem_id="search"),
-        ]
-    with gr.Accordion("Filters and columns", open=False), gr.Row():
-        choices = {
-            name: list_choices(board, start.version, column) for name, column in FILTER_COLUMNS.items()
-        }
-        rest: list[gr.components.Component] = [
-            gr.Dropdown(choices["training"], value=ANY, label="Training data", min_width=140),
-            gr.Dropdown(choices["supervision"], value=ANY, label="Supervision", min_width=140),
-            gr.Dropdown(
-                [ANY, "yes", "none", "unknown"], value=ANY, label="Trained on generated", min_width=140
-            ),
-            gr.Dropdown(choices["trust"], value=ANY, label="Trust", min_width=140),
-            gr.Dropdown(choices["family"], value=ANY, label="Family", min_width=140),
-            gr.Dropdown([ANY, *SIZES], value=ANY, label="Parameters", min_width=140),
-        ]
-        columns = gr.Dropdown(
-            [(column.title, column.name) for column in COLUMNS],
-            value=list(DEFAULT_COLUMNS),
-            multiselect=True,
-            label="Columns",
-        )
-    return [*first, *rest], columns
+def show_rows(board: Board, opened: str, names: list[str], query: BoardQuery) -> tuple[Order, str, str]:
+    """Outputs of a page: order, table and address."""
+    words = format_query(replace(query, tab=opened, columns=format_columns(names)))
+    return split_query(query)[1], pages.show_table(board, query, names), words
 
 
-def draw_if_open(view: View) -> Callable[..., object]:
-    """Draw a view only while its tab is open; a plot nobody looks at costs everybody time."""
-    count = len(view.outputs) if isinstance(view.outputs, list) else 1
-
-    def draw(opened: str, *values: object) -> object:
-        if opened == view.name:
-            return view.draw(*values)
-        return gr.skip() if count == 1 else tuple(gr.skip() for _ in range(count))
-
-    return draw
+def wire_tabs(page: Page, tabs: list[gr.Tab]) -> None:
+    """Which tab is open, in the address too; a view is drawn when its tab is opened."""
+    for tab in tabs:
+        name = "" if tab is tabs[0] else str(tab.id)
+        tab.select(None, None, page.opened, js=OPEN_JS.replace("NAME", repr(name)))
+    for view in page.views:
+        view.tab.select(view.draw, view.inputs, view.outputs, **QUIET)
 
 
-def wire_table(
-    board: Board,
-    app: gr.Blocks,
-    controls: Controls,
-    order: gr.State,
-    table: gr.HTML,
-    columns: gr.Dropdown,
-    address: gr.Textbox,
-    redraws: list[View],
-) -> None:
-    """Controls, clicks on the table and the address of the page, to the table and back."""
+def wire_rows(page: Page) -> None:
+    """Controls and clicks, to the table; and then to the view that is open."""
+    board = page.board
 
-    def draw(names: list[str], sorting: Order, *values: object) -> tuple[str, str]:
-        query = make_query(board, values, sorting)
-        return pages.show_table(board, query, names), format_query(query)
+    def change(opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
+        return show_rows(board, opened, names, make_query(board, values, (order[0], order[1], 0)))
 
-    def change(names: list[str], sorting: Order, *values: object) -> tuple[object, ...]:
-        settled = (sorting[0], sorting[1], 0)
-        return settled, *draw(names, settled, *values)
+    def split(opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
+        query = make_query(board, values, (order[0], order[1], 0))
+        return fill_controls(board, query)[2], *show_rows(board, opened, names, query)
 
-    def click(event: gr.EventData, names: list[str], sorting: Order, *values: object) -> tuple[object, ...]:
-        settled = click_table(sorting, dict(event._data or {}))
-        return settled, *draw(names, settled, *values)
+    def switch(opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
+        query = make_query(board, values, (order[0], order[1], 0))
+        filled = fill_controls(board, query)
+        return *filled, *fill_pickers(page, query), *show_rows(board, opened, names, query)
 
-    def switch(name: str) -> tuple[object, ...]:
-        version = board.info.find_version(name)
-        models = pages.list_models(board, version.name)
-        lists = {key: list_choices(board, version.name, column) for key, column in FILTER_COLUMNS.items()}
-        return (
-            gr.Dropdown(list(version.splits), value=version.splits[0]),
-            *(gr.Dropdown(lists[key], value=ANY) for key in FILTER_COLUMNS),
-            gr.Dropdown(models, value=[]),
-            gr.Dropdown(models, value=[m for _, m in models[:3]]),
-        )
+    def arrange(opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
+        return show_rows(board, opened, names, make_query(board, values, order))
 
-    def load(names: list[str], request: gr.Request) -> tuple[object, ...]:
-        query = settle_query(board, parse_query(str(request.query_params)))
-        values, sorting = split_query(query)
-        splits = board.info.find_version(query.version).splits
-        shown = [
-            gr.Dropdown(list(splits), value=value) if n == 1 else value for n, value in enumerate(values)
-        ]
-        return *shown, sorting, *draw(names, sorting, *values)
+    def click(event: gr.EventData, opened: str, names: list[str], order: Order, *values: object) -> object:
+        query = make_query(board, values, click_table(order, dict(event._data or {})))
+        return show_rows(board, opened, names, query)
 
-    opened = gr.State("")
-    for view in redraws:
-        view.tab.select(lambda name=view.name: name, None, opened, show_progress="hidden")
-    outputs = [order, table, address]
-    inputs = [columns, order, *controls]
-    version, filters = controls[0], [controls[5], controls[6], controls[8], controls[9]]
-    pickers = [redraw.models for redraw in redraws if redraw.models is not None]
-    switched = version.input(  # type: ignore[attr-defined]
-        switch, version, [controls[1], *filters, *pickers], show_progress="hidden"
-    )
-    drawn = [switched.then(change, inputs, outputs, show_progress="hidden")]
-    for control in controls[1:]:
-        drawn += [control.input(change, inputs, outputs, show_progress="hidden")]  # type: ignore[attr-defined]
-    for event in drawn:
-        for view in redraws:
-            event.then(draw_if_open(view), [opened, *view.inputs], view.outputs, show_progress="hidden")
-    columns.input(draw, inputs, [table, address], show_progress="hidden")
-    table.submit(click, inputs, outputs, show_progress="hidden")
-    app.load(load, columns, [*controls, *outputs], show_progress="hidden")
-    address.change(None, address, None, js=ADDRESS_JS)
+    version, splits, view, *others = page.controls
+    everything = [*page.controls, *page.pickers, *page.outputs]
+    for box, action, outputs in (
+        (version, switch, everything),
+        (splits, split, [view, *page.outputs]),
+        *((box, change, page.outputs) for box in (view, *others)),
+    ):
+        draw_opened(page, box.input(action, page.inputs, outputs, **TYPING))  # type: ignore[attr-defined]
+    page.columns.input(arrange, page.inputs, page.outputs, **TYPING)
+    page.table.submit(click, page.inputs, page.outputs, **QUIET)
+
+
+def wire_start(page: Page, app: gr.Blocks) -> None:
+    """The address to the page when it is opened, and the page to the address ever after."""
+
+    def load(request: gr.Request) -> tuple[object, ...]:
+        query = settle_query(page.board, parse_query(str(request.query_params)))
+        names = list(list_columns(query.columns))
+        opened = query.tab if query.tab in {view.name for view in page.views} | {"submit", "about"} else ""
+        filled = [*fill_controls(page.board, query), *fill_pickers(page, query)]
+        selected = gr.Tabs(selected=opened) if opened else gr.skip()
+        return *filled, names, opened, selected, *show_rows(page.board, opened, names, query)
+
+    outputs = [*page.controls, *page.pickers, page.columns, page.opened, page.tabs, *page.outputs]
+    # A tab that is opened here is drawn by its own event.
+    app.load(load, None, outputs, **QUIET)
+    page.address.change(None, page.address, None, js=ADDRESS_JS)
+
+
+def fill_pickers(page: Page, query: BoardQuery) -> list[gr.Dropdown]:
+    """The models of the query's version, for every picker of models."""
+    models = pages.list_models(page.board, query.version)
+    first = [model_id for _, model_id in models[:3]]
+    return [
+        gr.Dropdown(models, value=first if picker.max_choices == MAX_PROFILES else [])  # type: ignore[attr-defined]
+        for picker in page.pickers
+    ]
+
+
+def draw_opened(page: Page, event: gr.events.Dependency) -> None:
+    """After an event, draw the view whose tab is open; a plot nobody looks at costs everybody time."""
+    inputs = [page.opened, *(box for view in page.views for box in view.inputs)]
+    outputs = [box for view in page.views for box in view.outputs]
+    event.then(partial(draw_one, page.views), inputs, outputs, **QUIET)
+
+
+def draw_one(views: list[View], opened: str, *values: object) -> tuple[object, ...]:
+    """Outputs of all views, of which only the open one's are drawn."""
+    drawn: list[object] = []
+    rest = list(values)
+    for view in views:
+        own, rest = rest[: len(view.inputs)], rest[len(view.inputs) :]
+        drawn += view.draw(*own) if view.name == opened else [gr.skip() for _ in view.outputs]
+    return tuple(drawn)

@@ -74,6 +74,15 @@ class Board:
         """Ids of the baselines some row has an effective robustness against."""
         return tuple(sorted(self.robustness["baseline"].unique()))
 
+    @cached_property
+    def values(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        """What the rows of a version have in a column that readers filter by, sorted."""
+        return {
+            (str(version), column): tuple(sorted(rows[column].unique()))
+            for version, rows in self.scores.groupby("version")
+            for column in ("training_data", "supervision", "trust", "family")
+        }
+
     def load_answers(self, split: str) -> pd.DataFrame | None:
         """First answers by image, one column pair a model; None where nobody's predictions are on hand."""
         import pandas as pd

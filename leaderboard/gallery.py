@@ -11,6 +11,7 @@ from functools import lru_cache
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError, ImagenetGError
 from imagenet_g.benchmark.images import decode_image
+from imagenet_g.benchmark.parquet_images import ParquetImages
 from imagenet_g.benchmark.splits import Split
 from imagenet_g.leaderboard.cells import escape
 from imagenet_g.leaderboard.pairs import name_class
@@ -20,6 +21,7 @@ THUMBNAIL_PX = 160
 PAGE_IMAGES = 24
 FACETS = ("recipe", "hand", "generator")
 """Columns of a release that readers filter by, where it has them."""
+CLIP_COLUMN = "clip_score"
 _SHELF = SplitShelf()
 
 
@@ -91,9 +93,18 @@ def choose_images(base: str, wanted: ImageFilter) -> tuple[int, ...]:
     if wanted.facet and (facet := find_facet(base)):
         values = read_column(base, facet[0]) or ()
         rows = [row for row in rows if str(values[row]) == wanted.facet]
-    if wanted.min_clip is not None and (scores := read_column(base, "clip_score")):
+    if wanted.min_clip is not None and (scores := read_clip_scores(base)):
         rows = [row for row in rows if isinstance(scores[row], float) and scores[row] >= wanted.min_clip]  # type: ignore[operator]
     return tuple(rows)
+
+
+def read_clip_scores(base: str) -> tuple[object, ...] | None:
+    """CLIP scores of a split, by the first CLIP that scored it; None where none has."""
+    split = open_split(base)
+    if isinstance(split, str) or not isinstance(split.reader, ParquetImages):
+        return None
+    name = next((name for name in split.reader.schema.names if name.startswith(CLIP_COLUMN)), None)
+    return None if name is None else read_column(base, name)
 
 
 @lru_cache(maxsize=2000)
@@ -147,7 +158,9 @@ def _format_card(base: str, split: Split, row: int, said: Mapping[str, Mapping[s
         for model, by_image in said.items()
         if image_id in by_image
     )
-    caption = f"<strong>{escape(name)}</strong><code>{escape(image_id)}</code><ul>{answers}</ul>"
+    prompt = (read_column(base, "prompt") or {row: None})[row]
+    words = f"<q>{escape(prompt)}</q>" if prompt else ""
+    caption = f"<strong>{escape(name)}</strong><code>{escape(image_id)}</code>{words}<ul>{answers}</ul>"
     return (
         f'<figure><img src="{make_thumbnail(base, row)}" alt="{escape(name)}, image {escape(image_id)}" '
         f'loading="lazy" width="{THUMBNAIL_PX}" height="{THUMBNAIL_PX}">'

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from imagenet_g.leaderboard.answers import ANSWER, list_answering_models
 from imagenet_g.leaderboard.board import Board
 from imagenet_g.leaderboard.cells import escape
-from imagenet_g.leaderboard.gallery import PAGE_IMAGES, ImageFilter, choose_images, find_rows, format_gallery
+from imagenet_g.leaderboard.gallery import (
+    PAGE_IMAGES,
+    ImageFilter,
+    choose_images,
+    find_rows,
+    format_gallery,
+    read_clip_scores,
+)
 from imagenet_g.leaderboard.lines import Line, find_line
 from imagenet_g.leaderboard.pairs import compute_pair, format_pair
 from imagenet_g.leaderboard.plots import build_profiles, build_rank_changes, build_scatter
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MAX_SHEET = 12
+RANKED_BY = {"er": "effective robustness", "gap": "accuracy gap", "top1": "top-1"}
 
 
 def show_table(board: Board, query: BoardQuery, columns: Sequence[str]) -> str:
@@ -49,7 +57,7 @@ def format_notice(board: Board, query: BoardQuery) -> str:
 
 def format_pager(page: int, last: int, query: BoardQuery) -> str:
     """Buttons to the pages beside this one, and links to the rows as files."""
-    words = format_query(replace(query, page=0))
+    words = format_query(replace(query, page=0, tab="", columns=""))
 
     def button(target: int, text: str) -> str:
         off = "" if 0 <= target <= last and target != page else " disabled"
@@ -105,23 +113,43 @@ def show_profiles(board: Board, query: BoardQuery, chosen: Sequence[str], metric
     return build_profiles(rows, chosen, metric=metric)
 
 
-def show_rank_changes(board: Board, query: BoardQuery, other: tuple[str, str]) -> go.Figure:
-    """How ranks by effective robustness move under another baseline or link."""
-    changes = dict(compare_ranks(board, query, other))
+def describe_scatter(board: Board, query: BoardQuery) -> str:
+    """The plot in words: how many points, which line, and what is not on it."""
+    every = select_rows(board, query)
+    shown = keep_one_axis(every)
+    drawn = int(shown["clean"].notna().sum())
+    line = choose_line(board, query, shown)
+    if line is None:
+        fit = f"No line: the baseline {escape(query.baseline)} has no figures on {escape(query.split)}."
+    else:
+        models = f"{line.num_models} standard models ({escape(line.baseline)})"
+        fit = f"The line is fitted to {models}, r² {line.r2:.2f}."
+    return f"{drawn} of {len(every)} models are drawn: those with a clean accuracy on one axis. {fit}"
+
+
+def show_rank_changes(board: Board, here: BoardQuery, there: BoardQuery, by: str) -> go.Figure:
+    """How ranks by effective robustness, gap or accuracy move from one query to another."""
     names = dict(zip(board.scores["model_id"], board.scores["model"], strict=True))
-    return build_rank_changes(changes, names)
+    changes = dict(compare_ranks(board, here, there, by))
+    return build_rank_changes(changes, names, by=RANKED_BY[by])
 
 
-def describe_rank_changes(board: Board, query: BoardQuery, other: tuple[str, str]) -> str:
+def describe_rank_changes(board: Board, here: BoardQuery, there: BoardQuery, by: str) -> str:
     """How many move, in words."""
-    changes = compare_ranks(board, query, other)
+    changes = compare_ranks(board, here, there, by)
+    sides = [
+        f"{query.split} ({query.baseline}, {query.link})" if by == "er" else query.split
+        for query in (here, there)
+    ]
+    if sides[0] == sides[1]:
+        return "Both sides are the same: choose another split, baseline or link."
+    between = f"{escape(sides[0])} and {escape(sides[1])}"
     if not changes:
-        return f"No effective robustness on {escape(query.split)} under both choices."
-    moved = sum(here != there for here, there in changes.values())
+        return f"No model has a rank by {RANKED_BY[by]} in both {between}."
+    moved = sum(before != after for before, after in changes.values())
     return (
-        f"{moved} of {len(changes)} models change rank between {escape(query.baseline)} "
-        f"({escape(query.link)}) "
-        f"and {escape(other[0])} ({escape(other[1])}); the 25 that move most are drawn."
+        f"{moved} of {len(changes)} models change rank by {RANKED_BY[by]} between {between}; "
+        "the 25 that move most are drawn."
     )
 
 
@@ -145,8 +173,10 @@ def list_comparable(board: Board, split: str) -> list[tuple[str, str]]:
     return [(names.get(m, m), m) for m in (list_answering_models(answers) if answers is not None else ())]
 
 
-def show_pair(board: Board, split: str, first: str | None, second: str | None) -> tuple[str, str]:
-    """Markdown of the paired numbers, and the images only one of the two gets right."""
+def show_pair(
+    board: Board, split: str, first: str | None, second: str | None, sheet: int = MAX_SHEET
+) -> tuple[str, str]:
+    """Markdown of the paired numbers, and up to `sheet` images that only one of the two gets right."""
     base = name_base(split)
     answers = board.load_answers(base)
     known = list_answering_models(answers) if answers is not None else ()
@@ -164,8 +194,8 @@ def show_pair(board: Board, split: str, first: str | None, second: str | None) -
         (f"Only {by_id[str(first)]} is right", score.first_only_ids),
         (f"Only {by_id[str(second)]} is right", score.second_only_ids),
     ):
-        sheets += f"<h3>{escape(title)}: {min(len(ids), MAX_SHEET)} of {len(ids)}</h3>"
-        sheets += format_gallery(base, find_rows(base, ids[:MAX_SHEET]), said)
+        sheets += f"<h3>{escape(title)}: {min(len(ids), sheet)} of {len(ids)}</h3>"
+        sheets += format_gallery(base, find_rows(base, ids[:sheet]), said)
     return format_pair(score, escape(by_id[str(first)]), escape(by_id[str(second)])), sheets
 
 
@@ -195,3 +225,8 @@ def show_images(board: Board, split: str, wanted: ImageFilter) -> tuple[str, str
         format_gallery(base, shown, collect_answers(board, base)),
         f"{len(rows)} images, page {page + 1} of {last + 1}",
     )
+
+
+def has_clip_scores(split: str) -> bool:
+    """Whether the images of a split have a CLIP score to be chosen by."""
+    return read_clip_scores(split) is not None

@@ -27,6 +27,7 @@ TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.
 GREY = "rgba(128,128,128,0.25)"
 NUM_GRID = 100
 MAX_PROFILES = 6
+MAX_NAMED = 8
 
 
 def build_scatter(
@@ -39,11 +40,13 @@ def build_scatter(
         line: The baseline's line; None draws points only.
         link: Link of both axes.
         split: Name of the vertical axis.
-        chosen: Model ids drawn large with their names.
+        chosen: Model ids drawn large with their names and intervals; all of them where there are few.
     """
     import plotly.graph_objects as go
 
     shown = rows[rows["clean"].notna()]
+    if len(shown) <= MAX_NAMED:
+        chosen = list(shown["model_id"])
     figure = go.Figure()
     if line is not None and len(shown):
         _add_line(figure, line, shown)
@@ -87,7 +90,7 @@ def _add_line(figure: go.Figure, line: Line, shown: pd.DataFrame) -> None:
     )  # fmt: skip
 
 
-def _make_points(group: pd.DataFrame, training: str, link: str) -> go.Scattergl:
+def _make_points(group: pd.DataFrame, training: str, link: str) -> go.Scatter:
     import plotly.graph_objects as go
 
     return go.Scatter(
@@ -131,12 +134,14 @@ def format_hover(row: dict[Any, Any]) -> str:
 
 
 def _set_axes(figure: go.Figure, shown: pd.DataFrame, link: str, *, x: str, y: str) -> None:
-    for axis, title, column in (("xaxis", x, "clean"), ("yaxis", y, "top1")):
-        values = shown[column].to_numpy(dtype=float) if len(shown) else np.array([0.1, 0.9])
-        positions = apply_link(np.array([values.min(), values.max()]), link)  # type: ignore[arg-type]
+    bounds = ["top1", "top1_low", "top1_high"] if len(shown) <= MAX_NAMED else ["top1"]
+    for axis, title, columns in (("xaxis", x, ["clean"]), ("yaxis", y, bounds)):
+        values = shown[columns].to_numpy(dtype=float) if len(shown) else np.array([0.1, 0.9])
+        ends = np.array([np.nanmin(values), np.nanmax(values)])
+        positions = apply_link(ends, link)  # type: ignore[arg-type]
         margin = 0.06 * float(positions[1] - positions[0]) or 0.2
         low, high = float(positions[0]) - margin, float(positions[1]) + margin
-        ticks = [tick for tick in TICKS if low <= float(apply_link(tick, link)) <= high]  # type: ignore[arg-type]
+        ticks = choose_ticks(low, high, link)
         figure.update_layout(
             {
                 axis: {
@@ -150,6 +155,16 @@ def _set_axes(figure: go.Figure, shown: pd.DataFrame, link: str, *, x: str, y: s
             }
         )
     figure.update_layout(**LAYOUT)
+
+
+def choose_ticks(low: float, high: float, link: str) -> list[float]:
+    """Fractions to mark on an axis from `low` to `high` on the link's scale; the finer the shorter it is."""
+    percents, tenths = ([number / parts for number in range(1, parts)] for parts in (100, 1000))
+    for candidates in (list(TICKS), percents, tenths):
+        inside = [tick for tick in candidates if low <= float(apply_link(tick, link)) <= high]  # type: ignore[arg-type]
+        if len(inside) >= 3:
+            break
+    return inside
 
 
 LAYOUT: dict[str, Any] = {
@@ -205,9 +220,9 @@ def build_profiles(rows: pd.DataFrame, chosen: Sequence[str], *, metric: str) ->
 
 
 def build_rank_changes(
-    changes: dict[str, tuple[int, int]], names: dict[str, str], *, limit: int = 25
+    changes: dict[str, tuple[int, int]], names: dict[str, str], *, by: str, limit: int = 25
 ) -> go.Figure:
-    """Ranks under two baselines or links, for the models that move most."""
+    """Ranks on two sides, for the models that move most."""
     import plotly.graph_objects as go
 
     moved = sorted(changes.items(), key=lambda item: (-abs(item[1][0] - item[1][1]), item[1][0]))[:limit]
@@ -223,6 +238,6 @@ def build_rank_changes(
         )  # fmt: skip
     figure.update_layout(**LAYOUT)
     figure.update_layout(
-        yaxis={"autorange": "reversed", "title": {"text": "rank by ER"}, "gridcolor": GREY}, height=480
+        yaxis={"autorange": "reversed", "title": {"text": f"rank by {by}"}, "gridcolor": GREY}, height=480
     )
     return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -21,6 +21,13 @@ SIZES = {
     "over 200 M": (200e6, 1e15),
 }
 MAX_SEARCH = 200
+FILTER_COLUMNS = {
+    "training": "training_data",
+    "supervision": "supervision",
+    "trust": "trust",
+    "family": "family",
+}
+"""Filters whose choices are the values of a column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +49,8 @@ class BoardQuery:
         sort: Column the rows are ordered by.
         ascending: Whether the smallest comes first.
         page: 0 for the first page.
+        columns: Names of the table's columns with commas between them; empty for the usual ones.
+        tab: The open tab; empty for the table's.
     """
 
     version: str = ""
@@ -58,6 +67,8 @@ class BoardQuery:
     sort: str = "top1"
     ascending: bool = False
     page: int = 0
+    columns: str = ""
+    tab: str = ""
 
 
 def parse_query(text: str) -> BoardQuery:
@@ -88,23 +99,23 @@ def format_query(query: BoardQuery) -> str:
 
 
 def settle_query(board: Board, query: BoardQuery) -> BoardQuery:
-    """The nearest query the board can answer: an unknown version or split becomes the first one."""
+    """The nearest query the board can answer: an unknown version or split becomes the first one.
+
+    A filter on a value that no row of the version has is dropped.
+    """
     version = board.info.find_version(query.version)
     split = query.split if query.split in version.splits else version.splits[0]
     baseline = query.baseline if query.baseline in board.baselines else (board.baselines or ("",))[0]
     links = set(board.robustness["link"])
     link = query.link if query.link in links else "logit"
-    values = {field.name: getattr(query, field.name) for field in fields(query)}
     sort = query.sort if query.sort in SORTABLE else "top1"
-    return BoardQuery(
-        **{
-            **values,
-            "version": version.name,
-            "split": split,
-            "baseline": baseline,
-            "link": link,
-            "sort": sort,
-        }
+    filters = {
+        name: ANY
+        for name in FILTER_COLUMNS
+        if getattr(query, name) not in list_choices(board, version.name, name)
+    }
+    return replace(
+        query, version=version.name, split=split, baseline=baseline, link=link, sort=sort, **filters
     )
 
 
@@ -202,18 +213,27 @@ def match_search(rows: pd.DataFrame, search: str) -> pd.Series[bool]:
     return found
 
 
-def compare_ranks(board: Board, query: BoardQuery, other: tuple[str, str]) -> Mapping[str, tuple[int, int]]:
-    """Ranks by effective robustness under the query's baseline and link, and under another pair of them."""
-    values = {field.name: getattr(query, field.name) for field in fields(query)}
-    there = BoardQuery(**{**values, "baseline": other[0], "link": other[1]})
-    ours, theirs = (
-        frame.set_index("model_id")["rank_er"].to_dict()
-        for frame in (find_robustness(board, query), find_robustness(board, there))
-    )
-    return {str(model): (rank, theirs[model]) for model, rank in ours.items() if theirs.get(model) and rank}
+def find_ranks(board: Board, query: BoardQuery, by: str) -> pd.Series[int]:
+    """Shared ranks of a query's split by model id, "er", "gap" or "top1"; 0 for a model without one."""
+    if by == "er":
+        return find_robustness(board, query).set_index("model_id")["rank_er"]
+    scores = board.scores
+    rows = scores[(scores["version"] == query.version) & (scores["split"] == query.split)]
+    return rows.set_index("model_id")[f"rank_{by}"]
 
 
-def list_choices(board: Board, version: str, column: str) -> Sequence[str]:
-    """Values a filter offers: "any", then what the version's rows have."""
-    rows = board.scores[board.scores["version"] == version]
-    return [ANY, *sorted(rows[column].unique())]
+def compare_ranks(
+    board: Board, here: BoardQuery, there: BoardQuery, by: str = "er"
+) -> Mapping[str, tuple[int, int]]:
+    """Ranks under two queries, of the models that have both."""
+    ours, theirs = find_ranks(board, here, by), find_ranks(board, there, by).to_dict()
+    return {
+        str(model): (int(rank), int(theirs[model]))
+        for model, rank in ours.items()
+        if theirs.get(model) and rank
+    }
+
+
+def list_choices(board: Board, version: str, name: str) -> Sequence[str]:
+    """Values a filter of `FILTER_COLUMNS` offers: "any", then what the version's rows have."""
+    return [ANY, *board.values[version, FILTER_COLUMNS[name]]]

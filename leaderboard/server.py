@@ -63,6 +63,8 @@ def run_server(board: Board, *, submissions: Path, reports: Path, host: str, por
         host=host,
         port=port,
         log_level="warning",
+        # Every open page holds a stream that never ends by itself; Ctrl-C must not wait for the readers.
+        timeout_graceful_shutdown=2,
     )
 
 

@@ -191,6 +191,16 @@ DEFAULT_COLUMNS = (
 )
 
 
+def list_columns(text: str) -> tuple[str, ...]:
+    """Columns as the address names them; the usual ones where it names none."""
+    return tuple(name for name in text.split(",") if name in BY_NAME) or DEFAULT_COLUMNS
+
+
+def format_columns(names: Sequence[str]) -> str:
+    """Columns for the address; empty for the usual ones."""
+    return "" if tuple(names) == DEFAULT_COLUMNS else ",".join(names)
+
+
 def format_table(
     rows: pd.DataFrame, columns: Sequence[str], *, sort: str, ascending: bool, caption: str
 ) -> str:

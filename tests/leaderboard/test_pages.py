@@ -94,7 +94,8 @@ def test_filters_move_nobody_up(board: Board) -> None:
 
 def test_a_link_changes_ranks(board: Board) -> None:
     """Which is why it can be switched."""
-    changes = compare_ranks(board, settle_query(board, REAL), ("testbed", "linear"))
+    here = settle_query(board, REAL)
+    changes = compare_ranks(board, here, replace(here, link="linear"))
     assert sum(here != there for here, there in changes.values()) > 50
 
 
@@ -189,6 +190,22 @@ def test_the_scatter_has_every_model_with_a_clean_accuracy(board: Board) -> None
     points = sum(len(trace.x) for trace in figure.data if trace.mode == "markers")
     assert points == len(select_rows(board, query))
     assert [trace for trace in figure.data if trace.mode == "lines" and "testbed" in trace.name]
+
+
+@pytest.mark.parametrize("split", ["mini/renditions", "imagenet-r"])
+def test_every_axis_has_ticks(board: Board, split: str) -> None:
+    """Even where all models lie within three points."""
+    version = "mini" if split.startswith("mini") else "real-sets"
+    layout = show_scatter(board, settle_query(board, BoardQuery(version=version, split=split)), []).layout
+    for axis in (layout.xaxis, layout.yaxis):
+        assert len(axis.tickvals) >= 3
+        assert all(axis.range[0] <= tick <= axis.range[1] for tick in axis.tickvals)
+
+
+def test_few_models_are_all_named(board: Board) -> None:
+    """Three points without names would say nothing."""
+    figure = show_scatter(board, settle_query(board, BoardQuery()), [])
+    assert {trace.name for trace in figure.data} == {f"EfficientNet-Lite{n}" for n in range(3)}
 
 
 def test_hover_text_is_escaped(board: Board) -> None:
