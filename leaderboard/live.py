@@ -1,0 +1,120 @@
+"""The page as its readers meet it: the real server in a process of its own, and a real Chromium.
+
+For the tests and the benchmark; the board itself needs neither playwright nor a browser.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagenet_g.benchmark.errors import InputError
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+START_SECONDS, STOP_SECONDS = 60, 20
+# A proxy of the machine has no business between a page and its own server.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def find_chromium() -> str:
+    """Path of a Chromium on this machine.
+
+    Raises:
+        InputError: There is none; the message says how to install one.
+    """
+    found = (path for name in CHROMIUM_NAMES if (path := shutil.which(name)))
+    if path := next(found, None):
+        return path
+    raise InputError(
+        f"There is no Chromium here (looked for {', '.join(CHROMIUM_NAMES)}). Install one: "
+        "'apt-get install chromium' on Debian, or any package that puts one of these names on PATH."
+    )
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """A running Chromium, closed at the end.
+
+    Raises:
+        InputError: Chromium or playwright is missing.
+    """
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        raise InputError("Driving a browser needs playwright: pip install 'imagenet-g[dev]'.") from error
+    path = find_chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def serve_board(board: Path, submissions: Path) -> Iterator[str]:
+    """`imagenet-g leaderboard serve` on a free port; the address ends with a slash.
+
+    Raises:
+        TimeoutError: The server did not answer in time; what it printed is in the message.
+    """
+    port = find_free_port()
+    address = f"http://127.0.0.1:{port}/"
+    words = [sys.executable, "-m", "imagenet_g.benchmark.cli", "leaderboard", "serve"]
+    words += ["--board", str(board), "--submissions", str(submissions), "--port", str(port)]
+    log = board / "server.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            words, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "HF_HUB_OFFLINE": "1"}
+        )
+    try:
+        _wait_for(address, server, log)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=STOP_SECONDS)
+
+
+def find_free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            DIRECT.open(address, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(f"No answer from {address}. The server said:\n{log.read_text(errors='replace')}")
+
+
+def open_page(page: Page, address: str) -> None:
+    """Open an address of the board and wait until the page shows its state, not just its frame."""
+    page.goto(address)
+    wait_until_settled(page)
+
+
+def wait_until_settled(page: Page, words: str = "") -> None:
+    """Wait until the page's own address, which it sets last, holds some words."""
+    page.wait_for_function("w => (history.state?.board ?? null)?.includes(w)", arg=words)

@@ -1,0 +1,55 @@
+"""The board in a real browser: one server and one Chromium for all tests of a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from submission_cases import ROOT
+
+from imagenet_g.leaderboard.building import build_board
+from imagenet_g.leaderboard.live import open_browser, open_page, serve_board
+
+TIMEOUT_MS = 60_000
+expect.set_options(timeout=TIMEOUT_MS)
+
+
+@pytest.fixture(scope="session")
+def board_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository's board, built once."""
+    folder = tmp_path_factory.mktemp("board")
+    build_board(ROOT, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(board_folder: Path) -> Iterator[str]:
+    """The repository's board behind the real server."""
+    with serve_board(board_folder, ROOT) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium; where there is none, every test that needs it fails and says what to install."""
+    with open_browser() as running:
+        yield running
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A visitor of their own, on a desktop."""
+    opened = browser.new_context(viewport={"width": 1280, "height": 900})
+    opened.set_default_timeout(TIMEOUT_MS)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, address: str) -> Page:
+    """The board, opened."""
+    opened = context.new_page()
+    open_page(opened, address)
+    return opened
