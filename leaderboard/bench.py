@@ -6,19 +6,23 @@ measures a model.
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.identity import hash_bytes, hash_file
 from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.storage import write_text
+from imagenet_g.leaderboard.bench_live import run_visitors, time_page
 from imagenet_g.leaderboard.board import Board, load_board
 from imagenet_g.leaderboard.building import build_board
+from imagenet_g.leaderboard.live import serve_board
 from imagenet_g.leaderboard.pages import show_scatter, show_table
 from imagenet_g.leaderboard.queries import BoardQuery, settle_query
 from imagenet_g.leaderboard.reviews import Review, write_review
@@ -29,6 +33,8 @@ from imagenet_g.leaderboard.verification import load_submission
 
 NUM_SUBMISSIONS, NUM_SPLITS = 2000, 12
 SEED = 0
+LIMITS = {"build": 20.0, "first paint": 2.0, "first table": 2.0, "interaction": 0.5}
+"""Seconds, on two cores that have nothing else to do."""
 
 
 def write_many(pattern: Submission, root: Path, *, count: int) -> None:
@@ -65,15 +71,31 @@ def _vary(entry: Entry, split: int, rng: random.Random) -> Entry:
     return entry.model_copy(update={"split": record, "scores": (moved, *entry.scores[1:])})
 
 
-def run_bench(submissions: Path, *, count: int = NUM_SUBMISSIONS) -> dict[str, float]:
-    """Seconds of each step."""
+def run_bench(submissions: Path, *, count: int = NUM_SUBMISSIONS) -> dict[str, float | str]:
+    """Seconds of each step, or why there are none."""
     pattern = load_submission(list_submission_files(submissions)[0])
     with TemporaryDirectory() as name:
         root = Path(name)
         write_many(pattern, root / "submissions", count=count)
-        seconds = {"build": time_it(lambda: build_board(root / "submissions", root / "board"))}
+        seconds: dict[str, float | str] = {}
+        seconds["build"] = time_it(lambda: build_board(root / "submissions", root / "board"))
         seconds["load"] = time_it(lambda: load_board(root / "board"))
-        return seconds | time_views(load_board(root / "board"))
+        seconds |= time_views(load_board(root / "board"))
+        with serve_board(root / "board", root / "submissions") as address:
+            return seconds | time_live(address)
+
+
+def time_live(address: str) -> dict[str, float | str]:
+    """The page in a browser, where there is one, and many visitors at once."""
+    seconds: dict[str, float | str] = {}
+    try:
+        seconds |= time_page(address)
+    except InputError as missing:
+        seconds["page"] = f"not measured: {missing}"
+    score = run_visitors(address)
+    seconds["visitors: slowest"] = max(score.seconds)
+    seconds["visitors"] = f"{len(score.seconds)} at once, {len(score.errors)} errors {score.errors[:3] or ''}"
+    return seconds
 
 
 def time_views(board: Board) -> dict[str, float]:
@@ -100,10 +122,25 @@ def time_it(action: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def format_bench(seconds: Mapping[str, float | str]) -> str:
+    """One line a step: seconds, and the limit where there is one."""
+    lines = []
+    for name, value in seconds.items():
+        if isinstance(value, str):
+            lines.append(f"{name:28} {value}")
+            continue
+        limit = LIMITS.get(name.split(":")[-1].strip(), LIMITS["interaction"] if ":" in name else None)
+        said = "" if limit is None else f"of {limit:g} s{'' if value <= limit else ': TOO SLOW'}"
+        lines.append(f"{name:28} {value:8.3f} s {said}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
 def main() -> int:
-    """Print seconds, one line a step."""
-    for name, seconds in run_bench(Path("submissions")).items():
-        sys.stdout.write(f"{name:16} {seconds:8.3f} s\n")
+    """Print seconds, one line a step, and how busy the machine was: a shared one says little."""
+    before = os.getloadavg()[0]
+    sys.stdout.write(format_bench(run_bench(Path("submissions"))))
+    load = f"{before:.1f} before, {os.getloadavg()[0]:.1f} after"
+    sys.stdout.write(f"{'load':28} {load}, on {os.cpu_count()} cores\n")
     return 0
 
 

@@ -1,0 +1,126 @@
+"""The page of a large board, timed as its readers meet it: in a browser, and by many at once."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from imagenet_g.leaderboard.live import DIRECT, open_browser, wait_until_settled
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+NUM_VISITORS = 50
+VISIT_SECONDS = 120
+Clock = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class VisitScore:
+    """What visitors who came at once got.
+
+    Attributes:
+        errors: What went wrong, in words.
+        seconds: For each visitor, from the first request to the last answer.
+    """
+
+    errors: tuple[str, ...]
+    seconds: tuple[float, ...]
+
+
+def time_page(address: str) -> Clock:
+    """Seconds to the first paint, to the table, and of each interaction to its last change on the page.
+
+    Raises:
+        InputError: There is no browser here.
+    """
+    with open_browser() as browser:
+        page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+        started = time.perf_counter()
+        page.goto(address, wait_until="commit")
+        page.wait_for_selector(".board tbody tr")
+        seconds = {"page: first table": time.perf_counter() - started}
+        wait_until_settled(page)
+        paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+        seconds["page: first paint"] = page.evaluate(paint) / 1000
+        for name, act, done in list_interactions(page):
+            started = time.perf_counter()
+            act()
+            page.wait_for_function(done)
+            seconds[f"page: {name}"] = time.perf_counter() - started
+    return seconds
+
+
+def list_interactions(page: Page) -> Iterator[tuple[str, Callable[[], Any], str]]:
+    """What a reader does, one after the other, and what must then hold of the page."""
+    caption = "document.querySelector('.board caption').innerText"
+    yield "sort", page.get_by_role("button", name="AG, points").click, f"{caption}.includes('by gap')"
+    yield (
+        "next page",
+        page.get_by_role("button", name="next").click,
+        "document.querySelector('.pager').innerText.includes('page 2')",
+    )
+    search = page.get_by_label("Search")
+    yield "search", lambda: search.press_sequentially("9"), f"!{caption}.includes('2000')"
+    search.press("Backspace")
+    page.wait_for_function(f"{caption}.includes('2000')")
+    page.get_by_label("Split", exact=True).click()
+    option = page.get_by_role("option", name="mini/split-7")
+    yield "another split", option.click, f"{caption}.includes('split-7')"
+    tab = page.get_by_role("tab", name="Accuracy against accuracy")
+    yield "scatter, first time", tab.click, "document.querySelector('#scatter .scatterlayer .point')"
+    page.get_by_role("tab", name="Board").click()
+    yield "scatter, again", tab.click, "document.querySelector('#scatter .scatterlayer .point')"
+    profiles = page.get_by_role("tab", name="Profiles")
+    yield "profiles", profiles.click, "document.querySelector('#profiles .scatterlayer .point')"
+
+
+def run_visitors(address: str, *, count: int = NUM_VISITORS) -> VisitScore:
+    """Let many open the page, sort the table and fetch the rows, all at the same time."""
+    config = json.loads(fetch(f"{address}config"))
+    start = find_event(config, "load")
+    with ThreadPoolExecutor(count) as visitors:
+        seen = list(visitors.map(lambda number: visit(address, start, number), range(count)))
+    return VisitScore(tuple(words for words, _ in seen if words), tuple(seconds for _, seconds in seen))
+
+
+def visit(address: str, start: int, number: int) -> tuple[str, float]:
+    """One visitor: what went wrong, or nothing, and how long it took."""
+    started = time.perf_counter()
+    words = urllib.parse.urlencode({"sort": "gap", "page": number % 3})
+    try:
+        fetch(address)
+        body = {"data": [], "fn_index": start, "session_hash": f"visitor{number}", "event_data": None}
+        answer = json.loads(fetch(f"{address}gradio_api/run/predict?{words}", json.dumps(body).encode()))
+        wrong = "" if "sorted by gap" in json.dumps(answer) else f"no table: {str(answer)[:200]}"
+        if fetch(f"{address}board.csv?{words}").count(b"\n") < 2:
+            wrong = "no rows in the CSV"
+    except OSError as error:
+        wrong = f"{type(error).__name__}: {error}"
+    return wrong, time.perf_counter() - started
+
+
+def fetch(url: str, body: bytes | None = None) -> bytes:
+    """The answer to a GET, or to a POST of JSON where there is a body.
+
+    Raises:
+        OSError: No answer in time, or one that is no success.
+    """
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    with DIRECT.open(request, timeout=VISIT_SECONDS) as answer:
+        return bytes(answer.read())
+
+
+def find_event(config: dict[str, Any], name: str) -> int:
+    """Number of the page's first event of a name."""
+    return next(
+        int(event["id"])
+        for event in config["dependencies"]
+        if any(target[1] == name for target in event["targets"])
+    )
