@@ -43,14 +43,18 @@ def run(arguments: Namespace) -> int:
     """Ask, write, validate, propose; a refused submission is taken away again."""
     from imagenet_g.leaderboard.problems import format_report
     from imagenet_g.leaderboard.pull_requests import check_hub, open_pull_request
+    from imagenet_g.leaderboard.submitting import is_submission, load_again
 
     if arguments.hub:
         check_hub(arguments.hub)
-    try:
-        path, submission, report = prepare(arguments)
-    except KeyboardInterrupt:
-        print("\nstopped; nothing was written")
-        return 130
+    if arguments.hub and is_submission(arguments.result):
+        path, submission, report = load_again(arguments.result, root=arguments.to, data=arguments.data)
+    else:
+        made = ask_and_write(arguments)
+        if made is None:
+            print("\nstopped; nothing was written")
+            return 130
+        path, submission, report = made
     print(format_report(report))
     if not report.accepted:
         return 2
@@ -59,27 +63,26 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def prepare(arguments: Namespace) -> tuple[Path, Submission, ValidationReport]:
-    """A submission file and its report: the one given, or one made of a result and answers."""
+def ask_and_write(arguments: Namespace) -> tuple[Path, Submission, ValidationReport] | None:
+    """A submission of a result and answers, with its report; None where the person stopped answering."""
     from imagenet_g.benchmark.result_files import load_result
     from imagenet_g.leaderboard.submissions import make_submission
     from imagenet_g.leaderboard.submitting import (
         choose_version,
-        is_submission,
-        load_again,
         make_statement,
         refuse_partial,
         write_submission,
     )
 
-    if arguments.hub and is_submission(arguments.result):
-        return load_again(arguments.result, root=arguments.to, data=arguments.data)
     result = load_result(arguments.result)
     folder = arguments.result if arguments.result.is_dir() else arguments.result.parent
     version = choose_version(result, arguments.benchmark_version)
     refuse_partial(result)
-    statement = make_statement(collect_answers(arguments, result))
-    submission = make_submission(version, statement, result)
+    try:
+        answers = collect_answers(arguments, result)
+    except KeyboardInterrupt:
+        return None
+    submission = make_submission(version, make_statement(answers), result)
     path, report = write_submission(
         submission, results_folder=folder, source=result, root=arguments.to, data=arguments.data
     )

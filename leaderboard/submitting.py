@@ -12,7 +12,7 @@ from imagenet_g.benchmark.catalogue import parse_data_pairs
 from imagenet_g.benchmark.errors import DataError, InputError, UntrustedFileError
 from imagenet_g.benchmark.result_files import format_problems
 from imagenet_g.benchmark.results import Result
-from imagenet_g.benchmark.storage import replace_file, write_text
+from imagenet_g.benchmark.storage import replace_file, translate_storage_errors, write_text
 from imagenet_g.leaderboard.problems import ValidationReport
 from imagenet_g.leaderboard.split_facts import SplitShelf
 from imagenet_g.leaderboard.submissions import SUFFIX, Statement, Submission, format_submission, make_stem
@@ -142,7 +142,7 @@ def write_submission(
         _write_files(draft, submission, results_folder, source)
         report = validate_submission(draft, context)
         if report.accepted:
-            _write_files(final, submission, results_folder, source)
+            _move_files(draft, final)
     finally:
         shutil.rmtree(root / ".draft", ignore_errors=True)
     return final, report
@@ -156,6 +156,20 @@ def _write_files(path: Path, submission: Submission, folder: Path, source: Resul
         with replace_file(path.parent / after.predictions.file) as temporary:
             shutil.copyfile(origin, temporary)
     write_text(path, format_submission(submission))
+
+
+def _move_files(draft: Path, final: Path) -> None:
+    """Renames within one folder, the submission last; predictions that it no longer names are taken away."""
+    there, wanted = final.with_suffix(""), draft.with_suffix("")
+    names = [file.relative_to(wanted) for file in sorted(wanted.rglob("*.parquet"))]
+    with translate_storage_errors(final):
+        for name in names:
+            (there / name).parent.mkdir(parents=True, exist_ok=True)
+            (wanted / name).replace(there / name)
+        draft.replace(final)
+        for file in sorted(there.rglob("*.parquet")):
+            if file.relative_to(there) not in names:
+                file.unlink()
 
 
 def _split_list(text: str) -> tuple[str, ...]:

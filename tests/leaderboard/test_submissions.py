@@ -172,6 +172,21 @@ def test_an_accepted_submission_is_written_with_its_predictions(tmp_path: Path) 
     assert (path.parent / submission.result.entries[0].predictions.file).is_file()
 
 
+def test_a_resubmission_leaves_no_predictions_that_it_does_not_name(tmp_path: Path) -> None:
+    """What the earlier one had on other splits would look like evidence."""
+    before = load_committed()
+    submission = make_submission(before.version, before.statement, before.result)
+    for _ in range(2):
+        path, report = write_submission(
+            submission, results_folder=ROOT / "mini", source=submission.result, root=tmp_path, data=()
+        )
+        assert report.accepted
+        files = sorted(file.name for file in path.with_suffix("").iterdir())
+        (path.with_suffix("") / "v1-gone.parquet").write_bytes(b"old")
+    assert files == ["mini-renditions.parquet"]
+    assert not (tmp_path / ".draft").exists()
+
+
 def test_a_second_run_of_the_same_weights_verifies() -> None:
     """No difference where the machine is the same."""
     verification = verify_run(GOOD, SecondRun(load_committed().result, GOOD.parent), by="maintainer")
