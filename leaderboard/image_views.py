@@ -72,7 +72,8 @@ def build_image_tab(board: Board, controls: Controls, reports: Path) -> View:
     def draw(name: str, which: str, what: str, least: float, number: float) -> tuple[object, ...]:
         base = pages.name_base(name)
         classes, (title, values) = list_classes(base), find_facet(base) or ("recipe", ())
-        which, what = which if which in dict(map(reversed, classes)) else "", what if what in values else ""
+        which = which if which in {number for _, number in classes} else ""
+        what = what if what in values else ""
         return (
             gr.Dropdown([("all classes", ""), *classes], value=which),
             gr.Dropdown([("all", ""), *((v, v) for v in values)], value=what, label=title.capitalize()),
@@ -111,6 +112,7 @@ def build_report_form(split: gr.components.Component, reports: Path) -> None:
 
 def build_submit_tab(submissions: Path) -> gr.Tab:
     """Upload a submission with its predictions, see the report; nothing is kept."""
+    tab: gr.Tab
     with gr.Tab("Submit", id="submit") as tab:
         gr.Markdown(
             "Check a submission before you open a pull request with it: the `.json` that `imagenet-g submit` "

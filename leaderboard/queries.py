@@ -109,7 +109,7 @@ def settle_query(board: Board, query: BoardQuery) -> BoardQuery:
     links = set(board.robustness["link"])
     link = query.link if query.link in links else "logit"
     sort = query.sort if query.sort in SORTABLE else "top1"
-    filters = {
+    filters: dict[str, Any] = {
         name: ANY
         for name in FILTER_COLUMNS
         if getattr(query, name) not in list_choices(board, version.name, name)

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from submission_cases import STEM, set_at, write_case
 
-from imagenet_g.leaderboard import live
-from imagenet_g.leaderboard.live import open_page, wait_until_settled
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.leaderboard.live import find_chromium, open_page, wait_until_settled
 
 REAL = "?version=real-sets&split=imagenet-r"
 
@@ -265,5 +265,5 @@ def test_the_parquet_has_all_rows_not_only_the_pages(context: BrowserContext, ad
 def test_without_a_chromium_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test run without a browser is red, not quietly short."""
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(live.InputError, match="apt-get install chromium"):
-        live.find_chromium()
+    with pytest.raises(InputError, match="apt-get install chromium"):
+        find_chromium()
