@@ -8,11 +8,11 @@ import numpy as np
 
 from imagenet_g.benchmark.classes import ClassSet, load_class_set
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.manifests import ClassView, ThresholdView
+from imagenet_g.benchmark.manifests import ThresholdView
 from imagenet_g.benchmark.predictions import Predictions, PredictionsMeta
 from imagenet_g.benchmark.results import Outputs, PredictionsRecord, SplitRecord
 from imagenet_g.benchmark.splits import Split
-from imagenet_g.benchmark.views import apply_view, find_view
+from imagenet_g.benchmark.views import apply_view, find_view, find_view_class_set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,8 @@ def select_view(evidence: Evidence, split: Split, view: str) -> Evidence:
         class_set=class_set,
         quality_filtered=isinstance(spec, ThresholdView),
     )
-    return restrict_outputs(filtered, spec.class_set) if isinstance(spec, ClassView) else filtered
+    restricted_to = find_view_class_set(spec)
+    return filtered if restricted_to is None else restrict_outputs(filtered, restricted_to)
 
 
 def restrict_outputs(evidence: Evidence, class_set_name: str) -> Evidence:

@@ -42,6 +42,8 @@ class EqualsView(FileModel):
     kind: Literal["equals"] = "equals"
     column: str
     value: str
+    class_set: str | None = None
+    """Of these, only rows whose label is in a registered class set; null for all."""
 
 
 class ThresholdView(FileModel):

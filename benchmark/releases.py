@@ -35,6 +35,7 @@ from imagenet_g.benchmark.release_rows import load_release_rows
 from imagenet_g.benchmark.results import SplitRecord
 from imagenet_g.benchmark.splits import Split, SplitRows, make_split_class_set
 from imagenet_g.benchmark.storage import replace_file
+from imagenet_g.benchmark.views import find_view_class_set
 
 if TYPE_CHECKING:
     import datasets
@@ -163,9 +164,9 @@ def make_split_manifest(
 
 
 def _validate_view(name: str, view: ViewSpec, images: ParquetImages) -> None:
-    if isinstance(view, ClassView):
-        load_class_set(view.class_set)
-    elif view.column not in images.schema.names:
+    if (class_set := find_view_class_set(view)) is not None:
+        load_class_set(class_set)
+    if not isinstance(view, ClassView) and view.column not in images.schema.names:
         raise DataError(f"View '{name}' filters by column '{view.column}', which the images do not have.")
 
 

@@ -66,6 +66,11 @@ def find_view(split: Split, name: str) -> ViewSpec:
     raise UnknownNameError(f"view of '{split.record.ref}'", name, known)
 
 
+def find_view_class_set(view: ViewSpec) -> str | None:
+    """The registered class set a view is restricted to, rows and outputs; None where it is to none."""
+    return view.class_set if isinstance(view, ClassView | EqualsView) else None
+
+
 def _list_own_labels(split: Split) -> npt.NDArray[np.int16]:
     # A release's image is of one class, first in its row; what else it may be called is an answer only.
     # ObjectNet's labels are all its own.
@@ -75,13 +80,18 @@ def _list_own_labels(split: Split) -> npt.NDArray[np.int16]:
 def _compute_mask(split: Split, view: ViewSpec, name: str) -> Mask:
     match view:
         case ClassView():
-            indices = load_class_set(view.class_set).indices
-            return np.asarray(np.isin(_list_own_labels(split), indices).any(axis=1))
+            return _compute_class_mask(split, view.class_set)
         case EqualsView():
             values = split.reader.read_column(view.column)
-            return np.array([value is not None and str(value) == view.value for value in values], dtype=bool)
+            mask = np.array([value is not None and str(value) == view.value for value in values], dtype=bool)
+            return mask if view.class_set is None else mask & _compute_class_mask(split, view.class_set)
         case ThresholdView():
             return _compute_threshold_mask(split, view, name)
+
+
+def _compute_class_mask(split: Split, class_set: str) -> Mask:
+    inside = np.isin(_list_own_labels(split), load_class_set(class_set).indices)
+    return np.asarray(inside.any(axis=1))
 
 
 def _compute_threshold_mask(split: Split, view: ThresholdView, name: str) -> Mask:
@@ -97,9 +107,10 @@ def _compute_threshold_mask(split: Split, view: ThresholdView, name: str) -> Mas
 
 def _make_view_class_set(split: Split, view: ViewSpec, rows: npt.NDArray[np.intp]) -> ClassSet:
     covered = make_split_class_set(_list_own_labels(split)[rows])
-    if not isinstance(view, ClassView):
+    name = find_view_class_set(view)
+    if name is None:
         return covered
     # An ObjectNet image may be called by several classes, only some of them inside the set.
-    wanted = load_class_set(view.class_set)
+    wanted = load_class_set(name)
     inside = tuple(index for index in covered.indices if index in set(wanted.indices))
     return wanted if inside == wanted.indices else ClassSet("split-classes", inside)

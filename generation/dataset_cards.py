@@ -104,7 +104,8 @@ def make_filters(view: ViewSpec) -> list[list[object]]:
     if isinstance(view, ClassView):
         return [["label", "in", list(load_class_set(view.class_set).indices)]]
     if isinstance(view, EqualsView):
-        return [[view.column, "==", view.value]]
+        classes = [] if view.class_set is None else make_filters(ClassView(class_set=view.class_set))
+        return [[view.column, "==", view.value], *classes]
     return [[view.column, ">=", view.minimum]]
 
 
@@ -192,7 +193,8 @@ def _describe_view(view: ViewSpec) -> str:
     if isinstance(view, ClassView):
         return f"classes of `{view.class_set}`"
     if isinstance(view, EqualsView):
-        return f"`{view.column}` is `{view.value}`"
+        classes = "" if view.class_set is None else f", classes of `{view.class_set}`"
+        return f"`{view.column}` is `{view.value}`{classes}"
     return f"`{view.column}` is at least {view.minimum:g}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.benchmark.classes import ALL_CLASSES, load_class_set, load_classes
 from imagenet_g.benchmark.manifests import EqualsView, Manifest, ThresholdView
 from imagenet_g.generation.release_reading import Row, find_image, load_batch, load_release
 from imagenet_g.generation.release_recipe import SplitRecipe, parse_split_recipe
@@ -74,10 +74,15 @@ def list_image_views(found: FoundImage) -> list[str]:
         if isinstance(view, ThresholdView):
             inside = float(str(found.row[view.column])) >= view.minimum
         else:
-            inside = isinstance(view, EqualsView) and str(found.row[view.column]) == view.value
+            inside = isinstance(view, EqualsView) and _is_equal(found.row, view)
         if inside:
             names.append(name)
     return names
+
+
+def _is_equal(row: Row, view: EqualsView) -> bool:
+    classes = load_class_set(view.class_set or ALL_CLASSES).indices
+    return str(row[view.column]) == view.value and int(str(row["label"])) in classes
 
 
 def _list_columns(row: Row) -> list[tuple[str, object]]:

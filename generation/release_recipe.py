@@ -103,6 +103,8 @@ def compute_view_masks(table: pa.Table, views: Mapping[str, ViewSpec]) -> dict[s
             masks[name] = np.isin(table["label"].to_numpy(), load_class_set(view.class_set).indices)
         elif isinstance(view, EqualsView):
             masks[name] = np.array([str(v) == view.value for v in table[view.column].to_pylist()], dtype=bool)
+            if view.class_set is not None:
+                masks[name] &= np.isin(table["label"].to_numpy(), load_class_set(view.class_set).indices)
         else:
             masks[name] = np.asarray(table[view.column].to_numpy() >= view.minimum)
     return masks

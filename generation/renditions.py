@@ -46,6 +46,10 @@ if TYPE_CHECKING:
 
 VERSION = "mini"
 SPLIT = "renditions"
+HELD_OUT_HANDS = ("noto", "noto-v1", "fluent-high-contrast")
+"""Hands that nothing is trained on, so that their drawings are a natural shift."""
+TRAINED_CLASSES = "drawn-104"
+"""The classes that models of drawings are trained on."""
 LICENSES_NAME = "LICENSES.md"
 _TITLE = "ImageNet-G mini: the edition inside the package"
 _NOTICE = "mini is for smoke tests, teaching and CI: its numbers are no measure of a model."
@@ -150,12 +154,19 @@ def build_row(spec: EmojiSpec, hand: HandSpec, drawing: bytes, index: int) -> di
 
 
 def make_manifest(out: Path, shard: FileRecord, hands: Sequence[HandSpec]) -> Manifest:
-    """The manifest of the release in `out`, whose shard is in place; each hand is a view.
+    """The manifest of the release in `out`, whose shard is in place.
+
+    Each hand is a view, and so are a held-out hand's drawings of the classes that models are trained on.
 
     Raises:
         DataError: The shard breaks the release contract.
     """
-    views = {hand.name: EqualsView(column="hand", value=hand.name) for hand in hands}
+    names = [hand.name for hand in hands]
+    views = {name: EqualsView(column="hand", value=name) for name in names} | {
+        f"{name}-{TRAINED_CLASSES}": EqualsView(column="hand", value=name, class_set=TRAINED_CLASSES)
+        for name in names
+        if name in HELD_OUT_HANDS
+    }
     split = make_split_manifest(out, [shard], views=views, recipe=make_recipe(hands))
     return Manifest(
         version=VERSION,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from image_sets import write_class_folders, write_release
 
+from factories import make_evidence, make_predictions
 from imagenet_g.benchmark.classes import CLASS_SET_NAMES, load_class_set, load_classes, load_objectnet_labels
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
+from imagenet_g.benchmark.evidence import select_view
 from imagenet_g.benchmark.folders import load_folder
 from imagenet_g.benchmark.manifests import ClassView, EqualsView, ThresholdView, ViewSpec
 from imagenet_g.benchmark.real_sets import load_real_set
@@ -21,6 +24,7 @@ R = load_class_set("imagenet-r").indices
 VIEWS: dict[str, ViewSpec] = {
     "noto": EqualsView(column="hand", value="noto"),
     "nobody": EqualsView(column="hand", value="nobody"),
+    "noto-r": EqualsView(column="hand", value="noto", class_set="imagenet-r"),
     "clip-filtered": ThresholdView(column="clip_score.b", minimum=0.5),
     "incomplete": ThresholdView(column="half_score", minimum=0.5),
     "words": ThresholdView(column="hand", minimum=0.5),
@@ -54,6 +58,23 @@ def test_a_value_selects_its_rows(split: Split) -> None:
     assert rows.tolist() == [0, 1, 5]
     assert class_set.indices == split.class_set.indices
     assert (record.ref, record.view, record.num_classes) == ("v9/sd-l:noto", "noto", 3)
+
+
+def test_a_value_within_a_class_set_selects_rows_of_both(split: Split) -> None:
+    """The third noto image is of a class outside the set."""
+    rows, class_set, record = apply_view(split, "noto-r")
+    assert rows.tolist() == [0, 1]
+    assert class_set.indices == R[:2]
+    assert record.num_classes == 2
+
+
+def test_a_value_within_a_class_set_is_scored_among_that_set(split: Split) -> None:
+    """As a class view is: the model chooses among the classes of the set, on both axes."""
+    predictions = make_predictions([0] * 6, [int(label) for label in split.rows.labels[:, 0]])
+    predictions = replace(predictions, image_ids=tuple(split.rows.image_ids))
+    evidence = select_view(make_evidence(predictions), split, "noto-r")
+    assert evidence.output_set == load_class_set("imagenet-r")
+    assert evidence.outputs == "split-classes"
 
 
 def test_a_threshold_keeps_its_minimum(split: Split) -> None:

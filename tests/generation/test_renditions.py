@@ -192,7 +192,7 @@ def test_what_is_built_opens_as_a_release(tmp_path: Path) -> None:
     write_renditions(tmp_path, *make_toy_art())
     split = load_release_split(tmp_path, "renditions", cache=None)
     assert split.rows.labels.ravel().tolist() == [71, 71, 951, 951]
-    assert set(split.views) == {"fluent-3d", "noto"}
+    assert set(split.views) == {"fluent-3d", "noto", "noto-drawn-104"}
 
 
 def test_a_missing_option_is_a_usage_error() -> None:
