@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from diffusers import DDPMScheduler, UNet2DConditionModel
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DiffusionData:
     """Everything a step needs, computed once by the parts that were trained before.
 

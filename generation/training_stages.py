@@ -13,7 +13,7 @@ from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.environment import list_versions
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.identity import hash_json
-from imagenet_g.benchmark.storage import translate_storage_errors
+from imagenet_g.benchmark.storage import replace_file, translate_storage_errors
 from imagenet_g.benchmark.training_data import Pictures
 from imagenet_g.benchmark.training_loop import Start, Task, Trained, run_training
 from imagenet_g.benchmark.training_records import StageRecord, TrainingRecord, load_record, write_record
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _ENCODE_BATCH = 256
 _MEASURED_ROWS = 2048
+ENCODED_NAME = "encoded.safetensors"
 _TEXT_STRIDE = 16
 _CAPTION_STRIDE = 4
 
@@ -131,8 +132,12 @@ def train_diffusion_stage(shop: Workshop) -> None:
     before = [load_record(folder).stages for folder in (shop.clip_folder, shop.autoencoder_folder)]
     clip, tokenizer = load_exported_clip(shop.clip_folder)
     vae = load_autoencoder(shop.autoencoder_folder)
-    shop.say("encoding pictures and captions")
-    data = encode_everything(shop, clip, tokenizer)
+    data = recall_encoded(
+        shop.folder / "diffusion" / ENCODED_NAME,
+        lambda: encode_everything(shop, clip, tokenizer),
+        key=hash_json([record.model_dump(mode="json") for stages in before for record in stages]),
+        say=shop.say,
+    )
     task = DiffusionTask(spec, data, device=shop.device, seed=shop.spec.seed)
     sheets = SampleSheets(spec, vae, data, shop.pictures, shop.folder / "diffusion", seed=shop.spec.seed)
     trained = _run(
@@ -188,6 +193,36 @@ def scale_image_embeddings(clip: CLIP, pixels: torch.Tensor) -> None:
     """Make image embeddings of unit variance, as a diffusion model likes to be told; no cosine changes."""
     deviation = embed_pictures(clip, pixels, device="cpu").std()
     clip.visual.proj.div_(deviation)
+
+
+def recall_encoded(
+    path: Path, encode: Callable[[], DiffusionData], *, key: str, say: Callable[[str], None]
+) -> DiffusionData:
+    """What a killed run has encoded already, or a new encoding, kept for the next sitting.
+
+    Args:
+        path: Where it is kept.
+        encode: Makes it; called only when none is kept.
+        key: Hash of everything it depends on.
+        say: Told when it takes a while.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import save_file
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            if (file.metadata() or {}).get("key") == key:
+                return DiffusionData(**{name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    except (OSError, SafetensorError):
+        pass
+    say("encoding pictures and captions")
+    data = encode()
+    with replace_file(path) as temporary:
+        save_file({name: value.contiguous() for name, value in vars(data).items()}, temporary, {"key": key})
+    return data
 
 
 def encode_everything(shop: Workshop, clip: CLIP, tokenizer: CLIPTokenizer) -> DiffusionData:
