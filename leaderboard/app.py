@@ -182,8 +182,8 @@ def wire_start(page: Page, app: gr.Blocks) -> None:
         return *filled, names, opened, selected, *show_rows(page.board, opened, names, query)
 
     outputs = [*page.controls, *page.pickers, page.columns, page.opened, page.tabs, *page.outputs]
-    # A tab that is opened here is drawn by its own event.
-    app.load(load, None, outputs, **QUIET)
+    # The event of the tab that is opened here may come before its controls are filled.
+    draw_opened(page, app.load(load, None, outputs, **QUIET))
     page.address.change(None, page.address, None, js=ADDRESS_JS)
 
 

@@ -19,6 +19,8 @@ MAX_ROWS = 200
 _STYLE = """
 :root { color-scheme: light dark; --border-color-primary: #8884; --background-fill-secondary: #8881;
   --body-text-color: CanvasText; --link-text-color: LinkText; }
+@media (prefers-color-scheme: dark) { :root { --board-good: #6fd39f; --board-sound: #7db8ee;
+  --board-doubt: #e8a955; --board-plain: #a9b0ba; --board-bad: #f0918d; } }
 body { font-family: system-ui, sans-serif; margin: 24px auto; max-width: 1280px; padding: 0 16px; }
 """
 
@@ -32,7 +34,7 @@ def format_page(board: Board) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>ImageNet-G leaderboard</title><style>{_STYLE}{css}</style>"
+        f"<title>ImageNet-G leaderboard</title><style>{css}{_STYLE}</style>"
         f"<script>{get_plotlyjs()}</script></head><body><h1>ImageNet-G leaderboard</h1>"
         f"<p>Built {escape(board.info.built_utc)} by imagenet-g {escape(board.info.imagenet_g)}.</p>"
         f"{sections}<h2>A number of your own</h2><pre>{escape(COMMANDS)}</pre></body></html>\n"

@@ -113,6 +113,18 @@ def show_profiles(board: Board, query: BoardQuery, chosen: Sequence[str], metric
     return build_profiles(rows, chosen, metric=metric)
 
 
+def describe_profiles(figure: go.Figure, metric: str) -> str:
+    """The profiles in words: the worst split of each model."""
+    if not figure.data:
+        return f"No chosen model has a figure for {RANKED_BY[metric]} here: choose others."
+    worst = (
+        f"{line.name}: {min(line.y):.1f} on {line.x[int(line.y.argmin())]}, best {max(line.y):.1f} on "
+        f"{line.x[int(line.y.argmax())]}"
+        for line in figure.data
+    )
+    return f"Lowest {RANKED_BY[metric]}, in percent or points. " + "; ".join(worst) + "."
+
+
 def describe_scatter(board: Board, query: BoardQuery) -> str:
     """The plot in words: how many points, which line, and what is not on it."""
     every = select_rows(board, query)

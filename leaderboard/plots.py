@@ -55,7 +55,9 @@ def build_scatter(
         if len(group):
             figure.add_trace(_make_points(group, training, link))
     for number, (_, row) in enumerate(shown[shown["model_id"].isin(chosen)].iterrows()):
-        figure.add_trace(_make_chosen(row, link, PALETTE[number % len(PALETTE)]))
+        # Away from the edge of the plot, and beside the interval's bar.
+        side = "middle left" if row["clean"] > shown["clean"].median() else "middle right"
+        figure.add_trace(_make_chosen(row, link, PALETTE[number % len(PALETTE)], side))
     x_name = " / ".join(
         sorted({f"{name} {kind}" for name, kind in zip(shown["clean_set"], shown["clean_kind"], strict=True)})
     )
@@ -104,7 +106,7 @@ def _make_points(group: pd.DataFrame, training: str, link: str) -> go.Scatter:
     )
 
 
-def _make_chosen(row: pd.Series[Any], link: str, color: str) -> go.Scatter:
+def _make_chosen(row: pd.Series[Any], link: str, color: str, side: str) -> go.Scatter:
     import plotly.graph_objects as go
 
     x, y = (float(apply_link(float(row[name]), link)) for name in ("clean", "top1"))  # type: ignore[arg-type]
@@ -113,7 +115,7 @@ def _make_chosen(row: pd.Series[Any], link: str, color: str) -> go.Scatter:
     bars = [float(apply_link(float(edge), link)) for edge in (low, high)] if known else [y, y]  # type: ignore[arg-type]
     return go.Scatter(
         x=[x], y=[y], mode="markers+text", name=escape(row["model"]), text=[escape(row["model"])],
-        textposition="top center", hovertext=[format_hover(dict(row))], hoverinfo="text",
+        textposition=side, hovertext=[format_hover(dict(row))], hoverinfo="text",
         marker={"color": color, "size": 12, "line": {"width": 1, "color": "white"}},
         error_y={"type": "data", "symmetric": False, "array": [bars[1] - y], "arrayminus": [y - bars[0]]},
     )  # fmt: skip
@@ -197,15 +199,15 @@ def build_profiles(rows: pd.DataFrame, chosen: Sequence[str], *, metric: str) ->
         own = own.reindex([split for split in splits if split in own.index])
         if not len(own):
             continue
-        value = 100 * own[metric]
+        value = 100 * own[metric].to_numpy(dtype=float)
         figure.add_trace(
             go.Scatter(
                 x=[escape(split) for split in own.index], y=value, mode="lines+markers",
                 name=escape(own["model"].iloc[0]), line={"color": PALETTE[number]},
                 error_y={
                     "type": "data", "symmetric": False, "thickness": 1,
-                    "array": (100 * own[f"{metric}_high"] - value).fillna(0),
-                    "arrayminus": (value - 100 * own[f"{metric}_low"]).fillna(0),
+                    "array": np.nan_to_num(100 * own[f"{metric}_high"].to_numpy(dtype=float) - value),
+                    "arrayminus": np.nan_to_num(value - 100 * own[f"{metric}_low"].to_numpy(dtype=float)),
                 },
             )
         )  # fmt: skip

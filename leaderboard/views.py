@@ -39,7 +39,7 @@ class View:
         name: Its word in the address.
         draw: From the values of the inputs to those of the outputs.
         inputs: Controls it reads.
-        outputs: Components it fills.
+        outputs: Components it fills, two at least: a single one would not be given a tuple.
         models: Its picker of models, whose choices follow the version; None where it has none.
     """
 
@@ -91,14 +91,16 @@ def build_profile_tab(board: Board, controls: Controls, order: gr.State, start: 
             )
             metric = gr.Radio([("AG", "gap"), ("ER", "er"), ("top-1", "top1")], value="gap", label="Metric")
         plot = gr.Plot(show_label=False, elem_id="profiles")
+        words = gr.Markdown(elem_id="profiles-words")
 
     def draw(names: list[str], what: str, sorting: Order, *values: object) -> tuple[object, ...]:
-        return (pages.show_profiles(board, make_query(board, values, sorting), names or [], what),)
+        figure = pages.show_profiles(board, make_query(board, values, sorting), names or [], what)
+        return figure, pages.describe_profiles(figure, what)
 
-    inputs = [chosen, metric, order, *controls]
+    inputs, outputs = [chosen, metric, order, *controls], [plot, words]
     for event in (chosen.input, metric.input):
-        event(draw, inputs, plot, **TYPING)
-    return View(tab, "profiles", draw, inputs, [plot], chosen)
+        event(draw, inputs, outputs, **TYPING)
+    return View(tab, "profiles", draw, inputs, outputs, chosen)
 
 
 def build_rank_tab(board: Board, controls: Controls, order: gr.State) -> View:

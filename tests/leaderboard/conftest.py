@@ -29,6 +29,8 @@ def address(board_folder: Path) -> Iterator[str]:
     """The repository's board behind the real server."""
     with serve_board(board_folder, ROOT) as url:
         yield url
+    log = (board_folder / "server.log").read_text(encoding="utf-8")
+    assert "Traceback" not in log, log
 
 
 @pytest.fixture(scope="module")

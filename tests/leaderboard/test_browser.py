@@ -188,6 +188,21 @@ def test_an_open_plot_follows_the_link(context: BrowserContext, address: str) ->
     expect(legend).not_to_have_text(before)
 
 
+def test_profiles_are_drawn_with_their_words(page: Page) -> None:
+    """For the first three models of the version."""
+    open_tab(page, "Profiles")
+    expect(page.locator("#profiles .scatterlayer .trace")).to_have_count(3)
+    expect(page.locator("#profiles-words")).to_contain_text("EfficientNet-Lite2")
+
+
+def test_rank_changes_follow_the_other_split(page: Page) -> None:
+    """By accuracy, where mini has no effective robustness."""
+    open_tab(page, "Rank changes")
+    page.get_by_role("radio", name="top-1").last.check()
+    choose(page, "Other split or view", "mini/renditions:noto")
+    expect(page.locator("#ranks-words")).to_contain_text("of 3 models change rank by top-1")
+
+
 def test_two_models_are_compared_with_their_images(page: Page) -> None:
     """The paired test and both sheets."""
     open_tab(page, "Compare")
