@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Annotated, Protocol
 
 import torch
@@ -26,6 +27,7 @@ from imagenet_g.benchmark.storage import replace_file, translate_storage_errors
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
 _MAX_GRADIENT_NORM = 1.0
+_DAMAGES = (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, UnpicklingError)
 
 
 class ScheduleSpec(FileModel):
@@ -182,7 +184,7 @@ class _TrainingState:
             self.optimizer.load_state_dict(saved["optimizer"])
             self.mean = {name: saved["mean"][name].to(value) for name, value in self.mean.items()}
             self.step, self.seconds = int(saved["step"]), float(saved["seconds"])
-        except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
+        except _DAMAGES as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise DataError(
                 f"'{path}' is no checkpoint of this training: {reason} Delete it to start again."

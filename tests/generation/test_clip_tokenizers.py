@@ -46,8 +46,8 @@ def test_training_again_gives_the_same_vocabulary(tokenizer: CLIPTokenizer) -> N
 
 def test_pairs_are_joined_as_in_the_worked_example_of_the_paper() -> None:
     """Sennrich et al. 2016, Algorithm 1: e s, es t, est </w> come first."""
-    words = Counter({tuple("low") + ("·",): 5, tuple("lower") + ("·",): 2,
-                     tuple("newest") + ("·",): 6, tuple("widest") + ("·",): 3})  # fmt: skip
+    words = Counter({(*"low", "·"): 5, (*"lower", "·"): 2,
+                     (*"newest", "·"): 6, (*"widest", "·"): 3})  # fmt: skip
     assert learn_merges(words, 3) == [("e", "s"), ("es", "t"), ("est", "·")]
 
 
