@@ -27,7 +27,7 @@ CHROMIUM_FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-START_SECONDS, STOP_SECONDS = 60, 20
+START_SECONDS, STOP_SECONDS = 240, 30
 # A proxy of the machine has no business between a page and its own server.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -1,0 +1,50 @@
+"""The benchmark of the board measures what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from submission_cases import ROOT
+
+from imagenet_g.leaderboard.bench import LIMITS, NUM_SPLITS, format_bench, time_views, write_many
+from imagenet_g.leaderboard.bench_live import run_visitors
+from imagenet_g.leaderboard.board import load_board
+from imagenet_g.leaderboard.building import build_board
+from imagenet_g.leaderboard.live import serve_board
+from imagenet_g.leaderboard.validation import list_submission_files
+from imagenet_g.leaderboard.verification import load_submission
+
+
+def write_board(folder: Path, count: int) -> Path:
+    """A board of submissions as the benchmark writes them."""
+    pattern = load_submission(list_submission_files(ROOT)[0])
+    write_many(pattern, folder / "submissions", count=count)
+    build_board(folder / "submissions", folder / "board")
+    return folder / "board"
+
+
+def test_every_written_submission_is_on_the_board(tmp_path: Path) -> None:
+    """On every split, so that the time is that of the whole work; and every view is timed."""
+    board = load_board(write_board(tmp_path, 30))
+    rows = board.scores[board.scores["version"] == "mini"]
+    assert rows["model_id"].nunique() == 30
+    assert rows["split"].nunique() == NUM_SPLITS
+    assert min(time_views(board).values()) > 0
+
+
+def test_fifty_visitors_at_once_are_served_without_an_error(tmp_path: Path) -> None:
+    """By the real server: the page, its first table and the rows as CSV."""
+    with serve_board(write_board(tmp_path, 30), tmp_path / "submissions") as address:
+        score = run_visitors(address, count=50)
+    assert score.errors == ()
+    assert len(score.seconds) == 50
+
+
+def test_a_step_over_its_limit_is_marked() -> None:
+    """And one that was not measured says why."""
+    text = format_bench({"build": LIMITS["build"] + 1, "load": 0.1, "page: sort": 0.1, "page": "no Chromium"})
+    marked, loaded, within, missing = text.splitlines()
+    assert marked.endswith("TOO SLOW")
+    assert "of" not in loaded.split()
+    assert within.endswith("of 0.5 s")
+    assert "no Chromium" in missing
