@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from submission_cases import ROOT, STEM, edit_cell, set_at, write_case
 
-from imagenet_g.leaderboard.bench import run_bench
+from imagenet_g.leaderboard.bench import format_bench, time_views, write_many
+from imagenet_g.leaderboard.building import build_board
 from imagenet_g.leaderboard.ci import MAX_SUBMISSIONS, main, quote, run_ci
+from imagenet_g.leaderboard.verification import load_submission
 
 
 def test_an_honest_submission_gets_two_references(tmp_path: Path) -> None:
@@ -103,7 +105,12 @@ def test_names_come_from_a_list_with_null_bytes(tmp_path: Path, capsys: pytest.C
     assert "take out: `x.py`." in capsys.readouterr().out
 
 
-def test_the_bench_runs_on_a_small_board() -> None:
-    """Every step is timed."""
-    seconds = run_bench(ROOT, count=5)
-    assert {"build", "load", "first table", "scatter"} <= set(seconds)
+def test_the_bench_times_a_small_board(tmp_path: Path) -> None:
+    """Its submissions make a board, and every step without a browser has its seconds."""
+    pattern = load_submission(ROOT / "mini" / f"{STEM}.json")
+    write_many(pattern, tmp_path / "submissions", count=5)
+    board = build_board(tmp_path / "submissions", tmp_path / "board")
+    seconds = time_views(board)
+    assert board.scores[board.scores["version"] == "mini"]["model_id"].nunique() == 5
+    assert {"first table", "sort by gap", "search", "scatter"} <= set(seconds)
+    assert "first table" in format_bench(seconds)
