@@ -26,7 +26,7 @@ class Pictures:
     Attributes:
         pixels: `(N, 3, S, S)` uint8.
         labels: `(N,)` int64 class indices in 0..999.
-        captions: The prompt of each.
+        captions: The prompt of each; none where they were not asked for.
         record: Which split, with its content hash.
     """
 
@@ -40,17 +40,30 @@ class Pictures:
 
 
 def load_pictures(
-    ref: str, data: Mapping[str, Path], *, cache: Path | None, say: Callable[[str], None]
+    ref: str,
+    data: Mapping[str, Path],
+    *,
+    cache: Path | None,
+    say: Callable[[str], None],
+    captioned: bool = True,
 ) -> Pictures:
     """Read a whole split of square images of one size.
 
+    Args:
+        ref: The split.
+        data: Local copies by name.
+        cache: Where file hashes are remembered; None remembers nothing.
+        say: Told how it goes.
+        captioned: Whether the prompts are needed.
+
     Raises:
-        DataError: Images differ in size, are not square, or have no prompts.
+        DataError: Images differ in size, are not square, or have no prompts where those are needed.
         ImagenetGError: As `load_split`.
     """
     split = load_split(parse_split_ref(ref), data=data, cache=cache)
     say(f"reading {len(split.rows)} images of {ref}")
-    captions = tuple(_require_text(value, ref) for value in split.reader.read_column("prompt"))
+    prompts = split.reader.read_column("prompt") if captioned else ()
+    captions = tuple(_require_text(value, ref) for value in prompts)
     first = decode_image(split.reader.read_image(0))
     side = first.width
     pixels = np.empty((len(split.rows), 3, side, side), np.uint8)
