@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.generation.caption_prompts import describe_caption_prompts
 from imagenet_g.generation.generator_specs import AwayFromMeanSpec, DiffusersSpec, GeneratorSpec, StageSpec
-from imagenet_g.generation.pipelines import hash_repo, name_repo
+from imagenet_g.generation.pipelines import hash_repo, name_repo, place_repo
 from imagenet_g.generation.specs import CaptionPromptSpec, PromptSpec, VersionSpec, load_split_spec
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def list_differences(old: JsonValue, new: JsonValue, where: str = "") -> list[st
 
 
 def _identify_repo(stage: StageSpec) -> dict[str, JsonValue]:
-    folder = Path(stage.repo)
+    folder = place_repo(stage.repo)
     if not folder.is_dir():
         return {"repo": stage.repo, "revision": stage.revision}
     contents: JsonValue = dict(hash_repo(folder))

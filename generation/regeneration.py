@@ -13,9 +13,10 @@ from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.manifests import Manifest
+from imagenet_g.benchmark.packaged import PREFIX
 from imagenet_g.generation.generator_specs import LOCAL_REVISION
 from imagenet_g.generation.jobs import BuildJob, Worker
-from imagenet_g.generation.pipelines import hash_repo
+from imagenet_g.generation.pipelines import hash_repo, place_repo
 from imagenet_g.generation.release_reading import Row
 from imagenet_g.generation.release_recipe import SplitRecipe
 from imagenet_g.generation.specs import VersionSpec
@@ -139,19 +140,27 @@ def _find_place(name: str, places: Sequence[Path]) -> Path:
 
 def _place_pipeline(table: dict[str, JsonValue], folders: Sequence[Path]) -> dict[str, JsonValue]:
     repo, revision = str(table.get("repo")), str(table.get("revision"))
-    if not repo.startswith("local/"):
+    if repo.startswith(PREFIX):
+        folder, place = place_repo(repo), repo
+    elif repo.startswith("local/"):
+        folder = _find_local_pipeline(repo.removeprefix("local/"), folders)
+        place = str(folder)
+    else:
         return dict(table)
-    name = repo.removeprefix("local/")
+    contents: JsonValue = dict(hash_repo(folder))
+    if f"sha256:{hash_json(contents)}" != revision:
+        raise InputError(f"'{place}' holds other files than the pipeline that made this split.")
+    return {**table, "repo": place, "revision": LOCAL_REVISION}
+
+
+def _find_local_pipeline(name: str, folders: Sequence[Path]) -> Path:
     folder = next((path for path in folders if path.resolve().name == name), None)
     if folder is None:
         raise InputError(
             f"This split was made by the local pipeline '{name}'. Give a folder of that name: "
             f"--pipeline PATH/{name}."
         )
-    contents: JsonValue = dict(hash_repo(folder))
-    if f"sha256:{hash_json(contents)}" != revision:
-        raise InputError(f"'{folder}' holds other files than the pipeline that made this split.")
-    return {**table, "repo": str(folder), "revision": LOCAL_REVISION}
+    return folder
 
 
 def _regroup(rows: Sequence[Row], batch_size: int | None) -> list[Row]:

@@ -16,7 +16,7 @@ from imagenet_g.benchmark.file_hashes import hash_files
 from imagenet_g.benchmark.manifests import FileRecord, Manifest, SplitManifest, format_manifest, load_manifest
 from imagenet_g.benchmark.redaction import has_token
 from imagenet_g.benchmark.releases import load_release_split
-from imagenet_g.generation.release_recipe import SplitRecipe
+from imagenet_g.generation.release_recipe import SplitRecipe, list_split_files
 
 MAX_GROUP_BYTES = 286 << 20
 """Largest row group, uncompressed, that the Hub's viewer shows (its TooBigContentError)."""
@@ -50,7 +50,7 @@ def check_release(folder: Path) -> CheckedRelease:
     """
     manifest = load_manifest(folder)
     files = tuple(file for split in manifest.splits.values() for file in list_split_files(split))
-    problems = [*_check_words(manifest), *_check_hashes(folder, files)]
+    problems = [*_check_words(manifest), *check_hashes(folder, files)]
     # Only whole files are worth opening.
     if not problems:
         for name, split in manifest.splits.items():
@@ -64,15 +64,6 @@ def check_release(folder: Path) -> CheckedRelease:
         )
     facts = tuple(_describe(folder, name, split) for name, split in manifest.splits.items())
     return CheckedRelease(folder, manifest, files, facts)
-
-
-def list_split_files(split: SplitManifest) -> tuple[FileRecord, ...]:
-    """Images of a split, and the plan and probe of one that this package built."""
-    try:
-        recipe = SplitRecipe.model_validate(split.recipe)
-    except ValidationError:
-        return split.files
-    return (*split.files, recipe.plan, recipe.probe)
 
 
 def count_classes(folder: Path, files: Sequence[FileRecord]) -> Counter[int]:
@@ -102,7 +93,8 @@ def _check_words(manifest: Manifest) -> Iterator[str]:
         yield "The manifest holds something that looks like an access token."
 
 
-def _check_hashes(folder: Path, files: Sequence[FileRecord]) -> list[str]:
+def check_hashes(folder: Path, files: Sequence[FileRecord]) -> list[str]:
+    """What is wrong with the files of a release, one sentence each; empty when all are as recorded."""
     present = [file for file in files if (folder / file.path).is_file()]
     problems = [f"'{file.path}' is missing." for file in files if file not in present]
     # No memory of earlier hashes: what leaves the house is read once more.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from imagenet_g.benchmark.errors import DataError, UnknownNameError
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.manifests import FileRecord, Manifest, load_manifest
-from imagenet_g.generation.release_recipe import SplitRecipe, parse_split_recipe
+from imagenet_g.generation.release_recipe import SplitRecipe, list_split_files
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,8 +43,7 @@ def load_release(folder: Path, splits: Sequence[str]) -> tuple[Manifest, tuple[s
 def find_damage(folder: Path, manifest: Manifest, splits: Sequence[str]) -> Iterator[Damage | None]:
     """Hash every file of the splits; yields None for a sound one, for progress."""
     for split in splits:
-        recipe = parse_split_recipe(manifest, split)
-        for file in (*manifest.splits[split].files, recipe.plan, recipe.probe):
+        for file in list_split_files(manifest.splits[split]):
             reason = _find_fault(folder, file)
             yield None if reason is None else Damage(file.path, reason)
 

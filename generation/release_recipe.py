@@ -11,7 +11,14 @@ from pydantic import JsonValue, ValidationError
 
 from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.manifests import ClassView, EqualsView, FileRecord, Manifest, ViewSpec
+from imagenet_g.benchmark.manifests import (
+    ClassView,
+    EqualsView,
+    FileRecord,
+    Manifest,
+    SplitManifest,
+    ViewSpec,
+)
 from imagenet_g.benchmark.results import Count, FileModel, Fraction, Sha256
 from imagenet_g.generation.caption_files import CaptionHeader
 from imagenet_g.generation.plan_check import PromptReport
@@ -138,3 +145,12 @@ def compute_survival(table: pa.Table, scorers: Sequence[str]) -> tuple[SourceSur
         )
         for name in measured
     )
+
+
+def list_split_files(split: SplitManifest) -> tuple[FileRecord, ...]:
+    """Images of a split, and the plan and probe of one that this package built."""
+    try:
+        recipe = SplitRecipe.model_validate(split.recipe)
+    except ValidationError:
+        return split.files
+    return (*split.files, recipe.plan, recipe.probe)

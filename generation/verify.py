@@ -109,9 +109,9 @@ def remake_image(release: Path, image_id: str, settings: RegenerationSettings) -
 def _verify_split(
     request: VerifyRequest, manifest: Manifest, split: str, damaged: Sequence[Damage]
 ) -> SplitVerification:
-    recipe = parse_split_recipe(manifest, split)
     differs: tuple[str, ...] = ()
     try:
+        recipe = parse_split_recipe(manifest, split)
         if broken := {recipe.plan.path, recipe.probe.path} & {damage.path for damage in damaged}:
             raise DataError(f"{min(broken)} is damaged")
         here = read_runtime(choose_device(request.settings.device))
