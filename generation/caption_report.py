@@ -147,7 +147,9 @@ def score_with_run(captions: CaptionSet, folder: Path, device: str) -> RunScores
     from imagenet_g.generation.caption_seeds import make_prompt
     from imagenet_g.generation.caption_training import load_run, load_scorer
     from imagenet_g.generation.language_models import load_trained
+    from imagenet_g.generation.runtime import set_determinism
 
+    set_determinism(device, cpu_threads=1)
     run = load_run(folder)
     card = captions.header.card
     if card is None or card.stages != run.stages:

@@ -37,7 +37,7 @@ from imagenet_g.generation.caption_writing import draw_captions
 from imagenet_g.generation.language_models import load_trained, quiet_libraries
 
 STAGES = ("stage 1", "stage 2", "stage 2, sign flipped")
-CAPTIONS_PER_CLASS = 32
+CAPTIONS_PER_CLASS = 64
 CONFIDENCE = 0.95
 
 

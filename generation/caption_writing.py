@@ -21,6 +21,7 @@ from imagenet_g.generation.caption_specs import CaptionSpec, SamplingSpec
 from imagenet_g.generation.caption_stages import Note
 from imagenet_g.generation.caption_training import CaptionRun, load_run, load_scorer
 from imagenet_g.generation.language_models import Model, Tokenizer, load_trained
+from imagenet_g.generation.runtime import set_determinism
 
 BATCH_SIZE = 64
 """Captions a forward pass; fixed, because what is drawn depends on it."""
@@ -61,6 +62,8 @@ def write_caption_set(request: WriteRequest) -> CaptionSet:
     Raises:
         DataError: The run is not trained, or a class reaches too few valid captions.
     """
+    # The last bits of a logit, and so now and then a word, depend on the number of threads.
+    set_determinism(request.device, cpu_threads=1)
     run = load_run(request.folder)
     scorer = load_scorer(run, request.folder, request.device)
     model, tokenizer = load_trained(request.folder / "rl" / "model")
