@@ -2,7 +2,8 @@
 
 An image that passed a filter by one CLIP is near its class by that CLIP, and a prompt that was written to be
 far by one CLIP is far by it. Neither says much about any other. A release's manifest names the models; its
-words are the recipe's own, so they are read with care and without a schema.
+words are the recipe's own, so they are read with care and without a schema. That a generator reads its
+prompts through the text side of a CLIP, as Stable Diffusion 1.5 does with ViT-L-14/openai, is not counted.
 """
 
 from __future__ import annotations

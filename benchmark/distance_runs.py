@@ -181,11 +181,17 @@ def _make_report(
         clip_uses=uses,
         measures=measures,
         agreements=compute_agreements(measures),
-        warnings=list_warnings(split, reference, uses, measures),
+        warnings=list_warnings(split, reference, uses, measures, num_shared=_count_shared(*sides)),
         num_resamples=NUM_RESAMPLES,
         seed=BOOTSTRAP_SEED,
         environment=make_environment(),
     )
+
+
+def _count_shared(split: Side, reference: Side) -> int:
+    if split.record.content_sha256 != reference.record.content_sha256:
+        return 0
+    return len(np.intersect1d(split.rows, reference.rows))
 
 
 def _describe_side(

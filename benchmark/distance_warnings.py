@@ -14,12 +14,23 @@ def list_warnings(
     reference: MeasuredImages,
     uses: Sequence[ClipUse],
     measures: Sequence[ClipDistances],
+    *,
+    num_shared: int,
 ) -> tuple[str, ...]:
-    """Every reason for care, the gravest first."""
+    """Every reason for care, the gravest first.
+
+    Args:
+        split: The images that were measured.
+        reference: What they were measured from.
+        uses: CLIPs that had a say in the images.
+        measures: What each CLIP says, at least one.
+        num_shared: Images that are on both sides.
+    """
     sides = (split, reference)
     return (
         *_list_circular(split, reference, uses, measures),
         *_list_few_clips(uses, measures),
+        *_list_shared(num_shared),
         *_list_few_images(measures[0]),
         *_list_left_out(sides),
         *dict.fromkeys(side.split.notice for side in sides if side.split.notice),
@@ -56,6 +67,15 @@ def _list_few_clips(uses: Sequence[ClipUse], measures: Sequence[ClipDistances]) 
     return [
         f"One CLIP only ({measures[0].clip.spec}): an image that is far by one CLIP need not be far by "
         "another. Name a second with --clip."
+    ]
+
+
+def _list_shared(num_shared: int) -> list[str]:
+    if not num_shared:
+        return []
+    return [
+        f"{num_shared} images are on both sides: they lie nearer to a class that they helped to place than "
+        "new images do."
     ]
 
 

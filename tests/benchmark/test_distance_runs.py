@@ -349,6 +349,16 @@ def test_the_table_names_clips_classes_and_warnings(report: DistanceReport) -> N
         assert expected in text
 
 
+def test_images_on_both_sides_are_counted(
+    sets: tuple[Path, Path], clips: tuple[str, str], tmp_path: Path, report: DistanceReport
+) -> None:
+    """By the images, not by the names of the sets."""
+    code, path = run(tmp_path, f"folder:{sets[0]}", f"folder:{sets[0]}", clips[:1])
+    assert code == 0
+    assert any("15 images are on both sides" in warning for warning in load_report(path).warnings)
+    assert not any("on both sides" in warning for warning in report.warnings)
+
+
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_figures_are_written(
     sets: tuple[Path, Path], clips: tuple[str, str], tmp_path: Path, kind: str
