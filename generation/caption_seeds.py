@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,14 +61,33 @@ def load_seeds(spec: CaptionSpec, write: SeedWriter) -> tuple[SeedCaption, ...]:
         case ModelSeeds():
             found = _write_model_seeds(spec, spec.seeds, write)
     seeds = tuple(dict.fromkeys(sorted(found, key=lambda seed: seed.class_index)))
-    have = {seed.class_index for seed in seeds}
-    for index in spec.class_indices:
-        if index not in have:
-            info = load_classes()[index]
-            raise DataError(
-                f"Class {info.wnid} ({info.name}) has no valid seed caption; give it some, or leave it out."
-            )
+    _validate_covered(spec, seeds)
     return seeds
+
+
+def drop_long_seeds(
+    spec: CaptionSpec, seeds: tuple[SeedCaption, ...], too_long: Collection[str], *, limit: int
+) -> tuple[SeedCaption, ...]:
+    """Seeds without those that the CLIP's text encoder would cut; a person's own are refused instead.
+
+    Args:
+        spec: The run's settings.
+        seeds: All seeds.
+        too_long: Captions of more than `limit` tokens.
+        limit: Tokens the text encoder takes.
+
+    Raises:
+        InputError: A caption of a file is too long.
+        DataError: A class keeps no seed.
+    """
+    if too_long and isinstance(spec.seeds, FileSeeds):
+        raise InputError(
+            f"{len(too_long)} of {len(seeds)} seed captions are longer than the CLIP's text encoder takes "
+            f"({limit} tokens), first: '{next(iter(too_long))}'. Shorten them."
+        )
+    kept = tuple(seed for seed in seeds if seed.caption not in too_long)
+    _validate_covered(spec, kept)
+    return kept
 
 
 def describe_seeds(spec: CaptionSpec) -> str:
@@ -157,6 +176,16 @@ def turn_scene(scene: str) -> str:
     if words[-1] in _QUALIFIERS:
         words = [words[-1], *words[:-1]]
     return " ".join(words)
+
+
+def _validate_covered(spec: CaptionSpec, seeds: Sequence[SeedCaption]) -> None:
+    have = {seed.class_index for seed in seeds}
+    for index in spec.class_indices:
+        if index not in have:
+            info = load_classes()[index]
+            raise DataError(
+                f"Class {info.wnid} ({info.name}) has no valid seed caption; give it some, or leave it out."
+            )
 
 
 def _validate_seed(spec: CaptionSpec, index: int, caption: str, *, where: str) -> None:

@@ -17,17 +17,19 @@ from typing import Literal
 
 from pydantic import JsonValue, ValidationError
 
+from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.clip_encoders import ClipEncoder, load_clip_encoder
 from imagenet_g.benchmark.environment import list_versions
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.results import FileModel
 from imagenet_g.benchmark.storage import validate_writable, write_text
-from imagenet_g.generation.caption_clip import describe_clip, find_too_long
+from imagenet_g.generation.caption_clip import describe_clip, find_too_long, read_context_length
 from imagenet_g.generation.caption_files import MeansRecord, SeedsRecord, StageRecord, WeightsRecord
 from imagenet_g.generation.caption_scoring import CaptionScorer
 from imagenet_g.generation.caption_seeds import (
     SeedCaption,
     describe_seeds,
+    drop_long_seeds,
     hash_seeds,
     load_file_seeds,
     load_seeds,
@@ -231,24 +233,16 @@ def _load_seeds(request: TrainRequest, clip: ClipEncoder) -> tuple[SeedCaption, 
     """Seeds kept from before, or new ones, none longer than the CLIP takes."""
     spec, path = request.spec, request.out / _SEEDS_FILE
     if path.exists():
-        seeds = tuple(load_file_seeds(spec, path))
-    else:
-        seeds = load_seeds(
-            spec, lambda settings, asked, seed: write_with_model(settings, asked, seed, device=request.device)
-        )
-    too_long = find_too_long(clip, [seed.caption for seed in seeds])
-    if too_long:
-        raise InputError(
-            f"{len(too_long)} of {len(seeds)} seed captions are longer than the text encoder of "
-            f"'{clip.record.spec}' takes ({clip.model.context_length} tokens), first: '{too_long[0]}'. "
-            "Shorten them."
-        )
-    if not path.exists():
-        from imagenet_g.benchmark.classes import load_classes
-
-        lines = (f"{load_classes()[seed.class_index].wnid}\t{seed.caption}\n" for seed in seeds)
-        write_text(path, "".join(lines))
-        request.note(f"{len(seeds)} seed captions from {describe_seeds(spec)}")
+        return tuple(load_file_seeds(spec, path))
+    found = load_seeds(
+        spec, lambda settings, asked, seed: write_with_model(settings, asked, seed, device=request.device)
+    )
+    too_long = dict.fromkeys(find_too_long(clip, [seed.caption for seed in found]))
+    seeds = drop_long_seeds(spec, found, too_long, limit=read_context_length(clip))
+    lines = (f"{load_classes()[seed.class_index].wnid}\t{seed.caption}\n" for seed in seeds)
+    write_text(path, "".join(lines))
+    left_out = f", {len(found) - len(seeds)} left out as too long for the CLIP" if too_long else ""
+    request.note(f"{len(seeds)} seed captions from {describe_seeds(spec)}{left_out}")
     return seeds
 
 

@@ -12,6 +12,7 @@ from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.generation.caption_seeds import (
     SeedCaption,
     add_article,
+    drop_long_seeds,
     hash_seeds,
     load_seeds,
     make_prompt,
@@ -131,6 +132,18 @@ def test_a_model_is_asked_for_each_class_and_its_invalid_answers_are_dropped() -
     found = load_seeds(change(classes=[TENCH], seeds=seeds), answer)
     assert asked == ["Say a tench."]
     assert [seed.caption for seed in found] == ["A tench naps in a taxi.", "A tench sings at noon."]
+
+
+def test_long_seeds_are_left_out_and_a_persons_own_are_refused() -> None:
+    """As long as every class keeps one."""
+    spec = change(classes=[TENCH])
+    seeds = (SeedCaption(0, "A tench naps in a taxi."), SeedCaption(0, "A tench sings."))
+    assert drop_long_seeds(spec, seeds, ["A tench sings."], limit=5) == seeds[:1]
+    with pytest.raises(DataError, match=r"tench.* has no valid seed caption"):
+        drop_long_seeds(spec, seeds, [seed.caption for seed in seeds], limit=5)
+    own = change(classes=[TENCH], seeds={"kind": "file", "path": "mine.tsv"})
+    with pytest.raises(InputError, match=r"1 of 2 .* \(5 tokens\), first: 'A tench sings.'"):
+        drop_long_seeds(own, seeds, ["A tench sings."], limit=5)
 
 
 @pytest.mark.parametrize(
