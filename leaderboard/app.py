@@ -158,14 +158,22 @@ def wire_rows(page: Page) -> None:
         query = make_query(board, values, click_table(order, dict(event._data or {})))
         return show_rows(board, opened, names, query)
 
-    version, splits, view, *others = page.controls
+    def seek(words: str, opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
+        # The box also changes when an address fills it, and then the page of the table must stay.
+        same = parse_query(words).search == make_query(board, values, order).search
+        return tuple(gr.skip() for _ in page.outputs) if same else change(opened, names, order, *values)
+
+    version, splits, view, baseline, link, search, *filters = page.controls
     everything = [*page.controls, *page.pickers, *page.outputs]
     for box, action, outputs in (
         (version, switch, everything),
         (splits, split, [view, *page.outputs]),
-        *((box, change, page.outputs) for box in (view, *others)),
+        *((box, change, page.outputs) for box in (view, baseline, link, *filters)),
     ):
         draw_opened(page, box.input(action, page.inputs, outputs, **TYPING))  # type: ignore[attr-defined]
+    # Not `input`: a textbox does not say it when text is deleted or pasted.
+    sought = search.change(seek, [page.address, *page.inputs], page.outputs, **TYPING)  # type: ignore[attr-defined]
+    draw_opened(page, sought)
     page.columns.input(arrange, page.inputs, page.outputs, **TYPING)
     page.table.submit(click, page.inputs, page.outputs, **QUIET)
 

@@ -42,6 +42,7 @@ def time_page(address: str) -> Clock:
     """
     with open_browser() as browser:
         page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+        page.set_default_timeout(1000 * VISIT_SECONDS)
         started = time.perf_counter()
         page.goto(address, wait_until="commit")
         page.wait_for_selector(".board tbody tr")

@@ -202,7 +202,7 @@ def build_profiles(rows: pd.DataFrame, chosen: Sequence[str], *, metric: str) ->
         value = 100 * own[metric].to_numpy(dtype=float)
         figure.add_trace(
             go.Scatter(
-                x=[escape(split) for split in own.index], y=value, mode="lines+markers",
+                x=[escape(_shorten(split)) for split in own.index], y=value, mode="lines+markers",
                 name=escape(own["model"].iloc[0]), line={"color": PALETTE[number]},
                 error_y={
                     "type": "data", "symmetric": False, "thickness": 1,
@@ -215,10 +215,16 @@ def build_profiles(rows: pd.DataFrame, chosen: Sequence[str], *, metric: str) ->
     figure.update_layout(**LAYOUT)
     figure.update_layout(
         yaxis={"title": {"text": titles[metric]}, "gridcolor": GREY, "zeroline": metric != "top1"},
-        xaxis={"gridcolor": GREY, "tickangle": -25, "automargin": True},
+        xaxis={"gridcolor": GREY, "tickangle": -40, "automargin": True},
         height=480,
     )
     return figure
+
+
+def _shorten(split: str) -> str:
+    # The version is the page's; on a phone its name on every tick would be all there is room for.
+    version, _, name = split.partition("/")
+    return name or version
 
 
 def build_rank_changes(

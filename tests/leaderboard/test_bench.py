@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from submission_cases import ROOT
 
+from imagenet_g.benchmark.errors import InputError
 from imagenet_g.leaderboard.bench import LIMITS, NUM_SPLITS, format_bench, time_views, write_many
 from imagenet_g.leaderboard.bench_live import run_visitors
 from imagenet_g.leaderboard.board import load_board
 from imagenet_g.leaderboard.building import build_board
-from imagenet_g.leaderboard.live import serve_board
+from imagenet_g.leaderboard.live import find_chromium, serve_board
 from imagenet_g.leaderboard.validation import list_submission_files
 from imagenet_g.leaderboard.verification import load_submission
 
@@ -48,3 +50,10 @@ def test_a_step_over_its_limit_is_marked() -> None:
     assert "of" not in loaded.split()
     assert within.endswith("of 0.5 s")
     assert "no Chromium" in missing
+
+
+def test_without_a_chromium_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test run without a browser is red, not quietly short."""
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match="apt-get install chromium"):
+        find_chromium()

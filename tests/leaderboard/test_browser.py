@@ -11,8 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from submission_cases import STEM, set_at, write_case
 
-from imagenet_g.benchmark.errors import InputError
-from imagenet_g.leaderboard.live import find_chromium, open_page, wait_until_settled
+from imagenet_g.leaderboard.live import open_page, wait_until_settled
 
 REAL = "?version=real-sets&split=imagenet-r"
 
@@ -78,6 +77,27 @@ def test_the_search_leaves_the_models_it_names(context: BrowserContext, address:
     page.get_by_label("Search").press_sequentially("dfn2b; dfn5b")
     expect(page.locator(".board caption")).to_contain_text("imagenet-r: 4 models")
     assert all("dfn" in name for name in read_names(page))
+
+
+def test_an_emptied_search_brings_every_model_back(page: Page) -> None:
+    """Deleting is a change like typing."""
+    search = page.get_by_label("Search")
+    search.press_sequentially("9")
+    expect(page.locator(".board caption")).to_contain_text("0 models")
+    search.press("Backspace")
+    expect(page.locator(".board caption")).to_contain_text("3 models")
+
+
+def test_an_address_with_a_search_opens_its_own_page_of_the_table(
+    context: BrowserContext, address: str
+) -> None:
+    """Filling the search box does not turn back to the first."""
+    page = context.new_page()
+    open_page(page, f"{address}{REAL}&search=resnet&page=1")
+    expect(page.get_by_label("Search")).to_have_value("resnet")
+    page.wait_for_timeout(500)
+    expect(page.get_by_text("page 2 of")).to_be_visible()
+    assert "page=1" in page.url
 
 
 def test_a_filter_leaves_what_it_names(context: BrowserContext, address: str) -> None:
@@ -275,10 +295,3 @@ def test_the_parquet_has_all_rows_not_only_the_pages(context: BrowserContext, ad
     rows = pd.read_parquet(BytesIO(context.request.get(address + link).body()))
     assert set(rows["split"]) == {"imagenet-r"}
     assert len(rows) > 1000
-
-
-def test_without_a_chromium_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test run without a browser is red, not quietly short."""
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(InputError, match="apt-get install chromium"):
-        find_chromium()
