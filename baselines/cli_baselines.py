@@ -18,6 +18,8 @@ _ACTIONS = {
     "apply": ("imagenet_g.baselines.cli_baselines_run", "run_apply"),
     "table": ("imagenet_g.baselines.cli_baselines_table", "run_table"),
     "plot": ("imagenet_g.baselines.cli_baselines_table", "run_plot"),
+    "train": ("imagenet_g.baselines.cli_baselines_train", "run_train"),
+    "replay": ("imagenet_g.baselines.cli_baselines_replay", "run_replay_command"),
     "coverage": ("imagenet_g.baselines.cli_baselines_table", "run_coverage"),
 }
 
@@ -32,6 +34,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     _add_apply(actions.add_parser("apply", help="add effective robustness to a result"))
     _add_table(actions.add_parser("table", help="effective robustness of a table of published figures"))
     _add_plot(actions.add_parser("plot", help="accuracy against accuracy, with the line and its bands"))
+    _add_train(actions.add_parser("train", help="train small classifiers to fit a line through"))
+    _add_replay(actions.add_parser("replay", help="a paper's experiments again, on the splits of a version"))
     _add_coverage(actions.add_parser("coverage", help="check by simulation that the intervals cover"))
 
 
@@ -111,6 +115,32 @@ def _add_plot(parser: ArgumentParser) -> None:
         "--result", action="append", type=Path, default=[], help="also this result; repeatable"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=".png, .pdf or .svg")
+
+
+def _add_train(parser: ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", nargs="?",
+                        help="a shipped recipe or a .toml file; without it, list them")  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="DIR",
+                        help="checkpoints and models; an interrupted run goes on there")  # fmt: skip
+    parser.add_argument("--model", action="append", default=[], metavar="NAME", help="only this; repeatable")
+    _add_machine(parser)
+
+
+def _add_replay(parser: ArgumentParser) -> None:
+    parser.add_argument("replay", metavar="REPLAY", nargs="?",
+                        help="a shipped replay or a .toml file; without it, list them")  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="DIR",
+                        help="the page, results and models; an interrupted run goes on there")  # fmt: skip
+    _add_machine(parser)
+
+
+def _add_machine(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", action="append", default=[], metavar="NAME=PATH", help="a local copy; repeatable"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: the library's)")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
 
 
 def _add_coverage(parser: ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from imagenet_g.benchmark.accuracy import FloatArray
 from imagenet_g.benchmark.baseline_tables import BaselineSet
@@ -11,15 +12,42 @@ from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.measured_baselines import MeasuredBaseline, MeasuredRecord
 from imagenet_g.benchmark.results import Entry, Result
 
+Measurement = tuple[Result, Mapping[str, PairCounts]]
+"""A model's result, and the counts behind its entries by split."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredSource:
+    """Where the models of a measured baseline come from.
+
+    Attributes:
+        id: Its name.
+        sha256: Hash of what defines it.
+        families: Architecture family of each model.
+    """
+
+    id: str
+    sha256: str
+    families: Mapping[str, str]
+
 
 def build_measured_baseline(
-    baseline: BaselineSet, measured: Mapping[str, tuple[Result, Mapping[str, PairCounts]]], target: str
+    baseline: BaselineSet, measured: Mapping[str, Measurement], target: str
 ) -> MeasuredBaseline:
-    """Gather the results of a set's models on one split.
+    """Gather the results of a set's models on one split; arguments and errors as `gather_measured`."""
+    families = {model: baseline.find_record(model).family for model in measured}
+    source = MeasuredSource(id=baseline.header.id, sha256=baseline.sha256, families=families)
+    return gather_measured(source, measured, target)
+
+
+def gather_measured(
+    source: MeasuredSource, measured: Mapping[str, Measurement], target: str
+) -> MeasuredBaseline:
+    """Gather the results of models on one split.
 
     Args:
-        baseline: The set.
-        measured: Result and counts of each model of the set, by its name in the set.
+        source: Where the models come from.
+        measured: Result and counts of each model, by its name in the source.
         target: The split with its view.
 
     Raises:
@@ -28,7 +56,7 @@ def build_measured_baseline(
     entries = {model: _find_entry(result, target) for model, (result, _) in measured.items()}
     first = next(iter(entries.values()), None)
     if first is None:
-        raise InputError(f"No result of the models of '{baseline.header.id}' was given.")
+        raise InputError(f"No result of the models of '{source.id}' was given.")
     for model, entry in entries.items():
         if _describe(entry) != _describe(first):
             raise InputError(
@@ -40,8 +68,8 @@ def build_measured_baseline(
     some = next(iter(counts.values()))
     clean = first.gaps[0].reference
     return MeasuredBaseline(
-        id=baseline.header.id,
-        set_sha256=baseline.sha256,
+        id=source.id,
+        set_sha256=source.sha256,
         target=target,
         content_sha256=first.split.content_sha256,
         outputs=clean.outputs,
@@ -53,7 +81,7 @@ def build_measured_baseline(
         records=tuple(
             MeasuredRecord(
                 model=model,
-                family=baseline.find_record(model).family,
+                family=source.families[model],
                 weights_sha256=measured[model][0].model.weights_sha256,
                 reference_right=_select(_reference(pair, target).right, indices),
                 shifted_right=_select(pair.shifted.right, indices),

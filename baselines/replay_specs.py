@@ -1,0 +1,150 @@
+"""Replays: a paper's experiments on the splits of some version, as data; reviewed TOML in `data/replays/`."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from imagenet_g.baselines.classifier_specs import Name, PartSpec
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.links import LinkName
+from imagenet_g.benchmark.points import MIN_MODELS
+from imagenet_g.benchmark.results import FileModel
+
+
+class ColumnSpec(FileModel):
+    """A column of a table."""
+
+    column: str
+    ref: str
+    """Reference of the split or view behind it."""
+
+
+class GapSpec(FileModel):
+    """A table of accuracy gaps: models by splits."""
+
+    published: str
+    """Id of the paper's table."""
+    models: Annotated[tuple[str, ...], Field(min_length=1)]
+    splits: Annotated[tuple[ColumnSpec, ...], Field(min_length=1)]
+
+
+class FilteredSpec(FileModel):
+    """The same models on views filtered by a score."""
+
+    published: str
+    reference: str
+    """The clean set; at best a view filtered by the same rule."""
+    splits: Annotated[tuple[ColumnSpec, ...], Field(min_length=1)]
+    """Columns are named as in the table of gaps."""
+
+
+class MixtureSpec(FileModel):
+    """What one model is trained on."""
+
+    name: str
+    data: Annotated[tuple[PartSpec, ...], Field(min_length=1)]
+    generators: tuple[str, ...]
+    """Whose images are among the data; empty for none."""
+
+
+class StandardSpec(FileModel):
+    """A model that the line of effective robustness goes through."""
+
+    spec: str
+    family: str
+
+
+class TrainingExperimentSpec(FileModel):
+    """One architecture trained on several mixtures, judged under natural shifts."""
+
+    published: tuple[str, ...]
+    recipe: str
+    """Classifier recipe that says how to train."""
+    model: Name
+    """The model of that recipe whose architecture and schedule are used."""
+    mixtures: Annotated[tuple[MixtureSpec, ...], Field(min_length=1)]
+    shifts: Annotated[tuple[ColumnSpec, ...], Field(min_length=1)]
+    baseline: Annotated[tuple[StandardSpec, ...], Field(min_length=MIN_MODELS)]
+
+
+class ClaimSpec(FileModel):
+    """Something the paper says, put so that the tables can answer it."""
+
+    kind: Literal["gap", "order", "filter", "accuracy", "robustness"]
+    """What is compared: gaps with 0; column `first` with `second`, expected lower; filtered columns with
+    whole ones, expected higher; mixture `first` with `second` in accuracy or effective robustness under each
+    shift, expected higher."""
+    text: str
+    source: str
+    first: str | None = None
+    second: str | None = None
+
+
+class ReplaySpec(FileModel):
+    """A replay."""
+
+    schema_version: Literal[1]
+    name: Name
+    title: str
+    notice: str
+    """What a reader must know before quoting a number."""
+    reference: str
+    """The clean set."""
+    link: LinkName
+    """On which the line of effective robustness is fitted."""
+    gaps: GapSpec
+    filtered: FilteredSpec
+    training: TrainingExperimentSpec
+    claims: tuple[ClaimSpec, ...]
+
+    @model_validator(mode="after")
+    def _validate_names(self) -> Self:
+        columns = [split.column for split in self.gaps.splits]
+        mixtures = [mixture.name for mixture in self.training.mixtures]
+        for split in self.filtered.splits:
+            _require(split.column, columns, "filtered.splits")
+        for claim in self.claims:
+            known = {"order": columns, "accuracy": mixtures, "robustness": mixtures}.get(claim.kind)
+            for name in (claim.first, claim.second) if known else ():
+                _require(name, known or (), f"claim '{claim.text}'")
+        return self
+
+
+def _require(name: str | None, known: list[str] | tuple[()], where: str) -> None:
+    if name not in known:
+        raise ValueError(f"{where} names '{name}', which is none of {', '.join(known)}")
+
+
+def list_replays() -> tuple[str, ...]:
+    """Names of the shipped replays, sorted."""
+    folder = files("imagenet_g.baselines.data") / "replays"
+    names = (entry.name for entry in folder.iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+
+
+def load_replay(name_or_path: str) -> ReplaySpec:
+    """A shipped replay, or a TOML file of one's own.
+
+    Raises:
+        UnknownNameError: No such replay.
+        InputError: The file cannot be read or breaks the contract.
+    """
+    path = Path(name_or_path)
+    if not name_or_path.endswith(".toml"):
+        if name_or_path not in list_replays():
+            hint = "Or give a .toml file of your own."
+            raise UnknownNameError("replay", name_or_path, list_replays(), hint=hint)
+        path = Path(str(files("imagenet_g.baselines.data") / "replays" / f"{name_or_path}.toml"))
+    try:
+        return ReplaySpec.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"Replay '{name_or_path}' cannot be read: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"Replay '{name_or_path}' cannot be used: {where}: {first['msg']}.") from error
