@@ -124,7 +124,9 @@ def _load_reference(result: Result, gap: Gap, folder: Path, data: Mapping[str, P
     if gap.reference.kind == "published":
         return None
     for entry in result.entries:
-        if entry.predictions.sha256 == gap.reference.predictions_sha256:
+        # Two views of one split share their predictions.
+        named = (entry.split.ref, entry.predictions.sha256)
+        if named == (gap.reference.set, gap.reference.predictions_sha256):
             return load_entry_evidence(entry, folder, data=data)
     raise DataError(
         f"The predictions on '{gap.reference.set}' that the gap was measured from are not in this result; "

@@ -28,7 +28,7 @@ class Evidence:
         outputs: What the split is scored on when its reference covers the same classes.
         source: The predictions file and the run behind it.
         limit: As in `Entry.limit`.
-        quality_filtered: Whether the view keeps images by a score, such as a CLIP threshold.
+        quality_filter: What the view keeps images by, such as a CLIP threshold; None where it keeps them all.
     """
 
     record: SplitRecord
@@ -38,7 +38,7 @@ class Evidence:
     outputs: Outputs
     source: PredictionsRecord
     limit: int | None
-    quality_filtered: bool = False
+    quality_filter: ThresholdView | None = None
 
     def without_unscored(self) -> Evidence:
         """The same, with images that have no prediction left out."""
@@ -79,7 +79,7 @@ def select_view(evidence: Evidence, split: Split, view: str) -> Evidence:
         record=record,
         predictions=evidence.predictions.take(kept),
         class_set=class_set,
-        quality_filtered=isinstance(spec, ThresholdView),
+        quality_filter=spec if isinstance(spec, ThresholdView) else None,
     )
     restricted_to = find_view_class_set(spec)
     return filtered if restricted_to is None else restrict_outputs(filtered, restricted_to)
