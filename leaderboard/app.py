@@ -160,7 +160,7 @@ def wire_rows(page: Page) -> None:
 
     def seek(words: str, opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
         # The box also changes when an address fills it, and then the page of the table must stay.
-        same = parse_query(words).search == make_query(board, values, order).search
+        same = not words or parse_query(words).search == make_query(board, values, order).search
         return tuple(gr.skip() for _ in page.outputs) if same else change(opened, names, order, *values)
 
     version, splits, view, baseline, link, search, *filters = page.controls

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imagenet_g.leaderboard.live import DIRECT, open_browser, wait_until_settled
+from imagenet_g.leaderboard.queries import PAGE_WORD
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -94,7 +95,7 @@ def run_visitors(address: str, *, count: int = NUM_VISITORS) -> VisitScore:
 def visit(address: str, start: int, number: int) -> tuple[str, float]:
     """One visitor: what went wrong, or nothing, and how long it took."""
     started = time.perf_counter()
-    words = urllib.parse.urlencode({"sort": "gap", "page": number % 3})
+    words = urllib.parse.urlencode({"sort": "gap", PAGE_WORD: number % 3})
     try:
         fetch(address)
         body = {"data": [], "fn_index": start, "session_hash": f"visitor{number}", "event_data": None}

@@ -21,6 +21,8 @@ SIZES = {
     "over 200 M": (200e6, 1e15),
 }
 MAX_SEARCH = 200
+PAGE_WORD = "part"
+"""Of the address. Gradio takes `page` for itself and answers an unknown one with an error."""
 FILTER_COLUMNS = {
     "training": "training_data",
     "supervision": "supervision",
@@ -78,9 +80,9 @@ def parse_query(text: str) -> BoardQuery:
     for name, value in parse_qsl(text[:4000], max_num_fields=50) if text else ():
         if name == "ascending":
             given[name] = value == "1"
-        elif name == "page":
-            given[name] = int(value) if value.isascii() and value.isdecimal() and len(value) < 6 else 0
-        elif name in known:
+        elif name == PAGE_WORD:
+            given["page"] = int(value) if value.isascii() and value.isdecimal() and len(value) < 6 else 0
+        elif name in known and name != "page":
             given[name] = value[:MAX_SEARCH]
     return BoardQuery(**given)
 
@@ -94,7 +96,10 @@ def format_query(query: BoardQuery) -> str:
         if getattr(query, field.name) != getattr(default, field.name)
     }
     return urlencode(
-        {name: int(value) if isinstance(value, bool) else value for name, value in changed.items()}
+        {
+            PAGE_WORD if name == "page" else name: int(value) if isinstance(value, bool) else value
+            for name, value in changed.items()
+        }
     )
 
 

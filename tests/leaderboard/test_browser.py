@@ -93,11 +93,11 @@ def test_an_address_with_a_search_opens_its_own_page_of_the_table(
 ) -> None:
     """Filling the search box does not turn back to the first."""
     page = context.new_page()
-    open_page(page, f"{address}{REAL}&search=resnet&page=1")
+    open_page(page, f"{address}{REAL}&search=resnet&part=1")
     expect(page.get_by_label("Search")).to_have_value("resnet")
     page.wait_for_timeout(500)
     expect(page.get_by_text("page 2 of")).to_be_visible()
-    assert "page=1" in page.url
+    assert "part=1" in page.url
 
 
 def test_a_filter_leaves_what_it_names(context: BrowserContext, address: str) -> None:
