@@ -42,17 +42,15 @@ def run(arguments: Namespace) -> int:
     spec = load_training_spec(arguments.recipe)
     if arguments.out is None:
         raise InputError("Say where the models go: --out DIR.")
-    _train(arguments, _choose_stages(arguments.stage), spec)
+    _train(arguments, _choose_stages(arguments.stage, spec), spec)
     return 0
 
 
-def _choose_stages(names: list[str] | None) -> list[str]:
-    from imagenet_g.generation.training_specs import STAGE_NAMES
-
+def _choose_stages(names: list[str] | None, spec: TrainingSpec) -> list[str]:
     for name in names or ():
-        if name not in STAGE_NAMES:
-            raise UnknownNameError("stage", name, STAGE_NAMES)
-    return [name for name in STAGE_NAMES if not names or name in names]
+        if name not in spec.stages:
+            raise UnknownNameError("stage", name, spec.stages, hint=f"The recipe '{spec.name}' has these.")
+    return [name for name in spec.stages if not names or name in names]
 
 
 def _train(arguments: Namespace, stages: list[str], spec: TrainingSpec) -> None:

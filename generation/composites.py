@@ -18,7 +18,7 @@ from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.generation.composite_finishes import FINISHES, to_image, to_picture
 from imagenet_g.generation.composite_scenes import Picture, make_noise, make_scene
 from imagenet_g.generation.composite_styles import StyleSpec, find_style, load_styles
-from imagenet_g.generation.cutouts import Cutout, load_cutouts
+from imagenet_g.generation.cutouts import Cutout, CutoutStore
 from imagenet_g.generation.generators import Rendering, RenderRow
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ class CompositeGenerator:
         self._ref = ref
         self._hands = tuple(hands)
         self._size_px = size_px
-        self._art: dict[int, list[Cutout]] = {}
+        self._art: CutoutStore | None = None
         self._source: JsonValue = None
 
     def load(self, device: str) -> None:
-        """Read and cut out the drawings; the device does not matter.
+        """Open the drawings; the device does not matter.
 
         Raises:
             ImagenetGError: The drawings cannot be read.
@@ -54,8 +54,7 @@ class CompositeGenerator:
         from imagenet_g.benchmark.references import parse_split_ref
 
         split = load_split(parse_split_ref(self._ref), data={}, cache=None)
-        for cutout in load_cutouts(split, self._hands):
-            self._art.setdefault(cutout.label, []).append(cutout)
+        self._art = CutoutStore(split, self._hands)
         self._source = split.record.model_dump(mode="json")
 
     def describe(self) -> dict[str, JsonValue]:
@@ -78,7 +77,7 @@ class CompositeGenerator:
         return [Rendering(self._render_row(row)) for row in rows]
 
     def _render_row(self, row: RenderRow) -> Image.Image:
-        art = self._art.get(row.label)
+        art = self._art.find_cutouts(row.label) if self._art is not None else ()
         if not art:
             raise InputError(f"No drawing of '{row.wnid}' in '{self._ref}' by {', '.join(self._hands)}.")
         style = find_style(row.prompt or "", load_classes()[row.label].name)

@@ -75,19 +75,40 @@ def _crop(art: Image.Image) -> Image.Image:
     return art.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA")
 
 
-def load_cutouts(split: Split, hands: Iterable[str]) -> tuple[Cutout, ...]:
-    """Every drawing of the given hands, in the split's order.
+class CutoutStore:
+    """The drawings of a split by some hands, cut out when they are first asked for.
+
+    Args:
+        split: Drawings on white, with a column that says who drew each.
+        hands: Whose drawings.
 
     Raises:
-        DataError: The split does not say who drew its images, or an image cannot be read.
+        DataError: The split does not say who drew its images.
         UnknownNameError: Nobody of that name drew for it.
     """
-    wanted = frozenset(hands)
-    names = [str(name) for name in split.reader.read_column("hand")]
-    if not wanted <= set(names):
-        raise UnknownNameError("hand", min(wanted - set(names)), sorted(set(names)))
-    return tuple(
-        Cutout(cut_out(decode_image(split.reader.read_image(row))), int(split.rows.labels[row, 0]), name)
-        for row, name in enumerate(names)
-        if name in wanted
-    )
+
+    def __init__(self, split: Split, hands: Iterable[str]) -> None:
+        wanted = frozenset(hands)
+        self._split = split
+        self._hands = [str(name) for name in split.reader.read_column("hand")]
+        if not wanted <= set(self._hands):
+            raise UnknownNameError("hand", min(wanted - set(self._hands)), sorted(set(self._hands)))
+        self._rows: dict[int, list[int]] = {}
+        for row, name in enumerate(self._hands):
+            if name in wanted:
+                self._rows.setdefault(int(split.rows.labels[row, 0]), []).append(row)
+        self._cut: dict[int, tuple[Cutout, ...]] = {}
+
+    def find_cutouts(self, label: int) -> tuple[Cutout, ...]:
+        """The drawings of a class, in the split's order; empty where nobody drew it.
+
+        Raises:
+            DataError: An image cannot be read.
+        """
+        if label not in self._cut:
+            self._cut[label] = tuple(self._cut_row(row, label) for row in self._rows.get(label, ()))
+        return self._cut[label]
+
+    def _cut_row(self, row: int, label: int) -> Cutout:
+        image = decode_image(self._split.reader.read_image(row))
+        return Cutout(cut_out(image), label, self._hands[row])

@@ -235,7 +235,7 @@ def _validate_components(pipeline_class: PipelineClass, folder: Path, spec: Stag
 def _read_pipeline(pipeline_class: PipelineClass, folder: Path, spec: StageSpec) -> Pipeline:
     import torch
 
-    _silence_libraries()
+    silence_libraries()
     try:
         with ignore_library_warnings():
             return pipeline_class.from_pretrained(
@@ -256,7 +256,8 @@ def ignore_library_warnings() -> Iterator[None]:
 
 
 @cache
-def _silence_libraries() -> None:
+def silence_libraries() -> None:
+    """Stop what diffusers and transformers log and draw on the terminal, once and for all."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from imagenet_g.benchmark.training_data import Pictures
-from imagenet_g.generation.training_specs import ClipSpec, TowerSpec
+from imagenet_g.generation.training_specs import ClipSpec, ConvolutionsSpec
 
 if TYPE_CHECKING:
     from open_clip.model import CLIP
@@ -41,6 +41,7 @@ class ClipTask:
         self._caption_numbers = torch.tensor([numbers[text] for text in pictures.captions])
         self._tokens = tokenize(tokenizer, texts)
         self.clip = make_clip(spec, side=int(pictures.pixels.shape[-1])).to(device)
+        self._side = find_input_side(self.clip)
 
     @property
     def module(self) -> torch.nn.Module:
@@ -54,7 +55,7 @@ class ClipTask:
         """
         rows = torch.randint(len(self._pixels), (batch_size,), generator=numbers)
         captions = self._caption_numbers[rows]
-        pixels = normalize_pixels(self._pixels[rows]).to(self._device)
+        pixels = normalize_pixels(self._pixels[rows], side=self._side).to(self._device)
         images = self.clip.encode_image(pixels, normalize=True)
         texts = encode_tokens(self.clip, trim_tokens(self._tokens[captions]).to(self._device))
         logits = (
@@ -71,13 +72,7 @@ def make_clip_config(spec: ClipSpec, *, side: int) -> dict[str, Any]:
     """The open_clip model configuration of a recipe, for pictures of `side` pixels."""
     return {
         "embed_dim": spec.embed_dim,
-        "vision_cfg": {
-            "image_size": side,
-            "patch_size": spec.patch_px,
-            "layers": spec.vision.layers,
-            "width": spec.vision.width,
-            "head_width": _find_head_width(spec.vision),
-        },
+        "vision_cfg": _make_vision_config(spec, side=side),
         "text_cfg": {
             "context_length": spec.max_tokens,
             "vocab_size": spec.vocabulary_size,
@@ -90,8 +85,23 @@ def make_clip_config(spec: ClipSpec, *, side: int) -> dict[str, Any]:
     }
 
 
-def _find_head_width(tower: TowerSpec) -> int:
-    return tower.width // tower.heads
+def _make_vision_config(spec: ClipSpec, *, side: int) -> dict[str, Any]:
+    vision = spec.vision
+    if isinstance(vision, ConvolutionsSpec):
+        return {
+            "timm_model_name": vision.timm_model,
+            "timm_model_pretrained": False,
+            "timm_pool": "avg",
+            "timm_proj": "linear",
+            "image_size": vision.size_px,
+        }
+    return {
+        "image_size": side,
+        "patch_size": vision.patch_px,
+        "layers": vision.layers,
+        "width": vision.width,
+        "head_width": vision.width // vision.heads,
+    }
 
 
 def make_clip(spec: ClipSpec, *, side: int) -> CLIP:
@@ -127,19 +137,30 @@ def encode_tokens(clip: CLIP, tokens: torch.Tensor) -> torch.Tensor:
     return functional.normalize(ends @ clip.text_projection, dim=-1)
 
 
-def normalize_pixels(pixels: torch.Tensor) -> torch.Tensor:
-    """uint8 `(N, 3, S, S)` as CLIP sees it, float32, by CLIP's own mean and standard deviation."""
+def find_input_side(clip: CLIP) -> int:
+    """Pixels of the side of what the image tower takes."""
+    size = clip.visual.image_size
+    return int(size[0] if isinstance(size, tuple | list) else size)
+
+
+def normalize_pixels(pixels: torch.Tensor, *, side: int) -> torch.Tensor:
+    """uint8 `(N, 3, S, S)` as CLIP sees it, `(N, 3, side, side)` float32, by CLIP's own statistics."""
     from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 
     mean, std = (
         torch.tensor(values).view(1, 3, 1, 1) for values in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
     )
-    return (pixels.float() / 255 - mean) / std
+    values = pixels.float() / 255
+    if values.shape[-1] != side:
+        resized = functional.interpolate(values, size=(side, side), mode="bicubic", antialias=True)
+        values = resized.clamp(0, 1)
+    return (values - mean) / std
 
 
 @torch.inference_mode()
 def embed_pictures(clip: CLIP, pixels: torch.Tensor, *, device: str) -> torch.Tensor:
     """`(N, D)` float32 image embeddings on the CPU, not scaled to length 1."""
     clip.eval().to(device)
-    batches = pixels.split(_EMBED_BATCH)
-    return torch.cat([clip.encode_image(normalize_pixels(batch).to(device)).cpu() for batch in batches])
+    side = find_input_side(clip)
+    batches = [normalize_pixels(batch, side=side) for batch in pixels.split(_EMBED_BATCH)]
+    return torch.cat([clip.encode_image(batch.to(device)).cpu() for batch in batches])

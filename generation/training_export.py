@@ -10,7 +10,7 @@ import torch
 
 from imagenet_g.benchmark.storage import replace_file, translate_storage_errors, write_text
 from imagenet_g.generation.clip_towers import make_text_tower, make_vision_tower
-from imagenet_g.generation.pipelines import ignore_library_warnings
+from imagenet_g.generation.pipelines import ignore_library_warnings, silence_libraries
 from imagenet_g.generation.training_specs import DiffusionSpec
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def load_autoencoder(folder: Path) -> AutoencoderTiny:
     """The autoencoder of a folder that was written so, or of a pipeline, in float32."""
     from diffusers import AutoencoderTiny
 
+    silence_libraries()
     with ignore_library_warnings():
         return AutoencoderTiny.from_pretrained(folder, torch_dtype=torch.float32).eval()
 
@@ -111,6 +112,7 @@ def export_pipeline(
     text = make_text_tower(clip, start_id=tokenizer.bos_token_id, end_id=tokenizer.eos_token_id)
     scheduler = DPMSolverMultistepScheduler(**spec.scheduler, algorithm_type="dpmsolver++", solver_order=2)
     side = clip.visual.image_size[0]
+    silence_libraries()
     with ignore_library_warnings(), translate_storage_errors(folder):
         pipe = StableDiffusionPipeline(
             vae=vae,

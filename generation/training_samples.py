@@ -12,6 +12,7 @@ from PIL import Image
 from imagenet_g.benchmark.storage import replace_file
 from imagenet_g.benchmark.training_data import Pictures
 from imagenet_g.benchmark.training_loop import use_weights
+from imagenet_g.generation.pipelines import ignore_library_warnings
 from imagenet_g.generation.train_autoencoder import decode_latents
 from imagenet_g.generation.train_diffusion import DiffusionData
 from imagenet_g.generation.training_specs import DiffusionSpec
@@ -92,15 +93,18 @@ def sample_latents(
     """
     from diffusers import DPMSolverMultistepScheduler
 
-    scheduler = DPMSolverMultistepScheduler(**spec.scheduler, algorithm_type="dpmsolver++", solver_order=2)
-    scheduler.set_timesteps(spec.steps)
     device = next(unet.parameters()).device
     both = torch.cat([nothing, told]).to(device)
     latents = noise
-    for time in scheduler.timesteps:
-        guess = unet(torch.cat([latents, latents]).to(device), time, both).sample.cpu()
-        free, guided = guess.chunk(2)
-        latents = scheduler.step(free + spec.guidance * (guided - free), time, latents).prev_sample
+    with ignore_library_warnings():
+        scheduler = DPMSolverMultistepScheduler(
+            **spec.scheduler, algorithm_type="dpmsolver++", solver_order=2
+        )
+        scheduler.set_timesteps(spec.steps)
+        for time in scheduler.timesteps:
+            guess = unet(torch.cat([latents, latents]).to(device), time, both).sample.cpu()
+            free, guided = guess.chunk(2)
+            latents = scheduler.step(free + spec.guidance * (guided - free), time, latents).prev_sample
     return latents
 
 

@@ -6,15 +6,17 @@ import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.results import FileModel
 from imagenet_g.benchmark.training_loop import ScheduleSpec
 
 Positive = Annotated[int, Field(ge=1)]
+STAGE_NAMES = ("clip", "autoencoder", "diffusion")
+"""Parts of a recipe, in the order they are trained."""
 
 
 class TowerSpec(FileModel):
@@ -25,12 +27,25 @@ class TowerSpec(FileModel):
     heads: Positive
 
 
+class VisionTransformerSpec(TowerSpec):
+    """The image tower that diffusers' pipelines know."""
+
+    patch_px: Positive
+
+
+class ConvolutionsSpec(FileModel):
+    """An image tower of timm's, which learns from far fewer pictures."""
+
+    timm_model: str
+    size_px: Positive
+    """Side that pictures are resized to."""
+
+
 class ClipSpec(FileModel):
     """A contrastive model of pictures and captions."""
 
     embed_dim: Positive
-    patch_px: Positive
-    vision: TowerSpec
+    vision: VisionTransformerSpec | ConvolutionsSpec
     text: TowerSpec
     vocabulary_size: Positive
     max_tokens: Positive
@@ -76,7 +91,7 @@ class DiffusionSpec(FileModel):
 
 
 class TrainingSpec(FileModel):
-    """A recipe: a CLIP, an autoencoder and a diffusion model, each of which needs the one before."""
+    """A recipe: a CLIP alone, or a CLIP, an autoencoder and the diffusion model made of both."""
 
     schema_version: Annotated[int, Field(ge=1, le=1)]
     name: str
@@ -86,12 +101,25 @@ class TrainingSpec(FileModel):
     """Reference of the split that is learnt from."""
     seed: int
     clip: ClipSpec
-    autoencoder: AutoencoderSpec
-    diffusion: DiffusionSpec
+    autoencoder: AutoencoderSpec | None = None
+    diffusion: DiffusionSpec | None = None
 
+    @model_validator(mode="after")
+    def _validate_stages(self) -> Self:
+        if (self.autoencoder is None) != (self.diffusion is None):
+            raise ValueError("an autoencoder and a diffusion model go together")
+        if self.diffusion is not None and isinstance(self.clip.vision, ConvolutionsSpec):
+            raise ValueError("a diffusion model needs a CLIP whose vision is a transformer")
+        return self
 
-STAGE_NAMES = ("clip", "autoencoder", "diffusion")
-"""Parts of a recipe, in the order they are trained."""
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages there are, in the order they are trained."""
+        return STAGE_NAMES if self.diffusion is not None else STAGE_NAMES[:1]
+
+    def name_folder(self, stage: str) -> str:
+        """What a stage's finished model is called: the last one has the recipe's name."""
+        return self.name if stage == self.stages[-1] else f"{self.name}-{stage}"
 
 
 def change_steps(spec: TrainingSpec, stages: Sequence[str], steps: int) -> TrainingSpec:

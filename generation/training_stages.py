@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _ENCODE_BATCH = 256
 _MEASURED_ROWS = 2048
+Part = TypeVar("Part")
 ENCODED_NAME = "encoded.safetensors"
 _TEXT_STRIDE = 16
 _CAPTION_STRIDE = 4
@@ -71,17 +72,17 @@ class Workshop:
     @property
     def clip_folder(self) -> Path:
         """The finished CLIP."""
-        return self.folder / f"{self.spec.name}-clip"
+        return self.folder / self.spec.name_folder("clip")
 
     @property
     def autoencoder_folder(self) -> Path:
         """The finished autoencoder."""
-        return self.folder / f"{self.spec.name}-autoencoder"
+        return self.folder / self.spec.name_folder("autoencoder")
 
     @property
     def pipeline_folder(self) -> Path:
         """The finished generator."""
-        return self.folder / f"{self.spec.name}-sd"
+        return self.folder / self.spec.name_folder("diffusion")
 
     @property
     def side(self) -> int:
@@ -100,7 +101,8 @@ def train_clip_stage(shop: Workshop) -> None:
     task = ClipTask(spec, shop.pictures, tokenizer, device=shop.device, seed=shop.spec.seed)
     trained = _run(shop, "clip", task)
     task.clip.cpu().load_state_dict(trained.weights)
-    scale_image_embeddings(task.clip, shop.pictures.pixels[:_MEASURED_ROWS])
+    if shop.spec.diffusion is not None:
+        scale_image_embeddings(task.clip, shop.pictures.pixels[:_MEASURED_ROWS])
     export_clip(task.clip, make_clip_config(spec, side=shop.side), tokenizer, shop.clip_folder)
     _record(shop, shop.clip_folder, (make_stage_record(shop, "clip", trained),))
 
@@ -111,7 +113,9 @@ def train_autoencoder_stage(shop: Workshop) -> None:
     Raises:
         ImagenetGError: As `run_training`.
     """
-    task = AutoencoderTask(shop.spec.autoencoder, shop.pictures, device=shop.device, seed=shop.spec.seed)
+    task = AutoencoderTask(
+        _require(shop.spec.autoencoder), shop.pictures, device=shop.device, seed=shop.spec.seed
+    )
     trained = _run(shop, "autoencoder", task)
     task.vae.cpu().load_state_dict(trained.weights)
     scale_latents(
@@ -128,7 +132,7 @@ def train_diffusion_stage(shop: Workshop) -> None:
         DataError: One of the others is not there yet.
         ImagenetGError: As `run_training`.
     """
-    spec = shop.spec.diffusion
+    spec = _require(shop.spec.diffusion)
     before = [load_record(folder).stages for folder in (shop.clip_folder, shop.autoencoder_folder)]
     clip, tokenizer = load_exported_clip(shop.clip_folder)
     vae = load_autoencoder(shop.autoencoder_folder)
@@ -279,8 +283,7 @@ def find_start(shop: Workshop, stage: str) -> Start | None:
     """
     if shop.start_from is None:
         return None
-    names = {"clip": f"{shop.spec.name}-clip", "autoencoder": f"{shop.spec.name}-autoencoder"}
-    folder = shop.start_from / names.get(stage, f"{shop.spec.name}-sd")
+    folder = shop.start_from / shop.spec.name_folder(stage)
     if not folder.is_dir():
         return None
     record = load_record(folder).find_stage(stage)
@@ -312,6 +315,12 @@ def make_stage_record(shop: Workshop, stage: str, trained: Trained) -> StageReco
         data=shop.pictures.record,
         versions=list_versions(PACKAGES),
     )
+
+
+def _require(part: Part | None) -> Part:
+    if part is None:
+        raise InputError("The recipe has no such stage.")
+    return part
 
 
 def _record(shop: Workshop, folder: Path, stages: tuple[StageRecord, ...]) -> None:

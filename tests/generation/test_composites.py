@@ -129,7 +129,7 @@ def test_edges_do_not_keep_the_white_they_were_mixed_with(disc: Image.Image) -> 
 def test_a_class_that_nobody_drew_is_refused() -> None:
     """With the class, the split and the hands."""
     generator = CompositeGenerator("mini/renditions", ["fluent-3d"], SIDE)
-    generator._art = {7: []}
+    generator.load("cpu")
     with pytest.raises(InputError, match=r"n01440764.*mini/renditions.*fluent-3d"):
         generator.render([RenderRow("x", 0, "n01440764", "a photo", 1)])
 

@@ -1,0 +1,229 @@
+"""A CLIP, an autoencoder and a diffusion model, trained from composites and loaded as any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_training import SIDE, build_composites, load_composites, make_training_spec
+
+from imagenet_g.benchmark.classifiers import ModelRequest, load_classifier
+from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
+from imagenet_g.benchmark.model_specs import parse_model_spec
+from imagenet_g.benchmark.training_data import Pictures
+from imagenet_g.benchmark.training_records import load_record
+from imagenet_g.generation.diffusers_generator import DiffusersGenerator
+from imagenet_g.generation.generator_specs import DiffusersSpec
+from imagenet_g.generation.generators import RenderRow
+from imagenet_g.generation.source_images import transform_source
+from imagenet_g.generation.train_clip import normalize_pixels
+from imagenet_g.generation.train_diffusion import DiffusionTask
+from imagenet_g.generation.training_specs import (
+    TrainingSpec,
+    change_steps,
+    list_training_names,
+    load_training_spec,
+)
+from imagenet_g.generation.training_stages import STAGES, Workshop, train_diffusion_stage
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
+    """A built release of composites, in memory."""
+    return load_composites(build_composites(tmp_path_factory.mktemp("composites") / "release"))
+
+
+def make_shop(
+    pictures: Pictures, folder: Path, spec: TrainingSpec | None = None, start: Path | None = None
+) -> Workshop:
+    """A silent workshop on the CPU."""
+    return Workshop(spec or make_training_spec(), pictures, folder, "cpu", lambda _: None, start_from=start)
+
+
+@pytest.fixture(scope="module")
+def trained(pictures: Pictures, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """All three stages, two steps each."""
+    shop = make_shop(pictures, tmp_path_factory.mktemp("trained"))
+    for train in STAGES.values():
+        train(shop)
+    return shop
+
+
+def test_the_clip_is_loaded_by_the_path_of_every_open_clip_model(trained: Workshop) -> None:
+    """Zero-shot over all 1000 classes."""
+    requested = f"open_clip:local-dir:{trained.clip_folder}"
+    request = ModelRequest(requested=requested, spec=parse_model_spec(requested), templates="single")
+    classifier = load_classifier(request)
+    assert classifier.record.zero_shot is not None
+    assert classifier.module(torch.randn(2, 3, SIDE, SIDE)).shape == (2, 1000)
+
+
+def make_generator(trained: Workshop, pipeline: str, **changes: object) -> DiffusersGenerator:
+    """The trained folder behind one of diffusers' pipelines."""
+    generator = DiffusersGenerator(
+        DiffusersSpec.model_validate(
+            {
+                "pipeline": pipeline,
+                "repo": str(trained.pipeline_folder),
+                "revision": "local",
+                "dtype": "float32",
+                "inputs": "prompt",
+                "steps": 2,
+                "guidance": 2.0,
+                **changes,
+            }
+        )
+    )
+    generator.load("cpu")
+    return generator
+
+
+def test_text_to_image_loads_it_as_any_stable_diffusion(trained: Workshop) -> None:
+    """And draws pictures of the training pictures' size that their seeds decide."""
+    generator = make_generator(trained, "StableDiffusionPipeline")
+    rows = [RenderRow("a", 105, "n01882714", "a photo of a koala.", seed) for seed in (1, 2)]
+    first, again = generator.render(rows), generator.render(rows)
+    assert [made.image.size for made in first] == [(SIDE, SIDE)] * 2
+    assert np.array_equal(first[0].image, again[0].image)
+    assert not np.array_equal(first[0].image, first[1].image)
+
+
+def test_image_variation_loads_the_same_folder(trained: Workshop, pictures: Pictures) -> None:
+    """The text parts are left out; the image encoder says what to draw."""
+    source = {"size_px": SIDE, "interpolation": "bicubic", "antialias": True, "normalization": "clip"}
+    generator = make_generator(
+        trained, "StableDiffusionImageVariationPipeline", inputs="image", source=source
+    )
+    images = [pictures.pixels[row].permute(1, 2, 0).numpy() for row in (0, 9)]
+    from PIL import Image
+
+    rows = [RenderRow("a", 1, "n", None, 1, source=Image.fromarray(image)) for image in images]
+    made = generator.render(rows)
+    assert not np.array_equal(made[0].image, made[1].image)
+
+
+def test_a_source_reaches_the_image_encoder_as_in_training(pictures: Pictures) -> None:
+    """Same size, same normalisation: what it was told in training is what it is told later."""
+    from PIL import Image
+
+    from imagenet_g.generation.generator_specs import TransformSpec
+
+    spec = TransformSpec(size_px=SIDE, interpolation="bicubic", antialias=True, normalization="clip")
+    image = Image.fromarray(pictures.pixels[0].permute(1, 2, 0).numpy())
+    expected = normalize_pixels(pictures.pixels[:1], side=SIDE)[0]
+    torch.testing.assert_close(transform_source(image, spec), expected, atol=1e-5, rtol=0)
+
+
+def test_the_record_names_every_stage_its_steps_and_its_data(trained: Workshop) -> None:
+    """Beside the weights, with the content hash of what was learnt from."""
+    record = load_record(trained.pipeline_folder)
+    assert [stage.stage for stage in record.stages] == ["clip", "autoencoder", "diffusion"]
+    assert {stage.steps for stage in record.stages} == {2}
+    assert all(len(str(stage.data["content_sha256"])) == 64 for stage in record.stages)
+
+
+def test_samples_are_drawn(trained: Workshop) -> None:
+    """Training pictures, and what captions and pictures make."""
+    from PIL import Image
+
+    with Image.open(trained.folder / "diffusion" / "samples-000002.png") as sheet:
+        assert sheet.size == (8 * SIDE, 9 * SIDE)
+
+
+def test_training_goes_on_from_finished_models_alone(
+    trained: Workshop, pictures: Pictures, tmp_path: Path
+) -> None:
+    """No checkpoint of the first training is needed; steps are counted on."""
+    shop = make_shop(pictures, tmp_path, make_training_spec(steps=3), start=trained.folder)
+    for train in STAGES.values():
+        train(shop)
+    assert [stage.steps for stage in load_record(shop.pipeline_folder).stages] == [3, 3, 3]
+
+
+def test_every_stage_trained_twice_gives_the_same_bytes(
+    trained: Workshop, pictures: Pictures, tmp_path: Path
+) -> None:
+    """On one machine, from the same seed."""
+    again = make_shop(pictures, tmp_path)
+    for train in STAGES.values():
+        train(again)
+    for name in ("unet/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"):
+        assert (again.pipeline_folder / name).read_bytes() == (trained.pipeline_folder / name).read_bytes()
+
+
+def test_a_diffusion_model_needs_the_stages_before_it(pictures: Pictures, tmp_path: Path) -> None:
+    """The message names the folder that is missing."""
+    with pytest.raises(DataError, match="small-clip"):
+        train_diffusion_stage(make_shop(pictures, tmp_path))
+
+
+def test_a_clip_may_have_convolutions(pictures: Pictures, tmp_path: Path) -> None:
+    """A recipe of a CLIP alone, its image tower timm's."""
+    full = make_training_spec().model_dump(mode="json", exclude={"autoencoder", "diffusion"})
+    full["clip"]["vision"] = {"timm_model": "test_resnet", "size_px": 48}
+    shop = make_shop(pictures, tmp_path, TrainingSpec.model_validate(full))
+    STAGES["clip"](shop)
+    assert shop.clip_folder == tmp_path / "small"
+    requested = f"open_clip:local-dir:{shop.clip_folder}"
+    request = ModelRequest(requested=requested, spec=parse_model_spec(requested), templates="single")
+    assert load_classifier(request).record.preprocessing.input_size_px == (48, 48)
+
+
+@pytest.mark.parametrize("name", list_training_names())
+def test_shipped_recipes_are_valid(name: str) -> None:
+    """And named as their file."""
+    assert load_training_spec(name).name == name
+
+
+def test_steps_are_changed_for_one_stage_only() -> None:
+    """Two stages have no common number."""
+    spec = change_steps(make_training_spec(), ["clip"], 7)
+    assert spec.clip.schedule.steps == 7
+    with pytest.raises(InputError, match="one --stage"):
+        change_steps(spec, ["clip", "diffusion"], 7)
+    with pytest.raises(InputError, match="at least 1"):
+        change_steps(spec, ["clip"], 0)
+
+
+def test_an_unknown_recipe_is_named_with_those_there_are() -> None:
+    """With a suggestion."""
+    with pytest.raises(UnknownNameError, match="mini-sd"):
+        load_training_spec("mini-sdd")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("schema_version = 1", "name"), ("schema_version = ", "cannot be read")]
+)
+def test_a_malformed_recipe_gives_one_message(tmp_path: Path, text: str, reason: str) -> None:
+    """With what is wrong."""
+    path = tmp_path / "own.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=reason):
+        load_training_spec(str(path))
+
+
+def test_a_picture_told_by_nothing_is_told_by_zeros_and_a_caption_by_the_empty_text(
+    trained: Workshop, pictures: Pictures
+) -> None:
+    """What either pipeline gives for the unguided half."""
+    spec = make_training_spec().diffusion
+    assert spec is not None
+    spec = spec.model_copy(update={"drop_share": 1.0, "image_share": 0.5})
+    data = _encode(trained, pictures)
+    told = DiffusionTask(spec, data, device="cpu", seed=0)._pick_conditions(
+        torch.arange(20), torch.Generator().manual_seed(0)
+    )
+    is_empty = [torch.equal(row, data.nothing) for row in told]
+    is_zero = [bool((row == 0).all()) for row in told]
+    assert all(empty != zero for empty, zero in zip(is_empty, is_zero, strict=True))
+    assert 0 < sum(is_zero) < 20
+
+
+def _encode(trained: Workshop, pictures: Pictures):
+    from imagenet_g.generation.training_export import load_exported_clip
+    from imagenet_g.generation.training_stages import encode_everything
+
+    clip, tokenizer = load_exported_clip(trained.clip_folder)
+    return encode_everything(trained, clip, tokenizer)
