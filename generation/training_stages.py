@@ -13,18 +13,24 @@ from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.environment import list_versions
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.identity import hash_json
-from imagenet_g.benchmark.storage import replace_file, translate_storage_errors
+from imagenet_g.benchmark.storage import translate_storage_errors, write_text
 from imagenet_g.benchmark.training_data import Pictures
 from imagenet_g.benchmark.training_loop import Start, Task, Trained, run_training
 from imagenet_g.benchmark.training_records import StageRecord, TrainingRecord, load_record, write_record
 from imagenet_g.generation.clip_tokenizers import train_tokenizer
-from imagenet_g.generation.clip_towers import make_text_tower
+from imagenet_g.generation.model_cards import format_card
 from imagenet_g.generation.prompts import load_patterns
 from imagenet_g.generation.runtime import PACKAGES
 from imagenet_g.generation.specs import PromptSpec
 from imagenet_g.generation.train_autoencoder import AutoencoderTask, encode_pictures
-from imagenet_g.generation.train_clip import ClipTask, embed_pictures, make_clip_config, tokenize
-from imagenet_g.generation.train_diffusion import DiffusionData, DiffusionTask
+from imagenet_g.generation.train_clip import ClipTask, make_clip_config
+from imagenet_g.generation.train_diffusion import DiffusionTask
+from imagenet_g.generation.training_encoding import (
+    ENCODED_NAME,
+    encode_everything,
+    recall_encoded,
+    scale_image_embeddings,
+)
 from imagenet_g.generation.training_export import (
     export_autoencoder,
     export_clip,
@@ -38,13 +44,10 @@ from imagenet_g.generation.training_samples import SampleSheets
 from imagenet_g.generation.training_specs import TrainingSpec
 
 if TYPE_CHECKING:
-    from open_clip.model import CLIP
     from transformers import CLIPTokenizer
 
-_ENCODE_BATCH = 256
 _MEASURED_ROWS = 2048
 Part = TypeVar("Part")
-ENCODED_NAME = "encoded.safetensors"
 _TEXT_STRIDE = 16
 _CAPTION_STRIDE = 4
 
@@ -138,7 +141,7 @@ def train_diffusion_stage(shop: Workshop) -> None:
     vae = load_autoencoder(shop.autoencoder_folder)
     data = recall_encoded(
         shop.folder / "diffusion" / ENCODED_NAME,
-        lambda: encode_everything(shop, clip, tokenizer),
+        lambda: encode_everything(shop.pictures, clip, tokenizer, vae, device=shop.device),
         key=hash_json([record.model_dump(mode="json") for stages in before for record in stages]),
         say=shop.say,
     )
@@ -190,70 +193,6 @@ def list_texts(captions: tuple[str, ...]) -> list[str]:
     patterns = load_patterns(PromptSpec(recipe="openai-80", class_names="open_clip"))[::_TEXT_STRIDE]
     named = [pattern.format(c=info.name) for info in load_classes() for pattern in patterns]
     return [*named, *captions[::_CAPTION_STRIDE]]
-
-
-@torch.no_grad()
-def scale_image_embeddings(clip: CLIP, pixels: torch.Tensor) -> None:
-    """Make image embeddings of unit variance, as a diffusion model likes to be told; no cosine changes."""
-    deviation = embed_pictures(clip, pixels, device="cpu").std()
-    clip.visual.proj.div_(deviation)
-
-
-def recall_encoded(
-    path: Path, encode: Callable[[], DiffusionData], *, key: str, say: Callable[[str], None]
-) -> DiffusionData:
-    """What a killed run has encoded already, or a new encoding, kept for the next sitting.
-
-    Args:
-        path: Where it is kept.
-        encode: Makes it; called only when none is kept.
-        key: Hash of everything it depends on.
-        say: Told when it takes a while.
-
-    Raises:
-        StorageError: The folder cannot be written.
-    """
-    from safetensors import SafetensorError, safe_open
-    from safetensors.torch import save_file
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            if (file.metadata() or {}).get("key") == key:
-                return DiffusionData(**{name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-    except (OSError, SafetensorError):
-        pass
-    say("encoding pictures and captions")
-    data = encode()
-    with replace_file(path) as temporary:
-        save_file({name: value.contiguous() for name, value in vars(data).items()}, temporary, {"key": key})
-    return data
-
-
-def encode_everything(shop: Workshop, clip: CLIP, tokenizer: CLIPTokenizer) -> DiffusionData:
-    """Latents, image embeddings and hidden states of the captions, computed once."""
-    pixels = shop.pictures.pixels
-    vae = load_autoencoder(shop.autoencoder_folder)
-    latents = encode_pictures(vae, pixels, device=shop.device) * vae.config.scaling_factor
-    images = embed_pictures(clip, pixels, device=shop.device)
-    clip.cpu()
-    texts = sorted(set(shop.pictures.captions))
-    numbers = {text: number for number, text in enumerate(texts)}
-    hidden = encode_texts(clip, tokenizer, [*texts, ""])
-    return DiffusionData(
-        latents=latents,
-        caption_numbers=torch.tensor([numbers[text] for text in shop.pictures.captions]),
-        captions=hidden[:-1].half(),
-        nothing=hidden[-1],
-        images=images,
-    )
-
-
-@torch.inference_mode()
-def encode_texts(clip: CLIP, tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
-    """`(N, T, D)` last hidden states, by the tower that the pipeline will have."""
-    tower = make_text_tower(clip, start_id=tokenizer.bos_token_id, end_id=tokenizer.eos_token_id)
-    batches = tokenize(tokenizer, texts).split(_ENCODE_BATCH)
-    return torch.cat([tower(batch).last_hidden_state for batch in batches])
 
 
 def _run(
@@ -325,4 +264,5 @@ def _require(part: Part | None) -> Part:
 
 def _record(shop: Workshop, folder: Path, stages: tuple[StageRecord, ...]) -> None:
     record = TrainingRecord(schema_version=1, name=folder.name, license=shop.spec.license, stages=stages)
+    write_text(folder / "README.md", format_card(record, title=shop.spec.title))
     write_record(folder, record)

@@ -20,6 +20,8 @@ from imagenet_g.generation.generators import RenderRow
 from imagenet_g.generation.source_images import transform_source
 from imagenet_g.generation.train_clip import normalize_pixels
 from imagenet_g.generation.train_diffusion import DiffusionTask
+from imagenet_g.generation.training_encoding import encode_everything
+from imagenet_g.generation.training_export import load_autoencoder, load_exported_clip
 from imagenet_g.generation.training_specs import (
     TrainingSpec,
     change_steps,
@@ -124,6 +126,15 @@ def test_the_record_names_every_stage_its_steps_and_its_data(trained: Workshop) 
     assert all(len(str(stage.data["content_sha256"])) == 64 for stage in record.stages)
 
 
+def test_the_card_says_how_long_and_from_what(trained: Workshop) -> None:
+    """A row for every stage, with the data's hash."""
+    card = (trained.pipeline_folder / "README.md").read_text()
+    record = load_record(trained.pipeline_folder)
+    for stage in record.stages:
+        assert f"| {stage.stage} | 2 |" in card
+        assert str(stage.data["content_sha256"])[:12] in card
+
+
 def test_samples_are_drawn(trained: Workshop) -> None:
     """Training pictures, and what captions and pictures make."""
     from PIL import Image
@@ -222,8 +233,6 @@ def test_a_picture_told_by_nothing_is_told_by_zeros_and_a_caption_by_the_empty_t
 
 
 def _encode(trained: Workshop, pictures: Pictures):
-    from imagenet_g.generation.training_export import load_exported_clip
-    from imagenet_g.generation.training_stages import encode_everything
-
     clip, tokenizer = load_exported_clip(trained.clip_folder)
-    return encode_everything(trained, clip, tokenizer)
+    vae = load_autoencoder(trained.autoencoder_folder)
+    return encode_everything(pictures, clip, tokenizer, vae, device="cpu")

@@ -1,0 +1,59 @@
+"""The README.md beside trained weights: what they are, from what they were trained, and how to load them."""
+
+from __future__ import annotations
+
+from imagenet_g.benchmark.training_records import StageRecord, TrainingRecord
+
+LOADING = {
+    "clip": "`open_clip:local-dir:FOLDER` on the command line; shipped ones as `open_clip:packaged:{name}`",
+    "autoencoder": "`diffusers.AutoencoderTiny.from_pretrained(FOLDER)`",
+    "diffusion": (
+        "`diffusers.StableDiffusionPipeline.from_pretrained(FOLDER)`, and the same folder as "
+        '`StableDiffusionImageVariationPipeline`; in a version spec `repo = "FOLDER"`, shipped ones as '
+        '`repo = "packaged:{name}"`'
+    ),
+}
+
+
+def format_card(record: TrainingRecord, *, title: str) -> str:
+    """The card of a folder of weights, from its record alone.
+
+    Args:
+        record: Its stages, the last one being what the folder is.
+        title: One line on what it is.
+    """
+    last = record.stages[-1]
+    lines = [
+        "---",
+        f"license: {_format_license(record.license)}",
+        "---",
+        f"# {record.name}",
+        "",
+        f"{title}. Trained from nothing but `{last.data['ref']}`; for teaching, tests and CI.",
+        "",
+        f"To load it: {LOADING[last.stage].format(name=record.name)}.",
+        "",
+        "| stage | steps | time | device | seed | recipe | data |",
+        "|---|---|---|---|---|---|---|",
+        *(_format_stage(stage) for stage in record.stages),
+        "",
+        "Hashes are the first twelve digits of sha256; whole ones, and the versions of all libraries, are in "
+        "`training.json`. Times count training alone, over all sittings, on whatever else the machine did.",
+        "",
+        f"Licence of the weights and of what they were trained on: {record.license}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _format_stage(stage: StageRecord) -> str:
+    data = f"`{stage.data['ref']}` {str(stage.data['content_sha256'])[:12]}"
+    time = f"{stage.seconds / 60:.0f} min"
+    return (
+        f"| {stage.stage} | {stage.steps} | {time} | {stage.device} | {stage.seed} | "
+        f"{stage.recipe_sha256[:12]} | {data} |"
+    )
+
+
+def _format_license(expression: str) -> str:
+    """The Hub knows single licences only."""
+    return expression.lower() if " " not in expression else "other"

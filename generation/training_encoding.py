@@ -1,0 +1,89 @@
+"""What a diffusion model is taught from: pictures and captions as the parts before it see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from imagenet_g.benchmark.storage import replace_file
+from imagenet_g.benchmark.training_data import Pictures
+from imagenet_g.generation.clip_towers import make_text_tower
+from imagenet_g.generation.train_autoencoder import encode_pictures
+from imagenet_g.generation.train_clip import embed_pictures, tokenize
+from imagenet_g.generation.train_diffusion import DiffusionData
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderTiny
+    from open_clip.model import CLIP
+    from transformers import CLIPTokenizer
+
+ENCODED_NAME = "encoded.safetensors"
+_ENCODE_BATCH = 256
+
+
+def recall_encoded(
+    path: Path, encode: Callable[[], DiffusionData], *, key: str, say: Callable[[str], None]
+) -> DiffusionData:
+    """What a killed run has encoded already, or a new encoding, kept for the next sitting.
+
+    Args:
+        path: Where it is kept.
+        encode: Makes it; called only when none is kept.
+        key: Hash of everything it depends on.
+        say: Told when it takes a while.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import save_file
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            if (file.metadata() or {}).get("key") == key:
+                return DiffusionData(**{name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    except (OSError, SafetensorError):
+        pass
+    say("encoding pictures and captions")
+    data = encode()
+    with replace_file(path) as temporary:
+        save_file({name: value.contiguous() for name, value in vars(data).items()}, temporary, {"key": key})
+    return data
+
+
+def encode_everything(
+    pictures: Pictures, clip: CLIP, tokenizer: CLIPTokenizer, vae: AutoencoderTiny, *, device: str
+) -> DiffusionData:
+    """Latents, image embeddings and hidden states of the captions, computed once."""
+    pixels = pictures.pixels
+    latents = encode_pictures(vae, pixels, device=device) * vae.config.scaling_factor
+    images = embed_pictures(clip, pixels, device=device)
+    clip.cpu()
+    texts = sorted(set(pictures.captions))
+    numbers = {text: number for number, text in enumerate(texts)}
+    hidden = encode_texts(clip, tokenizer, [*texts, ""])
+    return DiffusionData(
+        latents=latents,
+        caption_numbers=torch.tensor([numbers[text] for text in pictures.captions]),
+        captions=hidden[:-1].half(),
+        nothing=hidden[-1],
+        images=images,
+    )
+
+
+@torch.inference_mode()
+def encode_texts(clip: CLIP, tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
+    """`(N, T, D)` last hidden states, by the tower that the pipeline will have."""
+    tower = make_text_tower(clip, start_id=tokenizer.bos_token_id, end_id=tokenizer.eos_token_id)
+    batches = tokenize(tokenizer, texts).split(_ENCODE_BATCH)
+    return torch.cat([tower(batch).last_hidden_state for batch in batches])
+
+
+@torch.no_grad()
+def scale_image_embeddings(clip: CLIP, pixels: torch.Tensor) -> None:
+    """Make image embeddings of unit variance, as a diffusion model likes to be told; no cosine changes."""
+    deviation = embed_pictures(clip, pixels, device="cpu").std()
+    clip.visual.proj.div_(deviation)
