@@ -129,7 +129,9 @@ def format_bench(seconds: Mapping[str, float | str]) -> str:
         if isinstance(value, str):
             lines.append(f"{name:28} {value}")
             continue
-        limit = LIMITS.get(name.split(":")[-1].strip(), LIMITS["interaction"] if ":" in name else None)
+        limit = LIMITS.get(
+            name.split(":")[-1].strip(), LIMITS["interaction"] if name.startswith("page:") else None
+        )
         said = "" if limit is None else f"of {limit:g} s{'' if value <= limit else ': TOO SLOW'}"
         lines.append(f"{name:28} {value:8.3f} s {said}".rstrip())
     return "\n".join(lines) + "\n"
