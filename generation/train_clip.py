@@ -35,7 +35,9 @@ class ClipTask:
     ) -> None:
         torch.manual_seed(seed)
         self._device = device
+        self._spec = spec
         self._pixels = pictures.pixels
+        self._labels = pictures.labels
         texts = sorted(set(pictures.captions))
         numbers = {text: number for number, text in enumerate(texts)}
         self._caption_numbers = torch.tensor([numbers[text] for text in pictures.captions])
@@ -49,7 +51,10 @@ class ClipTask:
         return self.clip
 
     def compute_loss(self, numbers: torch.Generator, batch_size: int) -> dict[str, torch.Tensor]:
-        """Symmetric cross-entropy over the batch; pictures of one caption are right for each other.
+        """Symmetric cross-entropy over the batch, where a picture has more than one right caption.
+
+        Captions equal to its own are right, and those of its class in another style are so in part: else a
+        class would be learnt anew in every style, and a plain prompt would find none but plain pictures.
 
         Source: Radford et al. 2021, Fig. 3; equal captions as Yang et al. 2022 (UniCL), Eq. 4.
         """
@@ -61,10 +66,13 @@ class ClipTask:
         logits = (
             self.clip.logit_scale.clamp(max=torch.tensor(_MAX_SCALE).log().item()).exp() * images @ texts.T
         )
+        labels = self._labels[rows]
         same = (captions[:, None] == captions[None, :]).float().to(self._device)
-        target = same / same.sum(dim=1, keepdim=True)
+        kin = (labels[:, None] == labels[None, :]).float().to(self._device)
+        right = torch.maximum(same, self._spec.class_weight * kin)
+        target = right / right.sum(dim=1, keepdim=True)
         loss = (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)) / 2
-        found = same.gather(1, logits.argmax(dim=1, keepdim=True)).mean()
+        found = kin.gather(1, logits.argmax(dim=1, keepdim=True)).mean()
         return {"loss": loss, "found": found, "scale": self.clip.logit_scale.exp()}
 
 

@@ -49,6 +49,8 @@ class ClipSpec(FileModel):
     text: TowerSpec
     vocabulary_size: Positive
     max_tokens: Positive
+    class_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """How right a caption of the same class in another style is, where the picture's own is 1."""
     schedule: ScheduleSpec
 
 
