@@ -10,7 +10,7 @@ COMMANDS = (
     Command("inspect", "Show everything known about one image", "imagenet_g.generation.cli_inspect"),
     Command("gallery", "Make a contact sheet of a release", "imagenet_g.generation.cli_gallery"),
     Command("publish", "Check a release and put it on the Hub", "imagenet_g.generation.cli_publish"),
-    Command("train", "Train a generator and a CLIP from captioned pictures", "imagenet_g.generation.cli_train"),
+    Command("train", "Train a generator and a CLIP from pictures", "imagenet_g.generation.cli_train"),
     Command("captions", "Write prompts far from their class", "imagenet_g.generation.cli_captions"),
     Command("diff", "Say what changed between two versions", "imagenet_g.generation.cli_diff"),
 )  # fmt: skip

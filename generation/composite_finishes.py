@@ -72,7 +72,8 @@ def _bright(rng: np.random.Generator, picture: Picture, coverage: Picture) -> Pi
 def _fog(rng: np.random.Generator, picture: Picture, coverage: Picture) -> Picture:
     kept = rng.uniform(0.3, 0.45)
     noise = rng.normal(0, 9, picture.shape)
-    return (picture * kept + picture.mean() * (1 - kept) + noise).astype(np.float32)
+    made: Picture = (picture * kept + picture.mean() * (1 - kept) + noise).astype(np.float32)
+    return made
 
 
 def _specks(rng: np.random.Generator, picture: Picture, coverage: Picture) -> Picture:
@@ -83,7 +84,8 @@ def _specks(rng: np.random.Generator, picture: Picture, coverage: Picture) -> Pi
 def _edges(picture: Picture) -> Picture:
     """How strongly the luma changes, `(side, side, 1)` in [0, 255]."""
     down, right = np.gradient(_grey_of(picture)[:, :, 0])
-    return np.clip(np.hypot(down, right) * 3.2, 0, 255)[:, :, None]
+    made: Picture = np.clip(np.hypot(down, right) * 3.2, 0, 255)[:, :, None]
+    return made
 
 
 def _sketch(rng: np.random.Generator, picture: Picture, coverage: Picture) -> Picture:
@@ -104,7 +106,8 @@ def _stone(rng: np.random.Generator, picture: Picture, coverage: Picture) -> Pic
     relief = np.roll(grey, 1, axis=(0, 1)) - grey
     grain = (make_noise(rng, picture.shape[0], 32) - 0.5) * 26
     stone = np.clip(150 + (grey - 128) * 0.35 + relief * 0.9 + grain, 0, 255) * np.array((1, 0.98, 0.93))
-    return (picture * (1 - coverage) + stone * coverage).astype(np.float32)
+    made: Picture = (picture * (1 - coverage) + stone * coverage).astype(np.float32)
+    return made
 
 
 def _weave(rng: np.random.Generator, picture: Picture, coverage: Picture) -> Picture:

@@ -6,13 +6,14 @@ Every function takes a numpy generator and a side in pixels, and returns `(side,
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-Picture: TypeAlias = NDArray[np.float32]
+Picture: TypeAlias = NDArray[np.floating[Any]]
+"""`(side, side, channels)`, mostly float32; a finish may compute in float64."""
 
 
 def make_scene(rng: np.random.Generator, side: int, kind: str) -> Picture:
@@ -44,7 +45,8 @@ def _pick_color(rng: np.random.Generator) -> Picture:
     """A colour of no great saturation, so that the object is what stands out."""
     color = rng.uniform(40, 235, 3)
     muted = color.mean() + 0.6 * (color - color.mean())
-    return muted.astype(np.float32)
+    made: Picture = muted.astype(np.float32)
+    return made
 
 
 def _make_smooth(rng: np.random.Generator, side: int) -> Picture:
@@ -59,7 +61,8 @@ def _make_horizon(rng: np.random.Generator, side: int) -> Picture:
     rows = np.arange(side, dtype=np.float32)[:, None] / side
     is_ground = 1 / (1 + np.exp(-(rows - height[None, :]) * side))
     scene = sky + (ground - sky) * is_ground[:, :, None]
-    return (scene + (make_noise(rng, side, 12) - 0.5) * 24).astype(np.float32)
+    made: Picture = (scene + (make_noise(rng, side, 12) - 0.5) * 24).astype(np.float32)
+    return made
 
 
 def _add_clutter(rng: np.random.Generator, scene: Picture) -> Picture:
@@ -81,7 +84,8 @@ def _make_paper(rng: np.random.Generator, side: int) -> Picture:
 
 def _make_skin(rng: np.random.Generator, side: int) -> Picture:
     tones = np.array([(240, 205, 180), (200, 150, 115), (150, 100, 70), (95, 62, 45)], np.float32)
-    return tones[rng.integers(len(tones))] + (make_noise(rng, side, 4) - 0.5) * 30
+    made: Picture = tones[rng.integers(len(tones))] + (make_noise(rng, side, 4) - 0.5) * 30
+    return made
 
 
 def _make_bricks(rng: np.random.Generator, side: int) -> Picture:
@@ -97,7 +101,8 @@ def _make_bricks(rng: np.random.Generator, side: int) -> Picture:
 def _make_cloth(rng: np.random.Generator, side: int) -> Picture:
     rows, columns = np.mgrid[0:side, 0:side]
     threads = ((rows // 2 + columns // 2) % 2 * 18).astype(np.float32)
-    return _pick_color(rng) + threads[:, :, None]
+    made: Picture = _pick_color(rng) + threads[:, :, None]
+    return made
 
 
 SCENES: dict[str, Callable[[np.random.Generator, int], Picture]] = {

@@ -194,4 +194,5 @@ def _light(rng: np.random.Generator, picture: Picture) -> Picture:
     tint = rng.normal(1, 0.035, 3).astype(np.float32) * np.float32(rng.uniform(0.85, 1.1))
     falloff = 1 + (make_noise(rng, picture.shape[0], 2) - 0.5) * np.float32(rng.uniform(0, 0.3))
     contrast = np.float32(rng.uniform(0.85, 1.1))
-    return (128 + (picture - 128) * contrast) * tint * falloff
+    made: Picture = (128 + (picture - 128) * contrast) * tint * falloff
+    return made

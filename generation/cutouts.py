@@ -58,7 +58,8 @@ def cut_out(image: Image.Image) -> Image.Image:
 
 def _explain(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Share of drawing in an edge pixel: none where it is white, whole where a channel is far from it."""
-    return np.clip((255 - pixels.min(axis=2)) / 96, 0, 1)
+    made: NDArray[np.float32] = np.clip((255 - pixels.min(axis=2)) / 96, 0, 1)
+    return made
 
 
 def _unmix(pixels: NDArray[np.float32], alpha: NDArray[np.float32]) -> Image.Image:

@@ -94,7 +94,7 @@ def scale_pixels(pixels: torch.Tensor) -> torch.Tensor:
 def encode_pictures(vae: AutoencoderTiny, pixels: torch.Tensor, *, device: str) -> torch.Tensor:
     """Latents of uint8 `(N, 3, S, S)` pictures: float32 on the CPU, not yet scaled."""
     vae.eval().to(device)
-    batches = pixels.split(_ENCODE_BATCH)
+    batches = torch.split(pixels, _ENCODE_BATCH)
     means = [vae.encode(scale_pixels(batch).to(device)).latents.cpu() for batch in batches]
     return torch.cat(means)
 

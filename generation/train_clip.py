@@ -48,7 +48,8 @@ class ClipTask:
     @property
     def module(self) -> torch.nn.Module:
         """Both towers and the scale between them."""
-        return self.clip
+        clip: torch.nn.Module = self.clip
+        return clip
 
     def compute_loss(self, numbers: torch.Generator, batch_size: int) -> dict[str, torch.Tensor]:
         """Symmetric cross-entropy over the batch, where a picture has more than one right caption.
@@ -170,5 +171,5 @@ def embed_pictures(clip: CLIP, pixels: torch.Tensor, *, device: str) -> torch.Te
     """`(N, D)` float32 image embeddings on the CPU, not scaled to length 1."""
     clip.eval().to(device)
     side = find_input_side(clip)
-    batches = [normalize_pixels(batch, side=side) for batch in pixels.split(_EMBED_BATCH)]
+    batches = [normalize_pixels(batch, side=side) for batch in torch.split(pixels, _EMBED_BATCH)]
     return torch.cat([clip.encode_image(batch.to(device)).cpu() for batch in batches])

@@ -78,7 +78,7 @@ def encode_everything(
 def encode_texts(clip: CLIP, tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
     """`(N, T, D)` last hidden states, by the tower that the pipeline will have."""
     tower = make_text_tower(clip, start_id=tokenizer.bos_token_id, end_id=tokenizer.eos_token_id)
-    batches = tokenize(tokenizer, texts).split(_ENCODE_BATCH)
+    batches = torch.split(tokenize(tokenizer, texts), _ENCODE_BATCH)
     return torch.cat([tower(batch).last_hidden_state for batch in batches])
 
 

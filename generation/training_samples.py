@@ -114,5 +114,5 @@ def make_sheet(groups: list[torch.Tensor]) -> Image.Image:
     Args:
         groups: uint8 `(N, 3, S, S)` each, in rows of eight.
     """
-    rows = [torch.cat(list(row), dim=2) for group in groups for row in group.split(_COLUMNS)]
+    rows = [torch.cat(list(row), dim=2) for group in groups for row in torch.split(group, _COLUMNS)]
     return Image.fromarray(torch.cat(rows, dim=1).permute(1, 2, 0).contiguous().numpy())
