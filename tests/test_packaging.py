@@ -41,7 +41,7 @@ def test_site_packages_receives_one_name(wheel: zipfile.ZipFile) -> None:
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_module_and_table_is_in_the_wheel(wheel: zipfile.ZipFile, folder: str) -> None:
     """A module left out of `packages` would be missed only by the user."""
-    kinds = {".py", ".css", ".csv", ".toml", ".txt", ".json", ".md", ".parquet"}
+    kinds = {".py", ".css", ".csv", ".toml", ".txt", ".json", ".md", ".parquet", ".safetensors"}
     wanted = {
         f"imagenet_g/{path.relative_to(ROOT).as_posix()}"
         for path in (ROOT / folder).rglob("*")
