@@ -138,6 +138,15 @@ def load_parts(request: ModelRequest, spec: ModelSpec) -> tuple[Any, Any, tuple[
     return model, tokenizer, (own,) if folder == spec.name else (own, Path(folder) / CONFIG_FILE)
 
 
+def load_tokenizer(spec: ModelSpec) -> Any:  # noqa: ANN401
+    """The tokenizer of a model whose weights are on hand, from a list of texts to token ids.
+
+    Raises:
+        UnknownNameError: No such model.
+    """
+    return open_clip.get_tokenizer(place_packaged(resolve_model_spec(spec).spec).name)
+
+
 def _find_local_weights(folder: Path) -> Path:
     if not (folder / CONFIG_FILE).is_file():
         raise DataError(

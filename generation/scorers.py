@@ -112,8 +112,7 @@ class ClipScorer:
     """Cosine of image and label text; with sources, cosine of image and source."""
 
     def __init__(self, name: str, spec: ClipScorerSpec, classifier: Classifier, device: str) -> None:
-        import open_clip
-
+        from imagenet_g.benchmark.clip_models import load_tokenizer
         from imagenet_g.benchmark.model_specs import parse_model_spec
         from imagenet_g.benchmark.zero_shot import build_head
 
@@ -123,7 +122,7 @@ class ClipScorer:
         self._device = device
         model: Any = classifier.module.model
         self._model = model.to(device)
-        tokenizer = open_clip.get_tokenizer(parse_model_spec(spec.model).name)
+        tokenizer = load_tokenizer(parse_model_spec(spec.model))
         template = spec.text.replace("{c}", "{}")
         self._head = build_head(model, tokenizer, (template,), device=device)
 

@@ -20,8 +20,10 @@ from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.images import decode_image
 from imagenet_g.benchmark.manifests import ThresholdView, load_manifest
+from imagenet_g.benchmark.packaged import list_packaged_models
 from imagenet_g.generation.release_recipe import compute_accuracy, parse_split_recipe
-from imagenet_g.generation.scorers import compare_labels
+from imagenet_g.generation.scorers import compare_labels, load_scorer
+from imagenet_g.generation.specs import ClipScorerSpec
 
 JUDGE = {"kind": "judge", "model": "python:toy_models:make_colour_model"}
 
@@ -184,3 +186,11 @@ def test_no_path_of_this_machine_is_in_the_release(release: Path, clip_folder: P
     text = (release / "manifest.json").read_text()
     assert str(clip_folder.parent) not in text
     assert "local-dir:tiny-clip" in text
+
+
+@pytest.mark.parametrize("name", list_packaged_models("open_clip"))
+def test_a_clip_that_ships_can_score(name: str) -> None:
+    """With its own tokenizer: open_clip's would number words that it does not have."""
+    spec = ClipScorerSpec(kind="clip", model=f"open_clip:packaged:{name}", text="a photo of a {c}")
+    columns = load_scorer("own", spec, "cpu").score([Image.new("RGB", (64, 64), "red")], [949], None)
+    assert -1 <= columns["clip_score.own"][0] <= 1
