@@ -122,7 +122,7 @@ def build_submit_tab(submissions: Path) -> gr.Tab:
             file_count="multiple", file_types=[".json", ".parquet"], label="Submission and predictions"
         )
         check = gr.Button("Check", variant="primary")
-        verdict = gr.Textbox(label="Report", lines=8, buttons=["copy"], elem_id="report")
+        verdict = gr.Textbox(label="Report", lines=8, elem_id="report")
         machine = gr.Code(label="For machines", language="json")
 
     def run(paths: list[str] | None) -> tuple[str, str]:
