@@ -82,7 +82,10 @@ def load_autoencoder(folder: Path) -> AutoencoderTiny:
 
     silence_libraries()
     with ignore_library_warnings():
-        return AutoencoderTiny.from_pretrained(folder, torch_dtype=torch.float32).eval()
+        vae = AutoencoderTiny.from_pretrained(folder, torch_dtype=torch.float32).eval()
+    # Else a pipeline made of it would carry the path of this folder.
+    vae.register_to_config(_name_or_path="")
+    return vae
 
 
 def load_unet_weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -117,6 +117,12 @@ def test_a_source_reaches_the_image_encoder_as_in_training(pictures: Pictures) -
     torch.testing.assert_close(transform_source(image, spec), expected, atol=1e-5, rtol=0)
 
 
+def test_no_file_of_the_pipeline_carries_a_path_of_this_machine(trained: Workshop) -> None:
+    """Whoever downloads it must not read where it was made."""
+    texts = [path.read_text() for path in trained.pipeline_folder.rglob("*.json")]
+    assert not [text for text in texts if str(trained.folder) in text]
+
+
 def test_the_record_names_every_stage_its_steps_and_its_data(trained: Workshop) -> None:
     """Beside the weights, with the content hash of what was learnt from."""
     record = load_record(trained.pipeline_folder)
