@@ -19,8 +19,12 @@ CLASS_MAP_NAME = "classes.txt"
 """In a model's folder: the class of each output, where they are not the usual 1000."""
 TRAINING_NAME = "training.json"
 """In a model's folder: from what it was trained, and how long."""
-_SIGNS = {"open_clip": "open_clip_config.json", "timm": "config.json", "diffusers": "model_index.json"}
-"""The file by which each library knows a folder of its own."""
+_SIGNS = {
+    "open_clip": ("open_clip_config.json", "model_cfg"),
+    "timm": ("config.json", "architecture"),
+    "diffusers": ("model_index.json", "_class_name"),
+}
+"""The file by which each library knows a folder of its own, and a key that others' files of that name lack."""
 
 
 def list_packaged_models(library: str) -> tuple[str, ...]:
@@ -32,7 +36,9 @@ def list_packaged_models(library: str) -> tuple[str, ...]:
     folder = _find_folder()
     if not folder.is_dir():
         return ()
-    return tuple(sorted(path.name for path in folder.iterdir() if (path / _SIGNS[library]).is_file()))
+    name, key = _SIGNS[library]
+    configs = (path for path in folder.glob(f"*/{name}") if key in json.loads(path.read_bytes()))
+    return tuple(sorted(path.parent.name for path in configs))
 
 
 def find_packaged_model(name: str, library: str) -> Path:
