@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection
 from importlib.resources import files
-from pathlib import Path
+from importlib.resources.abc import Traversable
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, ValidationError, field_validator
+from pydantic import Field, JsonValue, field_validator
 
-from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.errors import UnknownNameError
 from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.shipped_specs import list_shipped_names, load_shipped_spec
 from imagenet_g.benchmark.training_loop import ScheduleSpec
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -90,9 +90,7 @@ class ClassifierRecipe(FileModel):
 
 def list_recipes() -> tuple[str, ...]:
     """Names of the shipped recipes, sorted."""
-    folder = files("imagenet_g.baselines.data") / "classifiers"
-    names = (entry.name for entry in folder.iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+    return list_shipped_names(_find_folder())
 
 
 def load_recipe(name_or_path: str) -> ClassifierRecipe:
@@ -102,19 +100,8 @@ def load_recipe(name_or_path: str) -> ClassifierRecipe:
         UnknownNameError: No such recipe.
         InputError: The file cannot be read or breaks the contract.
     """
-    path = Path(name_or_path)
-    if not name_or_path.endswith(".toml"):
-        if name_or_path not in list_recipes():
-            hint = "Or give a .toml file of your own."
-            raise UnknownNameError("classifier recipe", name_or_path, list_recipes(), hint=hint)
-        path = Path(str(files("imagenet_g.baselines.data") / "classifiers" / f"{name_or_path}.toml"))
-    try:
-        return ClassifierRecipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"Classifier recipe '{name_or_path}' cannot be read: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"Classifier recipe '{name_or_path}' cannot be used: {where}: {first['msg']}."
-        ) from error
+    return load_shipped_spec(ClassifierRecipe, name_or_path, _find_folder(), kind="classifier recipe")
+
+
+def _find_folder() -> Traversable:
+    return files("imagenet_g.baselines.data") / "classifiers"

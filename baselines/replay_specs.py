@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from importlib.resources import files
-from pathlib import Path
+from importlib.resources.abc import Traversable
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from imagenet_g.baselines.classifier_specs import Name, PartSpec
-from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.links import LinkName
 from imagenet_g.benchmark.points import MIN_MODELS
 from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.shipped_specs import list_shipped_names, load_shipped_spec
 
 
 class ColumnSpec(FileModel):
@@ -122,9 +121,7 @@ def _require(name: str | None, known: list[str] | tuple[()], where: str) -> None
 
 def list_replays() -> tuple[str, ...]:
     """Names of the shipped replays, sorted."""
-    folder = files("imagenet_g.baselines.data") / "replays"
-    names = (entry.name for entry in folder.iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+    return list_shipped_names(_find_folder())
 
 
 def load_replay(name_or_path: str) -> ReplaySpec:
@@ -134,17 +131,8 @@ def load_replay(name_or_path: str) -> ReplaySpec:
         UnknownNameError: No such replay.
         InputError: The file cannot be read or breaks the contract.
     """
-    path = Path(name_or_path)
-    if not name_or_path.endswith(".toml"):
-        if name_or_path not in list_replays():
-            hint = "Or give a .toml file of your own."
-            raise UnknownNameError("replay", name_or_path, list_replays(), hint=hint)
-        path = Path(str(files("imagenet_g.baselines.data") / "replays" / f"{name_or_path}.toml"))
-    try:
-        return ReplaySpec.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"Replay '{name_or_path}' cannot be read: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"Replay '{name_or_path}' cannot be used: {where}: {first['msg']}.") from error
+    return load_shipped_spec(ReplaySpec, name_or_path, _find_folder(), kind="replay")
+
+
+def _find_folder() -> Traversable:
+    return files("imagenet_g.baselines.data") / "replays"

@@ -100,6 +100,25 @@ def make_class_set(name: str, indices: Iterable[int]) -> ClassSet:
     return ClassSet(name, tuple(sorted(set(indices))))
 
 
+def list_class_indices(classes: str | Iterable[str]) -> tuple[int, ...]:
+    """Class indices a spec asks for, ascending.
+
+    Args:
+        classes: A registered class set, or wnids.
+
+    Raises:
+        UnknownNameError: No such class set, or a wnid that is none of the 1000.
+    """
+    if isinstance(classes, str):
+        return load_class_set(classes).indices
+    known = load_index_by_wnid()
+    wanted = tuple(classes)
+    for wnid in wanted:
+        if wnid not in known:
+            raise UnknownNameError("wnid", wnid, known)
+    return make_class_set("spec", (known[wnid] for wnid in wanted)).indices
+
+
 def name_class_set(class_set: ClassSet) -> str:
     """The name under which outputs restricted to these classes are stored.
 

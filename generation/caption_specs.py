@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import tomllib
 from importlib.resources import files
-from pathlib import Path
+from importlib.resources.abc import Traversable
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from imagenet_g.benchmark.classes import load_class_set, load_index_by_wnid, make_class_set
-from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.classes import list_class_indices
+from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names
 from imagenet_g.generation.caption_files import Positive, Slug
 
 Rate = Annotated[float, Field(gt=0)]
@@ -172,13 +173,7 @@ class CaptionSpec(FileModel):
     @property
     def class_indices(self) -> tuple[int, ...]:
         """Class indices in ascending order."""
-        if isinstance(self.classes, str):
-            return load_class_set(self.classes).indices
-        known = load_index_by_wnid()
-        for wnid in self.classes:
-            if wnid not in known:
-                raise UnknownNameError("wnid", wnid, known)
-        return make_class_set("spec", (known[wnid] for wnid in self.classes)).indices
+        return list_class_indices(self.classes)
 
 
 def load_caption_spec(name_or_path: str) -> CaptionSpec:
@@ -188,16 +183,7 @@ def load_caption_spec(name_or_path: str) -> CaptionSpec:
         UnknownNameError: No such settings.
         InputError: The file cannot be read or breaks the contract; the message names the key.
     """
-    path = Path(name_or_path)
-    if not name_or_path.endswith(".toml"):
-        if name_or_path not in list_caption_specs():
-            raise UnknownNameError(
-                "captions settings",
-                name_or_path,
-                list_caption_specs(),
-                hint="Or give a .toml file of your own.",
-            )
-        path = Path(str(files("imagenet_g.generation.data") / "captions" / f"{name_or_path}.toml"))
+    path = find_shipped_spec(name_or_path, _find_folder(), kind="captions settings")
     try:
         return CaptionSpec.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
@@ -212,9 +198,11 @@ def load_caption_spec(name_or_path: str) -> CaptionSpec:
 
 def list_caption_specs() -> tuple[str, ...]:
     """Names of the settings that ship with the package, sorted."""
-    folder = files("imagenet_g.generation.data") / "captions"
-    names = (entry.name for entry in folder.iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+    return list_shipped_names(_find_folder())
+
+
+def _find_folder() -> Traversable:
+    return files("imagenet_g.generation.data") / "captions"
 
 
 def _format_first(error: ValidationError) -> str:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import tomllib
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
-from imagenet_g.benchmark.classes import load_class_set, load_index_by_wnid, make_class_set
+from imagenet_g.benchmark.classes import list_class_indices
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError, suggest_names
 from imagenet_g.benchmark.manifests import ViewSpec
 from imagenet_g.benchmark.results import FileModel, Sha256
+from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names
 from imagenet_g.generation.generator_specs import (
     GENERATOR_KINDS,
     AwayFromMeanSpec,
@@ -128,13 +130,7 @@ class SplitSpec(FileModel):
     @property
     def class_indices(self) -> tuple[int, ...]:
         """Class indices in ascending order."""
-        if isinstance(self.classes, str):
-            return load_class_set(self.classes).indices
-        known = load_index_by_wnid()
-        for wnid in self.classes:
-            if wnid not in known:
-                raise UnknownNameError("wnid", wnid, known)
-        return make_class_set("spec", (known[wnid] for wnid in self.classes)).indices
+        return list_class_indices(self.classes)
 
 
 class VersionSpec(FileModel):
@@ -194,20 +190,16 @@ def find_version_spec(name_or_path: str) -> Path:
     Raises:
         UnknownNameError: No such version.
     """
-    if name_or_path.endswith(".toml"):
-        return Path(name_or_path)
-    if name_or_path not in list_version_names():
-        raise UnknownNameError(
-            "version", name_or_path, list_version_names(), hint="Or give a .toml file of your own."
-        )
-    return Path(str(files("imagenet_g.generation.data") / "versions" / f"{name_or_path}.toml"))
+    return find_shipped_spec(name_or_path, _find_folder(), kind="version")
 
 
 def list_version_names() -> tuple[str, ...]:
     """Names of the versions whose specs ship with the package, sorted."""
-    folder = files("imagenet_g.generation.data") / "versions"
-    names = (entry.name for entry in folder.iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+    return list_shipped_names(_find_folder())
+
+
+def _find_folder() -> Traversable:
+    return files("imagenet_g.generation.data") / "versions"
 
 
 def parse_version_spec(text: str, *, source: str) -> VersionSpec:

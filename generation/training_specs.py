@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
-from pathlib import Path
+from importlib.resources.abc import Traversable
 from typing import Annotated, Self
 
-from pydantic import Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, JsonValue, model_validator
 
-from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.shipped_specs import list_shipped_names, load_shipped_spec
 from imagenet_g.benchmark.training_loop import ScheduleSpec
 
 Positive = Annotated[int, Field(ge=1)]
@@ -141,9 +141,7 @@ def change_steps(spec: TrainingSpec, stages: Sequence[str], steps: int) -> Train
 
 def list_training_names() -> tuple[str, ...]:
     """Names of the shipped recipes, sorted."""
-    folder = files("imagenet_g.generation.data") / "training"
-    names = (entry.name for entry in folder.iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+    return list_shipped_names(_find_folder())
 
 
 def load_training_spec(name_or_path: str) -> TrainingSpec:
@@ -153,20 +151,8 @@ def load_training_spec(name_or_path: str) -> TrainingSpec:
         UnknownNameError: No such recipe.
         InputError: The file cannot be read or breaks the contract.
     """
-    if not name_or_path.endswith(".toml") and name_or_path not in list_training_names():
-        raise UnknownNameError(
-            "training recipe", name_or_path, list_training_names(), hint="Or give a .toml file of your own."
-        )
-    path = Path(name_or_path)
-    if not name_or_path.endswith(".toml"):
-        path = Path(str(files("imagenet_g.generation.data") / "training" / f"{name_or_path}.toml"))
-    try:
-        return TrainingSpec.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"Training recipe '{name_or_path}' cannot be read: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"Training recipe '{name_or_path}' cannot be used: {where}: {first['msg']}."
-        ) from error
+    return load_shipped_spec(TrainingSpec, name_or_path, _find_folder(), kind="training recipe")
+
+
+def _find_folder() -> Traversable:
+    return files("imagenet_g.generation.data") / "training"

@@ -1,0 +1,59 @@
+"""Specs that ship with the package as TOML, or are a person's own file: found by name or by path."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.results import FileModel
+
+Spec = TypeVar("Spec", bound=FileModel)
+
+
+def list_shipped_names(folder: Traversable) -> tuple[str, ...]:
+    """Names of the TOML files in a folder of the package, sorted."""
+    names = (entry.name for entry in folder.iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+
+
+def find_shipped_spec(name_or_path: str, folder: Traversable, *, kind: str) -> Path:
+    """Path of a shipped spec, or of the file itself where a .toml file is named.
+
+    Args:
+        name_or_path: As typed.
+        folder: Where the shipped ones are.
+        kind: What they are called in messages, such as "version".
+
+    Raises:
+        UnknownNameError: None of that name ships.
+    """
+    if name_or_path.endswith(".toml"):
+        return Path(name_or_path)
+    known = list_shipped_names(folder)
+    if name_or_path not in known:
+        raise UnknownNameError(kind, name_or_path, known, hint="Or give a .toml file of your own.")
+    return Path(str(folder / f"{name_or_path}.toml"))
+
+
+def load_shipped_spec(model: type[Spec], name_or_path: str, folder: Traversable, *, kind: str) -> Spec:
+    """Read and validate a shipped spec, or a file of one's own.
+
+    Raises:
+        UnknownNameError: None of that name ships.
+        InputError: The file cannot be read or breaks the contract; the message names the key.
+    """
+    path = find_shipped_spec(name_or_path, folder, kind=kind)
+    title = f"{kind.capitalize()} '{name_or_path}'"
+    try:
+        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{title} cannot be read: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{title} cannot be used: {where}: {first['msg']}.") from error
