@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.cli_evaluate import parse_positive
+from imagenet_g.benchmark.command import parse_positive
 
 if TYPE_CHECKING:
     from imagenet_g.benchmark.distance_results import DistanceReport

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from imagenet_g.benchmark.command import parse_positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -240,13 +242,6 @@ def report_outcomes(outcomes: Sequence[Outcome]) -> int:
     if not failures:
         return 0
     return 1 if results else 2
-
-
-def parse_positive(text: str) -> int:
-    """A whole number of at least 1, for argparse."""
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
-    return int(text)
 
 
 def _make_model_requests(arguments: Namespace) -> tuple[ModelRequest, ...]:

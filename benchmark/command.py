@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
@@ -35,3 +35,10 @@ class Command:
     def load(self) -> CommandModule:
         """Import the module behind the command."""
         return cast(CommandModule, import_module(self.module))
+
+
+def parse_positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
+    return int(text)

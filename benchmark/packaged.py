@@ -24,7 +24,7 @@ _SIGNS = {
     "timm": ("config.json", "architecture"),
     "diffusers": ("model_index.json", "_class_name"),
 }
-"""The file by which each library knows a folder of its own, and a key that others' files of that name lack."""
+"""The file by which each library knows a folder of its own, and a key that others' of that name lack."""
 
 
 def list_packaged_models(library: str) -> tuple[str, ...]:

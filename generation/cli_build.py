@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.command import parse_positive
 from imagenet_g.benchmark.errors import InputError
 
 if TYPE_CHECKING:
@@ -78,15 +79,6 @@ def _add_engine_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--shards", metavar="I:J",
                        help="render only shards I to J-1, for job arrays; the release is made by a last run "
                        "without it")  # fmt: skip
-
-
-def parse_positive(text: str) -> int:
-    """A whole number of at least 1."""
-    from argparse import ArgumentTypeError
-
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
-    return int(text)
 
 
 def parse_shards(text: str | None) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from imagenet_g.generation.cli_build import parse_positive
+from imagenet_g.benchmark.command import parse_positive
 
 _ACTIONS = {
     "train": ("imagenet_g.generation.cli_captions_train", "run_train"),

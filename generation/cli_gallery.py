@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from imagenet_g.generation.cli_build import parse_positive
+from imagenet_g.benchmark.command import parse_positive
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -6,8 +6,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.command import parse_positive
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.generation.cli_build import parse_positive
 
 if TYPE_CHECKING:
     from imagenet_g.generation.regeneration import RegenerationSettings
