@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.command import parse_positive
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -21,12 +22,13 @@ def add_arguments(parser: ArgumentParser) -> None:
                         help="checkpoints and models; an interrupted run goes on there")  # fmt: skip
     parser.add_argument("--stage", action="append", metavar="NAME",
                         help="clip, autoencoder or diffusion; repeatable (default: all)")  # fmt: skip
-    parser.add_argument("--steps", type=int, metavar="N",
+    parser.add_argument("--steps", type=parse_positive, metavar="N",
                         help="steps of the one --stage; more goes on from a finished one")  # fmt: skip
     parser.add_argument("--start-from", type=Path, metavar="DIR",
                         help="finished models to go on from, where --out has no checkpoint")  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: the library's)")
+    parser.add_argument("--threads", type=parse_positive, metavar="N",
+                        help="CPU threads (default: the library's)")  # fmt: skip
     parser.add_argument("--data", action="append", metavar="NAME=PATH", default=[],
                         help="a local copy, such as mini-train=DIR; repeatable")  # fmt: skip
     parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
@@ -71,9 +73,10 @@ def _train(arguments: Namespace, stages: list[str], spec: TrainingSpec) -> None:
     device = choose_device(arguments.device)
     validate_writable(arguments.out)
     cache = choose_cache_folder(arguments.cache)
-    pictures = load_pictures(spec.data, parse_data_pairs(arguments.data), cache=cache, say=_say)
-    shop = Workshop(spec, pictures, arguments.out, device, _say, start_from=arguments.start_from)
+    copies = parse_data_pairs(arguments.data)
     for stage in stages:
+        pictures = load_pictures(spec.find_data(stage), copies, cache=cache, say=_say)
+        shop = Workshop(spec, pictures, arguments.out, device, _say, start_from=arguments.start_from)
         STAGES[stage](shop)
     _say(f"Models: {arguments.out}")
 

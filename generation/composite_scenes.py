@@ -16,18 +16,19 @@ Picture: TypeAlias = NDArray[np.floating[Any]]
 """`(side, side, channels)`, mostly float32; a finish may compute in float64."""
 
 
-def make_scene(rng: np.random.Generator, side: int, kind: str) -> Picture:
+def make_scene(rng: np.random.Generator, side: int, kind: str, *, clutter: bool = True) -> Picture:
     """A background.
 
     Args:
         rng: Source of all chance.
         side: Pixels.
         kind: A key of `SCENES`, or "any": smooth colour or a horizon, with shapes lying about.
+        clutter: Whether any do.
     """
     if kind != "any":
         return SCENES[kind](rng, side)
     scene = _make_horizon(rng, side) if rng.random() < 0.4 else _make_smooth(rng, side)
-    return _add_clutter(rng, scene)
+    return _add_clutter(rng, scene) if clutter else scene
 
 
 def make_noise(rng: np.random.Generator, side: int, cells: int, channels: int = 1) -> Picture:

@@ -7,13 +7,14 @@ Place, size, turn, light, shadow, clutter and what covers an object are drawn fr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageFilter
 
 from imagenet_g.benchmark.classes import load_classes
-from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.generation.composite_finishes import FINISHES, to_image, to_picture
 from imagenet_g.generation.composite_scenes import Picture, make_noise, make_scene
@@ -24,8 +25,31 @@ from imagenet_g.generation.generators import Rendering, RenderRow
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-_MAX_TURN_DEGREES = 18.0
-_OCCLUDED_SHARE = 0.12
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How freely objects stand in their pictures.
+
+    Attributes:
+        turn_degrees: Largest turn, either way.
+        occluded_share: Share of single objects that something covers in part.
+        least_size: Where in its style's range of sizes the smallest object lies, 0 to 1.
+        freedom: Share of the room around it that an object may move in.
+        clutter: Whether shapes lie about.
+    """
+
+    turn_degrees: float
+    occluded_share: float
+    least_size: float
+    freedom: float
+    clutter: bool
+
+
+FRAMINGS = {
+    "free": Framing(turn_degrees=18, occluded_share=0.12, least_size=0, freedom=1, clutter=True),
+    "posed": Framing(turn_degrees=6, occluded_share=0, least_size=0.67, freedom=0.4, clutter=False),
+}
+"""As in anybody's photographs, or as in a catalogue: upright, large, in the middle and alone."""
 
 
 class CompositeGenerator:
@@ -35,12 +59,19 @@ class CompositeGenerator:
         ref: Reference of the split the drawings come from.
         hands: Who of those that drew it.
         size_px: Side of an image.
+        framing: A key of `FRAMINGS`.
+
+    Raises:
+        UnknownNameError: No such framing.
     """
 
-    def __init__(self, ref: str, hands: Sequence[str], size_px: int) -> None:
+    def __init__(self, ref: str, hands: Sequence[str], size_px: int, framing: str = "free") -> None:
+        if framing not in FRAMINGS:
+            raise UnknownNameError("framing", framing, FRAMINGS)
         self._ref = ref
         self._hands = tuple(hands)
         self._size_px = size_px
+        self._framing = framing
         self._art: CutoutStore | None = None
         self._source: JsonValue = None
 
@@ -66,6 +97,7 @@ class CompositeGenerator:
             "hands": list(self._hands),
             "size_px": self._size_px,
             "styles_sha256": hash_json(styles),
+            **({} if self._framing == "free" else {"framing": self._framing}),
         }
 
     def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
@@ -81,15 +113,22 @@ class CompositeGenerator:
         if not art:
             raise InputError(f"No drawing of '{row.wnid}' in '{self._ref}' by {', '.join(self._hands)}.")
         style = find_style(row.prompt or "", load_classes()[row.label].name)
-        return compose(np.random.default_rng(row.seed), art, style, self._size_px)
+        rng = np.random.default_rng(row.seed)
+        return compose(rng, art, style, self._size_px, FRAMINGS[self._framing])
 
 
-def make_generator(ref: str, hands: Sequence[str], size_px: int) -> CompositeGenerator:
+def make_generator(ref: str, hands: Sequence[str], size_px: int, framing: str = "free") -> CompositeGenerator:
     """The factory that a version spec names."""
-    return CompositeGenerator(ref, hands, size_px)
+    return CompositeGenerator(ref, hands, size_px, framing)
 
 
-def compose(rng: np.random.Generator, art: Sequence[Cutout], style: StyleSpec, side: int) -> Image.Image:
+def compose(
+    rng: np.random.Generator,
+    art: Sequence[Cutout],
+    style: StyleSpec,
+    side: int,
+    framing: Framing = FRAMINGS["free"],
+) -> Image.Image:
     """One composite.
 
     Args:
@@ -97,18 +136,21 @@ def compose(rng: np.random.Generator, art: Sequence[Cutout], style: StyleSpec, s
         art: Drawings of one class; one is picked for each object.
         style: How it is drawn.
         side: Pixels.
+        framing: How freely the objects stand.
 
     Returns:
         RGB, `side` square.
     """
-    picture = make_scene(rng, side, style.scene)
+    picture = make_scene(rng, side, style.scene, clutter=framing.clutter)
     coverage = np.zeros((side, side, 1), np.float32)
     copies = int(rng.integers(style.copies[0], style.copies[1] + 1))
     cutout = art[int(rng.integers(len(art)))]
     for number in range(copies):
-        layer = place(rng, cutout.image, style, side, crowd=None if copies == 1 else (number, copies))
+        layer = place(
+            rng, cutout.image, style, side, crowd=None if copies == 1 else (number, copies), framing=framing
+        )
         picture, coverage = _lay(rng, picture, coverage, layer)
-    if copies == 1 and rng.random() < _OCCLUDED_SHARE:
+    if copies == 1 and rng.random() < framing.occluded_share:
         picture, coverage = _occlude(rng, picture, coverage)
     picture = _light(rng, picture)
     for finish in style.finishes:
@@ -123,6 +165,7 @@ def place(
     side: int,
     *,
     crowd: tuple[int, int] | None,
+    framing: Framing = FRAMINGS["free"],
 ) -> Image.Image:
     """The object turned, scaled and put somewhere on a transparent picture.
 
@@ -132,23 +175,29 @@ def place(
         style: Says how large.
         side: Pixels of the picture.
         crowd: Number of this object and how many there are, so that many do not cover each other.
+        framing: How freely it stands.
     """
     if rng.random() < 0.5:
         art = art.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     turned = art.convert("RGBa").rotate(
-        float(rng.uniform(-_MAX_TURN_DEGREES, _MAX_TURN_DEGREES)), Image.Resampling.BICUBIC, expand=True
+        float(rng.uniform(-framing.turn_degrees, framing.turn_degrees)), Image.Resampling.BICUBIC, expand=True
     )
-    scale = float(rng.uniform(*style.scale)) * side / max(art.size)
+    low, high = style.scale
+    scale = float(rng.uniform(low + framing.least_size * (high - low), high)) * side / max(art.size)
     size = (max(1, round(turned.width * scale)), max(1, round(turned.height * scale)))
     small = turned.resize(size, Image.Resampling.LANCZOS).convert("RGBA")
     layer = Image.new("RGBA", (side, side))
-    left, top = _pick_place(rng, size, side, crowd)
+    left, top = _pick_place(rng, size, side, crowd, framing.freedom)
     layer.paste(small, (left, top))
     return layer
 
 
 def _pick_place(
-    rng: np.random.Generator, size: tuple[int, int], side: int, crowd: tuple[int, int] | None
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    side: int,
+    crowd: tuple[int, int] | None,
+    freedom: float,
 ) -> tuple[int, int]:
     """Top left corner: anywhere it fits, a little over the edge; in a crowd, around a circle."""
     if crowd is not None:
@@ -157,7 +206,7 @@ def _pick_place(
         center = side / 2 + np.array((np.cos(angle), np.sin(angle))) * side * 0.27
         return round(center[0] - size[0] / 2), round(center[1] - size[1] / 2)
     slack = [side - length for length in size]
-    left, top = (round(room / 2 + rng.uniform(-0.5, 0.5) * abs(room)) for room in slack)
+    left, top = (round(room / 2 + rng.uniform(-0.5, 0.5) * freedom * abs(room)) for room in slack)
     return left, top
 
 

@@ -50,7 +50,8 @@ class DiffusionTask:
         self._spec = spec
         self._data = data
         self._device = device
-        self.unet = make_unet(spec, data.latents, text_width=int(data.captions.shape[-1])).to(device)
+        self.unet = make_unet(spec, data.latents, text_width=int(data.captions.shape[-1]))
+        self.unet.to(device, memory_format=torch.channels_last)
         self._scheduler = make_noise_scheduler(spec)
 
     @property
@@ -72,8 +73,11 @@ class DiffusionTask:
         noisy = scheduler.add_noise(clean, noise, times)
         target = scheduler.get_velocity(clean, noise, times).to(self._device)
         told = self._pick_conditions(rows, numbers).to(self._device)
-        guess = self.unet(noisy.to(self._device), times.to(self._device), told).sample
-        errors = (guess - target).square().mean(dim=(1, 2, 3))
+        with torch.autocast(
+            torch.device(self._device).type, torch.bfloat16, enabled=self._spec.half_precision
+        ):
+            guess = self.unet(noisy.to(self._device), times.to(self._device), told).sample
+        errors = (guess.float() - target).square().mean(dim=(1, 2, 3))
         ratio = find_signal_to_noise(scheduler, times).to(self._device)
         weights = ratio.clamp(max=self._spec.min_snr) / (ratio + 1)
         return {"loss": (weights * errors).sum() / weights.sum(), "error": errors.mean()}

@@ -86,6 +86,10 @@ class DiffusionSpec(FileModel):
     """Share of examples that are told nothing, for classifier-free guidance."""
     min_snr: Annotated[float, Field(gt=0)]
     """Cap on the signal-to-noise ratio in the loss weight; Hang et al. 2023."""
+    half_precision: bool = False
+    """Whether products are computed in bfloat16; the weights stay float32."""
+    data: str | None = None
+    """Reference of the split this stage learns from; None for the recipe's."""
     steps: Positive
     """Denoising steps of the sample sheets."""
     guidance: float
@@ -100,7 +104,7 @@ class TrainingSpec(FileModel):
     title: str
     license: str
     data: str
-    """Reference of the split that is learnt from."""
+    """Reference of the split that is learnt from, where a stage names no other."""
     seed: int
     clip: ClipSpec
     autoencoder: AutoencoderSpec | None = None
@@ -118,6 +122,11 @@ class TrainingSpec(FileModel):
     def stages(self) -> tuple[str, ...]:
         """The stages there are, in the order they are trained."""
         return STAGE_NAMES if self.diffusion is not None else STAGE_NAMES[:1]
+
+    def find_data(self, stage: str) -> str:
+        """Reference of the split that a stage learns from."""
+        own = self.diffusion.data if stage == "diffusion" and self.diffusion is not None else None
+        return own or self.data
 
     def name_folder(self, stage: str) -> str:
         """What a stage's finished model is called: the last one has the recipe's name."""

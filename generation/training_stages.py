@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -142,7 +142,7 @@ def train_diffusion_stage(shop: Workshop) -> None:
     data = recall_encoded(
         shop.folder / "diffusion" / ENCODED_NAME,
         lambda: encode_everything(shop.pictures, clip, tokenizer, vae, device=shop.device),
-        key=hash_json([record.model_dump(mode="json") for stages in before for record in stages]),
+        key=hash_encoded(shop.pictures, [record for stages in before for record in stages]),
         say=shop.say,
     )
     task = DiffusionTask(spec, data, device=shop.device, seed=shop.spec.seed)
@@ -150,10 +150,16 @@ def train_diffusion_stage(shop: Workshop) -> None:
     trained = _run(
         shop, "diffusion", task, sample=lambda weights, step: sheets.draw(task.unet, weights, step)
     )
-    task.unet.cpu().load_state_dict(trained.weights)
+    task.unet.to("cpu", memory_format=torch.contiguous_format).load_state_dict(trained.weights)
     export_pipeline(clip, tokenizer, vae.cpu(), task.unet, spec, shop.pipeline_folder)
     own = make_stage_record(shop, "diffusion", trained)
     _record(shop, shop.pipeline_folder, (*before[0], *before[1], own))
+
+
+def hash_encoded(pictures: Pictures, before: Sequence[StageRecord]) -> str:
+    """Hash of all that the encoded pictures and captions depend on."""
+    parts = [record.model_dump(mode="json") for record in before]
+    return hash_json([pictures.record, *parts])
 
 
 STAGES: dict[str, Callable[[Workshop], None]] = {

@@ -10,7 +10,7 @@ from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.generation.composite_finishes import FINISHES
 from imagenet_g.generation.composite_scenes import SCENES, make_scene
 from imagenet_g.generation.composite_styles import StyleSpec, find_style, load_styles
-from imagenet_g.generation.composites import CompositeGenerator, compose
+from imagenet_g.generation.composites import FRAMINGS, CompositeGenerator, compose, place
 from imagenet_g.generation.cutouts import CUTOUT_PX, Cutout, cut_out
 from imagenet_g.generation.generators import RenderRow
 from imagenet_g.generation.prompts import load_patterns
@@ -134,6 +134,50 @@ def test_a_class_that_nobody_drew_is_refused() -> None:
         generator.render([RenderRow("x", 0, "n01440764", "a photo", 1)])
 
 
+def _measure_box(art: list[Cutout], framing: str, seed: int) -> tuple[float, float]:
+    """Distance of the object's centre from the picture's, and its longer side, as shares of a side."""
+    layer = place(
+        np.random.default_rng(seed),
+        art[0].image,
+        load_styles()[-1],
+        SIDE,
+        crowd=None,
+        framing=FRAMINGS[framing],
+    )
+    left, top, right, bottom = layer.getchannel("A").point(lambda value: 255 * (value > 127)).getbbox()  # type: ignore[misc]
+    offset = max(abs(left + right - SIDE), abs(top + bottom - SIDE)) / 2
+    return offset / SIDE, max(right - left, bottom - top) / SIDE
+
+
+def test_posed_objects_are_larger_than_free_ones(art: list[Cutout]) -> None:
+    """The smallest posed one beside the mean of the free ones."""
+    free, posed = ([_measure_box(art, name, seed)[1] for seed in range(60)] for name in ("free", "posed"))
+    assert min(posed) > np.mean(free)
+
+
+def test_posed_objects_stand_nearer_the_middle(art: list[Cutout]) -> None:
+    """The farthest of each."""
+    free, posed = ([_measure_box(art, name, seed)[0] for seed in range(60)] for name in ("free", "posed"))
+    assert max(posed) < max(free) / 2
+
+
+def test_nothing_lies_about_where_no_clutter_is_asked_for() -> None:
+    """The same scene with clutter differs by what was put on it, for most seeds."""
+    shares = []
+    for seed in range(20):
+        bare, full = (
+            make_scene(np.random.default_rng(seed), SIDE, "any", clutter=asked) for asked in (False, True)
+        )
+        shares.append((abs(bare - full) > 1).any(axis=2).mean())
+    assert np.mean(np.asarray(shares) > 0.01) > 0.5
+
+
+def test_an_unknown_framing_is_refused() -> None:
+    """With those there are."""
+    with pytest.raises(UnknownNameError, match=r"hung.*free, posed"):
+        CompositeGenerator("mini/renditions", ["fluent-3d"], SIDE, "hung")
+
+
 def test_an_unknown_hand_is_named() -> None:
     """With those there are."""
     with pytest.raises(UnknownNameError, match="nobody"):
@@ -143,5 +187,7 @@ def test_an_unknown_hand_is_named() -> None:
 @pytest.mark.parametrize("version", ["mini", "mini-train"])
 def test_held_out_hands_are_in_no_composite(version: str) -> None:
     """What natural shifts are measured on is never trained on, nor in the real set."""
-    options = load_version_spec(version).generators["composites"].options  # type: ignore[union-attr]
-    assert not HELD_OUT & set(options["hands"])  # type: ignore[arg-type]
+    generators = load_version_spec(version).generators.values()
+    drawn = [spec.options["hands"] for spec in generators if spec.kind == "python"]
+    assert drawn
+    assert not any(HELD_OUT & set(hands) for hands in drawn)  # type: ignore[arg-type]
