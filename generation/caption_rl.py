@@ -24,9 +24,9 @@ from imagenet_g.generation.caption_specs import CaptionSpec, ObjectiveSpec
 from imagenet_g.generation.caption_stages import (
     Note,
     StepLog,
-    find_checkpoint,
     finish_stage,
     load_stage,
+    resume_stage,
     run_trainer,
 )
 from imagenet_g.generation.language_models import Tokenizer, quiet_libraries
@@ -105,10 +105,7 @@ def run_rl(
     folder = out / "rl"
     if (done := load_stage(folder, settings)) is not None:
         return done
-    checkpoint = find_checkpoint(folder)
-    resumed_at = 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
-    if resumed_at:
-        note(f"rl: goes on at step {resumed_at} of {spec.rl.steps}")
+    checkpoint, resumed_at = resume_stage(folder, spec.rl.steps, note)
     trainer_class, config_class = TRAINERS[spec.rl.method]
     with quiet_libraries():
         config = config_class(

@@ -16,9 +16,9 @@ from imagenet_g.generation.caption_specs import CaptionSpec
 from imagenet_g.generation.caption_stages import (
     Note,
     StepLog,
-    find_checkpoint,
     finish_stage,
     load_stage,
+    resume_stage,
     run_trainer,
 )
 from imagenet_g.generation.language_models import Model, Tokenizer, quiet_libraries
@@ -59,10 +59,7 @@ def run_sft(
     if (done := load_stage(folder, settings)) is not None:
         return done
     rows = [make_row(spec, seed, tokenizer) for seed in seeds]
-    checkpoint = find_checkpoint(folder)
-    resumed_at = 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
-    if resumed_at:
-        note(f"sft: goes on at step {resumed_at} of {spec.sft.steps}")
+    checkpoint, resumed_at = resume_stage(folder, spec.sft.steps, note)
     with quiet_libraries():
         config = SFTConfig(
             output_dir=str(folder / "checkpoints"), max_steps=spec.sft.steps, save_strategy="steps",

@@ -90,6 +90,22 @@ def find_checkpoint(folder: Path) -> Path | None:
     return max(found)[1] if found else None
 
 
+def resume_stage(folder: Path, steps: int, note: Note) -> tuple[Path | None, int]:
+    """The checkpoint a stage goes on from and its step, which is told; None and 0 where it begins anew.
+
+    Args:
+        folder: The stage's, named after it.
+        steps: Of the whole stage.
+        note: Told where it goes on.
+    """
+    checkpoint = find_checkpoint(folder)
+    if checkpoint is None:
+        return None, 0
+    step = int(checkpoint.name.rpartition("-")[2])
+    note(f"{folder.name}: goes on at step {step} of {steps}")
+    return checkpoint, step
+
+
 class StepLog(TrainerCallback):  # type: ignore[misc]
     """Writes a JSON line a logged step, and tells a person about one in twenty.
 
