@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from imagenet_g.baselines.answers import StoredRun
     from imagenet_g.baselines.comparison import Answers, Comparison, PairComparison
-    from imagenet_g.baselines.paired import GroupTable
+    from imagenet_g.benchmark.paired import GroupTable
     from imagenet_g.benchmark.splits import Split
 
 MAX_GROUPS = 15

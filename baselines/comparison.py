@@ -14,14 +14,6 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from imagenet_g.baselines.paired import (
-    GroupTable,
-    McNemarTest,
-    adjust_holm,
-    build_group_table,
-    compute_error_consistency,
-    compute_mcnemar,
-)
 from imagenet_g.benchmark.accuracy import BoolArray, FloatArray, compute_class_counts
 from imagenet_g.benchmark.classes import NUM_CLASSES, load_classes
 from imagenet_g.benchmark.errors import InputError
@@ -34,6 +26,14 @@ from imagenet_g.benchmark.intervals import (
     compute_wilson_interval,
     draw_cluster_weights,
     make_cluster_spread,
+)
+from imagenet_g.benchmark.paired import (
+    GroupTable,
+    McNemarTest,
+    adjust_holm,
+    build_group_table,
+    compute_error_consistency,
+    compute_mcnemar,
 )
 
 

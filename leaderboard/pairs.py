@@ -16,6 +16,7 @@ from imagenet_g.benchmark.intervals import (
     draw_cluster_weights,
     make_cluster_spread,
 )
+from imagenet_g.benchmark.paired import compute_exact_mcnemar
 from imagenet_g.leaderboard.answers import ANSWER, compute_right
 
 if TYPE_CHECKING:
@@ -83,16 +84,6 @@ def compute_pair(answers: pd.DataFrame, first: str, second: str) -> PairScore:
         tied=not (p_value < 0.05 and low is not None and high is not None and (low > 0 or high < 0)),
         first_only_ids=tuple(ids[one & ~other]),
         second_only_ids=tuple(ids[other & ~one]),
-    )
-
-
-def compute_exact_mcnemar(only_first: int, only_second: int) -> float:
-    """Two-sided exact p-value that two discordant counts differ by chance."""
-    from scipy.stats import binom
-
-    discordant = only_first + only_second
-    return (
-        min(1.0, 2 * float(binom.cdf(min(only_first, only_second), discordant, 0.5))) if discordant else 1.0
     )
 
 

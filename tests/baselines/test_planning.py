@@ -11,7 +11,6 @@ from PIL import Image
 
 from imagenet_g.baselines.expectation import compute_expectation
 from imagenet_g.baselines.figures import build_figure, choose_ticks, link_position, make_point
-from imagenet_g.baselines.paired import compute_mcnemar
 from imagenet_g.baselines.published import (
     PublishedFigure,
     check_figure,
@@ -28,6 +27,7 @@ from imagenet_g.baselines.sets import load_baseline
 from imagenet_g.benchmark.baseline_tables import build_points
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.fits import fit_line, predict_top1
+from imagenet_g.benchmark.paired import compute_mcnemar
 
 
 def test_an_expectation_is_the_line_with_its_band() -> None:

@@ -9,12 +9,13 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.stats.contingency_tables import mcnemar
 from submission_cases import ROOT, STEM, set_at, write_case
 
-from imagenet_g.baselines.paired import compute_mcnemar
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.leaderboard.about import format_about
 from imagenet_g.leaderboard.board import Board, load_board
@@ -24,7 +25,7 @@ from imagenet_g.leaderboard.export import format_badge, format_page
 from imagenet_g.leaderboard.gallery import ImageFilter, choose_images
 from imagenet_g.leaderboard.image_reports import write_image_report
 from imagenet_g.leaderboard.pages import show_images, show_pair, show_profiles, show_scatter, show_table
-from imagenet_g.leaderboard.pairs import compute_exact_mcnemar
+from imagenet_g.leaderboard.pairs import compute_pair
 from imagenet_g.leaderboard.queries import (
     BoardQuery,
     compare_ranks,
@@ -223,9 +224,12 @@ def test_profiles_draw_one_line_a_model(board: Board) -> None:
     assert [len(trace.x) for trace in figure.data] == [9, 9]
 
 
-def test_the_pair_test_is_mcnemars() -> None:
-    """The baselines' own."""
-    assert compute_exact_mcnemar(48, 70) == pytest.approx(compute_mcnemar(48, 70).p_value)
+def test_a_pair_is_tested_exactly_however_many_images_differ() -> None:
+    """Against statsmodels, where `imagenet-g compare` would take the asymptotic test."""
+    first, second = [0] * 700 + [1] * 800, [1] * 700 + [0] * 800
+    columns = {"image_id": range(1500), "labels": [[0]] * 1500, "answer:a": first, "answer:b": second}
+    theirs = mcnemar([[0, 700], [800, 0]], exact=True)
+    assert compute_pair(pd.DataFrame(columns), "a", "b").p_value == pytest.approx(theirs.pvalue, rel=1e-9)
 
 
 def test_a_pair_is_compared_with_its_images(board: Board) -> None:

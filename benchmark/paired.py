@@ -41,20 +41,28 @@ def compute_mcnemar(only_first: int, only_second: int) -> McNemarTest:
     Raises:
         InputError: A count is negative.
     """
-    from scipy.stats import binom, chi2
+    from scipy.stats import chi2
 
     if only_first < 0 or only_second < 0:
         raise InputError(f"Counts of images cannot be negative: {only_first}, {only_second}.")
     discordant = only_first + only_second
     exact = discordant < EXACT_BELOW
-    if discordant == 0:
-        p_value = 1.0
-    elif exact:
-        p_value = min(1.0, 2 * float(binom.cdf(min(only_first, only_second), discordant, 0.5)))
+    if exact:
+        p_value = compute_exact_mcnemar(only_first, only_second)
     else:
         statistic = (abs(only_first - only_second) - 1) ** 2 / discordant
         p_value = float(chi2.sf(statistic, 1))
     return McNemarTest(only_first=only_first, only_second=only_second, p_value=p_value, exact=exact)
+
+
+def compute_exact_mcnemar(only_first: int, only_second: int) -> float:
+    """Two-sided binomial p-value that two counts of discordant images differ by chance; 1 without any."""
+    from scipy.stats import binom
+
+    discordant = only_first + only_second
+    if discordant == 0:
+        return 1.0
+    return min(1.0, 2 * float(binom.cdf(min(only_first, only_second), discordant, 0.5)))
 
 
 def compute_error_consistency(first: BoolArray, second: BoolArray) -> float | None:
