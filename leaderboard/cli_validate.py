@@ -16,24 +16,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="submission files, or a folder of them"
     )
-    parser.add_argument(
-        "--against",
-        type=Path,
-        default=Path("submissions"),
-        metavar="DIR",
-        help="submissions to compare with (default: %(default)s, where it exists)",
-    )
-    parser.add_argument(
-        "--data", action="append", default=[], metavar="NAME=PATH", help="a local copy of a split; repeatable"
-    )
-    parser.add_argument(
-        "--baseline",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE",
-        help="a measured baseline to compute effective robustness with; repeatable",
-    )
+    add_context_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON report a line")
     parser.add_argument(
         "--record", action="store_true", help="write the review of each accepted file beside it"
@@ -62,6 +45,28 @@ def run(arguments: Namespace) -> int:
         if arguments.record and report.accepted:
             record_review(file, report)
     return 2 if refused else 0
+
+
+def add_context_arguments(parser: ArgumentParser) -> None:
+    """Declare what `make_context` reads."""
+    parser.add_argument(
+        "--against",
+        type=Path,
+        default=Path("submissions"),
+        metavar="DIR",
+        help="submissions to compare with (default: %(default)s, where it exists)",
+    )
+    parser.add_argument(
+        "--data", action="append", default=[], metavar="NAME=PATH", help="a local copy of a split; repeatable"
+    )
+    parser.add_argument(
+        "--baseline",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a measured baseline to compute effective robustness with; repeatable",
+    )
 
 
 def make_context(arguments: Namespace) -> ValidationContext:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from imagenet_g.leaderboard.cli_validate import add_context_arguments, make_context
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
@@ -13,20 +15,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--result", type=Path, metavar="RESULT", help="the second run's result (default: evaluate now)"
     )
-    parser.add_argument(
-        "--data", action="append", default=[], metavar="NAME=PATH", help="a local copy of a split; repeatable"
-    )
-    parser.add_argument(
-        "--baseline",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE",
-        help="a measured baseline to compute effective robustness with; repeatable",
-    )
-    parser.add_argument(
-        "--against", type=Path, default=Path("submissions"), metavar="DIR", help="default: %(default)s"
-    )
+    add_context_arguments(parser)
     parser.add_argument(
         "--allow",
         type=int,
@@ -41,7 +30,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Validate, run again, compare, record."""
-    from imagenet_g.leaderboard.cli_validate import make_context
     from imagenet_g.leaderboard.problems import format_report
     from imagenet_g.leaderboard.reviews import make_review, write_review
     from imagenet_g.leaderboard.validation import validate_submission
