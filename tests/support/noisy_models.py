@@ -7,18 +7,17 @@ right where the image is no harder than it can do, and says the next class elsew
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from toy_models import make_toy_classifier
+from toy_models import make_factory
 
 from imagenet_g.baselines.commands import COMMANDS
 from imagenet_g.benchmark.classes import load_classes
 
-Factory = Callable[[], tuple[torch.nn.Module, Callable[[Image.Image], torch.Tensor]]]
 NUM_MODELS = 6
 
 
@@ -37,17 +36,8 @@ class NoisyModel(torch.nn.Module):
         return 8 - (torch.arange(1000)[None] - said[:, None]).abs().float()
 
 
-def make_factory(skill: int) -> Factory:
-    """A factory of one model."""
-
-    def make() -> tuple[torch.nn.Module, Callable[[Image.Image], torch.Tensor]]:
-        return NoisyModel(skill).eval(), make_toy_classifier()[0].transform
-
-    return make
-
-
 make_model_0, make_model_1, make_model_2, make_model_3, make_model_4, make_model_5 = (
-    make_factory(skill) for skill in (110, 130, 150, 170, 190, 210)
+    make_factory(partial(NoisyModel, skill)) for skill in (110, 130, 150, 170, 190, 210)
 )
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from toy_models import make_toy_classifier
+from toy_models import make_factory
 
 from imagenet_g.benchmark.classes import load_class_set, load_classes
 
-Factory = Callable[[], tuple[torch.nn.Module, Callable[[Image.Image], torch.Tensor]]]
 CLASS_SET = "drawn-104"
 NUM_MODELS = 5
 SIDE = 8
@@ -34,17 +33,8 @@ class ReadingModel(torch.nn.Module):
         return -(torch.arange(1000)[None] - said[:, None]).abs()
 
 
-def make_factory(skill: int) -> Factory:
-    """A factory of one model."""
-
-    def make() -> tuple[torch.nn.Module, Callable[[Image.Image], torch.Tensor]]:
-        return ReadingModel(skill).eval(), make_toy_classifier()[0].transform
-
-    return make
-
-
 make_model_0, make_model_1, make_model_2, make_model_3, make_model_4 = (
-    make_factory(skill) for skill in (110, 140, 170, 200, 230)
+    make_factory(partial(ReadingModel, skill)) for skill in (110, 140, 170, 200, 230)
 )
 
 

@@ -17,6 +17,8 @@ from imagenet_g.benchmark.classifiers import Classifier
 from imagenet_g.benchmark.results import ModelRecord
 from imagenet_g.benchmark.splits import Split, SplitRows, make_labels, make_split_class_set
 
+Factory = Callable[[], tuple[torch.nn.Module, Callable[[Image.Image], torch.Tensor]]]
+
 
 class ColourModel(torch.nn.Module):
     """Says class (red + green) mod 1000 of the first pixel; keeps the sizes of its batches."""
@@ -106,6 +108,15 @@ def make_colour_model() -> tuple[torch.nn.Module, Callable[[Image.Image], torch.
     # A weight, so that the model has something to hash.
     model.register_buffer("version", torch.tensor(1.0))
     return model, classifier.transform
+
+
+def make_factory(make: Callable[[], torch.nn.Module]) -> Factory:
+    """A factory, for a model spec, of a model that reads an image's own pixels."""
+
+    def make_both() -> tuple[torch.nn.Module, Callable[[Image.Image], torch.Tensor]]:
+        return make().eval(), make_toy_classifier()[0].transform
+
+    return make_both
 
 
 class SlowColourModel(ColourModel):
