@@ -8,6 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
+from imagenet_g.benchmark.command import parse_positive
+
 _BASELINE_HELP = "testbed, timm-in1k, or a .toml header of your own, or a measured .json"
 _LINK_HELP = "logit, linear or probit; repeatable (default: logit)"
 _ACTIONS = {
@@ -71,8 +73,8 @@ def _add_run(parser: ArgumentParser) -> None:
         "--data", action="append", default=[], metavar="NAME=PATH", help="a local copy; repeatable"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
-    parser.add_argument("--batch-size", type=int, metavar="N", help="images per forward pass")
-    parser.add_argument("--workers", type=int, metavar="N", help="threads that decode images")
+    parser.add_argument("--batch-size", type=parse_positive, metavar="N", help="images per forward pass")
+    parser.add_argument("--workers", type=parse_positive, metavar="N", help="threads that decode images")
     parser.add_argument(
         "--out", type=Path, default=Path("baseline-results"), metavar="DIR", help="folder for results"
     )
@@ -139,7 +141,9 @@ def _add_machine(parser: ArgumentParser) -> None:
         "--data", action="append", default=[], metavar="NAME=PATH", help="a local copy; repeatable"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: the library's)")
+    parser.add_argument(
+        "--threads", type=parse_positive, metavar="N", help="CPU threads (default: the library's)"
+    )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
 
 

@@ -20,8 +20,6 @@ def run_replay_command(arguments: Namespace) -> int:
     spec = load_replay(arguments.replay)
     if arguments.out is None:
         raise InputError("Say where results and the page go: --out DIR.")
-    if arguments.threads is not None and arguments.threads < 1:
-        raise InputError(f"--threads {arguments.threads}: at least 1 is needed.")
 
     import torch
     from rich.console import Console

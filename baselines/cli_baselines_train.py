@@ -18,8 +18,6 @@ def run_train(arguments: Namespace) -> int:
     recipe = load_recipe(arguments.recipe)
     if arguments.out is None:
         raise InputError("Say where the models go: --out DIR.")
-    if arguments.threads is not None and arguments.threads < 1:
-        raise InputError(f"--threads {arguments.threads}: at least 1 is needed.")
     models = recipe.choose_models(arguments.model)
 
     import torch

@@ -34,6 +34,7 @@ from imagenet_g.baselines.train_classifiers import (
 )
 from imagenet_g.benchmark.classes import ClassSet, load_class_set, load_classes
 from imagenet_g.benchmark.classifiers import ModelRequest, load_classifier
+from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.model_specs import parse_model_spec
 from imagenet_g.benchmark.packaged import find_packaged_model, list_packaged_models
@@ -231,6 +232,14 @@ def test_the_command_refuses_a_model_the_recipe_does_not_have(tmp_path: Path) ->
     """Before any data are read."""
     with pytest.raises(UnknownNameError, match="mini-resnet-x"):
         run_command("baselines", "train", "mini", "--out", str(tmp_path), "--model", "mini-resnet-x")
+
+
+@pytest.mark.parametrize("action", ["train", "replay"])
+def test_no_threads_at_all_is_one_clear_message(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As for every option that takes a whole number."""
+    assert main(["baselines", action, "mini", "--threads", "0"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "argument --threads: '0' is not a whole number of at least 1" in line
 
 
 @pytest.mark.parametrize("name", list_recipes())
