@@ -150,6 +150,7 @@ class _TrainingState:
         self.optimizer = torch.optim.AdamW(_group(module, schedule.weight_decay), betas=(0.9, 0.99))
         self.mean = deepcopy(module.state_dict())
         self.step = 0
+        self.since = 0
         self.seconds = 0.0
 
     @property
@@ -162,6 +163,7 @@ class _TrainingState:
             "mean": self.mean,
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
+            "since": self.since,
             "seconds": self.seconds,
         }
         with replace_file(path) as temporary:
@@ -175,7 +177,8 @@ class _TrainingState:
                 f"The weights to go on from are of another recipe: {str(error).splitlines()[0]}"
             ) from error
         self.mean = deepcopy(self.module.state_dict())
-        self.step, self.seconds = start.steps, start.seconds
+        self.step = self.since = start.steps
+        self.seconds = start.seconds
 
     def load(self, path: Path) -> None:
         try:
@@ -184,6 +187,7 @@ class _TrainingState:
             self.optimizer.load_state_dict(saved["optimizer"])
             self.mean = {name: saved["mean"][name].to(value) for name, value in self.mean.items()}
             self.step, self.seconds = int(saved["step"]), float(saved["seconds"])
+            self.since = int(saved["since"])
         except _DAMAGES as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise DataError(
@@ -203,7 +207,7 @@ def _group(module: torch.nn.Module, weight_decay: float) -> list[dict[str, objec
 def _take_step(
     task: Task, schedule: ScheduleSpec, state: _TrainingState, seed: int
 ) -> Mapping[str, torch.Tensor]:
-    rate = schedule.learning_rate * find_rate(state.step, schedule)
+    rate = schedule.learning_rate * find_rate(state.step, schedule, since=state.since)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     numbers = torch.Generator("cpu").manual_seed(seed * 1_000_003 + state.step)
@@ -232,9 +236,15 @@ def _average(state: _TrainingState, decay: float) -> None:
             state.mean[name].copy_(value)
 
 
-def find_rate(step: int, schedule: ScheduleSpec) -> float:
-    """The learning rate at a step, as a share of the highest: up, level, down to zero."""
-    rising = (step + 1) / max(schedule.warmup_steps, 1)
+def find_rate(step: int, schedule: ScheduleSpec, *, since: int = 0) -> float:
+    """The learning rate at a step, as a share of the highest: up, level, down to zero.
+
+    Args:
+        step: Steps taken before this one.
+        schedule: How long and how fast.
+        since: Step at which the optimizer started, for a new one must not leap.
+    """
+    rising = (step - since + 1) / max(schedule.warmup_steps, 1)
     left = (schedule.steps - step) / max(schedule.steps * schedule.decay_share, 1e-9)
     return min(1.0, rising, left)
 

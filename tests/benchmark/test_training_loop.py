@@ -141,6 +141,23 @@ def test_the_rate_rises_stays_and_falls() -> None:
     assert rates == pytest.approx([0.2, 1, 1, 1, 0.5, 1 / 30])
 
 
+def test_a_new_optimizer_warms_up_where_it_starts() -> None:
+    """A run that goes on from weights takes its first step as gently as one from nothing."""
+    schedule = make_schedule(decay_share=0.1)
+    assert find_rate(40, schedule, since=40) == find_rate(0, schedule)
+
+
+def test_an_interrupted_run_remembers_where_its_optimizer_started(tmp_path: Path) -> None:
+    """Killed in the warm-up and gone on with, it ends at the same weights."""
+    start = Start(train(Line(), tmp_path / "first", make_schedule(steps=20)).weights, 20, 1.0)
+    schedule = make_schedule(warmup_steps=30, save_every=1)
+    whole = train(Line(), tmp_path / "whole", schedule, start=start)
+    with pytest.raises(KeyboardInterrupt):
+        train(Line(fails_at=8), tmp_path / "killed", schedule, start=start)
+    again = train(Line(), tmp_path / "killed", schedule, start=start)
+    assert torch.equal(again.weights["weight"], whole.weights["weight"])
+
+
 def test_samples_are_drawn_with_the_mean_weights(tmp_path: Path) -> None:
     """Those that will be kept."""
     seen: dict[int, torch.Tensor] = {}
