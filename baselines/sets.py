@@ -8,7 +8,7 @@ from pathlib import Path
 from imagenet_g.benchmark.baseline_tables import BaselineSet, load_baseline_file
 from imagenet_g.benchmark.errors import UnknownNameError
 
-BUILT_IN = ("testbed", "timm-in1k", "paper", "open-clip-zero-shot")
+BUILT_IN = ("testbed", "timm-in1k", "paper", "drawn", "open-clip-zero-shot")
 
 
 def list_baselines() -> tuple[str, ...]:

@@ -25,7 +25,9 @@ from imagenet_g.benchmark.points import BaselinePoints, validate_fractions, vali
 from imagenet_g.benchmark.references import parse_split_ref
 from imagenet_g.benchmark.results import FileModel, Fraction, Outputs, Sha256
 
-TrainingData = Literal["imagenet-1k", "more-data", "unknown"]
+TrainingData = Literal["imagenet-1k", "reference-train", "more-data", "unknown"]
+"""`reference-train`: the training images of another clean set than ImageNet's, which the header names."""
+_STANDARD_DATA = ("imagenet-1k", "reference-train")
 Category = Literal[
     "standard",
     "robustness-intervention",
@@ -221,10 +223,10 @@ def validate_baseline(baseline: BaselineSet) -> None:
         present = [row.figures[column] for row in baseline.records if row.figures[column] is not None]
         validate_fractions(np.array(present, dtype=np.float64), source=f"{name}: figures of '{column}'")
     for record in baseline.fitted:
-        if record.training_data != "imagenet-1k" or record.category != "standard":
+        if record.training_data not in _STANDARD_DATA or record.category != "standard":
             raise InputError(
                 f"{name}: '{record.model}' is {record.category} on {record.training_data} data and cannot be "
-                "in the fit; only standard models trained on imagenet-1k are."
+                "in the fit; only standard models trained on the clean set's training images are."
             )
     for target, spec in header.targets.items():
         missing = {spec.column, spec.reference} - set(header.columns)
