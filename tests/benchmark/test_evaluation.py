@@ -200,20 +200,24 @@ def test_a_folder_that_cannot_be_written_is_one_message(
 
 
 def start_slow_run(tmp_path: Path, folder: Path) -> subprocess.Popen[bytes]:
-    """`imagenet-g evaluate` with a slow model in a process of its own."""
-    words = ["evaluate", "--model", "python:toy_models:make_slow_model", "--split", f"folder:{folder}"]
-    words += ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache"), "--batch-size", "32"]
+    """`imagenet-g evaluate` with a slow model in a process of its own, which can be killed."""
     return subprocess.Popen(
-        [sys.executable, "-m", "imagenet_g.benchmark.cli", *words],
+        [sys.executable, "-m", "imagenet_g.benchmark.cli", *make_slow_words(tmp_path, folder)],
         env={**os.environ, "PYTHONPATH": str(SUPPORT)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
 
 
+def make_slow_words(tmp_path: Path, folder: Path) -> list[str]:
+    """A slow model on a folder, with a cache and results folder of the test's own."""
+    words = ["evaluate", "--model", "python:toy_models:make_slow_model", "--split", f"folder:{folder}"]
+    return [*words, "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache"), "--batch-size", "32"]
+
+
 def test_killed_with_9_in_the_middle_it_resumes_and_ends_with_identical_predictions(tmp_path: Path) -> None:
     """A run killed after its first part gives byte for byte the predictions of an undisturbed one."""
-    folder = write_toy_folder(tmp_path / "images", [row % 40 for row in range(900)])
+    folder = write_toy_folder(tmp_path / "images", [row % 40 for row in range(600)])
     process = start_slow_run(tmp_path, folder)
     parts = tmp_path / "cache" / "parts"
     deadline = time.monotonic() + 120
@@ -222,12 +226,12 @@ def test_killed_with_9_in_the_middle_it_resumes_and_ends_with_identical_predicti
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     kept = list(parts.glob("*/*.parquet"))
-    assert 1 <= len(kept) <= 3
+    assert 1 <= len(kept) <= 2
     assert not (tmp_path / "out").exists()
-    assert start_slow_run(tmp_path, folder).wait() == 0
+    assert main(make_slow_words(tmp_path, folder)) == 0
     resumed, meta = load_predictions(next((tmp_path / "out").glob("*/predictions/*.parquet")))
     whole_home = tmp_path / "undisturbed"
-    assert start_slow_run(whole_home, folder).wait() == 0
+    assert main(make_slow_words(whole_home, folder)) == 0
     whole, whole_meta = load_predictions(next((whole_home / "out").glob("*/predictions/*.parquet")))
     assert resumed.image_ids == whole.image_ids
     assert (resumed.top5.indices == whole.top5.indices).all()

@@ -16,6 +16,7 @@ from build_specs import (
     CountingGenerator,
     build,
     kill_build,
+    kill_forked_build,
     make_noise_spec,
     read_release,
     write_spec,
@@ -287,9 +288,8 @@ def test_jpeg_rows_hash_the_pixels_that_will_be_read(tmp_path: Path) -> None:
 def test_killed_three_times_and_resumed_gives_the_same_bytes(tmp_path: Path) -> None:
     """Kill -9 at three random moments of the rendering."""
     spec = make_noise_spec(images_per_class=40, factory="build_specs:SlowGenerator")
-    path = write_spec(tmp_path / "tiny.toml", spec)
     for goal in (1, 6, 12):
-        kill_build(path, tmp_path / "killed", after_shards=goal)
+        kill_forked_build(spec, tmp_path / "killed", after_shards=goal)
         assert not (tmp_path / "killed" / "manifest.json").exists()
     build(spec, tmp_path / "killed")
     build(spec, tmp_path / "straight")

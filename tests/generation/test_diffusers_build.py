@@ -19,7 +19,6 @@ from build_specs import (
     make_split,
     make_stage,
     read_release,
-    run_cli,
     write_spec,
 )
 from datasets import ClassLabel, Image, load_dataset
@@ -139,13 +138,15 @@ def test_prompts_over_the_encoders_limit_are_counted(release: Path) -> None:
     assert other is not None and other.num_over_limit is None
 
 
-def test_another_process_that_is_killed_and_resumed_gives_the_same_bytes(tiny: Tiny, tmp_path: Path) -> None:
-    """Kill -9 at a random moment of the rendering; the straight build ran in this process."""
+def test_a_build_killed_in_another_process_and_resumed_gives_the_same_bytes(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    """Kill -9 at a random moment of the rendering; this process goes on, and the straight build ran in it."""
     split = make_split("sd", images_per_class=8, batch_size=2)
     spec = make_spec({"sd": make_stage("StableDiffusionPipeline", tiny("sd"))}, {"sd-l": split},
                      rows_per_shard=2)  # fmt: skip
     path = write_spec(tmp_path / "tiny.toml", spec)
     build(spec, tmp_path / "straight")
     kill_build(path, tmp_path / "killed", after_shards=random.randint(1, 8))
-    run_cli("build", path, "--out", tmp_path / "killed")
+    assert main(["build", str(path), "--out", str(tmp_path / "killed")]) == 0
     assert read_release(tmp_path / "killed") == read_release(tmp_path / "straight")

@@ -275,6 +275,25 @@ def kill_build(
     return process.returncode, output
 
 
+def kill_forked_build(spec: VersionSpec, out: Path, *, after_shards: int) -> None:
+    """Kill a build as `kill -9` does, soon after this many shards are committed.
+
+    Forked, because importing the libraries again takes longer than the build.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            build(spec, out)
+        finally:
+            os._exit(1)
+    while len(list((out / ".build").glob("*/*.json"))) < after_shards:
+        assert os.waitpid(child, os.WNOHANG) == (0, 0), "the build ended before it was killed"
+        time.sleep(0.005)
+    time.sleep(random.uniform(0, 0.15))
+    os.kill(child, signal.SIGKILL)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+
+
 class CopyingGenerator(NoiseGenerator):
     """Gives the source image back: everything of it survives."""
 
