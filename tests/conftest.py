@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 # Before any library reads them: tests must not reach for the Hub.
@@ -17,3 +18,18 @@ torch.set_num_threads(1)
 # Timings on a busy machine say nothing; the same examples every time make a red run repeatable.
 settings.register_profile("imagenet-g", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("imagenet-g")
+
+
+def pytest_collection_finish() -> None:
+    """Take what was imported out of the garbage collector's sight.
+
+    That is most of a million objects which never die, and looking through them takes up to half a second;
+    libraries ask for it at every call of theirs.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Put it back, so that libraries find all of their own when they look for leaks at the end."""
+    gc.unfreeze()
