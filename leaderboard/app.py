@@ -14,6 +14,7 @@ from imagenet_g.leaderboard.about import format_about
 from imagenet_g.leaderboard.board import Board
 from imagenet_g.leaderboard.controls import Controls, build_controls, fill_controls
 from imagenet_g.leaderboard.image_views import build_compare_tab, build_image_tab, build_submit_tab
+from imagenet_g.leaderboard.plot_script import find_plot_script, make_fetch_js
 from imagenet_g.leaderboard.plots import MAX_PROFILES
 from imagenet_g.leaderboard.queries import BoardQuery, format_query, parse_query, settle_query
 from imagenet_g.leaderboard.state import Order, click_table, make_query, split_query
@@ -101,9 +102,9 @@ def build_app(board: Board, *, submissions: Path, reports: Path) -> gr.Blocks:
         with gr.Tabs() as tabs:
             table_tab, table = build_table_tab(board, start)
             views = [
-                build_scatter_tab(board, controls, order, start),
-                build_profile_tab(board, controls, order, start),
-                build_rank_tab(board, controls, order),
+                build_scatter_tab(board, controls, start),
+                build_profile_tab(board, controls, start),
+                build_rank_tab(board, controls),
                 build_compare_tab(board, controls),
                 build_image_tab(board, controls, reports),
             ]
@@ -191,13 +192,15 @@ def wire_start(page: Page, app: gr.Blocks) -> None:
 
     outputs = [*page.controls, *page.pickers, page.columns, page.opened, page.tabs, *page.outputs]
     # The event of the tab that is opened here may come before its controls are filled.
-    draw_opened(page, app.load(load, None, outputs, **QUIET))
+    loaded = app.load(load, None, outputs, **QUIET)
+    draw_opened(page, loaded)
+    loaded.then(None, None, None, js=make_fetch_js(find_plot_script()))
     page.address.change(None, page.address, None, js=ADDRESS_JS)
 
 
 def fill_pickers(page: Page, query: BoardQuery) -> list[gr.Dropdown]:
     """The models of the query's version, for every picker of models."""
-    models = pages.list_models(page.board, query.version)
+    models = pages.offer_models(page.board, query.version)
     first = [model_id for _, model_id in models[:3]]
     return [
         gr.Dropdown(models, value=first if picker.max_choices == MAX_PROFILES else [])  # type: ignore[attr-defined]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BOARD_NAME = "board.json"
+ROBUSTNESS_KEYS = ("version", "split", "baseline", "link")
 
 
 class BoardVersion(FileModel):
@@ -75,6 +76,11 @@ class Board:
         return tuple(sorted(self.robustness["baseline"].unique()))
 
     @cached_property
+    def links(self) -> tuple[str, ...]:
+        """Links some row has an effective robustness under."""
+        return tuple(sorted(self.robustness["link"].unique()))
+
+    @cached_property
     def values(self) -> dict[tuple[str, str], tuple[str, ...]]:
         """What the rows of a version have in a column that readers filter by, sorted."""
         return {
@@ -83,12 +89,51 @@ class Board:
             for column in ("training_data", "supervision", "trust", "family")
         }
 
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Names of all models by id."""
+        return dict(zip(self.scores["model_id"].tolist(), self.scores["model"].tolist(), strict=True))
+
+    @cached_property
+    def models(self) -> dict[str, list[tuple[str, str]]]:
+        """Name and id of the models of a version, by name; whose it is is added where a name comes twice."""
+        return {str(version): _name_models(rows) for version, rows in self.scores.groupby("version")}
+
+    @cached_property
+    def scores_by_split(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """Score rows by version and split: every view of the page begins with those of one."""
+        return {
+            (str(version), str(split)): rows
+            for (version, split), rows in self.scores.groupby(["version", "split"], sort=False)
+        }
+
+    @cached_property
+    def robustness_by_split(self) -> dict[tuple[str, ...], pd.DataFrame]:
+        """Robustness rows by version, split, baseline and link, one a model.
+
+        Of two clean axes of one model, the one on the split's own classes counts.
+        """
+        keys = list(ROBUSTNESS_KEYS)
+        rows = self.robustness.sort_values("same_classes", ascending=False, kind="stable")
+        rows = rows.drop_duplicates([*keys, "model_id"])
+        return {
+            tuple(map(str, key)): group.drop(columns=[*keys, "same_classes"])
+            for key, group in rows.groupby(keys, sort=False)
+        }
+
     def load_answers(self, split: str) -> pd.DataFrame | None:
         """First answers by image, one column pair a model; None where nobody's predictions are on hand."""
         import pandas as pd
 
         path = self.answers.get(split)
         return None if path is None else pd.read_parquet(path)
+
+
+def _name_models(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    models = rows.drop_duplicates("model_id").sort_values("model")
+    twice = models["model"].duplicated(keep=False)
+    names = models["model"].where(~twice, models["model"] + " (" + models["organisation"] + ")")
+    return list(zip(names.tolist(), models["model_id"].tolist(), strict=True))
 
 
 def write_board(folder: Path, board: Board, answers: dict[str, pd.DataFrame]) -> None:

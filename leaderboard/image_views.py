@@ -129,5 +129,5 @@ def build_submit_tab(submissions: Path) -> gr.Tab:
         report = check_upload([Path(path) for path in paths or []], submissions)
         return format_report(report), report.model_dump_json(indent=2)
 
-    check.click(run, files, [verdict, machine], concurrency_limit=2)
+    check.click(run, files, [verdict, machine], concurrency_limit=2, api_visibility="private")
     return tab

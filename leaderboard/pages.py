@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MAX_SHEET = 12
+MAX_OFFERED = 50
+"""Models a picker lists at once: the page copies every list with every click."""
 RANKED_BY = {"er": "effective robustness", "gap": "accuracy gap", "top1": "top-1"}
 
 
@@ -97,19 +99,14 @@ def choose_line(board: Board, query: BoardQuery, rows: pd.DataFrame) -> Line | N
 def show_profiles(board: Board, query: BoardQuery, chosen: Sequence[str], metric: str) -> go.Figure:
     """A metric over all splits of the version for a few models."""
     splits = board.info.find_version(query.version).splits
-    rows = board.scores[
-        (board.scores["version"] == query.version) & board.scores["model_id"].isin(list(chosen))
-    ]
+    scores = board.scores
+    rows = scores[(scores["version"] == query.version) & scores["model_id"].isin(list(chosen))]
     if metric == "er":
         import pandas as pd
 
-        parts = [
-            rows[rows["split"] == split].merge(
-                find_robustness(board, replace(query, split=split)), on="model_id", how="left"
-            )
-            for split in splits
-        ]
-        rows = pd.concat(parts, ignore_index=True)
+        there = {split: find_robustness(board, replace(query, split=split)) for split in splits}
+        parts = [own[own["model_id"].isin(list(chosen))].assign(split=split) for split, own in there.items()]
+        rows = rows.merge(pd.concat(parts), on=["model_id", "split"], how="left")
     return build_profiles(rows, chosen, metric=metric)
 
 
@@ -141,9 +138,8 @@ def describe_scatter(board: Board, query: BoardQuery) -> str:
 
 def show_rank_changes(board: Board, here: BoardQuery, there: BoardQuery, by: str) -> go.Figure:
     """How ranks by effective robustness, gap or accuracy move from one query to another."""
-    names = dict(zip(board.scores["model_id"], board.scores["model"], strict=True))
     changes = dict(compare_ranks(board, here, there, by))
-    return build_rank_changes(changes, names, by=RANKED_BY[by])
+    return build_rank_changes(changes, board.names, by=RANKED_BY[by])
 
 
 def describe_rank_changes(board: Board, here: BoardQuery, there: BoardQuery, by: str) -> str:
@@ -165,12 +161,16 @@ def describe_rank_changes(board: Board, here: BoardQuery, there: BoardQuery, by:
     )
 
 
-def list_models(board: Board, version: str) -> list[tuple[str, str]]:
-    """Name and id of every model of a version, by name, whose it is added where a name comes twice."""
-    rows = board.scores[board.scores["version"] == version].drop_duplicates("model_id").sort_values("model")
-    twice = rows["model"].duplicated(keep=False)
-    names = rows["model"].where(~twice, rows["model"] + " (" + rows["organisation"] + ")")
-    return list(zip(names, rows["model_id"], strict=True))
+def offer_models(
+    board: Board, version: str, words: str = "", chosen: Sequence[str] = ()
+) -> list[tuple[str, str]]:
+    """Name and id of the first `MAX_OFFERED` models of a version whose names hold the words, by name.
+
+    The chosen ones come last, where they are not among them: a picker shows only what it is offered.
+    """
+    models = board.models[board.info.find_version(version).name]
+    found = [model for model in models if words.lower() in model[0].lower()][:MAX_OFFERED]
+    return found + [model for model in models if model[1] in chosen and model not in found]
 
 
 def name_base(split: str) -> str:
@@ -181,8 +181,9 @@ def name_base(split: str) -> str:
 def list_comparable(board: Board, split: str) -> list[tuple[str, str]]:
     """Name and id of the models whose answers on a split are stored."""
     answers = board.load_answers(name_base(split))
-    names = dict(zip(board.scores["model_id"], board.scores["model"], strict=True))
-    return [(names.get(m, m), m) for m in (list_answering_models(answers) if answers is not None else ())]
+    return [
+        (board.names.get(m, m), m) for m in (list_answering_models(answers) if answers is not None else ())
+    ]
 
 
 def show_pair(
@@ -218,10 +219,9 @@ def collect_answers(
     answers = board.load_answers(base)
     if answers is None:
         return {}
-    names = dict(zip(board.scores["model_id"], board.scores["model"], strict=True))
     chosen = models if models is not None else list_answering_models(answers)[:4]
     return {
-        names.get(m, m): dict(zip(answers["image_id"], answers[ANSWER + m].tolist(), strict=True))
+        board.names.get(m, m): dict(zip(answers["image_id"], answers[ANSWER + m].tolist(), strict=True))
         for m in chosen
     }
 

@@ -28,6 +28,7 @@ GREY = "rgba(128,128,128,0.25)"
 NUM_GRID = 100
 MAX_PROFILES = 6
 MAX_NAMED = 8
+HOVER_COLUMNS = ("model", "organisation", "trust", "top1", "clean", "gap", "er")
 
 
 def build_scatter(
@@ -101,7 +102,7 @@ def _make_points(group: pd.DataFrame, training: str, link: str) -> go.Scatter:
         mode="markers",
         name=f"trained on {training}" if training != "unknown" else "training data unknown",
         marker={"color": COLORS[training], "symbol": SYMBOLS[training], "size": 7, "opacity": 0.75},
-        text=[format_hover(row) for row in group.to_dict(orient="records")],
+        text=format_hovers(group),
         hoverinfo="text",
     )
 
@@ -115,10 +116,19 @@ def _make_chosen(row: pd.Series[Any], link: str, color: str, side: str) -> go.Sc
     bars = [float(apply_link(float(edge), link)) for edge in (low, high)] if known else [y, y]  # type: ignore[arg-type]
     return go.Scatter(
         x=[x], y=[y], mode="markers+text", name=escape(row["model"]), text=[escape(row["model"])],
-        textposition=side, hovertext=[format_hover(dict(row))], hoverinfo="text",
+        textposition=side, textfont={"weight": 600, "shadow": "auto"},
+        hovertext=[format_hover(dict(row))], hoverinfo="text",
         marker={"color": color, "size": 12, "line": {"width": 1, "color": "white"}},
         error_y={"type": "data", "symmetric": False, "array": [bars[1] - y], "arrayminus": [y - bars[0]]},
     )  # fmt: skip
+
+
+def format_hovers(rows: pd.DataFrame) -> list[str]:
+    """What each row's point says."""
+    names = [name for name in HOVER_COLUMNS if name in rows]
+    # By column: a table's rows as dictionaries take longer than all the rest of the plot.
+    columns = (rows[name].tolist() for name in names)
+    return [format_hover(dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
 
 
 def format_hover(row: dict[Any, Any]) -> str:
@@ -173,7 +183,15 @@ LAYOUT: dict[str, Any] = {
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
     "font": {"color": "#808790", "family": "system-ui, sans-serif"},
-    "margin": {"l": 60, "r": 10, "t": 30, "b": 50},
+    "margin": {"l": 60, "r": 36, "t": 30, "b": 50},
+    # Beside the plot: across its top the buttons would lie on the legend.
+    "modebar": {
+        "orientation": "v",
+        "bgcolor": "rgba(0,0,0,0)",
+        "color": "#808790",
+        "activecolor": "#3b82c4",
+        "remove": ["select2d", "lasso2d"],
+    },
     "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
     "hovermode": "closest",
     "height": 560,

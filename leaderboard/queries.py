@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from imagenet_g.leaderboard.board import Board
+from imagenet_g.leaderboard.board import ROBUSTNESS_KEYS, Board
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,8 +111,7 @@ def settle_query(board: Board, query: BoardQuery) -> BoardQuery:
     version = board.info.find_version(query.version)
     split = query.split if query.split in version.splits else version.splits[0]
     baseline = query.baseline if query.baseline in board.baselines else (board.baselines or ("",))[0]
-    links = set(board.robustness["link"])
-    link = query.link if query.link in links else "logit"
+    link = query.link if query.link in board.links else "logit"
     sort = query.sort if query.sort in SORTABLE else "top1"
     filters: dict[str, Any] = {
         name: ANY
@@ -145,9 +144,7 @@ def select_rows(board: Board, query: BoardQuery) -> pd.DataFrame:
 
     Ranks are those within the whole ranking; a filter hides rows and moves nobody up.
     """
-    scores = board.scores
-    rows = scores[(scores["version"] == query.version) & (scores["split"] == query.split)]
-    rows = rows.merge(find_robustness(board, query), on="model_id", how="left")
+    rows = find_scores(board, query).merge(find_robustness(board, query), on="model_id", how="left")
     rows = rows[match_rows(rows, query)]
     key = query.sort
     if key == "trust":
@@ -158,22 +155,22 @@ def select_rows(board: Board, query: BoardQuery) -> pd.DataFrame:
     )
 
 
+def find_scores(board: Board, query: BoardQuery) -> pd.DataFrame:
+    """Score rows of the query's version and split; none where the board has no such split."""
+    return board.scores_by_split.get((query.version, query.split), board.scores.iloc[:0])
+
+
 def find_robustness(board: Board, query: BoardQuery) -> pd.DataFrame:
     """Effective robustness of the query's split, baseline and link, with the change of rank it brings.
 
     `rank_change` is the rank by accuracy less the rank by effective robustness: positive for a model that
     stands higher once its clean accuracy is taken into account; absent where one of them is.
     """
-    rows = board.robustness
-    chosen = rows[
-        (rows["version"] == query.version)
-        & (rows["split"] == query.split)
-        & (rows["baseline"] == query.baseline)
-        & (rows["link"] == query.link)
-    ]
-    # Two clean axes for one model: the one on the split's own classes counts.
-    chosen = chosen.sort_values("same_classes", ascending=False, kind="stable").drop_duplicates("model_id")
-    return chosen.drop(columns=["version", "split", "baseline", "link", "same_classes"])
+    key = (query.version, query.split, query.baseline, query.link)
+    found = board.robustness_by_split.get(key)
+    if found is not None:
+        return found
+    return board.robustness.iloc[:0].drop(columns=[*ROBUSTNESS_KEYS, "same_classes"])
 
 
 def match_rows(rows: pd.DataFrame, query: BoardQuery) -> pd.Series[bool]:
@@ -222,9 +219,7 @@ def find_ranks(board: Board, query: BoardQuery, by: str) -> pd.Series[int]:
     """Shared ranks of a query's split by model id, "er", "gap" or "top1"; 0 for a model without one."""
     if by == "er":
         return find_robustness(board, query).set_index("model_id")["rank_er"]
-    scores = board.scores
-    rows = scores[(scores["version"] == query.version) & (scores["split"] == query.split)]
-    return rows.set_index("model_id")[f"rank_{by}"]
+    return find_scores(board, query).set_index("model_id")[f"rank_{by}"]
 
 
 def compare_ranks(

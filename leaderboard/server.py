@@ -11,7 +11,9 @@ from fastapi import FastAPI, Request, Response
 from imagenet_g.leaderboard.app import build_app
 from imagenet_g.leaderboard.board import Board
 from imagenet_g.leaderboard.cells import format_csv
-from imagenet_g.leaderboard.queries import parse_query, select_rows, settle_query
+from imagenet_g.leaderboard.pages import show_scatter
+from imagenet_g.leaderboard.plot_script import HEAD
+from imagenet_g.leaderboard.queries import BoardQuery, parse_query, select_rows, settle_query
 
 CSS = Path(__file__).with_name("board.css")
 MAX_UPLOAD = "200mb"
@@ -39,6 +41,8 @@ def build_server(board: Board, *, submissions: Path, reports: Path) -> FastAPI:
     theme = gr.themes.Default(
         font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"], primary_hue="blue"
     )
+    # Loads the libraries and sorts the rows by split, which the first reader would wait for.
+    show_scatter(board, settle_query(board, BoardQuery()), []).to_json()
     page = build_app(board, submissions=submissions, reports=reports)
     page.queue(default_concurrency_limit=8, max_size=200, api_open=False)
     gr.mount_gradio_app(
@@ -47,6 +51,7 @@ def build_server(board: Board, *, submissions: Path, reports: Path) -> FastAPI:
         path="/",
         theme=theme,
         css_paths=CSS,
+        head=HEAD,
         footer_links=[],
         max_file_size=MAX_UPLOAD,
         ssr_mode=False,

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.components import Component
+from gradio.components.plot import PlotData
 
 from imagenet_g.leaderboard import pages
 from imagenet_g.leaderboard.board import Board
 from imagenet_g.leaderboard.controls import Controls
 from imagenet_g.leaderboard.plots import MAX_PROFILES
-from imagenet_g.leaderboard.queries import BoardQuery
+from imagenet_g.leaderboard.queries import MAX_SEARCH, BoardQuery
 from imagenet_g.leaderboard.state import Order, make_query
 from imagenet_g.leaderboard.tables import DEFAULT_COLUMNS
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
 # Answers take milliseconds: a queue, and the words about waiting in it, would take longer.
-QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False}
+# Not public: Gradio writes the description of every public event into the page, and every call of one into
+# its reader's browser.
+QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
 # What is typed while an answer is on its way must not be lost.
 TYPING: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
+PLOT_ORDER: Order = ("top1", False, 0)
+"""How the table is sorted is not the plots' business: else they would be drawn again with it."""
+NUM_REMEMBERED = 64
+"""Drawn plots of each tab, a few hundred kilobytes each on a large board; the board never changes."""
 TABLE_JS = """
 element.addEventListener('click', event => {
   const target = event.target.closest('[data-sort], [data-page]');
@@ -51,6 +62,25 @@ class View:
     models: gr.Dropdown | None = None
 
 
+def write_plot(figure: go.Figure) -> PlotData:
+    """A figure as the page gets it."""
+    from plotly.io.json import to_json_plotly
+
+    shown = {**figure.to_plotly_json(), "config": {"displaylogo": False}}
+    return PlotData(type="plotly", plot=to_json_plotly(shown))
+
+
+def wire_search(board: Board, picker: gr.Dropdown, version: Component) -> None:
+    """Offer the models whose names hold what is typed into a picker of models."""
+
+    def offer(event: gr.KeyUpData, name: str, chosen: list[str]) -> gr.Dropdown:
+        words = str(event.input_value or "")[:MAX_SEARCH]
+        return gr.Dropdown(pages.offer_models(board, name, words, chosen or []))
+
+    # Of many keys "always last" would send the first one twice: each is asked for by itself.
+    picker.key_up(offer, [version, picker], picker, **QUIET, trigger_mode="multiple")
+
+
 def build_table_tab(board: Board, start: BoardQuery) -> tuple[gr.Tab, gr.HTML]:
     """The table."""
     with gr.Tab("Board", id="board") as tab:
@@ -60,54 +90,71 @@ def build_table_tab(board: Board, start: BoardQuery) -> tuple[gr.Tab, gr.HTML]:
     return tab, table
 
 
-def build_scatter_tab(board: Board, controls: Controls, order: gr.State, start: BoardQuery) -> View:
+def build_scatter_tab(board: Board, controls: Controls, start: BoardQuery) -> View:
     """Accuracy against accuracy."""
     with gr.Tab("Accuracy against accuracy", id="scatter") as tab:
-        models = pages.list_models(board, start.version)
-        chosen = gr.Dropdown(models, value=[], multiselect=True, label="Name these models", elem_id="named")
+        models = pages.offer_models(board, start.version)
+        chosen = gr.Dropdown(
+            models, value=[], multiselect=True, label="Name these models (type to search)", elem_id="named"
+        )
         plot = gr.Plot(show_label=False, elem_id="scatter")
         words = gr.Markdown(elem_id="scatter-words")
 
-    def draw(names: list[str], sorting: Order, *values: object) -> tuple[object, ...]:
-        query = make_query(board, values, sorting)
-        return pages.show_scatter(board, query, names or []), pages.describe_scatter(board, query)
+    @lru_cache(NUM_REMEMBERED)
+    def draw_query(query: BoardQuery, names: tuple[str, ...]) -> tuple[PlotData, str]:
+        return write_plot(pages.show_scatter(board, query, names)), pages.describe_scatter(board, query)
 
-    inputs, outputs = [chosen, order, *controls], [plot, words]
+    def draw(names: list[str], *values: object) -> tuple[object, ...]:
+        return draw_query(make_query(board, values, PLOT_ORDER), tuple(names or ()))
+
+    inputs, outputs = [chosen, *controls], [plot, words]
     chosen.input(draw, inputs, outputs, **TYPING)
+    wire_search(board, chosen, controls[0])
     return View(tab, "scatter", draw, inputs, outputs, chosen)
 
 
-def build_profile_tab(board: Board, controls: Controls, order: gr.State, start: BoardQuery) -> View:
+def build_profile_tab(board: Board, controls: Controls, start: BoardQuery) -> View:
     """One metric over all splits of the version, for a few models."""
     with gr.Tab("Profiles", id="profiles") as tab:
         with gr.Row():
-            models = pages.list_models(board, start.version)
+            models = pages.offer_models(board, start.version)
             chosen = gr.Dropdown(
                 models,
                 value=[model_id for _, model_id in models[:3]],
                 multiselect=True,
                 max_choices=MAX_PROFILES,
-                label="Up to six models",
+                label="Up to six models (type to search)",
+                min_width=300,
             )
             metric = gr.Radio([("AG", "gap"), ("ER", "er"), ("top-1", "top1")], value="gap", label="Metric")
         plot = gr.Plot(show_label=False, elem_id="profiles")
         words = gr.Markdown(elem_id="profiles-words")
 
-    def draw(names: list[str], what: str, sorting: Order, *values: object) -> tuple[object, ...]:
-        figure = pages.show_profiles(board, make_query(board, values, sorting), names or [], what)
-        return figure, pages.describe_profiles(figure, what)
+    @lru_cache(NUM_REMEMBERED)
+    def draw_query(query: BoardQuery, names: tuple[str, ...], what: str) -> tuple[PlotData, str]:
+        figure = pages.show_profiles(board, query, names, what)
+        return write_plot(figure), pages.describe_profiles(figure, what)
 
-    inputs, outputs = [chosen, metric, order, *controls], [plot, words]
+    def draw(names: list[str], what: str, *values: object) -> tuple[object, ...]:
+        return draw_query(make_query(board, values, PLOT_ORDER), tuple(names or ())[:MAX_PROFILES], what)
+
+    inputs, outputs = [chosen, metric, *controls], [plot, words]
     for event in (chosen.input, metric.input):
         event(draw, inputs, outputs, **TYPING)
+    wire_search(board, chosen, controls[0])
     return View(tab, "profiles", draw, inputs, outputs, chosen)
 
 
-def build_rank_tab(board: Board, controls: Controls, order: gr.State) -> View:
+def build_rank_tab(board: Board, controls: Controls) -> View:
     """Ranks as the controls above say, and under another split or filter, baseline and link."""
     with gr.Tab("Rank changes", id="ranks") as tab:
         with gr.Row():
-            by = gr.Radio([("ER", "er"), ("AG", "gap"), ("top-1", "top1")], value="er", label="Ranked by")
+            by = gr.Radio(
+                [("ER", "er"), ("AG", "gap"), ("top-1", "top1")],
+                value="er",
+                label="Ranked by",
+                elem_id="ranked-by",
+            )
             split = gr.Dropdown([("the same", "")], value="", label="Other split or view")
             baseline = gr.Dropdown(
                 list(board.baselines), value=next(reversed(board.baselines), ""), label="Other baseline"
@@ -116,20 +163,22 @@ def build_rank_tab(board: Board, controls: Controls, order: gr.State) -> View:
         words = gr.Markdown(elem_id="ranks-words")
         plot = gr.Plot(show_label=False, elem_id="ranks")
 
+    @lru_cache(NUM_REMEMBERED)
+    def draw_queries(here: BoardQuery, there: BoardQuery, how: str) -> tuple[str, PlotData]:
+        words = pages.describe_rank_changes(board, here, there, how)
+        return words, write_plot(pages.show_rank_changes(board, here, there, how))
+
     def draw(
-        how: str, other_split: str, other_baseline: str, other_link: str, sorting: Order, *values: object
+        how: str, other_split: str, other_baseline: str, other_link: str, *values: object
     ) -> tuple[object, ...]:
-        query = make_query(board, values, sorting)
+        query = make_query(board, values, PLOT_ORDER)
         splits = board.info.find_version(query.version).splits
         other = other_split if other_split in splits else ""
         there = replace(query, split=other or query.split, baseline=other_baseline or "", link=other_link)
-        return (
-            gr.Dropdown([("the same", ""), *((name, name) for name in splits)], value=other),
-            pages.describe_rank_changes(board, query, there, how),
-            pages.show_rank_changes(board, query, there, how),
-        )
+        box = gr.Dropdown([("the same", ""), *((name, name) for name in splits)], value=other)
+        return box, *draw_queries(query, there, how)
 
-    inputs, outputs = [by, split, baseline, link, order, *controls], [split, words, plot]
+    inputs, outputs = [by, split, baseline, link, *controls], [split, words, plot]
     for event in (by.input, split.input, baseline.input, link.input):
         event(draw, inputs, outputs, **TYPING)
     return View(tab, "ranks", draw, inputs, outputs)

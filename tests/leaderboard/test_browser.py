@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from io import BytesIO
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from submission_cases import STEM, set_at, write_case
 
 from imagenet_g.leaderboard.live import open_page, wait_until_settled
+from imagenet_g.leaderboard.plot_script import FETCHED
 
 REAL = "?version=real-sets&split=imagenet-r"
 
@@ -206,6 +208,44 @@ def test_an_open_plot_follows_the_link(context: BrowserContext, address: str) ->
     before = str(legend.text_content())
     page.get_by_role("radio", name="linear").first.check()
     expect(legend).not_to_have_text(before)
+
+
+def test_a_model_beyond_the_first_ones_is_named_on_the_plot(context: BrowserContext, address: str) -> None:
+    """The picker finds it as its name is typed."""
+    page = context.new_page()
+    open_page(page, f"{address}{REAL}&tab=scatter")
+    box = page.get_by_label("Name these models", exact=False)
+    box.click()
+    box.press_sequentially("resnet50.a1_in1k", delay=50)
+    page.get_by_role("option", name="resnet50.a1_in1k", exact=True).click()
+    expect(page.locator("#scatter .textpoint")).to_have_text("resnet50.a1_in1k")
+
+
+def test_the_script_of_the_plots_is_there_before_a_plot_is(page: Page) -> None:
+    """Megabytes, for which the first plot would wait."""
+    page.wait_for_function(f"performance.getEntriesByName('{FETCHED}').length")
+    assert page.evaluate("performance.getEntriesByType('resource').some(e => e.name.includes('PlotlyPlot'))")
+    expect(page.locator("#scatter .point")).to_have_count(0)
+
+
+def test_clips_of_a_plot_outlive_a_change_of_the_address(page: Page) -> None:
+    """They are named without it: the address follows the controls."""
+    open_tab(page, "Accuracy against accuracy")
+    clip = page.locator("#scatter .scatterlayer").locator("xpath=ancestor::*[@clip-path][1]")
+    expect(clip).to_have_attribute("clip-path", re.compile(r"^url\(['\"]?#"))
+
+
+def test_the_page_does_not_describe_its_events(context: BrowserContext, address: str) -> None:
+    """Their choices of models, over and over, would be most of it."""
+    page = context.request.get(address).text()
+    assert '"named_endpoints":{}' in page
+
+
+def test_nothing_of_a_visit_is_kept_in_the_browser(page: Page) -> None:
+    """Neither what was searched nor what was uploaded."""
+    page.get_by_label("Search").press_sequentially("lite1")
+    wait_until_settled(page, "search=lite1")
+    assert "lite1" not in page.evaluate("JSON.stringify(localStorage)")
 
 
 def test_profiles_are_drawn_with_their_words(page: Page) -> None:

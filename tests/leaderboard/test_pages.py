@@ -24,7 +24,15 @@ from imagenet_g.leaderboard.cells import escape, format_csv, neutralise
 from imagenet_g.leaderboard.export import format_badge, format_page
 from imagenet_g.leaderboard.gallery import ImageFilter, choose_images
 from imagenet_g.leaderboard.image_reports import write_image_report
-from imagenet_g.leaderboard.pages import show_images, show_pair, show_profiles, show_scatter, show_table
+from imagenet_g.leaderboard.pages import (
+    MAX_OFFERED,
+    offer_models,
+    show_images,
+    show_pair,
+    show_profiles,
+    show_scatter,
+    show_table,
+)
 from imagenet_g.leaderboard.pairs import compute_pair
 from imagenet_g.leaderboard.queries import (
     BoardQuery,
@@ -216,6 +224,42 @@ def test_hover_text_is_escaped(board: Board) -> None:
     query = settle_query(board, BoardQuery())
     hostile = replace(board, scores=board.scores.assign(model="<script>x</script>"))
     assert "<script>" not in show_scatter(hostile, query, []).to_json().replace("\\u003c", "<")
+
+
+def test_a_picker_offers_few_of_many_models(board: Board) -> None:
+    """The page copies the list with every click."""
+    assert len(board.models["real-sets"]) > 1000
+    assert offer_models(board, "real-sets") == board.models["real-sets"][:MAX_OFFERED]
+
+
+def test_a_picker_finds_any_model_by_its_name(board: Board) -> None:
+    """The last as well as the first, in any case of letters."""
+    model = board.models["real-sets"][-1]
+    assert offer_models(board, "real-sets", model[0].upper()) == [model]
+
+
+def test_a_picker_keeps_offering_what_is_chosen(board: Board) -> None:
+    """Else its name would go with the next key."""
+    model = board.models["real-sets"][-1]
+    assert offer_models(board, "real-sets", "no such name", [model[1]]) == [model]
+
+
+def test_every_model_of_a_version_can_be_found_under_a_name_of_its_own(board: Board) -> None:
+    """Where two share a name, by whose it is."""
+    for models in board.models.values():
+        assert len({name for name, _ in models}) == len({model_id for _, model_id in models}) == len(models)
+
+
+def test_profiles_of_effective_robustness_are_the_tables(board: Board) -> None:
+    """Each point is the figure of its split's row."""
+    query = settle_query(board, REAL)
+    chosen = [model_id for _, model_id in board.models["real-sets"][:3]]
+    figure = show_profiles(board, query, chosen, "er")
+    assert figure.data
+    for trace in figure.data:
+        for split, value in zip(trace.x, trace.y, strict=True):
+            rows = select_rows(board, replace(query, split=split)).set_index("model_id")
+            assert value in [pytest.approx(100 * rows["er"].get(one)) for one in chosen if one in rows.index]
 
 
 def test_profiles_draw_one_line_a_model(board: Board) -> None:
