@@ -259,7 +259,9 @@ def test_profiles_of_effective_robustness_are_the_tables(board: Board) -> None:
     for trace in figure.data:
         for split, value in zip(trace.x, trace.y, strict=True):
             rows = select_rows(board, replace(query, split=split)).set_index("model_id")
-            assert value in [pytest.approx(100 * rows["er"].get(one)) for one in chosen if one in rows.index]
+            assert value in [
+                pytest.approx(100 * float(rows["er"][one])) for one in chosen if one in rows.index
+            ]
 
 
 def test_profiles_draw_one_line_a_model(board: Board) -> None:
