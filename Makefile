@@ -1,13 +1,24 @@
 # The one door, for people and for CI. Everything is installed into .venv; nothing else is touched.
 PYTHON ?= python3
 BIN := .venv/bin
-MODELS := wheel:efficientnet-lite0 wheel:efficientnet-lite1 wheel:efficientnet-lite2
+LITES := wheel:efficientnet-lite0 wheel:efficientnet-lite1 wheel:efficientnet-lite2
+DEMO := results/demo
+DATA := --data mini-demo=$(DEMO)/release
 
 .PHONY: demo test check bench clean
 
-# Main job: the embedded models on the embedded edition.
+# Main job: draw new images with the embedded generator, filter them by the embedded CLIP, score models on them, and
+# write the board as one page.
 demo: .venv/installed-demo
-	$(BIN)/imagenet-g evaluate $(MODELS:%=--model %) --split mini/renditions --out results
+	$(BIN)/imagenet-g build mini --split sd-l --images-per-class 2 --name mini-demo --out $(DEMO)/release
+	$(BIN)/imagenet-g baselines run --set drawn --split mini-demo/sd-l --reference mini/real $(DATA) --out $(DEMO)/line
+	$(BIN)/imagenet-g evaluate --model open_clip:packaged:mini-clip --templates single --reference mini/real $(DATA) \
+		--split mini-demo/sd-l --split mini-demo/sd-l:clip-filtered \
+		--baseline $(DEMO)/line/drawn-mini-demo-sd-l.json --out $(DEMO)/results
+	$(BIN)/imagenet-g evaluate $(LITES:%=--model %) --split mini/renditions --split mini-demo/sd-l $(DATA) \
+		--reference published --out $(DEMO)/results
+	$(BIN)/imagenet-g leaderboard build --board $(DEMO)/board
+	$(BIN)/imagenet-g leaderboard export --board $(DEMO)/board --to $(DEMO)/leaderboard.html
 
 # All tests that need neither a GPU nor the internet.
 test: .venv/installed-dev
@@ -35,7 +46,7 @@ clean:
 
 .venv/installed-demo: pyproject.toml | .venv/pip
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[demo]"
+	$(BIN)/python -m pip install --quiet --editable ".[demo,generate,leaderboard]"
 	touch $@
 
 .venv/installed-dev: pyproject.toml | .venv/pip

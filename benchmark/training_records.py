@@ -34,7 +34,10 @@ class StageRecord(FileModel):
 
 
 class TrainingRecord(FileModel):
-    """The stages behind one folder of weights, in the order they were trained."""
+    """The stages behind one folder of weights, in the order they were trained.
+
+    A stage that went on from weights of other data has a record for each; steps and time count on.
+    """
 
     schema_version: Literal[1]
     name: str
@@ -42,8 +45,14 @@ class TrainingRecord(FileModel):
     stages: tuple[StageRecord, ...]
 
     def find_stage(self, stage: str) -> StageRecord | None:
-        """The record of a stage, None where the folder does not have it."""
-        return next((record for record in self.stages if record.stage == stage), None)
+        """The last record of a stage, None where the folder does not have it."""
+        return next((record for record in reversed(self.stages) if record.stage == stage), None)
+
+    def list_earlier(self, now: StageRecord) -> tuple[StageRecord, ...]:
+        """Records that a stage which went on from this folder has behind it, of other data."""
+        return tuple(
+            record for record in self.stages if record.stage == now.stage and record.data != now.data
+        )
 
 
 def write_record(folder: Path, record: TrainingRecord) -> None:

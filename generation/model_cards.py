@@ -23,13 +23,14 @@ def format_card(record: TrainingRecord, *, title: str) -> str:
         title: One line on what it is.
     """
     last = record.stages[-1]
+    sources = sorted({f"`{stage.data['ref']}`" for stage in record.stages})
     lines = [
         "---",
         f"license: {_format_license(record.license)}",
         "---",
         f"# {record.name}",
         "",
-        f"{title}. Trained from nothing but `{last.data['ref']}`; for teaching, tests and CI.",
+        f"{title}. Trained from nothing but {' and '.join(sources)}; for teaching, tests and CI.",
         "",
         f"To load it: {LOADING[last.stage].format(name=record.name)}.",
         "",

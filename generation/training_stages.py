@@ -107,7 +107,7 @@ def train_clip_stage(shop: Workshop) -> None:
     if shop.spec.diffusion is not None:
         scale_image_embeddings(task.clip, shop.pictures.pixels[:_MEASURED_ROWS])
     export_clip(task.clip, make_clip_config(spec, side=shop.side), tokenizer, shop.clip_folder)
-    _record(shop, shop.clip_folder, (make_stage_record(shop, "clip", trained),))
+    _record(shop, shop.clip_folder, list_stage_records(shop, "clip", trained))
 
 
 def train_autoencoder_stage(shop: Workshop) -> None:
@@ -125,7 +125,7 @@ def train_autoencoder_stage(shop: Workshop) -> None:
         task.vae, encode_pictures(task.vae, shop.pictures.pixels[:_MEASURED_ROWS], device=shop.device)
     )
     export_autoencoder(task.vae.cpu(), shop.autoencoder_folder)
-    _record(shop, shop.autoencoder_folder, (make_stage_record(shop, "autoencoder", trained),))
+    _record(shop, shop.autoencoder_folder, list_stage_records(shop, "autoencoder", trained))
 
 
 def train_diffusion_stage(shop: Workshop) -> None:
@@ -152,8 +152,8 @@ def train_diffusion_stage(shop: Workshop) -> None:
     )
     task.unet.to("cpu", memory_format=torch.contiguous_format).load_state_dict(trained.weights)
     export_pipeline(clip, tokenizer, vae.cpu(), task.unet, spec, shop.pipeline_folder)
-    own = make_stage_record(shop, "diffusion", trained)
-    _record(shop, shop.pipeline_folder, (*before[0], *before[1], own))
+    own = list_stage_records(shop, "diffusion", trained)
+    _record(shop, shop.pipeline_folder, (*before[0], *before[1], *own))
 
 
 def hash_encoded(pictures: Pictures, before: Sequence[StageRecord]) -> str:
@@ -246,6 +246,15 @@ def _load_clip_weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def _load_autoencoder_weights(folder: Path) -> dict[str, torch.Tensor]:
     return dict(load_autoencoder(folder).state_dict())
+
+
+def list_stage_records(shop: Workshop, stage: str, trained: Trained) -> tuple[StageRecord, ...]:
+    """A stage's record, after those of the training it went on from, where that had other data."""
+    own = make_stage_record(shop, stage, trained)
+    folder = None if shop.start_from is None else shop.start_from / shop.spec.name_folder(stage)
+    if folder is None or not folder.is_dir():
+        return (own,)
+    return (*load_record(folder).list_earlier(own), own)
 
 
 def make_stage_record(shop: Workshop, stage: str, trained: Trained) -> StageRecord:

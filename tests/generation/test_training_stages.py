@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,17 @@ def test_training_goes_on_from_finished_models_alone(
     for train in STAGES.values():
         train(shop)
     assert [stage.steps for stage in load_record(shop.pipeline_folder).stages] == [3, 3, 3]
+
+
+def test_what_a_stage_learnt_before_from_other_data_stays_on_record(
+    trained: Workshop, pictures: Pictures, tmp_path: Path
+) -> None:
+    """Two records of the stage that went on, the last with the steps of both."""
+    other = replace(pictures, record={**pictures.record, "ref": "other/split"})
+    shop = make_shop(other, tmp_path, make_training_spec(steps=3), start=trained.folder)
+    STAGES["clip"](shop)
+    found = [(stage.data["ref"], stage.steps) for stage in load_record(shop.clip_folder).stages]
+    assert found == [(pictures.record["ref"], 2), ("other/split", 3)]
 
 
 def test_every_stage_trained_twice_gives_the_same_bytes(
