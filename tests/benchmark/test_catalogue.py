@@ -100,7 +100,13 @@ def test_a_release_of_another_version_is_refused(tmp_path: Path) -> None:
 
 def test_the_package_is_always_on_hand() -> None:
     """What `evaluate` takes when nothing is said."""
-    assert [str(ref) for ref in newest_version({})] == ["mini/real", "mini/renditions"]
+    assert [str(ref) for ref in newest_version({})] == [
+        "mini/real",
+        "mini/renditions",
+        "mini/sd-i",
+        "mini/sd-l",
+        "mini/sd-li",
+    ]
 
 
 def test_a_known_version_is_newer_than_the_embedded(tmp_path: Path) -> None:
@@ -166,6 +172,9 @@ def test_everything_known_is_listed(tmp_path: Path) -> None:
     assert [ref for ref, listing in listings.items() if listing.on_hand] == [
         "mini/real",
         "mini/renditions",
+        "mini/sd-i",
+        "mini/sd-l",
+        "mini/sd-li",
         "v7/sd-l",
         "imagenet-a",
     ]
