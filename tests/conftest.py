@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 
 # Before any library reads them: tests must not reach for the Hub.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -14,6 +15,9 @@ from hypothesis import settings
 
 # Tiny models on many threads mostly wait for each other.
 torch.set_num_threads(1)
+
+# A shell that starts the tests in its background has Ctrl-C ignored, and what tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Timings on a busy machine say nothing; the same examples every time make a red run repeatable.
 settings.register_profile("imagenet-g", deadline=None, derandomize=True, max_examples=50)
