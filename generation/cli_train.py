@@ -74,8 +74,12 @@ def _train(arguments: Namespace, stages: list[str], spec: TrainingSpec) -> None:
     validate_writable(arguments.out)
     cache = choose_cache_folder(arguments.cache)
     copies = parse_data_pairs(arguments.data)
+    pictures = None
     for stage in stages:
-        pictures = load_pictures(spec.find_data(stage), copies, cache=cache, say=_say)
+        ref = spec.find_data(stage)
+        # Of half a gigabyte: read once for all stages that follow each other on it, and let go after.
+        if pictures is None or pictures.record["ref"] != ref:
+            pictures = load_pictures(ref, copies, cache=cache, say=_say)
         shop = Workshop(spec, pictures, arguments.out, device, _say, start_from=arguments.start_from)
         STAGES[stage](shop)
     _say(f"Models: {arguments.out}")

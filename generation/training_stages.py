@@ -87,6 +87,11 @@ class Workshop:
         """The finished generator."""
         return self.folder / self.spec.name_folder("diffusion")
 
+    def find_earlier(self, stage: str) -> Path | None:
+        """The finished model that a stage goes on from; None where it begins anew."""
+        folder = None if self.start_from is None else self.start_from / self.spec.name_folder(stage)
+        return folder if folder is not None and folder.is_dir() else None
+
     @property
     def side(self) -> int:
         """Pixels of a picture's side."""
@@ -226,10 +231,8 @@ def find_start(shop: Workshop, stage: str) -> Start | None:
     Raises:
         DataError: The folder is no finished training.
     """
-    if shop.start_from is None:
-        return None
-    folder = shop.start_from / shop.spec.name_folder(stage)
-    if not folder.is_dir():
+    folder = shop.find_earlier(stage)
+    if folder is None:
         return None
     record = load_record(folder).find_stage(stage)
     if record is None:
@@ -251,10 +254,8 @@ def _load_autoencoder_weights(folder: Path) -> dict[str, torch.Tensor]:
 def list_stage_records(shop: Workshop, stage: str, trained: Trained) -> tuple[StageRecord, ...]:
     """A stage's record, after those of the training it went on from, where that had other data."""
     own = make_stage_record(shop, stage, trained)
-    folder = None if shop.start_from is None else shop.start_from / shop.spec.name_folder(stage)
-    if folder is None or not folder.is_dir():
-        return (own,)
-    return (*load_record(folder).list_earlier(own), own)
+    folder = shop.find_earlier(stage)
+    return (own,) if folder is None else (*load_record(folder).list_earlier(own), own)
 
 
 def make_stage_record(shop: Workshop, stage: str, trained: Trained) -> StageRecord:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from build_specs import write_spec
 from tiny_training import SIDE, build_composites, load_composites, make_training_spec
 
 from imagenet_g.benchmark.classifiers import ModelRequest, load_classifier
+from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.model_specs import parse_model_spec
 from imagenet_g.benchmark.training_data import Pictures
@@ -272,3 +274,15 @@ def test_a_stage_may_learn_from_a_split_of_its_own() -> None:
     """The diffusion model of the shipped recipe does; the parts before it learn from the recipe's."""
     spec = load_training_spec("mini-sd")
     assert [spec.find_data(stage) for stage in spec.stages] == ["mini-train/real"] * 2 + ["mini-train/posed"]
+
+
+def test_the_command_reads_a_split_once_for_all_stages_that_learn_from_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Told once on the screen; all three models are written."""
+    release, spec = build_composites(tmp_path / "release"), make_training_spec()
+    path = write_spec(tmp_path / "own.toml", spec)
+    copy = f"{spec.data.partition('/')[0]}={release}"
+    assert main(["train", str(path), "--out", str(tmp_path / "out"), "--data", copy, "--threads", "1"]) == 0
+    assert capsys.readouterr().err.count(f"of {spec.data}\n") == 1
+    assert all((tmp_path / "out" / spec.name_folder(stage)).is_dir() for stage in spec.stages)

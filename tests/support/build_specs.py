@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
+from imagenet_g.benchmark.results import FileModel
 from imagenet_g.generation.build import BuildRequest, Engine, run_build
 from imagenet_g.generation.generators import Rendering, RenderRow
 from imagenet_g.generation.serial_engine import run_serial
@@ -214,7 +215,7 @@ class SilentListener:
         self.notes.append(text)
 
 
-def write_spec(path: Path, spec: VersionSpec) -> Path:
+def write_spec(path: Path, spec: FileModel) -> Path:
     """A spec as the TOML file a user would have."""
     tables = spec.model_dump(mode="json", exclude_none=True)
     path.write_text("".join(f"{key} = {format_toml(value)}\n" for key, value in tables.items()))
