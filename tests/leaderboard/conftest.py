@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -41,12 +43,22 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A visitor of their own, on a desktop."""
-    opened = browser.new_context(viewport={"width": 1280, "height": 900})
-    opened.set_default_timeout(TIMEOUT_MS)
-    yield opened
-    opened.close()
+def invite(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Makes visitors of their own, with the screen they are given; they leave at the end."""
+    with ExitStack() as leaving:
+
+        def open_context(**screen: Any) -> BrowserContext:
+            opened = leaving.enter_context(browser.new_context(**screen))
+            opened.set_default_timeout(TIMEOUT_MS)
+            return opened
+
+        yield open_context
+
+
+@pytest.fixture
+def context(invite: Callable[..., BrowserContext]) -> BrowserContext:
+    """A visitor on a desktop."""
+    return invite(viewport={"width": 1280, "height": 900})
 
 
 @pytest.fixture

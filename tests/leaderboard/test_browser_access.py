@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 
 from imagenet_g.leaderboard.live import open_page, wait_until_settled
 
@@ -56,7 +58,7 @@ def test_the_keyboard_reaches_the_table_and_sorts_it(page: Page) -> None:
 def test_the_table_is_a_named_region_with_scoped_headings(page: Page) -> None:
     """Rows are named by their model."""
     expect(page.get_by_role("region", name="mini/renditions")).to_be_visible()
-    assert page.get_by_role("rowheader").count() == 3
+    expect(page.get_by_role("rowheader")).to_have_count(3)
 
 
 def test_the_plot_is_also_said_in_words(page: Page, address: str) -> None:
@@ -66,26 +68,24 @@ def test_the_plot_is_also_said_in_words(page: Page, address: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_small_text_can_be_read(browser: Browser, address: str, scheme: str) -> None:
+def test_small_text_can_be_read(invite: Callable[..., BrowserContext], address: str, scheme: str) -> None:
     """At the 4.5 to 1 of WCAG 2 AA, in both schemes."""
-    context = browser.new_context(color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
+    page = invite(color_scheme=scheme).new_page()
     open_page(page, f"{address}?version=real-sets")
     ratios = page.evaluate(
         CONTRAST_JS, ".board small, .board caption, .trust, .board a, .board .none, .pager a"
     )
-    context.close()
     assert len(ratios) > 100
     assert min(ratios) >= 4.5
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_a_phone_never_scrolls_the_page_sideways(browser: Browser, address: str, tab: str) -> None:
+def test_a_phone_never_scrolls_the_page_sideways(
+    invite: Callable[..., BrowserContext], address: str, tab: str
+) -> None:
     """The table scrolls inside its own frame."""
-    context = browser.new_context(viewport=PHONE)
-    page = context.new_page()
+    page = invite(viewport=PHONE).new_page()
     open_page(page, f"{address}?tab={tab}")
     wait_until_settled(page)
     width = page.evaluate("() => document.documentElement.scrollWidth")
-    context.close()
     assert width <= PHONE["width"]
