@@ -23,6 +23,7 @@ _SIGNS = {
     "open_clip": ("open_clip_config.json", "model_cfg"),
     "timm": ("config.json", "architecture"),
     "diffusers": ("model_index.json", "_class_name"),
+    "diffusers-part": ("config.json", "_class_name"),
 }
 """The file by which each library knows a folder of its own, and a key that others' of that name lack."""
 
@@ -31,7 +32,7 @@ def list_packaged_models(library: str) -> tuple[str, ...]:
     """Names of the shipped models of a library, sorted.
 
     Args:
-        library: "timm", "open_clip" or "diffusers".
+        library: "timm", "open_clip", "diffusers" (pipelines) or "diffusers-part" (single networks).
     """
     folder = _find_folder()
     if not folder.is_dir():

@@ -14,10 +14,10 @@ from imagenet_g.generation.pipelines import (
     Pipeline,
     PipelineClass,
     describe_stage,
-    ignore_library_warnings,
     list_call_arguments,
     load_stage,
 )
+from imagenet_g.generation.quiet_libraries import ignore_library_warnings
 from imagenet_g.generation.runtime import set_determinism
 from imagenet_g.generation.schedulers import guard_random_state
 from imagenet_g.generation.source_images import transform_source
@@ -56,7 +56,7 @@ class DiffusersGenerator:
         spec = self._spec
         set_determinism(device, cpu_threads=spec.cpu_threads)
         self.device = device
-        self.stages = [load_stage(stage, device=device, tuning=spec) for stage in (spec, *spec.upscalers)]
+        self.stages = [load_stage(stage, device=device, tuning=spec) for stage in spec.stages]
         checkers = [_detach_checker(stage.pipe) for stage in self.stages]
         self._checker = None if spec.safety == "off" else checkers[-1]
         # Hashing gigabytes of weights takes seconds: once a run, not once a shard.

@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.generation.build import BuildRequest, make_job
 from imagenet_g.generation.cli_progress import format_duration
-from imagenet_g.generation.generator_specs import DiffusersSpec, GeneratorSpec, PythonSpec
+from imagenet_g.generation.generator_specs import (
+    DiffusersSpec,
+    GeneratorSpec,
+    PartSpec,
+    PythonSpec,
+    StageSpec,
+)
 from imagenet_g.generation.jobs import BuildJob, Worker, load_job_sources
-from imagenet_g.generation.pipelines import find_call_defaults, is_on_hand
+from imagenet_g.generation.pipeline_repos import is_on_hand
+from imagenet_g.generation.pipelines import find_call_defaults
 from imagenet_g.generation.plans import Plan, make_plan
 from imagenet_g.generation.release_summary import report_prompts
 from imagenet_g.generation.source_images import Sources
@@ -137,11 +144,18 @@ def _describe_generator(spec: GeneratorSpec) -> str:
     defaults = find_call_defaults(spec.pipeline)
     steps = spec.steps or f"{defaults.get('num_inference_steps', 'unknown')} (default)"
     guidance = spec.guidance if spec.guidance is not None else f"{defaults.get('guidance_scale')} (default)"
-    pinned = spec.revision if spec.is_pinned else f"{spec.revision}, NOT PINNED: imagenet-g build pin"
     strength = "" if spec.strength is None else f", strength {spec.strength}"
-    return (
-        f"{spec.pipeline} {spec.repo} @ {pinned}; {spec.dtype}, steps {steps}, guidance {guidance}{strength}"
+    parts = "".join(
+        f", {name} of {part.repo} @ {_format_revision(part)}" for name, part in spec.parts.items()
     )
+    return (
+        f"{spec.pipeline} {spec.repo} @ {_format_revision(spec)}{parts}; {spec.dtype}, steps {steps}, "
+        f"guidance {guidance}{strength}"
+    )
+
+
+def _format_revision(spec: StageSpec | PartSpec) -> str:
+    return spec.revision if spec.is_pinned else f"{spec.revision}, NOT PINNED: imagenet-g build pin"
 
 
 def _describe_prompts(job: BuildJob, plan: Plan) -> list[str]:
@@ -159,7 +173,8 @@ def _describe_prompts(job: BuildJob, plan: Plan) -> list[str]:
 def _try_timing(job: BuildJob, plan: Plan) -> tuple[TimedBatch | None, str]:
     generator = job.spec.generators[load_split_spec(job.spec, job.split).generator]
     if isinstance(generator, DiffusersSpec):
-        missing = [stage.repo for stage in (generator, *generator.upscalers) if not is_on_hand(stage)]
+        needed = [found for stage in generator.stages for found in stage.repositories]
+        missing = [found.repo for found in needed if not is_on_hand(found)]
         if missing:
             return None, f"the weights of '{missing[0]}' are not on this machine"
     try:

@@ -48,6 +48,24 @@ class SchedulerSpec(FileModel):
     """Changes to the configuration it takes over from the repository's scheduler."""
 
 
+class PartSpec(FileModel):
+    """A part of a pipeline from another repository: a network trained on, an autoencoder mended."""
+
+    repo: str
+    """Hub repository, a local folder, or "packaged:NAME"."""
+    revision: str
+    """As a stage's."""
+    subfolder: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$")] = ""
+    """Where in the repository the part is, such as "unet"; empty: at its root."""
+    variant: str | None = None
+    """As a stage's."""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the revision is a commit or a folder on this machine."""
+        return _is_fixed(self.revision)
+
+
 class StageSpec(FileModel):
     """One diffusers pipeline and how it is called."""
 
@@ -68,13 +86,18 @@ class StageSpec(FileModel):
     """Guidance scale; absent: the pipeline's default."""
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
     """Further arguments of the pipeline's call, under the library's own names."""
+    parts: dict[str, PartSpec] = Field(default_factory=dict)
+    """Parts that take the place of the repository's own, by their name there, such as "unet" or "vae"."""
 
     @property
     def is_pinned(self) -> bool:
         """Whether the revision is a commit or a folder on this machine."""
-        return self.revision == LOCAL_REVISION or (
-            len(self.revision) == 40 and set(self.revision) <= set("0123456789abcdef")
-        )
+        return _is_fixed(self.revision)
+
+    @property
+    def repositories(self) -> tuple[StageSpec | PartSpec, ...]:
+        """All that has a repository and a revision: the stage, then its parts."""
+        return (self, *self.parts.values())
 
 
 class DiffusersSpec(StageSpec):
@@ -102,6 +125,11 @@ class DiffusersSpec(StageSpec):
     """Keep components on the CPU until they are used; needs less GPU memory and more time."""
     cpu_threads: Positive = 1
     """Threads on a CPU, part of the recipe: another number gives other last bits."""
+
+    @property
+    def stages(self) -> tuple[StageSpec, ...]:
+        """The pipelines in the order they run."""
+        return (self, *self.upscalers)
 
     @model_validator(mode="after")
     def _validate_inputs(self) -> Self:
@@ -191,3 +219,7 @@ GeneratorSpec = Annotated[
     DiffusersSpec | BackgroundFirstSpec | AwayFromMeanSpec | PythonSpec, Field(discriminator="kind")
 ]
 GENERATOR_KINDS = ("diffusers", "background-first", "away-from-mean", "python")
+
+
+def _is_fixed(revision: str) -> bool:
+    return revision == LOCAL_REVISION or (len(revision) == 40 and set(revision) <= set("0123456789abcdef"))

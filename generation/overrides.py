@@ -102,10 +102,11 @@ def _replace_generator(old: GeneratorSpec, overrides: Overrides) -> GeneratorSpe
         return None
     repo, separator, revision = overrides.pipeline.partition("@")
     is_folder = Path(overrides.pipeline).is_dir()
-    changes = {
+    changes: dict[str, object] = {
         "repo": overrides.pipeline if is_folder else repo,
         "revision": LOCAL_REVISION if is_folder else (revision if separator else "main"),
         "variant": None,
+        "parts": {},
     }
     if isinstance(old, DiffusersSpec):
         return old.model_copy(update={**changes, "pipeline": AUTO_PIPELINES[old.inputs]})

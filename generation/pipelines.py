@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import inspect
 import json
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from imagenet_g.benchmark.errors import (
-    InputError,
-    ModelError,
-    UnknownNameError,
-    UntrustedFileError,
-)
-from imagenet_g.benchmark.fetching import describe_hub_file, fetch
-from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.packaged import PREFIX, find_packaged_model
-from imagenet_g.generation.generator_specs import LOCAL_REVISION, DiffusersSpec, StageSpec
+from imagenet_g.benchmark.errors import InputError, ModelError, UnknownNameError
+from imagenet_g.generation.generator_specs import DiffusersSpec, StageSpec
+from imagenet_g.generation.pipeline_parts import load_part
+from imagenet_g.generation.pipeline_repos import fetch_repo, hash_repo, name_repo
+from imagenet_g.generation.quiet_libraries import ignore_library_warnings, silence_libraries
 from imagenet_g.generation.schedulers import load_scheduler_class, validate_scheduler
 
 if TYPE_CHECKING:
@@ -33,7 +24,6 @@ Pipeline: TypeAlias = Any
 PipelineClass: TypeAlias = Any
 """diffusers' pipelines share no typed interface: every class has attributes and call arguments of its own."""
 _TEXT_PARTS = ("text_encoder", "tokenizer")
-_HASHED_SUFFIXES = (".safetensors", ".bin", ".json", ".model", ".txt")
 
 
 def find_pipeline_class(name: str) -> PipelineClass:
@@ -56,35 +46,6 @@ def find_pipeline_class(name: str) -> PipelineClass:
         return getattr(diffusers, name)
 
 
-def fetch_repo(stage: StageSpec) -> Path:
-    """The folder with a stage's files: the repo itself where it is a folder, else the pinned commit's copy.
-
-    Raises:
-        InputError: A local revision whose folder does not exist.
-        FetchError: The files are neither in the Hub's cache nor to be had.
-        UntrustedFileError: The repository brings its own code.
-    """
-    folder = place_repo(stage.repo)
-    if not folder.is_dir():
-        if stage.revision == LOCAL_REVISION:
-            raise InputError(f"There is no folder '{stage.repo}'; give the pipeline's place with --pipeline.")
-        folder = _download(stage)
-    if code := sorted(path.name for path in folder.rglob("*.py")):
-        raise UntrustedFileError(f"'{stage.repo}' brings its own code ({code[0]}), which is never run.")
-    return folder
-
-
-def place_repo(repo: str) -> Path:
-    """Where a stage's repository would be if it is a folder: as typed, or that of a shipped pipeline.
-
-    Raises:
-        UnknownNameError: A shipped pipeline is named that there is not.
-    """
-    if repo.startswith(PREFIX):
-        return find_packaged_model(repo.removeprefix(PREFIX), "diffusers")
-    return Path(repo)
-
-
 @dataclass(frozen=True, slots=True)
 class LoadedStage:
     """A pipeline on its device.
@@ -93,11 +54,13 @@ class LoadedStage:
         spec: What was asked for.
         pipe: The pipeline.
         folder: Where its files are.
+        part_folders: The same of parts that are not the repository's own.
     """
 
     spec: StageSpec
     pipe: Pipeline
     folder: Path
+    part_folders: dict[str, Path] = field(default_factory=dict)
 
 
 def load_stage(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> LoadedStage:
@@ -117,8 +80,11 @@ def load_stage(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> Loaded
     if scheduler is not None:
         validate_scheduler(scheduler)
     folder = fetch_repo(spec)
-    _validate_components(pipeline_class, folder, spec)
-    pipe = _read_pipeline(pipeline_class, folder, spec)
+    index = _read_index(folder, spec)
+    _validate_components(pipeline_class, index, spec)
+    part_folders = {name: fetch_repo(part) for name, part in spec.parts.items()}
+    parts = {name: load_part(spec, name, index, path) for name, path in part_folders.items()}
+    pipe = _read_pipeline(pipeline_class, folder, spec, parts)
     if scheduler is not None and spec.scheduler is not None:
         with ignore_library_warnings():
             pipe.scheduler = scheduler.from_config(pipe.scheduler.config, **spec.scheduler.options)
@@ -126,14 +92,7 @@ def load_stage(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> Loaded
     _validate_arguments(pipe, spec)
     pipe.set_progress_bar_config(disable=True)
     _tune(pipe, tuning, device)
-    return LoadedStage(spec, pipe, folder)
-
-
-def hash_repo(folder: Path) -> dict[str, str]:
-    """sha256 of every weight, configuration and vocabulary file of a pipeline folder, by relative path."""
-    paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix in _HASHED_SUFFIXES)
-    named = sorted((path.relative_to(folder).as_posix(), path) for path in paths)
-    return {name: hash_file(path) for name, path in named if not name.startswith(".")}
+    return LoadedStage(spec, pipe, folder, part_folders)
 
 
 def describe_stage(stage: LoadedStage) -> dict[str, JsonValue]:
@@ -154,14 +113,21 @@ def describe_stage(stage: LoadedStage) -> dict[str, JsonValue]:
         "attention": _list_attention(pipe),
         "defaults": list_call_defaults(type(pipe)),
         "files": dict(hash_repo(stage.folder)),
+        **({"parts": _describe_parts(stage)} if spec.parts else {}),
     }
 
 
-def name_repo(spec: StageSpec) -> str:
-    """The repository as a release may name it: a local folder by its last part only."""
-    if spec.repo.startswith(PREFIX):
-        return spec.repo
-    return f"local/{Path(spec.repo).resolve().name}" if Path(spec.repo).is_dir() else spec.repo
+def _describe_parts(stage: LoadedStage) -> dict[str, JsonValue]:
+    return {
+        name: {
+            "repo": name_repo(part),
+            "revision": part.revision,
+            "subfolder": part.subfolder,
+            "variant": part.variant,
+            "files": dict(hash_repo(stage.part_folders[name])),
+        }
+        for name, part in sorted(stage.spec.parts.items())
+    }
 
 
 def list_call_arguments(pipeline_class: PipelineClass) -> tuple[str, ...]:
@@ -189,36 +155,19 @@ def find_call_defaults(name: str) -> dict[str, JsonValue]:
     return {} if name.startswith("Auto") or name == "DiffusionPipeline" else list_call_defaults(found)
 
 
-def is_on_hand(stage: StageSpec) -> bool:
-    """Whether a stage's weights are on this machine: a folder, or in the Hub's cache."""
-    from huggingface_hub import try_to_load_from_cache
-
-    if place_repo(stage.repo).is_dir():
-        return True
-    if not stage.is_pinned or stage.revision == LOCAL_REVISION:
-        return False
-    return isinstance(try_to_load_from_cache(stage.repo, "model_index.json", revision=stage.revision), str)
-
-
-def _download(stage: StageSpec) -> Path:
-    from diffusers import DiffusionPipeline
-
-    index = describe_hub_file(
-        stage.repo,
-        ["model_index.json"],
-        revision=stage.revision,
-        instead="give a folder in the diffusers format with --pipeline",
-    )
-    with fetch(index), ignore_library_warnings():
-        return Path(DiffusionPipeline.download(stage.repo, revision=stage.revision, variant=stage.variant))
-
-
-def _validate_components(pipeline_class: PipelineClass, folder: Path, spec: StageSpec) -> None:
-    """Refuse a class that would leave a part of the repository out: it loads and then fails in every call."""
+def _read_index(folder: Path, spec: StageSpec) -> dict[str, Any]:
+    """What the parts of a repository are: library and class of each."""
     try:
         index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"'{spec.repo}' has no readable model_index.json: {error}") from error
+    if not isinstance(index, dict):
+        raise ModelError(f"'{spec.repo}' has no readable model_index.json: it is no table.")
+    return index
+
+
+def _validate_components(pipeline_class: PipelineClass, index: dict[str, Any], spec: StageSpec) -> None:
+    """Refuse a class that would leave a part of the repository out: it loads and then fails in every call."""
     if spec.pipeline.startswith("Auto") or spec.pipeline == "DiffusionPipeline":
         return
     known = inspect.signature(pipeline_class.__init__).parameters
@@ -232,38 +181,24 @@ def _validate_components(pipeline_class: PipelineClass, folder: Path, spec: Stag
         )
 
 
-def _read_pipeline(pipeline_class: PipelineClass, folder: Path, spec: StageSpec) -> Pipeline:
+def _read_pipeline(
+    pipeline_class: PipelineClass, folder: Path, spec: StageSpec, parts: dict[str, Any]
+) -> Pipeline:
     import torch
 
     silence_libraries()
     try:
         with ignore_library_warnings():
             return pipeline_class.from_pretrained(
-                str(folder), dtype=getattr(torch, spec.dtype), variant=spec.variant, local_files_only=True
+                str(folder),
+                dtype=getattr(torch, spec.dtype),
+                variant=spec.variant,
+                local_files_only=True,
+                **parts,
             )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(f"'{spec.repo}' cannot be loaded as {spec.pipeline}: {reason}") from error
-
-
-@contextmanager
-def ignore_library_warnings() -> Iterator[None]:
-    """Hold back what libraries warn each other about; a user can do nothing about it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield
-
-
-@cache
-def silence_libraries() -> None:
-    """Stop what diffusers and transformers log and draw on the terminal, once and for all."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    for library in (diffusers_logging, transformers_logging):
-        library.set_verbosity_error()
-        library.disable_progress_bar()
 
 
 def _validate_arguments(pipe: Pipeline, spec: StageSpec) -> None:

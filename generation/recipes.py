@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.generation.caption_prompts import describe_caption_prompts
 from imagenet_g.generation.generator_specs import AwayFromMeanSpec, DiffusersSpec, GeneratorSpec, StageSpec
-from imagenet_g.generation.pipelines import hash_repo, name_repo, place_repo
+from imagenet_g.generation.pipeline_repos import identify_repo
 from imagenet_g.generation.specs import CaptionPromptSpec, PromptSpec, VersionSpec, load_split_spec
 
 if TYPE_CHECKING:
@@ -45,12 +44,10 @@ def make_recipe(spec: VersionSpec, name: str, sources: Sources | None) -> dict[s
 
 def describe_generator_spec(spec: GeneratorSpec) -> dict[str, JsonValue]:
     """A generator's spec with local folders named by what is in them, not by where they are."""
-    described: dict[str, JsonValue] = spec.model_dump(mode="json")
-    if isinstance(spec, DiffusersSpec):
-        described |= _identify_repo(spec)
-        described["upscalers"] = [
-            {**stage.model_dump(mode="json"), **_identify_repo(stage)} for stage in spec.upscalers
-        ]
+    if not isinstance(spec, DiffusersSpec):
+        return spec.model_dump(mode="json")
+    described = _describe_stage(spec)
+    described["upscalers"] = [_describe_stage(stage) for stage in spec.upscalers]
     if isinstance(spec, AwayFromMeanSpec):
         scheme, local, path = spec.away.model.partition("local-dir:")
         described["away"] = {
@@ -71,12 +68,16 @@ def list_differences(old: JsonValue, new: JsonValue, where: str = "") -> list[st
     return [f"{where}: {_shorten(old)} became {_shorten(new)}"]
 
 
-def _identify_repo(stage: StageSpec) -> dict[str, JsonValue]:
-    folder = place_repo(stage.repo)
-    if not folder.is_dir():
-        return {"repo": stage.repo, "revision": stage.revision}
-    contents: JsonValue = dict(hash_repo(folder))
-    return {"repo": name_repo(stage), "revision": f"sha256:{hash_json(contents)}"}
+def _describe_stage(stage: StageSpec) -> dict[str, JsonValue]:
+    described: dict[str, JsonValue] = {**stage.model_dump(mode="json"), **identify_repo(stage)}
+    # Recipes written before there were parts have no such word, and must keep their hash.
+    del described["parts"]
+    if stage.parts:
+        described["parts"] = {
+            name: {**part.model_dump(mode="json"), **identify_repo(part)}
+            for name, part in stage.parts.items()
+        }
+    return described
 
 
 def _describe_prompts(prompts: PromptSpec | CaptionPromptSpec) -> dict[str, JsonValue]:

@@ -16,7 +16,7 @@ from imagenet_g.benchmark.manifests import Manifest
 from imagenet_g.benchmark.packaged import PREFIX
 from imagenet_g.generation.generator_specs import LOCAL_REVISION
 from imagenet_g.generation.jobs import BuildJob, Worker
-from imagenet_g.generation.pipelines import hash_repo, place_repo
+from imagenet_g.generation.pipeline_repos import hash_repo, place_folder
 from imagenet_g.generation.release_reading import Row
 from imagenet_g.generation.release_recipe import SplitRecipe
 from imagenet_g.generation.specs import VersionSpec
@@ -139,14 +139,27 @@ def _find_place(name: str, places: Sequence[Path]) -> Path:
 
 
 def _place_pipeline(table: dict[str, JsonValue], folders: Sequence[Path]) -> dict[str, JsonValue]:
+    placed = _place_repo(table, folders, subfolder=None)
+    if isinstance(parts := table.get("parts"), dict):
+        placed["parts"] = {
+            name: _place_repo(part, folders, subfolder=str(part.get("subfolder") or ""))
+            for name, part in parts.items()
+            if isinstance(part, dict)
+        }
+    return placed
+
+
+def _place_repo(
+    table: dict[str, JsonValue], folders: Sequence[Path], *, subfolder: str | None
+) -> dict[str, JsonValue]:
     repo, revision = str(table.get("repo")), str(table.get("revision"))
     if repo.startswith(PREFIX):
-        folder, place = place_repo(repo), repo
+        place = repo
     elif repo.startswith("local/"):
-        folder = _find_local_pipeline(repo.removeprefix("local/"), folders)
-        place = str(folder)
+        place = str(_find_local_pipeline(repo.removeprefix("local/"), folders))
     else:
         return dict(table)
+    folder = place_folder(place, subfolder=subfolder)
     contents: JsonValue = dict(hash_repo(folder))
     if f"sha256:{hash_json(contents)}" != revision:
         raise InputError(f"'{place}' holds other files than the pipeline that made this split.")

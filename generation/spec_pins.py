@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imagenet_g.benchmark.errors import FetchError, InputError
 from imagenet_g.benchmark.storage import write_text
-from imagenet_g.generation.generator_specs import DiffusersSpec, StageSpec
+from imagenet_g.generation.generator_specs import DiffusersSpec, PartSpec, StageSpec
 from imagenet_g.generation.specs import VersionSpec, find_version_spec, load_version_spec, parse_version_spec
 
 Resolver = Callable[[str, str], str]
@@ -26,7 +26,7 @@ def pin_version_spec(name_or_path: str, *, resolve: Resolver | None = None) -> l
         resolve: Asks for a commit; default: the Hugging Face Hub.
 
     Returns:
-        A line for each stage: what it was and what it is.
+        A line for each repository: what it was and what it is.
 
     Raises:
         FetchError: The Hub cannot be asked, or has no such repository or revision.
@@ -36,13 +36,13 @@ def pin_version_spec(name_or_path: str, *, resolve: Resolver | None = None) -> l
     spec, path = load_version_spec(name_or_path), find_version_spec(name_or_path)
     commits: dict[tuple[str, str], str] = {}
     lines = []
-    for stage in list_stages(spec):
-        if stage.is_pinned or Path(stage.repo).is_dir():
-            lines.append(f"{stage.repo}: pinned at {stage.revision}")
+    for found in list_repositories(spec):
+        if found.is_pinned or Path(found.repo).is_dir():
+            lines.append(f"{found.repo}: pinned at {found.revision}")
             continue
-        key = (stage.repo, stage.revision)
+        key = (found.repo, found.revision)
         commits[key] = commits.get(key) or (resolve or resolve_on_hub)(*key)
-        lines.append(f"{stage.repo}: {stage.revision} is {commits[key]}")
+        lines.append(f"{found.repo}: {found.revision} is {commits[key]}")
     if commits:
         text = path.read_text(encoding="utf-8")
         for (repo, revision), commit in commits.items():
@@ -52,11 +52,11 @@ def pin_version_spec(name_or_path: str, *, resolve: Resolver | None = None) -> l
     return lines
 
 
-def list_stages(spec: VersionSpec) -> Iterator[StageSpec]:
-    """All diffusers stages of a version, upscalers after their generator."""
+def list_repositories(spec: VersionSpec) -> Iterator[StageSpec | PartSpec]:
+    """All that a version's pipelines are loaded from: each stage and its parts, upscalers last."""
     for generator in spec.generators.values():
         if isinstance(generator, DiffusersSpec):
-            yield from (generator, *generator.upscalers)
+            yield from (found for stage in generator.stages for found in stage.repositories)
 
 
 def replace_revision(text: str, repo: str, revision: str, commit: str) -> str:
@@ -97,9 +97,9 @@ def resolve_on_hub(repo: str, revision: str) -> str:
 
 
 def _validate_pinned(spec: VersionSpec, path: Path) -> None:
-    for stage in list_stages(spec):
-        if not stage.is_pinned and not Path(stage.repo).is_dir():
+    for found in list_repositories(spec):
+        if not found.is_pinned and not Path(found.repo).is_dir():
             raise InputError(
-                f"The revision of '{stage.repo}' in '{path}' could not be replaced: write 'repo' and "
+                f"The revision of '{found.repo}' in '{path}' could not be replaced: write 'repo' and "
                 "'revision' on lines of their own in the generator's table."
             )

@@ -243,10 +243,10 @@ def validate_pins(spec: VersionSpec, splits: tuple[str, ...], *, source: str) ->
         generator = spec.generators[name]
         if isinstance(generator, PythonSpec):
             continue
-        for stage in (generator, *generator.upscalers):
-            if not stage.is_pinned and not Path(stage.repo).is_dir():
+        for found in (found for stage in generator.stages for found in stage.repositories):
+            if not found.is_pinned and not Path(found.repo).is_dir():
                 raise DataError(
-                    f"Generator '{name}' is not pinned: revision '{stage.revision}' of '{stage.repo}' is no "
+                    f"Generator '{name}' is not pinned: revision '{found.revision}' of '{found.repo}' is no "
                     f"commit, and may mean other weights tomorrow. Run 'imagenet-g build pin {source}'."
                 )
 

@@ -10,7 +10,7 @@ import torch
 
 from imagenet_g.benchmark.storage import replace_file, translate_storage_errors, write_text
 from imagenet_g.generation.clip_towers import make_text_tower, make_vision_tower
-from imagenet_g.generation.pipelines import ignore_library_warnings, silence_libraries
+from imagenet_g.generation.quiet_libraries import ignore_library_warnings, silence_libraries
 from imagenet_g.generation.training_specs import DiffusionSpec
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from PIL import Image
 from imagenet_g.benchmark.storage import replace_file
 from imagenet_g.benchmark.training_data import Pictures
 from imagenet_g.benchmark.training_loop import use_weights
-from imagenet_g.generation.pipelines import ignore_library_warnings
+from imagenet_g.generation.quiet_libraries import ignore_library_warnings
 from imagenet_g.generation.train_autoencoder import decode_latents
 from imagenet_g.generation.train_diffusion import DiffusionData
 from imagenet_g.generation.training_specs import DiffusionSpec

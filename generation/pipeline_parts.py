@@ -1,0 +1,70 @@
+"""A part of a pipeline from another repository, loaded by its own configuration."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from imagenet_g.benchmark.errors import ModelError, UnknownNameError
+from imagenet_g.generation.quiet_libraries import ignore_library_warnings, silence_libraries
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from imagenet_g.generation.generator_specs import StageSpec
+
+Network: TypeAlias = Any
+NetworkClass: TypeAlias = Any
+"""The networks of two libraries share no typed interface."""
+_BASES = {"diffusers": "ModelMixin", "transformers": "PreTrainedModel"}
+"""What every network of a library is; nothing else is loaded in its place."""
+
+
+def load_part(spec: StageSpec, name: str, index: Mapping[str, Any], folder: Path) -> Network:
+    """A network with its weights, for the place of that name in a pipeline.
+
+    Args:
+        spec: The stage; says the dtype and the variant.
+        name: The place, such as "unet".
+        index: The stage's model_index.json: library and class of every place.
+        folder: Where the part's files are.
+
+    Returns:
+        A model of diffusers or transformers. Its class is that of the part's own configuration: a small
+        autoencoder may take the place of a large one.
+
+    Raises:
+        UnknownNameError: The pipeline has no network of that name.
+        ModelError: The folder does not hold a network of that library.
+    """
+    import torch
+
+    known = [place for place, part in index.items() if isinstance(part, list) and part[0] in _BASES]
+    if name not in known:
+        raise UnknownNameError(f"part of '{spec.repo}'", name, known)
+    part = spec.parts[name]
+    found = _find_class(index[name][0], folder, repo=part.repo)
+    silence_libraries()
+    try:
+        with ignore_library_warnings():
+            return found.from_pretrained(
+                str(folder), dtype=getattr(torch, spec.dtype), variant=part.variant, local_files_only=True
+            )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"'{part.repo}' cannot be loaded as {found.__name__}: {reason}") from error
+
+
+def _find_class(library: str, folder: Path, *, repo: str) -> NetworkClass:
+    module = importlib.import_module(library)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        name = config["_class_name"] if library == "diffusers" else config["architectures"][0]
+    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise ModelError(f"'{repo}' has no config.json that names a model of {library}.") from error
+    found = getattr(module, name, None) if isinstance(name, str) else None
+    if not (isinstance(found, type) and issubclass(found, getattr(module, _BASES[library]))):
+        raise ModelError(f"'{repo}' is a {name!r}, which is no model of the installed {library}.")
+    return found
