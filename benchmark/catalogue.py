@@ -23,7 +23,7 @@ from imagenet_g.benchmark.real_sets import load_real_set
 from imagenet_g.benchmark.references import SplitRef, parse_split_ref
 from imagenet_g.benchmark.releases import load_release_split
 from imagenet_g.benchmark.splits import Split
-from imagenet_g.benchmark.version_registry import VersionSpec, load_versions
+from imagenet_g.benchmark.version_registry import VersionSpec, format_superseded, load_versions
 
 Status = Literal["embedded", "local", "hub cache", "hub", "hub, gated", "not published"]
 
@@ -40,6 +40,7 @@ class SplitListing:
         status: Where it is.
         location: Path or Hub repository; None where there is neither.
         views: The release's own row filters.
+        superseded: What should be used instead, in one sentence; None where nothing should.
         license: Under what terms, in the source's words; None when unknown.
     """
 
@@ -51,6 +52,7 @@ class SplitListing:
     location: str | None
     views: tuple[str, ...]
     license: str | None
+    superseded: str | None = None
 
     @property
     def on_hand(self) -> bool:
@@ -125,7 +127,7 @@ def load_split(
                 return stream_split(release, ref.name, note=note)
             commit = complete_split(folder, ref, cache=cache, progress=progress, note=note)
             split = load_release_split(folder, ref.name, cache=cache, progress=progress)
-            notice = _add_superseded(split.record.notice, str(ref.version))
+            notice = _add_superseded(split.record.notice, ref)
             record = split.record.model_copy(update={"revision": commit, "notice": notice})
             return replace(split, record=record)
 
@@ -155,12 +157,13 @@ def complete_split(
     return release.source.revision
 
 
-def _add_superseded(notice: str | None, version: str) -> str | None:
+def _add_superseded(notice: str | None, ref: SplitRef) -> str | None:
     """A release cannot know what came after it; the registry does."""
-    spec = load_versions().get(version)
-    if spec is None or spec.superseded_by is None or spec.superseded_by in (notice or ""):
+    spec = load_versions().get(str(ref.version))
+    added = None if spec is None else format_superseded(spec, ref.name)
+    if added is None or added in (notice or ""):
         return notice
-    return " ".join(filter(None, [notice, f"{version} is superseded by {spec.superseded_by}."]))
+    return " ".join(filter(None, [notice, added]))
 
 
 def find_release(ref: SplitRef, data: Mapping[str, Path], *, cache: Path | None = None) -> Path:
@@ -211,12 +214,17 @@ def find_local_copy(base: str, data: Mapping[str, Path]) -> Path | None:
 def newest_version(data: Mapping[str, Path]) -> tuple[SplitRef, ...]:
     """All splits of the newest version on hand.
 
-    Known versions count in the order of `versions.toml`, others after them in the order they were given.
+    Known versions count in the order of `versions.toml`, others after them in the order they were given. One
+    that only renews splits of another does not count.
 
     Raises:
         DataError: Its manifest is missing or malformed.
     """
-    version, folder = list(_list_releases(data).items())[-1]
+    known = load_versions()
+    found = [
+        (name, at) for name, at in _list_releases(data).items() if name not in known or known[name].default
+    ]
+    version, folder = found[-1]
     return tuple(parse_split_ref(f"{version}/{name}") for name in load_manifest(folder).splits)
 
 
@@ -249,6 +257,7 @@ def _list_releases(data: Mapping[str, Path]) -> dict[str, Path]:
 
 
 def _list_release(manifest: Manifest, folder: Path, *, embedded: bool) -> list[SplitListing]:
+    spec = load_versions().get(manifest.version)
     return [
         SplitListing(
             ref=f"{manifest.version}/{name}",
@@ -259,6 +268,7 @@ def _list_release(manifest: Manifest, folder: Path, *, embedded: bool) -> list[S
             location=None if embedded else str(folder),
             views=tuple(sorted(split.views)),
             license=manifest.license,
+            superseded=None if spec is None else format_superseded(spec, name),
         )
         for name, split in manifest.splits.items()
     ]
@@ -276,6 +286,7 @@ def _list_absent(spec: VersionSpec) -> list[SplitListing]:
             location=None if published is None else f"{published.repo}@{published.tag}",
             views=(),
             license=None,
+            superseded=format_superseded(spec, name),
         )
         for name in spec.splits
     ]

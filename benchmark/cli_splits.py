@@ -67,11 +67,12 @@ def make_table(listings: Iterable[SplitListing]) -> Table:
         )
     for listing in listings:
         location = "" if listing.location is None else f" {listing.location}"
+        superseded = "" if listing.superseded is None else f"; {listing.superseded.rstrip('.')}"
         table.add_row(
             listing.ref,
             _format_count(listing.num_images),
             _format_count(listing.num_classes),
-            f"{listing.status}{location}",
+            f"{listing.status}{location}{superseded}",
             ", ".join(f":{view}" for view in listing.views),
             style="bold" if listing.on_hand else None,
         )

@@ -50,6 +50,11 @@ def make_table(versions: Iterable[VersionSpec]) -> Table:
             if found is None
             else (found.repo, found.tag, found.commit, found.manifest_sha256[:12], str(found.released))
         )
-        name = spec.name if spec.superseded_by is None else f"{spec.name} (use {spec.superseded_by})"
-        table.add_row(name, ", ".join(spec.splits), ", ".join(spec.generators) or "none", *facts)
+        name = _add_successor(spec.name, spec.superseded_by)
+        splits = [_add_successor(split, spec.superseded_splits.get(split)) for split in spec.splits]
+        table.add_row(name, ", ".join(splits), ", ".join(spec.generators) or "none", *facts)
     return table
+
+
+def _add_successor(name: str, successor: str | None) -> str:
+    return name if successor is None else f"{name} (use {successor})"

@@ -47,8 +47,19 @@ class VersionSpec(FileModel):
     """Repositories or names of what made the images; empty for images that no model made."""
     superseded_by: str | None = None
     """A version that should be used instead."""
+    superseded_splits: dict[str, str] = Field(default_factory=dict)
+    """Reference of the split that should be used instead, by the name of each that is superseded alone."""
+    default: bool = True
+    """Whether it may stand where no split is named; false for one that only renews splits of another."""
     published: Publication | None = None
     """Absent: not on the Hub."""
+
+
+def format_superseded(spec: VersionSpec, split: str) -> str | None:
+    """What should be used instead of a split, in one sentence; None where nothing should."""
+    if split in spec.superseded_splits:
+        return f"{spec.name}/{split} is superseded by {spec.superseded_splits[split]}."
+    return None if spec.superseded_by is None else f"{spec.name} is superseded by {spec.superseded_by}."
 
 
 @remember

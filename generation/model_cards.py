@@ -15,14 +15,22 @@ LOADING = {
 }
 
 
-def format_card(record: TrainingRecord, *, title: str) -> str:
+LOADING_PART = (
+    '`[generators.NAME.parts.unet]` with `repo = "FOLDER"` in a version spec, a shipped one with '
+    '`repo = "packaged:{name}"`, of a generator whose own repository is `{continues}`; in Python '
+    "`StableDiffusionPipeline.from_pretrained(..., unet=UNet2DConditionModel.from_pretrained(FOLDER))`"
+)
+
+
+def format_card(record: TrainingRecord, *, title: str, continues: str | None = None) -> str:
     """The card of a folder of weights, from its record alone.
 
     Args:
         record: Its stages, the last one being what the folder is.
         title: One line on what it is.
+        continues: The pipeline whose network it is; None for a folder that is whole.
     """
-    last = record.stages[-1]
+    loading = LOADING[record.stages[-1].stage] if continues is None else LOADING_PART
     sources = sorted({f"`{stage.data['ref']}`" for stage in record.stages})
     lines = [
         "---",
@@ -32,7 +40,7 @@ def format_card(record: TrainingRecord, *, title: str) -> str:
         "",
         f"{title}. Trained from nothing but {' and '.join(sources)}; for teaching, tests and CI.",
         "",
-        f"To load it: {LOADING[last.stage].format(name=record.name)}.",
+        f"To load it: {loading.format(name=record.name, continues=continues)}.",
         "",
         "| stage | steps | time | device | seed | recipe | data |",
         "|---|---|---|---|---|---|---|",

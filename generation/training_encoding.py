@@ -10,15 +10,13 @@ import torch
 
 from imagenet_g.benchmark.storage import replace_file
 from imagenet_g.benchmark.training_data import Pictures
-from imagenet_g.generation.clip_towers import make_text_tower
 from imagenet_g.generation.train_autoencoder import encode_pictures
-from imagenet_g.generation.train_clip import embed_pictures, tokenize
+from imagenet_g.generation.train_clip import embed_pictures, normalize_pixels, tokenize
 from imagenet_g.generation.train_diffusion import DiffusionData
+from imagenet_g.generation.training_export import Parts
 
 if TYPE_CHECKING:
-    from diffusers import AutoencoderTiny
     from open_clip.model import CLIP
-    from transformers import CLIPTokenizer
 
 ENCODED_NAME = "encoded.safetensors"
 _ENCODE_BATCH = 256
@@ -54,32 +52,44 @@ def recall_encoded(
     return data
 
 
-def encode_everything(
-    pictures: Pictures, clip: CLIP, tokenizer: CLIPTokenizer, vae: AutoencoderTiny, *, device: str
-) -> DiffusionData:
+def encode_everything(pictures: Pictures, parts: Parts, *, device: str) -> DiffusionData:
     """Latents, image embeddings and hidden states of the captions, computed once."""
-    pixels = pictures.pixels
+    pixels, vae = pictures.pixels, parts.vae
     latents = encode_pictures(vae, pixels, device=device) * vae.config.scaling_factor
-    images = embed_pictures(clip, pixels, device=device)
-    clip.cpu()
     texts = sorted(set(pictures.captions))
     numbers = {text: number for number, text in enumerate(texts)}
-    hidden = encode_texts(clip, tokenizer, [*texts, ""])
+    hidden = encode_texts(parts, [*texts, ""])
     return DiffusionData(
         latents=latents,
         caption_numbers=torch.tensor([numbers[text] for text in pictures.captions]),
         captions=hidden[:-1].half(),
         nothing=hidden[-1],
-        images=images,
+        images=encode_images(parts, pixels, device=device),
     )
 
 
 @torch.inference_mode()
-def encode_texts(clip: CLIP, tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
-    """`(N, T, D)` last hidden states, by the tower that the pipeline will have."""
-    tower = make_text_tower(clip, start_id=tokenizer.bos_token_id, end_id=tokenizer.eos_token_id)
-    batches = torch.split(tokenize(tokenizer, texts), _ENCODE_BATCH)
-    return torch.cat([tower(batch).last_hidden_state for batch in batches])
+def encode_texts(parts: Parts, texts: list[str]) -> torch.Tensor:
+    """`(N, T, D)` last hidden states, by the encoder that the pipeline will have."""
+    batches = torch.split(tokenize(parts.tokenizer, texts), _ENCODE_BATCH)
+    return torch.cat([parts.text_encoder(batch).last_hidden_state for batch in batches])
+
+
+@torch.inference_mode()
+def encode_images(parts: Parts, pixels: torch.Tensor, *, device: str) -> torch.Tensor:
+    """`(N, D)` image embeddings on the CPU, by the encoder that the pipeline will have.
+
+    Args:
+        parts: The encoder is left on the CPU.
+        pixels: uint8 `(N, 3, S, S)`.
+        device: Where it is done.
+    """
+    encoder = parts.image_encoder.to(device)
+    side = int(encoder.config.image_size)
+    batches = [normalize_pixels(batch, side=side).to(device) for batch in torch.split(pixels, _ENCODE_BATCH)]
+    embedded = torch.cat([encoder(batch).image_embeds.cpu() for batch in batches])
+    encoder.cpu()
+    return embedded
 
 
 @torch.no_grad()

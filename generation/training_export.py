@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.storage import replace_file, translate_storage_errors, write_text
 from imagenet_g.generation.clip_towers import make_text_tower, make_vision_tower
 from imagenet_g.generation.quiet_libraries import ignore_library_warnings, silence_libraries
@@ -16,10 +18,55 @@ from imagenet_g.generation.training_specs import DiffusionSpec
 if TYPE_CHECKING:
     from diffusers import AutoencoderTiny, UNet2DConditionModel
     from open_clip.model import CLIP
-    from transformers import CLIPTokenizer
+    from transformers import CLIPTextModel, CLIPTokenizer, CLIPVisionModelWithProjection
 
 CLIP_WEIGHTS = "open_clip_model.safetensors"
 CLIP_CONFIG = "open_clip_config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a diffusion model needs beside its own network, in float32 on the CPU.
+
+    Attributes:
+        text_encoder: Its last hidden states are what a caption says.
+        image_encoder: Its embedding is what a picture says.
+        tokenizer: Of the text encoder.
+        vae: Makes latents of pictures and pictures of latents.
+    """
+
+    text_encoder: CLIPTextModel
+    image_encoder: CLIPVisionModelWithProjection
+    tokenizer: CLIPTokenizer
+    vae: AutoencoderTiny
+
+
+def make_parts(clip: CLIP, tokenizer: CLIPTokenizer, vae: AutoencoderTiny) -> Parts:
+    """The parts of a pipeline, of a CLIP and an autoencoder."""
+    text = make_text_tower(clip, start_id=tokenizer.bos_token_id, end_id=tokenizer.eos_token_id)
+    return Parts(text, make_vision_tower(clip), tokenizer, vae)
+
+
+def load_parts(folder: Path) -> Parts:
+    """The parts of a finished pipeline.
+
+    Raises:
+        ModelError: The folder holds no such pipeline.
+    """
+    from transformers import CLIPTextModel, CLIPTokenizer, CLIPVisionModelWithProjection
+
+    silence_libraries()
+    try:
+        return Parts(
+            CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32).eval(),
+            CLIPVisionModelWithProjection.from_pretrained(
+                folder / "image_encoder", dtype=torch.float32
+            ).eval(),
+            CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+            load_autoencoder(folder / "vae"),
+        )
+    except OSError as error:
+        raise ModelError(f"'{folder}' has no CLIP and autoencoder to go on with: {error}") from error
 
 
 def export_clip(clip: CLIP, config: dict[str, Any], tokenizer: CLIPTokenizer, folder: Path) -> None:
@@ -89,21 +136,26 @@ def load_autoencoder(folder: Path) -> AutoencoderTiny:
 
 
 def load_unet_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """The weights of a pipeline's network, in float32."""
+    """The weights of a network, or of a pipeline's, in float32."""
     from safetensors.torch import load_file
 
-    weights = load_file(folder / "unet" / "diffusion_pytorch_model.safetensors")
+    inside = folder / "unet"
+    weights = load_file((inside if inside.is_dir() else folder) / "diffusion_pytorch_model.safetensors")
     return {name: value.float() for name, value in weights.items()}
 
 
-def export_pipeline(
-    clip: CLIP,
-    tokenizer: CLIPTokenizer,
-    vae: AutoencoderTiny,
-    unet: UNet2DConditionModel,
-    spec: DiffusionSpec,
-    folder: Path,
-) -> None:
+def export_network(unet: UNet2DConditionModel, folder: Path) -> None:
+    """Write the network alone, in half precision: a part for the pipeline it was trained in.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    silence_libraries()
+    with ignore_library_warnings(), translate_storage_errors(folder):
+        unet.half().save_pretrained(folder, safe_serialization=True)
+
+
+def export_pipeline(parts: Parts, unet: UNet2DConditionModel, spec: DiffusionSpec, folder: Path) -> None:
     """Write what the text-to-image and the image-variation pipeline load, in half precision.
 
     Raises:
@@ -112,22 +164,21 @@ def export_pipeline(
     from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
     from transformers import CLIPImageProcessor
 
-    text = make_text_tower(clip, start_id=tokenizer.bos_token_id, end_id=tokenizer.eos_token_id)
     scheduler = DPMSolverMultistepScheduler(**spec.scheduler, algorithm_type="dpmsolver++", solver_order=2)
-    side = clip.visual.image_size[0]
+    side = parts.image_encoder.config.image_size
     silence_libraries()
     with ignore_library_warnings(), translate_storage_errors(folder):
         pipe = StableDiffusionPipeline(
-            vae=vae,
-            text_encoder=text,
-            tokenizer=tokenizer,
+            vae=parts.vae,
+            text_encoder=parts.text_encoder,
+            tokenizer=parts.tokenizer,
             unet=unet,
             scheduler=scheduler,
             safety_checker=None,
             feature_extractor=CLIPImageProcessor(
                 size={"shortest_edge": side}, crop_size={"height": side, "width": side}
             ),
-            image_encoder=make_vision_tower(clip),
+            image_encoder=parts.image_encoder,
             requires_safety_checker=False,
         )
         pipe.to(torch.float16).save_pretrained(folder, safe_serialization=True)

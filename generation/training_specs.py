@@ -97,7 +97,11 @@ class DiffusionSpec(FileModel):
 
 
 class TrainingSpec(FileModel):
-    """A recipe: a CLIP alone, or a CLIP, an autoencoder and the diffusion model made of both."""
+    """A recipe: a CLIP alone; a CLIP, an autoencoder and the diffusion model made of both; or more training.
+
+    A recipe that continues another has a diffusion stage alone. It trains the network of a finished pipeline,
+    and that network is all it writes; the other parts stay as they are.
+    """
 
     schema_version: Annotated[int, Field(ge=1, le=1)]
     name: str
@@ -106,12 +110,20 @@ class TrainingSpec(FileModel):
     data: str
     """Reference of the split that is learnt from, where a stage names no other."""
     seed: int
-    clip: ClipSpec
+    continues: str | None = None
+    """The finished pipeline to go on from: "packaged:NAME" or a folder."""
+    clip: ClipSpec | None = None
     autoencoder: AutoencoderSpec | None = None
     diffusion: DiffusionSpec | None = None
 
     @model_validator(mode="after")
     def _validate_stages(self) -> Self:
+        if self.continues is not None:
+            if self.clip or self.autoencoder or not self.diffusion:
+                raise ValueError("a recipe that continues another has a diffusion stage and no other")
+            return self
+        if self.clip is None:
+            raise ValueError("a CLIP is needed, or continues")
         if (self.autoencoder is None) != (self.diffusion is None):
             raise ValueError("an autoencoder and a diffusion model go together")
         if self.diffusion is not None and isinstance(self.clip.vision, ConvolutionsSpec):
@@ -121,7 +133,7 @@ class TrainingSpec(FileModel):
     @property
     def stages(self) -> tuple[str, ...]:
         """The stages there are, in the order they are trained."""
-        return STAGE_NAMES if self.diffusion is not None else STAGE_NAMES[:1]
+        return tuple(name for name in STAGE_NAMES if getattr(self, name) is not None)
 
     def find_data(self, stage: str) -> str:
         """Reference of the split that a stage learns from."""

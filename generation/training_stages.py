@@ -19,6 +19,7 @@ from imagenet_g.benchmark.training_loop import Start, Task, Trained, run_trainin
 from imagenet_g.benchmark.training_records import StageRecord, TrainingRecord, load_record, write_record
 from imagenet_g.generation.clip_tokenizers import train_tokenizer
 from imagenet_g.generation.model_cards import format_card
+from imagenet_g.generation.pipeline_repos import place_folder
 from imagenet_g.generation.prompts import load_patterns
 from imagenet_g.generation.runtime import PACKAGES
 from imagenet_g.generation.specs import PromptSpec
@@ -32,12 +33,16 @@ from imagenet_g.generation.training_encoding import (
     scale_image_embeddings,
 )
 from imagenet_g.generation.training_export import (
+    Parts,
     export_autoencoder,
     export_clip,
+    export_network,
     export_pipeline,
     load_autoencoder,
     load_exported_clip,
+    load_parts,
     load_unet_weights,
+    make_parts,
     scale_latents,
 )
 from imagenet_g.generation.training_samples import SampleSheets
@@ -87,10 +92,28 @@ class Workshop:
         """The finished generator."""
         return self.folder / self.spec.name_folder("diffusion")
 
+    @property
+    def continued_folder(self) -> Path | None:
+        """The finished pipeline that the recipe continues; None for a recipe that begins anew.
+
+        Raises:
+            ImagenetGError: There is none of that name.
+        """
+        if self.spec.continues is None:
+            return None
+        folder = place_folder(self.spec.continues, subfolder=None)
+        if not folder.is_dir():
+            raise InputError(f"The recipe continues '{self.spec.continues}', which is no folder.")
+        return folder
+
     def find_earlier(self, stage: str) -> Path | None:
-        """The finished model that a stage goes on from; None where it begins anew."""
+        """The finished model that a stage goes on from; None where it begins anew.
+
+        Raises:
+            ImagenetGError: The recipe continues a pipeline that there is not.
+        """
         folder = None if self.start_from is None else self.start_from / self.spec.name_folder(stage)
-        return folder if folder is not None and folder.is_dir() else None
+        return folder if folder is not None and folder.is_dir() else self.continued_folder
 
     @property
     def side(self) -> int:
@@ -104,7 +127,7 @@ def train_clip_stage(shop: Workshop) -> None:
     Raises:
         ImagenetGError: As `run_training`.
     """
-    spec = shop.spec.clip
+    spec = _require(shop.spec.clip)
     tokenizer = find_tokenizer(shop)
     task = ClipTask(spec, shop.pictures, tokenizer, device=shop.device, seed=shop.spec.seed)
     trained = _run(shop, "clip", task)
@@ -136,29 +159,58 @@ def train_autoencoder_stage(shop: Workshop) -> None:
 def train_diffusion_stage(shop: Workshop) -> None:
     """Train the diffusion model from the other two and write the pipeline's folder.
 
+    Where the recipe continues a pipeline, its parts are the other two, and the network alone is written.
+
     Raises:
         DataError: One of the others is not there yet.
         ImagenetGError: As `run_training`.
     """
     spec = _require(shop.spec.diffusion)
-    before = [load_record(folder).stages for folder in (shop.clip_folder, shop.autoencoder_folder)]
-    clip, tokenizer = load_exported_clip(shop.clip_folder)
-    vae = load_autoencoder(shop.autoencoder_folder)
+    before = list_part_records(shop)
+    parts = collect_parts(shop)
     data = recall_encoded(
         shop.folder / "diffusion" / ENCODED_NAME,
-        lambda: encode_everything(shop.pictures, clip, tokenizer, vae, device=shop.device),
-        key=hash_encoded(shop.pictures, [record for stages in before for record in stages]),
+        lambda: encode_everything(shop.pictures, parts, device=shop.device),
+        key=hash_encoded(shop.pictures, before),
         say=shop.say,
     )
     task = DiffusionTask(spec, data, device=shop.device, seed=shop.spec.seed)
-    sheets = SampleSheets(spec, vae, data, shop.pictures, shop.folder / "diffusion", seed=shop.spec.seed)
+    sheets = SampleSheets(
+        spec, parts.vae, data, shop.pictures, shop.folder / "diffusion", seed=shop.spec.seed
+    )
     trained = _run(
         shop, "diffusion", task, sample=lambda weights, step: sheets.draw(task.unet, weights, step)
     )
     task.unet.to("cpu", memory_format=torch.contiguous_format).load_state_dict(trained.weights)
-    export_pipeline(clip, tokenizer, vae.cpu(), task.unet, spec, shop.pipeline_folder)
-    own = list_stage_records(shop, "diffusion", trained)
-    _record(shop, shop.pipeline_folder, (*before[0], *before[1], *own))
+    if shop.spec.continues is None:
+        export_pipeline(parts, task.unet, spec, shop.pipeline_folder)
+    else:
+        export_network(task.unet, shop.pipeline_folder)
+    _record(shop, shop.pipeline_folder, (*before, *list_stage_records(shop, "diffusion", trained)))
+
+
+def collect_parts(shop: Workshop) -> Parts:
+    """The CLIP and the autoencoder of a diffusion model: trained before, or those of the continued pipeline.
+
+    Raises:
+        DataError: They are not there yet.
+        ImagenetGError: The continued pipeline has none.
+    """
+    if (folder := shop.continued_folder) is not None:
+        return load_parts(folder)
+    return make_parts(*load_exported_clip(shop.clip_folder), load_autoencoder(shop.autoencoder_folder))
+
+
+def list_part_records(shop: Workshop) -> list[StageRecord]:
+    """How those were trained.
+
+    Raises:
+        DataError: They are not there yet.
+    """
+    if (folder := shop.continued_folder) is not None:
+        return [record for record in load_record(folder).stages if record.stage != "diffusion"]
+    folders = (shop.clip_folder, shop.autoencoder_folder)
+    return [record for folder in folders for record in load_record(folder).stages]
 
 
 def hash_encoded(pictures: Pictures, before: Sequence[StageRecord]) -> str:
@@ -187,7 +239,7 @@ def find_tokenizer(shop: Workshop) -> CLIPTokenizer:
     for place in begun:
         if (place / "tokenizer_config.json").is_file():
             return CLIPTokenizer.from_pretrained(place)
-    spec = shop.spec.clip
+    spec = _require(shop.spec.clip)
     tokenizer = train_tokenizer(
         list_texts(shop.pictures.captions), vocabulary_size=spec.vocabulary_size, max_tokens=spec.max_tokens
     )
@@ -280,5 +332,6 @@ def _require(part: Part | None) -> Part:
 
 def _record(shop: Workshop, folder: Path, stages: tuple[StageRecord, ...]) -> None:
     record = TrainingRecord(schema_version=1, name=folder.name, license=shop.spec.license, stages=stages)
-    write_text(folder / "README.md", format_card(record, title=shop.spec.title))
+    card = format_card(record, title=shop.spec.title, continues=shop.spec.continues)
+    write_text(folder / "README.md", card)
     write_record(folder, record)

@@ -11,13 +11,18 @@ from hub_clients import Client
 from hub_server import serve_hub
 from image_sets import write_release
 
+from imagenet_g.benchmark import catalogue
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.hub_sources import find_snapshot_source, parse_hub_source
 from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.manifests import load_manifest
+from imagenet_g.benchmark.references import parse_split_ref
 from imagenet_g.benchmark.version_registry import (
     Publication,
+    VersionSpec,
     format_publication,
+    format_superseded,
     load_versions,
     parse_versions,
 )
@@ -62,6 +67,61 @@ def test_a_published_version_is_fetched_by_its_commit_and_checked(tmp_path: Path
         lines = Client(hub.url, tmp_path / "home", token=None).run_python(LOAD, *texts).splitlines()
     assert lines[0] == f"{commit} v9 is superseded by v10."
     assert "it is not the release it claims to be" in lines[1]
+
+
+def parse_one(words: str) -> VersionSpec:
+    """A row of the registry."""
+    return parse_versions(
+        f'[[version]]\nname = "v9"\ntitle = "T"\nembedded = true\nsplits = ["a", "b"]\n{words}'
+    )["v9"]
+
+
+def test_a_split_may_be_superseded_alone() -> None:
+    """The others of its version are not."""
+    spec = parse_one('superseded_splits = { a = "v10/a" }')
+    assert format_superseded(spec, "a") == "v9/a is superseded by v10/a."
+    assert format_superseded(spec, "b") is None
+
+
+def test_a_superseded_split_says_so_in_what_is_evaluated_and_in_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the notice of the split's record, and in the listing."""
+    release = write_release(tmp_path / "release", [3, 7])
+    row = parse_versions(ROW.replace('superseded_by = "v10"', 'superseded_splits = { sd-l = "v10/sd-l" }'))
+    monkeypatch.setattr(catalogue, "load_versions", lambda: row)
+    split = catalogue.load_split(parse_split_ref("v9/sd-l"), data={"v9": release}, cache=None)
+    listing = next(found for found in catalogue.list_splits({"v9": release}) if found.ref == "v9/sd-l")
+    assert split.record.notice == listing.superseded == "v9/sd-l is superseded by v10/sd-l."
+
+
+def test_a_version_that_only_renews_splits_is_never_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However new it is."""
+    text = "".join(f'[[version]]\nname = "{name}"\ntitle = "T"\nembedded = false\nsplits = ["sd-l"]\n{more}'
+                   for name, more in (("v9", ""), ("v10", "default = false\n")))  # fmt: skip
+    monkeypatch.setattr(catalogue, "load_versions", lambda: parse_versions(text))
+    data = {name: write_release(tmp_path / name, [3], version=name) for name in ("v9", "v10")}
+    assert [str(ref) for ref in catalogue.newest_version(data)] == ["v9/sd-l"]
+
+
+def test_embedded_rows_name_the_splits_that_ship() -> None:
+    """As their manifests do."""
+    data = Path(catalogue.__file__).parent / "data"
+    embedded = {name: spec for name, spec in load_versions().items() if spec.embedded}
+    assert embedded
+    for name, spec in embedded.items():
+        assert sorted(spec.splits) == sorted(load_manifest(data / name).splits)
+
+
+def test_every_successor_in_the_registry_is_a_split_of_it() -> None:
+    """Or the advice would lead nowhere."""
+    versions = load_versions()
+    known = {f"{name}/{split}" for name, spec in versions.items() for split in spec.splits}
+    for spec in versions.values():
+        assert set(spec.superseded_splits) <= set(spec.splits)
+        assert set(spec.superseded_splits.values()) <= known
 
 
 def test_what_publish_prints_can_be_put_in_the_registry() -> None:

@@ -12,7 +12,7 @@ from tiny_training import SIDE, build_composites, load_composites, make_training
 
 from imagenet_g.benchmark.classifiers import ModelRequest, load_classifier
 from imagenet_g.benchmark.cli import main
-from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
+from imagenet_g.benchmark.errors import DataError, ImagenetGError, InputError, UnknownNameError
 from imagenet_g.benchmark.model_specs import parse_model_spec
 from imagenet_g.benchmark.training_data import Pictures
 from imagenet_g.benchmark.training_records import load_record
@@ -23,14 +23,19 @@ from imagenet_g.generation.source_images import transform_source
 from imagenet_g.generation.train_clip import normalize_pixels
 from imagenet_g.generation.train_diffusion import DiffusionData, DiffusionTask
 from imagenet_g.generation.training_encoding import encode_everything
-from imagenet_g.generation.training_export import load_autoencoder, load_exported_clip
 from imagenet_g.generation.training_specs import (
     TrainingSpec,
     change_steps,
     list_training_names,
     load_training_spec,
 )
-from imagenet_g.generation.training_stages import STAGES, Workshop, train_diffusion_stage
+from imagenet_g.generation.training_stages import (
+    STAGES,
+    Workshop,
+    collect_parts,
+    find_start,
+    train_diffusion_stage,
+)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +166,80 @@ def test_training_goes_on_from_finished_models_alone(
     assert [stage.steps for stage in load_record(shop.pipeline_folder).stages] == [3, 3, 3]
 
 
+def make_continuing(trained: Workshop, *, steps: int) -> TrainingSpec:
+    """A recipe of more training for the network of a trained pipeline."""
+    full = make_training_spec(steps=steps).model_dump(mode="json", exclude={"clip", "autoencoder"})
+    return TrainingSpec.model_validate({**full, "name": "longer", "continues": str(trained.pipeline_folder)})
+
+
+@pytest.fixture(scope="module")
+def longer(trained: Workshop, pictures: Pictures, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """The network of the trained pipeline, trained for two steps more."""
+    shop = make_shop(pictures, tmp_path_factory.mktemp("longer"), make_continuing(trained, steps=4))
+    train_diffusion_stage(shop)
+    return shop
+
+
+def test_a_recipe_that_continues_a_pipeline_writes_its_network_alone(longer: Workshop) -> None:
+    """A part, with its record and its card."""
+    found = {path.name for path in longer.pipeline_folder.iterdir()}
+    assert found == {"config.json", "diffusion_pytorch_model.safetensors", "README.md", "training.json"}
+    assert 'repo = "packaged:longer"' in (longer.pipeline_folder / "README.md").read_text()
+
+
+def test_a_continued_network_counts_its_steps_on_and_names_what_trained_its_parts(longer: Workshop) -> None:
+    """A record for each stage, those of the pipeline included."""
+    found = [(stage.stage, stage.steps) for stage in load_record(longer.pipeline_folder).stages]
+    assert found == [("clip", 2), ("autoencoder", 2), ("diffusion", 4)]
+
+
+def test_a_continued_network_takes_its_place_in_the_pipeline(trained: Workshop, longer: Workshop) -> None:
+    """As a part; other pictures come out."""
+    rows = [RenderRow("a", 105, "n01882714", "a photo of a koala.", 1)]
+    parts = {"unet": {"repo": str(longer.pipeline_folder), "revision": "local"}}
+    before = make_generator(trained, "StableDiffusionPipeline").render(rows)
+    after = make_generator(trained, "StableDiffusionPipeline", parts=parts).render(rows)
+    assert before[0].image.tobytes() != after[0].image.tobytes()
+
+
+def test_the_parts_of_a_finished_pipeline_encode_as_those_it_was_made_of(
+    trained: Workshop, longer: Workshop, pictures: Pictures
+) -> None:
+    """But for the half precision of the files, which the CLIP's own have already."""
+    first, second = _encode(trained, pictures), _encode(longer, pictures)
+    for name, value in vars(first).items():
+        torch.testing.assert_close(value, getattr(second, name), atol=2e-3, rtol=1e-3)
+
+
+def test_more_training_goes_on_from_a_continued_network(
+    trained: Workshop, longer: Workshop, pictures: Pictures, tmp_path: Path
+) -> None:
+    """Not from the pipeline's own, where `--start-from` names the later one."""
+    shop = make_shop(pictures, tmp_path, make_continuing(trained, steps=5), start=longer.folder)
+    start = find_start(shop, "diffusion")
+    assert start is not None and start.steps == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"continues": "packaged:mini-sdd"}, "mini-sd"), ({"continues": "nowhere"}, "no folder")],
+)
+def test_a_pipeline_that_is_not_there_cannot_be_continued(
+    trained: Workshop, pictures: Pictures, tmp_path: Path, changes: dict[str, str], words: str
+) -> None:
+    """One message."""
+    spec = make_continuing(trained, steps=4).model_copy(update=changes)
+    with pytest.raises(ImagenetGError, match=words):
+        train_diffusion_stage(make_shop(pictures, tmp_path, spec))
+
+
+def test_a_recipe_that_continues_has_no_clip_of_its_own(trained: Workshop) -> None:
+    """The pipeline has one."""
+    full = make_training_spec().model_dump(mode="json")
+    with pytest.raises(ValueError, match="a diffusion stage and no other"):
+        TrainingSpec.model_validate({**full, "continues": str(trained.pipeline_folder)})
+
+
 def test_what_a_stage_learnt_before_from_other_data_stays_on_record(
     trained: Workshop, pictures: Pictures, tmp_path: Path
 ) -> None:
@@ -210,7 +289,7 @@ def test_shipped_recipes_are_valid(name: str) -> None:
 def test_steps_are_changed_for_one_stage_only() -> None:
     """Two stages have no common number."""
     spec = change_steps(make_training_spec(), ["clip"], 7)
-    assert spec.clip.schedule.steps == 7
+    assert spec.clip is not None and spec.clip.schedule.steps == 7
     with pytest.raises(InputError, match="one --stage"):
         change_steps(spec, ["clip", "diffusion"], 7)
     with pytest.raises(InputError, match="at least 1"):
@@ -252,9 +331,7 @@ def test_a_picture_told_by_nothing_is_told_by_zeros_and_a_caption_by_the_empty_t
 
 
 def _encode(trained: Workshop, pictures: Pictures) -> DiffusionData:
-    clip, tokenizer = load_exported_clip(trained.clip_folder)
-    vae = load_autoencoder(trained.autoencoder_folder)
-    return encode_everything(pictures, clip, tokenizer, vae, device="cpu")
+    return encode_everything(pictures, collect_parts(trained), device="cpu")
 
 
 def test_half_precision_changes_a_loss_by_rounding_only(trained: Workshop, pictures: Pictures) -> None:
