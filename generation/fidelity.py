@@ -1,12 +1,12 @@
 r"""What a trained generator has learnt: does it copy, and does it hear the words of a prompt?
 
-    python -m imagenet_g.generation.fidelity RELEASE --split sd-l --train mini-train/real \
-        --data mini-train=DIR --clip open_clip:packaged:mini-clip --out DIR
+    python -m imagenet_g.generation.fidelity RELEASE --split sd-l --train mini-train/posed \
+        --data mini-train=DIR --clip open_clip:packaged:mini-clip --out DIR --card MODEL
 
 Copies are looked for by each generated picture's nearest training picture. A distance alone says nothing, so
 unseen pictures of the real set are measured beside them: pictures that copied would be nearer than those.
 Words are looked for by a linear probe that learns styles from training pictures and names those of generated
-ones.
+ones. With --card the figures go into the card of the generator too.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from pydantic import JsonValue
 from imagenet_g.benchmark.catalogue import parse_data_pairs
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.clip_encoders import ClipEncoder, load_clip_encoder
-from imagenet_g.benchmark.errors import ImagenetGError
+from imagenet_g.benchmark.errors import ImagenetGError, InputError
 from imagenet_g.benchmark.manifests import load_manifest
 from imagenet_g.benchmark.results import FileModel
 from imagenet_g.benchmark.storage import replace_file, write_text
 from imagenet_g.benchmark.training_data import Pictures, load_pictures
 from imagenet_g.generation.composite_styles import find_style
+from imagenet_g.generation.model_cards import CARD_NAME, put_section
 
 QUANTILES = (0.0, 0.01, 0.05, 0.5)
 _ROWS = 4096
@@ -190,18 +191,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("release", type=Path, metavar="RELEASE", help="folder of the release")
     parser.add_argument("--split", required=True, metavar="NAME", help="split of generated pictures")
     parser.add_argument(
-        "--unseen", default="real", metavar="NAME", help="split of pictures no model has seen"
-    )
+        "--unseen", default="real", metavar="NAME",
+        help="split of pictures no model has seen, of this release or as VERSION/NAME (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--train", required=True, metavar="REF", help="split the generator learnt from")
     parser.add_argument("--clip", required=True, metavar="MODEL", help="open_clip model for the probe")
     parser.add_argument("--data", action="append", metavar="NAME=PATH", default=[], help="a local copy")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for fidelity.json, pairs.png")
+    parser.add_argument(
+        "--card", type=Path, metavar="MODEL", help="folder of the generator, whose README.md gets a section"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print, and write the numbers and the nearest pairs."""
     data = parse_data_pairs(arguments.data)
     manifest = load_manifest(arguments.release)
+    card = None if arguments.card is None else _read_card(arguments.card)
     here = {**data, manifest.version: arguments.release}
 
     def load(ref: str) -> Pictures:
@@ -209,7 +215,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     made, unseen, training = (
         load(f"{manifest.version}/{arguments.split}"),
-        load(f"{manifest.version}/{arguments.unseen}"),
+        load(arguments.unseen if "/" in arguments.unseen else f"{manifest.version}/{arguments.unseen}"),
         load(arguments.train),
     )
     nearest = find_nearest(made.pixels, training.pixels)
@@ -227,8 +233,44 @@ def run(arguments: argparse.Namespace) -> int:
     with replace_file(arguments.out / "pairs.png") as temporary:
         Image.fromarray(pairs.numpy()).save(temporary, format="PNG")
     write_text(arguments.out / "fidelity.json", report.model_dump_json(indent=1) + "\n")
+    if card is not None:
+        heading = f"Fidelity of {made.record['ref']}, beside {training.record['ref']}"
+        write_text(arguments.card / CARD_NAME, put_section(card, heading, format_section(report)))
     sys.stdout.write(format_report(report))
     return 0
+
+
+def _read_card(folder: Path) -> str:
+    try:
+        return (folder / CARD_NAME).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"'{folder}' has no card ({CARD_NAME}) to write into: {error}") from error
+
+
+def format_section(report: FidelityReport) -> str:
+    """The same as Markdown, with what was measured and how."""
+    made, unseen = report.nearest, report.nearest_unseen
+    rows = [
+        f"| {name} | {summary.num_images} | "
+        + " | ".join(f"{value:.3f}" for value in summary.quantiles.values())
+        + f" | {probe.balanced_accuracy:.1%} |"
+        for name, summary, probe in (
+            ("generated", made, report.styles),
+            ("never seen in training", unseen, report.styles_unseen),
+        )
+    ]
+    return "\n".join(
+        [
+            "Distance of each picture to the nearest of the training pictures or its mirror image (root mean "
+            "square of pixels, as a share of their range): copies would be nearer than pictures never seen. "
+            f"Styles: a linear probe on {report.clip}, balanced over {report.styles.num_styles} styles; "
+            f"chance is {report.styles.chance:.1%}.",
+            "",
+            "| pictures | number | closest | 1 % | 5 % | median | style named |",
+            "|---|---|---|---|---|---|---|",
+            *rows,
+        ]
+    )
 
 
 def format_report(report: FidelityReport) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from imagenet_g.benchmark.training_records import StageRecord, TrainingRecord
 
+CARD_NAME = "README.md"
 LOADING = {
     "clip": "`open_clip:local-dir:FOLDER` on the command line; shipped ones as `open_clip:packaged:{name}`",
     "autoencoder": "`diffusers.AutoencoderTiny.from_pretrained(FOLDER)`",
@@ -52,6 +55,20 @@ def format_card(record: TrainingRecord, *, title: str, continues: str | None = N
         f"Licence of the weights and of what they were trained on: {record.license}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def put_section(card: str, heading: str, text: str) -> str:
+    """A card with a section at its end, in place of one of the same heading where it has one.
+
+    Args:
+        card: Markdown.
+        heading: Of second level, without its signs.
+        text: Markdown without headings of first or second level.
+    """
+    first, *sections = re.split(r"(?m)^(?=## )", card)
+    kept = [section for section in sections if section.partition("\n")[0] != f"## {heading}"]
+    parts = [first, *kept, f"## {heading}\n\n{text}\n"]
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
 def _format_stage(stage: StageRecord) -> str:

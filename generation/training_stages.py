@@ -18,7 +18,7 @@ from imagenet_g.benchmark.training_data import Pictures
 from imagenet_g.benchmark.training_loop import Start, Task, Trained, run_training
 from imagenet_g.benchmark.training_records import StageRecord, TrainingRecord, load_record, write_record
 from imagenet_g.generation.clip_tokenizers import train_tokenizer
-from imagenet_g.generation.model_cards import format_card
+from imagenet_g.generation.model_cards import CARD_NAME, format_card
 from imagenet_g.generation.pipeline_repos import place_folder
 from imagenet_g.generation.prompts import load_patterns
 from imagenet_g.generation.runtime import PACKAGES
@@ -333,5 +333,5 @@ def _require(part: Part | None) -> Part:
 def _record(shop: Workshop, folder: Path, stages: tuple[StageRecord, ...]) -> None:
     record = TrainingRecord(schema_version=1, name=folder.name, license=shop.spec.license, stages=stages)
     card = format_card(record, title=shop.spec.title, continues=shop.spec.continues)
-    write_text(folder / "README.md", card)
+    write_text(folder / CARD_NAME, card)
     write_record(folder, record)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestNeighbors
+from tiny_training import build_composites
 
-from imagenet_g.generation.fidelity import draw_pairs, find_nearest, probe_styles
+from imagenet_g.generation.fidelity import draw_pairs, find_nearest, main, probe_styles
+from imagenet_g.generation.model_cards import put_section
 
 
 def _pictures(count: int, seed: int) -> torch.Tensor:
@@ -96,3 +100,45 @@ def test_the_probe_is_scikit_learns_ridge() -> None:
     right = model.predict(points).argmax(axis=1) == np.array([names.index(style) for style in others])
     expected = np.mean([right[np.array(others) == name].mean() for name in names])
     assert probe_styles(inputs, styles, points, others).balanced_accuracy == pytest.approx(expected, abs=0.01)
+
+
+def test_the_command_finds_copies_and_says_so_in_the_card_of_the_generator(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A set beside itself is nothing but copies; run again, the section is replaced."""
+    release, model = build_composites(tmp_path / "release"), tmp_path / "model"
+    model.mkdir()
+    (model / "README.md").write_text("# a-model\n\nWhat it is.\n")
+    words = [str(release), "--split", "real", "--unseen", "tiny/real", "--train", "tiny/real"]
+    words += ["--clip", "open_clip:packaged:mini-clip", "--out", str(tmp_path), "--card", str(model)]
+    assert main(words) == main(words) == 0
+    card = (model / "README.md").read_text()
+    assert card.startswith("# a-model\n\nWhat it is.\n\n## Fidelity of tiny/real, beside tiny/real\n\n")
+    assert card.count("| generated | 24 | 0.000 | 0.000 | 0.000 | 0.000 |") == 1
+    assert "closest / 1 % / 5 % / median: 0.000 / 0.000 / 0.000 / 0.000" in capsys.readouterr().out
+
+
+def test_a_folder_without_a_card_is_refused_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With its name."""
+    release = build_composites(tmp_path / "release")
+    words = [
+        str(release),
+        "--split",
+        "real",
+        "--train",
+        "tiny/real",
+        "--clip",
+        "open_clip:packaged:mini-clip",
+    ]
+    assert main([*words, "--out", str(tmp_path / "out"), "--card", str(tmp_path / "gone")]) == 2
+    assert "gone' has no card" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_section_is_put_at_the_end_and_replaces_its_namesake() -> None:
+    """Others stay as they are."""
+    card = put_section(put_section("# m\n\nText.\n", "A", "one"), "B", "two")
+    assert card == "# m\n\nText.\n\n## A\n\none\n\n## B\n\ntwo\n"
+    assert put_section(card, "A", "three") == "# m\n\nText.\n\n## B\n\ntwo\n\n## A\n\nthree\n"
