@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import gradio as gr
@@ -17,9 +16,10 @@ from imagenet_g.leaderboard.image_views import build_compare_tab, build_image_ta
 from imagenet_g.leaderboard.plot_script import find_plot_script, make_fetch_js
 from imagenet_g.leaderboard.plots import MAX_PROFILES
 from imagenet_g.leaderboard.queries import BoardQuery, format_query, parse_query, settle_query
-from imagenet_g.leaderboard.state import Order, click_table, make_query, split_query
+from imagenet_g.leaderboard.state import CONTROLS, Order, click_table, make_query, split_query
 from imagenet_g.leaderboard.tables import format_columns, list_columns
 from imagenet_g.leaderboard.views import (
+    PLOT_ORDER,
     QUIET,
     TYPING,
     View,
@@ -39,6 +39,7 @@ OPEN_JS = """() => {
   return NAME;
 }"""
 """The open tab is the page's own business: the server hears of it with the next change."""
+NUM_CONTROLS = len(CONTROLS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,16 @@ class Page:
     def inputs(self) -> list[Component]:
         """What says which rows are shown how."""
         return [self.opened, self.columns, self.order, *self.controls]
+
+    @property
+    def view_inputs(self) -> list[Component]:
+        """Boxes of all views."""
+        return [box for view in self.views for box in view.inputs]
+
+    @property
+    def view_outputs(self) -> list[Component]:
+        """What all views fill."""
+        return [box for view in self.views for box in view.outputs]
 
     @property
     def outputs(self) -> list[Component]:
@@ -116,7 +127,8 @@ def build_app(board: Board, *, submissions: Path, reports: Path) -> gr.Blocks:
             tabs=tabs, table=table, views=views,
         )  # fmt: skip
         wire_tabs(page, [table_tab, *(view.tab for view in views), submit_tab, about_tab])
-        wire_rows(page)
+        wire_controls(page)
+        wire_table(page)
         wire_start(page, app)
     return app
 
@@ -128,29 +140,61 @@ def show_rows(board: Board, opened: str, names: list[str], query: BoardQuery) ->
 
 
 def wire_tabs(page: Page, tabs: list[gr.Tab]) -> None:
-    """Which tab is open, in the address too; a view is drawn when its tab is opened."""
+    """Which tab is open, in the address too."""
     for tab in tabs:
         name = "" if tab is tabs[0] else str(tab.id)
         tab.select(None, None, page.opened, js=OPEN_JS.replace("NAME", repr(name)))
-    for view in page.views:
-        view.tab.select(view.draw, view.inputs, view.outputs, **QUIET)
 
 
-def wire_rows(page: Page) -> None:
-    """Controls and clicks, to the table; and then to the view that is open."""
+def wire_controls(page: Page) -> None:
+    """Controls, to the table and to the view that is open."""
     board = page.board
 
-    def change(opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
-        return show_rows(board, opened, names, make_query(board, values, (order[0], order[1], 0)))
+    def change(
+        words: str, opened: str, names: list[str], order: Order, *values: object
+    ) -> tuple[object, ...]:
+        query = make_query(board, values[:NUM_CONTROLS], (order[0], order[1], 0))
+        if is_shown(board, words, query):
+            return tuple(gr.skip() for _ in outputs)
+        return *show_rows(board, opened, names, query), *draw_open_view(page, opened, *values)
 
-    def split(opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
-        query = make_query(board, values, (order[0], order[1], 0))
-        return fill_controls(board, query)[2], *show_rows(board, opened, names, query)
+    def split(words: str, opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
+        query = make_query(board, values[:NUM_CONTROLS], order)
+        switch = fill_controls(board, query)[CONTROLS.index("view")]
+        return switch, *change(words, opened, names, order, *values)
 
-    def switch(opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
+    def turn(opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
         query = make_query(board, values, (order[0], order[1], 0))
         filled = fill_controls(board, query)
         return *filled, *fill_pickers(page, query), *show_rows(board, opened, names, query)
+
+    version, splits, view, baseline, link, search, *filters = page.controls
+    # One answer for table and view: Gradio's page would not even ask for the second before it has the first.
+    inputs = [page.address, *page.inputs, *page.view_inputs]
+    outputs = [*page.outputs, *page.view_outputs]
+    # Not `input`: a dropdown says it twice, and when it is merely left; a textbox does not say it when text
+    # is deleted or pasted.
+    splits.change(split, inputs, [view, *outputs], **TYPING)  # type: ignore[attr-defined]
+    for box in (view, baseline, link, search, *filters):
+        box.change(change, inputs, outputs, **TYPING)  # type: ignore[attr-defined]
+    # The view is drawn from boxes that this one fills.
+    everything = [*page.controls, *page.pickers, *page.outputs]
+    draw_after(page, version.input(turn, page.inputs, everything, **TYPING))  # type: ignore[attr-defined]
+
+
+def is_shown(board: Board, words: str, query: BoardQuery) -> bool:
+    """Whether the page whose address has these words shows the rows of a query already, on whatever page.
+
+    So it is with controls that an address has filled. A page without words has not been filled yet.
+    """
+    shown = settle_query(board, parse_query(words))
+    same = replace(query, page=shown.page, columns=shown.columns, tab=shown.tab)
+    return not words or shown == same
+
+
+def wire_table(page: Page) -> None:
+    """Columns, headings and pager, to the table alone."""
+    board = page.board
 
     def arrange(opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
         return show_rows(board, opened, names, make_query(board, values, order))
@@ -159,22 +203,6 @@ def wire_rows(page: Page) -> None:
         query = make_query(board, values, click_table(order, dict(event._data or {})))
         return show_rows(board, opened, names, query)
 
-    def seek(words: str, opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
-        # The box also changes when an address fills it, and then the page of the table must stay.
-        same = not words or parse_query(words).search == make_query(board, values, order).search
-        return tuple(gr.skip() for _ in page.outputs) if same else change(opened, names, order, *values)
-
-    version, splits, view, baseline, link, search, *filters = page.controls
-    everything = [*page.controls, *page.pickers, *page.outputs]
-    for box, action, outputs in (
-        (version, switch, everything),
-        (splits, split, [view, *page.outputs]),
-        *((box, change, page.outputs) for box in (view, baseline, link, *filters)),
-    ):
-        draw_opened(page, box.input(action, page.inputs, outputs, **TYPING))  # type: ignore[attr-defined]
-    # Not `input`: a textbox does not say it when text is deleted or pasted.
-    sought = search.change(seek, [page.address, *page.inputs], page.outputs, **TYPING)  # type: ignore[attr-defined]
-    draw_opened(page, sought)
     page.columns.input(arrange, page.inputs, page.outputs, **TYPING)
     page.table.submit(click, page.inputs, page.outputs, **QUIET)
 
@@ -193,7 +221,7 @@ def wire_start(page: Page, app: gr.Blocks) -> None:
     outputs = [*page.controls, *page.pickers, page.columns, page.opened, page.tabs, *page.outputs]
     # The event of the tab that is opened here may come before its controls are filled.
     loaded = app.load(load, None, outputs, **QUIET)
-    draw_opened(page, loaded)
+    draw_after(page, loaded)
     loaded.then(None, None, None, js=make_fetch_js(find_plot_script()))
     page.address.change(None, page.address, None, js=ADDRESS_JS)
 
@@ -208,18 +236,27 @@ def fill_pickers(page: Page, query: BoardQuery) -> list[gr.Dropdown]:
     ]
 
 
-def draw_opened(page: Page, event: gr.events.Dependency) -> None:
-    """After an event, draw the view whose tab is open; a plot nobody looks at costs everybody time."""
-    inputs = [page.opened, *(box for view in page.views for box in view.inputs)]
-    outputs = [box for view in page.views for box in view.outputs]
-    event.then(partial(draw_one, page.views), inputs, outputs, **QUIET)
+def draw_after(page: Page, event: gr.events.Dependency) -> None:
+    """Draw the open view once an event has filled the boxes that it is drawn from."""
+
+    def draw(opened: str, *values: object) -> list[object]:
+        return draw_open_view(page, opened, *values)
+
+    event.then(draw, [page.opened, *page.controls, *page.view_inputs], page.view_outputs, **QUIET)
 
 
-def draw_one(views: list[View], opened: str, *values: object) -> tuple[object, ...]:
-    """Outputs of all views, of which only the open one's are drawn."""
+def draw_open_view(page: Page, opened: str, *values: object) -> list[object]:
+    """Outputs of all views, of which only the open one's are drawn: one nobody looks at costs everybody time.
+
+    Args:
+        page: What is wired.
+        opened: Name of the open tab.
+        *values: Those of the controls, then those of the views' boxes.
+    """
+    query = make_query(page.board, values[:NUM_CONTROLS], PLOT_ORDER)
+    rest = list(values[NUM_CONTROLS:])
     drawn: list[object] = []
-    rest = list(values)
-    for view in views:
+    for view in page.views:
         own, rest = rest[: len(view.inputs)], rest[len(view.inputs) :]
-        drawn += view.draw(*own) if view.name == opened else [gr.skip() for _ in view.outputs]
-    return tuple(drawn)
+        drawn += view.draw(query, *own) if view.name == opened else [gr.skip() for _ in view.outputs]
+    return drawn

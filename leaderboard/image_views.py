@@ -13,8 +13,9 @@ from imagenet_g.leaderboard.controls import Controls
 from imagenet_g.leaderboard.gallery import ImageFilter, find_facet, list_classes
 from imagenet_g.leaderboard.image_reports import REASONS, write_image_report
 from imagenet_g.leaderboard.problems import clip_text, format_report
+from imagenet_g.leaderboard.queries import BoardQuery
 from imagenet_g.leaderboard.uploads import check_upload
-from imagenet_g.leaderboard.views import QUIET, TYPING, View
+from imagenet_g.leaderboard.views import QUIET, TYPING, View, wire_view
 
 SHEETS = {"12": 12, "48": 48, "all": 10_000}
 
@@ -33,18 +34,18 @@ def build_compare_tab(board: Board, controls: Controls) -> View:
     def show(name: str, one: str | None, other: str | None, many: str) -> tuple[object, ...]:
         return pages.show_pair(board, name, one, other, SHEETS.get(many, 12))
 
-    def draw(name: str, one: str | None, other: str | None, many: str) -> tuple[object, ...]:
-        models = pages.list_comparable(board, name)
+    def draw(query: BoardQuery, one: str | None, other: str | None, many: str) -> tuple[object, ...]:
+        models = pages.list_comparable(board, query.split)
         ids = [model_id for _, model_id in models]
         one = one if one in ids else next(iter(ids), None)
         other = other if other in ids and other != one else next((i for i in ids if i != one), None)
         boxes = (gr.Dropdown(models, value=value) for value in (one, other))
-        return *boxes, *show(name, one, other, many)
+        return *boxes, *show(query.split, one, other, many)
 
-    inputs = [split, first, second, size]
-    for box in (first, second, size):
-        box.input(show, inputs, [words, sheets], **TYPING)
-    return View(tab, "compare", draw, inputs, [first, second, words, sheets])
+    boxes = [first, second, size]
+    for box in boxes:
+        box.input(show, [split, *boxes], [words, sheets], **TYPING)
+    return wire_view(board, View(tab, "compare", draw, boxes, [first, second, words, sheets]), controls)
 
 
 def build_image_tab(board: Board, controls: Controls, reports: Path) -> View:
@@ -69,8 +70,8 @@ def build_image_tab(board: Board, controls: Controls, reports: Path) -> View:
     def restart(name: str, which: str, what: str, least: float, number: float) -> tuple[object, ...]:
         return 1, *show(name, which, what, least, 1)
 
-    def draw(name: str, which: str, what: str, least: float, number: float) -> tuple[object, ...]:
-        base = pages.name_base(name)
+    def draw(query: BoardQuery, which: str, what: str, least: float, number: float) -> tuple[object, ...]:
+        base = pages.name_base(query.split)
         classes, (title, values) = list_classes(base), find_facet(base) or ("recipe", ())
         which = which if which in {number for _, number in classes} else ""
         what = what if what in values else ""
@@ -78,14 +79,14 @@ def build_image_tab(board: Board, controls: Controls, reports: Path) -> View:
             gr.Dropdown([("all classes", ""), *classes], value=which),
             gr.Dropdown([("all", ""), *((v, v) for v in values)], value=what, label=title.capitalize()),
             gr.Slider(visible=pages.has_clip_scores(base)),
-            *show(name, which, what, least, number),
+            *show(base, which, what, least, number),
         )
 
-    inputs, outputs = [split, wnid, facet, clip, page], [gallery, count]
+    boxes, outputs = [wnid, facet, clip, page], [gallery, count]
     for event in (wnid.input, facet.input, clip.release):
-        event(restart, inputs, [page, *outputs], **TYPING)
-    page.input(show, inputs, outputs, **TYPING)
-    return View(tab, "images", draw, inputs, [wnid, facet, clip, *outputs])
+        event(restart, [split, *boxes], [page, *outputs], **TYPING)
+    page.input(show, [split, *boxes], outputs, **TYPING)
+    return wire_view(board, View(tab, "images", draw, boxes, [wnid, facet, clip, *outputs]), controls)
 
 
 def build_report_form(split: gr.components.Component, reports: Path) -> None:

@@ -48,8 +48,8 @@ class View:
     Attributes:
         tab: The tab itself.
         name: Its word in the address.
-        draw: From the values of the inputs to those of the outputs.
-        inputs: Controls it reads.
+        draw: From the query of the page and the values of the inputs to those of the outputs.
+        inputs: Its own boxes.
         outputs: Components it fills, two at least: a single one would not be given a tuple.
         models: Its picker of models, whose choices follow the version; None where it has none.
     """
@@ -60,6 +60,22 @@ class View:
     inputs: Sequence[Component]
     outputs: Sequence[Component]
     models: gr.Dropdown | None = None
+
+
+def wire_view(
+    board: Board, view: View, controls: Controls, redrawing: Sequence[gr.Dropdown | gr.Radio] = ()
+) -> View:
+    """Draw a view when its tab is opened, and when one of the boxes that redraw all of it is changed."""
+
+    def draw(*values: object) -> tuple[object, ...]:
+        own, rest = values[: len(view.inputs)], values[len(view.inputs) :]
+        return view.draw(make_query(board, rest, PLOT_ORDER), *own)
+
+    inputs = [*view.inputs, *controls]
+    view.tab.select(draw, inputs, view.outputs, **QUIET)
+    for box in redrawing:
+        box.input(draw, inputs, view.outputs, **TYPING)
+    return view
 
 
 def write_plot(figure: go.Figure) -> PlotData:
@@ -104,13 +120,12 @@ def build_scatter_tab(board: Board, controls: Controls, start: BoardQuery) -> Vi
     def draw_query(query: BoardQuery, names: tuple[str, ...]) -> tuple[PlotData, str]:
         return write_plot(pages.show_scatter(board, query, names)), pages.describe_scatter(board, query)
 
-    def draw(names: list[str], *values: object) -> tuple[object, ...]:
-        return draw_query(make_query(board, values, PLOT_ORDER), tuple(names or ()))
+    def draw(query: BoardQuery, names: list[str]) -> tuple[object, ...]:
+        return draw_query(query, tuple(names or ()))
 
-    inputs, outputs = [chosen, *controls], [plot, words]
-    chosen.input(draw, inputs, outputs, **TYPING)
     wire_search(board, chosen, controls[0])
-    return View(tab, "scatter", draw, inputs, outputs, chosen)
+    view = View(tab, "scatter", draw, [chosen], [plot, words], chosen)
+    return wire_view(board, view, controls, [chosen])
 
 
 def build_profile_tab(board: Board, controls: Controls, start: BoardQuery) -> View:
@@ -135,14 +150,12 @@ def build_profile_tab(board: Board, controls: Controls, start: BoardQuery) -> Vi
         figure = pages.show_profiles(board, query, names, what)
         return write_plot(figure), pages.describe_profiles(figure, what)
 
-    def draw(names: list[str], what: str, *values: object) -> tuple[object, ...]:
-        return draw_query(make_query(board, values, PLOT_ORDER), tuple(names or ())[:MAX_PROFILES], what)
+    def draw(query: BoardQuery, names: list[str], what: str) -> tuple[object, ...]:
+        return draw_query(query, tuple(names or ())[:MAX_PROFILES], what)
 
-    inputs, outputs = [chosen, metric, *controls], [plot, words]
-    for event in (chosen.input, metric.input):
-        event(draw, inputs, outputs, **TYPING)
     wire_search(board, chosen, controls[0])
-    return View(tab, "profiles", draw, inputs, outputs, chosen)
+    view = View(tab, "profiles", draw, [chosen, metric], [plot, words], chosen)
+    return wire_view(board, view, controls, [chosen, metric])
 
 
 def build_rank_tab(board: Board, controls: Controls) -> View:
@@ -169,16 +182,13 @@ def build_rank_tab(board: Board, controls: Controls) -> View:
         return words, write_plot(pages.show_rank_changes(board, here, there, how))
 
     def draw(
-        how: str, other_split: str, other_baseline: str, other_link: str, *values: object
+        query: BoardQuery, how: str, other_split: str, other_baseline: str, other_link: str
     ) -> tuple[object, ...]:
-        query = make_query(board, values, PLOT_ORDER)
         splits = board.info.find_version(query.version).splits
         other = other_split if other_split in splits else ""
         there = replace(query, split=other or query.split, baseline=other_baseline or "", link=other_link)
         box = gr.Dropdown([("the same", ""), *((name, name) for name in splits)], value=other)
         return box, *draw_queries(query, there, how)
 
-    inputs, outputs = [by, split, baseline, link, *controls], [split, words, plot]
-    for event in (by.input, split.input, baseline.input, link.input):
-        event(draw, inputs, outputs, **TYPING)
-    return View(tab, "ranks", draw, inputs, outputs)
+    boxes = [by, split, baseline, link]
+    return wire_view(board, View(tab, "ranks", draw, boxes, [split, words, plot]), controls, boxes)

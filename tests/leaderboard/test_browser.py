@@ -105,7 +105,7 @@ def test_an_emptied_search_brings_every_model_back(page: Page) -> None:
 def test_an_address_with_a_search_opens_its_own_page_of_the_table(
     context: BrowserContext, address: str
 ) -> None:
-    """Filling the search box does not turn back to the first."""
+    """Filling the controls does not turn back to the first."""
     page = context.new_page()
     open_page(page, f"{address}{REAL}&search=resnet&part=1")
     expect(page.get_by_label("Search")).to_have_value("resnet")
@@ -218,6 +218,36 @@ def test_an_open_plot_follows_the_link(context: BrowserContext, address: str) ->
     before = str(legend.text_content())
     page.get_by_role("radio", name="linear").first.check()
     expect(legend).not_to_have_text(before)
+
+
+def test_an_open_plot_follows_the_split_with_one_request(context: BrowserContext, address: str) -> None:
+    """With the table and the address; a second request would take as long again."""
+    page = context.new_page()
+    open_page(page, f"{address}{REAL}&search=dfn&tab=scatter")
+    expect(page.locator("#scatter .ytitle")).to_contain_text("imagenet-r")
+    page.wait_for_function(f"performance.getEntriesByName('{FETCHED}').length")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+    choose(page, "Split", "imagenet-sketch")
+    expect(page.locator("#scatter .ytitle")).to_contain_text("imagenet-sketch")
+    wait_until_settled(page, "split=imagenet-sketch")
+    page.get_by_label("Split", exact=True).focus()
+    page.get_by_label("Search").focus()
+    page.wait_for_timeout(HOVER_MS)
+    assert len(asked) == 1
+
+
+def test_a_choice_by_keyboard_is_taken(page: Page) -> None:
+    """Of which Gradio's dropdown says less than of a click."""
+    choose(page, "Version", "real-sets")
+    wait_until_settled(page, "split=imagenet-v2")
+    box = page.get_by_label("Split", exact=True)
+    box.focus()
+    box.press("Control+a")
+    box.press_sequentially("objectnet")
+    box.press("Enter")
+    wait_until_settled(page, "split=objectnet")
+    expect(page.locator(".board caption")).to_contain_text("objectnet")
 
 
 def test_a_model_beyond_the_first_ones_is_named_on_the_plot(context: BrowserContext, address: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from submission_cases import ROOT
 
+from imagenet_g.leaderboard.app import is_shown
 from imagenet_g.leaderboard.board import Board, BoardVersion, load_board
 from imagenet_g.leaderboard.building import build_board
 from imagenet_g.leaderboard.pages import describe_rank_changes
@@ -66,6 +67,15 @@ def test_a_filter_the_new_split_does_not_have_is_dropped(board: Board) -> None:
     query = settle_query(board, BoardQuery(version="v9", split="v9/sd-l:clip-filtered"))
     values, order = split_query(query)
     assert make_query(board, [values[0], "v9/sd-i", *values[2:]], order).split == "v9/sd-i"
+
+
+def test_controls_that_an_address_filled_change_nothing(board: Board) -> None:
+    """Whatever page of the table it opens; another split, sorting or filter does."""
+    words = "version=v9&split=v9%2Fsd-i&sort=gap&part=2&tab=scatter&columns=model"
+    query = settle_query(board, replace(parse_query(words), page=0, tab="", columns=""))
+    assert is_shown(board, words, query)
+    for change in ({"split": SPLITS[0]}, {"sort": "er"}, {"search": "lite"}):
+        assert not is_shown(board, words, replace(query, **change))
 
 
 def test_a_filter_on_what_no_row_has_is_dropped(board: Board) -> None:
