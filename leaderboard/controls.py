@@ -23,7 +23,7 @@ def build_controls(board: Board, start: BoardQuery) -> tuple[Controls, gr.Dropdo
         first: Controls = [
             gr.Dropdown(names, value=start.version, label="Version", min_width=140),
             gr.Dropdown(
-                list(list_bases(splits)), value=part_view(start.split)[0], label="Split", min_width=180
+                list(list_bases(splits)), value=part_view(start.split)[0], label="Split", min_width=220
             ),
             build_view_switch(splits, start.split),
             gr.Dropdown(list(board.baselines), value=start.baseline, label="Baseline of ER", min_width=140),

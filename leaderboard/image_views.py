@@ -24,8 +24,8 @@ def build_compare_tab(board: Board, controls: Controls) -> View:
     """Two models on the same images."""
     with gr.Tab("Compare", id="compare") as tab:
         with gr.Row():
-            first = gr.Dropdown([], label="First model", elem_id="first")
-            second = gr.Dropdown([], label="Second model", elem_id="second")
+            first = gr.Dropdown([], label="First model", elem_id="first", min_width=260)
+            second = gr.Dropdown([], label="Second model", elem_id="second", min_width=260)
             size = gr.Radio(list(SHEETS), value="12", label="Images in each sheet", elem_id="sheet-size")
         words = gr.Markdown(elem_id="pair")
         sheets = gr.HTML(elem_id="sheets")

@@ -26,6 +26,7 @@ PALETTE = ("#3b82c4", "#d9822b", "#3d9a6a", "#b04fb5", "#c0504d", "#7a6f45")
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 GREY = "rgba(128,128,128,0.25)"
 NUM_GRID = 100
+MAX_TICKS = 12
 MAX_PROFILES = 6
 MAX_NAMED = 8
 HOVER_COLUMNS = ("model", "organisation", "trust", "top1", "clean", "gap", "er")
@@ -55,14 +56,16 @@ def build_scatter(
         group = shown[(shown["training_data"] == training) & ~shown["model_id"].isin(chosen)]
         if len(group):
             figure.add_trace(_make_points(group, training, link))
+    middle = (shown["clean"].min() + shown["clean"].max()) / 2
     for number, (_, row) in enumerate(shown[shown["model_id"].isin(chosen)].iterrows()):
-        # Away from the edge of the plot, and beside the interval's bar.
-        side = "middle left" if row["clean"] > shown["clean"].median() else "middle right"
-        figure.add_trace(_make_chosen(row, link, PALETTE[number % len(PALETTE)], side))
+        # Away from the edge of the plot, beside the interval's bar, and not all on one line.
+        side = "left" if row["clean"] > middle else "right"
+        height = "bottom" if number % 2 else "top"
+        figure.add_trace(_make_chosen(row, link, PALETTE[number % len(PALETTE)], f"{height} {side}"))
     x_name = " / ".join(
         sorted({f"{name} {kind}" for name, kind in zip(shown["clean_set"], shown["clean_kind"], strict=True)})
     )
-    _set_axes(figure, shown, link, x=f"clean accuracy, % ({x_name})", y=f"{split}, %")
+    _set_axes(figure, shown, link, x=f"clean accuracy, %<br>({escape(x_name)})", y=f"{escape(split)}, %")
     return figure
 
 
@@ -87,7 +90,7 @@ def _add_line(figure: go.Figure, line: Line, shown: pd.DataFrame) -> None:
     figure.add_trace(
         go.Scatter(
             x=x, y=apply_link(predict_top1(line, grid), line.link), mode="lines", text=text, hoverinfo="text",
-            line={"color": "#666", "dash": "dash"},
+            line={"color": "#808790", "dash": "dash"},
             name=f"{line.baseline}, {line.num_models} models, r² {line.r2:.2f}",
         )
     )  # fmt: skip
@@ -107,7 +110,7 @@ def _make_points(group: pd.DataFrame, training: str, link: str) -> go.Scatter:
     )
 
 
-def _make_chosen(row: pd.Series[Any], link: str, color: str, side: str) -> go.Scatter:
+def _make_chosen(row: pd.Series[Any], link: str, color: str, position: str) -> go.Scatter:
     import plotly.graph_objects as go
 
     x, y = (float(apply_link(float(row[name]), link)) for name in ("clean", "top1"))  # type: ignore[arg-type]
@@ -116,7 +119,7 @@ def _make_chosen(row: pd.Series[Any], link: str, color: str, side: str) -> go.Sc
     bars = [float(apply_link(float(edge), link)) for edge in (low, high)] if known else [y, y]  # type: ignore[arg-type]
     return go.Scatter(
         x=[x], y=[y], mode="markers+text", name=escape(row["model"]), text=[escape(row["model"])],
-        textposition=side, textfont={"weight": 600, "shadow": "auto"},
+        textposition=position, textfont={"weight": 600, "color": color},
         hovertext=[format_hover(dict(row))], hoverinfo="text",
         marker={"color": color, "size": 12, "line": {"width": 1, "color": "white"}},
         error_y={"type": "data", "symmetric": False, "array": [bars[1] - y], "arrayminus": [y - bars[0]]},
@@ -157,7 +160,9 @@ def _set_axes(figure: go.Figure, shown: pd.DataFrame, link: str, *, x: str, y: s
         figure.update_layout(
             {
                 axis: {
-                    "title": {"text": escape(title)},
+                    "title": {"text": title},
+                    "tickangle": 0,
+                    "automargin": True,
                     "range": [low, high],
                     "tickvals": [float(apply_link(tick, link)) for tick in ticks],  # type: ignore[arg-type]
                     "ticktext": [f"{100 * tick:g}" for tick in ticks],
@@ -170,10 +175,18 @@ def _set_axes(figure: go.Figure, shown: pd.DataFrame, link: str, *, x: str, y: s
 
 
 def choose_ticks(low: float, high: float, link: str) -> list[float]:
-    """Fractions to mark on an axis from `low` to `high` on the link's scale; the finer the shorter it is."""
+    """Fractions to mark on an axis from `low` to `high` on the link's scale; the finer the shorter it is.
+
+    They keep a distance at which a phone can show them.
+    """
     percents, tenths = ([number / parts for number in range(1, parts)] for parts in (100, 1000))
     for candidates in (list(TICKS), percents, tenths):
-        inside = [tick for tick in candidates if low <= float(apply_link(tick, link)) <= high]  # type: ignore[arg-type]
+        inside = []
+        free = low
+        for tick in candidates:
+            if free <= (position := float(apply_link(tick, link))) <= high:  # type: ignore[arg-type]
+                inside.append(tick)
+                free = position + (high - low) / MAX_TICKS
         if len(inside) >= 3:
             break
     return inside
@@ -264,6 +277,11 @@ def build_rank_changes(
         )  # fmt: skip
     figure.update_layout(**LAYOUT)
     figure.update_layout(
-        yaxis={"autorange": "reversed", "title": {"text": f"rank by {by}"}, "gridcolor": GREY}, height=480
-    )
+        xaxis={"type": "category", "gridcolor": GREY, "visible": bool(moved)},
+        yaxis={
+            "autorange": "reversed", "title": {"text": f"rank by {by}"}, "gridcolor": GREY, "zeroline": False,
+            "visible": bool(moved),
+        },
+        height=480,
+    )  # fmt: skip
     return figure

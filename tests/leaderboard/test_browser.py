@@ -232,7 +232,7 @@ def test_an_open_plot_follows_the_split_with_one_request(context: BrowserContext
     expect(page.locator("#scatter .ytitle")).to_contain_text("imagenet-sketch")
     wait_until_settled(page, "split=imagenet-sketch")
     page.get_by_label("Split", exact=True).focus()
-    page.get_by_label("Search").focus()
+    page.get_by_label("Search", exact=True).focus()
     page.wait_for_timeout(HOVER_MS)
     assert len(asked) == 1
 

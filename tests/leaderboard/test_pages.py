@@ -9,6 +9,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -34,6 +35,7 @@ from imagenet_g.leaderboard.pages import (
     show_table,
 )
 from imagenet_g.leaderboard.pairs import compute_pair
+from imagenet_g.leaderboard.plots import MAX_TICKS, build_rank_changes, choose_ticks
 from imagenet_g.leaderboard.queries import (
     BoardQuery,
     compare_ranks,
@@ -242,6 +244,20 @@ def test_a_picker_keeps_offering_what_is_chosen(board: Board) -> None:
     """Else its name would go with the next key."""
     model = board.models["real-sets"][-1]
     assert offer_models(board, "real-sets", "no such name", [model[1]]) == [model]
+
+
+def test_marks_of_an_axis_keep_their_distance() -> None:
+    """Else a phone would write them over each other."""
+    for low, high in ((-5.0, 4.0), (0.0, 1.0), (-0.5, 0.1)):
+        ticks = np.array(choose_ticks(low, high, "logit"))
+        assert len(ticks) >= 3
+        assert np.diff(np.log(ticks / (1 - ticks))).min() >= (high - low) / MAX_TICKS - 1e-9
+
+
+def test_rank_changes_of_no_model_have_no_axes(board: Board) -> None:
+    """Numbers beside an empty plot would mean nothing."""
+    layout = build_rank_changes({}, board.names, by="ER").layout
+    assert layout.xaxis.visible is layout.yaxis.visible is False
 
 
 def test_every_model_of_a_version_can_be_found_under_a_name_of_its_own(board: Board) -> None:
