@@ -42,7 +42,7 @@ def build_compare_tab(board: Board, controls: Controls) -> View:
         boxes = (gr.Dropdown(models, value=value) for value in (one, other))
         return *boxes, *show(query.split, one, other, many)
 
-    boxes = [first, second, size]
+    boxes: list[gr.Dropdown | gr.Radio] = [first, second, size]
     for box in boxes:
         box.input(show, [split, *boxes], [words, sheets], **TYPING)
     return wire_view(board, View(tab, "compare", draw, boxes, [first, second, words, sheets]), controls)

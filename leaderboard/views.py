@@ -190,5 +190,5 @@ def build_rank_tab(board: Board, controls: Controls) -> View:
         box = gr.Dropdown([("the same", ""), *((name, name) for name in splits)], value=other)
         return box, *draw_queries(query, there, how)
 
-    boxes = [by, split, baseline, link]
+    boxes: list[gr.Dropdown | gr.Radio] = [by, split, baseline, link]
     return wire_view(board, View(tab, "ranks", draw, boxes, [split, words, plot]), controls, boxes)

@@ -75,7 +75,7 @@ def test_controls_that_an_address_filled_change_nothing(board: Board) -> None:
     query = settle_query(board, replace(parse_query(words), page=0, tab="", columns=""))
     assert is_shown(board, words, query)
     for change in ({"split": SPLITS[0]}, {"sort": "er"}, {"search": "lite"}):
-        assert not is_shown(board, words, replace(query, **change))
+        assert not is_shown(board, words, replace(query, **change))  # type: ignore[arg-type]
 
 
 def test_a_filter_on_what_no_row_has_is_dropped(board: Board) -> None:
