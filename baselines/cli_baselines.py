@@ -65,7 +65,9 @@ def _add_fit(parser: ArgumentParser) -> None:
 
 def _add_run(parser: ArgumentParser) -> None:
     parser.add_argument("--set", default="paper", metavar="ID", help="set of models (default: %(default)s)")
-    parser.add_argument("--split", required=True, metavar="REF", help="the split, such as v1/sd-l")
+    parser.add_argument(
+        "--split", action="append", required=True, metavar="REF", help="a split, such as v1/sd-l; repeatable"
+    )
     parser.add_argument(
         "--reference", default="imagenet-val", metavar="REF", help="clean set to run (default: %(default)s)"
     )

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from imagenet_g.baselines.measured import Measurement
     from imagenet_g.benchmark.baseline_tables import BaselineSet
-    from imagenet_g.benchmark.class_counts import PairCounts
     from imagenet_g.benchmark.evaluation import EvaluationRequest, Outcome
     from imagenet_g.benchmark.measured_baselines import MeasuredBaseline
-    from imagenet_g.benchmark.results import Result
 
 
 def run_models(arguments: Namespace) -> int:
-    """Evaluate a set's models, gather them into one file, and print the line if there is one."""
+    """Evaluate a set's models, gather them into one file a split, and print the lines there are."""
     from rich.console import Console
 
+    from imagenet_g.baselines.measured import build_measured_baseline
     from imagenet_g.baselines.sets import load_baseline
     from imagenet_g.benchmark.evaluation import run_evaluation
     from imagenet_g.benchmark.measured_baselines import write_measured_baseline
@@ -29,11 +29,13 @@ def run_models(arguments: Namespace) -> int:
     baseline = load_baseline(arguments.set)
     with ProgressListener(Console(stderr=True)) as listener:
         outcomes = run_evaluation(make_request(baseline, arguments), listener)
-    measured = gather_outcomes(baseline, outcomes, arguments.split, data=parse_data(arguments))
-    path = arguments.out / f"{baseline.header.id}-{make_slug(arguments.split)}.json"
-    write_measured_baseline(path, measured)
-    print(f"wrote {path} (sha256 {measured.sha256})")
-    print_lines(measured)
+    found = gather_outcomes(baseline, outcomes, data=parse_data(arguments))
+    for split in arguments.split:
+        measured = build_measured_baseline(baseline, found, split)
+        path = arguments.out / f"{baseline.header.id}-{make_slug(split)}.json"
+        write_measured_baseline(path, measured)
+        print(f"wrote {path} (sha256 {measured.sha256})")
+        print_lines(measured)
     return 0
 
 
@@ -50,7 +52,7 @@ def make_request(baseline: BaselineSet, arguments: Namespace) -> EvaluationReque
     specs = [baseline.make_spec(record) for record in baseline.fitted]
     return EvaluationRequest(
         models=tuple(ModelRequest(requested=spec, spec=parse_model_spec(spec)) for spec in specs),
-        splits=(parse_split_ref(arguments.split),),
+        splits=tuple(parse_split_ref(split) for split in arguments.split),
         reference=parse_split_ref(arguments.reference),
         data=parse_data(arguments),
         settings=RunSettings(
@@ -69,18 +71,17 @@ def parse_data(arguments: Namespace) -> Mapping[str, Path]:
 
 
 def gather_outcomes(
-    baseline: BaselineSet, outcomes: tuple[Outcome, ...], split: str, *, data: Mapping[str, Path]
-) -> MeasuredBaseline:
-    """One file of all models; a baseline with holes is refused.
+    baseline: BaselineSet, outcomes: tuple[Outcome, ...], *, data: Mapping[str, Path]
+) -> dict[str, Measurement]:
+    """What was measured of each model of the set; a baseline with holes is refused.
 
     Raises:
         InputError: A model failed.
     """
-    from imagenet_g.baselines.measured import build_measured_baseline
     from imagenet_g.benchmark.class_counts import load_pair_counts
     from imagenet_g.benchmark.errors import InputError
 
-    measured: dict[str, tuple[Result, Mapping[str, PairCounts]]] = {}
+    measured: dict[str, Measurement] = {}
     for record, outcome in zip(baseline.fitted, outcomes, strict=True):
         if outcome.result is None or outcome.path is None:
             raise InputError(
@@ -89,7 +90,7 @@ def gather_outcomes(
             )
         counts = load_pair_counts(outcome.result, outcome.path.parent, data=data)
         measured[record.model] = (outcome.result, counts)
-    return build_measured_baseline(baseline, measured, split)
+    return measured
 
 
 def print_lines(measured: MeasuredBaseline) -> None:

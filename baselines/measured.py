@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from imagenet_g.benchmark.accuracy import FloatArray
 from imagenet_g.benchmark.baseline_tables import BaselineSet
@@ -16,38 +15,14 @@ Measurement = tuple[Result, Mapping[str, PairCounts]]
 """A model's result, and the counts behind its entries by split."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasuredSource:
-    """Where the models of a measured baseline come from.
-
-    Attributes:
-        id: Its name.
-        sha256: Hash of what defines it.
-        families: Architecture family of each model.
-    """
-
-    id: str
-    sha256: str
-    families: Mapping[str, str]
-
-
 def build_measured_baseline(
     baseline: BaselineSet, measured: Mapping[str, Measurement], target: str
 ) -> MeasuredBaseline:
-    """Gather the results of a set's models on one split; arguments and errors as `gather_measured`."""
-    families = {model: baseline.find_record(model).family for model in measured}
-    source = MeasuredSource(id=baseline.header.id, sha256=baseline.sha256, families=families)
-    return gather_measured(source, measured, target)
-
-
-def gather_measured(
-    source: MeasuredSource, measured: Mapping[str, Measurement], target: str
-) -> MeasuredBaseline:
-    """Gather the results of models on one split.
+    """Gather the results of a set's models on one split.
 
     Args:
-        source: Where the models come from.
-        measured: Result and counts of each model, by its name in the source.
+        baseline: The set.
+        measured: Result and counts of each model, by its name in the set.
         target: The split with its view.
 
     Raises:
@@ -56,7 +31,7 @@ def gather_measured(
     entries = {model: _find_entry(result, target) for model, (result, _) in measured.items()}
     first = next(iter(entries.values()), None)
     if first is None:
-        raise InputError(f"No result of the models of '{source.id}' was given.")
+        raise InputError(f"No result of the models of '{baseline.header.id}' was given.")
     for model, entry in entries.items():
         if _describe(entry) != _describe(first):
             raise InputError(
@@ -68,8 +43,8 @@ def gather_measured(
     some = next(iter(counts.values()))
     clean = first.gaps[0].reference
     return MeasuredBaseline(
-        id=source.id,
-        set_sha256=source.sha256,
+        id=baseline.header.id,
+        set_sha256=baseline.sha256,
         target=target,
         content_sha256=first.split.content_sha256,
         outputs=clean.outputs,
@@ -81,7 +56,7 @@ def gather_measured(
         records=tuple(
             MeasuredRecord(
                 model=model,
-                family=source.families[model],
+                family=baseline.find_record(model).family,
                 weights_sha256=measured[model][0].model.weights_sha256,
                 reference_right=_select(_reference(pair, target).right, indices),
                 shifted_right=_select(pair.shifted.right, indices),

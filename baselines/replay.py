@@ -8,10 +8,11 @@ from pathlib import Path
 
 from imagenet_g.baselines.classifier_data import load_lessons
 from imagenet_g.baselines.classifier_specs import ClassifierRecipe, load_recipe
-from imagenet_g.baselines.measured import MeasuredSource, Measurement, gather_measured
+from imagenet_g.baselines.measured import Measurement, build_measured_baseline
 from imagenet_g.baselines.replay_claims import Cell, Tables, judge_claim
 from imagenet_g.baselines.replay_records import CellRecord, ReplayRecord
 from imagenet_g.baselines.replay_specs import ColumnSpec, MixtureSpec, ReplaySpec
+from imagenet_g.baselines.sets import load_baseline
 from imagenet_g.baselines.train_classifiers import School, make_model, train_classifier
 from imagenet_g.benchmark.cache import Cache
 from imagenet_g.benchmark.class_counts import load_pair_counts
@@ -192,20 +193,16 @@ def measure_mixtures(stage: Stage, recipe: ClassifierRecipe) -> tuple[Cell, ...]
 def measure_lines(stage: Stage) -> list[MeasuredBaseline]:
     """The standard models on each shift, as measured baselines, which are written beside the results."""
     training = stage.spec.training
-    models = [standard.spec for standard in training.baseline]
-    requests = [ModelRequest(requested=spec, spec=parse_model_spec(spec)) for spec in models]
+    baseline = load_baseline(training.baseline)
+    specs = [baseline.make_spec(record) for record in baseline.fitted]
+    requests = [ModelRequest(requested=spec, spec=parse_model_spec(spec)) for spec in specs]
     out = stage.out / "baseline"
     found = evaluate(stage, requests, training.shifts, stage.spec.reference, out)
-    source = MeasuredSource(
-        id=f"{stage.spec.name}-replay",
-        sha256=hash_json([standard.model_dump(mode="json") for standard in training.baseline]),
-        families={standard.spec: standard.family for standard in training.baseline},
-    )
-    measured = dict(zip(models, found, strict=True))
+    measured = dict(zip([record.model for record in baseline.fitted], found, strict=True))
     lines = []
     for column in training.shifts:
         target = str(parse_split_ref(column.ref))
-        lines.append(gather_measured(source, measured, target))
+        lines.append(build_measured_baseline(baseline, measured, target))
         write_measured_baseline(out / f"{make_slug(target)}.json", lines[-1])
     return lines
 

@@ -48,9 +48,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--baseline",
+        action="append",
+        default=[],
         metavar="ID",
         help="also state effective robustness against this baseline, such as testbed; "
-        "'imagenet-g baselines list' names them",
+        "'imagenet-g baselines list' names them; repeatable",
     )
     parser.add_argument(
         "--checkpoint",
@@ -140,12 +142,12 @@ def run(arguments: Namespace) -> int:
     from imagenet_g.benchmark.progress import ProgressListener
 
     request = make_request(arguments)
-    if arguments.baseline is not None:
-        load_robustness("check")(arguments.baseline)
+    for baseline in arguments.baseline:
+        load_robustness("check")(baseline)
     with ProgressListener(Console(stderr=True)) as listener:
         outcomes = run_evaluation(request, listener)
-    if arguments.baseline is not None:
-        outcomes = apply_baseline(outcomes, arguments.baseline, request.data)
+    for baseline in arguments.baseline:
+        outcomes = apply_baseline(outcomes, baseline, request.data)
     return report_outcomes(outcomes)
 
 

@@ -14,27 +14,29 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imagenet_g.benchmark.errors import DataError, ImagenetGError
-from imagenet_g.benchmark.manifests import FileRecord, Manifest, load_manifest, write_manifest
+from imagenet_g.benchmark.manifests import MANIFEST_NAME, FileRecord, Manifest, load_manifest, write_manifest
 from imagenet_g.benchmark.storage import write_bytes
 from imagenet_g.generation.release_check import check_hashes
 from imagenet_g.generation.release_recipe import list_split_files
 
 
 def embed_splits(release: Path, out: Path) -> Manifest:
-    """Copy every split of a release into another release of the same version.
+    """Copy every split of a release into another release of the same version, or into a new folder.
 
     Args:
         release: A built release.
-        out: The release that takes the splits; must have a manifest.
+        out: The release that takes the splits; one without a manifest begins empty.
 
     Returns:
         The manifest of `out` as it is now.
 
     Raises:
-        DataError: One of the two is no release, is damaged, or is of another version.
+        DataError: `release` is none or is damaged, or `out` is of another version.
         StorageError: `out` cannot be written.
     """
-    built, before = load_manifest(release), load_manifest(out)
+    built = load_manifest(release)
+    is_new = not (out / MANIFEST_NAME).exists()
+    before = built.model_copy(update={"splits": {}}) if is_new else load_manifest(out)
     if built.version != before.version:
         raise DataError(f"'{release}' is version '{built.version}', '{out}' is '{before.version}'.")
     files = [file for split in built.splits.values() for file in list_split_files(split)]

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.classes import ALL_CLASSES, load_class_set, load_classes
 from imagenet_g.benchmark.manifests import EqualsView, Manifest, ThresholdView
 from imagenet_g.generation.release_reading import Row, find_image, load_batch, load_release
 from imagenet_g.generation.release_recipe import SplitRecipe, parse_split_recipe
 from imagenet_g.generation.verification import open_image
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +106,15 @@ def _list_stages(recipe: SplitRecipe) -> list[str]:
             name = scheduler["class"] if isinstance(scheduler, Mapping) else scheduler
             where = f"{stage['repo']} @ {stage['revision']}"
             lines.append(f"              {stage['pipeline']} {where}, {stage['dtype']}, {name}")
+            lines += _list_parts(stage.get("parts"))
     return lines
+
+
+def _list_parts(parts: JsonValue) -> list[str]:
+    if not isinstance(parts, dict):
+        return []
+    return [
+        f"                {name} of {part['repo']} @ {part['revision']}"
+        for name, part in parts.items()
+        if isinstance(part, dict)
+    ]

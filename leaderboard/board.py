@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.results import Count, FileModel
@@ -35,6 +35,9 @@ class BoardVersion(FileModel):
     name: str
     title: str
     notice: str | None
+    """What a reader must know of all its splits."""
+    split_notices: dict[str, str] = Field(default_factory=dict)
+    """The same of single splits and views: what should be used instead."""
     splits: tuple[str, ...]
     num_models: Count
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import InputError, UntrustedFileError
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.version_registry import load_versions
+from imagenet_g.benchmark.version_registry import VersionSpec, format_superseded, load_versions
 from imagenet_g.leaderboard import published_rows
 from imagenet_g.leaderboard.answers import build_answers
 from imagenet_g.leaderboard.board import Board, BoardInfo, BoardVersion, LeftOut, write_board
@@ -118,26 +118,40 @@ def assemble_board(
     """Rank the rows and describe the versions."""
     frame = make_score_frame(scores)
     environment = make_environment()
-    notices = {
-        one.submission.version: entry.split.notice
-        for one in reviewed
-        for entry in one.submission.result.entries
-    }
     info = BoardInfo(
         imagenet_g=environment.imagenet_g,
         built_utc=environment.created_utc,
-        versions=list_versions(frame, notices),
+        versions=list_versions(frame, list_notices(reviewed)),
         left_out=tuple(left_out),
     )
     return Board(info, frame, make_robustness_frame(robustness), load_lines())
 
 
+def list_notices(reviewed: Iterable[Reviewed]) -> dict[str, str | None]:
+    """What every split of a version is told of: without what was said of one split alone."""
+    known, notices = load_versions(), {}
+    for one in reviewed:
+        for entry in one.submission.result.entries:
+            spec = known.get(one.submission.version)
+            own = None if spec is None else format_superseded(spec, entry.split.name)
+            notices[one.submission.version] = (entry.split.notice or "").replace(
+                own or "", ""
+            ).strip() or None
+    return notices
+
+
 def list_versions(scores: pd.DataFrame, notices: Mapping[str, str | None]) -> tuple[BoardVersion, ...]:
-    """The rankings there are: newest ImageNet-G version first, real sets last."""
-    titles = {name: spec.title for name, spec in load_versions().items()} | {
+    """The rankings there are: newest ImageNet-G version first, real sets last.
+
+    A version that only renews splits of another stands behind those that do not.
+    """
+    known = load_versions()
+    titles = {name: spec.title for name, spec in known.items()} | {
         published_rows.VERSION: published_rows.TITLE
     }
-    order = [*reversed([name for name in titles if name != published_rows.VERSION]), published_rows.VERSION]
+    newest = list(reversed(known))
+    renewing = [name for name in newest if not known[name].default]
+    order = [*(name for name in newest if name not in renewing), *renewing, published_rows.VERSION]
     present = list(scores["version"].unique())
     names = [name for name in order if name in present] + [name for name in present if name not in order]
     found = []
@@ -150,11 +164,19 @@ def list_versions(scores: pd.DataFrame, notices: Mapping[str, str | None]) -> tu
                 name=name,
                 title=titles.get(name, name),
                 notice=notices.get(name),
+                split_notices=_list_split_notices(known.get(name), splits),
                 splits=tuple(ordered + [split for split in splits if split not in ordered]),
                 num_models=rows["model_id"].nunique(),
             )
         )
     return tuple(found)
+
+
+def _list_split_notices(spec: VersionSpec | None, splits: Iterable[str]) -> dict[str, str]:
+    if spec is None:
+        return {}
+    found = {split: format_superseded(spec, split.partition("/")[2].partition(":")[0]) for split in splits}
+    return {split: text for split, text in found.items() if text is not None}
 
 
 def _list_scores(reviewed: Iterable[Reviewed], files: Mapping[str, Mapping[str, Path]]) -> Iterable[ScoreRow]:

@@ -52,8 +52,9 @@ def show_table(board: Board, query: BoardQuery, columns: Sequence[str]) -> str:
 
 
 def format_notice(board: Board, query: BoardQuery) -> str:
-    """What a reader must know about the whole version; empty where there is nothing."""
-    notice = board.info.find_version(query.version).notice
+    """What a reader must know about the version and the split; empty where there is nothing."""
+    version = board.info.find_version(query.version)
+    notice = " ".join(filter(None, [version.notice, version.split_notices.get(query.split)]))
     return f'<p class="notice" role="note">{escape(notice)}</p>' if notice else ""
 
 

@@ -80,6 +80,20 @@ def test_a_measured_baseline_holds_every_models_right_answers(case: Case) -> Non
         assert shifted == pytest.approx(entries[case.shifted].scores[0].top1.value)
 
 
+def test_several_splits_are_measured_by_one_command(case: Case, tmp_path: Path) -> None:
+    """A file each, the same as of the split alone."""
+    other = write_noisy_folder(tmp_path / "other", num_classes=12, per_class=4, easy=0.3, seed=3)
+    words = ["--split", case.shifted, "--split", f"folder:{other}", "--reference", case.clean]
+    code = run_command(
+        "baselines", "run", "--set", str(case.folder / "noisy.toml"), *words, "--out", str(tmp_path / "out"),
+        "--cache", str(case.folder / "cache"), "--device", "cpu", "--workers", "1",
+    )  # fmt: skip
+    assert code == 0
+    files = [load_measured_baseline(path) for path in (tmp_path / "out").glob("noisy-*.json")]
+    assert sorted(file.target for file in files) == sorted([case.shifted, f"folder:{other}"])
+    assert case.measured in files
+
+
 def test_a_measured_baseline_can_be_fitted_from_its_file(
     case: Case, capsys: pytest.CaptureFixture[str]
 ) -> None:

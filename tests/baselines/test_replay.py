@@ -96,7 +96,7 @@ def test_trained_models_are_held_against_the_line_of_the_standard_ones(case: Cas
     """Five models, and what a mixture was trained on is declared."""
     for cell in case.record.training:
         (found,) = cell.entry.effective_robustness
-        assert (found.baseline, found.num_models, found.link) == ("tiny-replay", 5, "linear")
+        assert (found.baseline, found.num_models, found.link) == ("tiny-models", 5, "linear")
     results = [load_result(path) for path in (case.out / "training" / "results").glob("*/result.json")]
     declared = {result.model.generated_training_data for result in results}
     assert declared == {(), ("toy",)}

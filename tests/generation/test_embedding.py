@@ -34,6 +34,19 @@ def shipped(tmp_path: Path) -> Path:
     return out
 
 
+def test_a_new_folder_takes_the_splits_of_several_builds(built: Path, tmp_path: Path) -> None:
+    """One process a split, and then one release."""
+    other = tmp_path / "other"
+    spec = make_noise_spec(version="mini")
+    build(spec.model_copy(update={"splits": {"sd-i": spec.splits["sd-l"]}}), other)
+    embed_splits(built, tmp_path / "both")
+    embed_splits(other, tmp_path / "both")
+    request = VerifyRequest(release=tmp_path / "both", splits=(), settings=RegenerationSettings())
+    report = run_verify(request, lambda _: None)
+    assert not report.damaged
+    assert [(split.split, split.level) for split in report.splits] == [("sd-i", "R0"), ("sd-l", "R0")]
+
+
 def test_a_built_split_joins_the_others(built: Path, shipped: Path) -> None:
     """With its files; the drawings stay as they are."""
     before = load_manifest(shipped)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import huggingface_hub.constants
+import pyarrow.parquet as pq
 import pytest
 import torch
 from build_specs import make_spec, make_split, make_stage, write_spec
@@ -119,9 +120,9 @@ def test_a_part_on_the_hub_is_taken_from_its_cache_at_the_commit(
 
 
 def test_a_release_made_with_a_part_is_made_again_from_its_manifest(
-    tiny: Tiny, unet: Path, tmp_path: Path
+    tiny: Tiny, unet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """R0 with the part it names; another of the same name is refused."""
+    """R0 with the part it names, which `inspect` names too; another of the same name is refused."""
     stage = make_stage("StableDiffusionPipeline", tiny("sd"), parts=make_parts(unet))
     spec = write_spec(tmp_path / "spec.toml", make_spec({"sd": stage}, {"sd-l": make_split("sd")}))
     out, cache = str(tmp_path / "release"), ["--cache", str(tmp_path / "cache")]
@@ -132,6 +133,9 @@ def test_a_release_made_with_a_part_is_made_again_from_its_manifest(
     words = ["verify", out, "--pipeline", str(tiny("sd")), "--pipeline", str(unet), "--json", str(report)]
     assert main([*words, *cache]) == 0
     assert json.loads(report.read_text())["splits"][0]["level"] == "R0"
+    image_id = pq.read_table(next(Path(out).glob("data/sd-l/*.parquet")), columns=["image_id"])["image_id"][0]
+    assert main(["inspect", str(image_id), "--release", out]) == 0
+    assert "unet of local/unet-2 @ local" in capsys.readouterr().out
     build_unet().save_pretrained(unet)
     main([*words, *cache])
     assert "holds other files" in json.loads(report.read_text())["splits"][0]["reason"]

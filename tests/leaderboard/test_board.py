@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,8 +21,10 @@ from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.intervals import compute_wilson_interval
 from imagenet_g.benchmark.resampling import Judged, Observation
 from imagenet_g.benchmark.robustness import place_model
+from imagenet_g.benchmark.version_registry import VersionSpec, parse_versions
+from imagenet_g.leaderboard import building
 from imagenet_g.leaderboard.answers import compute_right, list_answering_models
-from imagenet_g.leaderboard.board import Board, load_board
+from imagenet_g.leaderboard.board import Board, BoardVersion, load_board
 from imagenet_g.leaderboard.building import build_board, load_reviewed
 from imagenet_g.leaderboard.published_rows import VERSION
 from imagenet_g.leaderboard.ranks import compute_difference_interval, compute_shared_ranks
@@ -77,10 +81,10 @@ def test_no_ranking_has_two_versions(board: Board) -> None:
 
 
 def test_the_embedded_models_are_recomputed(board: Board) -> None:
-    """Three models, whole split and every hand."""
+    """Three on the drawings and every hand, three on what a generator made, raw and filtered."""
     mini = board.scores[board.scores["version"] == "mini"]
     assert set(mini["trust"]) == {"recomputed"}
-    assert mini.groupby("model")["split"].nunique().tolist() == [9, 9, 9]
+    assert mini.groupby("model")["split"].nunique().tolist() == [9, 9, 9, 7, 7, 7]
 
 
 def test_real_sets_are_published(board: Board) -> None:
@@ -145,7 +149,7 @@ def test_a_submission_without_review_is_left_out_and_named(tmp_path: Path) -> No
     shutil.copytree(ROOT, tmp_path / "submissions")
     (tmp_path / "submissions" / "mini" / f"{STEM}.review.json").unlink()
     reviewed, left_out = load_reviewed(tmp_path / "submissions")
-    assert len(reviewed) == 2
+    assert len(reviewed) == 5
     assert left_out[0].file == f"{STEM}.json"
     assert "no review" in left_out[0].reason
 
@@ -154,3 +158,56 @@ def test_a_missing_board_says_how_to_build_one(tmp_path: Path) -> None:
     """Not a traceback."""
     with pytest.raises(DataError, match="leaderboard build"):
         load_board(tmp_path)
+
+
+def make_registry(*words: str) -> dict[str, VersionSpec]:
+    """Versions named in turn v1, v2, ..., oldest first; each with what is said of it."""
+    rows = [
+        f'[[version]]\nname = "v{n}"\ntitle = "T"\nembedded = false\nsplits = ["sd-l"]\n{more}\n'
+        for n, more in enumerate(words, 1)
+    ]
+    return parse_versions("".join(rows))
+
+
+def list_made_up(monkeypatch: pytest.MonkeyPatch, registry: dict[str, VersionSpec]) -> list[BoardVersion]:
+    """Rankings of one model on the first split of each version, whole and filtered."""
+    monkeypatch.setattr(building, "load_versions", lambda: registry)
+    splits = [f"{name}/sd-l{view}" for name in registry for view in ("", ":clip-filtered")]
+    frame = pd.DataFrame(
+        {"version": [split.partition("/")[0] for split in splits], "split": splits, "model_id": "m"}
+    )
+    return list(building.list_versions(frame, {}))
+
+
+def test_the_newest_version_stands_first_and_one_that_only_renews_splits_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However new that one is."""
+    found = list_made_up(monkeypatch, make_registry("", "", "default = false"))
+    assert [version.name for version in found] == ["v2", "v1", "v3"]
+
+
+def test_a_superseded_split_says_so_in_every_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And on its page; the split that supersedes it says nothing."""
+    registry = make_registry('superseded_splits = { sd-l = "v2/sd-l" }', "")
+    newer, older = list_made_up(monkeypatch, registry)
+    assert newer.split_notices == {}
+    words = "v1/sd-l is superseded by v2/sd-l."
+    assert older.split_notices == {"v1/sd-l": words, "v1/sd-l:clip-filtered": words}
+
+
+def test_a_notice_of_one_split_is_not_the_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A submission on a superseded split carries both sentences."""
+    reviewed = load_reviewed(ROOT / "mini")[0][:1]
+    registry = parse_versions(
+        '[[version]]\nname = "mini"\ntitle = "T"\nembedded = true\nsplits = ["renditions"]\n'
+        'superseded_splits = { renditions = "v2/renditions" }'
+    )
+    monkeypatch.setattr(building, "load_versions", lambda: registry)
+    (one,) = reviewed
+    before = building.list_notices(reviewed)
+    document = one.submission.model_dump()
+    for entry in document["result"]["entries"]:
+        entry["split"]["notice"] += " mini/renditions is superseded by v2/renditions."
+    told = replace(one, submission=type(one.submission).model_validate(document))
+    assert building.list_notices([told]) == before

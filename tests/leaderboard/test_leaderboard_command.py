@@ -20,7 +20,7 @@ def test_places_may_stand_before_or_behind_the_action(
     """What is given is never overwritten by a default."""
     monkeypatch.chdir(tmp_path)
     assert main(["leaderboard", *words]) == 0
-    assert "mini: 3 models" in capsys.readouterr().out
+    assert "mini: 6 models" in capsys.readouterr().out
 
 
 def test_a_missing_folder_of_submissions_is_said(

@@ -179,7 +179,6 @@ def test_ctrl_c_among_the_questions_writes_nothing(result: Path) -> None:
     """And says so."""
     with open_terminal(["submit", str(result), "--to", "to"], folder=result.parent, seconds=20) as terminal:
         type_answers(terminal, until="contact")
-        terminal.press(CTRL_C)
-        assert terminal.wait_for_end() == 130, terminal.screen
+        assert terminal.press_until_end(CTRL_C) == 130, terminal.screen
     assert "nothing was written" in terminal.screen
     assert not (result.parent / "to").exists()

@@ -11,6 +11,7 @@ from PIL import Image
 from toy_models import make_factory
 
 from imagenet_g.benchmark.classes import load_class_set, load_classes
+from imagenet_g.benchmark.identity import hash_lines
 
 CLASS_SET = "drawn-104"
 NUM_MODELS = 5
@@ -78,6 +79,31 @@ average = 0.5
     return path
 
 
+def write_model_list(folder: Path, names: list[str]) -> Path:
+    """A baseline set without figures, a family a model; its header."""
+    lines = [
+        "model,family,training_data,category,in_fit,note",
+        *(f"{name},family-{number},reference-train,standard,yes," for number, name in enumerate(names)),
+    ]
+    (folder / "models.csv").write_text("\n".join(lines) + "\n")
+    header = folder / "models.toml"
+    header.write_text(
+        f"""
+schema_version = 1
+id = "tiny-models"
+version = "1"
+title = "Models of a test"
+note = "For tests."
+table = "models.csv"
+table_sha256 = "{hash_lines(lines)}"
+scheme = "python"
+columns = {{}}
+targets = {{}}
+"""
+    )
+    return header
+
+
 def write_replay(folder: Path) -> Path:
     """A replay whose second column is harder than its first, and whose filter leaves easy images."""
     clean = write_split(folder / "clean", harder=0, seed=1)
@@ -86,11 +112,9 @@ def write_replay(folder: Path) -> Path:
     kept = write_split(folder / "kept", harder=-60, seed=4)
     shifted = write_split(folder / "shifted", harder=50, seed=5)
     recipe = write_recipe(folder / "recipe.toml", clean)
-    models = [f"python:replay_cases:make_model_{number}" for number in range(NUM_MODELS)]
-    baseline = "".join(
-        f'\n[[training.baseline]]\nfamily = "family-{number}"\nspec = "{spec}"\n'
-        for number, spec in enumerate(models)
-    )
+    names = [f"replay_cases:make_model_{number}" for number in range(NUM_MODELS)]
+    models = [f"python:{name}" for name in names]
+    baseline = write_model_list(folder, names)
     path = folder / "replay.toml"
     path.write_text(
         f"""
@@ -115,12 +139,13 @@ splits = [{{ column = "B", ref = "{kept}" }}]
 published = ["imagenet-g-paper/table-1"]
 recipe = "{recipe}"
 model = "tiny-net"
+baseline = "{baseline}"
 mixtures = [
     {{ name = "real", data = [{{ ref = "{clean}", images_per_class = 1 }}], generators = [] }},
     {{ name = "both of them", data = [{{ ref = "{clean}" }}, {{ ref = "{easy}" }}], generators = ["toy"] }},
 ]
 shifts = [{{ column = "Shift", ref = "{shifted}" }}]
-{baseline}
+
 [[claims]]
 kind = "gap"
 text = "They fall"

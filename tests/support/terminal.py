@@ -9,10 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CTRL_C = b"\x03"
+PATIENCE_S = 1.0
 
 
 class Terminal:
@@ -38,6 +39,17 @@ class Terminal:
     def press(self, key: bytes) -> None:
         """Press a key that the terminal itself understands."""
         os.write(self._master, key)
+
+    def press_until_end(self, key: bytes) -> int:
+        """Press a key, again while nothing comes of it; exit code of the command.
+
+        Python misses a Ctrl-C that comes between its prompt and its reading, until the next key.
+        """
+        while self._child.poll() is None and time.monotonic() < self._deadline:
+            self.press(key)
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(PATIENCE_S)
+        return self.wait_for_end()
 
     def wait_for_end(self) -> int:
         """Exit code of the command."""
