@@ -175,6 +175,9 @@ def test_everything_known_is_listed(tmp_path: Path) -> None:
         "mini/sd-i",
         "mini/sd-l",
         "mini/sd-li",
+        "mini-v2/sd-i",
+        "mini-v2/sd-l",
+        "mini-v2/sd-li",
         "v7/sd-l",
         "imagenet-a",
     ]
