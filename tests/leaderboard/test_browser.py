@@ -135,6 +135,29 @@ def test_a_version_brings_its_own_splits(page: Page) -> None:
     wait_until_settled(page, "split=objectnet")
 
 
+def test_the_filtered_view_of_a_generated_split_has_its_own_numbers(
+    context: BrowserContext, address: str
+) -> None:
+    """With the same models; accuracy is higher where a CLIP agrees with the label."""
+    page = context.new_page()
+    open_page(page, f"{address}?version=mini-v2&split=mini-v2%2Fsd-i")
+    caption = page.locator(".board caption")
+    expect(caption).to_contain_text("mini-v2/sd-i: 3 models")
+    before = str(page.locator(".board tbody").text_content())
+    page.get_by_role("radio", name="clip-filtered").check()
+    expect(caption).to_contain_text("mini-v2/sd-i:clip-filtered: 3 models")
+    expect(page.locator(".board tbody")).not_to_have_text(before)
+
+
+def test_a_superseded_split_names_the_one_to_use_instead(context: BrowserContext, address: str) -> None:
+    """Above its table; a split that nothing supersedes does not."""
+    page = context.new_page()
+    open_page(page, f"{address}?version=mini&split=mini%2Fsd-l")
+    expect(page.get_by_role("note")).to_contain_text("mini/sd-l is superseded by mini-v2/sd-l.")
+    choose(page, "Split", "mini/real")
+    expect(page.get_by_role("note")).not_to_contain_text("superseded")
+
+
 def test_another_baseline_gives_other_effective_robustness(context: BrowserContext, address: str) -> None:
     """On the same rows."""
     page = context.new_page()
