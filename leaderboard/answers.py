@@ -1,18 +1,21 @@
 """First answers of every model to every image of a split, as one wide table.
 
 Columns: image_id, labels (list of class indices), and for each model `answer:<model_id>` (class index, -1
-where the image was not scored) and `probability:<model_id>`. A reader takes only the columns it needs.
+where the image was not scored) and `probability:<model_id>`, chosen among the classes that its score on the
+board is of. A reader takes only the columns it needs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imagenet_g.benchmark.predictions import Predictions, load_predictions
+from imagenet_g.benchmark.predictions import Predictions, PredictionsMeta, TopFive, load_predictions
+from imagenet_g.benchmark.results import Outputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,11 +23,24 @@ if TYPE_CHECKING:
 ANSWER, PROBABILITY = "answer:", "probability:"
 
 
-def build_answers(files: Mapping[str, Path]) -> pd.DataFrame:
+@dataclass(frozen=True, slots=True)
+class AnswerFile:
+    """Predictions, and which answers in them the board's score is of.
+
+    Attributes:
+        path: The file.
+        outputs: Whether the model chose among all of its classes or among the split's own.
+    """
+
+    path: Path
+    outputs: Outputs
+
+
+def build_answers(files: Mapping[str, AnswerFile]) -> pd.DataFrame:
     """The table of one whole split.
 
     Args:
-        files: Predictions by model id; every file covers the same images, as validation made sure.
+        files: By model id; every file covers the same images, as validation made sure.
 
     Raises:
         DataError: A file is damaged.
@@ -33,16 +49,25 @@ def build_answers(files: Mapping[str, Path]) -> pd.DataFrame:
 
     columns: dict[str, object] = {}
     order: tuple[str, ...] = ()
-    for model_id, path in sorted(files.items()):
-        predictions, _ = load_predictions(path)
+    for model_id, file in sorted(files.items()):
+        predictions, meta = load_predictions(file.path)
         if not order:
             order = predictions.image_ids
             columns["image_id"] = list(order)
             columns["labels"] = [[i for i in row if i >= 0] for row in predictions.labels.tolist()]
         rows = _find_rows(predictions, order)
-        columns[ANSWER + model_id] = predictions.top5.indices[rows, 0]
-        columns[PROBABILITY + model_id] = predictions.top5.probabilities[rows, 0]
+        best = find_best(predictions, meta, file.outputs)
+        columns[ANSWER + model_id] = best.indices[rows, 0]
+        columns[PROBABILITY + model_id] = best.probabilities[rows, 0]
     return pd.DataFrame(columns)
+
+
+def find_best(predictions: Predictions, meta: PredictionsMeta, outputs: Outputs) -> TopFive:
+    """The five best of a whole split's predictions among all classes, or among those of its images."""
+    own = tuple(np.unique(predictions.labels[:, 0]).tolist())
+    names = [name for name, stored in meta.class_sets.items() if tuple(stored.indices) == own]
+    stored = [predictions.restricted[name] for name in names if name in predictions.restricted]
+    return predictions.top5 if outputs == "all" or not stored else stored[0]
 
 
 def _find_rows(predictions: Predictions, order: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

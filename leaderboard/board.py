@@ -79,6 +79,15 @@ class Board:
         return tuple(sorted(self.robustness["baseline"].unique()))
 
     @cached_property
+    def _baselines_by_version(self) -> dict[str, tuple[str, ...]]:
+        found = self.robustness.groupby("version")["baseline"].unique()
+        return {str(version): tuple(sorted(names)) for version, names in found.items()}
+
+    def list_baselines(self, version: str) -> tuple[str, ...]:
+        """Ids of the baselines some row of a version has one against; all there are, where no row has."""
+        return self._baselines_by_version.get(version, self.baselines)
+
+    @cached_property
     def links(self) -> tuple[str, ...]:
         """Links some row has an effective robustness under."""
         return tuple(sorted(self.robustness["link"].unique()))

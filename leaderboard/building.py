@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.entries import choose_headline
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import InputError, UntrustedFileError
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.version_registry import VersionSpec, format_superseded, load_versions
 from imagenet_g.leaderboard import published_rows
-from imagenet_g.leaderboard.answers import build_answers
+from imagenet_g.leaderboard.answers import AnswerFile, build_answers
 from imagenet_g.leaderboard.board import Board, BoardInfo, BoardVersion, LeftOut, write_board
 from imagenet_g.leaderboard.board_rows import (
     RobustnessRow,
@@ -89,9 +90,9 @@ def load_reviewed(root: Path) -> tuple[list[Reviewed], list[LeftOut]]:
     return reviewed, left_out
 
 
-def list_answer_files(reviewed: Iterable[Reviewed]) -> dict[str, dict[str, Path]]:
+def list_answer_files(reviewed: Iterable[Reviewed]) -> dict[str, dict[str, AnswerFile]]:
     """Predictions of whole splits by split and model; only of those that were recomputed."""
-    files: dict[str, dict[str, Path]] = {}
+    files: dict[str, dict[str, AnswerFile]] = {}
     for one in reviewed:
         if one.review.trust == "self-reported":
             continue
@@ -105,7 +106,8 @@ def list_answer_files(reviewed: Iterable[Reviewed]) -> dict[str, dict[str, Path]
                 # The review is of the submission's own bytes, and those name the predictions by their hash.
                 and hash_file(path) == entry.predictions.sha256
             ):
-                files.setdefault(entry.split.ref, {})[make_stem(one.submission.statement)] = path
+                found = AnswerFile(path, choose_headline(entry).outputs)
+                files.setdefault(entry.split.ref, {})[make_stem(one.submission.statement)] = found
     return files
 
 
@@ -179,7 +181,9 @@ def _list_split_notices(spec: VersionSpec | None, splits: Iterable[str]) -> dict
     return {split: text for split, text in found.items() if text is not None}
 
 
-def _list_scores(reviewed: Iterable[Reviewed], files: Mapping[str, Mapping[str, Path]]) -> Iterable[ScoreRow]:
+def _list_scores(
+    reviewed: Iterable[Reviewed], files: Mapping[str, Mapping[str, AnswerFile]]
+) -> Iterable[ScoreRow]:
     for one in reviewed:
         stem = make_stem(one.submission.statement)
         bases = {split for split, by_model in files.items() if stem in by_model}

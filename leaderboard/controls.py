@@ -26,7 +26,12 @@ def build_controls(board: Board, start: BoardQuery) -> tuple[Controls, gr.Dropdo
                 list(list_bases(splits)), value=part_view(start.split)[0], label="Split", min_width=220
             ),
             build_view_switch(splits, start.split),
-            gr.Dropdown(list(board.baselines), value=start.baseline, label="Baseline of ER", min_width=140),
+            gr.Dropdown(
+                list(board.list_baselines(start.version)),
+                value=start.baseline,
+                label="Baseline of ER",
+                min_width=140,
+            ),
             gr.Radio(["logit", "linear"], value=start.link, label="Link", min_width=140),
             gr.Textbox(label="Search", placeholder="resnet; vit", min_width=160, elem_id="search"),
         ]
@@ -66,6 +71,7 @@ def fill_controls(board: Board, query: BoardQuery) -> list[object]:
     filled: dict[str, object] = dict(values)
     filled["split"] = gr.Dropdown(list(list_bases(splits)), value=values["split"])
     filled["view"] = build_view_switch(splits, query.split)
+    filled["baseline"] = gr.Dropdown(list(board.list_baselines(query.version)), value=values["baseline"])
     for name in FILTER_COLUMNS:
         filled[name] = gr.Dropdown(list_choices(board, query.version, name), value=values[name])
     return [filled[name] for name in CONTROLS]

@@ -62,7 +62,7 @@ class PairScore:
 
 
 def compute_pair(answers: pd.DataFrame, first: str, second: str) -> PairScore:
-    """Paired comparison of two models; the same numbers as `imagenet-g compare` over all outputs.
+    """Paired comparison of two models; over the classes that their scores on the board are of.
 
     Source: McNemar 1947 (exact, binomial); the interval is the class-clustered bootstrap of the benchmark.
     """

@@ -104,13 +104,14 @@ def format_query(query: BoardQuery) -> str:
 
 
 def settle_query(board: Board, query: BoardQuery) -> BoardQuery:
-    """The nearest query the board can answer: an unknown version or split becomes the first one.
+    """The nearest query the board can answer: an unknown version, split or baseline becomes the first one.
 
     A filter on a value that no row of the version has is dropped.
     """
     version = board.info.find_version(query.version)
     split = query.split if query.split in version.splits else version.splits[0]
-    baseline = query.baseline if query.baseline in board.baselines else (board.baselines or ("",))[0]
+    known = board.list_baselines(version.name)
+    baseline = query.baseline if query.baseline in known else (known or ("",))[0]
     link = query.link if query.link in board.links else "logit"
     sort = query.sort if query.sort in SORTABLE else "top1"
     filters: dict[str, Any] = {

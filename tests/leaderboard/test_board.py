@@ -27,6 +27,7 @@ from imagenet_g.leaderboard.answers import compute_right, list_answering_models
 from imagenet_g.leaderboard.board import Board, BoardVersion, load_board
 from imagenet_g.leaderboard.building import build_board, load_reviewed
 from imagenet_g.leaderboard.published_rows import VERSION
+from imagenet_g.leaderboard.queries import BoardQuery, settle_query
 from imagenet_g.leaderboard.ranks import compute_difference_interval, compute_shared_ranks
 
 
@@ -133,14 +134,13 @@ def test_the_board_reads_back_as_it_was_written(board: Board, tmp_path: Path) ->
     assert load_board(tmp_path).scores.equals(fresh.scores)
 
 
-def test_answers_give_the_submitted_score(board: Board) -> None:
-    """The compare view counts what the table shows."""
-    answers = board.load_answers("mini/renditions")
+@pytest.mark.parametrize("split", ["mini/renditions", "mini/sd-l", "mini-v2/sd-i"])
+def test_answers_give_the_submitted_score(board: Board, split: str) -> None:
+    """The compare view counts what the table shows: among all classes, or among the split's own."""
+    answers = board.load_answers(split)
     assert answers is not None
     for model_id in list_answering_models(answers):
-        row = board.scores[
-            (board.scores["model_id"] == model_id) & (board.scores["split"] == "mini/renditions")
-        ]
+        row = board.scores[(board.scores["model_id"] == model_id) & (board.scores["split"] == split)]
         assert compute_right(answers, model_id).mean() == pytest.approx(row["top1"].item(), abs=1e-12)
 
 
@@ -211,3 +211,12 @@ def test_a_notice_of_one_split_is_not_the_versions(monkeypatch: pytest.MonkeyPat
         entry["split"]["notice"] += " mini/renditions is superseded by v2/renditions."
     told = replace(one, submission=type(one.submission).model_validate(document))
     assert building.list_notices([told]) == before
+
+
+@pytest.mark.parametrize(("version", "expected"), [("mini-v2", "drawn"), (VERSION, "testbed")])
+def test_a_version_is_shown_against_a_baseline_it_was_held_against(
+    board: Board, version: str, expected: str
+) -> None:
+    """A measured one, where published lines do not reach its splits."""
+    assert settle_query(board, BoardQuery(version=version, baseline="testbed")).baseline == expected
+    assert expected in board.list_baselines(version)
