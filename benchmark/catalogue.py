@@ -186,7 +186,10 @@ def find_release(ref: SplitRef, data: Mapping[str, Path], *, cache: Path | None 
     if (found_on_hub := published or download) is not None:
         return open_hub_release(found_on_hub.source, manifest_sha256=found_on_hub.manifest_sha256).folder
     if version not in known:
-        raise UnknownNameError("version", version, known, hint="'imagenet-g splits' lists what there is.")
+        hint = (
+            f"'imagenet-g splits' lists what there is; a release of your own goes with --data {version}=DIR."
+        )
+        raise UnknownNameError("version", version, known, hint=hint)
     if ref.name not in known[version].splits:
         splits = [f"{version}/{name}" for name in known[version].splits]
         raise UnknownNameError("split", ref.base, splits)

@@ -11,6 +11,9 @@ from imagenet_g.benchmark.command import parse_positive
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from imagenet_g.benchmark.training_data import Pictures
     from imagenet_g.generation.training_specs import TrainingSpec
 
 
@@ -61,7 +64,6 @@ def _train(arguments: Namespace, stages: list[str], spec: TrainingSpec) -> None:
     from imagenet_g.benchmark.cache_folder import choose_cache_folder
     from imagenet_g.benchmark.catalogue import parse_data_pairs
     from imagenet_g.benchmark.storage import validate_writable
-    from imagenet_g.benchmark.training_data import load_pictures
     from imagenet_g.generation.runtime import choose_device
     from imagenet_g.generation.training_specs import change_steps
     from imagenet_g.generation.training_stages import STAGES, Workshop
@@ -79,10 +81,26 @@ def _train(arguments: Namespace, stages: list[str], spec: TrainingSpec) -> None:
         ref = spec.find_data(stage)
         # Of half a gigabyte: read once for all stages that follow each other on it, and let go after.
         if pictures is None or pictures.record["ref"] != ref:
-            pictures = load_pictures(ref, copies, cache=cache, say=_say)
+            pictures = _load_pictures(ref, copies, cache)
         shop = Workshop(spec, pictures, arguments.out, device, _say, start_from=arguments.start_from)
         STAGES[stage](shop)
     _say(f"Models: {arguments.out}")
+
+
+def _load_pictures(ref: str, copies: Mapping[str, Path], cache: Path | None) -> Pictures:
+    from imagenet_g.benchmark.training_data import load_pictures
+    from imagenet_g.generation.specs import list_version_names
+
+    try:
+        return load_pictures(ref, copies, cache=cache, say=_say)
+    except UnknownNameError as error:
+        version = ref.partition("/")[0]
+        if version in copies or version not in list_version_names():
+            raise
+        raise InputError(
+            f"The recipe learns from '{ref}', which is not on hand. Build it: imagenet-g build {version} "
+            f"--out DIR, and give --data {version}=DIR."
+        ) from error
 
 
 def _say(text: str) -> None:

@@ -353,6 +353,15 @@ def test_a_stage_may_learn_from_a_split_of_its_own() -> None:
     assert [spec.find_data(stage) for stage in spec.stages] == ["mini-train/real"] * 2 + ["mini-train/posed"]
 
 
+def test_a_recipe_whose_pictures_are_not_built_says_how_to_build_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command, and the option that then names them."""
+    assert main(["train", "mini-sd-2", "--out", str(tmp_path / "out")]) == 2
+    message = capsys.readouterr().err
+    assert "imagenet-g build mini-train --out DIR, and give --data mini-train=DIR" in message
+
+
 def test_the_command_reads_a_split_once_for_all_stages_that_learn_from_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
