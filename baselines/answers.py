@@ -11,13 +11,12 @@ import numpy.typing as npt
 
 from imagenet_g.baselines.comparison import Answers
 from imagenet_g.benchmark.accuracy import compute_correct
-from imagenet_g.benchmark.classes import make_class_set, name_class_set
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.points import validate_names
 from imagenet_g.benchmark.predictions import Predictions, PredictionsMeta, load_predictions
 from imagenet_g.benchmark.result_files import RESULT_NAME, load_result
 from imagenet_g.benchmark.results import Result
-from imagenet_g.benchmark.scoring import select_outputs
+from imagenet_g.benchmark.scoring import name_own_outputs, select_outputs
 from imagenet_g.benchmark.splits import Split
 
 
@@ -103,8 +102,7 @@ def _name_apart(runs: tuple[StoredRun, ...]) -> tuple[StoredRun, ...]:
 def choose_outputs(runs: Sequence[StoredRun]) -> str:
     """The split's usual choice of outputs: all, or its own classes where it is defined over those."""
     meta = runs[0].meta
-    name = name_class_set(make_class_set("split-classes", meta.classes.indices))
-    usual = name if meta.outputs == "split-classes" else "all"
+    usual = name_own_outputs(meta) if meta.outputs == "split-classes" else "all"
     return usual if all(usual == "all" or usual in run.predictions.restricted for run in runs) else "all"
 
 

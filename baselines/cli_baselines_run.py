@@ -41,17 +41,15 @@ def run_models(arguments: Namespace) -> int:
 
 def make_request(baseline: BaselineSet, arguments: Namespace) -> EvaluationRequest:
     """The evaluation of every model of the set that may be in a fit."""
+    from imagenet_g.baselines.measured import list_requests
     from imagenet_g.benchmark.cache import Cache
     from imagenet_g.benchmark.cache_folder import choose_cache_folder
-    from imagenet_g.benchmark.classifiers import ModelRequest
     from imagenet_g.benchmark.evaluation import EvaluationRequest
     from imagenet_g.benchmark.model_runs import RunSettings
-    from imagenet_g.benchmark.model_specs import parse_model_spec
     from imagenet_g.benchmark.references import parse_split_ref
 
-    specs = [baseline.make_spec(record) for record in baseline.fitted]
     return EvaluationRequest(
-        models=tuple(ModelRequest(requested=spec, spec=parse_model_spec(spec)) for spec in specs),
+        models=list_requests(baseline),
         splits=tuple(parse_split_ref(split) for split in arguments.split),
         reference=parse_split_ref(arguments.reference),
         data=parse_data(arguments),

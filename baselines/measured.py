@@ -7,12 +7,24 @@ from collections.abc import Mapping
 from imagenet_g.benchmark.accuracy import FloatArray
 from imagenet_g.benchmark.baseline_tables import BaselineSet
 from imagenet_g.benchmark.class_counts import PairCounts, SetCounts
+from imagenet_g.benchmark.classifiers import ModelRequest
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.measured_baselines import MeasuredBaseline, MeasuredRecord
+from imagenet_g.benchmark.model_specs import parse_model_spec
 from imagenet_g.benchmark.results import Entry, Result
 
 Measurement = tuple[Result, Mapping[str, PairCounts]]
 """A model's result, and the counts behind its entries by split."""
+
+
+def list_requests(baseline: BaselineSet) -> tuple[ModelRequest, ...]:
+    """The models of a set that may be in a fit, to be run.
+
+    Raises:
+        InputError: The set's models cannot be loaded by name.
+    """
+    specs = [baseline.make_spec(record) for record in baseline.fitted]
+    return tuple(ModelRequest(requested=spec, spec=parse_model_spec(spec)) for spec in specs)
 
 
 def build_measured_baseline(

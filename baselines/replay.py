@@ -8,7 +8,7 @@ from pathlib import Path
 
 from imagenet_g.baselines.classifier_data import load_lessons
 from imagenet_g.baselines.classifier_specs import ClassifierRecipe, load_recipe
-from imagenet_g.baselines.measured import Measurement, build_measured_baseline
+from imagenet_g.baselines.measured import Measurement, build_measured_baseline, list_requests
 from imagenet_g.baselines.replay_claims import Cell, Tables, judge_claim
 from imagenet_g.baselines.replay_records import CellRecord, ReplayRecord
 from imagenet_g.baselines.replay_specs import ColumnSpec, MixtureSpec, ReplaySpec
@@ -194,10 +194,8 @@ def measure_lines(stage: Stage) -> list[MeasuredBaseline]:
     """The standard models on each shift, as measured baselines, which are written beside the results."""
     training = stage.spec.training
     baseline = load_baseline(training.baseline)
-    specs = [baseline.make_spec(record) for record in baseline.fitted]
-    requests = [ModelRequest(requested=spec, spec=parse_model_spec(spec)) for spec in specs]
     out = stage.out / "baseline"
-    found = evaluate(stage, requests, training.shifts, stage.spec.reference, out)
+    found = evaluate(stage, list_requests(baseline), training.shifts, stage.spec.reference, out)
     measured = dict(zip([record.model for record in baseline.fitted], found, strict=True))
     lines = []
     for column in training.shifts:

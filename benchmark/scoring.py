@@ -14,7 +14,7 @@ from imagenet_g.benchmark.accuracy import (
     compute_correct,
     compute_mean_per_class,
 )
-from imagenet_g.benchmark.classes import NUM_CLASSES
+from imagenet_g.benchmark.classes import NUM_CLASSES, make_class_set, name_class_set
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.intervals import (
     BOOTSTRAP_SEED,
@@ -25,7 +25,7 @@ from imagenet_g.benchmark.intervals import (
     draw_cluster_weights,
     make_cluster_spread,
 )
-from imagenet_g.benchmark.predictions import Predictions, TopFive
+from imagenet_g.benchmark.predictions import Predictions, PredictionsMeta, TopFive
 from imagenet_g.benchmark.results import Estimate, Gap, Outputs, Reference, Score
 
 SPLIT_CLASSES = "split-classes"
@@ -46,6 +46,11 @@ def select_outputs(predictions: Predictions, outputs: str) -> TopFive:
             "Run 'imagenet-g evaluate' again to add them."
         )
     return predictions.restricted[outputs]
+
+
+def name_own_outputs(meta: PredictionsMeta) -> str:
+    """Under what name outputs restricted to the split's own classes are stored; see `select_outputs`."""
+    return name_class_set(make_class_set(SPLIT_CLASSES, meta.classes.indices))
 
 
 def compute_score(predictions: Predictions, *, stored_as: str, outputs: Outputs, num_outputs: int) -> Score:

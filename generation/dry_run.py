@@ -173,8 +173,7 @@ def _describe_prompts(job: BuildJob, plan: Plan) -> list[str]:
 def _try_timing(job: BuildJob, plan: Plan) -> tuple[TimedBatch | None, str]:
     generator = job.spec.generators[load_split_spec(job.spec, job.split).generator]
     if isinstance(generator, DiffusersSpec):
-        needed = [found for stage in generator.stages for found in stage.repositories]
-        missing = [found.repo for found in needed if not is_on_hand(found)]
+        missing = [found.repo for found in generator.all_repositories if not is_on_hand(found)]
         if missing:
             return None, f"the weights of '{missing[0]}' are not on this machine"
     try:

@@ -219,6 +219,7 @@ def run(arguments: argparse.Namespace) -> int:
         load(arguments.train),
     )
     nearest = find_nearest(made.pixels, training.pixels)
+    styles, styles_unseen = _probe(arguments.clip, training, (made, unseen))
     report = FidelityReport(
         schema_version=1,
         split=made.record,
@@ -226,8 +227,8 @@ def run(arguments: argparse.Namespace) -> int:
         clip=arguments.clip,
         nearest=nearest.summarize(),
         nearest_unseen=find_nearest(unseen.pixels, training.pixels).summarize(),
-        styles=_probe(arguments.clip, training, made),
-        styles_unseen=_probe(arguments.clip, training, unseen),
+        styles=styles,
+        styles_unseen=styles_unseen,
     )
     pairs = draw_pairs(made.pixels, training.pixels, nearest, _PAIRS).permute(1, 2, 0).contiguous()
     with replace_file(arguments.out / "pairs.png") as temporary:
@@ -289,17 +290,16 @@ def _format_distances(quantiles: dict[str, float]) -> str:
     return " / ".join(f"{value:.3f}" for value in quantiles.values())
 
 
-def _probe(clip: str, training: Pictures, pictures: Pictures) -> ProbeSummary:
-    """Both sets embedded by the same model; a stride of the training set is enough for a line."""
+def _probe(clip: str, training: Pictures, sets: Sequence[Pictures]) -> list[ProbeSummary]:
+    """One of each set, all embedded by the same model; a stride of the training set is enough for a line."""
     names = [info.name for info in load_classes()]
     stride = max(len(training) // _PROBE_ROWS, 1)
     encoder = load_clip_encoder(clip)
-    return probe_styles(
-        _embed(encoder, training.pixels[::stride]),
-        list_styles(training, names)[::stride],
-        _embed(encoder, pictures.pixels),
-        list_styles(pictures, names),
-    )
+    known, known_styles = _embed(encoder, training.pixels[::stride]), list_styles(training, names)[::stride]
+    return [
+        probe_styles(known, known_styles, _embed(encoder, found.pixels), list_styles(found, names))
+        for found in sets
+    ]
 
 
 def _embed(encoder: ClipEncoder, pixels: torch.Tensor) -> NDArray[np.float32]:

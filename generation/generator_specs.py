@@ -9,6 +9,7 @@ each one says which. What the default was is recorded in the release.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
@@ -131,6 +132,11 @@ class DiffusersSpec(StageSpec):
         """The pipelines in the order they run."""
         return (self, *self.upscalers)
 
+    @property
+    def all_repositories(self) -> tuple[StageSpec | PartSpec, ...]:
+        """Those of every stage, in the order they run."""
+        return tuple(found for stage in self.stages for found in stage.repositories)
+
     @model_validator(mode="after")
     def _validate_inputs(self) -> Self:
         if ("image" in self.inputs) != (self.source is not None):
@@ -219,6 +225,11 @@ GeneratorSpec = Annotated[
     DiffusersSpec | BackgroundFirstSpec | AwayFromMeanSpec | PythonSpec, Field(discriminator="kind")
 ]
 GENERATOR_KINDS = ("diffusers", "background-first", "away-from-mean", "python")
+
+
+def needs_pin(found: StageSpec | PartSpec) -> bool:
+    """Whether what is loaded may be other weights tomorrow: no commit, and no folder on this machine."""
+    return not found.is_pinned and not Path(found.repo).is_dir()
 
 
 def _is_fixed(revision: str) -> bool:

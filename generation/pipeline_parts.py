@@ -13,7 +13,7 @@ from imagenet_g.generation.quiet_libraries import ignore_library_warnings, silen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from imagenet_g.generation.generator_specs import StageSpec
+    from imagenet_g.generation.generator_specs import PartSpec, StageSpec
 
 Network: TypeAlias = Any
 NetworkClass: TypeAlias = Any
@@ -39,22 +39,51 @@ def load_part(spec: StageSpec, name: str, index: Mapping[str, Any], folder: Path
         UnknownNameError: The pipeline has no network of that name.
         ModelError: The folder does not hold a network of that library.
     """
-    import torch
-
     known = [place for place, part in index.items() if isinstance(part, list) and part[0] in _BASES]
     if name not in known:
         raise UnknownNameError(f"part of '{spec.repo}'", name, known)
     part = spec.parts[name]
     found = _find_class(index[name][0], folder, repo=part.repo)
+    return read_pretrained(found, folder, part, dtype=spec.dtype, name=found.__name__)
+
+
+def read_pretrained(
+    saved_class: NetworkClass,
+    folder: Path,
+    spec: StageSpec | PartSpec,
+    *,
+    dtype: str,
+    name: str,
+    **components: Network,
+) -> Network:
+    """A pipeline or a network as its library saved it, from files on this machine alone, in silence.
+
+    Args:
+        saved_class: Has the libraries' `from_pretrained`.
+        folder: Where its files are.
+        spec: Says the variant, and the repository for messages.
+        dtype: Name of the weights' type.
+        name: What it is loaded as, for messages.
+        **components: Of a pipeline, those that stand in place of its own.
+
+    Raises:
+        ModelError: It cannot be loaded.
+    """
+    import torch
+
     silence_libraries()
     try:
         with ignore_library_warnings():
-            return found.from_pretrained(
-                str(folder), dtype=getattr(torch, spec.dtype), variant=part.variant, local_files_only=True
+            return saved_class.from_pretrained(
+                str(folder),
+                dtype=getattr(torch, dtype),
+                variant=spec.variant,
+                local_files_only=True,
+                **components,
             )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"'{part.repo}' cannot be loaded as {found.__name__}: {reason}") from error
+        raise ModelError(f"'{spec.repo}' cannot be loaded as {name}: {reason}") from error
 
 
 def _find_class(library: str, folder: Path, *, repo: str) -> NetworkClass:

@@ -87,8 +87,13 @@ def identify_repo(spec: StageSpec | PartSpec) -> dict[str, JsonValue]:
     folder = place_repo(spec)
     if not folder.is_dir():
         return {"repo": spec.repo, "revision": spec.revision}
+    return {"repo": name_repo(spec), "revision": identify_folder(folder)}
+
+
+def identify_folder(folder: Path) -> str:
+    """The revision of a folder: the hash of what is in it."""
     contents: JsonValue = dict(hash_repo(folder))
-    return {"repo": name_repo(spec), "revision": f"sha256:{hash_json(contents)}"}
+    return f"sha256:{hash_json(contents)}"
 
 
 def name_repo(spec: StageSpec | PartSpec) -> str:

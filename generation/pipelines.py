@@ -12,9 +12,9 @@ import numpy as np
 
 from imagenet_g.benchmark.errors import InputError, ModelError, UnknownNameError
 from imagenet_g.generation.generator_specs import DiffusersSpec, StageSpec
-from imagenet_g.generation.pipeline_parts import load_part
+from imagenet_g.generation.pipeline_parts import load_part, read_pretrained
 from imagenet_g.generation.pipeline_repos import fetch_repo, hash_repo, name_repo
-from imagenet_g.generation.quiet_libraries import ignore_library_warnings, silence_libraries
+from imagenet_g.generation.quiet_libraries import ignore_library_warnings
 from imagenet_g.generation.schedulers import load_scheduler_class, validate_scheduler
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def load_stage(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> Loaded
     _validate_components(pipeline_class, index, spec)
     part_folders = {name: fetch_repo(part) for name, part in spec.parts.items()}
     parts = {name: load_part(spec, name, index, path) for name, path in part_folders.items()}
-    pipe = _read_pipeline(pipeline_class, folder, spec, parts)
+    pipe = read_pretrained(pipeline_class, folder, spec, dtype=spec.dtype, name=spec.pipeline, **parts)
     if scheduler is not None and spec.scheduler is not None:
         with ignore_library_warnings():
             pipe.scheduler = scheduler.from_config(pipe.scheduler.config, **spec.scheduler.options)
@@ -179,26 +179,6 @@ def _validate_components(pipeline_class: PipelineClass, index: dict[str, Any], s
             f"'{spec.repo}' cannot be loaded as {spec.pipeline}: it is a {index.get('_class_name')}, whose "
             f"'{unknown[0]}' that class does not take."
         )
-
-
-def _read_pipeline(
-    pipeline_class: PipelineClass, folder: Path, spec: StageSpec, parts: dict[str, Any]
-) -> Pipeline:
-    import torch
-
-    silence_libraries()
-    try:
-        with ignore_library_warnings():
-            return pipeline_class.from_pretrained(
-                str(folder),
-                dtype=getattr(torch, spec.dtype),
-                variant=spec.variant,
-                local_files_only=True,
-                **parts,
-            )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"'{spec.repo}' cannot be loaded as {spec.pipeline}: {reason}") from error
 
 
 def _validate_arguments(pipe: Pipeline, spec: StageSpec) -> None:

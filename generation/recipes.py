@@ -69,9 +69,9 @@ def list_differences(old: JsonValue, new: JsonValue, where: str = "") -> list[st
 
 
 def _describe_stage(stage: StageSpec) -> dict[str, JsonValue]:
-    described: dict[str, JsonValue] = {**stage.model_dump(mode="json"), **identify_repo(stage)}
     # Recipes written before there were parts have no such word, and must keep their hash.
-    del described["parts"]
+    plain = stage.model_dump(mode="json", exclude={"parts"})
+    described: dict[str, JsonValue] = {**plain, **identify_repo(stage)}
     if stage.parts:
         described["parts"] = {
             name: {**part.model_dump(mode="json"), **identify_repo(part)}

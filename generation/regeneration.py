@@ -11,12 +11,11 @@ from pydantic import ValidationError
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError, InputError
-from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.manifests import Manifest
 from imagenet_g.benchmark.packaged import PREFIX
 from imagenet_g.generation.generator_specs import LOCAL_REVISION
 from imagenet_g.generation.jobs import BuildJob, Worker
-from imagenet_g.generation.pipeline_repos import hash_repo, place_folder
+from imagenet_g.generation.pipeline_repos import identify_folder, place_folder
 from imagenet_g.generation.release_reading import Row
 from imagenet_g.generation.release_recipe import SplitRecipe
 from imagenet_g.generation.specs import VersionSpec
@@ -159,9 +158,7 @@ def _place_repo(
         place = str(_find_local_pipeline(repo.removeprefix("local/"), folders))
     else:
         return dict(table)
-    folder = place_folder(place, subfolder=subfolder)
-    contents: JsonValue = dict(hash_repo(folder))
-    if f"sha256:{hash_json(contents)}" != revision:
+    if identify_folder(place_folder(place, subfolder=subfolder)) != revision:
         raise InputError(f"'{place}' holds other files than the pipeline that made this split.")
     return {**table, "repo": place, "revision": LOCAL_REVISION}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imagenet_g.benchmark.errors import FetchError, InputError
 from imagenet_g.benchmark.storage import write_text
-from imagenet_g.generation.generator_specs import DiffusersSpec, PartSpec, StageSpec
+from imagenet_g.generation.generator_specs import DiffusersSpec, PartSpec, StageSpec, needs_pin
 from imagenet_g.generation.specs import VersionSpec, find_version_spec, load_version_spec, parse_version_spec
 
 Resolver = Callable[[str, str], str]
@@ -37,7 +37,7 @@ def pin_version_spec(name_or_path: str, *, resolve: Resolver | None = None) -> l
     commits: dict[tuple[str, str], str] = {}
     lines = []
     for found in list_repositories(spec):
-        if found.is_pinned or Path(found.repo).is_dir():
+        if not needs_pin(found):
             lines.append(f"{found.repo}: pinned at {found.revision}")
             continue
         key = (found.repo, found.revision)
@@ -56,7 +56,7 @@ def list_repositories(spec: VersionSpec) -> Iterator[StageSpec | PartSpec]:
     """All that a version's pipelines are loaded from: each stage and its parts, upscalers last."""
     for generator in spec.generators.values():
         if isinstance(generator, DiffusersSpec):
-            yield from (found for stage in generator.stages for found in stage.repositories)
+            yield from generator.all_repositories
 
 
 def replace_revision(text: str, repo: str, revision: str, commit: str) -> str:
@@ -98,7 +98,7 @@ def resolve_on_hub(repo: str, revision: str) -> str:
 
 def _validate_pinned(spec: VersionSpec, path: Path) -> None:
     for found in list_repositories(spec):
-        if not found.is_pinned and not Path(found.repo).is_dir():
+        if needs_pin(found):
             raise InputError(
                 f"The revision of '{found.repo}' in '{path}' could not be replaced: write 'repo' and "
                 "'revision' on lines of their own in the generator's table."

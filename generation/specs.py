@@ -32,6 +32,7 @@ from imagenet_g.generation.generator_specs import (
     PythonSpec,
     SchedulerSpec,
     TransformSpec,
+    needs_pin,
 )
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
@@ -243,8 +244,8 @@ def validate_pins(spec: VersionSpec, splits: tuple[str, ...], *, source: str) ->
         generator = spec.generators[name]
         if isinstance(generator, PythonSpec):
             continue
-        for found in (found for stage in generator.stages for found in stage.repositories):
-            if not found.is_pinned and not Path(found.repo).is_dir():
+        for found in generator.all_repositories:
+            if needs_pin(found):
                 raise DataError(
                     f"Generator '{name}' is not pinned: revision '{found.revision}' of '{found.repo}' is no "
                     f"commit, and may mean other weights tomorrow. Run 'imagenet-g build pin {source}'."

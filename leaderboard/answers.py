@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imagenet_g.benchmark.predictions import Predictions, PredictionsMeta, TopFive, load_predictions
+from imagenet_g.benchmark.predictions import Predictions, load_predictions
 from imagenet_g.benchmark.results import Outputs
+from imagenet_g.benchmark.scoring import name_own_outputs, select_outputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,18 +57,10 @@ def build_answers(files: Mapping[str, AnswerFile]) -> pd.DataFrame:
             columns["image_id"] = list(order)
             columns["labels"] = [[i for i in row if i >= 0] for row in predictions.labels.tolist()]
         rows = _find_rows(predictions, order)
-        best = find_best(predictions, meta, file.outputs)
+        best = select_outputs(predictions, "all" if file.outputs == "all" else name_own_outputs(meta))
         columns[ANSWER + model_id] = best.indices[rows, 0]
         columns[PROBABILITY + model_id] = best.probabilities[rows, 0]
     return pd.DataFrame(columns)
-
-
-def find_best(predictions: Predictions, meta: PredictionsMeta, outputs: Outputs) -> TopFive:
-    """The five best of a whole split's predictions among all classes, or among those of its images."""
-    own = tuple(np.unique(predictions.labels[:, 0]).tolist())
-    names = [name for name, stored in meta.class_sets.items() if tuple(stored.indices) == own]
-    stored = [predictions.restricted[name] for name in names if name in predictions.restricted]
-    return predictions.top5 if outputs == "all" or not stored else stored[0]
 
 
 def _find_rows(predictions: Predictions, order: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

@@ -11,7 +11,7 @@ from gradio.components import Component
 from imagenet_g.leaderboard import pages
 from imagenet_g.leaderboard.about import format_about
 from imagenet_g.leaderboard.board import Board
-from imagenet_g.leaderboard.controls import Controls, build_controls, fill_controls
+from imagenet_g.leaderboard.controls import Controls, build_controls, build_view_switch, fill_controls
 from imagenet_g.leaderboard.image_views import build_compare_tab, build_image_tab, build_submit_tab
 from imagenet_g.leaderboard.plot_script import find_plot_script, make_fetch_js
 from imagenet_g.leaderboard.plots import MAX_PROFILES
@@ -160,7 +160,7 @@ def wire_controls(page: Page) -> None:
 
     def split(words: str, opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
         query = make_query(board, values[:NUM_CONTROLS], order)
-        switch = fill_controls(board, query)[CONTROLS.index("view")]
+        switch = build_view_switch(board.info.find_version(query.version).splits, query.split)
         return switch, *change(words, opened, names, order, *values)
 
     def turn(opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:

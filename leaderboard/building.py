@@ -11,6 +11,7 @@ from imagenet_g.benchmark.entries import choose_headline
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import InputError, UntrustedFileError
 from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.references import parse_split_ref
 from imagenet_g.benchmark.version_registry import VersionSpec, format_superseded, load_versions
 from imagenet_g.leaderboard import published_rows
 from imagenet_g.leaderboard.answers import AnswerFile, build_answers
@@ -177,7 +178,7 @@ def list_versions(scores: pd.DataFrame, notices: Mapping[str, str | None]) -> tu
 def _list_split_notices(spec: VersionSpec | None, splits: Iterable[str]) -> dict[str, str]:
     if spec is None:
         return {}
-    found = {split: format_superseded(spec, split.partition("/")[2].partition(":")[0]) for split in splits}
+    found = {split: format_superseded(spec, parse_split_ref(split).name) for split in splits}
     return {split: text for split, text in found.items() if text is not None}
 
 

@@ -42,6 +42,31 @@ def make_points_on_line(link: str, *, slope: float = 0.9, intercept: float = -0.
     return make_points(clean.tolist(), shifted.tolist())
 
 
+def write_model_list(folder: Path, name: str, models: list[str], *, training_data: str) -> Path:
+    """A baseline set without figures, of models in own code, a family each; returns its header."""
+    lines = [
+        "model,family,training_data,category,in_fit,note",
+        *(f"{model},family-{number},{training_data},standard,yes," for number, model in enumerate(models)),
+    ]
+    (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    header = folder / f"{name}.toml"
+    header.write_text(
+        f"""
+schema_version = 1
+id = "{name}"
+version = "1"
+title = "Models to be measured"
+note = "For tests."
+table = "{name}.csv"
+table_sha256 = "{hash_lines(lines)}"
+scheme = "python"
+columns = {{}}
+targets = {{}}
+"""
+    )
+    return header
+
+
 def write_baseline(folder: Path, rows: list[str], *, sha256: str | None = None) -> Path:
     """A baseline set of one's own with two columns and one target; returns the header."""
     lines = [FIELDS, *rows]

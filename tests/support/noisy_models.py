@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from baseline_cases import write_model_list
 from PIL import Image
 from toy_models import make_factory
 
@@ -56,30 +57,8 @@ def write_noisy_folder(folder: Path, *, num_classes: int, per_class: int, easy: 
 
 def write_noisy_baseline(folder: Path, num_models: int = NUM_MODELS) -> Path:
     """A set of these models, to be measured; returns its header."""
-    from imagenet_g.benchmark.identity import hash_lines
-
-    lines = ["model,family,training_data,category,in_fit,note"]
-    lines += [
-        f"noisy_models:make_model_{number},family-{number},imagenet-1k,standard,yes,"
-        for number in range(num_models)
-    ]
-    (folder / "noisy.csv").write_text("\n".join(lines) + "\n")
-    header = folder / "noisy.toml"
-    header.write_text(
-        f"""
-schema_version = 1
-id = "noisy"
-version = "1"
-title = "Noisy models"
-note = "For tests."
-table = "noisy.csv"
-table_sha256 = "{hash_lines(lines)}"
-scheme = "python"
-columns = {{}}
-targets = {{}}
-"""
-    )
-    return header
+    models = [f"noisy_models:make_model_{number}" for number in range(num_models)]
+    return write_model_list(folder, "noisy", models, training_data="imagenet-1k")
 
 
 def run_command(*words: str) -> int:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from baseline_cases import write_model_list
 from PIL import Image
 from toy_models import make_factory
 
 from imagenet_g.benchmark.classes import load_class_set, load_classes
-from imagenet_g.benchmark.identity import hash_lines
 
 CLASS_SET = "drawn-104"
 NUM_MODELS = 5
@@ -79,31 +79,6 @@ average = 0.5
     return path
 
 
-def write_model_list(folder: Path, names: list[str]) -> Path:
-    """A baseline set without figures, a family a model; its header."""
-    lines = [
-        "model,family,training_data,category,in_fit,note",
-        *(f"{name},family-{number},reference-train,standard,yes," for number, name in enumerate(names)),
-    ]
-    (folder / "models.csv").write_text("\n".join(lines) + "\n")
-    header = folder / "models.toml"
-    header.write_text(
-        f"""
-schema_version = 1
-id = "tiny-models"
-version = "1"
-title = "Models of a test"
-note = "For tests."
-table = "models.csv"
-table_sha256 = "{hash_lines(lines)}"
-scheme = "python"
-columns = {{}}
-targets = {{}}
-"""
-    )
-    return header
-
-
 def write_replay(folder: Path) -> Path:
     """A replay whose second column is harder than its first, and whose filter leaves easy images."""
     clean = write_split(folder / "clean", harder=0, seed=1)
@@ -114,7 +89,7 @@ def write_replay(folder: Path) -> Path:
     recipe = write_recipe(folder / "recipe.toml", clean)
     names = [f"replay_cases:make_model_{number}" for number in range(NUM_MODELS)]
     models = [f"python:{name}" for name in names]
-    baseline = write_model_list(folder, names)
+    baseline = write_model_list(folder, "tiny-models", names, training_data="reference-train")
     path = folder / "replay.toml"
     path.write_text(
         f"""
