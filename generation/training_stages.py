@@ -92,6 +92,12 @@ class Workshop:
         """The finished generator."""
         return self.folder / self.spec.name_folder("diffusion")
 
+    def find_finished(self, stage: str) -> Path:
+        """A finished stage that a later one is made of: trained here, or else in what this goes on from."""
+        own = self.folder / self.spec.name_folder(stage)
+        earlier = None if own.is_dir() else self.find_earlier(stage)
+        return own if earlier is None else earlier
+
     @property
     def continued_folder(self) -> Path | None:
         """The finished pipeline that the recipe continues; None for a recipe that begins anew.
@@ -198,7 +204,8 @@ def collect_parts(shop: Workshop) -> Parts:
     """
     if (folder := shop.continued_folder) is not None:
         return load_parts(folder)
-    return make_parts(*load_exported_clip(shop.clip_folder), load_autoencoder(shop.autoencoder_folder))
+    clip, autoencoder = (shop.find_finished(stage) for stage in ("clip", "autoencoder"))
+    return make_parts(*load_exported_clip(clip), load_autoencoder(autoencoder))
 
 
 def list_part_records(shop: Workshop) -> list[StageRecord]:
@@ -209,7 +216,7 @@ def list_part_records(shop: Workshop) -> list[StageRecord]:
     """
     if (folder := shop.continued_folder) is not None:
         return [record for record in load_record(folder).stages if record.stage != "diffusion"]
-    folders = (shop.clip_folder, shop.autoencoder_folder)
+    folders = [shop.find_finished(stage) for stage in ("clip", "autoencoder")]
     return [record for folder in folders for record in load_record(folder).stages]
 
 

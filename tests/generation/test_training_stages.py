@@ -166,6 +166,21 @@ def test_training_goes_on_from_finished_models_alone(
     assert [stage.steps for stage in load_record(shop.pipeline_folder).stages] == [3, 3, 3]
 
 
+def test_a_later_stage_alone_takes_the_earlier_ones_from_the_training_it_goes_on_from(
+    trained: Workshop, pictures: Pictures, tmp_path: Path
+) -> None:
+    """Its CLIP and autoencoder are not trained again, and not copied."""
+    shop = make_shop(pictures, tmp_path, make_training_spec(steps=3), start=trained.folder)
+    train_diffusion_stage(shop)
+    stages = load_record(shop.pipeline_folder).stages
+    assert [(stage.stage, stage.steps) for stage in stages] == [
+        ("clip", 2),
+        ("autoencoder", 2),
+        ("diffusion", 3),
+    ]
+    assert not shop.clip_folder.exists() and not shop.autoencoder_folder.exists()
+
+
 def make_continuing(trained: Workshop, *, steps: int) -> TrainingSpec:
     """A recipe of more training for the network of a trained pipeline."""
     full = make_training_spec(steps=steps).model_dump(mode="json", exclude={"clip", "autoencoder"})
