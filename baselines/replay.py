@@ -27,6 +27,7 @@ from imagenet_g.benchmark.measured_baselines import MeasuredBaseline, write_meas
 from imagenet_g.benchmark.model_runs import Listener, RunSettings
 from imagenet_g.benchmark.model_specs import parse_model_spec
 from imagenet_g.benchmark.packaged import CLASS_MAP_NAME
+from imagenet_g.benchmark.points import MIN_MODELS
 from imagenet_g.benchmark.references import parse_split_ref
 from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.robustness import attach_effective_robustness
@@ -64,6 +65,7 @@ def run_replay(stage: Stage) -> ReplayRecord:
     spec = stage.spec
     # Before anything is run: training takes longest, and a misspelt name should not wait for it.
     recipe = validate_training(spec)
+    validate_baseline_set(spec)
     gaps = measure_models(stage, spec.gaps.models, spec.gaps.splits, spec.reference, "gaps")
     filtered = measure_models(
         stage, spec.gaps.models, spec.filtered.splits, spec.filtered.reference, "filtered"
@@ -81,6 +83,21 @@ def run_replay(stage: Stage) -> ReplayRecord:
         training=_record(training),
         claims=tuple(judge_claim(claim, tables) for claim in spec.claims),
     )
+
+
+def validate_baseline_set(spec: ReplaySpec) -> None:
+    """Refuse a set too small for a line.
+
+    Raises:
+        UnknownNameError: There is no such set.
+        InputError: It has too few models that may be in a fit.
+    """
+    baseline = load_baseline(spec.training.baseline)
+    if len(baseline.fitted) < MIN_MODELS:
+        raise InputError(
+            f"The set '{baseline.header.id}' has {len(baseline.fitted)} models that may be in a fit; a line "
+            f"needs {MIN_MODELS}."
+        )
 
 
 def validate_training(spec: ReplaySpec) -> ClassifierRecipe:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from baseline_cases import write_model_list
 from noisy_models import run_command
 from replay_cases import write_replay
 
@@ -22,7 +23,7 @@ from imagenet_g.baselines.replay_page import format_page
 from imagenet_g.baselines.replay_records import ReplayRecord
 from imagenet_g.baselines.replay_specs import list_replays, load_replay
 from imagenet_g.benchmark.class_counts import SetCounts
-from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
 from imagenet_g.benchmark.result_files import load_result
 from imagenet_g.benchmark.results import EffectiveRobustness
 
@@ -201,6 +202,26 @@ def test_a_misspelt_model_is_said_before_anything_runs(case: Case, tmp_path: Pat
     path = tmp_path / "wrong.toml"
     path.write_text(case.spec.read_text().replace('model = "tiny-net"', 'model = "tiny-nett"'))
     with pytest.raises(UnknownNameError, match="tiny-nett"):
+        run_case(path, tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("result.json"))
+
+
+@pytest.mark.parametrize(
+    ("models", "words"), [(None, "drawm"), (["replay_cases:make_model_0"], "1 models that may be in a fit")]
+)
+def test_a_set_without_a_line_is_said_before_anything_runs(
+    case: Case, tmp_path: Path, models: list[str] | None, words: str
+) -> None:
+    """A misspelt one, or one of too few models."""
+    own = case.spec.parent / "tiny-models.toml"
+    other = (
+        "drawm"
+        if models is None
+        else str(write_model_list(tmp_path, "few", models, training_data="reference-train"))
+    )
+    path = tmp_path / "wrong.toml"
+    path.write_text(case.spec.read_text().replace(f'baseline = "{own}"', f'baseline = "{other}"'))
+    with pytest.raises(ImagenetGError, match=words):
         run_case(path, tmp_path / "out")
     assert not list((tmp_path / "out").rglob("result.json"))
 
