@@ -7,9 +7,9 @@ import time
 
 import numpy as np
 
-from imagenet_g.benchmark.accuracy import BoolArray, FloatArray, IntArray, compute_class_counts
-from imagenet_g.benchmark.points import BaselinePoints, ClassCounts, PointCounts
-from imagenet_g.benchmark.resampling import Judged, Observation, compute_interval
+from imagenet_g.benchmark.robustness.intervals import Judged, Observation, compute_interval
+from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, PointCounts
+from imagenet_g.benchmark.statistics.accuracy import BoolArray, FloatArray, IntArray, compute_class_counts
 
 NUM_MODELS = 85
 NUM_CLASSES = 1000

@@ -94,12 +94,12 @@ def write_images(folder: Path, number: int, *, size: int) -> Path:
 def _run_ours(folder: Path, home: Path) -> None:
     import uuid
 
-    from imagenet_g.benchmark.cache import PartStore
-    from imagenet_g.benchmark.classifiers import ModelRequest, load_classifier
-    from imagenet_g.benchmark.folders import load_folder
-    from imagenet_g.benchmark.inference import InferenceSettings, run_inference
-    from imagenet_g.benchmark.model_runs import DEFAULT_BATCH_SIZES
-    from imagenet_g.benchmark.model_specs import parse_model_spec
+    from imagenet_g.benchmark.evaluation.cache import PartStore
+    from imagenet_g.benchmark.evaluation.inference import InferenceSettings, run_inference
+    from imagenet_g.benchmark.evaluation.model_run import DEFAULT_BATCH_SIZES
+    from imagenet_g.benchmark.models.classifiers import ModelRequest, load_classifier
+    from imagenet_g.benchmark.naming.specs import parse_model_spec
+    from imagenet_g.benchmark.splits.folders import load_folder
 
     spec = parse_model_spec("wheel:efficientnet-lite0")
     classifier = load_classifier(ModelRequest(requested=str(spec), spec=spec))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points, version
 from typing import NoReturn
 
-from imagenet_g.benchmark.command import Command
+from imagenet_g.benchmark.commands.command import Command
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
 from imagenet_g.benchmark.redaction import redact
 

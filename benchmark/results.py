@@ -76,6 +76,22 @@ class PublishedAccuracy(FileModel):
     source: str
 
 
+class ClipRecord(FileModel):
+    """Which CLIP, closely enough to run it again."""
+
+    requested: str
+    """The spec as the user typed it."""
+    spec: str
+    """The spec it resolved to; a local folder by its name."""
+    weights_sha256: Sha256
+    """Hash of the whole state dict, text side included."""
+    revision: str | None
+    """Commit of the repository the weights came from."""
+    num_parameters: Count
+    num_dimensions: Count
+    preprocessing: Preprocessing
+
+
 class ModelRecord(FileModel):
     """Which model was run, closely enough to run it again."""
 

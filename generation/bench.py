@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from imagenet_g.generation.generators import Rendering, RenderRow
-    from imagenet_g.generation.specs import VersionSpec
+    from imagenet_g.generation.generators.generator import Rendering, RenderRow
+    from imagenet_g.generation.specs.version import VersionSpec
 
 NUM_ROUNDS = 3
 MEMORY_SIZES = (1_000, 10_000)
 STEPS = 40
 PLAN_SCRIPT = """
 import resource, time
-from imagenet_g.generation.plans import make_plan
-from imagenet_g.generation.specs import load_version_spec
+from imagenet_g.generation.plans.plan import make_plan
+from imagenet_g.generation.specs.version import load_version_spec
 split = load_version_spec("v1").splits["sd-l"].model_copy(update={"images_per_class": 1300})
 started = time.perf_counter()
 plan = make_plan("v1", "train", split, rows_per_shard=500, recipe={})
@@ -57,7 +57,7 @@ class NoiseGenerator:
         import numpy as np
         from PIL import Image
 
-        from imagenet_g.generation.generators import Rendering
+        from imagenet_g.generation.generators.generator import Rendering
 
         draws = (np.random.default_rng(row.seed).integers(0, 256, (64, 64, 3), np.uint8) for row in rows)
         return [Rendering(Image.fromarray(pixels)) for pixels in draws]
@@ -145,8 +145,8 @@ def write_dit(folder: Path) -> Path:
 
 def build(spec: VersionSpec, out: Path) -> None:
     """Build a version without saying anything."""
-    from imagenet_g.generation.build import BuildRequest, run_build
-    from imagenet_g.generation.serial_engine import run_serial
+    from imagenet_g.generation.building.build import BuildRequest, run_build
+    from imagenet_g.generation.rendering.engines import run_serial
 
     class Silent:
         def start(self, what: str, total: int, done: int) -> None:
@@ -166,7 +166,7 @@ def build(spec: VersionSpec, out: Path) -> None:
 
 def _make_spec(generator: dict[str, Any], per_class: int, *, classes: int = 10) -> VersionSpec:
     from imagenet_g.benchmark.classes import load_classes
-    from imagenet_g.generation.specs import VersionSpec
+    from imagenet_g.generation.specs.version import VersionSpec
 
     split = {
         "title": "bench", "generator": "bench", "images_per_class": per_class, "batch_size": 8,
@@ -187,9 +187,9 @@ def _time_bare(spec: VersionSpec) -> float:
     from diffusers import DiTPipeline
     from diffusers.utils import logging
 
-    from imagenet_g.generation.build import make_job_plan
-    from imagenet_g.generation.diffusers_generator import make_generator_for
-    from imagenet_g.generation.jobs import BuildJob
+    from imagenet_g.generation.building.build import make_job_plan
+    from imagenet_g.generation.generators.diffusers import make_generator_for
+    from imagenet_g.generation.rendering.tasks import BuildJob
 
     logging.disable_progress_bar()
     rows = make_job_plan(BuildJob(spec=spec, split="bench", out=Path())).table.to_pylist()
@@ -211,9 +211,10 @@ def _time_bare(spec: VersionSpec) -> float:
 
 def _time_built(spec: VersionSpec, out: Path) -> float:
     """Seconds the engine takes for the same images: render, encode, hash, commit; the model loaded before."""
-    from imagenet_g.generation.build import make_job_plan
-    from imagenet_g.generation.jobs import BuildJob, Task, Worker
-    from imagenet_g.generation.plans import write_plan
+    from imagenet_g.generation.building.build import make_job_plan
+    from imagenet_g.generation.plans.plan import write_plan
+    from imagenet_g.generation.rendering.jobs import Worker
+    from imagenet_g.generation.rendering.tasks import BuildJob, ShardTask
 
     job = BuildJob(spec=spec, split="bench", out=out, device="cpu")
     worker = Worker(job)
@@ -222,7 +223,7 @@ def _time_built(spec: VersionSpec, out: Path) -> float:
     plan = make_job_plan(job)
     write_plan(job.plan_path, plan)
     for shard in range(plan.meta.num_shards):
-        worker.run(Task("render", shard))
+        worker.run(ShardTask("render", shard))
     return time.perf_counter() - started
 
 

@@ -19,17 +19,22 @@ from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.identity import hash_bytes, hash_file
 from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.storage import write_text
+from imagenet_g.leaderboard.app.live import serve_board
 from imagenet_g.leaderboard.bench_live import run_visitors, time_page
-from imagenet_g.leaderboard.board import Board, load_board
-from imagenet_g.leaderboard.building import build_board
-from imagenet_g.leaderboard.live import serve_board
-from imagenet_g.leaderboard.pages import show_scatter, show_table
-from imagenet_g.leaderboard.queries import BoardQuery, settle_query
-from imagenet_g.leaderboard.reviews import Review, write_review
-from imagenet_g.leaderboard.submissions import Submission, format_submission, make_stem, make_submission
-from imagenet_g.leaderboard.tables import DEFAULT_COLUMNS
-from imagenet_g.leaderboard.validation import list_submission_files
-from imagenet_g.leaderboard.verification import load_submission
+from imagenet_g.leaderboard.board.board import Board, load_board
+from imagenet_g.leaderboard.board.build import build_board
+from imagenet_g.leaderboard.pages.pages import show_scatter, show_table
+from imagenet_g.leaderboard.pages.queries import BoardQuery, settle_query
+from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS
+from imagenet_g.leaderboard.submissions.reviews import Review, write_review
+from imagenet_g.leaderboard.submissions.submission import (
+    Submission,
+    format_submission,
+    make_stem,
+    make_submission,
+)
+from imagenet_g.leaderboard.validation.second_run import load_submission
+from imagenet_g.leaderboard.validation.validate import list_submission_files
 
 NUM_SUBMISSIONS, NUM_SPLITS = 2000, 12
 SEED = 0

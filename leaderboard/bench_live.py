@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from imagenet_g.leaderboard.live import DIRECT, open_browser, wait_until_settled
-from imagenet_g.leaderboard.plot_script import FETCHED
-from imagenet_g.leaderboard.queries import PAGE_WORD
+from imagenet_g.leaderboard.app.live import DIRECT, open_browser, wait_until_settled
+from imagenet_g.leaderboard.app.plot_script import FETCHED
+from imagenet_g.leaderboard.pages.queries import PAGE_WORD
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

@@ -13,16 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagenet_g.benchmark.entries import choose_headline
 from imagenet_g.benchmark.errors import UntrustedFileError
-from imagenet_g.leaderboard.cells import escape
-from imagenet_g.leaderboard.peers import KnownSubmission
-from imagenet_g.leaderboard.problems import ValidationReport, clip_text
-from imagenet_g.leaderboard.reviews import Review, find_review_path, load_review
-from imagenet_g.leaderboard.split_facts import SplitShelf
-from imagenet_g.leaderboard.submissions import REVIEW_SUFFIX, SUFFIX, Submission
-from imagenet_g.leaderboard.untrusted import read_json
-from imagenet_g.leaderboard.validation import (
+from imagenet_g.benchmark.predictions.entries import choose_headline
+from imagenet_g.leaderboard.pages.cells import escape
+from imagenet_g.leaderboard.submissions.problems import ValidationReport, clip_text
+from imagenet_g.leaderboard.submissions.reviews import Review, find_review_path, load_review
+from imagenet_g.leaderboard.submissions.submission import REVIEW_SUFFIX, SUFFIX, Submission
+from imagenet_g.leaderboard.submissions.untrusted import read_json
+from imagenet_g.leaderboard.validation.peers import KnownSubmission
+from imagenet_g.leaderboard.validation.shelf import SplitShelf
+from imagenet_g.leaderboard.validation.validate import (
     ValidationContext,
     load_known_baselines,
     load_known_submissions,

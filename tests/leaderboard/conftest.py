@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from submission_cases import ROOT
 
-from imagenet_g.leaderboard.building import build_board
-from imagenet_g.leaderboard.live import open_browser, open_page, serve_board
+from imagenet_g.leaderboard.app.live import open_browser, open_page, serve_board
+from imagenet_g.leaderboard.board.build import build_board
 
 TIMEOUT_MS = 60_000
 expect.set_options(timeout=TIMEOUT_MS)

@@ -8,13 +8,13 @@ import pytest
 from submission_cases import ROOT
 
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.leaderboard.app.live import find_chromium, serve_board
 from imagenet_g.leaderboard.bench import LIMITS, NUM_SPLITS, format_bench, time_views, write_many
 from imagenet_g.leaderboard.bench_live import run_visitors
-from imagenet_g.leaderboard.board import load_board
-from imagenet_g.leaderboard.building import build_board
-from imagenet_g.leaderboard.live import find_chromium, serve_board
-from imagenet_g.leaderboard.validation import list_submission_files
-from imagenet_g.leaderboard.verification import load_submission
+from imagenet_g.leaderboard.board.board import load_board
+from imagenet_g.leaderboard.board.build import build_board
+from imagenet_g.leaderboard.validation.second_run import load_submission
+from imagenet_g.leaderboard.validation.validate import list_submission_files
 
 
 def write_board(folder: Path, count: int) -> Path:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from imagenet_g.benchmark.identity import hash_lines
-from imagenet_g.benchmark.links import apply_link, invert_link
-from imagenet_g.benchmark.points import BaselinePoints
+from imagenet_g.benchmark.robustness.links import apply_link, invert_link
+from imagenet_g.benchmark.robustness.points import BaselinePoints
 
 FIELDS = "model,family,training_data,category,in_fit,note,imagenet_val,imagenet_sketch"
 

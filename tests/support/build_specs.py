@@ -17,10 +17,11 @@ import numpy as np
 from PIL import Image
 
 from imagenet_g.benchmark.results import FileModel
-from imagenet_g.generation.build import BuildRequest, Engine, run_build
-from imagenet_g.generation.generators import Rendering, RenderRow
-from imagenet_g.generation.serial_engine import run_serial
-from imagenet_g.generation.specs import VersionSpec
+from imagenet_g.generation.building.build import BuildRequest, run_build
+from imagenet_g.generation.generators.generator import Rendering, RenderRow
+from imagenet_g.generation.rendering.engines import run_serial
+from imagenet_g.generation.rendering.tasks import Engine
+from imagenet_g.generation.specs.version import VersionSpec
 
 SUPPORT = Path(__file__).parent
 CLASSES = ["n01440764", "n01443537", "n01484850"]

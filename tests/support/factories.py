@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from imagenet_g.benchmark.accuracy import NO_CLASS
 from imagenet_g.benchmark.classes import ClassSet, load_class_set, name_class_set
-from imagenet_g.benchmark.evidence import Evidence
-from imagenet_g.benchmark.predictions import Predictions, PredictionsMeta, StoredClassSet, TopFive
+from imagenet_g.benchmark.predictions.evidence import Evidence
+from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, StoredClassSet, TopFive
 from imagenet_g.benchmark.results import (
     ModelRecord,
     Outputs,
@@ -19,7 +18,8 @@ from imagenet_g.benchmark.results import (
     RunRecord,
     SplitRecord,
 )
-from imagenet_g.benchmark.splits import make_labels, make_split_class_set
+from imagenet_g.benchmark.splits.splits import make_labels, make_split_class_set
+from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
 
 SHA = "0" * 64
 

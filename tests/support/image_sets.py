@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from imagenet_g.benchmark.classes import load_classes
-from imagenet_g.benchmark.images import hash_pixels
-from imagenet_g.benchmark.manifests import Manifest, ViewSpec, write_manifest
-from imagenet_g.benchmark.releases import (
+from imagenet_g.benchmark.images.decoding import hash_pixels
+from imagenet_g.benchmark.splits.manifests import Manifest, ViewSpec, write_manifest
+from imagenet_g.benchmark.splits.releases import (
     make_release_features,
     make_shard_path,
     make_split_manifest,

@@ -9,27 +9,27 @@ import numpy as np
 from image_sets import write_class_folders
 
 from factories import make_run_record
-from imagenet_g.benchmark.catalogue import load_split
-from imagenet_g.benchmark.class_counts import load_pair_counts
+from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.classes import load_classes, name_class_set
-from imagenet_g.benchmark.measured_baselines import (
-    MeasuredBaseline,
-    MeasuredRecord,
-    write_measured_baseline,
-)
-from imagenet_g.benchmark.predictions import (
+from imagenet_g.benchmark.predictions.class_counts import load_pair_counts
+from imagenet_g.benchmark.predictions.predictions import (
     Predictions,
     PredictionsMeta,
     StoredClassSet,
     TopFive,
     write_predictions,
 )
-from imagenet_g.benchmark.references import parse_split_ref
-from imagenet_g.benchmark.rescoring import RescoreRequest, rescore
-from imagenet_g.benchmark.result_files import write_result
+from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
+from imagenet_g.benchmark.predictions.result_files import write_result
 from imagenet_g.benchmark.results import ModelRecord, Result
-from imagenet_g.benchmark.robustness import attach_effective_robustness
-from imagenet_g.benchmark.splits import Split
+from imagenet_g.benchmark.robustness.attach import attach_effective_robustness
+from imagenet_g.benchmark.robustness.measured_sets import (
+    MeasuredBaseline,
+    MeasuredRecord,
+    write_measured_baseline,
+)
+from imagenet_g.benchmark.splits.references import parse_split_ref
+from imagenet_g.benchmark.splits.splits import Split
 
 SPLIT, CLEAN = "mini/renditions", "imagenet-val"
 PER_CLASS = 2

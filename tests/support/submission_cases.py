@@ -14,12 +14,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from imagenet_g.benchmark.identity import hash_file, hash_json
-from imagenet_g.benchmark.result_files import write_result
-from imagenet_g.leaderboard.peers import KnownSubmission
-from imagenet_g.leaderboard.problems import ValidationReport
-from imagenet_g.leaderboard.split_facts import SplitShelf
-from imagenet_g.leaderboard.submissions import Submission
-from imagenet_g.leaderboard.validation import ValidationContext, load_known_submissions, validate_submission
+from imagenet_g.benchmark.predictions.result_files import write_result
+from imagenet_g.leaderboard.submissions.problems import ValidationReport
+from imagenet_g.leaderboard.submissions.submission import Submission
+from imagenet_g.leaderboard.validation.peers import KnownSubmission
+from imagenet_g.leaderboard.validation.shelf import SplitShelf
+from imagenet_g.leaderboard.validation.validate import (
+    ValidationContext,
+    load_known_submissions,
+    validate_submission,
+)
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2] / "submissions"

@@ -7,9 +7,9 @@ import signal
 from pathlib import Path
 
 from imagenet_g.benchmark.classes import load_classes
-from imagenet_g.generation.caption_seeds import add_article, name_class
-from imagenet_g.generation.caption_specs import CaptionSpec, load_caption_spec
-from imagenet_g.generation.caption_training import CaptionRun, TrainRequest, run_training
+from imagenet_g.generation.caption_training.run import CaptionRun, TrainRequest, run_training
+from imagenet_g.generation.caption_training.seeds import add_article, name_class
+from imagenet_g.generation.captions.specs import CaptionSpec, load_caption_spec
 
 WNIDS = ("n02129604", "n02206856", "n02403003", "n02701002")
 """Tiger, bee, ox and ambulance, which mini/renditions has images of."""

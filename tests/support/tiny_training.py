@@ -6,8 +6,8 @@ from pathlib import Path
 
 from build_specs import build, make_spec, make_split
 
-from imagenet_g.benchmark.training_data import Pictures, load_pictures
-from imagenet_g.generation.training_specs import TrainingSpec
+from imagenet_g.benchmark.training.pictures import Pictures, load_pictures
+from imagenet_g.generation.training.specs import TrainingSpec
 
 CLASSES = ["n01882714", "n02165456", "n07749582"]
 SIDE = 32

@@ -1,0 +1,4 @@
+"""Small classifiers, trained to fit a line through.
+
+Imports benchmark only.
+"""

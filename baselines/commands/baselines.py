@@ -1,0 +1,155 @@
+"""`imagenet-g baselines`: what scores are compared with."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from imagenet_g.benchmark.commands.command import parse_positive
+
+_BASELINE_HELP = "testbed, timm-in1k, or a .toml header of your own, or a measured .json"
+_LINK_HELP = "logit, linear or probit; repeatable (default: logit)"
+_ACTIONS = {
+    "list": ("imagenet_g.baselines.commands.show", "run_list"),
+    "show": ("imagenet_g.baselines.commands.show", "run_show"),
+    "fit": ("imagenet_g.baselines.commands.show", "run_fit"),
+    "run": ("imagenet_g.baselines.commands.run", "run_models"),
+    "apply": ("imagenet_g.baselines.commands.run", "run_apply"),
+    "table": ("imagenet_g.baselines.commands.table", "run_table"),
+    "plot": ("imagenet_g.baselines.commands.table", "run_plot"),
+    "train": ("imagenet_g.baselines.commands.train", "run_train"),
+    "replay": ("imagenet_g.baselines.commands.replay", "run_replay_command"),
+    "coverage": ("imagenet_g.baselines.commands.table", "run_coverage"),
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the actions and their options."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="the baseline sets there are")
+    _add_show(actions.add_parser("show", help="the models of a set, and what is known of them"))
+    _add_fit(actions.add_parser("fit", help="the line of a baseline on a split"))
+    _add_run(actions.add_parser("run", help="measure a set's models on a split nobody has figures for"))
+    _add_apply(actions.add_parser("apply", help="add effective robustness to a result"))
+    _add_table(actions.add_parser("table", help="effective robustness of a table of published figures"))
+    _add_plot(actions.add_parser("plot", help="accuracy against accuracy, with the line and its bands"))
+    _add_train(actions.add_parser("train", help="train small classifiers to fit a line through"))
+    _add_replay(actions.add_parser("replay", help="a paper's experiments again, on the splits of a version"))
+    _add_coverage(actions.add_parser("coverage", help="check by simulation that the intervals cover"))
+
+
+def run(arguments: Namespace) -> int:
+    """Run the chosen action."""
+    module, name = _ACTIONS[arguments.action]
+    action = cast(Callable[[Namespace], int], getattr(import_module(module), name))
+    return action(arguments)
+
+
+def _add_show(parser: ArgumentParser) -> None:
+    parser.add_argument("baseline", metavar="ID", help="testbed, timm-in1k, paper, or a .toml header")
+    parser.add_argument("--all", action="store_true", help="also the models that are not in the fit")
+
+
+def _add_fit(parser: ArgumentParser) -> None:
+    parser.add_argument("--baseline", "--set", default="testbed", metavar="ID", help=_BASELINE_HELP)
+    parser.add_argument("--split", metavar="REF", help="imagenet-r, v1/sd-l, ...")
+    parser.add_argument("--link", action="append", metavar="NAME", help=_LINK_HELP.replace("logit)", "all)"))
+    parser.add_argument(
+        "--id", action="append", metavar="COLUMN", help="clean column; two or more make a multi-ID fit"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the fits as JSON")
+
+
+def _add_run(parser: ArgumentParser) -> None:
+    parser.add_argument("--set", default="paper", metavar="ID", help="set of models (default: %(default)s)")
+    parser.add_argument(
+        "--split", action="append", required=True, metavar="REF", help="a split, such as v1/sd-l; repeatable"
+    )
+    parser.add_argument(
+        "--reference", default="imagenet-val", metavar="REF", help="clean set to run (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--data", action="append", default=[], metavar="NAME=PATH", help="a local copy; repeatable"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
+    parser.add_argument("--batch-size", type=parse_positive, metavar="N", help="images per forward pass")
+    parser.add_argument("--workers", type=parse_positive, metavar="N", help="threads that decode images")
+    parser.add_argument(
+        "--out", type=Path, default=Path("baseline-results"), metavar="DIR", help="folder for results"
+    )
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
+
+
+def _add_apply(parser: ArgumentParser) -> None:
+    parser.add_argument("result", type=Path, metavar="RESULT", help="result.json, or its folder")
+    parser.add_argument("--baseline", default="testbed", metavar="ID", help=_BASELINE_HELP)
+    parser.add_argument("--link", action="append", metavar="NAME", help=_LINK_HELP)
+    parser.add_argument(
+        "--data", action="append", default=[], metavar="NAME=PATH", help="a local copy, for views by a column"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for the new result (default: in place)"
+    )
+
+
+def _add_table(parser: ArgumentParser) -> None:
+    parser.add_argument("--baseline", default="testbed", metavar="ID", help="testbed or timm-in1k")
+    parser.add_argument(
+        "--figures",
+        default="open-clip-zero-shot",
+        metavar="ID",
+        help="table of figures (default: %(default)s)",
+    )
+    parser.add_argument("--split", action="append", metavar="REF", help="default: all both have; repeatable")
+    parser.add_argument("--link", default="logit", metavar="NAME", help="default: %(default)s")
+    parser.add_argument("--top", type=int, metavar="N", help="only the N models best on the clean set")
+    parser.add_argument("--resamples", type=int, default=1000, metavar="B", help="default: %(default)s")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write .csv or .md in place of printing")
+
+
+def _add_plot(parser: ArgumentParser) -> None:
+    parser.add_argument("--baseline", default="testbed", metavar="ID", help=_BASELINE_HELP)
+    parser.add_argument("--split", metavar="REF", help="the shifted set")
+    parser.add_argument("--link", default="logit", metavar="NAME", help="default: %(default)s")
+    parser.add_argument("--figures", metavar="ID", help="also the models of this table, such as testbed")
+    parser.add_argument(
+        "--result", action="append", type=Path, default=[], help="also this result; repeatable"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=".png, .pdf or .svg")
+
+
+def _add_train(parser: ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", nargs="?",
+                        help="a shipped recipe or a .toml file; without it, list them")  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="DIR",
+                        help="checkpoints and models; an interrupted run goes on there")  # fmt: skip
+    parser.add_argument("--model", action="append", default=[], metavar="NAME", help="only this; repeatable")
+    _add_machine(parser)
+
+
+def _add_replay(parser: ArgumentParser) -> None:
+    parser.add_argument("replay", metavar="REPLAY", nargs="?",
+                        help="a shipped replay or a .toml file; without it, list them")  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="DIR",
+                        help="the page, results and models; an interrupted run goes on there")  # fmt: skip
+    _add_machine(parser)
+
+
+def _add_machine(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", action="append", default=[], metavar="NAME=PATH", help="a local copy; repeatable"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
+    parser.add_argument(
+        "--threads", type=parse_positive, metavar="N", help="CPU threads (default: the library's)"
+    )
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
+
+
+def _add_coverage(parser: ArgumentParser) -> None:
+    parser.add_argument("--models", type=int, default=1000, metavar="N", help="default: %(default)s")
+    parser.add_argument("--resamples", type=int, default=400, metavar="B", help="default: %(default)s")
+    parser.add_argument("--world", action="append", metavar="NAME", help="only this one; repeatable")

@@ -1,0 +1,182 @@
+"""`imagenet-g compare`: models on the same images."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imagenet_g.baselines.comparing.answers import StoredRun
+    from imagenet_g.baselines.comparing.comparison import Answers, Comparison, PairComparison
+    from imagenet_g.benchmark.splits.splits import Split
+    from imagenet_g.benchmark.statistics.paired import GroupTable
+
+MAX_GROUPS = 15
+"""Rows printed of a group table; a view of all is one --groups away."""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "models", nargs="+", type=Path, metavar="MODEL", help="result.json, its folder, or a predictions file"
+    )
+    parser.add_argument("--split", metavar="REF", help="split of the results to compare on")
+    parser.add_argument(
+        "--outputs", metavar="NAME", help="'all', or a stored class set (default: the split's usual one)"
+    )
+    parser.add_argument(
+        "--by",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="also by a column, such as recipe; needs the split",
+    )
+    parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="a local copy of the split; repeatable",
+    )
+    parser.add_argument("--groups", type=int, default=MAX_GROUPS, metavar="N", help="rows of a group table")
+    parser.add_argument(
+        "--sheet", type=Path, metavar="PNG", help="images only one of the two best gets right"
+    )
+    parser.add_argument("--sheet-images", type=int, default=12, metavar="N", help="of either kind")
+    parser.add_argument("--resamples", type=int, default=1000, metavar="B", help="default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="of the resampling (default: %(default)s)")
+
+
+def run(arguments: Namespace) -> int:
+    """Line the predictions up, compare, print."""
+    from imagenet_g.baselines.comparing.answers import (
+        align_answers,
+        choose_outputs,
+        load_group_column,
+        load_runs,
+    )
+    from imagenet_g.baselines.comparing.comparison import compare_models
+
+    runs = load_runs(arguments.models, arguments.split)
+    split = load_compared_split(runs, arguments) if arguments.by or arguments.sheet else None
+    columns = {name: load_group_column(split, name) for name in arguments.by} if split else {}
+    answers = align_answers(runs, outputs=arguments.outputs or choose_outputs(runs), columns=columns)
+    comparison = compare_models(answers, num_resamples=arguments.resamples, seed=arguments.seed)
+    print(format_comparison(comparison, runs, max_groups=arguments.groups))
+    if arguments.sheet is not None and split is not None:
+        write_sheet(answers, comparison, split, arguments)
+    return 0
+
+
+def load_compared_split(runs: Sequence[StoredRun], arguments: Namespace) -> Split:
+    """The split the predictions were made on.
+
+    Raises:
+        DataError: The copy on hand is another one.
+    """
+    from imagenet_g.benchmark.catalogue.catalogue import load_split, parse_data_pairs
+    from imagenet_g.benchmark.errors import DataError
+    from imagenet_g.benchmark.splits.references import parse_split_ref
+
+    record = runs[0].meta.split
+    split = load_split(parse_split_ref(record.ref), data=parse_data_pairs(arguments.data), cache=None)
+    if split.record.content_sha256 != record.content_sha256:
+        raise DataError(f"The copy of '{record.ref}' on hand is not the one these predictions were made on.")
+    return split
+
+
+def write_sheet(answers: Answers, comparison: Comparison, split: Split, arguments: Namespace) -> None:
+    """The contact sheet of the two most accurate models."""
+    from imagenet_g.baselines.comparing.contact_sheet import build_sheet, choose_tiles
+    from imagenet_g.benchmark.images.decoding import decode_image
+    from imagenet_g.benchmark.storage import replace_file
+
+    first, second = (answers.models.index(standing.model) for standing in comparison.standings[:2])
+    tiles = choose_tiles(answers, first, second, limit=arguments.sheet_images, seed=arguments.seed)
+    rows = {image_id: row for row, image_id in enumerate(split.rows.image_ids)}
+    sheet = build_sheet(tiles, lambda image_id: decode_image(split.reader.read_image(rows[image_id])))
+    with replace_file(arguments.sheet) as temporary:
+        sheet.save(temporary, format="PNG")
+    print(f"wrote {arguments.sheet}: {len(tiles)} images")
+
+
+def format_comparison(comparison: Comparison, runs: Sequence[StoredRun], *, max_groups: int) -> str:
+    """Standings, pairs, groups; numbers in percent and percentage points."""
+    sizes = {len(run.predictions) for run in runs}
+    partly = f" ({max(sizes)} in the longest file)" if sizes != {comparison.num_images} else ""
+    lines = [
+        f"{runs[0].meta.split.ref}: {comparison.num_images} images{partly} of {comparison.num_classes} "
+        f"classes, outputs: {_name_outputs(comparison.outputs)}",
+        "",
+    ]
+    for standing in comparison.standings:
+        rank = (
+            f"rank {standing.best_rank}"
+            if standing.best_rank == standing.worst_rank
+            else f"rank {standing.best_rank} to {standing.worst_rank}"
+        )
+        lines.append(
+            f"  {100 * standing.top1:6.2f} % ({100 * standing.low:.2f} to {100 * standing.high:.2f})  "
+            f"{rank:12} {standing.model}"
+        )
+    for pair in comparison.pairs:
+        lines += ["", *_format_pair(pair, max_groups)]
+    return "\n".join(lines)
+
+
+def _name_outputs(outputs: str) -> str:
+    # A set without a name of its own is stored under a hash of its classes.
+    return "the split's own classes" if outputs.startswith("classes-") else outputs
+
+
+def _format_pair(pair: PairComparison, max_groups: int) -> list[str]:
+    test = pair.mcnemar
+    bounds = (
+        "unknown"
+        if pair.low is None or pair.high is None
+        else f"{100 * pair.low:+.2f} to {100 * pair.high:+.2f}"
+    )
+    verdict = "tied" if pair.tied else f"{pair.first} is better"
+    kappa = "undefined" if pair.kappa is None else f"{pair.kappa:.3f}"
+    lines = [
+        f"{pair.first} less {pair.second}: {verdict}",
+        f"  difference {100 * pair.difference:+.2f} points, {100 * pair.confidence:.4g} % interval {bounds}, "
+        "clustered by class",
+        f"  McNemar {test.only_first} against {test.only_second}, p = {test.p_value:.3g} "
+        f"({'exact' if test.exact else 'chi-squared'}), Holm {pair.p_holm:.3g}",
+        f"  both right {100 * pair.both_right:.2f} %, both wrong {100 * pair.both_wrong:.2f} %, "
+        f"same answer {100 * pair.same_answer:.2f} %, error consistency {kappa}",
+    ]
+    for name, table in pair.by_group.items():
+        lines += _format_groups(name, table, max_groups)
+    return lines
+
+
+def _format_groups(name: str, table: GroupTable, max_groups: int) -> list[str]:
+    # A handful of recipes are all of interest; of 1000 classes only those that differ.
+    few = len(table.names) <= max_groups
+    chosen = [row for row in range(len(table.names)) if (few and name != "class") or table.p_fdr[row] < 0.05]
+    chosen = sorted(chosen, key=lambda row: table.p_values[row])[:max_groups]
+    found_holm, found_fdr = int((table.p_holm < 0.05).sum()), int((table.p_fdr < 0.05).sum())
+    lines = [
+        f"  by {name}: {len(table.names)} groups, {found_holm} differ (Holm), "
+        f"{found_fdr} differ (5 % false discoveries)"
+    ]
+    lines += [
+        f"    {_name_group(name, table.names[row])}: {100 * table.differences[row]:+.1f} points of "
+        f"{table.num_images[row]} images, p {table.p_values[row]:.2g}, Holm {table.p_holm[row]:.2g}, "
+        f"false discovery {table.p_fdr[row]:.2g}"
+        for row in chosen
+    ]
+    return lines
+
+
+def _name_group(name: str, group: str) -> str:
+    from imagenet_g.benchmark.classes import load_classes, load_index_by_wnid
+
+    if name != "class":
+        return group or "unknown"
+    return f"{group} {load_classes()[load_index_by_wnid()[group]].name}"

@@ -1,0 +1,95 @@
+"""`imagenet-g expect`: the accuracy to expect of a model, from its clean accuracy alone."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imagenet_g.baselines.lines.expectation import CleanAccuracy, Expectation
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--model", metavar="SPEC", help="its published clean accuracy is looked up")
+    parser.add_argument(
+        "--accuracy", type=float, metavar="FRACTION", help="clean accuracy, in place of --model"
+    )
+    parser.add_argument("--split", metavar="REF", help="the shifted set, such as imagenet-sketch")
+    parser.add_argument(
+        "--baseline", default="testbed", metavar="ID", help="testbed, timm-in1k, a .toml or a measured .json"
+    )
+    parser.add_argument("--link", default="logit", metavar="NAME", help="logit, linear or probit")
+
+
+def run(arguments: Namespace) -> int:
+    """Look the clean accuracy up, fit, print."""
+    from imagenet_g.baselines.lines.baselines import load_points
+    from imagenet_g.baselines.lines.expectation import compute_expectation
+    from imagenet_g.benchmark.robustness.links import parse_link
+
+    link = parse_link(arguments.link)
+    points = load_points(arguments.baseline, arguments.split)
+    clean = find_clean_accuracy(arguments)
+    print(format_expectation(compute_expectation(points, clean.top1, link), clean))
+    return 0
+
+
+def find_clean_accuracy(arguments: Namespace) -> CleanAccuracy:
+    """The accuracy given, or the model's published one on the line's own classes.
+
+    Raises:
+        InputError: Neither or both were given, or no figure covers those classes.
+    """
+    from imagenet_g.baselines.lines.baselines import load_any_baseline
+    from imagenet_g.baselines.lines.expectation import CleanAccuracy, choose_clean_accuracy
+    from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.benchmark.naming.published import load_published_accuracies
+    from imagenet_g.benchmark.robustness.published_sets import BaselineSet
+
+    if (arguments.accuracy is None) == (arguments.model is None):
+        raise InputError(
+            "Give one of --model SPEC, whose published clean accuracy is looked up, and --accuracy FRACTION."
+        )
+    if arguments.accuracy is not None:
+        return CleanAccuracy(top1=arguments.accuracy, source="--accuracy")
+    baseline = load_any_baseline(arguments.baseline)
+    if not isinstance(baseline, BaselineSet):
+        raise InputError("A measured baseline has its own clean images; give --accuracy on those.")
+    spec = resolve_spec(arguments.model)
+    return choose_clean_accuracy(baseline, arguments.split, spec, load_published_accuracies(spec))
+
+
+def resolve_spec(text: str) -> str:
+    """The spec a short name stands for; a name without a scheme is taken for one in the baseline's table."""
+    from imagenet_g.benchmark.naming.resolve import resolve_model_spec
+    from imagenet_g.benchmark.naming.specs import SCHEMES, parse_model_spec
+
+    if text.partition(":")[0] not in SCHEMES:
+        return text
+    resolved = resolve_model_spec(parse_model_spec(text))
+    if resolved.reason:
+        print(resolved.format_choice(text))
+    return str(resolved.spec)
+
+
+def format_expectation(expected: Expectation, clean: CleanAccuracy) -> str:
+    """The numbers in percent, with what they rest on."""
+    fit = expected.fit
+    lines = [
+        f"clean accuracy    {100 * expected.reference:.2f} % on {', '.join(fit.axes)} ({clean.source})",
+        f"expected          {100 * expected.top1:.2f} % on {fit.target}, "
+        f"a gap of {100 * expected.gap:+.2f} points",
+        f"95 % band         {100 * expected.low:.2f} to {100 * expected.high:.2f} %, "
+        "where standard models lie",
+        f"baseline          {fit.baseline} ({fit.baseline_sha256[:12]}), {fit.num_models} models, "
+        f"{fit.link} link, r2 {fit.r2:.3f}",
+    ]
+    if expected.extrapolated:
+        lines.append(
+            f"extrapolated: the baseline's models span {100 * fit.reference_low[0]:.2f} to "
+            f"{100 * fit.reference_high[0]:.2f} %."
+        )
+    if fit.weak:
+        lines.append("weak: r2 below 0.8; the line says little about one model.")
+    return "\n".join(lines)

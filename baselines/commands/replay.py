@@ -1,0 +1,54 @@
+"""`imagenet-g baselines replay`: a paper's experiments again, on the splits of a version."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from imagenet_g.benchmark.errors import InputError
+
+PAGE_NAME = "replay.md"
+RECORD_NAME = "replay.json"
+
+
+def run_replay_command(arguments: Namespace) -> int:
+    """Run a replay and write its page, or list the replays."""
+    from imagenet_g.baselines.replays.specs import list_replays, load_replay
+
+    if arguments.replay is None:
+        print("\n".join(list_replays()))
+        return 0
+    spec = load_replay(arguments.replay)
+    if arguments.out is None:
+        raise InputError("Say where results and the page go: --out DIR.")
+
+    import torch
+    from rich.console import Console
+
+    from imagenet_g.baselines.lines.paper_tables import load_published_tables
+    from imagenet_g.baselines.replays.page import format_page
+    from imagenet_g.baselines.replays.run import Stage, run_replay
+    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+    from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
+    from imagenet_g.benchmark.evaluation.model_run import RunSettings
+    from imagenet_g.benchmark.evaluation.progress import ProgressListener
+    from imagenet_g.benchmark.storage import validate_writable, write_text
+
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
+    validate_writable(arguments.out)
+    with ProgressListener(Console(stderr=True)) as listener:
+        stage = Stage(
+            spec=spec,
+            data=parse_data_pairs(arguments.data),
+            settings=RunSettings(device=arguments.device, workers=arguments.threads),
+            out=arguments.out,
+            cache=Cache(choose_cache_folder(arguments.cache)),
+            listener=listener,
+        )
+        found = run_replay(stage)
+    write_text(arguments.out / RECORD_NAME, found.model_dump_json(indent=1) + "\n")
+    write_text(arguments.out / PAGE_NAME, format_page(found, spec, load_published_tables()))
+    for claim in found.claims:
+        print(f"{claim.verdict:10} {claim.text}")
+    print(f"wrote {arguments.out / PAGE_NAME}")
+    return 0

@@ -1,0 +1,130 @@
+"""`imagenet-g baselines run` and `apply`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from imagenet_g.baselines.lines.measure import Measurement
+    from imagenet_g.benchmark.evaluation.evaluate import EvaluationRequest, Outcome
+    from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline
+    from imagenet_g.benchmark.robustness.published_sets import BaselineSet
+
+
+def run_models(arguments: Namespace) -> int:
+    """Evaluate a set's models, gather them into one file a split, and print the lines there are."""
+    from rich.console import Console
+
+    from imagenet_g.baselines.lines.baselines import load_baseline
+    from imagenet_g.baselines.lines.measure import build_measured_baseline
+    from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
+    from imagenet_g.benchmark.evaluation.progress import ProgressListener
+    from imagenet_g.benchmark.identity import make_slug
+    from imagenet_g.benchmark.robustness.measured_sets import write_measured_baseline
+
+    baseline = load_baseline(arguments.set)
+    with ProgressListener(Console(stderr=True)) as listener:
+        outcomes = run_evaluation(make_request(baseline, arguments), listener)
+    found = gather_outcomes(baseline, outcomes, data=parse_data(arguments))
+    for split in arguments.split:
+        measured = build_measured_baseline(baseline, found, split)
+        path = arguments.out / f"{baseline.header.id}-{make_slug(split)}.json"
+        write_measured_baseline(path, measured)
+        print(f"wrote {path} (sha256 {measured.sha256})")
+        print_lines(measured)
+    return 0
+
+
+def make_request(baseline: BaselineSet, arguments: Namespace) -> EvaluationRequest:
+    """The evaluation of every model of the set that may be in a fit."""
+    from imagenet_g.baselines.lines.measure import list_requests
+    from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
+    from imagenet_g.benchmark.evaluation.evaluate import EvaluationRequest
+    from imagenet_g.benchmark.evaluation.model_run import RunSettings
+    from imagenet_g.benchmark.splits.references import parse_split_ref
+
+    return EvaluationRequest(
+        models=list_requests(baseline),
+        splits=tuple(parse_split_ref(split) for split in arguments.split),
+        reference=parse_split_ref(arguments.reference),
+        data=parse_data(arguments),
+        settings=RunSettings(
+            device=arguments.device, batch_size=arguments.batch_size, workers=arguments.workers
+        ),
+        out=arguments.out,
+        cache=Cache(choose_cache_folder(arguments.cache)),
+    )
+
+
+def parse_data(arguments: Namespace) -> Mapping[str, Path]:
+    """Local copies by name."""
+    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+
+    return parse_data_pairs(arguments.data)
+
+
+def gather_outcomes(
+    baseline: BaselineSet, outcomes: tuple[Outcome, ...], *, data: Mapping[str, Path]
+) -> dict[str, Measurement]:
+    """What was measured of each model of the set; a baseline with holes is refused.
+
+    Raises:
+        InputError: A model failed.
+    """
+    from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.benchmark.predictions.class_counts import load_pair_counts
+
+    measured: dict[str, Measurement] = {}
+    for record, outcome in zip(baseline.fitted, outcomes, strict=True):
+        if outcome.result is None or outcome.path is None:
+            raise InputError(
+                f"'{record.model}' failed: {outcome.error} The baseline is not written; finished models are "
+                "kept, so run the same command again."
+            )
+        counts = load_pair_counts(outcome.result, outcome.path.parent, data=data)
+        measured[record.model] = (outcome.result, counts)
+    return measured
+
+
+def print_lines(measured: MeasuredBaseline) -> None:
+    """The fits on all links, or why there are none."""
+    import sys
+
+    from rich.console import Console
+
+    from imagenet_g.baselines.commands.show import list_notes, make_fit_table
+    from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.benchmark.robustness.fits import fit_line
+    from imagenet_g.benchmark.robustness.links import LINKS
+    from imagenet_g.benchmark.robustness.measured_sets import build_measured_points
+
+    try:
+        fits = [fit_line(build_measured_points(measured), link) for link in LINKS]
+    except InputError as error:
+        print(f"no line: {error}")
+        return
+    Console(width=None if sys.stdout.isatty() else 160).print(make_fit_table(fits))
+    for note in list_notes(fits):
+        print(note)
+
+
+def run_apply(arguments: Namespace) -> int:
+    """Add effective robustness to a result, print it, write it."""
+    from imagenet_g.baselines.lines.apply import DEFAULT_LINKS, apply_baseline
+    from imagenet_g.benchmark.commands.report import list_robustness
+
+    out = arguments.out or (arguments.result if arguments.result.is_dir() else arguments.result.parent)
+    enriched = apply_baseline(
+        arguments.result,
+        baseline=arguments.baseline,
+        links=arguments.link or DEFAULT_LINKS,
+        data=parse_data(arguments),
+        out=out,
+    )
+    print("\n".join(list_robustness(enriched)))
+    print(f"wrote {out / 'result.json'}")
+    return 0

@@ -1,0 +1,181 @@
+"""`imagenet-g baselines table`, `plot` and `coverage`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imagenet_g.baselines.lines.figures import FigurePoint
+    from imagenet_g.baselines.lines.table import RobustnessRow
+    from imagenet_g.benchmark.robustness.points import BaselinePoints
+    from imagenet_g.benchmark.robustness.published_sets import BaselineSet
+
+
+def run_table(arguments: Namespace) -> int:
+    """Effective robustness of every model of a table of figures."""
+    from imagenet_g.baselines.lines.baselines import load_baseline
+    from imagenet_g.baselines.lines.table import build_robustness_rows, format_csv, format_markdown
+    from imagenet_g.benchmark.storage import write_text
+
+    baseline, figures = load_baseline(arguments.baseline), load_baseline(arguments.figures)
+    rows = build_robustness_rows(
+        baseline, figures, arguments.link, splits=arguments.split, num_resamples=arguments.resamples
+    )
+    rows = choose_best(rows, arguments.top)
+    as_csv = arguments.out is not None and arguments.out.suffix == ".csv"
+    text = format_csv(rows) if as_csv else format_markdown(rows) + "\n" + format_legend(rows, baseline)
+    if arguments.out is None:
+        print(text)
+    else:
+        write_text(arguments.out, text)
+        print(f"wrote {arguments.out}: {len(rows)} rows")
+    return 0
+
+
+def choose_best(rows: tuple[RobustnessRow, ...], top: int | None) -> tuple[RobustnessRow, ...]:
+    """The rows of the models that are best on the clean set, best first; all of them without a number."""
+    clean = {row.model: row.reference for row in reversed(rows)}
+    ordered = sorted(clean, key=lambda model: -clean[model])[: top or None]
+    rank = {model: number for number, model in enumerate(ordered)}
+    return tuple(sorted((row for row in rows if row.model in rank), key=lambda row: rank[row.model]))
+
+
+def format_legend(rows: tuple[RobustnessRow, ...], baseline: BaselineSet) -> str:
+    """What the numbers and marks mean, and how far the full axis misleads."""
+    from imagenet_g.baselines.lines.table import measure_axis_bias
+
+    link = rows[0].placement.fit.link
+    lines = [
+        f"Effective robustness in percentage points (95 % interval) against {baseline.header.id} "
+        f"version {baseline.header.version} ({baseline.sha256[:12]}), {link} link. Intervals: families of "
+        "the baseline resampled; the judged model's images taken as independent.",
+        "† clean accuracy outside the baseline's range. ‡ weak line (r2 below 0.8).",
+    ]
+    others = list(dict.fromkeys(row.split for row in rows if not row.same_classes))
+    if others:
+        lines.append(
+            "* on full ImageNet-val for model and baseline alike, not on the set's own classes, which nobody "
+            "published for these models: too high. For zero-shot models with both axes:"
+        )
+        lines += [
+            f"  {bias.model} on {bias.split}: {100 * bias.full:+.1f} on the full axis, "
+            f"{100 * bias.same_classes:+.1f} on the same classes"
+            for bias in measure_axis_bias(baseline, others, link)
+        ]
+    return "\n".join(lines)
+
+
+def run_plot(arguments: Namespace) -> int:
+    """Draw one baseline on one split, with other models on top."""
+    from imagenet_g.baselines.lines.baselines import format_axis, load_points
+    from imagenet_g.baselines.lines.drawing import draw_figure
+    from imagenet_g.baselines.lines.figures import build_figure
+
+    points = load_points(arguments.baseline, arguments.split)
+    points = points.select_piece(1.0)
+    figure = build_figure(
+        points,
+        arguments.link,
+        extra=(*list_table_points(arguments), *list_result_points(arguments, points)),
+        x_label=format_axis(arguments.baseline, points.axes[0]),
+        y_label=points.target,
+    )
+    draw_figure(figure, arguments.out)
+    print(f"wrote {arguments.out}")
+    return 0
+
+
+def list_table_points(arguments: Namespace) -> list[FigurePoint]:
+    """The models of a table that are not in the fit, as points by category.
+
+    Raises:
+        InputError: The table has the split on another clean axis than the baseline.
+    """
+    from imagenet_g.baselines.lines.baselines import load_baseline
+    from imagenet_g.baselines.lines.figures import make_point
+    from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.benchmark.robustness.published_sets import find_target
+
+    if arguments.figures is None:
+        return []
+    figures, baseline = load_baseline(arguments.figures), load_baseline(arguments.baseline)
+    target = find_target(figures, arguments.split)
+    columns = figures.header.columns
+    theirs, ours = columns[target.reference], find_target(baseline, arguments.split).reference
+    if theirs.class_set != baseline.header.columns[ours].class_set:
+        raise InputError(
+            f"'{arguments.figures}' has the clean accuracy of '{arguments.split}' on the classes "
+            f"'{theirs.class_set}', the baseline on '{baseline.header.columns[ours].class_set}'."
+        )
+    found = []
+    # Controls and under-trained models would only crowd the picture.
+    hidden = ("standard", "low-accuracy")
+    for record in figures.records:
+        x, y = record.figures[target.reference], record.figures[target.column]
+        if not record.in_fit and record.category not in hidden and x is not None and y is not None:
+            found.append(
+                make_point(
+                    record.model, record.category, x=x, y=y, x_n=theirs.n, y_n=columns[target.column].n
+                )
+            )
+    return found
+
+
+def list_result_points(arguments: Namespace, points: BaselinePoints) -> list[FigurePoint]:
+    """Results on this split, labelled with the model's name.
+
+    Raises:
+        InputError: A result has no entry on the split with a clean reference on the same classes.
+    """
+    from imagenet_g.baselines.lines.figures import make_point
+    from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.benchmark.predictions.result_files import load_result
+
+    found = []
+    for path in arguments.result:
+        result = load_result(path)
+        entries = [
+            entry
+            for entry in result.entries
+            if entry.split.ref == points.target and entry.gaps and entry.gaps[0].reference.same_classes
+        ]
+        if not entries:
+            raise InputError(f"'{path}' has no entry on '{points.target}' with a same-class clean reference.")
+        clean = entries[0].gaps[0].reference
+        score = next(score for score in entries[0].scores if score.outputs == clean.outputs)
+        found.append(
+            make_point(
+                result.model.spec,
+                "results",
+                x=clean.top1.value,
+                y=score.top1.value,
+                x_n=clean.n,
+                y_n=entries[0].n,
+                labelled=True,
+            )
+        )
+    return found
+
+
+def run_coverage(arguments: Namespace) -> int:
+    """Simulate and print coverage, one row a world."""
+    from imagenet_g.baselines.lines.coverage import WORLDS, simulate_coverage
+    from imagenet_g.benchmark.errors import UnknownNameError
+
+    for name in arguments.world or ():
+        if name not in WORLDS:
+            raise UnknownNameError("simulated world", name, WORLDS)
+    print(f"coverage of nominal 95 % intervals over {arguments.models} simulated models, in percent")
+    print(f"{'':28} {'AG':>6} {'percentile':>11} {'naive':>6}   {'ER':>6} {'naive':>6}")
+    for name in arguments.world or WORLDS:
+        found = simulate_coverage(
+            WORLDS[name], num_models=arguments.models, num_resamples=arguments.resamples
+        )
+        print(
+            f"{name:28} {100 * found.gap:6.1f} {100 * found.gap_percentile:11.1f} "
+            f"{100 * found.gap_naive:6.1f}   {100 * found.robustness:6.1f} "
+            f"{100 * found.robustness_naive:6.1f}",
+            flush=True,
+        )
+    return 0

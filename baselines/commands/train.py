@@ -1,0 +1,57 @@
+"""`imagenet-g baselines train`: small classifiers that a line can be fitted through."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from imagenet_g.benchmark.errors import InputError
+
+
+def run_train(arguments: Namespace) -> int:
+    """Train a recipe's models one after the other, or list the recipes."""
+    from imagenet_g.baselines.classifiers.specs import list_recipes, load_recipe
+
+    if arguments.recipe is None:
+        print("\n".join(list_recipes()))
+        return 0
+    recipe = load_recipe(arguments.recipe)
+    if arguments.out is None:
+        raise InputError("Say where the models go: --out DIR.")
+    models = recipe.choose_models(arguments.model)
+
+    import torch
+
+    from imagenet_g.baselines.classifiers.data import load_lessons
+    from imagenet_g.baselines.classifiers.train import School, make_model, train_classifier
+    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+    from imagenet_g.benchmark.classes import load_class_set
+    from imagenet_g.benchmark.devices import choose_device
+    from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
+    from imagenet_g.benchmark.storage import validate_writable
+
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
+    device = choose_device(arguments.device)
+    class_set = load_class_set(recipe.class_set)
+    for model in models:
+        # A misspelt name is said before the data are read.
+        make_model(model, len(class_set.indices), seed=recipe.seed)
+    validate_writable(arguments.out)
+    lessons = load_lessons(
+        recipe.data,
+        class_set,
+        data=parse_data_pairs(arguments.data),
+        cache=choose_cache_folder(arguments.cache),
+        say=say,
+    )
+    school = School(recipe, lessons, arguments.out, device, say)
+    for model in models:
+        print(train_classifier(school, model))
+    return 0
+
+
+def say(text: str) -> None:
+    """A line of progress on stderr."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,4 @@
+"""Models compared on the same images.
+
+Imports benchmark only.
+"""

@@ -1,0 +1,4 @@
+"""Baseline sets, their fitted lines, tables and figures.
+
+Imports benchmark only.
+"""

@@ -1,0 +1,48 @@
+"""Effective robustness into a result file: what `evaluate --baseline` and `baselines apply` both do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from imagenet_g.baselines.lines.baselines import load_any_baseline
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.predictions.class_counts import load_pair_counts
+from imagenet_g.benchmark.predictions.result_files import load_result, write_result
+from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.robustness.attach import attach_effective_robustness
+
+DEFAULT_LINKS = ("logit",)
+
+
+def apply_baseline(
+    path: Path,
+    *,
+    baseline: str,
+    links: Sequence[str] = DEFAULT_LINKS,
+    data: Mapping[str, Path],
+    out: Path | None = None,
+) -> Result:
+    """Add effective robustness to a result file and write it.
+
+    Args:
+        path: `result.json` or its folder, with the predictions beside it.
+        baseline: Id of a baseline set, or a file of one.
+        links: Link functions to fit on.
+        data: Local copies of splits, for views by a column.
+        out: Folder for the new result; None to replace the old one.
+
+    Raises:
+        InputError: The baseline or a link is unknown, or the baseline does not fit the result.
+        DataError: The result is missing or malformed.
+    """
+    folder = path if path.is_dir() else path.parent
+    result = load_result(path)
+    try:
+        counts = load_pair_counts(result, folder, data=data)
+    except DataError:
+        # Without predictions the interval takes images as independent, and the entry says so.
+        counts = {}
+    enriched = attach_effective_robustness(result, load_any_baseline(baseline), links, counts=counts)
+    write_result(out or folder, enriched)
+    return enriched

@@ -1,0 +1,86 @@
+"""A baseline by whatever name a person gives it."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.robustness.measured_sets import (
+    MeasuredBaseline,
+    build_measured_points,
+    load_measured_baseline,
+)
+from imagenet_g.benchmark.robustness.points import BaselinePoints
+from imagenet_g.benchmark.robustness.published_sets import BaselineSet, build_points, load_baseline_file
+
+
+def load_any_baseline(name: str) -> BaselineSet | MeasuredBaseline:
+    """A built-in set by id, a set of one's own by its .toml header, or a measured baseline by its .json file.
+
+    Raises:
+        UnknownNameError: None of these.
+        DataError: The file is missing or malformed.
+    """
+    return load_measured_baseline(Path(name)) if name.endswith(".json") else load_baseline(name)
+
+
+def load_points(name: str, split: str | None, *, references: list[str] | None = None) -> BaselinePoints:
+    """Points of a baseline for one split.
+
+    Args:
+        name: As `load_any_baseline`.
+        split: The shifted set; may be None for a measured baseline, which has just one.
+        references: Clean columns in place of the usual one; two or more make a multi-ID fit.
+
+    Raises:
+        UnknownNameError: The baseline has no figures for the split.
+        InputError: No split was named, or the baseline was measured on another one.
+    """
+    baseline = load_any_baseline(name)
+    if isinstance(baseline, BaselineSet):
+        if split is None:
+            raise InputError(f"Name a split with --split; '{name}' has {_list_targets(baseline)}.")
+        return build_points(baseline, split, references=references)
+    if split not in (None, baseline.target):
+        raise InputError(f"'{name}' was measured on '{baseline.target}', not on '{split}'.")
+    if references:
+        raise InputError("A measured baseline has one clean axis; --id works with published figures only.")
+    return build_measured_points(baseline)
+
+
+def format_axis(name: str, column: str) -> str:
+    """A clean axis in words: the set, and the classes where they are not all 1000."""
+    baseline = load_any_baseline(name)
+    if not isinstance(baseline, BaselineSet) or column not in baseline.header.columns:
+        return column
+    spec = baseline.header.columns[column]
+    return spec.set if spec.class_set == "all" else f"{spec.set} on the classes of {spec.class_set}"
+
+
+def _list_targets(baseline: BaselineSet) -> str:
+    return ", ".join(baseline.header.targets) or "none, and must be run first"
+
+
+BUILT_IN = ("testbed", "timm-in1k", "paper", "drawn", "open-clip-zero-shot")
+
+
+def list_baselines() -> tuple[str, ...]:
+    """Ids of the sets that come with the package."""
+    return BUILT_IN
+
+
+def load_baseline(name: str) -> BaselineSet:
+    """A built-in set by id, or one's own by the path of its TOML header.
+
+    Raises:
+        UnknownNameError: Neither.
+        DataError: The header or table is malformed, or the table is not the one that was hashed.
+        InputError: A figure is NaN or percent, or a model is listed twice.
+    """
+    if name in BUILT_IN:
+        with as_file(files("imagenet_g.baselines.data")) as folder:
+            return load_baseline_file(folder / f"{name}.toml")
+    if name.endswith(".toml"):
+        return load_baseline_file(Path(name))
+    raise UnknownNameError("baseline", name, BUILT_IN, hint="Or give the path of a .toml header.")

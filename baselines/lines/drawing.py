@@ -1,0 +1,134 @@
+"""Figures into files, with matplotlib; the data are `figures`' own."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagenet_g.baselines.lines.figures import Axis, FigurePoint, ScatterFigure, format_tick, link_position
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.statistics.accuracy import FloatArray
+from imagenet_g.benchmark.storage import replace_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FORMATS = ("pdf", "png", "svg")
+# Told apart without colour too: every group has its own marker.
+_STYLES = (("o", "#4c6a92"), ("^", "#c1571a"), ("s", "#3a7d44"), ("D", "#7a3b8f"), ("v", "#8a6d00"))
+
+
+def draw_figure(figure: ScatterFigure, path: Path) -> None:
+    """Write the figure as PNG, PDF or SVG, by the file's ending.
+
+    Raises:
+        InputError: The ending is none of these, or matplotlib is not installed.
+        StorageError: The place cannot be written.
+    """
+    if path.suffix.lstrip(".") not in FORMATS:
+        raise InputError(f"A figure is written as {', '.join(FORMATS)}; '{path.name}' ends otherwise.")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise InputError("Figures need matplotlib: pip install 'imagenet-g[plots]'.") from error
+    canvas = Figure(figsize=(7.2, 6.4), dpi=150)
+    axes = canvas.add_axes((0.1, 0.19, 0.87, 0.75))
+    _draw_curves(axes, figure)
+    _draw_points(axes, figure)
+    _draw_axes(axes, figure)
+    canvas.text(0.02, 0.02, textwrap.fill(figure.caption, 118), fontsize=7, color="#444444", va="bottom")
+    with replace_file(path) as temporary:
+        canvas.savefig(temporary, format=path.suffix.lstrip("."))
+
+
+def _draw_curves(axes: Axes, figure: ScatterFigure) -> None:
+    x = link_position(figure.grid, figure.x, figure.link)
+
+    def place(values: FloatArray) -> FloatArray:
+        return link_position(values, figure.y, figure.link)
+
+    axes.fill_between(x, place(figure.prediction[0]), place(figure.prediction[1]), color="#e3e8ef", lw=0)
+    axes.fill_between(x, place(figure.band[0]), place(figure.band[1]), color="#b4c2d6", lw=0)
+    inside = (figure.grid >= figure.fitted_range[0]) & (figure.grid <= figure.fitted_range[1])
+    line = place(figure.line)
+    axes.plot(x, line, color="#33475f", lw=1, ls=(0, (4, 3)))
+    axes.plot(x[inside], line[inside], color="#33475f", lw=1.6, label="fit (dashed: extrapolated)")
+    low, high = max(figure.x.low, figure.y.low), min(figure.x.high, figure.y.high)
+    if low < high:
+        same = figure.grid[(figure.grid >= low) & (figure.grid <= high)]
+        axes.plot(
+            link_position(same, figure.x, figure.link),
+            place(same),
+            color="#999999",
+            lw=0.8,
+            ls=":",
+            label="y = x",
+        )
+
+
+def _draw_points(axes: Axes, figure: ScatterFigure) -> None:
+    groups = list(dict.fromkeys(point.group for point in figure.points))
+    for number, group in enumerate(groups):
+        marker, colour = _STYLES[number % len(_STYLES)]
+        members = [point for point in figure.points if point.group == group]
+        x = [_place(point.x, figure.x, figure) for point in members]
+        y = [_place(point.y, figure.y, figure) for point in members]
+        axes.errorbar(
+            x,
+            y,
+            xerr=_reach(members, x, figure.x, figure, horizontal=True),
+            yerr=_reach(members, y, figure.y, figure, horizontal=False),
+            fmt=marker, ms=4, color=colour, ecolor=colour, elinewidth=0.6, alpha=0.85,
+            label=f"{group} ({len(members)})",
+        )  # fmt: skip
+        for point, x_position, y_position in zip(members, x, y, strict=True):
+            if point.labelled:
+                axes.annotate(
+                    point.name,
+                    (x_position, y_position),
+                    xytext=(5, 3),
+                    textcoords="offset points",
+                    fontsize=7,
+                )
+
+
+def _place(value: float, axis: Axis, figure: ScatterFigure) -> float:
+    # A point at 0 or 100 % has no place on a logit axis: it is drawn on the axis's own edge.
+    inside = min(max(value, axis.low), axis.high)
+    return float(link_position(inside, axis, figure.link))
+
+
+def _reach(
+    members: list[FigurePoint], centres: list[float], axis: Axis, figure: ScatterFigure, *, horizontal: bool
+) -> tuple[list[float], list[float]]:
+    bounds = [point.x_interval if horizontal else point.y_interval for point in members]
+    below = [
+        max(0.0, centre - _place(low, axis, figure)) for centre, (low, _) in zip(centres, bounds, strict=True)
+    ]
+    above = [
+        max(0.0, _place(high, axis, figure) - centre)
+        for centre, (_, high) in zip(centres, bounds, strict=True)
+    ]
+    return below, above
+
+
+def _draw_axes(axes: Axes, figure: ScatterFigure) -> None:
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_xticks(
+        [_place(tick, figure.x, figure) for tick in figure.x.ticks],
+        labels=[format_tick(tick) for tick in figure.x.ticks],
+    )
+    axes.set_yticks(
+        [_place(tick, figure.y, figure) for tick in figure.y.ticks],
+        labels=[format_tick(tick) for tick in figure.y.ticks],
+    )
+    axes.set_xlabel(f"{figure.x.label}, top-1 in % ({figure.link} axis)")
+    axes.set_ylabel(f"{figure.y.label}, top-1 in % ({figure.link} axis)")
+    axes.set_title(figure.title, fontsize=11)
+    axes.grid(color="#eeeeee", lw=0.6)
+    axes.set_axisbelow(True)
+    axes.legend(loc="upper left", fontsize=8, framealpha=0.9)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)

@@ -1,0 +1,200 @@
+"""Effective robustness of published models on published sets: one row per model and set."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imagenet_g.benchmark.robustness.attach import Placement, place_model
+from imagenet_g.benchmark.robustness.intervals import Judged, Observation
+from imagenet_g.benchmark.robustness.published_sets import (
+    BaselineRecord,
+    BaselineSet,
+    build_points,
+    find_target,
+)
+from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobustnessRow:
+    """One model on one set.
+
+    Attributes:
+        model: Name in the table of figures.
+        split: The shifted set.
+        axis: Clean column used for the model and for the baseline alike.
+        same_classes: Whether that axis covers the shifted set's own classes.
+        reference: Clean accuracy.
+        top1: Accuracy on the shifted set.
+        placement: Where that lies against the baseline.
+    """
+
+    model: str
+    split: str
+    axis: str
+    same_classes: bool
+    reference: float
+    top1: float
+    placement: Placement
+
+
+def build_robustness_rows(
+    baseline: BaselineSet,
+    figures: BaselineSet,
+    link: str,
+    *,
+    splits: Sequence[str] | None = None,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = BOOTSTRAP_SEED,
+) -> tuple[RobustnessRow, ...]:
+    """Hold every model of a table of figures against a baseline's lines.
+
+    The line is fitted on the very clean column the models have. Where that is the full set in place of the
+    shifted set's own classes, `same_classes` is false and the numbers are not comparable with the others.
+
+    Raises:
+        UnknownNameError: The baseline or the table has no figures for a split, or no such link.
+    """
+    wanted = splits or [split for split in figures.header.targets if split in baseline.header.targets]
+    return tuple(
+        row
+        for split in wanted
+        for record in figures.records
+        if (row := _build_row(baseline, figures, record, split, link, num_resamples, seed)) is not None
+    )
+
+
+def _build_row(
+    baseline: BaselineSet,
+    figures: BaselineSet,
+    record: BaselineRecord,
+    split: str,
+    link: str,
+    num_resamples: int,
+    seed: int,
+) -> RobustnessRow | None:
+    target = find_target(figures, split)
+    reference, top1 = record.figures[target.reference], record.figures[target.column]
+    if reference is None or top1 is None:
+        return None
+    columns = figures.header.columns
+    judged = Judged(
+        reference=(Observation(top1=reference, n=columns[target.reference].n),),
+        shifted=Observation(top1=top1, n=columns[target.column].n),
+    )
+    points = build_points(baseline, split, references=[target.reference])
+    return RobustnessRow(
+        model=record.model,
+        split=split,
+        axis=target.reference,
+        same_classes=target.same_classes,
+        reference=reference,
+        top1=top1,
+        placement=place_model(points, judged, link, num_resamples=num_resamples, seed=seed),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisBias:
+    """How far the full clean axis misleads, on a model that has both."""
+
+    model: str
+    split: str
+    same_classes: float
+    full: float
+
+
+def measure_axis_bias(baseline: BaselineSet, splits: Sequence[str], link: str) -> tuple[AxisBias, ...]:
+    """Effective robustness on both clean axes for the zero-shot models of a baseline's own table.
+
+    Raises:
+        UnknownNameError: The baseline has no figures for a split.
+    """
+    found = []
+    for split in splits:
+        target = find_target(baseline, split)
+        for record in baseline.records:
+            if record.family == "clip" and target.reference != "imagenet_val":
+                values = [
+                    _place_record(baseline, record, split, axis, link)
+                    for axis in (target.reference, "imagenet_val")
+                ]
+                found.append(
+                    AxisBias(model=record.model, split=split, same_classes=values[0], full=values[1])
+                )
+    return tuple(found)
+
+
+def _place_record(baseline: BaselineSet, record: BaselineRecord, split: str, axis: str, link: str) -> float:
+    column = find_target(baseline, split).column
+    reference, top1 = record.figures[axis], record.figures[column]
+    if reference is None or top1 is None:
+        return float("nan")
+    judged = Judged(
+        reference=(Observation(top1=reference, n=baseline.header.columns[axis].n),),
+        shifted=Observation(top1=top1, n=baseline.header.columns[column].n),
+    )
+    points = build_points(baseline, split, references=[axis])
+    return place_model(points, judged, link, num_resamples=2, seed=0).value
+
+
+CSV_FIELDS = (
+    "model", "split", "axis", "same_classes", "link", "reference", "top1", "expected_top1",
+    "effective_robustness", "low", "high", "extrapolated", "weak", "baseline", "baseline_sha256",
+)  # fmt: skip
+
+
+def format_csv(rows: Sequence[RobustnessRow]) -> str:
+    """All rows as CSV, fractions with six digits."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(CSV_FIELDS)
+    writer.writerows(_make_csv_row(row) for row in rows)
+    return stream.getvalue()
+
+
+def _make_csv_row(row: RobustnessRow) -> tuple[str, ...]:
+    placement = row.placement
+    fit, interval = placement.fit, placement.interval
+    return (
+        row.model, row.split, row.axis, _yes(row.same_classes), fit.link,
+        f"{row.reference:.6g}", f"{row.top1:.6g}", f"{placement.expected:.6f}",
+        f"{placement.value:.6f}", _cell(interval.low), _cell(interval.high),
+        _yes(placement.extrapolated), _yes(fit.weak), fit.baseline, fit.baseline_sha256,
+    )  # fmt: skip
+
+
+def format_markdown(rows: Sequence[RobustnessRow]) -> str:
+    """One line a model, one column a set, in percentage points with the interval."""
+    splits = list(dict.fromkeys(row.split for row in rows))
+    by_model: dict[str, dict[str, RobustnessRow]] = {}
+    for row in rows:
+        by_model.setdefault(row.model, {})[row.split] = row
+    other = {row.split for row in rows if not row.same_classes}
+    head = ["model", "clean", *(split + (" *" if split in other else "") for split in splits)]
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    for model, cells in by_model.items():
+        clean = f"{100 * next(iter(cells.values())).reference:.2f}"
+        values = [_format_cell(cells[split]) if split in cells else "" for split in splits]
+        lines.append("| " + " | ".join([model, clean, *values]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _format_cell(row: RobustnessRow) -> str:
+    placement = row.placement
+    marks = ("†" if placement.extrapolated else "") + ("‡" if placement.fit.weak else "")
+    interval = placement.interval
+    if interval.low is None or interval.high is None:
+        return f"{100 * placement.value:+.1f}{marks}"
+    return f"{100 * placement.value:+.1f}{marks} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})"
+
+
+def _yes(flag: bool) -> str:
+    return "yes" if flag else "no"
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"

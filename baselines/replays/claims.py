@@ -1,0 +1,198 @@
+"""Whether the tables of a replay say what the paper says: differences, their intervals, a verdict. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from imagenet_g.baselines.replays.records import Answer, ClaimRecord, ComparisonRecord, Verdict
+from imagenet_g.baselines.replays.specs import ClaimSpec
+from imagenet_g.benchmark.predictions.class_counts import SetCounts
+from imagenet_g.benchmark.results import EffectiveRobustness, Entry
+from imagenet_g.benchmark.statistics.intervals import (
+    BOOTSTRAP_SEED,
+    NUM_RESAMPLES,
+    compute_bootstrap_interval,
+    compute_resampled_accuracy,
+    draw_cluster_weights,
+    make_cluster_spread,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One cell of a table, with what lies behind it.
+
+    Attributes:
+        row: Model or mixture.
+        column: Split, as the table names it.
+        entry: The numbers.
+        counts: Right answers and images by class.
+    """
+
+    row: str
+    column: str
+    entry: Entry
+    counts: SetCounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The cells of a replay's tables."""
+
+    gaps: Sequence[Cell]
+    filtered: Sequence[Cell]
+    training: Sequence[Cell]
+
+
+def judge_claim(claim: ClaimSpec, tables: Tables) -> ClaimRecord:
+    """A claim held against the tables."""
+    comparisons = tuple(_LISTERS[claim.kind](claim, tables))
+    return ClaimRecord(
+        text=claim.text,
+        source=claim.source,
+        comparisons=comparisons,
+        verdict=choose_verdict([comparison.answer for comparison in comparisons]),
+    )
+
+
+def choose_verdict(answers: Sequence[Answer]) -> Verdict:
+    """One word for several answers: most must point one way, and none the other.
+
+    Returns:
+        "agrees" or "disagrees" where more than half say so and none says the contrary, "mixed" where some
+        say yes and some no, else "open".
+    """
+    yes, no = answers.count("yes"), answers.count("no")
+    if yes and no:
+        return "mixed"
+    if 2 * yes > len(answers):
+        return "agrees"
+    return "disagrees" if 2 * no > len(answers) else "open"
+
+
+def make_comparison(
+    label: str, value: float, interval: tuple[float, float] | None, *, rises: bool
+) -> ComparisonRecord:
+    """A difference, and whether its interval lies on the expected side of 0."""
+    answer: Answer = "open"
+    if interval is not None and not interval[0] <= 0 <= interval[1]:
+        answer = "yes" if (interval[0] > 0) == rises else "no"
+    return ComparisonRecord(
+        label=label,
+        value=value,
+        low=None if interval is None else max(-1.0, interval[0]),
+        high=None if interval is None else min(1.0, interval[1]),
+        expected="above 0" if rises else "below 0",
+        answer=answer,
+    )
+
+
+def compute_difference(
+    first: SetCounts,
+    second: SetCounts,
+    *,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = BOOTSTRAP_SEED,
+) -> tuple[float, tuple[float, float] | None]:
+    """Accuracy of the first less that of the second on the classes both have, classes drawn together.
+
+    Args:
+        first: Right answers and images by class.
+        second: Likewise; of the same classes, not of the same images.
+        num_resamples: Bootstrap resamples.
+        seed: Seed of the resampling.
+
+    Returns:
+        The difference and its 95 % interval, None with fewer than two shared classes.
+    """
+    used = (first.total > 0) & (second.total > 0)
+    if not used.any():
+        return 0.0, None
+    value = _accuracy(first, used) - _accuracy(second, used)
+    num_classes = int(used.sum())
+    if num_classes < 2:
+        return value, None
+    rng = np.random.default_rng(seed)
+    weights = draw_cluster_weights(num_classes, num_resamples=num_resamples, rng=rng)
+    ours, theirs = (
+        compute_resampled_accuracy(weights, counts.right[used], counts.total[used])
+        for counts in (first, second)
+    )
+    draws = np.asarray(ours - theirs)
+    parts = (make_cluster_spread(draws, num_classes),)
+    return value, compute_bootstrap_interval(value, draws, parts=parts)
+
+
+def subtract_robustness(
+    first: EffectiveRobustness, second: EffectiveRobustness
+) -> tuple[float, tuple[float, float] | None]:
+    """Effective robustness of the first less that of the second, intervals combined as if independent.
+
+    Square-and-add (Zou and Donner 2008); on the same images and line the two move together, so the interval
+    is too wide rather than too narrow.
+    """
+    value = first.value - second.value
+    if first.low is None or first.high is None or second.low is None or second.high is None:
+        return value, None
+    below = math.hypot(first.value - first.low, second.high - second.value)
+    above = math.hypot(first.high - first.value, second.value - second.low)
+    return value, (value - below, value + above)
+
+
+def _accuracy(counts: SetCounts, used: np.ndarray) -> float:
+    return float(counts.right[used].sum() / counts.total[used].sum())
+
+
+def _index(cells: Sequence[Cell]) -> dict[tuple[str, str], Cell]:
+    return {(cell.row, cell.column): cell for cell in cells}
+
+
+def _list_gaps(claim: ClaimSpec, tables: Tables) -> Iterator[ComparisonRecord]:
+    for cell in tables.gaps:
+        for gap in cell.entry.gaps[:1]:
+            interval = None if gap.low is None or gap.high is None else (gap.low, gap.high)
+            yield make_comparison(f"{cell.row}, {cell.column}", gap.value, interval, rises=False)
+
+
+def _list_orders(claim: ClaimSpec, tables: Tables) -> Iterator[ComparisonRecord]:
+    cells = _index(tables.gaps)
+    for row in dict.fromkeys(cell.row for cell in tables.gaps):
+        first, second = cells[row, str(claim.first)], cells[row, str(claim.second)]
+        yield make_comparison(row, *compute_difference(first.counts, second.counts), rises=False)
+
+
+def _list_filters(claim: ClaimSpec, tables: Tables) -> Iterator[ComparisonRecord]:
+    whole = _index(tables.gaps)
+    for cell in tables.filtered:
+        difference = compute_difference(cell.counts, whole[cell.row, cell.column].counts)
+        yield make_comparison(f"{cell.row}, {cell.column}", *difference, rises=True)
+
+
+def _list_accuracies(claim: ClaimSpec, tables: Tables) -> Iterator[ComparisonRecord]:
+    for column, first, second in _pair_mixtures(claim, tables):
+        yield make_comparison(column, *compute_difference(first.counts, second.counts), rises=True)
+
+
+def _list_robustness(claim: ClaimSpec, tables: Tables) -> Iterator[ComparisonRecord]:
+    for column, first, second in _pair_mixtures(claim, tables):
+        ours, theirs = (cell.entry.effective_robustness[0] for cell in (first, second))
+        yield make_comparison(column, *subtract_robustness(ours, theirs), rises=True)
+
+
+def _pair_mixtures(claim: ClaimSpec, tables: Tables) -> Iterator[tuple[str, Cell, Cell]]:
+    cells = _index(tables.training)
+    for column in dict.fromkeys(cell.column for cell in tables.training):
+        yield column, cells[str(claim.first), column], cells[str(claim.second), column]
+
+
+_LISTERS = {
+    "gap": _list_gaps,
+    "order": _list_orders,
+    "filter": _list_filters,
+    "accuracy": _list_accuracies,
+    "robustness": _list_robustness,
+}

@@ -1,0 +1,217 @@
+"""A replay as one Markdown page, beside the paper's own numbers where they are at hand. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from imagenet_g.baselines.lines.paper_tables import PublishedTable
+from imagenet_g.baselines.replays.records import CellRecord, ClaimRecord, ComparisonRecord, ReplayRecord
+from imagenet_g.baselines.replays.specs import ReplaySpec
+from imagenet_g.benchmark.commands.report import format_percent, format_points
+from imagenet_g.benchmark.predictions.entries import choose_headline
+from imagenet_g.benchmark.results import Estimate
+
+_VERDICTS = {
+    "agrees": "agrees",
+    "disagrees": "does not agree",
+    "open": "open: too few images to say",
+    "mixed": "agrees in part",
+}
+
+
+def format_page(replay: ReplayRecord, spec: ReplaySpec, published: dict[str, PublishedTable]) -> str:
+    """The page.
+
+    Args:
+        replay: What was found.
+        spec: What was replayed.
+        published: The paper's tables by id, as far as they are at hand.
+    """
+    sections = (
+        _format_head(replay),
+        _format_claims(replay.claims),
+        _format_section(
+            "Table 9: accuracy gap on generated images", replay.gaps, [spec.gaps.published], published
+        ),
+        _format_section(
+            "Table 10: the same where a CLIP agrees with the label",
+            replay.filtered,
+            [spec.filtered.published],
+            published,
+        ),
+        _format_training(replay.training, spec, published),
+        _format_end(replay, spec),
+    )
+    return "\n\n".join(sections) + "\n"
+
+
+def _format_head(replay: ReplayRecord) -> str:
+    return (
+        f"# {replay.title}\n\n{replay.notice}\n\n"
+        "Accuracies in percent, differences in percentage points, 95 % intervals in brackets. AG is accuracy "
+        "on the split less accuracy on the clean images of the same classes: a drop is negative."
+    )
+
+
+def _format_claims(claims: Sequence[ClaimRecord]) -> str:
+    rows = [
+        f"| {claim.text} | {claim.source} | {_VERDICTS[claim.verdict]} | {_count_answers(claim)} |"
+        for claim in claims
+    ]
+    head = [
+        "## What the paper says, and whether it holds here",
+        "",
+        "| claim | source | here | of the comparisons |",
+        "| --- | --- | --- | --- |",
+    ]
+    details = [f"### {claim.text}\n\n{_format_comparisons(claim.comparisons)}" for claim in claims]
+    return "\n\n".join(["\n".join([*head, *rows]), *details])
+
+
+def _count_answers(claim: ClaimRecord) -> str:
+    answers = [comparison.answer for comparison in claim.comparisons]
+    return f"{answers.count('yes')} as expected, {answers.count('no')} contrary, {answers.count('open')} open"
+
+
+def _format_comparisons(comparisons: Sequence[ComparisonRecord]) -> str:
+    rows = [
+        f"| {it.label} | {_format_difference(it.value, it.low, it.high)} | {it.expected} | {it.answer} |"
+        for it in comparisons
+    ]
+    return "\n".join(["| | difference | expected | |", "| --- | --- | --- | --- |", *rows])
+
+
+def _format_section(
+    title: str, cells: Sequence[CellRecord], ids: Sequence[str], published: dict[str, PublishedTable]
+) -> str:
+    parts = [
+        f"## {title}",
+        _format_table(cells, "clean", _format_clean, _format_gap),
+        "Accuracy:",
+        _format_table(cells, "clean", _format_clean, _format_accuracy),
+        *_list_cautions(cells),
+        *(_format_published(name, published) for name in ids),
+    ]
+    return "\n\n".join(parts)
+
+
+def _format_training(
+    cells: Sequence[CellRecord], spec: ReplaySpec, published: dict[str, PublishedTable]
+) -> str:
+    mixtures = "\n".join(
+        f"- {mixture.name}: "
+        + ", ".join(_format_part(part.ref, part.images_per_class) for part in mixture.data)
+        for mixture in spec.training.mixtures
+    )
+    lines = dict.fromkeys(_describe_line(cell) for cell in cells)
+    parts = [
+        "## Tables 1 and 3: trained on real images, on generated ones, on both",
+        f"One architecture, `{spec.training.model}` of the recipe `{spec.training.recipe}`, trained once on "
+        f"each for as many steps. The intervals do not hold the chance of training.\n\n{mixtures}",
+        "Accuracy:",
+        _format_table(cells, "clean", _format_clean, _format_accuracy),
+        "Accuracy gap:",
+        _format_table(cells, "clean", _format_clean, _format_gap),
+        f"Effective robustness ({spec.link} link):",
+        _format_table(cells, "clean", _format_clean, _format_robustness),
+        "\n".join(lines),
+        *(_format_published(name, published) for name in spec.training.published),
+    ]
+    return "\n\n".join(parts)
+
+
+def _format_part(ref: str, images_per_class: int | None) -> str:
+    return f"`{ref}`" + ("" if images_per_class is None else f", {images_per_class} images a class")
+
+
+def _format_table(
+    cells: Sequence[CellRecord],
+    first: str,
+    format_first: Callable[[CellRecord], str],
+    format_cell: Callable[[CellRecord], str],
+) -> str:
+    columns = list(dict.fromkeys(cell.column for cell in cells))
+    rows: dict[str, list[CellRecord]] = {}
+    for cell in cells:
+        rows.setdefault(cell.row, []).append(cell)
+    lines = [
+        "| | " + " | ".join([first, *columns]) + " |",
+        "| --- |" + " ---: |" * (len(columns) + 1),
+        *(
+            f"| {row} | {format_first(found[0])} | " + " | ".join(format_cell(cell) for cell in found) + " |"
+            for row, found in rows.items()
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def _format_clean(cell: CellRecord) -> str:
+    return _format_estimate(cell.entry.gaps[0].reference.top1)
+
+
+def _format_accuracy(cell: CellRecord) -> str:
+    return _format_estimate(choose_headline(cell.entry).top1)
+
+
+def _format_gap(cell: CellRecord) -> str:
+    gap = cell.entry.gaps[0]
+    return _format_difference(gap.value, gap.low, gap.high)
+
+
+def _format_robustness(cell: CellRecord) -> str:
+    found = cell.entry.effective_robustness[0]
+    flag = ", extrapolated" if found.extrapolated else ""
+    return _format_difference(found.value, found.low, found.high) + flag
+
+
+def _format_estimate(estimate: Estimate) -> str:
+    return f"{format_percent(estimate.value, 1)}{_format_bounds(estimate.low, estimate.high, format_percent)}"
+
+
+def _format_difference(value: float, low: float | None, high: float | None) -> str:
+    return f"{format_points(value, 1)}{_format_bounds(low, high, format_points)}"
+
+
+def _format_bounds(low: float | None, high: float | None, show: Callable[[float, int], str]) -> str:
+    return " [unknown]" if low is None or high is None else f" [{show(low, 1)}, {show(high, 1)}]"
+
+
+def _describe_line(cell: CellRecord) -> str:
+    found = cell.entry.effective_robustness[0]
+    weak = " The line is weak: read the gap first." if found.weak else ""
+    return (
+        f"- {cell.column}: line through {found.num_models} models of {found.num_families} families, "
+        f"r2 {found.r2:.2f}, clean accuracy {format_percent(found.reference_low, 1)} to "
+        f"{format_percent(found.reference_high, 1)}.{weak}"
+    )
+
+
+def _list_cautions(cells: Sequence[CellRecord]) -> Iterator[str]:
+    if any(not cell.entry.gaps[0].reference.filtered_alike for cell in cells):
+        yield (
+            "The split is filtered by a score and the clean images are not, so these gaps are not those of "
+            "the paper, which filters both."
+        )
+
+
+def _format_published(name: str, published: dict[str, PublishedTable]) -> str:
+    if name not in published:
+        return f"The paper's own ({name}): not at hand."
+    table = published[name]
+    lines = [f"The paper's own, {table.source}:", ""]
+    lines += [
+        f"- {figure.row}, {figure.column}: {figure.printed}" + (f" ({figure.note})" if figure.note else "")
+        for figure in table.figures
+    ]
+    if not table.complete:
+        lines.append("- all other cells: not at hand")
+    return "\n".join(lines)
+
+
+def _format_end(replay: ReplayRecord, spec: ReplaySpec) -> str:
+    versions = ", ".join(f"{name} {value}" for name, value in replay.environment.versions.items())
+    return (
+        f"## How it was made\n\n`imagenet-g baselines replay {spec.name}`, recipe sha256 "
+        f"{replay.spec_sha256[:12]}, {replay.environment.created_utc}, imagenet-g "
+        f"{replay.environment.imagenet_g}, {versions}. `replay.json` beside this page holds every number."
+    )

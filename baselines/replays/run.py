@@ -1,0 +1,249 @@
+"""A replay, run: models evaluated, one architecture trained on several mixtures, tables, claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagenet_g.baselines.classifiers.data import load_lessons
+from imagenet_g.baselines.classifiers.specs import ClassifierRecipe, load_recipe
+from imagenet_g.baselines.classifiers.train import School, make_model, train_classifier
+from imagenet_g.baselines.lines.baselines import load_baseline
+from imagenet_g.baselines.lines.measure import Measurement, build_measured_baseline, list_requests
+from imagenet_g.baselines.replays.claims import Cell, Tables, judge_claim
+from imagenet_g.baselines.replays.records import CellRecord, ReplayRecord
+from imagenet_g.baselines.replays.specs import ColumnSpec, MixtureSpec, ReplaySpec
+from imagenet_g.benchmark.classes import load_class_set
+from imagenet_g.benchmark.environment import make_environment
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.evaluation.cache import Cache
+from imagenet_g.benchmark.evaluation.evaluate import EvaluationRequest, run_evaluation
+from imagenet_g.benchmark.evaluation.model_run import Listener, RunSettings
+from imagenet_g.benchmark.identity import hash_json, make_slug
+from imagenet_g.benchmark.models.classifiers import ModelRequest
+from imagenet_g.benchmark.models.packaged import CLASS_MAP_NAME
+from imagenet_g.benchmark.naming.specs import parse_model_spec
+from imagenet_g.benchmark.predictions.class_counts import load_pair_counts
+from imagenet_g.benchmark.predictions.freshness import TrainingDeclaration
+from imagenet_g.benchmark.results import Entry
+from imagenet_g.benchmark.robustness.attach import attach_effective_robustness
+from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline, write_measured_baseline
+from imagenet_g.benchmark.robustness.points import MIN_MODELS
+from imagenet_g.benchmark.splits.references import parse_split_ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Where a replay runs.
+
+    Attributes:
+        spec: What is replayed.
+        data: Local copies of splits by name.
+        settings: Device, batch size, workers.
+        out: Results, trained models and their checkpoints.
+        cache: What is kept between runs.
+        listener: Told how it goes.
+    """
+
+    spec: ReplaySpec
+    data: Mapping[str, Path]
+    settings: RunSettings
+    out: Path
+    cache: Cache
+    listener: Listener
+
+
+def run_replay(stage: Stage) -> ReplayRecord:
+    """Run everything that is not done yet, and gather what was found.
+
+    Raises:
+        InputError: A model or split cannot be used; nothing is left out of a table.
+        ImagenetGError: As evaluation and training.
+    """
+    spec = stage.spec
+    # Before anything is run: training takes longest, and a misspelt name should not wait for it.
+    recipe = validate_training(spec)
+    validate_baseline_set(spec)
+    gaps = measure_models(stage, spec.gaps.models, spec.gaps.splits, spec.reference, "gaps")
+    filtered = measure_models(
+        stage, spec.gaps.models, spec.filtered.splits, spec.filtered.reference, "filtered"
+    )
+    training = measure_mixtures(stage, recipe)
+    tables = Tables(gaps=gaps, filtered=filtered, training=training)
+    return ReplayRecord(
+        name=spec.name,
+        title=spec.title,
+        notice=spec.notice,
+        spec_sha256=hash_json(spec.model_dump(mode="json")),
+        environment=make_environment(),
+        gaps=_record(gaps),
+        filtered=_record(filtered),
+        training=_record(training),
+        claims=tuple(judge_claim(claim, tables) for claim in spec.claims),
+    )
+
+
+def validate_baseline_set(spec: ReplaySpec) -> None:
+    """Refuse a set too small for a line.
+
+    Raises:
+        UnknownNameError: There is no such set.
+        InputError: It has too few models that may be in a fit.
+    """
+    baseline = load_baseline(spec.training.baseline)
+    if len(baseline.fitted) < MIN_MODELS:
+        raise InputError(
+            f"The set '{baseline.header.id}' has {len(baseline.fitted)} models that may be in a fit; a line "
+            f"needs {MIN_MODELS}."
+        )
+
+
+def validate_training(spec: ReplaySpec) -> ClassifierRecipe:
+    """The recipe of the training experiment, its one model chosen.
+
+    Raises:
+        UnknownNameError: There is no such recipe, model or architecture.
+    """
+    recipe = load_recipe(spec.training.recipe)
+    (model,) = recipe.choose_models([spec.training.model])
+    make_model(model, len(load_class_set(recipe.class_set).indices), seed=recipe.seed)
+    return recipe.model_copy(update={"models": (model,)})
+
+
+def measure_models(
+    stage: Stage, models: Sequence[str], columns: Sequence[ColumnSpec], reference: str, name: str
+) -> tuple[Cell, ...]:
+    """A table of standard models.
+
+    Args:
+        stage: Where.
+        models: Specs.
+        columns: Splits.
+        reference: The clean set.
+        name: Sub-folder of the results.
+    """
+    requests = [ModelRequest(requested=spec, spec=parse_model_spec(spec)) for spec in models]
+    measured = evaluate(stage, requests, columns, reference, stage.out / name)
+    return tuple(
+        cell
+        for model, measurement in zip(models, measured, strict=True)
+        for cell in make_cells(model, measurement, columns)
+    )
+
+
+def evaluate(
+    stage: Stage,
+    models: Sequence[ModelRequest],
+    columns: Sequence[ColumnSpec],
+    reference: str,
+    out: Path,
+    *,
+    declaration: TrainingDeclaration | None = None,
+) -> list[Measurement]:
+    """Results of models on splits with the counts behind them; a model that fails stops it.
+
+    Raises:
+        InputError: A model failed.
+    """
+    request = EvaluationRequest(
+        models=tuple(models),
+        splits=tuple(parse_split_ref(column.ref) for column in columns),
+        reference=parse_split_ref(reference),
+        data=stage.data,
+        settings=stage.settings,
+        out=out,
+        cache=stage.cache,
+        declaration=declaration or TrainingDeclaration(),
+    )
+    measured: list[Measurement] = []
+    for outcome in run_evaluation(request, stage.listener):
+        if outcome.result is None or outcome.path is None:
+            raise InputError(
+                f"'{outcome.requested}' failed: {outcome.error} What is finished is kept; run the same "
+                "command again."
+            )
+        counts = load_pair_counts(outcome.result, outcome.path.parent, data=stage.data)
+        measured.append((outcome.result, counts))
+    return measured
+
+
+def make_cells(row: str, measurement: Measurement, columns: Sequence[ColumnSpec]) -> list[Cell]:
+    """A row of a table.
+
+    Raises:
+        InputError: The clean set has no image of a split's classes, so there is no gap.
+    """
+    result, counts = measurement
+    entries: dict[str, Entry] = {entry.split.ref: entry for entry in result.entries}
+    cells = []
+    for column in columns:
+        ref = str(parse_split_ref(column.ref))
+        if ref not in counts:
+            raise InputError(f"'{row}' has no gap on '{ref}': the reference has no image of its classes.")
+        cells.append(Cell(row=row, column=column.column, entry=entries[ref], counts=counts[ref].shifted))
+    return cells
+
+
+def measure_mixtures(stage: Stage, recipe: ClassifierRecipe) -> tuple[Cell, ...]:
+    """The training experiment: a model for each mixture, against the line of the standard models."""
+    training = stage.spec.training
+    lines = measure_lines(stage)
+    cells: list[Cell] = []
+    for mixture in training.mixtures:
+        folder = train_mixture(stage, recipe, mixture)
+        spec = f"timm:local-dir:{folder}"
+        request = ModelRequest(requested=spec, spec=parse_model_spec(spec), class_map=folder / CLASS_MAP_NAME)
+        trained_on = " + ".join(part.ref for part in mixture.data)
+        declaration = TrainingDeclaration(data=trained_on, generators=mixture.generators)
+        out = stage.out / "training" / "results"
+        ((result, counts),) = evaluate(
+            stage, [request], training.shifts, stage.spec.reference, out, declaration=declaration
+        )
+        for line in lines:
+            result = attach_effective_robustness(result, line, [stage.spec.link], counts=counts)
+        cells += make_cells(mixture.name, (result, counts), training.shifts)
+    return tuple(cells)
+
+
+def measure_lines(stage: Stage) -> list[MeasuredBaseline]:
+    """The standard models on each shift, as measured baselines, which are written beside the results."""
+    training = stage.spec.training
+    baseline = load_baseline(training.baseline)
+    out = stage.out / "baseline"
+    found = evaluate(stage, list_requests(baseline), training.shifts, stage.spec.reference, out)
+    measured = dict(zip([record.model for record in baseline.fitted], found, strict=True))
+    lines = []
+    for column in training.shifts:
+        target = str(parse_split_ref(column.ref))
+        lines.append(build_measured_baseline(baseline, measured, target))
+        write_measured_baseline(out / f"{make_slug(target)}.json", lines[-1])
+    return lines
+
+
+def train_mixture(stage: Stage, recipe: ClassifierRecipe, mixture: MixtureSpec) -> Path:
+    """A model trained on a mixture; one that is finished is not trained again.
+
+    Returns:
+        Its folder.
+    """
+    from imagenet_g.benchmark.devices import choose_device
+
+    (model,) = recipe.models
+    named = model.model_copy(update={"name": make_slug(mixture.name)})
+    own = recipe.model_copy(update={"data": mixture.data, "models": (named,)})
+    lessons = load_lessons(
+        mixture.data,
+        load_class_set(recipe.class_set),
+        data=stage.data,
+        cache=stage.cache.folder,
+        say=stage.listener.say,
+    )
+    school = School(
+        own, lessons, stage.out / "training", choose_device(stage.settings.device), stage.listener.say
+    )
+    return train_classifier(school, named)
+
+
+def _record(cells: Sequence[Cell]) -> tuple[CellRecord, ...]:
+    return tuple(CellRecord(row=cell.row, column=cell.column, entry=cell.entry) for cell in cells)

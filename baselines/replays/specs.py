@@ -1,0 +1,132 @@
+"""Replays: a paper's experiments on the splits of some version, as data; reviewed TOML in `data/replays/`."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from imagenet_g.baselines.classifiers.specs import Name, PartSpec
+from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.robustness.links import LinkName
+from imagenet_g.benchmark.shipped_specs import list_shipped_names, load_shipped_spec
+
+
+class ColumnSpec(FileModel):
+    """A column of a table."""
+
+    column: str
+    ref: str
+    """Reference of the split or view behind it."""
+
+
+class GapSpec(FileModel):
+    """A table of accuracy gaps: models by splits."""
+
+    published: str
+    """Id of the paper's table."""
+    models: Annotated[tuple[str, ...], Field(min_length=1)]
+    splits: Annotated[tuple[ColumnSpec, ...], Field(min_length=1)]
+
+
+class FilteredSpec(FileModel):
+    """The same models on views filtered by a score."""
+
+    published: str
+    reference: str
+    """The clean set; at best a view filtered by the same rule."""
+    splits: Annotated[tuple[ColumnSpec, ...], Field(min_length=1)]
+    """Columns are named as in the table of gaps."""
+
+
+class MixtureSpec(FileModel):
+    """What one model is trained on."""
+
+    name: str
+    data: Annotated[tuple[PartSpec, ...], Field(min_length=1)]
+    generators: tuple[str, ...]
+    """Whose images are among the data; empty for none."""
+
+
+class TrainingExperimentSpec(FileModel):
+    """One architecture trained on several mixtures, judged under natural shifts."""
+
+    published: tuple[str, ...]
+    recipe: str
+    """Classifier recipe that says how to train."""
+    model: Name
+    """The model of that recipe whose architecture and schedule are used."""
+    mixtures: Annotated[tuple[MixtureSpec, ...], Field(min_length=1)]
+    shifts: Annotated[tuple[ColumnSpec, ...], Field(min_length=1)]
+    baseline: str
+    """Set of models that the line of effective robustness goes through, by id or the path of its header; they
+    are measured on the shifts."""
+
+
+class ClaimSpec(FileModel):
+    """Something the paper says, put so that the tables can answer it."""
+
+    kind: Literal["gap", "order", "filter", "accuracy", "robustness"]
+    """What is compared: gaps with 0; column `first` with `second`, expected lower; filtered columns with
+    whole ones, expected higher; mixture `first` with `second` in accuracy or effective robustness under each
+    shift, expected higher."""
+    text: str
+    source: str
+    first: str | None = None
+    second: str | None = None
+
+
+class ReplaySpec(FileModel):
+    """A replay."""
+
+    schema_version: Literal[1]
+    name: Name
+    title: str
+    notice: str
+    """What a reader must know before quoting a number."""
+    reference: str
+    """The clean set."""
+    link: LinkName
+    """On which the line of effective robustness is fitted."""
+    gaps: GapSpec
+    filtered: FilteredSpec
+    training: TrainingExperimentSpec
+    claims: tuple[ClaimSpec, ...]
+
+    @model_validator(mode="after")
+    def _validate_names(self) -> Self:
+        columns = [split.column for split in self.gaps.splits]
+        mixtures = [mixture.name for mixture in self.training.mixtures]
+        for split in self.filtered.splits:
+            _require(split.column, columns, "filtered.splits")
+        for claim in self.claims:
+            known = {"order": columns, "accuracy": mixtures, "robustness": mixtures}.get(claim.kind)
+            for name in (claim.first, claim.second) if known else ():
+                _require(name, known or (), f"claim '{claim.text}'")
+        return self
+
+
+def _require(name: str | None, known: list[str] | tuple[()], where: str) -> None:
+    if name not in known:
+        raise ValueError(f"{where} names '{name}', which is none of {', '.join(known)}")
+
+
+def list_replays() -> tuple[str, ...]:
+    """Names of the shipped replays, sorted."""
+    return list_shipped_names(_find_folder())
+
+
+def load_replay(name_or_path: str) -> ReplaySpec:
+    """A shipped replay, or a TOML file of one's own.
+
+    Raises:
+        UnknownNameError: No such replay.
+        InputError: The file cannot be read or breaks the contract.
+    """
+    return load_shipped_spec(ReplaySpec, name_or_path, _find_folder(), kind="replay")
+
+
+def _find_folder() -> Traversable:
+    return files("imagenet_g.baselines.data") / "replays"

@@ -1,0 +1,314 @@
+"""Which splits there are, which are on hand, and how a reference becomes a split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from imagenet_g.benchmark.catalogue.downloads import find_download
+from imagenet_g.benchmark.classes import load_class_set
+from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
+from imagenet_g.benchmark.hub.datasets import find_cached_files
+from imagenet_g.benchmark.hub.sources import HUB_PREFIX, parse_hub_source
+from imagenet_g.benchmark.images.hashes import ProgressCallback
+from imagenet_g.benchmark.splits.folders import load_folder
+from imagenet_g.benchmark.splits.hub_releases import complete_files, open_hub_release, open_snapshot
+from imagenet_g.benchmark.splits.hub_streams import stream_split
+from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, Manifest, load_manifest
+from imagenet_g.benchmark.splits.real_set_specs import RealSetSpec, find_real_set, load_real_set_specs
+from imagenet_g.benchmark.splits.real_sets import load_real_set
+from imagenet_g.benchmark.splits.references import SplitRef, parse_split_ref
+from imagenet_g.benchmark.splits.registry import VersionSpec, format_superseded, load_versions
+from imagenet_g.benchmark.splits.releases import load_release_split
+from imagenet_g.benchmark.splits.splits import Split
+
+Status = Literal["embedded", "local", "hub cache", "hub", "hub, gated", "not published"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitListing:
+    """One line of `imagenet-g splits`.
+
+    Attributes:
+        ref: The reference, or the pattern of references for ImageNet-C.
+        title: What it is.
+        num_images: Images of a whole copy; None when unknown.
+        num_classes: Classes it covers; None when unknown.
+        status: Where it is.
+        location: Path or Hub repository; None where there is neither.
+        views: The release's own row filters.
+        superseded: What should be used instead, in one sentence; None where nothing should.
+        license: Under what terms, in the source's words; None when unknown.
+    """
+
+    ref: str
+    title: str
+    num_images: int | None
+    num_classes: int | None
+    status: Status
+    location: str | None
+    views: tuple[str, ...]
+    license: str | None
+    superseded: str | None = None
+
+    @property
+    def on_hand(self) -> bool:
+        """Whether it can be opened without a network."""
+        return self.status in ("embedded", "local", "hub cache")
+
+
+def parse_data_pairs(pairs: Sequence[str]) -> dict[str, Path]:
+    """Local copies by name, from `NAME=PATH` words; `VERSION=hub:ORG/NAME@TAG` is looked up on the Hub.
+
+    Raises:
+        FetchError: A release on the Hub cannot be fetched.
+        InputError: A word has another form, a name comes twice, or there is no such folder.
+        UnknownNameError: The name is neither a real set nor the version of the release at that path.
+    """
+    data: dict[str, Path] = {}
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        if not (separator and name and text):
+            raise InputError(f"Malformed --data '{pair}'. Use NAME=PATH, such as imagenet-val=/data/val.")
+        if name in data:
+            raise InputError(f"--data names '{name}' twice; give it one path.")
+        if text.startswith(HUB_PREFIX):
+            data[name] = open_hub_release(parse_hub_source(text)).folder
+            continue
+        path = Path(text).expanduser()
+        if not path.is_dir():
+            raise InputError(f"There is no folder '{path}' for --data {name}.")
+        known = (*load_real_set_specs(), *load_versions())
+        if name not in known and not (path / MANIFEST_NAME).exists():
+            hint = f"For a version of your own, PATH needs its {MANIFEST_NAME}."
+            raise UnknownNameError("--data name", name, known, hint=hint)
+        data[name] = path
+    return data
+
+
+def load_split(
+    ref: SplitRef,
+    *,
+    data: Mapping[str, Path],
+    cache: Path | None,
+    progress: ProgressCallback | None = None,
+    note: Callable[[str], None] | None = None,
+    stream: bool = False,
+) -> Split:
+    """Open a split whole; its view, if the reference has one, is for `apply_view`.
+
+    Args:
+        ref: What to open.
+        data: Local copies by name, see `parse_data_pairs`.
+        cache: Where file hashes are remembered; None remembers nothing.
+        progress: Told how far the hashing of files is.
+        note: Told which copy of a release on the Hub is used.
+        stream: Read a release on the Hub as it is needed and keep no copy.
+
+    Raises:
+        UnknownNameError: There is no such version or split.
+        InputError: It is not on hand, or the folder is not laid out as it must be.
+        DataError: Files are damaged.
+        FetchError: It must come from the Hub and cannot.
+    """
+    match ref.kind:
+        case "folder":
+            split = load_folder(Path(ref.name).expanduser(), cache=cache, progress=progress)
+            return replace(split, record=split.record.model_copy(update={"ref": ref.base, "name": ref.name}))
+        case "real":
+            path = find_local_copy(ref.base, data)
+            return load_real_set(ref.base, path=path, cache=cache, progress=progress)
+        case _:
+            folder = find_release(ref, data, cache=cache)
+            if stream and (release := open_snapshot(folder)) is not None:
+                return stream_split(release, ref.name, note=note)
+            commit = complete_split(folder, ref, cache=cache, progress=progress, note=note)
+            split = load_release_split(folder, ref.name, cache=cache, progress=progress)
+            notice = _add_superseded(split.record.notice, ref)
+            record = split.record.model_copy(update={"revision": commit, "notice": notice})
+            return replace(split, record=record)
+
+
+def complete_split(
+    folder: Path,
+    ref: SplitRef,
+    *,
+    cache: Path | None,
+    progress: ProgressCallback | None = None,
+    note: Callable[[str], None] | None = None,
+) -> str | None:
+    """Fetch what a split in the Hub's cache still misses; the commit, or None for any other folder.
+
+    Raises:
+        FetchError: Something is missing and cannot be fetched.
+        DataError: The Hub's own file does not have the hash of the manifest.
+    """
+    release = open_snapshot(folder)
+    if release is None or ref.name not in release.manifest.splits:
+        return None
+    files = release.manifest.splits[ref.name].files
+    origin = complete_files(release, files, cache=cache, progress=progress)
+    if note is not None:
+        place = "fetched from the Hub" if origin == "hub" else "from the Hub's cache on this machine"
+        note(f"{ref.base}: {release.source.repo} at commit {release.source.revision}, {place}")
+    return release.source.revision
+
+
+def _add_superseded(notice: str | None, ref: SplitRef) -> str | None:
+    """A release cannot know what came after it; the registry does."""
+    spec = load_versions().get(str(ref.version))
+    added = None if spec is None else format_superseded(spec, ref.name)
+    if added is None or added in (notice or ""):
+        return notice
+    return " ".join(filter(None, [notice, added]))
+
+
+def find_release(ref: SplitRef, data: Mapping[str, Path], *, cache: Path | None = None) -> Path:
+    """The release folder of a version's split: given, embedded, published, or downloaded before.
+
+    Raises:
+        FetchError: It is on the Hub and its manifest cannot be fetched.
+        UnknownNameError: There is no such version or split.
+        InputError: The version is known and not on hand.
+        DataError: The local copy is of another version.
+    """
+    version = str(ref.version)
+    known = load_versions()
+    if (folder := _list_releases(data).get(version)) is not None:
+        if (found := load_manifest(folder).version) != version:
+            raise DataError(f"'{folder}' holds version '{found}', not '{version}'. Use --data {found}=PATH.")
+        return folder
+    download = find_download(cache, version)
+    published = known[version].published if version in known else None
+    if (found_on_hub := published or download) is not None:
+        return open_hub_release(found_on_hub.source, manifest_sha256=found_on_hub.manifest_sha256).folder
+    if version not in known:
+        hint = (
+            f"'imagenet-g splits' lists what there is; a release of your own goes with --data {version}=DIR."
+        )
+        raise UnknownNameError("version", version, known, hint=hint)
+    if ref.name not in known[version].splits:
+        splits = [f"{version}/{name}" for name in known[version].splits]
+        raise UnknownNameError("split", ref.base, splits)
+    raise InputError(
+        f"'{ref.base}' has not been published yet. "
+        f"Use a release of your own with --data {version}=PATH or --data {version}=hub:ORG/NAME@TAG, or "
+        "another split; "
+        "'imagenet-g splits' lists what is on hand."
+    )
+
+
+def find_local_copy(base: str, data: Mapping[str, Path]) -> Path | None:
+    """The path given for a real set: under its own name, or its family's where that holds the variant."""
+    if base in data:
+        return data[base]
+    root = data.get(base.split("/")[0])
+    if root is None:
+        return None
+    spec = find_real_set(base)
+    if spec.inner_required or any((root / inner).is_dir() for inner in spec.inner):
+        return root
+    return None
+
+
+def newest_version(data: Mapping[str, Path]) -> tuple[SplitRef, ...]:
+    """All splits of the newest version on hand.
+
+    Known versions count in the order of `versions.toml`, others after them in the order they were given. One
+    that only renews splits of another does not count.
+
+    Raises:
+        DataError: Its manifest is missing or malformed.
+    """
+    known = load_versions()
+    found = [
+        (name, at) for name, at in _list_releases(data).items() if name not in known or known[name].default
+    ]
+    version, folder = found[-1]
+    return tuple(parse_split_ref(f"{version}/{name}") for name in load_manifest(folder).splits)
+
+
+def list_splits(data: Mapping[str, Path]) -> tuple[SplitListing, ...]:
+    """Everything that is known: versions first, then real sets.
+
+    Raises:
+        DataError: A release given in `data` has no valid manifest.
+    """
+    listings: list[SplitListing] = []
+    releases = _list_releases(data)
+    for version in dict.fromkeys((*load_versions(), *releases)):
+        if (folder := releases.get(version)) is not None:
+            listings += _list_release(load_manifest(folder), folder, embedded=version not in data)
+        else:
+            listings += _list_absent(load_versions()[version])
+    return (*listings, *(_list_real_set(spec, data) for spec in load_real_set_specs().values()))
+
+
+def _list_releases(data: Mapping[str, Path]) -> dict[str, Path]:
+    """Release folders on hand by version, oldest first."""
+    found = {}
+    for name, spec in load_versions().items():
+        if name in data:
+            found[name] = data[name]
+        elif spec.embedded:
+            found[name] = Path(str(files("imagenet_g.benchmark.data") / name))
+    known = (*load_versions(), *load_real_set_specs())
+    return found | {name: path for name, path in data.items() if name not in known}
+
+
+def _list_release(manifest: Manifest, folder: Path, *, embedded: bool) -> list[SplitListing]:
+    spec = load_versions().get(manifest.version)
+    return [
+        SplitListing(
+            ref=f"{manifest.version}/{name}",
+            title=manifest.title,
+            num_images=split.num_images,
+            num_classes=len(split.class_indices),
+            status="embedded" if embedded else "local",
+            location=None if embedded else str(folder),
+            views=tuple(sorted(split.views)),
+            license=manifest.license,
+            superseded=None if spec is None else format_superseded(spec, name),
+        )
+        for name, split in manifest.splits.items()
+    ]
+
+
+def _list_absent(spec: VersionSpec) -> list[SplitListing]:
+    published = spec.published
+    return [
+        SplitListing(
+            ref=f"{spec.name}/{name}",
+            title=spec.title,
+            num_images=None,
+            num_classes=None,
+            status="not published" if published is None else "hub",
+            location=None if published is None else f"{published.repo}@{published.tag}",
+            views=(),
+            license=None,
+            superseded=format_superseded(spec, name),
+        )
+        for name in spec.splits
+    ]
+
+
+def _list_real_set(spec: RealSetSpec, data: Mapping[str, Path]) -> SplitListing:
+    path = find_local_copy(spec.name, data)
+    status: Status = "hub, gated" if spec.hub.gated else "hub"
+    if path is not None:
+        status = "local"
+    elif "{" not in spec.hub.repo and find_cached_files(spec.hub.repo, spec.hub.files) is not None:
+        status = "hub cache"
+    return SplitListing(
+        ref=f"{spec.name}/<corruption>/<severity>" if spec.inner_required else spec.name,
+        title=spec.title,
+        num_images=spec.num_images,
+        num_classes=len(load_class_set(spec.class_set).indices),
+        status=status,
+        location=str(path) if path is not None else spec.hub.repo.replace("{", "<").replace("}", ">"),
+        views=(),
+        license=spec.license,
+    )

@@ -1,0 +1,63 @@
+"""Versions that were downloaded from a repository of the user's choice, remembered for later runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from imagenet_g.benchmark.hub.sources import HubSource
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.results import FileModel, Sha256
+from imagenet_g.benchmark.splits.hub_releases import HubRelease
+from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME
+from imagenet_g.benchmark.splits.registry import Commit
+from imagenet_g.benchmark.storage import write_text
+
+
+class DownloadRecord(FileModel):
+    """Which copy of a version was downloaded last."""
+
+    schema_version: Literal[1] = 1
+    version: str
+    repo: str
+    revision: str
+    """As the user asked for it."""
+    commit: Commit
+    manifest_sha256: Sha256
+
+    @property
+    def source(self) -> HubSource:
+        """The repository at the commit."""
+        return HubSource(self.repo, self.commit)
+
+
+def remember_download(cache: Path, release: HubRelease, revision: str) -> None:
+    """Let later runs find this copy under the version's name.
+
+    Raises:
+        StorageError: The cache cannot be written.
+    """
+    record = DownloadRecord(
+        version=release.manifest.version,
+        repo=release.source.repo,
+        revision=revision,
+        commit=release.source.revision,
+        manifest_sha256=hash_file(release.folder / MANIFEST_NAME),
+    )
+    write_text(_make_path(cache, record.version), record.model_dump_json(indent=2) + "\n")
+
+
+def find_download(cache: Path | None, version: str) -> DownloadRecord | None:
+    """The copy of a version that was downloaded last, or None."""
+    if cache is None:
+        return None
+    try:
+        return DownloadRecord.model_validate_json(_make_path(cache, version).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _make_path(cache: Path, version: str) -> Path:
+    return cache / "downloads" / f"{version}.json"

@@ -1,0 +1,211 @@
+"""`imagenet-g distance`: how far a split lies from a reference, by CLIP."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagenet_g.benchmark.commands.command import parse_positive
+
+if TYPE_CHECKING:
+    from imagenet_g.benchmark.distances.results import DistanceReport
+    from imagenet_g.benchmark.distances.run import DistanceRequest, MeasuredClip
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--split", required=True, metavar="REF", help="what to measure: v1/ood, v1/sd-l:clip-filtered, ..."
+    )
+    parser.add_argument(
+        "--reference",
+        required=True,
+        metavar="REF",
+        help="what to measure from: imagenet-val, mini/renditions, folder:PATH, any split",
+    )
+    parser.add_argument(
+        "--clip",
+        action="append",
+        metavar="SPEC",
+        help="open_clip:ARCH/PRETRAINED; repeatable, and two are better than one "
+        "(default: up to two whose weights are on this machine)",
+    )
+    parser.add_argument(
+        "--data",
+        action="append",
+        metavar="NAME=PATH",
+        default=[],
+        help="a local copy, such as imagenet-val=/data/val or v1=/data/v1; repeatable",
+    )
+    _add_choice_arguments(parser)
+    _add_run_arguments(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("distance.json"),
+        metavar="FILE",
+        help="the report as JSON (default: %(default)s)",
+    )
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="also a table with a row a class")
+    parser.add_argument(
+        "--plots",
+        type=Path,
+        metavar="DIR",
+        help="also figures: PCA plots and the reduction of every class (needs imagenet-g[plots])",
+    )
+    parser.add_argument(
+        "--plot-class",
+        action="append",
+        metavar="WNID",
+        help="class of a PCA plot; repeatable (default: the farthest, the middle and the nearest)",
+    )
+    parser.add_argument(
+        "--plot-format", choices=("png", "pdf", "svg"), default="png", help="(default: %(default)s)"
+    )
+
+
+def _add_choice_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--class",
+        dest="wnids",
+        action="append",
+        metavar="WNID",
+        help="compare only this class; repeatable (default: every class both sides have)",
+    )
+    parser.add_argument(
+        "--per-class",
+        type=parse_positive,
+        metavar="N",
+        help="at most N images a class on each side, spread evenly (the paper takes 128 for its means)",
+    )
+    parser.add_argument(
+        "--components",
+        type=parse_positive,
+        default=64,
+        metavar="K",
+        help="dimensions of the Mahalanobis distance (default: %(default)s, as in the paper)",
+    )
+    parser.add_argument(
+        "--show",
+        type=int,
+        default=5,
+        metavar="N",
+        help="list the N farthest and N nearest classes (default: %(default)s)",
+    )
+
+
+def _add_run_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--batch-size", type=parse_positive, metavar="N", help="images per forward pass (default: by device)"
+    )
+    parser.add_argument(
+        "--workers",
+        type=parse_positive,
+        metavar="N",
+        help="threads that decode images (default: one a core, at most 8)",
+    )
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
+
+
+def run(arguments: Namespace) -> int:
+    """Measure, print, write."""
+    import sys
+
+    from rich.console import Console
+
+    from imagenet_g.benchmark.commands.distance_report import format_csv, make_report
+    from imagenet_g.benchmark.distances.results import write_report
+    from imagenet_g.benchmark.distances.run import run_distance
+    from imagenet_g.benchmark.evaluation.progress import ProgressListener
+    from imagenet_g.benchmark.storage import write_text
+
+    request = make_request(arguments)
+    with ProgressListener(Console(stderr=True)) as listener:
+        report, measured = run_distance(request, listener)
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(make_report(report, num_shown=max(0, arguments.show)))
+    write_report(arguments.out, report)
+    written = [arguments.out]
+    if arguments.csv is not None:
+        write_text(arguments.csv, format_csv(report))
+        written.append(arguments.csv)
+    if arguments.plots is not None:
+        written += _draw(arguments, report, measured)
+    for path in written:
+        print(f"wrote {path}")
+    return 0
+
+
+def make_request(arguments: Namespace) -> DistanceRequest:
+    """What the command line asks for; everything that can be checked without a model is checked here.
+
+    Raises:
+        InputError: A malformed option, or no CLIP is named and none is on hand.
+    """
+    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+    from imagenet_g.benchmark.distances.run import DistanceRequest
+    from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
+    from imagenet_g.benchmark.evaluation.model_run import RunSettings
+    from imagenet_g.benchmark.splits.references import parse_split_ref
+    from imagenet_g.benchmark.storage import validate_writable
+
+    validate_writable(arguments.out.parent)
+    wnids = arguments.wnids
+    return DistanceRequest(
+        split=parse_split_ref(arguments.split),
+        reference=parse_split_ref(arguments.reference),
+        clips=_choose_clips(arguments.clip),
+        data=parse_data_pairs(arguments.data),
+        cache=choose_cache_folder(arguments.cache),
+        settings=RunSettings(
+            device=arguments.device, batch_size=arguments.batch_size, workers=arguments.workers
+        ),
+        classes=None if wnids is None else tuple(_find_class(wnid) for wnid in wnids),
+        per_class=arguments.per_class,
+        num_components=arguments.components,
+    )
+
+
+def _choose_clips(named: list[str] | None) -> tuple[str, ...]:
+    from itertools import islice
+
+    from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.benchmark.models.clip_encoders import list_clips_on_hand
+
+    chosen = tuple(dict.fromkeys(named or islice(list_clips_on_hand(), 2)))
+    if not chosen:
+        raise InputError(
+            "No CLIP is on this machine. Name one or two with --clip, such as open_clip:ViT-B-32/openai "
+            "(fetched from the Hub), open_clip:local-dir:PATH or open_clip:packaged:NAME (toys, for mini)."
+        )
+    return chosen
+
+
+def _find_class(wnid: str) -> int:
+    from imagenet_g.benchmark.classes import load_index_by_wnid
+    from imagenet_g.benchmark.errors import UnknownNameError
+
+    known = load_index_by_wnid()
+    if wnid not in known:
+        raise UnknownNameError("wnid", wnid, known)
+    return known[wnid]
+
+
+def _draw(arguments: Namespace, report: DistanceReport, measured: tuple[MeasuredClip, ...]) -> list[Path]:
+    from imagenet_g.benchmark.distances.figures import write_figures
+
+    for wnid in arguments.plot_class or ():
+        _find_class(wnid)
+    return list(
+        write_figures(
+            arguments.plots,
+            [(clip.distances, clip.split, clip.reference) for clip in measured],
+            names=(report.split.split.ref, report.reference.split.ref),
+            wnids=arguments.plot_class,
+            kind=arguments.plot_format,
+        )
+    )

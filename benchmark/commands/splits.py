@@ -1,0 +1,83 @@
+"""`imagenet-g splits`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.table import Table
+
+    from imagenet_g.benchmark.catalogue.catalogue import SplitListing
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--data",
+        action="append",
+        metavar="NAME=PATH",
+        default=[],
+        help="a local copy, such as imagenet-val=/data/val or v1=/data/v1; repeatable",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(arguments: Namespace) -> int:
+    """List every known split and where it is."""
+    import sys
+
+    from rich.console import Console
+
+    from imagenet_g.benchmark.catalogue.catalogue import list_splits, parse_data_pairs
+
+    listings = list_splits(parse_data_pairs(arguments.data))
+    if arguments.json:
+        print(format_json(listings))
+        return 0
+    Console(width=None if sys.stdout.isatty() else 160, markup=False).print(make_table(listings))
+    print(
+        "Views by class go with any split: append "
+        "':imagenet-100', ':imagenet-r', ':imagenet-a', ':imagenet-r-a' or ':objectnet'.\n"
+        "Any folder whose sub-folders are named by wnid: folder:PATH. "
+        "A local copy: --data NAME=PATH."
+    )
+    return 0
+
+
+def format_json(listings: Iterable[SplitListing]) -> str:
+    """The listing as a JSON array, one object a split; null where a thing is unknown."""
+    import json
+    from dataclasses import asdict
+
+    rows = [{**asdict(listing), "on_hand": listing.on_hand} for listing in listings]
+    return json.dumps(rows, indent=2)
+
+
+def make_table(listings: Iterable[SplitListing]) -> Table:
+    """The listing as a table; what can be opened without a network is bold."""
+    from rich.table import Table
+
+    table = Table(title="Splits", title_justify="left")
+    for heading in ("split", "images", "classes", "where", "views"):
+        table.add_column(
+            heading, justify="right" if heading in ("images", "classes") else "left", overflow="fold"
+        )
+    for listing in listings:
+        location = "" if listing.location is None else f" {listing.location}"
+        superseded = "" if listing.superseded is None else f"; {listing.superseded.rstrip('.')}"
+        table.add_row(
+            listing.ref,
+            _format_count(listing.num_images),
+            _format_count(listing.num_classes),
+            f"{listing.status}{location}{superseded}",
+            ", ".join(f":{view}" for view in listing.views),
+            style="bold" if listing.on_hand else None,
+        )
+    return table
+
+
+def _format_count(count: int | None) -> str:
+    return "unknown" if count is None else f"{count:,}"

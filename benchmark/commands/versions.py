@@ -1,0 +1,60 @@
+"""`imagenet-g versions`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.table import Table
+
+    from imagenet_g.benchmark.splits.registry import VersionSpec
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(arguments: Namespace) -> int:
+    """List the registry of versions."""
+    import json
+    import sys
+
+    from rich.console import Console
+
+    from imagenet_g.benchmark.splits.registry import load_versions
+
+    versions = load_versions().values()
+    if arguments.json:
+        print(json.dumps([spec.model_dump(mode="json") for spec in versions], indent=2))
+        return 0
+    Console(width=None if sys.stdout.isatty() else 160, markup=False).print(make_table(versions))
+    return 0
+
+
+def make_table(versions: Iterable[VersionSpec]) -> Table:
+    """One row a version; what is not known says so."""
+    from rich.table import Table
+
+    table = Table(title="Versions, oldest first", title_justify="left")
+    for heading in ("version", "splits", "generators", "where", "tag", "commit", "manifest", "released"):
+        table.add_column(heading, overflow="fold")
+    for spec in versions:
+        where = "inside the package" if spec.embedded else "not published"
+        found = spec.published
+        facts = (
+            (where, "", "", "", "")
+            if found is None
+            else (found.repo, found.tag, found.commit, found.manifest_sha256[:12], str(found.released))
+        )
+        name = _add_successor(spec.name, spec.superseded_by)
+        splits = [_add_successor(split, spec.superseded_splits.get(split)) for split in spec.splits]
+        table.add_row(name, ", ".join(splits), ", ".join(spec.generators) or "none", *facts)
+    return table
+
+
+def _add_successor(name: str, successor: str | None) -> str:
+    return name if successor is None else f"{name} (use {successor})"

@@ -1,0 +1,41 @@
+"""Which device a model runs on, for evaluation and generation alike."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+
+from imagenet_g.benchmark.errors import InputError
+
+
+def choose_device(requested: str, *, kinds: Sequence[str] = ("cuda", "mps", "cpu")) -> str:
+    """The device to run on: "auto" takes the first kind that is available.
+
+    Args:
+        requested: "auto", or a device as torch names it, such as "cpu" or "cuda:1".
+        kinds: The kinds that the caller supports, fastest first.
+
+    Raises:
+        InputError: The device is not supported, or not available on this machine.
+    """
+    # torch takes a second to import, and `--help` of every command that has --device imports this module.
+    import torch
+
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = [kind for kind in kinds if present[kind]]
+    if requested == "auto":
+        return available[0]
+    if requested.partition(":")[0] not in available:
+        raise InputError(
+            f"Device '{requested}' is not available here. Available: auto, {', '.join(available)}."
+        )
+    return requested
+
+
+def format_device_name(device: str) -> str:
+    """The device's own name, such as "NVIDIA H100 80GB HBM3"; the processor type on a CPU."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()

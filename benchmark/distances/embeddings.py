@@ -1,0 +1,213 @@
+"""CLIP embeddings of a split's images, each computed once.
+
+    <cache>/embeddings/<key>/<hash of rows>.npz     rows of the split and their vectors, about 128 at a time
+
+The key hashes weights, architecture, preprocessing, images, dtype and backend. What is asked for is looked up
+row by row: a view, a class or a rerun after an interruption computes only what is missing.
+"""
+
+from __future__ import annotations
+
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.evaluation.inference import InferenceSettings
+from imagenet_g.benchmark.identity import hash_bytes, hash_json
+from imagenet_g.benchmark.models.clip_encoders import ClipEncoder
+from imagenet_g.benchmark.splits.decode_ahead import prepare_ahead, stack_inputs
+from imagenet_g.benchmark.splits.splits import Split
+from imagenet_g.benchmark.storage import replace_file
+
+CHUNK_ROWS = 128
+"""Fewest rows of a file: what an interruption costs at most, plus one batch."""
+NOT_FINITE = "its embedding is zero or not finite"
+
+RowArray = npt.NDArray[np.intp]
+VectorArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embeddings:
+    """Embeddings of some rows of a split.
+
+    Attributes:
+        rows: `(M,)` row numbers, those asked for without the unreadable ones, in the order asked for.
+        vectors: `(M, D)` float32, each of length 1.
+        errors: Why a row has no embedding, by row.
+        seconds: How long this run took.
+        num_computed: How many rows this run computed; fewer than all when some were kept from before.
+    """
+
+    rows: RowArray
+    vectors: VectorArray
+    errors: dict[int, str]
+    seconds: float
+    num_computed: int
+
+
+def embed_rows(
+    encoder: ClipEncoder,
+    split: Split,
+    rows: Sequence[int],
+    *,
+    settings: InferenceSettings,
+    cache: Path | None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Embeddings:
+    """Embed the given rows, taking from the cache what is there.
+
+    Args:
+        encoder: The CLIP; it is moved to the device and left there.
+        split: The images.
+        rows: Which rows, without repeats.
+        settings: Device, dtype, batch size and threads; the batch size is taken as it is.
+        cache: Where embeddings are kept between runs; None keeps none.
+        on_progress: Told rows done and rows in all, after every chunk.
+
+    Raises:
+        ModelError: The model fails.
+        StorageError: The cache cannot be written.
+    """
+    started = time.perf_counter()
+    folder = None if cache is None else cache / "embeddings" / make_key(encoder, split, settings)
+    known = {} if folder is None else load_kept(folder, encoder.record.num_dimensions)
+    missing = [row for row in rows if row not in known]
+    errors: dict[int, str] = {}
+    done = len(rows) - len(missing)
+    on_progress(done, len(rows))
+    for chunk, batch_errors, seen in _compute(encoder, split, missing, settings):
+        known |= chunk
+        errors |= batch_errors
+        done += seen
+        if folder is not None:
+            _keep(folder, chunk)
+        on_progress(done, len(rows))
+    readable = [row for row in rows if row in known]
+    vectors = np.stack([known[row] for row in readable]) if readable else _make_empty(encoder)
+    return Embeddings(
+        rows=np.array(readable, dtype=np.intp),
+        vectors=vectors,
+        errors=errors,
+        seconds=time.perf_counter() - started,
+        num_computed=len(missing),
+    )
+
+
+def make_key(encoder: ClipEncoder, split: Split, settings: InferenceSettings) -> str:
+    """Cache key: a hash of all that decides an embedding beyond rounding."""
+    record = encoder.record
+    return hash_json(
+        {
+            "weights": record.weights_sha256,
+            "architecture": encoder.architecture_sha256,
+            "preprocessing": record.preprocessing.model_dump(),
+            "content": split.record.content_sha256,
+            "border_px": split.border_px,
+            "dtype": settings.dtype,
+            "backend": make_backend(settings),
+        }
+    )
+
+
+def make_backend(settings: InferenceSettings) -> str:
+    """What computes: library and kind of device."""
+    return f"torch-{version('torch')}/{settings.device.partition(':')[0]}"
+
+
+def load_kept(folder: Path, num_dimensions: int) -> dict[int, VectorArray]:
+    """Embeddings kept in a folder, by row; a file that is damaged counts as absent."""
+    known: dict[int, VectorArray] = {}
+    for path in sorted(folder.glob("*.npz")):
+        try:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+                rows, vectors = arrays["rows"], arrays["vectors"]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            continue
+        if vectors.shape == (len(rows), num_dimensions) and vectors.dtype == np.float32:
+            known |= dict(zip(rows.tolist(), vectors, strict=True))
+    return known
+
+
+def _keep(folder: Path, chunk: dict[int, VectorArray]) -> None:
+    if not chunk:
+        return
+    rows = np.array(list(chunk), dtype=np.int64)
+    # Named by its rows: two runs side by side that compute the same write the same file.
+    path = folder / f"{hash_bytes(rows.tobytes())[:32]}.npz"
+    with replace_file(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, rows=rows, vectors=np.stack(list(chunk.values())))
+
+
+def _compute(
+    encoder: ClipEncoder, split: Split, rows: Sequence[int], settings: InferenceSettings
+) -> Iterator[tuple[dict[int, VectorArray], dict[int, str], int]]:
+    """Chunks of vectors by row, the errors among them, and how many rows they come from."""
+    if not rows:
+        return
+    device, dtype = torch.device(settings.device), getattr(torch, settings.dtype)
+    if device.type == "cuda":
+        # TF32 rounds to 10 bits; float32 must mean float32.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+    encoder.model.to(device=device, dtype=dtype)
+    size = settings.batch_size
+    chunk_rows = size * -(-CHUNK_ROWS // size)
+    with ThreadPoolExecutor(max(1, settings.workers)) as pool:
+        prepared = prepare_ahead(pool, split, rows, transform=encoder.transform, window=2 * size)
+        try:
+            for _ in range(0, len(rows), chunk_rows):
+                chunk: dict[int, VectorArray] = {}
+                errors: dict[int, str] = {}
+                seen = 0
+                while seen < chunk_rows and (batch := list(islice(prepared, size))):
+                    seen += len(batch)
+                    errors |= {image.row: image.error for image in batch if image.error is not None}
+                    ready = {image.row: image.tensor for image in batch if image.tensor is not None}
+                    _add_vectors(encoder, ready, chunk, errors, device=device, dtype=dtype)
+                yield chunk, errors, seen
+        except BaseException:
+            # Without this, Ctrl-C would wait for every image in the queue.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _add_vectors(
+    encoder: ClipEncoder,
+    ready: dict[int, torch.Tensor],
+    chunk: dict[int, VectorArray],
+    errors: dict[int, str],
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> None:
+    if not ready:
+        return
+    inputs = stack_inputs(list(ready.values())).to(device=device, dtype=dtype)
+    try:
+        vectors = encoder.encode_tensors(inputs).numpy()
+    except RuntimeError as error:
+        reason = (str(error).splitlines() or ["no reason given"])[0]
+        raise ModelError(
+            f"'{encoder.record.spec}' failed on a batch of {len(inputs)} images: {reason}. "
+            "Try a smaller --batch-size, or --device cpu."
+        ) from error
+    for row, vector in zip(ready, vectors, strict=True):
+        if np.isfinite(vector).all() and vector.any():
+            chunk[row] = vector
+        else:
+            errors[row] = NOT_FINITE
+
+
+def _make_empty(encoder: ClipEncoder) -> VectorArray:
+    return np.empty((0, encoder.record.num_dimensions), dtype=np.float32)

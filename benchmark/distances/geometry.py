@@ -1,0 +1,200 @@
+"""How far images lie from a class: pure functions over embeddings.
+
+Two measures of Ramos, Alampay and Abu 2023, "Exploring Text-Guided Synthetic Distribution Shifts for Robust
+Image Classification": the cosine to the mean of the class, and the Mahalanobis distance to the class after a
+PCA. The real images of a class made its mean and its covariance, so they lie closer to both than any new
+image can: each of them is therefore measured against a class fitted without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.statistics.accuracy import FloatArray
+
+MIN_COSINE_IMAGES = 2
+"""Images a class needs so that one of them can be left out of the mean."""
+MIN_SHAPE_IMAGES = 4
+"""Images a class needs so that a covariance is left when one of them is left out."""
+NUM_FOLDS = 20
+"""So many that the fit without a fold is nearly the fit with it."""
+_SMALLEST_VARIANCE = 1e-12
+_SMALLEST_SHRINKAGE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class PcaFit:
+    """The main directions of a cloud of points.
+
+    Attributes:
+        mean: `(D,)` of all points.
+        directions: `(K, D)` orthonormal, by falling variance; the largest entry of each is positive.
+        explained: `(K,)` share of the whole variance along each, in [0, 1].
+    """
+
+    mean: FloatArray
+    directions: FloatArray
+    explained: FloatArray
+
+    def project(self, points: FloatArray) -> FloatArray:
+        """`(N, K)` coordinates of `(N, D)` points."""
+        return np.asarray((points - self.mean) @ self.directions.T)
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeFit:
+    """Place and spread of one class.
+
+    Attributes:
+        mean: `(K,)`.
+        covariance: `(K, K)`, positive definite.
+        shrinkage: Weight of the round covariance it was mixed with, in [0, 1].
+    """
+
+    mean: FloatArray
+    covariance: FloatArray
+    shrinkage: float
+
+
+def normalize_rows(points: FloatArray) -> FloatArray:
+    """`(N, D)` points brought to length 1.
+
+    Raises:
+        InputError: A point has no direction: all zeros, or not finite.
+    """
+    lengths = np.linalg.norm(points, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all() or (lengths == 0).any():
+        raise InputError("An embedding is zero or not finite: it has no direction to compare.")
+    return np.asarray(points / lengths)
+
+
+def compute_cosines(points: FloatArray, mean: FloatArray) -> FloatArray:
+    """Cosine of each point and a mean, `(N,)` in [-1, 1].
+
+    Args:
+        points: `(N, D)`, of any length.
+        mean: `(D,)`.
+
+    Raises:
+        InputError: A point or the mean is zero.
+    """
+    directions, target = normalize_rows(points), normalize_rows(mean[None])[0]
+    return np.asarray(np.clip(directions @ target, -1.0, 1.0))
+
+
+def compute_own_cosines(points: FloatArray) -> FloatArray:
+    """Cosine of each point and the mean of the others, `(N,)` in [-1, 1].
+
+    A point is nearer to a mean that it is part of: by about 1/N, which for few images is more than what is to
+    be measured.
+
+    Args:
+        points: `(N, D)` with N >= 2.
+
+    Raises:
+        InputError: Fewer than two points.
+    """
+    if len(points) < MIN_COSINE_IMAGES:
+        raise InputError(f"{len(points)} image has no others to be compared with; two are needed.")
+    directions, others = normalize_rows(points), normalize_rows(points.sum(axis=0) - points)
+    return np.asarray(np.clip((directions * others).sum(axis=1), -1.0, 1.0))
+
+
+def compute_reduction(reference: float, measured: float) -> float | None:
+    """By which part a similarity fell: 0.8 to 0.6 is 0.25; None where there was none to lose.
+
+    The percent reduction of the paper's Fig. 4, as a fraction.
+    """
+    return 1.0 - measured / reference if reference > 0 else None
+
+
+def fit_pca(points: FloatArray, num_components: int) -> PcaFit | None:
+    """Principal components, by the eigenvectors of the covariance; None where the points do not differ.
+
+    Args:
+        points: `(N, D)`.
+        num_components: K wanted; fewer come back where N - 1 or D is smaller.
+    """
+    if len(points) < 2:
+        return None
+    mean = points.mean(axis=0)
+    centred = points - mean
+    values, vectors = np.linalg.eigh(centred.T @ centred / (len(points) - 1))
+    values, vectors = values[::-1].clip(min=0.0), vectors[:, ::-1].T
+    if values.sum() <= _SMALLEST_VARIANCE:
+        return None
+    kept = min(num_components, len(points) - 1, points.shape[1])
+    directions = vectors[:kept]
+    # An eigenvector's sign is the library's whim; a plot must not flip with it.
+    largest = np.abs(directions).argmax(axis=1)
+    signs = np.sign(directions[np.arange(kept), largest])
+    return PcaFit(mean, directions * signs[:, None], values[:kept] / values.sum())
+
+
+def fit_shape(points: FloatArray) -> ShapeFit | None:
+    """Mean and shrunk covariance of one class; None where the images do not differ at all.
+
+    The sample covariance of N points in K > N dimensions has no inverse. It is mixed with the round one of
+    the same trace, with the weight that is best in expected squared error (Ledoit and Wolf 2004, "A
+    well-conditioned estimator for large-dimensional covariance matrices").
+
+    Args:
+        points: `(N, K)`, N >= 2.
+    """
+    mean = points.mean(axis=0)
+    centred = points - mean
+    num_points, num_dimensions = centred.shape
+    sample = centred.T @ centred / num_points
+    scale = float(np.trace(sample)) / num_dimensions
+    if scale <= _SMALLEST_VARIANCE:
+        return None
+    round_part = scale * np.eye(num_dimensions)
+    away = float(((sample - round_part) ** 2).sum())
+    # Sum over points of the squared distance between their own outer product and the sample covariance.
+    scatter = float(((centred**2).sum(axis=1) ** 2).sum()) / num_points - float((sample**2).sum())
+    shrinkage = min(scatter / num_points, away) / away if away > 0 else 1.0
+    # Points placed symmetrically about their mean ask for none at all, and would leave nothing to invert.
+    shrinkage = max(shrinkage, _SMALLEST_SHRINKAGE)
+    return ShapeFit(mean, (1 - shrinkage) * sample + shrinkage * round_part, shrinkage)
+
+
+def compute_mahalanobis(points: FloatArray, shape: ShapeFit) -> FloatArray:
+    """Mahalanobis distance of each point to a class, `(N,)`, not squared.
+
+    Source: Mahalanobis 1936; by a Cholesky factor, so that nothing is inverted.
+    """
+    from scipy.linalg import solve_triangular
+
+    factor = np.linalg.cholesky(shape.covariance)
+    whitened = solve_triangular(factor, (points - shape.mean).T, lower=True)
+    return np.asarray(np.sqrt((whitened**2).sum(axis=0)))
+
+
+def compute_own_mahalanobis(points: FloatArray) -> FloatArray | None:
+    """Mahalanobis distance of each point to the class fitted without it, `(N,)`.
+
+    The points are dealt into at most `NUM_FOLDS` folds, and each fold is measured against the others. A
+    projection that came before has seen all of them; among thousands of images one hardly turns it.
+
+    Args:
+        points: `(N, K)` with N >= `MIN_SHAPE_IMAGES`.
+
+    Returns:
+        None where the points left do not differ.
+
+    Raises:
+        InputError: Fewer than `MIN_SHAPE_IMAGES` points.
+    """
+    if len(points) < MIN_SHAPE_IMAGES:
+        raise InputError(f"{len(points)} images are too few for a covariance; {MIN_SHAPE_IMAGES} are needed.")
+    folds = np.arange(len(points)) % min(NUM_FOLDS, len(points))
+    distances = np.empty(len(points))
+    for fold in np.unique(folds):
+        shape = fit_shape(points[folds != fold])
+        if shape is None:
+            return None
+        distances[folds == fold] = compute_mahalanobis(points[folds == fold], shape)
+    return distances

@@ -1,0 +1,260 @@
+"""Models on splits: from a request to result files.
+
+For each model: resolve it (from memory of an earlier run if its files are unchanged), predict whatever is not
+in the cache, score, and write `<out>/<model>/result.json` with the predictions beside it. A model that fails
+does not stop the others.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imagenet_g.benchmark.catalogue.catalogue import load_split
+from imagenet_g.benchmark.classes import CLASS_SET_NAMES, ClassSet, load_class_set, name_class_set
+from imagenet_g.benchmark.environment import make_environment
+from imagenet_g.benchmark.errors import DataError, ImagenetGError, InputError
+from imagenet_g.benchmark.evaluation.cache import Cache
+from imagenet_g.benchmark.evaluation.model_run import Listener, ModelRun, RunSettings
+from imagenet_g.benchmark.identity import hash_file, hash_json, make_slug
+from imagenet_g.benchmark.models.classifiers import ModelRequest
+from imagenet_g.benchmark.naming.published import load_published_accuracies
+from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS
+from imagenet_g.benchmark.predictions.entries import make_entry
+from imagenet_g.benchmark.predictions.evidence import Evidence, make_evidence, select_view
+from imagenet_g.benchmark.predictions.freshness import TrainingDeclaration, flag_entry
+from imagenet_g.benchmark.predictions.result_files import load_result, write_result
+from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
+from imagenet_g.benchmark.results import (
+    Entry,
+    ModelRecord,
+    PredictionsRecord,
+    Result,
+    is_same_model,
+)
+from imagenet_g.benchmark.splits.references import SplitRef, parse_split_ref
+from imagenet_g.benchmark.splits.splits import Split
+from imagenet_g.benchmark.splits.views import apply_view
+from imagenet_g.benchmark.storage import replace_file, validate_writable
+
+PUBLISHED = "published"
+DEFAULT_TEMPLATES = "openai-80"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRequest:
+    """What to evaluate and how.
+
+    Attributes:
+        models: Models, in the order they are run.
+        splits: Splits and views.
+        reference: A real split to run as the clean set, or None for published accuracies.
+        data: Local copies by name, such as {"imagenet-val": Path(...)}.
+        settings: Device, dtype, batch size, workers.
+        limit: Run only this many images, spread evenly over the split; None for all.
+        skip_unreadable: Leave unreadable images out instead of counting them as wrong.
+        out: Folder for results.
+        cache: What is kept between runs.
+        stream: Read releases on the Hub as they are needed, and keep no copy.
+        declaration: What the user says of the models' training.
+    """
+
+    models: tuple[ModelRequest, ...]
+    splits: tuple[SplitRef, ...]
+    reference: SplitRef | None
+    data: Mapping[str, Path] = field(default_factory=dict)
+    settings: RunSettings
+    limit: int | None = None
+    skip_unreadable: bool = False
+    out: Path
+    cache: Cache
+    stream: bool = False
+    declaration: TrainingDeclaration = field(default_factory=TrainingDeclaration)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one model ended.
+
+    Attributes:
+        requested: The model as asked for.
+        result: What was measured; None when it failed.
+        path: The result file; None when it failed.
+        error: Why it failed; None when it did not.
+        computed: How many splits had to be run; 0 means all came from the cache.
+    """
+
+    requested: str
+    result: Result | None
+    path: Path | None
+    error: ImagenetGError | None
+    computed: int
+
+
+def run_evaluation(request: EvaluationRequest, listener: Listener) -> tuple[Outcome, ...]:
+    """Evaluate every model on every split.
+
+    Raises:
+        InputError: A split is unknown, empty or not on hand; checked before any model is loaded.
+        FetchError: A split is on the Hub and cannot be fetched.
+        DataError: A split is damaged.
+        StorageError: Results or the cache cannot be written.
+    """
+    validate_writable(request.out)
+    validate_writable(request.cache.folder)
+    splits = _load_splits(request, listener)
+    return tuple(_run_model(model, request, splits, listener) for model in request.models)
+
+
+def _load_splits(request: EvaluationRequest, listener: Listener) -> dict[str, Split]:
+    splits: dict[str, Split] = {}
+    for ref in _list_refs(request):
+        if ref.base not in splits:
+            base = parse_split_ref(ref.base)
+            splits[ref.base] = load_split(
+                base,
+                data=request.data,
+                cache=request.cache.folder,
+                note=listener.say,
+                stream=request.stream,
+            )
+        if ref.view is not None:
+            apply_view(splits[ref.base], ref.view)
+    return splits
+
+
+def _list_refs(request: EvaluationRequest) -> list[SplitRef]:
+    return [*request.splits, *([request.reference] if request.reference else [])]
+
+
+def _run_model(
+    model: ModelRequest, request: EvaluationRequest, splits: Mapping[str, Split], listener: Listener
+) -> Outcome:
+    run = ModelRun(model, request.settings, request.cache, listener)
+    try:
+        result, path = _evaluate_model(run, request, splits, listener)
+    except ImagenetGError as error:
+        return Outcome(requested=model.requested, result=None, path=None, error=error, computed=run.computed)
+    return Outcome(requested=model.requested, result=result, path=path, error=None, computed=run.computed)
+
+
+def _evaluate_model(
+    run: ModelRun, request: EvaluationRequest, splits: Mapping[str, Split], listener: Listener
+) -> tuple[Result, Path]:
+    record = request.declaration.apply(run.load_record())
+    folder = request.out / make_model_slug(record, dtype=request.settings.dtype)
+    published = load_published_accuracies(record.spec)
+    wanted = list_class_sets(_list_refs(request), splits)
+    evidence: dict[str, Evidence] = {}
+    entries: list[Entry] = []
+    if request.reference is not None:
+        # First, so that a wrongly set up model is known before hours are spent on it.
+        clean = _gather(run, request.reference, splits, wanted, request.limit, folder)
+        evidence[str(request.reference)] = clean
+        doubts = check_clean_accuracy(
+            clean, published, spec=record.spec, skip_unscored=request.skip_unreadable
+        )
+        for doubt in doubts:
+            listener.say(doubt)
+        entries.append(
+            make_entry(
+                clean, reference=None, published=(), skip_unscored=request.skip_unreadable, warnings=doubts
+            )
+        )
+    reference = evidence.get(str(request.reference))
+    for ref in request.splits:
+        if str(ref) in evidence:
+            continue
+        found = evidence[str(ref)] = _gather(run, ref, splits, wanted, request.limit, folder)
+        entries.append(
+            make_entry(found, reference=reference, published=published, skip_unscored=request.skip_unreadable)
+        )
+    flagged = tuple(flag_entry(entry, record) for entry in entries)
+    kept = list_kept_entries(folder, record, {entry.split.ref for entry in flagged})
+    result = Result(model=record, environment=make_environment(), entries=(*flagged, *kept))
+    return result, write_result(folder, result)
+
+
+def make_model_slug(record: ModelRecord, *, dtype: str) -> str:
+    """Folder name of a model's results; other weights, class maps and dtypes have folders of their own."""
+    parts = [make_slug(record.spec)]
+    if record.spec.endswith(OWN_WEIGHTS) or record.class_map is not None:
+        parts.append(hash_json([record.weights_sha256, record.class_map])[:8])
+    if record.zero_shot is not None and record.zero_shot.templates != DEFAULT_TEMPLATES:
+        parts.append(record.zero_shot.templates)
+    if dtype != "float32":
+        parts.append(dtype)
+    return "-".join(parts)
+
+
+def list_kept_entries(folder: Path, record: ModelRecord, refs: Collection[str]) -> tuple[Entry, ...]:
+    """Entries of an earlier result of the same model on other splits, whole ones with their predictions."""
+    try:
+        earlier = load_result(folder)
+    except DataError:
+        return ()
+    if not is_same_model(earlier.model, record):
+        return ()
+    return tuple(
+        entry
+        for entry in earlier.entries
+        if entry.split.ref not in refs and not entry.partial and _has_predictions(folder, entry)
+    )
+
+
+def _has_predictions(folder: Path, entry: Entry) -> bool:
+    path = folder / entry.predictions.file
+    return path.is_file() and hash_file(path) == entry.predictions.sha256
+
+
+def _gather(
+    run: ModelRun,
+    ref: SplitRef,
+    splits: Mapping[str, Split],
+    class_sets: Mapping[str, ClassSet],
+    limit: int | None,
+    folder: Path,
+) -> Evidence:
+    split = splits[ref.base]
+    rows = choose_rows(len(split.rows), limit)
+    relevant = choose_class_sets(split, class_sets)
+    predictions, meta, cached = run.load_predictions(split, rows, relevant, limit=limit)
+    file = folder / "predictions" / f"{make_slug(ref.base)}.parquet"
+    with replace_file(file) as temporary:
+        shutil.copyfile(cached, temporary)
+    source = PredictionsRecord(file=f"predictions/{file.name}", sha256=hash_file(file), run=meta.run)
+    evidence = make_evidence(split, predictions, meta, source)
+    return evidence if ref.view is None else select_view(evidence, split, ref.view)
+
+
+def choose_rows(num_rows: int, limit: int | None) -> range | list[int]:
+    """Rows to run: all, or `limit` of them spread evenly, so that a small sample still covers many classes.
+
+    Raises:
+        InputError: The limit is not positive.
+    """
+    if limit is None or limit >= num_rows:
+        return range(num_rows)
+    if limit < 1:
+        raise InputError(f"--limit {limit} runs nothing; give a number of images of at least 1.")
+    return [number * num_rows // limit for number in range(limit)]
+
+
+def list_class_sets(refs: Iterable[SplitRef], splits: Mapping[str, Split]) -> dict[str, ClassSet]:
+    """Class sets a score may be restricted to, by stored name: the registered ones and the splits' own."""
+    found = {name: load_class_set(name) for name in CLASS_SET_NAMES}
+    for ref in refs:
+        own = splits[ref.base].class_set
+        if not own.covers_all:
+            found[name_class_set(own)] = own
+    return found
+
+
+def choose_class_sets(split: Split, class_sets: Mapping[str, ClassSet]) -> dict[str, ClassSet]:
+    """Those class sets that some image of the split belongs to."""
+    present = set(split.class_set.indices)
+    return {
+        name: class_set for name, class_set in sorted(class_sets.items()) if present & set(class_set.indices)
+    }

@@ -1,0 +1,264 @@
+"""One model through its splits: loaded only when something must be computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from imagenet_g.benchmark.classes import ClassSet
+from imagenet_g.benchmark.environment import format_now, list_versions
+from imagenet_g.benchmark.errors import ImagenetGError, ModelError
+from imagenet_g.benchmark.evaluation.cache import (
+    Cache,
+    FileStamp,
+    ModelMemo,
+    make_predictions_key,
+    make_stamp,
+)
+from imagenet_g.benchmark.identity import hash_json
+from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
+from imagenet_g.benchmark.models.fingerprints import hash_architecture
+from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, StoredClassSet
+from imagenet_g.benchmark.results import ModelRecord, RunRecord
+from imagenet_g.benchmark.splits.splits import Split
+
+if TYPE_CHECKING:
+    from imagenet_g.benchmark.evaluation.inference import InferenceOutcome, InferenceSettings
+
+MEMORY_FORMAT = "channels-last"
+"""Convolutions run up to twice as fast with it; other layers do not care."""
+DEFAULT_BATCH_SIZES = {"cpu": 8, "cuda": 256, "mps": 64}
+"""On a CPU larger batches outgrow its caches and are slower (`make bench` shows it)."""
+_PACKAGES = ("imagenet-g", "torch", "torchvision", "timm", "open_clip_torch", "pillow", "numpy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """How to run, as asked for.
+
+    Attributes:
+        device: "auto", "cpu", "cuda" or "mps".
+        dtype: "float32", "bfloat16" or "float16".
+        batch_size: Images per forward pass; None for the device's default.
+        workers: Threads that decode images; None for one a core, at most 8.
+    """
+
+    device: str = "auto"
+    dtype: str = "float32"
+    batch_size: int | None = None
+    workers: int | None = None
+
+
+class Listener(Protocol):
+    """Who wants to know how a run goes."""
+
+    def say(self, text: str) -> None:
+        """A line worth reading."""
+
+    def start_split(self, model: str, split: str) -> None:
+        """A split is about to be run."""
+
+    def advance(self, done: int, total: int) -> None:
+        """So many of its images are done."""
+
+
+class ModelRun:
+    """A model as asked for, its predictions from the cache or computed.
+
+    Attributes:
+        computed: How many splits had to be run.
+    """
+
+    def __init__(
+        self, request: ModelRequest, settings: RunSettings, cache: Cache, listener: Listener
+    ) -> None:
+        self.request = request
+        self.settings = settings
+        self.cache = cache
+        self.listener = listener
+        self.computed = 0
+        self._classifier: Classifier | None = None
+        self._memo: ModelMemo | None = None
+
+    def load_record(self) -> ModelRecord:
+        """Which model this is, without loading it when an earlier run remembered it.
+
+        Raises:
+            ImagenetGError: It cannot be loaded.
+        """
+        return self._load_memo().record
+
+    def load_predictions(
+        self, split: Split, rows: Sequence[int], class_sets: Mapping[str, ClassSet], *, limit: int | None
+    ) -> tuple[Predictions, PredictionsMeta, Path]:
+        """Predictions on the rows of a split, and the cached file that holds them.
+
+        Raises:
+            ImagenetGError: The model cannot be loaded or fails, or the cache cannot be written.
+        """
+        memo = self._load_memo()
+        limit = limit if limit is not None and limit < len(split.rows) else None
+        key = make_predictions_key(memo, split, limit=limit)
+        found = self.cache.load_predictions(key, class_sets)
+        if found is None:
+            found = self._compute(split, rows, class_sets, key=key, limit=limit)
+        return (*found, self.cache.predictions_path(key))
+
+    def _load_memo(self) -> ModelMemo:
+        if self._memo is None:
+            sha256 = hash_model_request(self.request, self.settings)
+            self._memo = self.cache.load_memo(sha256) if sha256 else None
+            if self._memo is None:
+                self._memo = self._make_memo()
+                if sha256 and self._memo.files:
+                    self.cache.write_memo(sha256, self._memo)
+            elif self._memo.choice:
+                self.listener.say(self._memo.choice)
+        return self._memo
+
+    def _make_memo(self) -> ModelMemo:
+        from imagenet_g.benchmark.devices import choose_device
+
+        device = choose_device(self.settings.device)
+        choice = self._resolve()
+        if choice:
+            self.listener.say(choice)
+        classifier = self._load_classifier()
+        return ModelMemo(
+            record=classifier.record,
+            architecture_sha256=hash_architecture(classifier.module),
+            choice=choice,
+            backend=f"torch-{version('torch')}/{device.partition(':')[0]}/{MEMORY_FORMAT}",
+            dtype=self.settings.dtype,
+            files=tuple(make_stamp(path) for path in list_watched_files(classifier.files)),
+        )
+
+    def _resolve(self) -> str:
+        from imagenet_g.benchmark.naming.resolve import resolve_model_spec
+
+        resolved = resolve_model_spec(self.request.spec, own_weights=self.request.checkpoint is not None)
+        return resolved.format_choice(self.request.requested)
+
+    def _load_classifier(self) -> Classifier:
+        from imagenet_g.benchmark.devices import choose_device
+
+        if self._classifier is None:
+            request = replace(
+                self.request,
+                text_device=choose_device(self.settings.device),
+                head_cache=self.cache.folder / "heads",
+            )
+            try:
+                self._classifier = load_classifier(request)
+            except ImagenetGError:
+                raise
+            except Exception as error:
+                # Third-party model code may raise anything; one model must not stop the others.
+                raise ModelError(
+                    f"Loading '{self.request.requested}' failed with {type(error).__name__}: {error}"
+                ) from error
+        return self._classifier
+
+    def _compute(
+        self,
+        split: Split,
+        rows: Sequence[int],
+        class_sets: Mapping[str, ClassSet],
+        *,
+        key: str,
+        limit: int | None,
+    ) -> tuple[Predictions, PredictionsMeta]:
+        from imagenet_g.benchmark.evaluation.inference import run_inference
+
+        classifier = self._load_classifier()
+        started = format_now()
+        self.listener.start_split(self.request.requested, split.record.ref)
+        outcome = run_inference(
+            classifier,
+            split,
+            rows,
+            class_sets=class_sets,
+            settings=self._choose_settings(),
+            parts=self.cache.open_parts(key, class_sets),
+            on_progress=self.listener.advance,
+        )
+        self.computed += 1
+        meta = PredictionsMeta(
+            model=classifier.record,
+            split=split.record,
+            classes=StoredClassSet(indices=split.class_set.indices),
+            outputs=split.outputs,
+            run=self._make_run_record(outcome, started),
+            class_sets={name: StoredClassSet(indices=c.indices) for name, c in class_sets.items()},
+            limit=limit,
+            key=key,
+        )
+        self.cache.write_predictions(outcome.predictions, meta)
+        return outcome.predictions, meta
+
+    def _choose_settings(self) -> InferenceSettings:
+        import os
+
+        from imagenet_g.benchmark.devices import choose_device
+        from imagenet_g.benchmark.evaluation.inference import InferenceSettings
+
+        device = choose_device(self.settings.device)
+        return InferenceSettings(
+            device=device,
+            dtype=self.settings.dtype,
+            batch_size=self.settings.batch_size or DEFAULT_BATCH_SIZES[device.partition(":")[0]],
+            workers=self.settings.workers or min(8, os.cpu_count() or 1),
+        )
+
+    def _make_run_record(self, outcome: InferenceOutcome, started_utc: str) -> RunRecord:
+        from imagenet_g.benchmark.devices import format_device_name
+
+        used = outcome.settings
+        return RunRecord(
+            device=used.device,
+            device_name=format_device_name(used.device),
+            dtype=used.dtype,
+            backend=self._load_memo().backend,
+            batch_size=used.batch_size,
+            seconds=round(outcome.seconds, 3),
+            images_per_second=round(outcome.num_computed / outcome.seconds, 3),
+            started_utc=started_utc,
+            versions=list_versions(_PACKAGES),
+        )
+
+
+def hash_model_request(request: ModelRequest, settings: RunSettings) -> str | None:
+    """Identity of a request for the memo; None where nothing on disk stands for the weights (a factory)."""
+    if request.spec.scheme == "python":
+        return None
+    stamps = [_stamp_or_none(path) for path in (request.checkpoint, request.class_map)]
+    return hash_json(
+        {
+            "requested": request.requested,
+            "files": [stamp and stamp.model_dump() for stamp in stamps],
+            "templates": request.templates,
+            "device": settings.device,
+            "dtype": settings.dtype,
+            "memory_format": MEMORY_FORMAT,
+            "versions": list_versions(_PACKAGES),
+        }
+    )
+
+
+def list_watched_files(files: Sequence[Path]) -> list[Path]:
+    """Weight files, and for those in the Hub's cache the branch file that names the newest commit."""
+    watched = list(files)
+    for path in files:
+        parts = path.parts
+        if "snapshots" in parts:
+            branch = Path(*parts[: parts.index("snapshots")]) / "refs" / "main"
+            if branch.exists():
+                watched.append(branch)
+    return watched
+
+
+def _stamp_or_none(path: Path | None) -> FileStamp | None:
+    return make_stamp(path) if path is not None and path.exists() else None

@@ -1,0 +1,235 @@
+"""Weights that must come over the network: a quick answer when there is none.
+
+Libraries wait and retry for minutes, each with its own traceback. Here the place is asked once, for a few
+seconds. If it gives no answer, a library may work from its cache alone; if nothing is cached, one FetchError
+says what could not be fetched and what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from imagenet_g.benchmark.errors import FetchError, ImagenetGError, ModelError, StorageError
+from imagenet_g.benchmark.hub.quiet import quiet_logs
+
+PROBE_TIMEOUT_S = 4.0
+STALL_TIMEOUT_S = 10.0
+_BUSY_STATUS = (408, 429, 500, 502, 503, 504)
+_NETWORK_PACKAGES = (
+    "huggingface_hub",
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "httpcore2",
+    "requests",
+    "urllib3",
+    "urllib",
+)
+_SNAPSHOT = re.compile(r"/snapshots/([0-9a-f]{40})/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteFile:
+    """Something a library is about to fetch.
+
+    Attributes:
+        url: Where it is.
+        name: What to call it in messages.
+        cached: A copy from an earlier run, or None.
+        on_hub: Whether it comes from the Hugging Face hub, whose own cache works offline.
+        advice: What to do without a network, full sentences.
+    """
+
+    url: str
+    name: str
+    cached: Path | None
+    on_hub: bool
+    advice: str
+
+
+def describe_hub_file(
+    repository: str, filenames: Sequence[str], *, revision: str | None = None, instead: str
+) -> RemoteFile:
+    """A file of a model repository on the Hugging Face hub.
+
+    Args:
+        repository: `org/name`.
+        filenames: Names it may have, the likeliest first.
+        revision: Branch, tag or commit; None for the main branch.
+        instead: What else could be given in its place, such as "give your own with --checkpoint FILE".
+    """
+    from huggingface_hub import constants, hf_hub_url
+
+    advice = (
+        f"Without a network: {instead}; or run once where there is one, copy the cache folder "
+        f"'{constants.HF_HUB_CACHE}' and set HF_HUB_OFFLINE=1."
+    )
+    return RemoteFile(
+        url=hf_hub_url(repository, filenames[0], revision=revision),
+        name=f"'{filenames[0]}' of '{repository}'",
+        cached=next(iter(find_cached_files(repository, filenames, revision=revision)), None),
+        on_hub=True,
+        advice=advice,
+    )
+
+
+def describe_url_file(url: str, cached: Path, *, instead: str) -> RemoteFile:
+    """A file at a URL, which a library keeps under `cached`."""
+    return RemoteFile(
+        url=url,
+        name=f"'{Path(urlsplit(url).path).name}'",
+        cached=cached if cached.is_file() else None,
+        on_hub=False,
+        advice=f"Without a network: {instead}; or fetch {url} elsewhere and save it as '{cached}'.",
+    )
+
+
+def find_cached_files(
+    repository: str, filenames: Sequence[str], *, revision: str | None = None
+) -> tuple[Path, ...]:
+    """Copies of a repository's files in the hub's cache, those of `filenames` that are there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = (try_to_load_from_cache(repository, name, revision=revision) for name in filenames)
+    return tuple(Path(path) for path in found if isinstance(path, str))
+
+
+def parse_revision(path: Path) -> str | None:
+    """The commit a cached hub file belongs to, from its path; None for any other file."""
+    match = _SNAPSHOT.search(path.as_posix())
+    return match.group(1) if match else None
+
+
+@contextmanager
+def fetch(file: RemoteFile | None) -> Iterator[None]:
+    """Let a library load something that may have to be fetched first.
+
+    Args:
+        file: What it will need, or None when nothing has to come over the network.
+
+    Raises:
+        FetchError: It is not cached and cannot be fetched.
+        StorageError: The disk is full.
+        ModelError: The library fails for any other reason.
+    """
+    obstacle = None
+    if file is not None and (file.on_hub or not file.cached):
+        obstacle = find_obstacle(file.url, on_hub=file.on_hub)
+    if file is not None and obstacle and not file.cached:
+        raise FetchError(_format_fetch_error(file, obstacle))
+    try:
+        with _offline(obstacle is not None), _short_stalls(), quiet_logs():
+            yield
+    except ImagenetGError:
+        raise
+    except Exception as error:
+        raise _translate(error, file, obstacle) from error
+
+
+def find_obstacle(url: str, *, on_hub: bool, timeout_s: float = PROBE_TIMEOUT_S) -> str | None:
+    """Why a server cannot be used, or None when it answers; takes at most about `timeout_s`.
+
+    Name resolution knows no time limit, so the question is asked in a thread that can be left behind.
+    """
+    from huggingface_hub import constants
+
+    if on_hub and constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set"
+    answers: list[str | None] = []
+    asking = threading.Thread(target=lambda: answers.append(_ask(url, timeout_s)), daemon=True)
+    asking.start()
+    asking.join(timeout_s + 0.5)
+    return answers[0] if answers else f"no answer within {timeout_s:.0f} s"
+
+
+def _ask(url: str, timeout_s: float) -> str | None:
+    from huggingface_hub import get_session
+
+    try:
+        response = get_session().head(url, timeout=timeout_s)
+    except Exception as error:
+        if "Timeout" in type(error).__name__:
+            return f"no answer within {timeout_s:.0f} s"
+        return str(error) or type(error).__name__
+    return f"the server answers {response.status_code}" if response.status_code in _BUSY_STATUS else None
+
+
+@contextmanager
+def _offline(enabled: bool) -> Iterator[None]:
+    """Keep the hub's library, and those built on it, to what is cached."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or enabled
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+@contextmanager
+def _short_stalls() -> Iterator[None]:
+    """Give plain downloads, which have no time limit of their own, one for each silence."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(before or STALL_TIMEOUT_S)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _translate(error: Exception, file: RemoteFile | None, obstacle: str | None) -> ImagenetGError:
+    chain = list(_walk_chain(error))
+    if any(isinstance(link, OSError) and link.errno in (errno.ENOSPC, errno.EDQUOT) for link in chain):
+        return StorageError(
+            "No space left to keep the weights. Free some, or set HF_HOME and TORCH_HOME elsewhere."
+        )
+    network = next((link for link in chain if _is_network_error(link)), None)
+    if network is not None and file is not None:
+        return FetchError(_format_fetch_error(file, obstacle or _format_reason(network)))
+    if isinstance(error, ImportError):
+        return ModelError(f"A library the model needs is missing: {error}")
+    origin = f" from {file.name}" if file is not None else ""
+    return ModelError(f"The model cannot be built{origin}: {_first_line(error)}")
+
+
+def _walk_chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def _is_network_error(error: BaseException) -> bool:
+    return isinstance(error, ConnectionError | TimeoutError | socket.gaierror) or (
+        type(error).__module__.partition(".")[0] in _NETWORK_PACKAGES
+    )
+
+
+def _format_reason(error: BaseException) -> str:
+    kind = type(error).__name__
+    if kind == "RepositoryNotFoundError":
+        return "there is no such repository, or it needs a token (HF_TOKEN)"
+    if kind == "GatedRepoError":
+        return "its owner must grant access first, and HF_TOKEN be set"
+    return _first_line(error)
+
+
+def _format_fetch_error(file: RemoteFile, reason: str) -> str:
+    parts = urlsplit(file.url)
+    place = f"{parts.scheme}://{parts.netloc}"
+    return f"Cannot fetch {file.name} from {place} ({reason}), and it is not cached. {file.advice}"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,44 @@
+"""Libraries held back while what goes wrong comes out as one error."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet_logs() -> Iterator[None]:
+    """Hold back log lines of all libraries: their retries are not news, and what fails is raised."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+@contextmanager
+def ignore_library_warnings() -> Iterator[None]:
+    """Hold back what libraries warn each other about; a user can do nothing about it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
+@contextmanager
+def quiet_training() -> Iterator[None]:
+    """Hold back log lines and progress bars of the libraries, and what they deprecate in themselves."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        with quiet_logs(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
+            yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

@@ -1,0 +1,125 @@
+"""Images inside parquet, tar and zip files of other people's making."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.identity import hash_lines
+from imagenet_g.benchmark.images.archives import (
+    ArchiveImages,
+    Member,
+    choose_class_members,
+    choose_sample_members,
+    list_tar,
+    list_zip,
+    unpack_gzip,
+)
+from imagenet_g.benchmark.images.found import FoundImages
+from imagenet_g.benchmark.images.hashes import ProgressCallback, hash_files
+from imagenet_g.benchmark.images.parquet import ParquetImages
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def load_found_parquet(
+    folder: Path,
+    names: Sequence[str],
+    *,
+    image_column: str,
+    label_column: str,
+    cache: Path | None,
+    progress: ProgressCallback | None = None,
+) -> FoundImages:
+    """Images of parquet files; an image's id is its file and row.
+
+    Args:
+        folder: Where the files are.
+        names: Their names, in row order.
+        image_column: Column with the encoded images.
+        label_column: Column with the class; of a ClassLabel its names are taken, not its numbers.
+        cache: Where file hashes are remembered.
+        progress: Told how far the hashing is.
+
+    Raises:
+        DataError: A file is damaged, a column is missing, or an image has no class.
+    """
+    images = ParquetImages([folder / name for name in names], image_column)
+    class_names = find_class_names(images.schema, label_column)
+    labels = [_format_label(value, class_names) for value in images.read_column(label_column)]
+    ids = [
+        f"{name}#{row:06d}"
+        for name, num_rows in zip(names, images.num_rows_by_file, strict=True)
+        for row in range(num_rows)
+    ]
+    sha256 = _hash_all(folder, names, cache=cache, progress=progress)
+    return FoundImages(tuple(ids), tuple(labels), images, sha256)
+
+
+def load_found_samples(
+    folder: Path, names: Sequence[str], *, cache: Path | None, progress: ProgressCallback | None = None
+) -> FoundImages:
+    """Images of webdataset tars, each with its class in a `.cls` file beside it.
+
+    Raises:
+        DataError: A tar is damaged, or an image has no class.
+    """
+    members = [member for name in names for member in list_tar(folder / name)]
+    sha256 = _hash_all(folder, names, cache=cache, progress=progress)
+    return _make_found(choose_sample_members(members), sha256, names)
+
+
+def load_found_archives(
+    folder: Path, names: Sequence[str], *, cache: Path | None, progress: ProgressCallback | None = None
+) -> FoundImages:
+    """Images of zip or tar.gz files that hold class folders.
+
+    Raises:
+        DataError: An archive is damaged or holds no images in class folders.
+    """
+    members: list[Member] = []
+    for name in names:
+        if name.endswith(".zip"):
+            members += list_zip(folder / name)
+        else:
+            members += list_tar(unpack_gzip(folder / name, cache=cache))
+    sha256 = _hash_all(folder, names, cache=cache, progress=progress)
+    return _make_found(choose_class_members(members), sha256, names)
+
+
+def find_class_names(schema: pa.Schema, column: str) -> list[str] | None:
+    """Names of a ClassLabel column from the metadata `datasets` leaves, or None where it is none."""
+    try:
+        info = json.loads((schema.metadata or {})[b"huggingface"])
+        names = info["info"]["features"][column]["names"]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return list(map(str, names)) if isinstance(names, list) else None
+
+
+def _format_label(value: object, class_names: list[str] | None) -> str:
+    if value is None:
+        raise DataError("An image has no class.")
+    if class_names is None:
+        return str(value)
+    if not isinstance(value, int) or not 0 <= value < len(class_names):
+        raise DataError(f"Class number {value} lies outside the {len(class_names)} names beside it.")
+    return class_names[value]
+
+
+def _make_found(chosen: list[tuple[str, str, Member]], sha256: str, names: Sequence[str]) -> FoundImages:
+    if not chosen:
+        raise DataError(f"There is no image in {', '.join(names[:3])}.")
+    ids, labels, members = zip(*chosen, strict=True)
+    return FoundImages(ids, labels, ArchiveImages(members), sha256)
+
+
+def _hash_all(
+    folder: Path, names: Sequence[str], *, cache: Path | None, progress: ProgressCallback | None
+) -> str:
+    sha256s = hash_files(folder, names, cache=cache, progress=progress)
+    return hash_lines(f"{sha} {name}" for name, sha in zip(names, sha256s, strict=True))

@@ -1,0 +1,207 @@
+"""Zero-shot CLIP models of the open_clip library.
+
+Named `open_clip:<arch>/<pretrained>`, `open_clip:hf-hub:org/name`, `open_clip:local-dir:PATH` or
+`open_clip:packaged:NAME`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import open_clip
+from open_clip.factory import load_checkpoint as load_open_clip_checkpoint
+from open_clip.pretrained import get_pretrained_cfg
+from open_clip.transform import PreprocessCfg, image_transform_v2
+
+from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.hub.fetching import describe_hub_file, fetch, find_cached_files, parse_revision
+from imagenet_g.benchmark.identity import hash_json
+from imagenet_g.benchmark.models.checkpoints import StateDict, load_checkpoint, load_into
+from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
+from imagenet_g.benchmark.models.fingerprints import hash_state_dict
+from imagenet_g.benchmark.models.heads import LoadedModel, make_classifier
+from imagenet_g.benchmark.models.packaged import find_packaged_training_data, place_packaged
+from imagenet_g.benchmark.models.zero_shot import (
+    ZeroShotClassifier,
+    build_head,
+    describe_zero_shot,
+    load_templates,
+    recall_head,
+)
+from imagenet_g.benchmark.naming.offered import list_open_clip_tags
+from imagenet_g.benchmark.naming.resolve import resolve_model_spec
+from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS, ModelSpec
+from imagenet_g.benchmark.results import Preprocessing
+
+CONFIG_FILE = "open_clip_config.json"
+WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+LOCAL_FILES = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+    "open_clip_pytorch_model.pth",
+    "model.safetensors",
+    "pytorch_model.bin",
+    "pytorch_model.pth",
+    "model.pth",
+)
+_INSTEAD = (
+    "give your own copy of the weights with --checkpoint FILE; or name a folder with open_clip_config.json "
+    "and open_clip_model.safetensors as 'open_clip:local-dir:PATH'"
+)
+
+
+def load_model(request: ModelRequest) -> Classifier:
+    """Load a CLIP model as a zero-shot classifier.
+
+    Raises:
+        ImagenetGError: As `classifiers.load_classifier`.
+    """
+    if request.class_map is not None:
+        raise InputError(
+            f"'{request.requested}' is zero-shot: its classes are the 1000 already, without --class-map."
+        )
+    templates = load_templates(request.templates)
+    own_weights = request.checkpoint is not None
+    spec = resolve_model_spec(request.spec, own_weights=own_weights).spec
+    model, tokenizer, files = load_parts(request, spec)
+    preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
+    transform = image_transform_v2(preprocess, is_train=False)
+    weights_sha256 = hash_state_dict(model.state_dict())
+    zero_shot = describe_zero_shot(request.templates)
+    head = recall_head(
+        lambda: build_head(model, tokenizer, templates, device=request.text_device),
+        folder=request.head_cache,
+        # The architecture counts: one set of weights with another activation encodes text differently.
+        key=hash_json([str(spec), weights_sha256, zero_shot.model_dump()]),
+    )
+    return make_classifier(
+        request,
+        LoadedModel(
+            spec=f"{spec}{OWN_WEIGHTS if own_weights else ''}",
+            module=ZeroShotClassifier(model.cpu(), head),
+            weights_sha256=weights_sha256,
+            preprocessing=describe_preprocessing(preprocess, transform),
+            transform=transform,
+            # open_clip resizes to the input size itself, so a square image loses nothing.
+            precropped_transform=transform,
+            files=files,
+            revision=parse_revision(files[0]) if files else None,
+            zero_shot=zero_shot,
+            training_data=None if own_weights else find_packaged_training_data(spec),
+        ),
+    )
+
+
+def describe_preprocessing(preprocess: PreprocessCfg, transform: object) -> Preprocessing:
+    """The record of open_clip's validation transform."""
+    size = (
+        preprocess.size if isinstance(preprocess.size, tuple | list) else (preprocess.size, preprocess.size)
+    )
+    return Preprocessing(
+        input_size_px=(size[0], size[1]),
+        interpolation=preprocess.interpolation,
+        crop_fraction=1.0,
+        crop_mode=preprocess.resize_mode,
+        mean=tuple(preprocess.mean),
+        std=tuple(preprocess.std),
+        description=" ".join(str(transform).split()),
+    )
+
+
+def load_parts(request: ModelRequest, spec: ModelSpec) -> tuple[Any, Any, tuple[Path, ...]]:
+    """The model, its tokenizer, and the files its weights came from.
+
+    Raises:
+        ImagenetGError: As `classifiers.load_classifier`.
+    """
+    own = request.checkpoint
+    spec = place_packaged(spec)
+    if spec.name.startswith("local-dir:"):
+        own = own or _find_local_weights(Path(spec.name.removeprefix("local-dir:")))
+    if spec.name.startswith("hf-hub:") and own is not None:
+        raise InputError(
+            f"'{request.requested}' brings its own weights. With --checkpoint name the architecture, such as "
+            "open_clip:ViT-B-32, or a folder: open_clip:local-dir:PATH."
+        )
+    repository, names = find_repository(spec, own=own)
+    remote = describe_hub_file(repository, names, instead=_INSTEAD) if repository else None
+    with fetch(remote):
+        model = _create(spec, load_weights=own is None)
+        tokenizer = open_clip.get_tokenizer(spec.name)
+    if own is None:
+        return model, tokenizer, find_cached_files(repository, names)[:1]
+    load_into(model, load_checkpoint(own), source=str(own), convert=_make_converter(spec, own))
+    folder = spec.name.removeprefix("local-dir:")
+    return model, tokenizer, (own,) if folder == spec.name else (own, Path(folder) / CONFIG_FILE)
+
+
+def load_tokenizer(spec: ModelSpec) -> Any:  # noqa: ANN401
+    """The tokenizer of a model whose weights are on hand, from a list of texts to token ids.
+
+    Raises:
+        UnknownNameError: No such model.
+    """
+    return open_clip.get_tokenizer(place_packaged(resolve_model_spec(spec).spec).name)
+
+
+def _find_local_weights(folder: Path) -> Path:
+    if not (folder / CONFIG_FILE).is_file():
+        raise DataError(
+            f"There is no '{folder / CONFIG_FILE}': not a folder that open_clip saved a model to."
+        )
+    path = next((folder / name for name in LOCAL_FILES if (folder / name).is_file()), None)
+    if path is None:
+        raise DataError(f"'{folder}' holds no weights: one of {', '.join(LOCAL_FILES)} is needed.")
+    return path
+
+
+def find_repository(spec: ModelSpec, *, own: Path | None) -> tuple[str, tuple[str, ...]]:
+    """Hub repository and files that building the model needs; an empty name when it needs none."""
+    if spec.name.startswith("hf-hub:"):
+        return spec.name.removeprefix("hf-hub:"), WEIGHT_FILES
+    if own is None:
+        location = get_pretrained_cfg(spec.name, spec.weights)["hf_hub"]
+        repository, _, filename = location.rpartition("/")
+        safe = f"{filename.rpartition('.')[0]}.safetensors"
+        return repository, (safe, filename) if filename else WEIGHT_FILES
+    text = _read_text_config(spec)
+    tower = text.get("hf_model_name") or text.get("hf_tokenizer_name") or ""
+    return tower, ("config.json" if text.get("hf_model_name") else "tokenizer_config.json",)
+
+
+def _read_text_config(spec: ModelSpec) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = open_clip.get_model_config(spec.name)["text_cfg"]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise DataError(f"'{spec}' has no valid {CONFIG_FILE}: {error}") from error
+    # A saved folder brings its tokenizer along.
+    return {**config, "hf_tokenizer_name": ""} if spec.name.startswith("local-dir:") else config
+
+
+def _create(spec: ModelSpec, *, load_weights: bool) -> open_clip.CLIP:
+    """The model of a spec; without weights it still has the preprocessing of the weights that were named."""
+    tags = list_open_clip_tags().get(spec.name, ())
+    tag = spec.weights or (tags[0] if tags else None)
+    return open_clip.create_model(
+        spec.name,
+        pretrained=spec.weights if load_weights else None,
+        load_weights=load_weights,
+        require_pretrained=load_weights,
+        pretrained_text=False,
+        force_preprocess_cfg=dict(get_pretrained_cfg(spec.name, tag)) if tag else None,
+    ).eval()
+
+
+def _make_converter(spec: ModelSpec, path: Path) -> Callable[[], StateDict]:
+    """open_clip's own conversion of a checkpoint with older or foreign names."""
+
+    def convert() -> StateDict:
+        model = _create(spec, load_weights=False)
+        load_open_clip_checkpoint(model, str(path), strict=True, weights_only=True)
+        converted: StateDict = model.state_dict()
+        return converted
+
+    return convert

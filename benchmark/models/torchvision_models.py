@@ -1,0 +1,98 @@
+"""Models of the torchvision library: `torchvision:<name>/<weights>`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torchvision import models
+from torchvision.transforms import InterpolationMode
+
+from imagenet_g.benchmark.hub.fetching import describe_url_file, fetch
+from imagenet_g.benchmark.models.checkpoints import load_checkpoint, load_into
+from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
+from imagenet_g.benchmark.models.heads import (
+    IMAGENET_1K,
+    LoadedModel,
+    load_requested_class_map,
+    make_classifier,
+)
+from imagenet_g.benchmark.naming.resolve import resolve_model_spec
+from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS
+from imagenet_g.benchmark.results import Preprocessing
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torchvision.transforms._presets import ImageClassification
+
+_INSTEAD = "give your own copy of the weights with --checkpoint FILE"
+_IMAGENET_1K_WEIGHTS = ("IMAGENET1K_V1", "IMAGENET1K_V2")
+
+
+def load_model(request: ModelRequest) -> Classifier:
+    """Load a torchvision model with the preprocessing its weights declare.
+
+    Raises:
+        ImagenetGError: As `classifiers.load_classifier`.
+    """
+    own_weights = request.checkpoint is not None
+    spec = resolve_model_spec(request.spec, own_weights=own_weights).spec
+    weights = models.get_model_weights(spec.name)[spec.weights or "DEFAULT"]
+    module, files = _load_module(request, spec.name, weights)
+    transform = weights.transforms()
+    return make_classifier(
+        request,
+        LoadedModel(
+            spec=f"{spec}{OWN_WEIGHTS if own_weights else ''}",
+            module=module,
+            preprocessing=describe_preset(transform),
+            transform=transform,
+            precropped_transform=build_precropped_preset(transform),
+            files=files,
+            training_data=IMAGENET_1K if spec.weights in _IMAGENET_1K_WEIGHTS and not own_weights else None,
+        ),
+    )
+
+
+def describe_preset(preset: ImageClassification) -> Preprocessing:
+    """The record of torchvision's classification preset."""
+    crop, resize = preset.crop_size[0], preset.resize_size[0]
+    return Preprocessing(
+        input_size_px=(crop, crop),
+        interpolation=InterpolationMode(preset.interpolation).value,
+        crop_fraction=crop / resize,
+        crop_mode="center",
+        mean=tuple(preset.mean),
+        std=tuple(preset.std),
+        description=" ".join(repr(preset).split()),
+    )
+
+
+def build_precropped_preset(preset: ImageClassification) -> Callable[[Image.Image], torch.Tensor]:
+    """The same preset for images already cropped: resized to the whole input size, nothing cut off."""
+    precropped: Callable[[Image.Image], torch.Tensor] = copy.copy(preset)
+    precropped.resize_size = preset.crop_size  # type: ignore[attr-defined]
+    return precropped
+
+
+def _load_module(
+    request: ModelRequest, name: str, weights: models.WeightsEnum
+) -> tuple[torch.nn.Module, tuple[Path, ...]]:
+    if request.checkpoint is not None:
+        class_map = load_requested_class_map(request)
+        sizes = {"num_classes": len(class_map.wnids)} if class_map else {}
+        own: torch.nn.Module = models.get_model(name, weights=None, **_quiet_init(name), **sizes)
+        load_into(own, load_checkpoint(request.checkpoint), source=str(request.checkpoint))
+        return own, (request.checkpoint,)
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+    with fetch(describe_url_file(weights.url, path, instead=_INSTEAD)):
+        module: torch.nn.Module = models.get_model(name, weights=weights)
+    return module, (path,)
+
+
+def _quiet_init(name: str) -> dict[str, bool]:
+    """These two warn about their slow initialisation unless told that it does not matter."""
+    return {"init_weights": False} if name in ("googlenet", "inception_v3") else {}

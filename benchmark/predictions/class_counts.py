@@ -1,0 +1,162 @@
+"""Right answers by class behind a result, read back from its stored predictions.
+
+A result has numbers; an interval that draws classes needs to know which class each image was of. The
+predictions lie beside the result and are checked against the hash it carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from imagenet_g.benchmark.classes import (
+    CLASS_SET_NAMES,
+    ClassSet,
+    load_class_set,
+    make_class_set,
+    name_class_set,
+)
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.predictions.evidence import Evidence, select_view
+from imagenet_g.benchmark.predictions.predictions import Predictions, load_predictions
+from imagenet_g.benchmark.predictions.rescoring import restrict_to_classes
+from imagenet_g.benchmark.predictions.scoring import count_by_class, select_outputs
+from imagenet_g.benchmark.results import Entry, Gap, Outputs, Result
+from imagenet_g.benchmark.splits.references import parse_split_ref
+from imagenet_g.benchmark.statistics.accuracy import FloatArray, compute_correct
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetCounts:
+    """Right answers and images by class: two `(1000,)` arrays."""
+
+    right: FloatArray
+    total: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairCounts:
+    """Counts behind one gap.
+
+    Attributes:
+        shifted: The split's images.
+        reference: The clean twin's images, or None where the reference was published.
+        class_indices: Classes the split covers.
+    """
+
+    shifted: SetCounts
+    reference: SetCounts | None
+    class_indices: tuple[int, ...]
+
+
+def load_pair_counts(
+    result: Result, folder: Path, *, data: Mapping[str, Path] | None = None
+) -> dict[str, PairCounts]:
+    """Counts behind the first gap of every entry, by the split's reference.
+
+    Args:
+        result: The result.
+        folder: Where it lies; predictions are named relative to it.
+        data: Local copies of splits, needed for views by a column.
+
+    Raises:
+        DataError: A predictions file is missing or not the one the result was computed from.
+    """
+    return {
+        entry.split.ref: load_entry_counts(result, entry, folder, data=data or {})
+        for entry in result.entries
+        if entry.gaps
+    }
+
+
+def load_entry_counts(result: Result, entry: Entry, folder: Path, *, data: Mapping[str, Path]) -> PairCounts:
+    """Counts behind the first gap of one entry; arguments and errors as `load_pair_counts`."""
+    evidence = load_entry_evidence(entry, folder, data=data)
+    clean = _load_reference(result, entry.gaps[0], folder, data)
+    return count_pair(evidence, clean, entry.gaps[0].reference.outputs)
+
+
+def load_entry_evidence(entry: Entry, folder: Path, *, data: Mapping[str, Path]) -> Evidence:
+    """The predictions an entry was scored from, restricted to its view.
+
+    Raises:
+        DataError: The file is missing, or is another than the result names.
+    """
+    path = folder / entry.predictions.file
+    predictions, meta = load_predictions(path)
+    if hash_file(path) != entry.predictions.sha256:
+        raise DataError(f"'{path}' is not the file the result was computed from: its sha256 differs.")
+    classes = make_class_set("split-classes", meta.classes.indices)
+    classes = load_class_set("all") if classes.covers_all else classes
+    evidence = Evidence(
+        record=meta.split,
+        predictions=predictions,
+        class_set=classes,
+        output_set=classes,
+        outputs="all" if classes.covers_all else meta.outputs,
+        source=entry.predictions,
+        limit=meta.limit,
+    )
+    evidence = _select_rows(evidence, entry, data)
+    return evidence.without_unscored() if entry.unscored_count_as == "left-out" else evidence
+
+
+def _select_rows(evidence: Evidence, entry: Entry, data: Mapping[str, Path]) -> Evidence:
+    from imagenet_g.benchmark.catalogue.catalogue import load_split
+
+    view = entry.split.view
+    if view is None:
+        return evidence
+    if view in CLASS_SET_NAMES:
+        return restrict_to_classes(evidence, view)
+    base = parse_split_ref(parse_split_ref(entry.split.ref).base)
+    split = load_split(base, data=data, cache=None)
+    if split.record.content_sha256 != entry.split.content_sha256:
+        raise DataError(f"The copy of '{base}' on hand is not the one these predictions were made on.")
+    return select_view(evidence, split, view)
+
+
+def _load_reference(result: Result, gap: Gap, folder: Path, data: Mapping[str, Path]) -> Evidence | None:
+    if gap.reference.kind == "published":
+        return None
+    for entry in result.entries:
+        # Two views of one split share their predictions.
+        named = (entry.split.ref, entry.predictions.sha256)
+        if named == (gap.reference.set, gap.reference.predictions_sha256):
+            return load_entry_evidence(entry, folder, data=data)
+    raise DataError(
+        f"The predictions on '{gap.reference.set}' that the gap was measured from are not in this result; "
+        "evaluate again with --reference, or apply the baseline to the result that has them."
+    )
+
+
+def count_pair(evidence: Evidence, clean: Evidence | None, outputs: Outputs) -> PairCounts:
+    """Counts of a split and of its same-class twin, under one choice of outputs."""
+    stored = "all" if outputs == "all" else name_class_set(evidence.output_set)
+    twin = None if clean is None else count_right(restrict_rows(clean, evidence.class_set), stored)
+    return PairCounts(
+        shifted=count_right(evidence.predictions, stored),
+        reference=twin,
+        class_indices=evidence.class_set.indices,
+    )
+
+
+def restrict_rows(evidence: Evidence, class_set: ClassSet) -> Predictions:
+    """Rows of a clean set whose label is one of the split's classes."""
+    inside = np.isin(evidence.predictions.labels, class_set.indices).any(axis=1)
+    return evidence.predictions.take(np.flatnonzero(inside))
+
+
+def count_right(predictions: Predictions, stored_as: str) -> SetCounts:
+    """Right top-1 answers and images by class.
+
+    Raises:
+        DataError: The file has no outputs restricted to these classes.
+    """
+    top5 = select_outputs(predictions, stored_as)
+    right, total = count_by_class(compute_correct(top5.indices, predictions.labels, k=1), predictions)
+    return SetCounts(right=right, total=total)

@@ -1,0 +1,202 @@
+"""From predictions to the entries of a result: scores, references and gaps.
+
+Pure: everything here is computed from predictions, records and published figures, so that
+`imagenet-g score` and a leaderboard get the very same numbers as the run itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from imagenet_g.benchmark.classes import ClassSet, name_class_set
+from imagenet_g.benchmark.predictions.evidence import Evidence
+from imagenet_g.benchmark.predictions.scoring import compute_gap, compute_score
+from imagenet_g.benchmark.results import (
+    Entry,
+    Estimate,
+    Gap,
+    Outputs,
+    PublishedAccuracy,
+    Reference,
+    Score,
+    UnscoredImage,
+)
+from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
+
+MAX_LISTED_UNSCORED = 1000
+
+
+def make_entry(
+    evidence: Evidence,
+    *,
+    reference: Evidence | None,
+    published: Sequence[PublishedAccuracy],
+    skip_unscored: bool = False,
+    warnings: Sequence[str] = (),
+) -> Entry:
+    """Score one split and measure its gap.
+
+    Args:
+        evidence: The split's predictions.
+        reference: Predictions of the same model on the clean set; None to use a published figure.
+        published: Published clean accuracies of the model; may be empty.
+        skip_unscored: Leave images without a prediction out instead of counting them as wrong.
+        warnings: What else the reader must know.
+
+    Raises:
+        InputError: No image is left to score.
+    """
+    counted = evidence.without_unscored() if skip_unscored else evidence
+    missing = [
+        UnscoredImage(image_id=image_id, reason=error)
+        for image_id, error in zip(evidence.predictions.image_ids, evidence.predictions.errors, strict=True)
+        if error is not None
+    ]
+    gap = _make_gap(counted, reference, published, skip_unscored=skip_unscored)
+    return Entry(
+        split=evidence.record,
+        predictions=evidence.source,
+        n=len(evidence.predictions),
+        n_unscored=len(missing),
+        unscored_count_as="left-out" if skip_unscored else "wrong",
+        unscored=tuple(missing[:MAX_LISTED_UNSCORED]),
+        limit=evidence.limit,
+        scores=make_scores(counted),
+        gaps=() if gap is None else (gap,),
+        effective_robustness=(),
+        warnings=(*warnings, *_list_warnings(evidence, gap, missing), *_note_missing_twin(gap, reference)),
+    )
+
+
+def make_scores(evidence: Evidence) -> tuple[Score, ...]:
+    """Scores over all 1000 outputs and, where the split is about fewer classes, over those."""
+    choices: tuple[Outputs, ...] = ("all",) if evidence.output_set.covers_all else ("all", "split-classes")
+    return tuple(_make_score(evidence, outputs) for outputs in choices)
+
+
+def choose_headline(entry: Entry) -> Score:
+    """The score a table shows: the one the gap was measured on, else the split's usual one."""
+    outputs = entry.gaps[0].reference.outputs if entry.gaps else None
+    matching = [score for score in entry.scores if score.outputs == outputs]
+    return matching[0] if matching else entry.scores[0]
+
+
+def _make_score(evidence: Evidence, outputs: Outputs) -> Score:
+    return compute_score(
+        evidence.predictions,
+        stored_as=_stored_as(evidence, outputs),
+        outputs=outputs,
+        num_outputs=1000 if outputs == "all" else len(evidence.output_set.indices),
+    )
+
+
+def _stored_as(evidence: Evidence, outputs: Outputs) -> str:
+    return "all" if outputs == "all" else name_class_set(evidence.output_set)
+
+
+def _make_gap(
+    evidence: Evidence,
+    reference: Evidence | None,
+    published: Sequence[PublishedAccuracy],
+    *,
+    skip_unscored: bool,
+) -> Gap | None:
+    if reference is not None:
+        counted = reference.without_unscored() if skip_unscored else reference
+        return _make_measured_gap(evidence, counted)
+    figure = choose_published(evidence.class_set, published)
+    if figure is None:
+        return None
+    clean = _make_published_reference(evidence, figure)
+    return compute_gap(
+        _make_score(evidence, clean.outputs),
+        evidence.predictions,
+        clean,
+        reference_predictions=None,
+        stored_as=(_stored_as(evidence, clean.outputs), "all"),
+    )
+
+
+def _make_measured_gap(evidence: Evidence, reference: Evidence) -> Gap | None:
+    """The same-class twin: reference images and outputs restricted to the split's classes."""
+    if reference.record.ref == evidence.record.ref:
+        return None
+    inside = np.isin(reference.predictions.labels, evidence.class_set.indices).any(axis=1)
+    twin = replace(reference, predictions=reference.predictions.take(np.flatnonzero(inside)))
+    if not len(twin.predictions):
+        return None
+    outputs = evidence.outputs
+    twin = replace(twin, class_set=evidence.class_set, output_set=evidence.output_set)
+    score = _make_score(twin, outputs)
+    clean = Reference(
+        kind="measured",
+        set=reference.record.ref,
+        outputs=outputs,
+        num_outputs=score.num_outputs,
+        n=len(twin.predictions),
+        top1=score.top1,
+        same_classes=set(np.unique(twin.predictions.labels)) - {-1} >= set(evidence.class_set.indices),
+        filtered_alike=evidence.quality_filter in (None, reference.quality_filter),
+        source=None,
+        manifest_sha256=reference.record.manifest_sha256,
+        predictions_sha256=reference.source.sha256,
+    )
+    stored = _stored_as(evidence, outputs)
+    return compute_gap(
+        _make_score(evidence, outputs),
+        evidence.predictions,
+        clean,
+        reference_predictions=twin.predictions,
+        stored_as=(stored, stored),
+    )
+
+
+def choose_published(class_set: ClassSet, published: Sequence[PublishedAccuracy]) -> PublishedAccuracy | None:
+    """The figure for exactly these classes if there is one, else the one for all 1000."""
+    by_classes = {figure.class_set: figure for figure in published if figure.set == "imagenet-val"}
+    return by_classes.get(name_class_set(class_set)) or by_classes.get("all")
+
+
+def _make_published_reference(evidence: Evidence, figure: PublishedAccuracy) -> Reference:
+    outputs: Outputs = "all" if figure.class_set == "all" else "split-classes"
+    low, high = compute_wilson_interval(figure.top1 * figure.n, figure.n)
+    return Reference(
+        kind="published",
+        set=figure.set,
+        outputs=outputs,
+        num_outputs=1000 if outputs == "all" else len(evidence.output_set.indices),
+        n=figure.n,
+        top1=Estimate(value=figure.top1, low=low, high=high, method="wilson"),
+        same_classes=figure.class_set == name_class_set(evidence.class_set),
+        filtered_alike=evidence.quality_filter is None,
+        source=figure.source,
+        manifest_sha256=None,
+        predictions_sha256=None,
+    )
+
+
+def _note_missing_twin(gap: Gap | None, reference: Evidence | None) -> list[str]:
+    if gap is not None or reference is None:
+        return []
+    return [f"No gap: the reference '{reference.record.ref}' has no image of this split's classes."]
+
+
+def _list_warnings(evidence: Evidence, gap: Gap | None, missing: Sequence[UnscoredImage]) -> list[str]:
+    found = []
+    if evidence.record.notice:
+        found.append(evidence.record.notice)
+    if evidence.limit is not None:
+        found.append(f"Partial: only {evidence.limit} images were run. This result can not be submitted.")
+    if missing:
+        found.append(f"{len(missing)} of {len(evidence.predictions)} images could not be scored.")
+    if gap is not None and not gap.reference.same_classes:
+        found.append(
+            f"The reference covers other classes ({gap.reference.set}) than the split "
+            f"({len(evidence.class_set.indices)}); run a real set with --reference for the same-class gap."
+        )
+    if gap is not None and not gap.reference.filtered_alike:
+        found.append("The split is filtered by a score and the reference is not.")
+    return found

@@ -1,0 +1,294 @@
+"""Predictions: the stored evidence, one row per image.
+
+A predictions file is a parquet with these columns, rows in the split's own order:
+
+    image_id            string
+    label               list<int16>    acceptable class indices, nearly always one
+    source_image_id     string or null the real image it was made from
+    top5_index          list<int16>    best five of all 1000 classes, best first; null when unscored
+    top5_probability    list<float>    their softmax probabilities, float32
+    error               string or null why the image could not be scored
+    top5_index@SET, top5_probability@SET
+                        the same with the outputs restricted to a class set; null where no label is in it
+
+and a JSON `PredictionsMeta` in the parquet metadata. Scores, views, class subsets and gaps are computed from
+this file alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, ValidationError
+
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.predictions.ragged import make_ragged, parse_ragged
+from imagenet_g.benchmark.results import (
+    Count,
+    FileModel,
+    ModelRecord,
+    Outputs,
+    RunRecord,
+    Sha256,
+    SplitRecord,
+)
+from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
+from imagenet_g.benchmark.storage import replace_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+META_KEY = b"imagenet_g.predictions"
+TOP_K = 5
+MAX_ROWS = 2_000_000
+"""No split has more images than ImageNet's training set; a file that claims more is refused unread."""
+
+
+class StoredClassSet(FileModel):
+    """A class set that has its own restricted columns."""
+
+    indices: tuple[Annotated[int, Field(ge=0, le=999)], ...]
+
+
+class PredictionsMeta(FileModel):
+    """What the rows are predictions of."""
+
+    schema_version: Literal[1] = 1
+    model: ModelRecord
+    split: SplitRecord
+    """The whole split, before any view."""
+    classes: StoredClassSet
+    """Classes the whole split covers."""
+    outputs: Outputs
+    """Which outputs this split is scored on when its reference covers the same classes."""
+    run: RunRecord
+    class_sets: dict[str, StoredClassSet]
+    limit: Count | None
+    key: Sha256
+    """Cache key: weights, split manifest, preprocessing, dtype, backend."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopFive:
+    """The best five outputs of each image.
+
+    Attributes:
+        indices: `(N, 5)` int16 class indices, best first; -1 where there is none.
+        probabilities: `(N, 5)` float32 softmax probabilities in [0, 1]; 0 where there is none.
+    """
+
+    indices: npt.NDArray[np.int16]
+    probabilities: npt.NDArray[np.float32]
+
+    def take(self, rows: npt.NDArray[np.intp]) -> TopFive:
+        """The given rows, in the given order."""
+        return TopFive(self.indices[rows], self.probabilities[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Rows of predictions in memory.
+
+    Attributes:
+        image_ids: N identities, unique.
+        labels: `(N, L)` int16 acceptable class indices, padded with -1.
+        source_image_ids: N identities of source images, or None each.
+        top5: Best five of all classes.
+        errors: N reasons why an image has no prediction, None for scored ones.
+        restricted: Best five within a class set, by the set's name.
+    """
+
+    image_ids: tuple[str, ...]
+    labels: npt.NDArray[np.int16]
+    source_image_ids: tuple[str | None, ...]
+    top5: TopFive
+    errors: tuple[str | None, ...]
+    restricted: dict[str, TopFive] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    @property
+    def scored(self) -> npt.NDArray[np.bool_]:
+        """`(N,)`: whether an image has a prediction."""
+        return np.array([error is None for error in self.errors], dtype=np.bool_)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Predictions:
+        """The given rows, in the given order."""
+        return replace(
+            self,
+            image_ids=tuple(self.image_ids[row] for row in rows),
+            labels=self.labels[rows],
+            source_image_ids=tuple(self.source_image_ids[row] for row in rows),
+            top5=self.top5.take(rows),
+            errors=tuple(self.errors[row] for row in rows),
+            restricted={name: top5.take(rows) for name, top5 in self.restricted.items()},
+        )
+
+
+def write_predictions(path: Path, predictions: Predictions, meta: PredictionsMeta) -> None:
+    """Write a predictions file in one step.
+
+    Raises:
+        StorageError: The place cannot be written.
+    """
+    import pyarrow.parquet as pq
+
+    table = make_table(predictions).replace_schema_metadata({META_KEY: meta.model_dump_json().encode()})
+    with replace_file(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def load_predictions(path: Path) -> tuple[Predictions, PredictionsMeta]:
+    """Read and validate a predictions file.
+
+    Raises:
+        DataError: It is missing, not parquet, not ours, or breaks the contract.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+        if file.metadata.num_rows > MAX_ROWS:
+            raise DataError(f"'{path}' claims {file.metadata.num_rows} rows; at most {MAX_ROWS} are read.")
+        meta = load_meta(path, file.schema_arrow)
+        predictions = parse_table(file.read())
+    except FileNotFoundError as error:
+        raise DataError(f"There is no predictions file '{path}'.") from error
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"'{path}' is not a predictions file: {error}") from error
+    validate_predictions(predictions, source=str(path))
+    return predictions, meta
+
+
+def load_meta(path: Path, schema: pa.Schema) -> PredictionsMeta:
+    """The metadata of a predictions file from its parquet schema.
+
+    Raises:
+        DataError: The metadata is absent or malformed.
+    """
+    raw = (schema.metadata or {}).get(META_KEY)
+    if raw is None:
+        raise DataError(f"'{path}' is a parquet file but carries no imagenet-g predictions metadata.")
+    try:
+        return PredictionsMeta.model_validate_json(raw)
+    except ValidationError as error:
+        raise DataError(f"'{path}' has malformed metadata: {error}") from error
+
+
+def make_table(predictions: Predictions) -> pa.Table:
+    """Arrow table of the columns described at the top of this module."""
+    import pyarrow as pa
+
+    scored = predictions.scored
+    everywhere = np.ones(len(predictions), dtype=np.bool_)
+    columns: dict[str, pa.Array] = {
+        "image_id": pa.array(predictions.image_ids, pa.string()),
+        "label": make_ragged(predictions.labels, predictions.labels != NO_CLASS, everywhere, pa.int16()),
+        "source_image_id": pa.array(predictions.source_image_ids, pa.string()),
+        **_make_top5_columns("", predictions.top5, scored),
+        "error": pa.array(predictions.errors, pa.string()),
+    }
+    for name, top5 in sorted(predictions.restricted.items()):
+        columns |= _make_top5_columns(f"@{name}", top5, scored & (top5.indices[:, 0] != NO_CLASS))
+    return pa.table(columns)
+
+
+def parse_table(table: pa.Table) -> Predictions:
+    """Predictions from an arrow table of our columns.
+
+    Raises:
+        KeyError: A column is missing.
+        ValueError: A list is longer than five, or a value does not fit.
+    """
+    suffixes = [name.split("@", 1)[1] for name in table.column_names if name.startswith("top5_index@")]
+    return Predictions(
+        image_ids=tuple(table["image_id"].to_pylist()),
+        labels=parse_ragged(table["label"], fill=NO_CLASS, width=None).astype(np.int16),
+        source_image_ids=tuple(table["source_image_id"].to_pylist()),
+        top5=_parse_top5(table, ""),
+        errors=tuple(table["error"].to_pylist()),
+        restricted={name: _parse_top5(table, f"@{name}") for name in suffixes},
+    )
+
+
+def concatenate_predictions(parts: Sequence[Predictions]) -> Predictions:
+    """Join parts row-wise; all must have the same restricted class sets."""
+    width = max(part.labels.shape[1] for part in parts)
+    labels = [
+        np.pad(part.labels, ((0, 0), (0, width - part.labels.shape[1])), constant_values=NO_CLASS)
+        for part in parts
+    ]
+    return Predictions(
+        image_ids=tuple(chain.from_iterable(part.image_ids for part in parts)),
+        labels=np.concatenate(labels),
+        source_image_ids=tuple(chain.from_iterable(part.source_image_ids for part in parts)),
+        top5=stack_top_five([part.top5 for part in parts]),
+        errors=tuple(chain.from_iterable(part.errors for part in parts)),
+        restricted={
+            name: stack_top_five([part.restricted[name] for part in parts]) for name in parts[0].restricted
+        },
+    )
+
+
+def validate_predictions(predictions: Predictions, *, source: str) -> None:
+    """Check what no honest run can break.
+
+    Raises:
+        DataError: Repeated or missing ids, classes outside 0..999, repeated classes in a top-5,
+            probabilities outside [0, 1] or increasing, or rows that are both scored and failed.
+    """
+    if len(set(predictions.image_ids)) != len(predictions) or None in predictions.image_ids:
+        raise DataError(f"'{source}' has repeated or missing image ids.")
+    if ((predictions.labels < NO_CLASS) | (predictions.labels > 999)).any():
+        raise DataError(f"'{source}' has labels outside 0..999.")
+    if len(predictions) and (predictions.labels[:, 0] == NO_CLASS).any():
+        raise DataError(f"'{source}' has an image without a label.")
+    if ((predictions.top5.indices[:, 0] != NO_CLASS) != predictions.scored).any():
+        raise DataError(f"'{source}' has rows that are neither a prediction nor an error, or both.")
+    for name, top5 in (("top5", predictions.top5), *predictions.restricted.items()):
+        _validate_top5(top5, source=f"{source} ({name})")
+
+
+def _validate_top5(top5: TopFive, *, source: str) -> None:
+    indices, probabilities = top5.indices, top5.probabilities
+    if ((indices < NO_CLASS) | (indices > 999)).any():
+        raise DataError(f"'{source}' predicts classes outside 0..999.")
+    if not np.isfinite(probabilities).all() or ((probabilities < 0) | (probabilities > 1)).any():
+        raise DataError(f"'{source}' has probabilities outside [0, 1].")
+    if (np.diff(probabilities, axis=1) > 0).any():
+        raise DataError(f"'{source}' has a top-5 that is not sorted by probability.")
+    ordered = np.sort(indices, axis=1)
+    if ((np.diff(ordered, axis=1) == 0) & (ordered[:, 1:] != NO_CLASS)).any():
+        raise DataError(f"'{source}' predicts one class twice for one image.")
+
+
+def stack_top_five(pieces: Sequence[TopFive]) -> TopFive:
+    """Join rows."""
+    return TopFive(
+        np.concatenate([piece.indices for piece in pieces]),
+        np.concatenate([piece.probabilities for piece in pieces]),
+    )
+
+
+def _make_top5_columns(suffix: str, top5: TopFive, present: npt.NDArray[np.bool_]) -> dict[str, pa.Array]:
+    import pyarrow as pa
+
+    kept = top5.indices != NO_CLASS
+    return {
+        f"top5_index{suffix}": make_ragged(top5.indices, kept, present, pa.int16()),
+        f"top5_probability{suffix}": make_ragged(top5.probabilities, kept, present, pa.float32()),
+    }
+
+
+def _parse_top5(table: pa.Table, suffix: str) -> TopFive:
+    indices = parse_ragged(table[f"top5_index{suffix}"], fill=NO_CLASS, width=TOP_K)
+    probabilities = parse_ragged(table[f"top5_probability{suffix}"], fill=0, width=TOP_K)
+    return TopFive(indices.astype(np.int16), probabilities.astype(np.float32))

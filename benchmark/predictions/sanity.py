@@ -1,0 +1,65 @@
+"""Is this model set up as its authors meant? Checked on clean images before anything is concluded.
+
+Most wrong numbers on leaderboards come from wrong preprocessing, and a clean accuracy far from the published
+one shows it at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from imagenet_g.benchmark.predictions.entries import choose_published, make_scores
+from imagenet_g.benchmark.predictions.evidence import Evidence
+from imagenet_g.benchmark.results import PublishedAccuracy
+
+TOLERATED_DEVIATIONS = 3.0
+"""Binomial standard deviations; a right set-up falls outside in 3 of 1000 checks."""
+ROUNDING = 0.0005
+"""Published figures are rounded, some to a tenth of a percent."""
+CAUSES = (
+    "class order of the head, mean and std, interpolation or crop, tokenizer padding of a zero-shot model, "
+    "or other weights than the published ones"
+)
+
+
+def check_clean_accuracy(
+    evidence: Evidence, published: Sequence[PublishedAccuracy], *, spec: str, skip_unscored: bool = False
+) -> tuple[str, ...]:
+    """Doubts about a model's set-up from its accuracy on clean images; empty when there are none.
+
+    Args:
+        evidence: Predictions on the clean set.
+        published: Published clean accuracies of the model.
+        spec: The model, for the message.
+        skip_unscored: Leave images without a prediction out instead of counting them as wrong.
+    """
+    evidence = evidence.without_unscored() if skip_unscored else evidence
+    figure = choose_published(evidence.class_set, published)
+    if figure is None:
+        return ()
+    outputs = "all" if figure.class_set == "all" else "split-classes"
+    scores = [score for score in make_scores(evidence) if score.outputs == outputs]
+    if not scores:
+        return ()
+    measured = scores[0].top1.value
+    n = len(evidence.predictions)
+    if abs(measured - figure.top1) <= compute_tolerance(figure.top1, n):
+        return ()
+    return (_format_doubt(spec, evidence, measured, figure),)
+
+
+def compute_tolerance(top1: float, n: int) -> float:
+    """Half-width of the band around a published accuracy that n images may fall into by chance."""
+    return TOLERATED_DEVIATIONS * math.sqrt(top1 * (1 - top1) / n) + ROUNDING
+
+
+def _format_doubt(spec: str, evidence: Evidence, measured: float, figure: PublishedAccuracy) -> str:
+    gap = (
+        f"Check '{spec}': top-1 on {evidence.record.ref} is {100 * measured:.2f} %, "
+        f"published for {figure.set} is {100 * figure.top1:.2f} % ({figure.source}); "
+        f"the difference is more than chance at n = {len(evidence.predictions)}. "
+    )
+    if measured > figure.top1 and evidence.record.ref != figure.set:
+        return gap + "These images may be easier than the published set, or the model has seen them."
+    return gap + f"Likely causes: {CAUSES}."

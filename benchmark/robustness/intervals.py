@@ -1,0 +1,263 @@
+"""How far an effective robustness could be off: a nested bootstrap.
+
+Each resample draws (1) classes, with all their images, for the judged model and, where class counts are
+known, for every baseline model alike, so that a class that is hard for all of them cancels; (2)
+architecture families of the baseline, with all their models. The line is refitted in every resample.
+Published accuracies have no
+class counts: there the judged model's accuracy is redrawn from a binomial at the published n, and the
+baseline's points stay where they are, their own noise being part of their scatter around the line.
+
+Everything is arrays: B resamples x M models x C classes are two matrix products and one batch of small
+solves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.robustness.fits import make_design
+from imagenet_g.benchmark.robustness.links import apply_fit_link, invert_link
+from imagenet_g.benchmark.robustness.points import BaselinePoints
+from imagenet_g.benchmark.statistics.accuracy import FloatArray
+from imagenet_g.benchmark.statistics.intervals import (
+    BOOTSTRAP_SEED,
+    CONFIDENCE,
+    NUM_RESAMPLES,
+    Spread,
+    compute_bootstrap_interval,
+    draw_cluster_weights,
+    make_cluster_spread,
+)
+
+MIN_CLUSTERS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """The judged model's accuracy on one set.
+
+    Attributes:
+        top1: Fraction right.
+        n: Number of images.
+        right: `(C,)` right answers by class, or None for a published accuracy.
+        total: `(C,)` images by class, or None.
+    """
+
+    top1: float
+    n: int
+    right: FloatArray | None = None
+    total: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A model to hold against a baseline: K clean accuracies and one on the shifted set."""
+
+    reference: tuple[Observation, ...]
+    shifted: Observation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An interval with how it was made."""
+
+    low: float | None
+    high: float | None
+    method: str
+    num_resamples: int
+    seed: int
+
+
+def compute_interval(
+    points: BaselinePoints,
+    judged: Judged,
+    link: str,
+    *,
+    value: float,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = BOOTSTRAP_SEED,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """Bootstrap interval of an effective robustness.
+
+    Args:
+        points: The baseline the line was fitted through.
+        judged: The model.
+        link: Name of the link.
+        value: Its effective robustness, a fraction.
+        num_resamples: B.
+        seed: Seed of the resampling.
+        confidence: Nominal coverage in (0, 1).
+
+    Returns:
+        The interval; null bounds where there are too few families to refit the line.
+    """
+    num_families = compute_effective_families(points.families)
+    num_coefficients = points.reference.shape[1] + 1
+    if num_families <= num_coefficients:
+        return Interval(low=None, high=None, method="none", num_resamples=0, seed=seed)
+    rng = np.random.default_rng(seed)
+    images = draw_images(points, judged, num_resamples=num_resamples, rng=rng)
+    models = draw_model_weights(points.families, num_resamples=num_resamples, rng=rng)
+    still = draw_images(points, judged, num_resamples=0, rng=rng)
+    equal = np.ones((1, len(points.models)))
+    low, high = compute_bootstrap_interval(
+        value,
+        compute_draws(points, images, models, link),
+        parts=(
+            _make_image_spread(compute_draws(points, images, equal, link), images.num_clusters),
+            Spread(
+                draws=compute_draws(points, still, models, link),
+                inflation=(num_families + 1) / (num_families - num_coefficients),
+                freedom=num_families - num_coefficients,
+            ),
+        ),
+        confidence=confidence,
+    )
+    method = "class-and-family-bootstrap" if images.num_clusters else "binomial-and-family-bootstrap"
+    return Interval(
+        low=max(-1.0, low), high=min(1.0, high), method=method, num_resamples=num_resamples, seed=seed
+    )
+
+
+def _make_image_spread(draws: FloatArray, num_classes: int | None) -> Spread:
+    return Spread(draws=draws) if num_classes is None else make_cluster_spread(draws, num_classes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageDraws:
+    """Accuracies in each resample of images; B is 1 for what stays still.
+
+    Attributes:
+        reference: `(B, K)` clean accuracies of the judged model.
+        shifted: `(B,)` its accuracy on the shifted set.
+        baseline_reference: `(B or 1, M, K)`.
+        baseline_shifted: `(B or 1, M)`.
+        num_clusters: Number of classes drawn from, or None for independent images.
+    """
+
+    reference: FloatArray
+    shifted: FloatArray
+    baseline_reference: FloatArray
+    baseline_shifted: FloatArray
+    num_clusters: int | None
+
+
+def draw_images(
+    points: BaselinePoints, judged: Judged, *, num_resamples: int, rng: np.random.Generator
+) -> ImageDraws:
+    """Resample images by class; with `num_resamples = 0` everything stays as it was observed."""
+    weights = _draw_class_weights(points, judged, num_resamples=num_resamples, rng=rng)
+    clean = [_draw_observation(one, weights, num_resamples, rng) for one in judged.reference]
+    baseline_reference, baseline_shifted = _draw_baseline(points, weights)
+    return ImageDraws(
+        reference=np.stack(clean, axis=-1),
+        shifted=_draw_observation(judged.shifted, weights, num_resamples, rng),
+        baseline_reference=baseline_reference,
+        baseline_shifted=baseline_shifted,
+        num_clusters=None if weights is None else int((weights.sum(axis=0) > 0).sum()),
+    )
+
+
+def compute_effective_families(families: tuple[str, ...]) -> float:
+    """How many families of equal size these are worth: (sum m)^2 / sum m^2, for m models in each.
+
+    A bootstrap over clusters of very unequal size is too narrow; counting the large ones for what they weigh
+    repairs it (Carter, Schnepel and Steigerwald 2017).
+    """
+    _, sizes = np.unique(np.array(families), return_counts=True)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+
+def draw_model_weights(
+    families: tuple[str, ...], *, num_resamples: int, rng: np.random.Generator
+) -> FloatArray:
+    """How much each model weighs in each resample of families: `(B, M)`.
+
+    Families get uniform Dirichlet weights (the Bayesian bootstrap of Rubin 1981), which have nearly the
+    variance of drawing with replacement but never leave a line without two distinct models.
+    """
+    names, index = np.unique(np.array(families), return_inverse=True)
+    drawn = rng.standard_exponential((num_resamples, len(names)))
+    return np.asarray((drawn / drawn.mean(axis=1, keepdims=True))[:, index])
+
+
+def fit_weighted_lines(reference: FloatArray, shifted: FloatArray, weights: FloatArray) -> FloatArray:
+    """Weighted least squares in every resample.
+
+    Args:
+        reference: `(B or 1, M, K)` clean accuracies on the link's scale.
+        shifted: `(B or 1, M)` shifted accuracies on the link's scale.
+        weights: `(B or 1, M)`, >= 0.
+
+    Returns:
+        `(B, K + 1)` coefficients, intercept first.
+    """
+    design = make_design(reference)
+    weighted = design * weights[..., None]
+    gram = np.swapaxes(weighted, -1, -2) @ design
+    moment = np.swapaxes(weighted, -1, -2) @ shifted[..., None]
+    # A resample of few models may leave no line; the least-norm one stands in, as least squares would give.
+    return np.asarray((np.linalg.pinv(gram, hermitian=True) @ moment)[..., 0])
+
+
+def compute_draws(points: BaselinePoints, images: ImageDraws, models: FloatArray, link: str) -> FloatArray:
+    """Effective robustness in every resample: `(B,)`."""
+    lines = fit_weighted_lines(
+        apply_fit_link(images.baseline_reference, points.reference_n, link),
+        apply_fit_link(images.baseline_shifted, points.shifted_n, link),
+        models,
+    )
+    clean = make_design(apply_fit_link(images.reference, points.reference_n, link))
+    expected = invert_link(np.einsum("bk,bk->b", *np.broadcast_arrays(lines, clean)), link)
+    return np.asarray(images.shifted - expected)
+
+
+def _draw_class_weights(
+    points: BaselinePoints, judged: Judged, *, num_resamples: int, rng: np.random.Generator
+) -> FloatArray | None:
+    totals = [one.total for one in (*judged.reference, judged.shifted) if one.total is not None]
+    if points.counts is not None:
+        totals += [points.counts.reference.total, points.counts.shifted.total]
+    if not totals:
+        return None
+    used = np.any([total > 0 for total in totals], axis=0)
+    if used.sum() < MIN_CLUSTERS:
+        raise InputError(
+            f"{int(used.sum())} class has images; an interval needs at least {MIN_CLUSTERS} to draw from."
+        )
+    weights = np.zeros((max(1, num_resamples), len(used)))
+    weights[:, used] = 1.0
+    if num_resamples:
+        weights[:, used] = draw_cluster_weights(int(used.sum()), num_resamples=num_resamples, rng=rng)
+    return weights
+
+
+def _draw_observation(
+    observed: Observation, weights: FloatArray | None, num_resamples: int, rng: np.random.Generator
+) -> FloatArray:
+    if observed.right is not None and observed.total is not None and weights is not None:
+        return _weigh(weights, observed.right, observed.total)
+    if num_resamples == 0:
+        return np.array([observed.top1])
+    return np.asarray(rng.binomial(observed.n, observed.top1, size=num_resamples) / observed.n)
+
+
+def _draw_baseline(points: BaselinePoints, weights: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+    if points.counts is None or weights is None:
+        return points.reference[None], points.shifted[None]
+    clean, shifted = points.counts.reference, points.counts.shifted
+    return (
+        _weigh(weights, clean.right.T, clean.total)[..., None],
+        _weigh(weights, shifted.right.T, shifted.total),
+    )
+
+
+def _weigh(weights: FloatArray, right: FloatArray, total: FloatArray) -> FloatArray:
+    # A resample that misses every class with images says nothing: NaN, which the interval leaves out.
+    images = weights @ total
+    images = np.where(images > 0, images, np.nan)
+    return np.asarray((weights @ right) / (images if right.ndim == 1 else images[:, None]))

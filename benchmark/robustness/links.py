@@ -1,0 +1,90 @@
+"""Links: scales on which accuracy against accuracy is close to a straight line.
+
+`linear` is the paper's choice (Bansal and Grover 2023, Eq. 2), `logit` the field's (Taori et al. 2020,
+whose plots and fits use it throughout), `probit` that of Miller et al. 2021. On logit and probit axes 0 and
+1 lie at
+infinity: inside a fit, and only there, k of n right becomes (k + 1/2) / (n + 1) when k is 0 or n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, logit, ndtr, ndtri
+
+from imagenet_g.benchmark.errors import UnknownNameError
+from imagenet_g.benchmark.statistics.accuracy import FloatArray
+
+LinkName: TypeAlias = Literal["linear", "logit", "probit"]
+DEFAULT_LINK: LinkName = "logit"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A monotone map from fractions to the real line, and back.
+
+    Attributes:
+        apply: Fractions in [0, 1] to the link's scale; 0 and 1 may map to infinity.
+        invert: The inverse; for `linear` the result may leave [0, 1].
+        bounded: Whether 0 and 1 map to infinity.
+    """
+
+    apply: Callable[[FloatArray], FloatArray]
+    invert: Callable[[FloatArray], FloatArray]
+    bounded: bool
+
+
+def _keep(values: FloatArray) -> FloatArray:
+    return values
+
+
+LINKS: dict[str, Link] = {
+    "linear": Link(_keep, _keep, bounded=False),
+    "logit": Link(lambda p: np.asarray(logit(p)), lambda z: np.asarray(expit(z)), bounded=True),
+    "probit": Link(lambda p: np.asarray(ndtri(p)), lambda z: np.asarray(ndtr(z)), bounded=True),
+}
+
+
+def parse_link(name: str) -> LinkName:
+    """A link's name, checked.
+
+    Raises:
+        UnknownNameError: It is not one of `LINKS`.
+    """
+    if name not in LINKS:
+        raise UnknownNameError("link", name, LINKS)
+    return cast(LinkName, name)
+
+
+def apply_link(values: npt.ArrayLike, link: str) -> FloatArray:
+    """Fractions to the link's scale; 0 and 1 become -inf and inf for logit and probit."""
+    return LINKS[parse_link(link)].apply(np.asarray(values, dtype=np.float64))
+
+
+def invert_link(values: npt.ArrayLike, link: str) -> FloatArray:
+    """The link's scale to fractions; kept inside [0, 1] on linear axes, where a line may leave it."""
+    inverted = LINKS[parse_link(link)].invert(np.asarray(values, dtype=np.float64))
+    return np.asarray(np.clip(inverted, 0.0, 1.0))
+
+
+def apply_fit_link(values: npt.ArrayLike, num_images: npt.ArrayLike, link: str) -> FloatArray:
+    """Fractions to the link's scale for a fit, finite everywhere.
+
+    Args:
+        values: Fractions k / n in [0, 1], any shape.
+        num_images: n, broadcast against `values`.
+        link: Name of the link.
+
+    Returns:
+        Finite values. Clipping to [1/2, n + 1/2] / (n + 1) is (k + 1/2) / (n + 1) at k = 0 and k = n, and
+        leaves every other count alone, so that published fits are reproduced digit for digit.
+    """
+    fractions = np.asarray(values, dtype=np.float64)
+    if not LINKS[parse_link(link)].bounded:
+        return fractions
+    images = np.asarray(num_images, dtype=np.float64)
+    return apply_link(np.clip(fractions, 0.5 / (images + 1), (images + 0.5) / (images + 1)), link)

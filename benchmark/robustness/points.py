@@ -1,0 +1,148 @@
+"""What a line is fitted through: one point per baseline model, clean accuracy against shifted accuracy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.statistics.accuracy import FloatArray
+
+MIN_MODELS = 5
+"""A line through fewer models says nothing about the next one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassCounts:
+    """Right answers by class, for M models on one set of images.
+
+    Attributes:
+        right: `(M, C)` right answers.
+        total: `(C,)` images; 0 for a class without any.
+    """
+
+    right: FloatArray
+    total: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointCounts:
+    """Class counts behind measured points; both sets share the C classes."""
+
+    reference: ClassCounts
+    shifted: ClassCounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselinePoints:
+    """Points of one baseline for one shifted set.
+
+    Attributes:
+        baseline: Id of the baseline set.
+        baseline_sha256: Hash of its table and header.
+        target: Reference of the shifted set, such as "imagenet-sketch".
+        axes: Names of the K clean axes.
+        models: M model names, unique.
+        families: M architecture families; models of one family are not independent.
+        reference: `(M, K)` clean accuracies, fractions.
+        shifted: `(M,)` accuracies on the shifted set, fractions.
+        reference_n: K numbers of clean images.
+        shifted_n: Number of shifted images.
+        knot: Clean accuracy at which the line may bend, because the set's images were picked by a model
+            there.
+        counts: Right answers by class where the points were measured (K = 1), None where they were published.
+    """
+
+    baseline: str
+    baseline_sha256: str
+    target: str
+    axes: tuple[str, ...]
+    models: tuple[str, ...]
+    families: tuple[str, ...]
+    reference: FloatArray
+    shifted: FloatArray
+    reference_n: tuple[int, ...]
+    shifted_n: int
+    knot: float | None = None
+    counts: PointCounts | None = None
+
+    def take(self, rows: npt.NDArray[np.intp]) -> BaselinePoints:
+        """The given models, in the given order."""
+        return replace(
+            self,
+            models=tuple(self.models[row] for row in rows),
+            families=tuple(self.families[row] for row in rows),
+            reference=self.reference[rows],
+            shifted=self.shifted[rows],
+            counts=None if self.counts is None else _take_counts(self.counts, rows),
+        )
+
+    def select_piece(self, reference: float) -> BaselinePoints:
+        """The models on the same side of the knot as a clean accuracy; all of them where there is no knot."""
+        if self.knot is None:
+            return self
+        above = self.reference[:, 0] >= self.knot
+        return self.take(np.flatnonzero(above if reference >= self.knot else ~above))
+
+    def list_pieces(self) -> tuple[BaselinePoints, ...]:
+        """The models below the knot and those above it; all of them where there is no knot."""
+        return (self,) if self.knot is None else (self.select_piece(0.0), self.select_piece(1.0))
+
+
+def _take_counts(counts: PointCounts, rows: npt.NDArray[np.intp]) -> PointCounts:
+    return PointCounts(
+        reference=replace(counts.reference, right=counts.reference.right[rows]),
+        shifted=replace(counts.shifted, right=counts.shifted.right[rows]),
+    )
+
+
+def validate_points(points: BaselinePoints) -> None:
+    """Check what a fit relies on.
+
+    Raises:
+        InputError: Fewer than five models, repeated names, NaN, percent in place of fractions, or clean
+            accuracies that are all the same.
+    """
+    name = f"Baseline '{points.baseline}' on '{points.target}'"
+    validate_names(points.models, source=name)
+    for label, values in (("clean", points.reference), ("shifted", points.shifted)):
+        validate_fractions(values, source=f"{name}: {label} accuracies")
+    if len(points.models) < MIN_MODELS:
+        raise InputError(
+            f"{name} has {len(points.models)} models; a line needs at least {MIN_MODELS}. "
+            "Choose a larger baseline; 'imagenet-g baselines list' shows them."
+        )
+    if (np.ptp(points.reference, axis=0) == 0).any():
+        raise InputError(f"{name}: all models have the same clean accuracy, so no line can be fitted.")
+
+
+def validate_names(models: tuple[str, ...], *, source: str) -> None:
+    """Refuse a model that is listed twice.
+
+    Raises:
+        InputError: Naming the first such model.
+    """
+    seen: set[str] = set()
+    for model in models:
+        if model in seen:
+            raise InputError(f"{source} lists model '{model}' twice; keep one row.")
+        seen.add(model)
+
+
+def validate_fractions(values: FloatArray, *, source: str) -> None:
+    """Refuse what is not an accuracy in [0, 1].
+
+    Raises:
+        InputError: NaN, percent, or out of range.
+    """
+    if not np.isfinite(values).all():
+        raise InputError(f"{source}: NaN or infinity is no accuracy; leave a missing figure empty instead.")
+    if (values > 1).any() and (values >= 0).all() and (values <= 100).all():
+        raise InputError(
+            f"{source}: {values.max():g} looks like percent. Accuracies are fractions in [0, 1]; "
+            "divide by 100."
+        )
+    if ((values < 0) | (values > 1)).any():
+        raise InputError(f"{source}: {values.min():g} to {values.max():g} is not within [0, 1].")

@@ -1,0 +1,242 @@
+"""Images in sub-folders named by class, and any such folder named by wnid as a split.
+
+Order is by class folder, then file name, as text. Images must lie directly in the class folders: what lies in
+deeper folders, or beside the class folders, is refused and not dropped, since nobody can tell its class.
+Hidden files and files that are no images are left out; links to files are followed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from imagenet_g.benchmark.classes import load_index_by_wnid
+from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.identity import hash_bytes, hash_lines
+from imagenet_g.benchmark.images.found import MAX_IMAGE_BYTES, FoundImages, is_hidden, is_image_name
+from imagenet_g.benchmark.images.hashes import ProgressCallback, hash_files
+from imagenet_g.benchmark.results import SplitRecord
+from imagenet_g.benchmark.splits.splits import Split, SplitRows, make_split_class_set
+
+_WNID = re.compile(r"n\d{8}")
+
+
+class FolderImages:
+    """Reads image files and checks that they are still the files that were hashed.
+
+    Args:
+        root: Folder the names are relative to.
+        names: File names, in row order.
+        sha256s: Their hashes.
+    """
+
+    def __init__(self, root: Path, names: Sequence[str], sha256s: Sequence[str]) -> None:
+        self._root = root
+        self._names = tuple(names)
+        self._sha256s = tuple(sha256s)
+
+    def read_image(self, row: int) -> bytes:
+        """Encoded bytes of one image.
+
+        Raises:
+            DataError: It cannot be read, is too large, or has changed since it was listed.
+        """
+        path = self._root / self._names[row]
+        try:
+            if path.stat().st_size > MAX_IMAGE_BYTES:
+                raise DataError(f"more than {MAX_IMAGE_BYTES} bytes")
+            data = path.read_bytes()
+        except OSError as error:
+            raise DataError(f"cannot be read: {error.strerror or error}") from error
+        if hash_bytes(data) != self._sha256s[row]:
+            raise DataError("the file has changed since the folder was listed")
+        return data
+
+    def read_column(self, name: str) -> Sequence[object]:
+        """Always an error: a folder has no columns.
+
+        Raises:
+            DataError: Always.
+        """
+        raise DataError(f"There is no column '{name}': '{self._root}' is a folder of images.")
+
+
+def list_class_folders(path: Path) -> tuple[str, ...]:
+    """Names of the sub-folders, sorted, without hidden ones.
+
+    Raises:
+        InputError: There is no such folder, it cannot be read, or it is empty.
+    """
+    try:
+        with os.scandir(path) as entries:
+            listed = [entry for entry in entries if not is_hidden(entry.name)]
+            folders = sorted(entry.name for entry in listed if _is_folder(entry))
+            loose = sum(is_image_name(entry.name) and not _is_folder(entry) for entry in listed)
+    except OSError as error:
+        raise InputError(_format_folder_problem(path, error)) from error
+    if not listed:
+        raise InputError(f"Folder '{path}' is empty. It needs one sub-folder of images per class.")
+    if loose:
+        raise InputError(
+            f"'{path}' has {loose} images that are in no class folder. "
+            "Put each image into the sub-folder of its class; their class cannot be told otherwise."
+        )
+    return tuple(folders)
+
+
+def load_found_folder(
+    path: Path,
+    classes: Sequence[str],
+    *,
+    cache: Path | None,
+    progress: ProgressCallback | None = None,
+) -> FoundImages:
+    """List and hash the images in the given class folders.
+
+    Args:
+        path: Folder that holds the class folders.
+        classes: Names of class folders, in order.
+        cache: Where file hashes are remembered.
+        progress: Told how far the hashing is.
+
+    Raises:
+        InputError: There is no image, or images lie deeper than the class folders.
+        DataError: A file cannot be read.
+    """
+    names: list[str] = []
+    num_ignored = 0
+    for name in classes:
+        images, ignored = _list_images(path, name)
+        names += [f"{name}/{image}" for image in images]
+        num_ignored += ignored
+    if not names:
+        raise InputError(f"There is no image in the {len(classes)} class folders of '{path}'.")
+    sha256s = hash_files(path, names, cache=cache, progress=progress)
+    return FoundImages(
+        image_ids=tuple(names),
+        labels=tuple(name.split("/", 1)[0] for name in names),
+        reader=FolderImages(path, names, sha256s),
+        content_sha256=hash_lines(f"{sha} {name}" for name, sha in zip(names, sha256s, strict=True)),
+        num_ignored=num_ignored,
+    )
+
+
+def load_folder(path: Path, *, cache: Path | None, progress: ProgressCallback | None = None) -> Split:
+    """Any folder whose sub-folders are named by wnid, as a split.
+
+    Args:
+        path: The folder.
+        cache: Where file hashes are remembered, so that 50,000 files are read whole only once.
+        progress: Told how far the hashing is.
+
+    Raises:
+        InputError: There is no such folder, it is empty, or its folders are not wnids of ImageNet's 1000.
+        DataError: A file cannot be read.
+    """
+    classes = list_class_folders(path)
+    validate_wnid_folders(path, classes)
+    found = load_found_folder(path, classes, cache=cache, progress=progress)
+    labels = np.array([[load_index_by_wnid()[wnid]] for wnid in found.labels], dtype=np.int16)
+    class_set = make_split_class_set(labels)
+    return Split(
+        record=SplitRecord(
+            ref=f"folder:{path}",
+            version=None,
+            name=str(path),
+            view=None,
+            manifest_sha256=found.content_sha256,
+            content_sha256=found.content_sha256,
+            revision=None,
+            num_classes=len(class_set.indices),
+            notice=format_ignored(found.num_ignored),
+        ),
+        rows=SplitRows(found.image_ids, labels, (None,) * len(found.image_ids)),
+        reader=found.reader,
+        class_set=class_set,
+        outputs="all",
+    )
+
+
+def validate_wnid_folders(path: Path, classes: Sequence[str]) -> None:
+    """Check that class folders are named by wnids of the 1000 classes.
+
+    Raises:
+        InputError: Some are not; it names the first few and what they may be instead.
+    """
+    strange = [name for name in classes if name not in load_index_by_wnid()]
+    if not strange and classes:
+        return
+    if not classes:
+        raise InputError(f"'{path}' has no sub-folders. It needs one per class, named by wnid (n01440764).")
+    shown = ", ".join(f"'{name}'" for name in strange[:5]) + (", ..." if len(strange) > 5 else "")
+    raise InputError(
+        f"'{path}' has {len(strange)} of {len(classes)} sub-folders that are not wnids of ImageNet's "
+        f"1000 classes: {shown}. {_suggest_for_folders(path, classes, strange)}"
+    )
+
+
+def format_ignored(num_ignored: int) -> str | None:
+    """A sentence on files that were left out, or None when there are none."""
+    return f"{num_ignored} files that are no images were left out." if num_ignored else None
+
+
+def _suggest_for_folders(path: Path, classes: Sequence[str], strange: Sequence[str]) -> str:
+    if all(name.isdecimal() for name in classes):
+        return (
+            "Folders named by number are ImageNet-V2's: use "
+            f"--split imagenet-v2 --data imagenet-v2={path} (or rename each to its wnid)."
+        )
+    for name in classes:
+        if any((path / name / wnid).is_dir() for wnid in load_index_by_wnid()):
+            return f"Did you mean folder:{path / name}?"
+    if all(_WNID.fullmatch(name) for name in strange):
+        return "They are synsets outside the 1000; take them out."
+    return "Name each by the wnid of its class, such as n01440764 for tench."
+
+
+def _list_images(path: Path, name: str) -> tuple[list[str], int]:
+    try:
+        with os.scandir(path / name) as entries:
+            listed = [entry for entry in entries if not is_hidden(entry.name)]
+            deeper = [entry for entry in listed if _is_folder(entry)]
+    except OSError as error:
+        raise InputError(_format_folder_problem(path / name, error)) from error
+    for entry in deeper:
+        # A link may lead back up, and such a loop is no image; a real folder may hold some.
+        if not entry.is_symlink():
+            raise InputError(
+                f"'{path / name / entry.name}' is a folder inside a class folder. "
+                "Images must lie directly in the class folders."
+            )
+    files = [entry.name for entry in listed if not _is_folder(entry)]
+    images = sorted(file for file in files if is_image_name(file))
+    if unnamed := [image for image in images if not _is_utf8(image)]:
+        raise InputError(f"A file name in '{path / name}' is not UTF-8: {unnamed[0]!r}. Rename it.")
+    return images, len(files) - len(images)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _format_folder_problem(path: Path, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"There is no folder '{path}'."
+    if isinstance(error, NotADirectoryError):
+        return f"'{path}' is a file; a folder is needed, with one sub-folder of images per class."
+    return f"Folder '{path}' cannot be read: {error.strerror or error}."

@@ -1,0 +1,91 @@
+"""The versions that are known, and where the published ones lie: `data/versions.toml`, reviewed like code."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date
+from functools import cache as remember
+from importlib.resources import files
+from typing import Annotated
+
+from pydantic import Field
+
+from imagenet_g.benchmark.hub.sources import HubSource
+from imagenet_g.benchmark.results import FileModel, Sha256
+
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+
+
+class Publication(FileModel):
+    """Where and when a version was published; none of it ever changes."""
+
+    repo: str
+    """Dataset repository on the Hub."""
+    tag: str
+    commit: Commit
+    """What the tag pointed at when it was made; downloads go by it, so that a moved tag changes nothing."""
+    manifest_sha256: Sha256
+    released: date
+
+    @property
+    def source(self) -> HubSource:
+        """The repository at the commit."""
+        return HubSource(self.repo, self.commit)
+
+
+class VersionSpec(FileModel):
+    """What is known of a version before its manifest is at hand.
+
+    TOML cannot say null, so what may be absent has a default here.
+    """
+
+    name: str
+    title: str
+    embedded: bool
+    splits: tuple[str, ...]
+    generators: tuple[str, ...] = ()
+    """Repositories or names of what made the images; empty for images that no model made."""
+    superseded_by: str | None = None
+    """A version that should be used instead."""
+    superseded_splits: dict[str, str] = Field(default_factory=dict)
+    """Reference of the split that should be used instead, by the name of each that is superseded alone."""
+    default: bool = True
+    """Whether it may stand where no split is named; false for one that only renews splits of another."""
+    published: Publication | None = None
+    """Absent: not on the Hub."""
+
+
+def format_superseded(spec: VersionSpec, split: str) -> str | None:
+    """What should be used instead of a split, in one sentence; None where nothing should."""
+    if split in spec.superseded_splits:
+        return f"{spec.name}/{split} is superseded by {spec.superseded_splits[split]}."
+    return None if spec.superseded_by is None else f"{spec.name} is superseded by {spec.superseded_by}."
+
+
+@remember
+def load_versions() -> dict[str, VersionSpec]:
+    """Known versions by name, oldest first. Do not mutate."""
+    text = (files("imagenet_g.benchmark.data") / "versions.toml").read_text(encoding="utf-8")
+    return parse_versions(text)
+
+
+def parse_versions(text: str) -> dict[str, VersionSpec]:
+    """Versions by name from the text of a registry.
+
+    Raises:
+        ValidationError: A row breaks the contract.
+    """
+    specs = (VersionSpec.model_validate(table) for table in tomllib.loads(text)["version"])
+    return {spec.name: spec for spec in specs}
+
+
+def format_publication(publication: Publication) -> str:
+    """The lines to add to a version's row of `versions.toml`."""
+    return (
+        "[version.published]\n"
+        f'repo = "{publication.repo}"\n'
+        f'tag = "{publication.tag}"\n'
+        f'commit = "{publication.commit}"\n'
+        f'manifest_sha256 = "{publication.manifest_sha256}"\n'
+        f"released = {publication.released.isoformat()}\n"
+    )

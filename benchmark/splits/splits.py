@@ -1,0 +1,77 @@
+"""A split in memory: who the images are, what they may be called, and how to read one.
+
+Rows are light (ids and labels); image bytes are read one at a time, so memory does not grow with the images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from imagenet_g.benchmark.classes import ClassSet, make_class_set
+from imagenet_g.benchmark.images.found import ImageReader
+from imagenet_g.benchmark.results import Outputs, SplitRecord
+from imagenet_g.benchmark.splits.manifests import ViewSpec
+from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRows:
+    """Identity and labels of the images, in the split's own order.
+
+    Attributes:
+        image_ids: N identities, unique within the split.
+        labels: `(N, L)` int16 acceptable class indices, padded with -1.
+        source_image_ids: N identities of the real images they were made from, or None each.
+    """
+
+    image_ids: tuple[str, ...]
+    labels: npt.NDArray[np.int16]
+    source_image_ids: tuple[str | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A whole split, before any view.
+
+    Attributes:
+        record: What goes into results.
+        rows: Ids and labels.
+        reader: Where the images are.
+        class_set: Classes the images cover, named "split-classes" (or "all").
+        outputs: "split-classes" where the set is defined over those classes (ImageNet-R, -A, ObjectNet, a
+            release of fewer than 1000), "all" where a class without images says nothing (a folder).
+        views: Row filters defined by the release.
+        border_px: Pixels to cut from each side before anything else (ObjectNet's red border).
+        precropped: Whether images are already at 224 x 224 and must not be resized and cropped again (-C).
+    """
+
+    record: SplitRecord
+    rows: SplitRows
+    reader: ImageReader
+    class_set: ClassSet
+    outputs: Outputs
+    views: dict[str, ViewSpec] = field(default_factory=dict)
+    border_px: int = 0
+    precropped: bool = False
+
+
+def make_labels(labels: Sequence[Sequence[int]]) -> npt.NDArray[np.int16]:
+    """`(N, L)` int16 labels from ragged lists, padded with -1."""
+    width = max((len(row) for row in labels), default=1)
+    padded = np.full((len(labels), width), NO_CLASS, dtype=np.int16)
+    for number, row in enumerate(labels):
+        padded[number, : len(row)] = row
+    return padded
+
+
+def make_split_class_set(labels: npt.NDArray[np.int16]) -> ClassSet:
+    """Every class that some image may be called; named "all" when that is all 1000."""
+    indices = sorted({int(index) for index in np.unique(labels) if index != NO_CLASS})
+    return make_class_set("all" if len(indices) == 1000 else "split-classes", indices)

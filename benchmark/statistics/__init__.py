@@ -1,0 +1,4 @@
+"""Pure arithmetic: right answers, intervals and paired tests.
+
+Imports errors only.
+"""

@@ -1,0 +1,4 @@
+"""The one training loop, its images and its record.
+
+Imports splits and everything below.
+"""

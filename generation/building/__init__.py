@@ -1,0 +1,4 @@
+"""The whole build, from a spec to a release.
+
+Imports releases and everything below.
+"""

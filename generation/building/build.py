@@ -1,0 +1,200 @@
+"""Building a version: plan, render, score, release, each step going on from where the last run stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.generation.plans.plan import Plan, PlanMeta, load_plan_meta, make_plan, write_plan
+from imagenet_g.generation.plans.recipe import list_differences, make_recipe
+from imagenet_g.generation.releases.summary import report_prompts
+from imagenet_g.generation.releases.writing import ReleaseRequest, write_release
+from imagenet_g.generation.rendering.jobs import load_job_sources
+from imagenet_g.generation.rendering.shards import inspect_shard, load_shard_record
+from imagenet_g.generation.rendering.tasks import BuildJob, Engine, ShardTask, TaskReport
+from imagenet_g.generation.specs.version import CaptionPromptSpec, VersionSpec, load_split_spec, validate_pins
+
+
+class Listener(Protocol):
+    """Told what a build is doing."""
+
+    def start(self, what: str, total: int, done: int) -> None:
+        """A pass over shards begins; some may be done already."""
+
+    def report(self, report: TaskReport) -> None:
+        """One shard is done."""
+
+    def note(self, text: str) -> None:
+        """Something a person should know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
+    """What to build.
+
+    Attributes:
+        spec: The version, with overrides applied.
+        source: What the user called it, for messages.
+        splits: Split names.
+        out: The release folder.
+        engine: Runs the tasks.
+        shards: Range of shards [first, last) to render and nothing else; None for all and the release.
+        leave_out_failed: Release without rows that could not be rendered.
+        with_scores: Run the scorers; without, the release has no score columns and no views on them.
+        device: As `BuildJob`.
+        data: As `BuildJob`.
+        cache: As `BuildJob`.
+    """
+
+    spec: VersionSpec
+    source: str
+    splits: tuple[str, ...]
+    out: Path
+    engine: Engine
+    shards: tuple[int, int] | None = None
+    leave_out_failed: bool = False
+    with_scores: bool = True
+    device: str = "auto"
+    data: dict[str, Path] = field(default_factory=dict)
+    cache: Path | None = None
+
+
+def run_build(request: BuildRequest, listener: Listener) -> Path | None:
+    """Build splits of a version; safe to interrupt and to run again.
+
+    Returns:
+        Path of the manifest; None where only some shards were asked for.
+
+    Raises:
+        ImagenetGError: The message says what to do; what is committed stays.
+    """
+    validate_pins(request.spec, request.splits, source=request.source)
+    for name in request.splits:
+        job = make_job(request, name)
+        meta = prepare_plan(job, listener)
+        _run_render(request, job, meta, listener)
+    if request.shards is not None:
+        return None
+    if request.with_scores:
+        for name in request.splits:
+            _run_scores(request, make_job(request, name), listener)
+    return write_release(
+        ReleaseRequest(
+            spec=request.spec,
+            splits=request.splits,
+            out=request.out,
+            leave_out_failed=request.leave_out_failed,
+            with_scores=request.with_scores,
+        ),
+        listener.note,
+    )
+
+
+def make_job(request: BuildRequest, split: str) -> BuildJob:
+    """The job of one split."""
+    return BuildJob(
+        spec=request.spec,
+        split=split,
+        out=request.out,
+        device=request.device,
+        data=request.data,
+        cache=request.cache,
+    )
+
+
+def make_job_plan(job: BuildJob) -> Plan:
+    """The plan of a job's split, from its spec and its sources.
+
+    Raises:
+        ImagenetGError: The sources are not on hand, or a class has none.
+    """
+    sources = load_job_sources(job)
+    return make_plan(
+        job.spec.version,
+        job.split,
+        load_split_spec(job.spec, job.split),
+        rows_per_shard=job.spec.rows_per_shard,
+        recipe=make_recipe(job.spec, job.split, sources),
+        source_ids=None if sources is None else sources.list_ids(),
+    )
+
+
+def prepare_plan(job: BuildJob, listener: Listener) -> PlanMeta:
+    """Make the plan and write it, or check that the one in place is the same.
+
+    Raises:
+        DataError: Another plan was begun here; the message says what differs.
+    """
+    plan = make_job_plan(job)
+    try:
+        begun = load_plan_meta(job.plan_path)
+    except DataError:
+        # Missing, or damaged: it is a pure function of the spec, and shards carry its hash.
+        write_plan(job.plan_path, plan)
+        _note_cut_captions(job, plan, listener)
+        return plan.meta
+    if begun.plan_sha256 != plan.meta.plan_sha256:
+        raise DataError(_format_changed_plan(job, begun, plan.meta))
+    listener.note(f"{job.split}: going on with the plan in '{job.out}'")
+    return begun
+
+
+def _note_cut_captions(job: BuildJob, plan: Plan, listener: Listener) -> None:
+    """Say at once what no template needs saying: captions have any length."""
+    if not isinstance(load_split_spec(job.spec, job.split).prompts, CaptionPromptSpec):
+        return
+    report = report_prompts(job, plan.table["prompt"].to_pylist())
+    if report is None or report.num_over_limit == 0:
+        return
+    if report.num_over_limit is None:
+        listener.note(f"{job.split}: whether the text encoder cuts captions is unknown (no clip_token_limit)")
+        return
+    listener.note(
+        f"{job.split}: {report.num_over_limit} of {report.num_prompts} images have a caption of more than "
+        f"the {report.token_limit} tokens that the text encoder takes; the rest is cut, as in "
+        f"'{report.examples[0]}'"
+    )
+
+
+def list_pending(job: BuildJob, meta: PlanMeta, shards: tuple[int, int] | None) -> tuple[list[int], int]:
+    """Shards that must be rendered, and how many are in question.
+
+    Raises:
+        InputError: The range is not within the plan.
+        DataError: A shard follows another plan.
+    """
+    first, last = shards or (0, meta.num_shards)
+    if not 0 <= first < last <= meta.num_shards:
+        raise InputError(f"--shards {first}:{last} is not within 0:{meta.num_shards} of '{job.split}'.")
+    states = {n: inspect_shard(job.out, job.split, n, meta.plan_sha256) for n in range(first, last)}
+    return [number for number, state in states.items() if state != "done"], last - first
+
+
+def _run_render(request: BuildRequest, job: BuildJob, meta: PlanMeta, listener: Listener) -> None:
+    pending, total = list_pending(job, meta, request.shards)
+    listener.start(f"{job.split}: rendering", total, total - len(pending))
+    request.engine(job, [ShardTask("render", number) for number in pending], listener.report)
+    records = [load_shard_record(job.out, job.split, number) for number in pending]
+    if failed := sum(len(record.failures) for record in records if record is not None):
+        listener.note(f"{job.split}: {failed} rows failed; run the same command again to retry them")
+
+
+def _run_scores(request: BuildRequest, job: BuildJob, listener: Listener) -> None:
+    from imagenet_g.generation.rendering.score_files import list_unscored
+
+    for scorer in load_split_spec(job.spec, job.split).scorers:
+        meta = load_plan_meta(job.plan_path)
+        pending = list_unscored(job, scorer, meta.num_shards)
+        listener.start(f"{job.split}: scoring with {scorer}", meta.num_shards, meta.num_shards - len(pending))
+        request.engine(job, [ShardTask("score", number, scorer) for number in pending], listener.report)
+
+
+def _format_changed_plan(job: BuildJob, begun: PlanMeta, now: PlanMeta) -> str:
+    lines = list_differences(begun.recipe, now.recipe) or ["the rows themselves differ"]
+    shown = "; ".join(lines[:5]) + (f"; and {len(lines) - 5} more" if len(lines) > 5 else "")
+    return (
+        f"'{job.out}' was begun with another plan of '{job.split}': {shown}. "
+        "Continue with the spec it was begun with, or choose another --out."
+    )

@@ -1,0 +1,202 @@
+"""What a build would do, cost and take, without doing it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from imagenet_g.benchmark.errors import ImagenetGError
+from imagenet_g.generation.building.build import BuildRequest, make_job
+from imagenet_g.generation.building.progress import format_duration
+from imagenet_g.generation.generators.pipelines import find_call_defaults
+from imagenet_g.generation.plans.plan import Plan, make_plan
+from imagenet_g.generation.plans.sources import Sources
+from imagenet_g.generation.releases.summary import report_prompts
+from imagenet_g.generation.rendering.jobs import Worker, load_job_sources
+from imagenet_g.generation.rendering.tasks import BuildJob
+from imagenet_g.generation.specs.generator import (
+    DiffusersSpec,
+    GeneratorSpec,
+    PartSpec,
+    PythonSpec,
+    StageSpec,
+)
+from imagenet_g.generation.specs.repos import is_on_hand
+from imagenet_g.generation.specs.version import EncodingSpec, VersionSpec, load_split_spec
+
+# Rules of thumb for photographs, used only where no batch can be timed.
+BITS_PER_PIXEL = {"jpeg": 3.0, "png": 14.0}
+
+
+@dataclass(frozen=True, slots=True)
+class TimedBatch:
+    """What one real batch cost.
+
+    Attributes:
+        seconds_per_image: Rendering and encoding, the second batch of two.
+        bytes_per_image: Encoded.
+    """
+
+    seconds_per_image: float
+    bytes_per_image: float
+
+
+def run_dry_run(request: BuildRequest, *, seconds_per_image: float | None) -> str:
+    """A report over all splits asked for.
+
+    Args:
+        request: What would be built.
+        seconds_per_image: For the estimate where no generator is on hand.
+
+    Raises:
+        ImagenetGError: The plan itself cannot be made.
+    """
+    parts = [f"{request.spec.version}: {request.spec.title} ({request.spec.status})"]
+    totals = [_describe_split(make_job(request, name), seconds_per_image, parts) for name in request.splits]
+    images = sum(count for count, _ in totals)
+    known = [seconds for _, seconds in totals if seconds is not None]
+    cost = "unknown"
+    if len(known) == len(totals):
+        cost = f"{format_duration(sum(known))} on one worker, {format_duration(sum(known) / 5)} on five"
+    parts.append(f"in all: {images} images; time {cost}")
+    parts.append("Nothing was written.")
+    return "\n".join(parts)
+
+
+def estimate_bytes(encoding: EncodingSpec, height_px: int | None, width_px: int | None) -> float | None:
+    """Bytes of an encoded image by rule of thumb; None where the size is not known."""
+    if height_px is None or width_px is None:
+        return None
+    return height_px * width_px * BITS_PER_PIXEL[encoding.format] / 8
+
+
+def time_batch(job: BuildJob, plan: Plan) -> TimedBatch:
+    """Render the first batch twice and time the second, so that loading and warming up do not count.
+
+    Raises:
+        ImagenetGError: As loading and rendering do.
+    """
+    worker = Worker(job)
+    worker.load()
+    rows = plan.table.slice(0, plan.meta.batch_size).to_pylist()
+    worker.render_rows(rows)
+    started = time.perf_counter()
+    made = worker.render_rows(rows)
+    seconds = (time.perf_counter() - started) / len(rows)
+    sizes = [len(row["image"]) for row in made if isinstance(row["image"], bytes)]
+    return TimedBatch(seconds, sum(sizes) / max(1, len(sizes)))
+
+
+def _describe_split(
+    job: BuildJob, seconds_per_image: float | None, parts: list[str]
+) -> tuple[int, float | None]:
+    plan, sources_note = _make_plan(job)
+    meta, split = plan.meta, load_split_spec(job.spec, job.split)
+    parts += [
+        f"\n{job.spec.version}/{job.split}: {split.title}",
+        f"  images   {meta.num_rows} = {len(split.class_indices)} classes x {split.images_per_class}; "
+        f"{meta.num_shards} shards of up to {_max_shard_rows(job.spec, meta.batch_size)} rows, "
+        f"batches of {meta.batch_size}",
+        f"  made by  {_describe_generator(job.spec.generators[split.generator])}",
+        *_describe_prompts(job, plan),
+        *sources_note,
+    ]
+    timed, why_not = _try_timing(job, plan)
+    per_image = timed.seconds_per_image if timed else seconds_per_image
+    seconds = None if per_image is None else per_image * meta.num_rows
+    if seconds is None:
+        parts.append(f"  time     unknown: {why_not}; give --seconds-per-image for an estimate")
+    else:
+        how = "a timed batch" if timed else "--seconds-per-image"
+        parts.append(f"  time     {format_duration(seconds)} at {per_image:.3g} s an image (from {how})")
+    parts.append(_describe_disk(job, split.generator, meta.num_rows, timed))
+    return meta.num_rows, seconds
+
+
+def _make_plan(job: BuildJob) -> tuple[Plan, list[str]]:
+    """The plan; where sources are not on hand, without their ids, and a line that says so."""
+    split = load_split_spec(job.spec, job.split)
+    sources: Sources | None = None
+    note = []
+    if split.sources is not None:
+        try:
+            sources = load_job_sources(job)
+            note = [f"  sources  {split.sources.ref}: on hand"]
+        except ImagenetGError as error:
+            note = [f"  sources  {split.sources.ref}: not on hand ({error})"]
+    plan = make_plan(
+        job.spec.version,
+        job.split,
+        split,
+        rows_per_shard=job.spec.rows_per_shard,
+        recipe={},
+        source_ids=None if sources is None else sources.list_ids(),
+    )
+    return plan, note
+
+
+def _max_shard_rows(spec: VersionSpec, batch_size: int) -> int:
+    return max(1, spec.rows_per_shard // batch_size) * batch_size
+
+
+def _describe_generator(spec: GeneratorSpec) -> str:
+    if isinstance(spec, PythonSpec):
+        return f"python:{spec.factory}"
+    defaults = find_call_defaults(spec.pipeline)
+    steps = spec.steps or f"{defaults.get('num_inference_steps', 'unknown')} (default)"
+    guidance = spec.guidance if spec.guidance is not None else f"{defaults.get('guidance_scale')} (default)"
+    strength = "" if spec.strength is None else f", strength {spec.strength}"
+    parts = "".join(
+        f", {name} of {part.repo} @ {_format_revision(part)}" for name, part in spec.parts.items()
+    )
+    return (
+        f"{spec.pipeline} {spec.repo} @ {_format_revision(spec)}{parts}; {spec.dtype}, steps {steps}, "
+        f"guidance {guidance}{strength}"
+    )
+
+
+def _format_revision(spec: StageSpec | PartSpec) -> str:
+    return spec.revision if spec.is_pinned else f"{spec.revision}, NOT PINNED: imagenet-g build pin"
+
+
+def _describe_prompts(job: BuildJob, plan: Plan) -> list[str]:
+    prompts = plan.table["prompt"].to_pylist()
+    report = report_prompts(job, prompts)
+    if report is None:
+        return ["  prompts  none"]
+    fit = "how many tokens they have is unknown without the text encoder's tokenizer"
+    if report.num_over_limit is not None:
+        fit = f"longest {report.longest} of {report.token_limit} tokens, {report.num_over_limit} cut short"
+    lines = [f"  prompts  {report.num_unique} different; {fit}", f"           e.g. {prompts[0]!r}"]
+    return lines + [f"           cut: {example!r}" for example in report.examples]
+
+
+def _try_timing(job: BuildJob, plan: Plan) -> tuple[TimedBatch | None, str]:
+    generator = job.spec.generators[load_split_spec(job.spec, job.split).generator]
+    if isinstance(generator, DiffusersSpec):
+        missing = [found.repo for found in generator.all_repositories if not is_on_hand(found)]
+        if missing:
+            return None, f"the weights of '{missing[0]}' are not on this machine"
+    try:
+        return time_batch(job, plan), ""
+    except ImagenetGError as error:
+        return None, str(error)
+
+
+def _describe_disk(job: BuildJob, generator: str, num_rows: int, timed: TimedBatch | None) -> str:
+    spec = job.spec.generators[generator]
+    size: float | None = None
+    if isinstance(spec, DiffusersSpec):
+        # An image made from an image has its size, unless the spec says otherwise.
+        side = spec.source.size_px if spec.source and spec.inputs == "prompt+image" else None
+        size = estimate_bytes(job.spec.encoding, spec.height_px or side, spec.width_px or side)
+    how = "rule of thumb"
+    if timed is not None:
+        size, how = timed.bytes_per_image, "measured"
+    if size is None:
+        return "  disk     unknown: the image size is the pipeline's own default"
+    release = num_rows * size / 1e9
+    return (
+        f"  disk     {release:.2g} GB for the release and as much again for the work in .build "
+        f"({size / 1e3:.0f} kB an image, {how})"
+    )

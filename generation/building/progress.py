@@ -1,0 +1,52 @@
+"""Progress of a build as plain lines, so that it reads well in a log file too."""
+
+from __future__ import annotations
+
+import time
+
+from imagenet_g.generation.rendering.tasks import TaskReport
+
+
+class PrintingListener:
+    """Prints a line a shard: images done, images/s, time left."""
+
+    def __init__(self) -> None:
+        self._what = ""
+        self._total = self._done = self._shards = self._images = 0
+        self._started = 0.0
+
+    def start(self, what: str, total: int, done: int) -> None:
+        """Begin a pass over `total` shards, `done` of which are there already."""
+        self._what, self._total, self._done, self._shards, self._images = what, total, done, 0, 0
+        self._started = time.perf_counter()
+        if done == total:
+            print(f"{what}: all {total} shards are done already", flush=True)
+        elif done:
+            print(f"{what}: {done} of {total} shards are done already", flush=True)
+
+    def report(self, report: TaskReport) -> None:
+        """Print where the pass is."""
+        self._done += 1
+        self._shards += 1
+        self._images += report.num_rows
+        elapsed = max(time.perf_counter() - self._started, 1e-9)
+        left = elapsed / self._shards * (self._total - self._done)
+        notes = [f"{report.num_failed} failed"] * bool(report.num_failed)
+        notes += [f"{report.num_flat} flat"] * bool(report.num_flat)
+        print(
+            f"{self._what}: shard {self._done} of {self._total}, {self._images / elapsed:.2f} images/s, "
+            f"{format_duration(left)} left" + (f" ({', '.join(notes)})" if notes else ""),
+            flush=True,
+        )
+
+    def note(self, text: str) -> None:
+        """Print a sentence."""
+        print(text, flush=True)
+
+
+def format_duration(seconds: float) -> str:
+    """Seconds as people say them: "45 s", "12 min", "3.4 h", "9.2 days"."""
+    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / size:.0f} {unit}" if unit != "h" else f"{seconds / size:.1f} {unit}"
+    return f"{seconds / 86_400:.1f} days"

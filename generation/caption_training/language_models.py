@@ -1,0 +1,182 @@
+"""Causal language models that learn to write captions: pretrained ones, or a tiny one made here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from imagenet_g.benchmark.errors import FetchError, InputError, ModelError
+from imagenet_g.benchmark.hub.fetching import describe_hub_file, fetch
+from imagenet_g.benchmark.hub.quiet import quiet_training
+from imagenet_g.benchmark.identity import make_seed
+from imagenet_g.generation.captions.files import WeightsRecord
+from imagenet_g.generation.captions.specs import LanguageModelSpec, ModelSeeds, PretrainedSpec, TinySpec
+
+Model = Any
+"""A model of transformers, which is taken as untyped."""
+Tokenizer = Any
+"""A tokenizer of transformers."""
+END_OF_TEXT = "<|endoftext|>"
+LOCAL_REVISION = "local"
+_CONTEXT = 128
+
+
+def load_language_model(spec: LanguageModelSpec, texts: Sequence[str], seed: int) -> tuple[Model, Tokenizer]:
+    """A model and its tokenizer, in float32 on the CPU, ready for training.
+
+    Args:
+        spec: Which.
+        texts: What the tokenizer of a tiny model is trained on.
+        seed: Of a tiny model's weights.
+
+    Raises:
+        FetchError: It is on the Hub and cannot be fetched.
+        ModelError: It is no causal language model that transformers loads.
+        InputError: Its tokenizer has no end of text, or a folder is missing.
+    """
+    if isinstance(spec, TinySpec):
+        return build_tiny_model(spec, texts, seed)
+    return load_pretrained(spec)
+
+
+def load_pretrained(spec: PretrainedSpec) -> tuple[Model, Tokenizer]:
+    """A pretrained model and its tokenizer.
+
+    Raises:
+        ImagenetGError: As `load_language_model`.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = Path(spec.repo).expanduser()
+    if spec.revision == LOCAL_REVISION and not folder.is_dir():
+        raise InputError(f"There is no folder '{spec.repo}' with a language model.")
+    remote = None
+    place: dict[str, str] = {}
+    if not folder.is_dir():
+        place = {"revision": spec.revision}
+        remote = describe_hub_file(
+            spec.repo, ("config.json",), revision=spec.revision, instead="name a local folder as the repo"
+        )
+    try:
+        with fetch(remote), quiet_training():
+            tokenizer = AutoTokenizer.from_pretrained(str(spec.repo), **place)
+            model = AutoModelForCausalLM.from_pretrained(str(spec.repo), dtype="float32", **place)
+    except FetchError:
+        raise
+    except ModelError as error:
+        raise ModelError(f"'{spec.repo}' cannot be loaded as a causal language model: {error}") from error
+    return model, fit_tokenizer(tokenizer, spec.repo)
+
+
+def load_trained(folder: Path) -> tuple[Model, Tokenizer]:
+    """A model that a stage of training wrote.
+
+    Raises:
+        ModelError: The folder is damaged.
+    """
+    return load_pretrained(PretrainedSpec(kind="pretrained", repo=str(folder), revision=LOCAL_REVISION))
+
+
+def fit_tokenizer(tokenizer: Tokenizer, name: str) -> Tokenizer:
+    """Pad on the left, with the end of text where there is no token for it (GPT-2 has none).
+
+    Raises:
+        InputError: There is no end of text either.
+    """
+    if tokenizer.eos_token is None:
+        raise InputError(
+            f"The tokenizer of '{name}' has no end-of-text token, so no caption would ever end. Set its "
+            "eos_token and save it, or choose another model."
+        )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def build_tiny_model(spec: TinySpec, texts: Sequence[str], seed: int) -> tuple[Model, Tokenizer]:
+    """A GPT-2 with random weights, and a byte-pair tokenizer trained on some texts."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    tokenizer = build_tokenizer(texts, spec.vocabulary)
+    end = tokenizer.eos_token_id
+    config = GPT2Config(
+        vocab_size=len(tokenizer), n_positions=_CONTEXT, n_embd=spec.width, n_layer=spec.layers,
+        n_head=spec.heads, bos_token_id=end, eos_token_id=end, pad_token_id=end,
+        resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(make_seed("language-model", str(seed), "tiny", 0))
+        model = GPT2LMHeadModel(config)
+    return model, tokenizer
+
+
+def build_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
+    """A byte-level byte-pair tokenizer: any text is some tokens."""
+    import tokenizers
+    from tokenizers import decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    raw = tokenizers.Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    raw.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=raw, eos_token=END_OF_TEXT, bos_token=END_OF_TEXT, pad_token=END_OF_TEXT,
+        padding_side="left", clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+
+
+def describe_language_model(spec: LanguageModelSpec, model: Model) -> WeightsRecord:
+    """The record of a model before training."""
+    from imagenet_g.benchmark.models.fingerprints import hash_state_dict
+
+    sha256 = hash_state_dict(model.state_dict())
+    if isinstance(spec, TinySpec):
+        name = f"gpt2-tiny-{spec.layers}x{spec.width}"
+        return WeightsRecord(spec=name, revision=None, weights_sha256=sha256)
+    local = Path(spec.repo).expanduser().is_dir()
+    return WeightsRecord(
+        spec=Path(spec.repo).name if local else spec.repo,
+        revision=None if local else getattr(model.config, "_commit_hash", None) or spec.revision,
+        weights_sha256=sha256,
+    )
+
+
+def write_with_model(
+    settings: ModelSeeds, requests: Sequence[str], seed: int, *, device: str
+) -> list[list[str]]:
+    """Texts of an instruction-tuned model, twice as many a request as are wanted."""
+    import torch
+
+    model, tokenizer = load_pretrained(settings.model)
+    model.to(device).eval()
+    texts = []
+    for number, request in enumerate(requests):
+        torch.manual_seed(make_seed("caption-seeds", str(seed), str(number), 0))
+        inputs = tokenizer(_format_request(tokenizer, request), return_tensors="pt").to(device)
+        with torch.inference_mode():
+            output = model.generate(
+                **inputs, do_sample=True, temperature=settings.temperature, top_k=0,
+                max_new_tokens=settings.max_tokens, num_return_sequences=2 * settings.per_class,
+                pad_token_id=tokenizer.pad_token_id,
+            )  # fmt: skip
+        answers = output[:, inputs["input_ids"].shape[1] :]
+        texts.append(tokenizer.batch_decode(answers, skip_special_tokens=True))
+    return texts
+
+
+def _format_request(tokenizer: Tokenizer, request: str) -> str:
+    if tokenizer.chat_template is None:
+        return f"{request}\n"
+    messages = [{"role": "user", "content": request}]
+    text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    return text

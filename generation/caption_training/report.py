@@ -1,0 +1,220 @@
+"""What `captions check` says of a frozen caption file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from imagenet_g.benchmark.classes import load_classes, load_index_by_wnid
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.results import Count, FileModel, Fraction, Sha256
+from imagenet_g.generation.captions.diversity import compute_distinct, compute_self_bleu
+from imagenet_g.generation.captions.files import CaptionRecord, CaptionSet
+from imagenet_g.generation.captions.names import split_words
+from imagenet_g.generation.captions.sentences import Fault, find_banned, find_faults
+from imagenet_g.generation.prompts.recipes import ClassNames
+
+NUM_SHOWN = 5
+
+
+class FaultyCaption(FileModel):
+    """A caption that is not as it should be, and why."""
+
+    wnid: str
+    rank: Count
+    caption: str
+    reasons: tuple[str, ...]
+
+
+class ClassScore(FileModel):
+    """One class of a caption file."""
+
+    wnid: str
+    name: str
+    num_captions: Count
+    mean_reward: float | None
+    distinct_2: Fraction
+    self_bleu: Fraction
+
+
+class FluencyScore(FileModel):
+    """Perplexity under the stage-1 model."""
+
+    median: float
+    percentile_95: float
+    worst_caption: str
+    worst: float
+
+
+class CaptionReport(FileModel):
+    """The whole report."""
+
+    schema_version: Literal[1]
+    title: str
+    content_sha256: Sha256
+    num_captions: Count
+    num_classes: Count
+    valid: Fraction
+    faults: dict[str, Count]
+    """How often each fault was found."""
+    duplicates: Count
+    """Captions that say the same as a better one of their class, marks and case aside."""
+    mean_reward: float | None
+    distinct_1: Fraction
+    distinct_2: Fraction
+    self_bleu: Fraction
+    """Mean over classes."""
+    fluency: FluencyScore | None
+    """Null without the run that wrote the captions."""
+    rewards_off_by: float | None
+    """Largest difference between a stored reward and the same measured here; null without the run."""
+    faulty: tuple[FaultyCaption, ...]
+    banned: tuple[FaultyCaption, ...]
+    classes: tuple[ClassScore, ...]
+    best: tuple[CaptionRecord, ...]
+    worst: tuple[CaptionRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunScores:
+    """What only the run behind a file can say of its captions, in their order.
+
+    Attributes:
+        rewards: Measured again.
+        perplexities: Under the stage-1 model.
+        too_long: Whether the CLIP's text encoder cuts something off.
+    """
+
+    rewards: Sequence[float]
+    perplexities: Sequence[float]
+    too_long: Sequence[bool]
+
+
+def make_report(captions: CaptionSet, scores: RunScores | None, *, min_words: int) -> CaptionReport:
+    """Look at every caption.
+
+    Args:
+        captions: What to look at.
+        scores: From `score_with_run`; None without a run.
+        min_words: Fewest words of a valid caption.
+    """
+    rows, names = captions.rows, read_class_names(captions)
+    faults = [_find_faults(row, names, min_words) for row in rows]
+    if scores is not None:
+        faults = [
+            (*found, "too-long") if long else found
+            for found, long in zip(faults, scores.too_long, strict=True)
+        ]
+    texts = [row.caption for row in rows]
+    classes = tuple(_make_class_score(wnid, captions.rows_by_wnid[wnid]) for wnid in captions.wnids)
+    ranked = sorted((row for row in rows if row.reward is not None), key=lambda row: -(row.reward or 0.0))
+    return CaptionReport(
+        schema_version=1,
+        title=captions.title,
+        content_sha256=captions.header.content_sha256,
+        num_captions=len(rows),
+        num_classes=len(classes),
+        valid=float(np.mean([not found for found in faults])),
+        faults=dict(Counter(fault for found in faults for fault in found).most_common()),
+        duplicates=len(rows) - len({(row.wnid, split_words(row.caption)) for row in rows}),
+        mean_reward=_compute_mean([row.reward for row in rows]),
+        distinct_1=compute_distinct(texts, 1),
+        distinct_2=compute_distinct(texts, 2),
+        self_bleu=float(np.mean([score.self_bleu for score in classes])),
+        fluency=None if scores is None else _make_fluency(texts, scores.perplexities),
+        rewards_off_by=None if scores is None else _compare_rewards(rows, scores.rewards),
+        faulty=tuple(_make_faulty(row, found) for row, found in zip(rows, faults, strict=True) if found),
+        banned=tuple(_make_faulty(row, found) for row in rows if (found := find_banned(row.caption))),
+        classes=classes,
+        best=tuple(ranked[:NUM_SHOWN]),
+        worst=tuple(ranked[-NUM_SHOWN:][::-1]),
+    )
+
+
+def score_with_run(captions: CaptionSet, folder: Path, device: str) -> RunScores:
+    """Measure captions again with the run that wrote them.
+
+    Raises:
+        DataError: The folder is another run, or not trained.
+    """
+    from imagenet_g.generation.caption_training.fluency import compute_perplexities
+    from imagenet_g.generation.caption_training.language_models import load_trained
+    from imagenet_g.generation.caption_training.run import load_run, load_scorer
+    from imagenet_g.generation.caption_training.seeds import make_prompt
+    from imagenet_g.generation.captions.clip import count_tokens, read_context_length
+    from imagenet_g.generation.generators.runtime import set_determinism
+
+    set_determinism(device, cpu_threads=1)
+    run = load_run(folder)
+    card = captions.header.card
+    if card is None or card.stages != run.stages:
+        raise DataError(f"'{folder}' is not the run that wrote '{captions.title}'.")
+    scorer = load_scorer(run, folder, device)
+    model, tokenizer = load_trained(folder / "sft" / "model")
+    model.to(device).eval()
+    texts = [row.caption for row in captions.rows]
+    indices = [load_index_by_wnid()[row.wnid] for row in captions.rows]
+    prompts = [make_prompt(run.spec, index) for index in indices]
+    limit = read_context_length(scorer.clip)
+    return RunScores(
+        rewards=(-scorer.score(texts, indices).cosines).tolist(),
+        perplexities=compute_perplexities(model, tokenizer, prompts, texts).tolist(),
+        too_long=[count_tokens(scorer.clip, text) > limit for text in texts],
+    )
+
+
+def read_class_names(captions: CaptionSet) -> ClassNames:
+    """What classes were called when the captions were written; open_clip's names where nothing says."""
+    card = captions.header.card
+    names = "open_clip" if card is None else card.objective.get("class_names")
+    for known in ("open_clip", "lemmas", "first-lemma"):
+        if names == known:
+            return known
+    return "open_clip"
+
+
+def _find_faults(row: CaptionRecord, names: ClassNames, min_words: int) -> tuple[Fault, ...]:
+    return find_faults(row.caption, load_index_by_wnid()[row.wnid], names=names, min_words=min_words)
+
+
+def _make_class_score(wnid: str, rows: Sequence[CaptionRecord]) -> ClassScore:
+    texts = [row.caption for row in rows]
+    return ClassScore(
+        wnid=wnid,
+        name=load_classes()[load_index_by_wnid()[wnid]].name,
+        num_captions=len(rows),
+        mean_reward=_compute_mean([row.reward for row in rows]),
+        distinct_2=compute_distinct(texts, 2),
+        self_bleu=compute_self_bleu(texts),
+    )
+
+
+def _make_fluency(texts: Sequence[str], perplexities: Sequence[float]) -> FluencyScore:
+    worst = int(np.argmax(perplexities))
+    return FluencyScore(
+        median=float(np.median(perplexities)),
+        percentile_95=float(np.percentile(perplexities, 95)),
+        worst_caption=texts[worst],
+        worst=float(perplexities[worst]),
+    )
+
+
+def _make_faulty(row: CaptionRecord, reasons: Sequence[str]) -> FaultyCaption:
+    return FaultyCaption(wnid=row.wnid, rank=row.rank, caption=row.caption, reasons=tuple(reasons))
+
+
+def _compare_rewards(rows: Sequence[CaptionRecord], measured: Sequence[float]) -> float | None:
+    known = [
+        abs(row.reward - value) for row, value in zip(rows, measured, strict=True) if row.reward is not None
+    ]
+    return max(known) if known else None
+
+
+def _compute_mean(rewards: Sequence[float | None]) -> float | None:
+    known = [reward for reward in rewards if reward is not None]
+    return float(np.mean(known)) if known else None

@@ -1,0 +1,155 @@
+"""Stage 2: reinforcement learning from the reward, held near the stage-1 model by a KL term.
+
+The paper used PPO. TRL has no trainer for it any more; GRPO and RLOO take a reward function and compare the
+captions of a class with each other in place of a learned value function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset
+from pydantic import JsonValue
+from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.hub.quiet import quiet_training
+from imagenet_g.benchmark.identity import make_seed
+from imagenet_g.generation.caption_training.language_models import Tokenizer
+from imagenet_g.generation.caption_training.seeds import make_prompt
+from imagenet_g.generation.caption_training.stages import (
+    Note,
+    StepLog,
+    finish_stage,
+    load_stage,
+    resume_stage,
+    run_trainer,
+)
+from imagenet_g.generation.captions.diversity import compute_distinct
+from imagenet_g.generation.captions.files import StageRecord
+from imagenet_g.generation.captions.scoring import CaptionScorer, validate_rewards
+from imagenet_g.generation.captions.specs import CaptionSpec, ObjectiveSpec
+
+TRAINERS = {"grpo": (GRPOTrainer, GRPOConfig), "rloo": (RLOOTrainer, RLOOConfig)}
+
+
+class CaptionReward:
+    """The reward function as TRL calls it.
+
+    Args:
+        scorer: Scores captions.
+        objective: Grading and direction.
+    """
+
+    __name__ = "ood"
+
+    def __init__(self, scorer: CaptionScorer, objective: ObjectiveSpec) -> None:
+        self._scorer = scorer
+        self._objective = objective
+        self._step = 0
+
+    def __call__(
+        self,
+        *,
+        completions: Sequence[str],
+        class_index: Sequence[int],
+        log_metric: Callable[[str, float], None] | None = None,
+        trainer_state: object = None,
+        **others: object,
+    ) -> list[float]:
+        """A reward for each completion.
+
+        Raises:
+            ModelError: A reward is not finite.
+        """
+        captions = [completion.strip() for completion in completions]
+        scores = self._scorer.score(captions, class_index)
+        rewards = scores.make_rewards(self._objective.grading, self._objective.direction)
+        validate_rewards(rewards, scores, int(getattr(trainer_state, "global_step", 0)) + 1)
+        if log_metric is not None:
+            log_metric("valid", float(np.mean(scores.valid)))
+            log_metric("cosine", float(np.mean(scores.cosines)))
+            log_metric("distinct_2", compute_distinct(captions, 2))
+        return [float(reward) for reward in rewards]
+
+
+def run_rl(
+    spec: CaptionSpec,
+    scorer: CaptionScorer,
+    model_folder: Path,
+    tokenizer: Tokenizer,
+    *,
+    settings: dict[str, JsonValue],
+    out: Path,
+    device: str,
+    note: Note,
+) -> StageRecord:
+    """Train, or go on, or find it done.
+
+    Args:
+        spec: The run.
+        scorer: Scores captions.
+        model_folder: The stage-1 model: where learning starts, and what the KL term holds to.
+        tokenizer: Its tokenizer.
+        settings: What the stage depends on, for its record.
+        out: Folder of the run; the stage's is `rl` in it.
+        device: "cpu" or "cuda".
+        note: Told a sentence now and then.
+
+    Raises:
+        DataError: The folder was trained with other settings.
+        ModelError: A reward is not finite; the message has the step and the caption.
+        StorageError: The folder cannot be written.
+    """
+    folder = out / "rl"
+    if (done := load_stage(folder, settings)) is not None:
+        return done
+    checkpoint, resumed_at = resume_stage(folder, spec.rl.steps, note)
+    trainer_class, config_class = TRAINERS[spec.rl.method]
+    with quiet_training():
+        config = config_class(
+            output_dir=str(folder / "checkpoints"), max_steps=spec.rl.steps, save_strategy="steps",
+            save_steps=spec.rl.save_steps, save_total_limit=2, logging_steps=1,
+            per_device_train_batch_size=spec.rl.prompts_per_step * spec.rl.group_size,
+            num_generations=spec.rl.group_size, steps_per_generation=1, num_iterations=1,
+            learning_rate=spec.rl.learning_rate, lr_scheduler_type="constant", beta=spec.rl.beta,
+            temperature=spec.rl.temperature, max_completion_length=spec.max_tokens, shuffle_dataset=False,
+            seed=spec.seed, use_cpu=device == "cpu", bf16=False, gradient_checkpointing=False,
+            report_to="none", disable_tqdm=True, dataloader_pin_memory=False,
+        )  # fmt: skip
+        trainer = trainer_class(
+            # A path, because the reference model of the KL term is loaded from it.
+            model=str(model_folder),
+            processing_class=tokenizer,
+            reward_funcs=[CaptionReward(scorer, spec.objective)],
+            args=config,
+            train_dataset=Dataset.from_list(make_questions(spec)),
+            callbacks=[StepLog(out / "log.jsonl", "rl", resumed_at, note)],
+        )
+    run_trainer(trainer, checkpoint, folder)
+    return finish_stage(
+        folder, trainer.model.cpu(), tokenizer, method=spec.rl.method, settings=settings, steps=spec.rl.steps
+    )
+
+
+def make_questions(spec: CaptionSpec) -> list[dict[str, str | int]]:
+    """Prompts of all steps in order: every class once, in an order of its own, then every class again.
+
+    The order is planned here, in one epoch, so that a resumed run asks the same questions.
+
+    Raises:
+        InputError: A step asks for more classes than there are.
+    """
+    indices, per_step = spec.class_indices, spec.rl.prompts_per_step
+    if per_step > len(indices):
+        raise InputError(
+            f"rl.prompts_per_step = {per_step} asks more classes in a step than the {len(indices)} there are."
+        )
+    rng = np.random.default_rng(make_seed("caption-questions", str(spec.seed), "", 0))
+    order: list[int] = []
+    while len(order) < spec.rl.steps * per_step:
+        order += [indices[number] for number in rng.permutation(len(indices))]
+    chosen = order[: spec.rl.steps * per_step]
+    return [{"prompt": make_prompt(spec, index), "class_index": index} for index in chosen]

@@ -1,0 +1,275 @@
+"""A captions run from settings to two trained stages, kept in one folder and resumed from it.
+
+<out>/settings.json        what was asked for; another run needs another folder
+<out>/seeds.tsv            seed captions, once they are there
+<out>/means.safetensors    class means
+<out>/sft/, <out>/rl/      the stages, see `caption_stages`
+<out>/log.jsonl            what was logged on the way
+<out>/run.json             written last: the run is trained
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import JsonValue, ValidationError
+
+from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.benchmark.environment import list_versions
+from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
+from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.storage import validate_writable, write_text
+from imagenet_g.generation.caption_training.language_models import (
+    Model,
+    Tokenizer,
+    describe_language_model,
+    load_language_model,
+    load_trained,
+    write_with_model,
+)
+from imagenet_g.generation.caption_training.seeds import (
+    SeedCaption,
+    describe_seeds,
+    drop_long_seeds,
+    hash_seeds,
+    load_file_seeds,
+    load_seeds,
+    make_prompt,
+)
+from imagenet_g.generation.caption_training.stages import Note
+from imagenet_g.generation.captions.class_means import (
+    FILE_NAME,
+    ClassMeans,
+    load_class_means,
+    make_class_means,
+    write_class_means,
+)
+from imagenet_g.generation.captions.clip import describe_clip, find_too_long, read_context_length
+from imagenet_g.generation.captions.files import MeansRecord, SeedsRecord, StageRecord, WeightsRecord
+from imagenet_g.generation.captions.scoring import CaptionScorer
+from imagenet_g.generation.captions.specs import CaptionSpec
+from imagenet_g.generation.generators.runtime import set_determinism
+from imagenet_g.generation.plans.recipe import list_differences
+
+PACKAGES = (
+    "accelerate", "imagenet-g", "numpy", "open_clip_torch", "tokenizers", "torch", "transformers", "trl",
+)  # fmt: skip
+_SEEDS_FILE = "seeds.tsv"
+
+
+class CaptionRun(FileModel):
+    """A run that is trained, as `run.json` says."""
+
+    schema_version: Literal[1]
+    spec: CaptionSpec
+    language_model: WeightsRecord
+    seeds: SeedsRecord
+    stages: tuple[StageRecord, ...]
+    clip: WeightsRecord
+    means: MeansRecord
+    device: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainRequest:
+    """What to train, and where.
+
+    Attributes:
+        spec: The run's settings.
+        out: Its folder; an interrupted run goes on there.
+        device: "cpu" or "cuda".
+        data: Local copies of splits by name.
+        cache: Where image embeddings are kept between runs.
+        note: Told a sentence now and then.
+    """
+
+    spec: CaptionSpec
+    out: Path
+    device: str
+    data: Mapping[str, Path]
+    cache: Path | None
+    note: Note
+
+
+def run_training(request: TrainRequest) -> CaptionRun:
+    """Train both stages; whatever is done already is left as it is.
+
+    Raises:
+        InputError: The folder belongs to other settings, a class has no image, a seed caption is too long.
+        ModelError: A model cannot be loaded, or a reward is not finite.
+        StorageError: The folder cannot be written.
+    """
+    from imagenet_g.generation.caption_training.rl import run_rl
+    from imagenet_g.generation.caption_training.sft import run_sft
+
+    spec, out = request.spec, request.out
+    _validate_device(request.device)
+    _claim_folder(spec, out)
+    set_determinism(request.device, cpu_threads=1)
+    clip = load_clip_encoder(spec.objective.clip)
+    seeds = _load_seeds(request, clip)
+    means = _load_means(request, clip)
+    clip.model.to(request.device)
+    model, tokenizer = load_language_model(spec.language_model, list_texts(spec, seeds), spec.seed)
+    _validate_length(spec, model, tokenizer)
+    language_model = describe_language_model(spec.language_model, model)
+    sft_settings = make_sft_settings(spec, language_model, seeds)
+    sft = run_sft(spec, seeds, model, tokenizer, settings=sft_settings, out=out,
+                  device=request.device, note=request.note)  # fmt: skip
+    rl_settings = make_rl_settings(spec, sft, describe_clip(clip), means.record)
+    scorer = CaptionScorer(clip, means, names=spec.class_names, min_words=spec.objective.min_words)
+    rl = run_rl(spec, scorer, out / "sft" / "model", load_trained(out / "sft" / "model")[1],
+                settings=rl_settings, out=out, device=request.device, note=request.note)  # fmt: skip
+    run = CaptionRun(
+        schema_version=1,
+        spec=spec,
+        language_model=language_model,
+        seeds=SeedsRecord(source=describe_seeds(spec), num_captions=len(seeds), sha256=hash_seeds(seeds)),
+        stages=(sft, rl),
+        clip=describe_clip(clip),
+        means=means.record,
+        device=request.device.partition(":")[0],
+        versions=list_versions(PACKAGES),
+    )
+    write_text(out / "run.json", run.model_dump_json(indent=1) + "\n")
+    return run
+
+
+def load_run(folder: Path) -> CaptionRun:
+    """What a trained run says of itself.
+
+    Raises:
+        DataError: It is not trained to its end, or damaged.
+    """
+    path = folder / "run.json"
+    if not path.is_file():
+        raise DataError(f"'{folder}' holds no trained captions run. Train one: imagenet-g captions train.")
+    try:
+        return CaptionRun.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise DataError(f"'{path}' cannot be read: {error}") from error
+
+
+def load_scorer(run: CaptionRun, folder: Path, device: str) -> CaptionScorer:
+    """The scorer a run was trained with.
+
+    Raises:
+        DataError: The CLIP or the means are not those of the run.
+    """
+    clip = load_clip_encoder(run.spec.objective.clip)
+    means = load_class_means(folder / FILE_NAME)
+    if describe_clip(clip).weights_sha256 != run.clip.weights_sha256 or means.record != run.means:
+        raise DataError(f"The CLIP or the class means are not those that '{folder}' was trained with.")
+    clip.model.to(device)
+    return CaptionScorer(clip, means, names=run.spec.class_names, min_words=run.spec.objective.min_words)
+
+
+def list_texts(spec: CaptionSpec, seeds: tuple[SeedCaption, ...]) -> list[str]:
+    """Prompt and caption of every seed: what a tokenizer is trained on."""
+    return [f"{make_prompt(spec, seed.class_index)} {seed.caption}" for seed in seeds]
+
+
+def make_sft_settings(
+    spec: CaptionSpec, language_model: WeightsRecord, seeds: tuple[SeedCaption, ...]
+) -> dict[str, JsonValue]:
+    """Everything stage 1 depends on."""
+    return {
+        **spec.sft.model_dump(mode="json"),
+        "prompt": spec.prompt,
+        "max_tokens": spec.max_tokens,
+        "class_names": spec.class_names,
+        "seed": spec.seed,
+        "language_model_sha256": language_model.weights_sha256,
+        "seeds_sha256": hash_seeds(seeds),
+    }
+
+
+def make_rl_settings(
+    spec: CaptionSpec, sft: StageRecord, clip: WeightsRecord, means: MeansRecord
+) -> dict[str, JsonValue]:
+    """Everything stage 2 depends on."""
+    return {
+        **spec.rl.model_dump(mode="json"),
+        "objective": {**spec.objective.model_dump(mode="json"), "clip": clip.spec},
+        "seed": spec.seed,
+        "clip_sha256": clip.weights_sha256,
+        "means_sha256": means.sha256,
+        "sft_weights_sha256": sft.weights_sha256,
+    }
+
+
+def _validate_device(device: str) -> None:
+    import torch
+
+    if device.startswith("cuda") and torch.cuda.device_count() > 1:
+        raise InputError(
+            "Training uses one GPU and sees several. Show it one, such as CUDA_VISIBLE_DEVICES=0."
+        )
+
+
+def _claim_folder(spec: CaptionSpec, out: Path) -> None:
+    validate_writable(out)
+    path = out / "settings.json"
+    if not path.exists():
+        write_text(path, spec.model_dump_json(indent=1) + "\n")
+        return
+    try:
+        known = CaptionSpec.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise DataError(f"'{path}' cannot be read: {error}") from error
+    changes = list_differences(known.model_dump(mode="json"), spec.model_dump(mode="json"))
+    if changes:
+        raise InputError(
+            f"'{out}' belongs to a run with other settings ({'; '.join(changes[:3])}). Choose another --out."
+        )
+
+
+def _load_seeds(request: TrainRequest, clip: ClipEncoder) -> tuple[SeedCaption, ...]:
+    """Seeds kept from before, or new ones, none longer than the CLIP takes."""
+    spec, path = request.spec, request.out / _SEEDS_FILE
+    if path.exists():
+        return tuple(load_file_seeds(spec, path))
+    found = load_seeds(
+        spec, lambda settings, asked, seed: write_with_model(settings, asked, seed, device=request.device)
+    )
+    too_long = dict.fromkeys(find_too_long(clip, [seed.caption for seed in found]))
+    seeds = drop_long_seeds(spec, found, too_long, limit=read_context_length(clip))
+    lines = (f"{load_classes()[seed.class_index].wnid}\t{seed.caption}\n" for seed in seeds)
+    write_text(path, "".join(lines))
+    left_out = f", {len(found) - len(seeds)} left out as too long for the CLIP" if too_long else ""
+    request.note(f"{len(seeds)} seed captions from {describe_seeds(spec)}{left_out}")
+    return seeds
+
+
+def _load_means(request: TrainRequest, clip: ClipEncoder) -> ClassMeans:
+    from imagenet_g.benchmark.catalogue.catalogue import load_split
+    from imagenet_g.benchmark.splits.references import parse_split_ref
+
+    spec, path = request.spec, request.out / FILE_NAME
+    if path.exists():
+        return load_class_means(path)
+    ref = parse_split_ref(spec.means.ref)
+    if ref.view is not None:
+        raise InputError(f"Class means come from whole splits; leave ':{ref.view}' off '{spec.means.ref}'.")
+    request.note(f"class means of {len(spec.class_indices)} classes from {spec.means.ref}")
+    split = load_split(ref, data=request.data, cache=request.cache)
+    means = make_class_means(spec.means, spec.class_indices, split, clip, seed=spec.seed,
+                             device=request.device, cache=request.cache)  # fmt: skip
+    write_class_means(path, means)
+    return means
+
+
+def _validate_length(spec: CaptionSpec, model: Model, tokenizer: Tokenizer) -> None:
+    limit = getattr(model.config, "max_position_embeddings", None)
+    prompts = (make_prompt(spec, index) for index in spec.class_indices)
+    longest = max(len(tokenizer(prompt)["input_ids"]) for prompt in prompts)
+    if limit is not None and longest + spec.max_tokens > limit:
+        raise InputError(
+            f"The language model takes {limit} tokens; the longest prompt has {longest} and max_tokens = "
+            f"{spec.max_tokens}. Lower max_tokens."
+        )

@@ -1,0 +1,176 @@
+"""What both stages of training share: folders, checkpoints that are whole, the log, the record of being done.
+
+<out>/<stage>/checkpoints/checkpoint-N/   written by transformers; whole once trainer_state.json can be read
+<out>/<stage>/model/                      the trained model
+<out>/<stage>/stage.json                  written last: the stage is done
+<out>/log.jsonl                           a line a logged step
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import JsonValue, ValidationError
+from transformers import TrainerCallback
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+from imagenet_g.benchmark.errors import DataError, ModelError
+from imagenet_g.benchmark.hub.quiet import quiet_training
+from imagenet_g.benchmark.identity import hash_json
+from imagenet_g.benchmark.models.fingerprints import hash_state_dict
+from imagenet_g.benchmark.storage import translate_storage_errors, write_text
+from imagenet_g.generation.caption_training.language_models import Model, Tokenizer
+from imagenet_g.generation.captions.files import StageRecord
+
+Note = Callable[[str], None]
+_STATE = "trainer_state.json"
+_UNTOLD = ("epoch", "total_flos", "train_loss", "train_runtime", "train_samples_per_second")
+
+
+def load_stage(folder: Path, settings: dict[str, JsonValue]) -> StageRecord | None:
+    """The record of a stage that is done; None for one that is not.
+
+    Raises:
+        DataError: It is damaged, or was trained with other settings.
+    """
+    path = folder / "stage.json"
+    if not path.exists():
+        return None
+    try:
+        record = StageRecord.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise DataError(f"'{path}' is damaged; delete the folder '{folder}' to train again.") from error
+    if record.settings_sha256 != hash_json(settings):
+        raise DataError(f"'{folder}' was trained with other settings; choose another --out.")
+    return record
+
+
+def finish_stage(
+    folder: Path,
+    model: Model,
+    tokenizer: Tokenizer,
+    *,
+    method: str,
+    settings: dict[str, JsonValue],
+    steps: int,
+) -> StageRecord:
+    """Keep the trained model, then say so, then drop the checkpoints."""
+    target, temporary = folder / "model", folder / "model.tmp"
+    with translate_storage_errors(folder), quiet_training():
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(target, ignore_errors=True)
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        temporary.rename(target)
+    record = StageRecord.model_validate(
+        {
+            "method": method,
+            "settings": settings,
+            "settings_sha256": hash_json(settings),
+            "steps": steps,
+            "weights_sha256": hash_state_dict(model.state_dict()),
+        }
+    )
+    write_text(folder / "stage.json", record.model_dump_json(indent=1) + "\n")
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return record
+
+
+def find_checkpoint(folder: Path) -> Path | None:
+    """The last whole checkpoint of a stage; what a killed process left half written is removed."""
+    found: list[tuple[int, Path]] = []
+    for path in sorted((folder / "checkpoints").glob("checkpoint-*")):
+        try:
+            found.append((int(json.loads((path / _STATE).read_bytes())["global_step"]), path))
+        except (OSError, ValueError, KeyError, TypeError):
+            shutil.rmtree(path, ignore_errors=True)
+    return max(found)[1] if found else None
+
+
+def resume_stage(folder: Path, steps: int, note: Note) -> tuple[Path | None, int]:
+    """The checkpoint a stage goes on from and its step, which is told; None and 0 where it begins anew.
+
+    Args:
+        folder: The stage's, named after it.
+        steps: Of the whole stage.
+        note: Told where it goes on.
+    """
+    checkpoint = find_checkpoint(folder)
+    if checkpoint is None:
+        return None, 0
+    step = int(checkpoint.name.rpartition("-")[2])
+    note(f"{folder.name}: goes on at step {step} of {steps}")
+    return checkpoint, step
+
+
+class StepLog(TrainerCallback):  # type: ignore[misc]
+    """Writes a JSON line a logged step, and tells a person about one in twenty.
+
+    Lines of steps that a resumed run does again are taken out first.
+
+    Args:
+        path: The log of the whole run.
+        stage: "sft" or "rl".
+        resumed_at: Step the stage goes on from; 0 for a new one.
+        note: Told a sentence now and then.
+    """
+
+    def __init__(self, path: Path, stage: str, resumed_at: int, note: Note) -> None:
+        self._path, self._stage, self._note = path, stage, note
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        write_text(path, "".join(f"{line}\n" for line in lines if self._is_kept(line, resumed_at)))
+
+    def on_log(self, args, state, control, logs=None, **kwargs) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN003
+        """Append one line."""
+        numbers = {key: value for key, value in (logs or {}).items() if key not in _UNTOLD}
+        if "train_runtime" in (logs or {}):
+            return
+        line = {"stage": self._stage, "step": state.global_step, **numbers}
+        with translate_storage_errors(self._path), self._path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
+        every = max(1, state.max_steps // 20)
+        if state.global_step % every == 0 or state.global_step == state.max_steps:
+            self._note(_format_step(self._stage, state.global_step, state.max_steps, numbers))
+
+    def _is_kept(self, line: str, resumed_at: int) -> bool:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            # The last line of a process that was killed while it wrote.
+            return False
+        return bool(row.get("stage") != self._stage or row.get("step", 0) <= resumed_at)
+
+
+def run_trainer(trainer: Model, checkpoint: Path | None, folder: Path) -> None:
+    """Train to the end, from a checkpoint where there is one; libraries keep quiet.
+
+    Raises:
+        StorageError: Checkpoints cannot be written.
+        ModelError: Memory runs out.
+    """
+    for callback in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(callback)
+    with translate_storage_errors(folder), quiet_training(), _translate_memory():
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+
+
+@contextmanager
+def _translate_memory() -> Iterator[None]:
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ModelError(
+            "Memory ran out while training. Lower batch_size, or prompts_per_step and group_size."
+        ) from error
+
+
+def _format_step(stage: str, step: int, steps: int, numbers: dict[str, float]) -> str:
+    wanted = ("loss", "reward", "valid", "cosine", "distinct_2", "kl")
+    told = [f"{key} {float(numbers[key]):.3f}" for key in wanted if key in numbers]
+    return f"{stage}: step {step} of {steps}, {', '.join(told)}"

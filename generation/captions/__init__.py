@@ -1,0 +1,4 @@
+"""Captions: checked, scored and frozen. No training.
+
+Imports prompts and specs.
+"""

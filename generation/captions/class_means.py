@@ -1,0 +1,167 @@
+"""Class means: the mean CLIP embedding of some images of each class, kept in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.identity import hash_bytes, hash_json, make_seed
+from imagenet_g.benchmark.splits.splits import Split
+from imagenet_g.benchmark.storage import replace_file
+from imagenet_g.generation.captions.files import MeansRecord
+from imagenet_g.generation.captions.reward import compute_class_mean
+from imagenet_g.generation.captions.specs import MeansSpec
+
+if TYPE_CHECKING:
+    from imagenet_g.benchmark.models.clip_encoders import ClipEncoder
+
+FILE_NAME = "means.safetensors"
+
+
+@dataclass(frozen=True)
+class ClassMeans:
+    """Means of some classes.
+
+    Attributes:
+        record: Where they come from.
+        class_indices: C class indices, ascending.
+        means: `(C, D)` float32.
+    """
+
+    record: MeansRecord
+    class_indices: tuple[int, ...]
+    means: npt.NDArray[np.float32]
+
+    def take(self, class_indices: Sequence[int]) -> npt.NDArray[np.float32]:
+        """`(N, D)` means of N classes, repeats allowed.
+
+        Raises:
+            DataError: A class has none.
+        """
+        rows = {index: row for row, index in enumerate(self.class_indices)}
+        for index in class_indices:
+            if index not in rows:
+                raise DataError(f"Class {load_classes()[index].wnid} has no mean in '{self.record.ref}'.")
+        return self.means[[rows[index] for index in class_indices]]
+
+
+def make_class_means(
+    spec: MeansSpec,
+    class_indices: Sequence[int],
+    split: Split,
+    clip: ClipEncoder,
+    *,
+    seed: int,
+    device: str,
+    cache: Path | None,
+) -> ClassMeans:
+    """Embed images of every class and average them.
+
+    A class with more images than are wanted gives a seeded choice of them; an image with several labels
+    counts for its first.
+
+    Raises:
+        InputError: A class has no image.
+        DataError: An image cannot be read, or the model gives no finite embedding.
+    """
+    chosen = _choose_rows(spec, class_indices, split, seed)
+    vectors = _embed(split, [row for rows in chosen.values() for row in rows], clip, device, cache)
+    means = np.stack(
+        [
+            compute_class_mean([vectors[row] for row in chosen[index]], spec.normalization)
+            for index in class_indices
+        ]
+    ).astype(np.float32)
+    ref = spec.ref
+    record = MeansRecord(
+        # A folder's place says nothing about its images; the content hash does.
+        ref=f"folder:{Path(ref).name}" if ref.startswith("folder:") else ref,
+        content_sha256=split.record.content_sha256,
+        images_per_class=spec.images_per_class,
+        normalization=spec.normalization,
+        sha256=_hash_means(class_indices, means),
+    )
+    return ClassMeans(record, tuple(class_indices), means)
+
+
+def write_class_means(path: Path, means: ClassMeans) -> None:
+    """Keep means, so that a resumed run needs no images.
+
+    Raises:
+        StorageError: They cannot be written.
+    """
+    from safetensors.numpy import save_file
+
+    tensors: dict[str, npt.NDArray[Any]] = {
+        "means": means.means,
+        "class_indices": np.asarray(means.class_indices, np.int64),
+    }
+    with replace_file(path) as temporary:
+        save_file(tensors, temporary, metadata={"record": means.record.model_dump_json()})
+
+
+def load_class_means(path: Path) -> ClassMeans:
+    """Read means and check their hash.
+
+    Raises:
+        DataError: They are missing or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            record = MeansRecord.model_validate_json((file.metadata() or {}).get("record", ""))
+            indices = tuple(int(index) for index in file.get_tensor("class_indices"))
+            means = file.get_tensor("means")
+    except (OSError, SafetensorError, ValidationError) as error:
+        raise DataError(f"Class means '{path}' cannot be read: {error}") from error
+    if _hash_means(indices, means) != record.sha256:
+        raise DataError(f"Class means '{path}' were changed after they were made; delete the file.")
+    return ClassMeans(record, indices, means)
+
+
+def _hash_means(class_indices: Sequence[int], means: npt.NDArray[np.float32]) -> str:
+    return hash_json([list(class_indices), hash_bytes(np.ascontiguousarray(means, "<f4").tobytes())])
+
+
+def _choose_rows(
+    spec: MeansSpec, class_indices: Sequence[int], split: Split, seed: int
+) -> dict[int, list[int]]:
+    labels = split.rows.labels[:, 0]
+    chosen = {}
+    for index in class_indices:
+        rows = sorted(np.flatnonzero(labels == index).tolist(), key=lambda row: split.rows.image_ids[row])
+        if not rows:
+            info = load_classes()[index]
+            raise InputError(
+                f"Class {info.wnid} ({info.name}) has no image in '{spec.ref}'. Take the means from a split "
+                "that covers every class (--means REF), or name fewer classes in the settings."
+            )
+        if len(rows) > spec.images_per_class:
+            rng = np.random.default_rng(make_seed("class-means", str(seed), str(index), 0))
+            picked = rng.choice(len(rows), size=spec.images_per_class, replace=False)
+            rows = [rows[number] for number in sorted(picked.tolist())]
+        chosen[index] = rows
+    return chosen
+
+
+def _embed(
+    split: Split, rows: Sequence[int], clip: ClipEncoder, device: str, cache: Path | None
+) -> dict[int, npt.NDArray[np.float32]]:
+    from imagenet_g.benchmark.distances.embeddings import embed_rows
+    from imagenet_g.benchmark.evaluation.inference import InferenceSettings
+
+    settings = InferenceSettings(device=device, dtype="float32", batch_size=32, workers=2)
+    found = embed_rows(clip, split, rows, settings=settings, cache=cache)
+    if found.errors:
+        row, reason = next(iter(found.errors.items()))
+        raise DataError(f"Image '{split.rows.image_ids[row]}' of '{split.record.ref}': {reason}.")
+    return dict(zip(found.rows.tolist(), found.vectors, strict=True))

@@ -1,0 +1,59 @@
+"""Captions as a CLIP's text encoder sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.generation.captions.files import WeightsRecord
+
+if TYPE_CHECKING:
+    from imagenet_g.benchmark.models.clip_encoders import ClipEncoder
+
+BATCH_SIZE = 64
+"""Texts a forward pass; fixed, because the last bits of an embedding depend on it."""
+
+
+def encode_captions(clip: ClipEncoder, captions: Sequence[str]) -> npt.NDArray[np.float64]:
+    """`(N, D)` embeddings of length 1; what the text encoder does not take is cut off."""
+    if not captions:
+        return np.zeros((0, clip.record.num_dimensions))
+    starts = range(0, len(captions), BATCH_SIZE)
+    parts = [clip.encode_texts(captions[start : start + BATCH_SIZE]).numpy() for start in starts]
+    return np.concatenate(parts).astype(np.float64)
+
+
+def read_context_length(clip: ClipEncoder) -> int:
+    """Tokens the text encoder takes, begin and end marks included.
+
+    Raises:
+        ModelError: The model does not say.
+    """
+    length = getattr(clip.model, "context_length", None)
+    if length is None:
+        raise ModelError(f"'{clip.record.spec}' does not say how long its texts may be; choose another CLIP.")
+    return int(length)
+
+
+def count_tokens(clip: ClipEncoder, caption: str) -> int:
+    """Tokens of a caption, begin and end marks included."""
+    tokenizer: Any = clip.tokenizer
+    if hasattr(tokenizer, "encode"):
+        return len(tokenizer.encode(caption)) + 2
+    return len(tokenizer.tokenizer(caption)["input_ids"])
+
+
+def find_too_long(clip: ClipEncoder, captions: Sequence[str]) -> list[str]:
+    """Captions of which the text encoder would cut something off."""
+    limit = read_context_length(clip)
+    return [caption for caption in captions if count_tokens(clip, caption) > limit]
+
+
+def describe_clip(clip: ClipEncoder) -> WeightsRecord:
+    """What a caption file says of the CLIP."""
+    record = clip.record
+    return WeightsRecord(spec=record.spec, revision=record.revision, weights_sha256=record.weights_sha256)

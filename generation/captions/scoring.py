@@ -1,0 +1,93 @@
+"""Captions scored whole: faults, cosine to the class mean, reward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.generation.captions.class_means import ClassMeans
+from imagenet_g.generation.captions.clip import count_tokens, encode_captions, read_context_length
+from imagenet_g.generation.captions.reward import Direction, Floats, Grading, compute_cosines, compute_rewards
+from imagenet_g.generation.captions.sentences import Fault, find_faults
+from imagenet_g.generation.prompts.recipes import ClassNames
+
+if TYPE_CHECKING:
+    from imagenet_g.benchmark.models.clip_encoders import ClipEncoder
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionScores:
+    """Scores of N captions.
+
+    Attributes:
+        captions: Their texts.
+        class_indices: Their classes.
+        faults: What is wrong with each; empty for valid ones.
+        cosines: `(N,)` R of Eq. 1, in [-1, 1].
+    """
+
+    captions: tuple[str, ...]
+    class_indices: tuple[int, ...]
+    faults: tuple[tuple[Fault, ...], ...]
+    cosines: Floats
+
+    @property
+    def valid(self) -> tuple[bool, ...]:
+        """Whether each is valid."""
+        return tuple(not faults for faults in self.faults)
+
+    def make_rewards(self, grading: Grading, direction: Direction = "far") -> Floats:
+        """`(N,)` rewards; see `caption_reward.compute_rewards`."""
+        num_faults = [len(faults) for faults in self.faults]
+        return compute_rewards(self.cosines, num_faults, grading=grading, direction=direction)
+
+
+class CaptionScorer:
+    """Scores captions under one CLIP, against the means of their classes.
+
+    Args:
+        clip: The CLIP that also made the means.
+        means: Class means.
+        names: What a class may be called.
+        min_words: Fewest words of a valid caption.
+    """
+
+    def __init__(self, clip: ClipEncoder, means: ClassMeans, *, names: ClassNames, min_words: int) -> None:
+        self.clip = clip
+        self.means = means
+        self._names: ClassNames = names
+        self._min_words = min_words
+        self._limit = read_context_length(clip)
+
+    def score(self, captions: Sequence[str], class_indices: Sequence[int]) -> CaptionScores:
+        """Score captions, one class each."""
+        embeddings = encode_captions(self.clip, captions)
+        cosines = compute_cosines(embeddings, self.means.take(class_indices)) if captions else np.zeros(0)
+        faults = tuple(self._find(*pair) for pair in zip(captions, class_indices, strict=True))
+        return CaptionScores(tuple(captions), tuple(class_indices), faults, cosines)
+
+    def _find(self, caption: str, class_index: int) -> tuple[Fault, ...]:
+        found = find_faults(caption, class_index, names=self._names, min_words=self._min_words)
+        too_long = count_tokens(self.clip, caption) > self._limit
+        return (*found, "too-long") if too_long else found
+
+
+def validate_rewards(rewards: Floats, scores: CaptionScores, step: int) -> None:
+    """Stop training that has nothing to learn from.
+
+    Raises:
+        ModelError: A reward is not finite; the message has the step and the caption.
+    """
+    broken = np.flatnonzero(~np.isfinite(rewards))
+    if len(broken):
+        first = int(broken[0])
+        name = load_classes()[scores.class_indices[first]].name
+        raise ModelError(
+            f"Step {step}: the reward is {rewards[first]} for '{scores.captions[first]}', a caption of class "
+            f"'{name}'. The CLIP or the class means give no finite embedding; check their weights."
+        )

@@ -1,0 +1,84 @@
+"""What is wrong with a caption, as names of faults: none means valid.
+
+Whether a sentence has a verb is not looked at; that takes a parser, and the language model's own sense of
+fluency (the KL term, and perplexity in `captions check`) stands in for one.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from itertools import pairwise
+from typing import Literal
+
+from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.benchmark.identity import hash_lines
+from imagenet_g.generation.captions.names import list_class_names, names_class, split_words
+from imagenet_g.generation.prompts.recipes import ClassNames, load_lines
+
+Fault = Literal[
+    "class-not-named", "no-capital", "no-end", "several-sentences", "too-short", "stutter", "odd-text",
+    "too-long",
+]  # fmt: skip
+FAULTS: tuple[Fault, ...] = (
+    "class-not-named", "no-capital", "no-end", "several-sentences", "too-short", "stutter", "odd-text",
+    "too-long",
+)  # fmt: skip
+"""Every check a caption is put to.
+
+class-not-named     see `caption_names`
+no-capital          does not begin with a capital letter or a digit
+no-end              does not end in a full stop, "!" or "?": cut off
+several-sentences   a second sentence begins
+too-short           fewer words than asked for
+stutter             one word twice in a row
+odd-text            line breaks, control characters, or bytes that are no text
+too-long            longer than the CLIP's text encoder takes; found by whoever has the CLIP
+"""
+ABBREVIATIONS = frozenset({"dr", "mr", "mrs", "ms", "mt", "no", "st", "vs"})
+_END = re.compile(r"[.!?][\"'”’)]*$")
+_INNER_END = re.compile(r"(\w*)[.!?]+[\"'”’)]*\s+\S")
+
+
+def find_faults(caption: str, class_index: int, *, names: ClassNames, min_words: int) -> tuple[Fault, ...]:
+    """Faults of a caption, in the order of `FAULTS`; empty for one complete sentence that names the class."""
+    words = split_words(caption)
+    first = caption.lstrip("\"'“‘(")[:1]
+    found: dict[Fault, bool] = {
+        "class-not-named": not names_class(caption, class_index, names),
+        "no-capital": not (first.isupper() or first.isdigit()),
+        "no-end": not _END.search(caption),
+        "several-sentences": has_inner_end(caption),
+        "too-short": len(words) < min_words,
+        "stutter": any(a == b for a, b in pairwise(words) if (a, b) not in _list_pairs(class_index, names)),
+        "odd-text": not caption.isprintable() or "�" in caption,
+    }
+    return tuple(fault for fault in FAULTS if found.get(fault))
+
+
+def has_inner_end(caption: str) -> bool:
+    """Whether a sentence ends before the text does; "St. Bernard" and initials do not end one."""
+    ends = (match.group(1).casefold() for match in _INNER_END.finditer(caption))
+    return any(word not in ABBREVIATIONS and not (len(word) == 1 and word.isalpha()) for word in ends)
+
+
+def find_banned(caption: str) -> tuple[str, ...]:
+    """Words of a caption that no published prompt should have."""
+    return tuple(word for word in split_words(caption) if word in _load_banned())
+
+
+def hash_banned() -> str:
+    """sha256 of the list of banned words."""
+    return hash_lines(sorted(_load_banned()))
+
+
+@cache
+def _list_pairs(class_index: int, names: ClassNames) -> frozenset[tuple[str, str]]:
+    """Words that follow each other in a class's names: "Chow Chow" is no stutter."""
+    called = list_class_names(load_classes()[class_index], names)
+    return frozenset(pair for name in called for pair in pairwise(split_words(name)))
+
+
+@cache
+def _load_banned() -> frozenset[str]:
+    return frozenset(load_lines("caption_banned_words.txt"))

@@ -1,0 +1,215 @@
+"""Settings of a captions run, as TOML: which model learns from what, away from which images, and how long.
+
+TOML cannot say null: an absent key means what its description says.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from imagenet_g.benchmark.classes import list_class_indices
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names
+from imagenet_g.generation.captions.files import Positive, Slug
+
+Rate = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+TopP = Annotated[float, Field(gt=0, le=1)]
+
+
+class PretrainedSpec(FileModel):
+    """A causal language model from the Hub or a folder."""
+
+    kind: Literal["pretrained"]
+    repo: str
+    """Hub repository, or a local folder that transformers loads."""
+    revision: str
+    """Commit, branch or tag; "local" for a folder."""
+
+
+class TinySpec(FileModel):
+    """A GPT-2 with random weights and a byte-pair tokenizer trained on the seed captions: no download."""
+
+    kind: Literal["tiny"]
+    layers: Positive
+    width: Positive
+    heads: Positive
+    vocabulary: Annotated[int, Field(ge=300)]
+    """Upper bound of tokens; 257 of them are the bytes and the end of text."""
+
+
+LanguageModelSpec = Annotated[PretrainedSpec | TinySpec, Field(discriminator="kind")]
+
+
+class SceneSeeds(FileModel):
+    """Seed captions from the shipped patterns and Places365 scenes: no model needed."""
+
+    kind: Literal["scenes"]
+    per_class: Positive
+
+
+class FileSeeds(FileModel):
+    """Seed captions from a text file: one a line, the wnid, a tab, the caption."""
+
+    kind: Literal["file"]
+    path: str
+
+
+class ModelSeeds(FileModel):
+    """Seed captions written by an instruction-tuned model, as the paper's were."""
+
+    kind: Literal["model"]
+    model: PretrainedSpec
+    per_class: Positive = 16
+    instruction: Annotated[str, Field(pattern=r"\{c\}")] = (
+        "Write one short, complete sentence that describes an unusual photo of {c} in a place or a style "
+        "where nobody expects it. Use the word {c}. Answer with the sentence alone."
+    )
+    """What the model is asked; {c} is the class with its article."""
+    temperature: Rate = 1.0
+    max_tokens: Positive = 40
+
+
+SeedsSpec = Annotated[SceneSeeds | FileSeeds | ModelSeeds, Field(discriminator="kind")]
+
+
+class MeansSpec(FileModel):
+    """Which images captions are driven away from."""
+
+    ref: str
+    """Split reference, such as "imagenet-val"."""
+    images_per_class: Positive = 128
+    normalization: Literal["images", "images-and-mean"] = "images"
+
+
+class ObjectiveSpec(FileModel):
+    """Eq. 1 and what counts as a valid caption; see `caption_reward` and `caption_sentences`."""
+
+    clip: str
+    """Model spec, such as "open_clip:ViT-B-32/openai"."""
+    grading: Literal["graded", "floor"] = "graded"
+    direction: Literal["far", "near"] = "far"
+    """"near" is a control: the same training with the sign of the reward flipped."""
+    min_words: Positive = 4
+
+
+class SftSpec(FileModel):
+    """Stage 1: supervised fine-tuning on the seed captions."""
+
+    steps: Positive
+    batch_size: Positive
+    learning_rate: Rate
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    save_steps: Positive
+    """A killed run goes on at a multiple of these."""
+
+
+class RlSpec(FileModel):
+    """Stage 2: reinforcement learning from the reward, held near stage 1 by a KL term."""
+
+    method: Literal["grpo", "rloo"]
+    steps: Positive
+    prompts_per_step: Positive
+    """Classes asked in a step."""
+    group_size: Annotated[int, Field(ge=2)]
+    """Captions per class and step; rewards are compared within the group."""
+    learning_rate: Rate
+    beta: Weight
+    """Weight of the KL divergence to the stage-1 model."""
+    temperature: Rate = 1.0
+    save_steps: Positive
+
+
+class SamplingSpec(FileModel):
+    """How captions are drawn when they are written."""
+
+    temperature: Rate = 1.0
+    top_p: TopP = 1.0
+    candidates: Positive = 4
+    """Captions drawn for each that is wanted; the best valid ones are kept."""
+    rounds: Positive = 4
+    """How often as many again are drawn for classes that lack valid captions."""
+
+
+class CaptionSpec(FileModel):
+    """A whole captions run."""
+
+    schema_version: Literal[1]
+    name: Slug
+    title: str
+    license: str
+    """SPDX expression of the captions, or "unknown"."""
+    classes: str | tuple[str, ...]
+    """"all", a registered class set, or a list of wnids."""
+    class_names: Literal["open_clip", "lemmas", "first-lemma"] = "open_clip"
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    prompt: Annotated[str, Field(pattern=r"\{c\}")] = "{c}:"
+    """What the model is given; it goes on with the caption."""
+    max_tokens: Positive = 40
+    """Longest caption, in the language model's tokens; what is cut off there is invalid."""
+    language_model: LanguageModelSpec
+    seeds: SeedsSpec
+    means: MeansSpec
+    objective: ObjectiveSpec
+    sft: SftSpec
+    rl: RlSpec
+    sampling: SamplingSpec = SamplingSpec()
+
+    @model_validator(mode="after")
+    def _validate_groups(self) -> Self:
+        if (
+            isinstance(self.language_model, TinySpec)
+            and self.language_model.width % self.language_model.heads
+        ):
+            raise ValueError("language_model: width must be a multiple of heads")
+        return self
+
+    @property
+    def class_indices(self) -> tuple[int, ...]:
+        """Class indices in ascending order."""
+        return list_class_indices(self.classes)
+
+
+def load_caption_spec(name_or_path: str) -> CaptionSpec:
+    """Read and validate shipped settings ("tiny") or a TOML file of one's own.
+
+    Raises:
+        UnknownNameError: No such settings.
+        InputError: The file cannot be read or breaks the contract; the message names the key.
+    """
+    path = find_shipped_spec(name_or_path, _find_folder(), kind="captions settings")
+    try:
+        return CaptionSpec.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"Captions settings '{name_or_path}' cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"Captions settings '{name_or_path}' are not TOML: {error}.") from error
+    except ValidationError as error:
+        raise InputError(
+            f"Captions settings '{name_or_path}' cannot be used: {_format_first(error)}"
+        ) from error
+
+
+def list_caption_specs() -> tuple[str, ...]:
+    """Names of the settings that ship with the package, sorted."""
+    return list_shipped_names(_find_folder())
+
+
+def _find_folder() -> Traversable:
+    return files("imagenet_g.generation.data") / "captions"
+
+
+def _format_first(error: ValidationError) -> str:
+    # A misspelt key is also a missing one; the misspelling is what a person looks for.
+    first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"unknown key '{where}'."
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}." if where else f"{message}."

@@ -1,0 +1,179 @@
+"""`imagenet-g build`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagenet_g.benchmark.commands.command import parse_positive
+from imagenet_g.benchmark.errors import InputError
+
+if TYPE_CHECKING:
+    from imagenet_g.generation.building.build import BuildRequest
+    from imagenet_g.generation.specs.version import VersionSpec
+
+PIN = "pin"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("spec", nargs="*", metavar="SPEC",
+                        help="a shipped version such as v1, or a .toml file; 'pin SPEC' resolves its "
+                        "revisions to commits and writes them back; without it, list versions")  # fmt: skip
+    parser.add_argument("--split", action="append", metavar="NAME",
+                        help="split to build; repeatable (default: all of the version)")  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="DIR",
+                        help="release folder; an interrupted build goes on there")  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true",
+                        help="plan, count, estimate time and disk; write nothing")  # fmt: skip
+    parser.add_argument("--seconds-per-image", type=float, metavar="S",
+                        help="for the estimate of a dry run without a generator to time")  # fmt: skip
+    _add_generator_arguments(parser)
+    _add_engine_arguments(parser)
+    parser.add_argument("--no-scores", action="store_true",
+                        help="leave the scorers out, and the views that need them")  # fmt: skip
+    parser.add_argument("--leave-out-failed", action="store_true",
+                        help="release without the images that could not be rendered")  # fmt: skip
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
+
+
+def run(arguments: Namespace) -> int:
+    """Build, or pin, or list."""
+    words = arguments.spec
+    if not words:
+        return _list_versions()
+    if words[0] == PIN and len(words) == 2:
+        return _pin(words[1])
+    if len(words) != 1:
+        raise InputError("Give one SPEC, or 'pin SPEC'. For several splits use --split repeatedly.")
+    return _build(words[0], arguments)
+
+
+def _add_generator_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("another generator (builds a private version)")
+    group.add_argument("--pipeline", metavar="REPO", help="diffusers repository (org/name@commit) or folder")
+    group.add_argument("--generator", metavar="python:MODULE:FACTORY", help="a generator of your own")
+    group.add_argument(
+        "--sources", metavar="REF", help="split the source images come from, such as imagenet-val"
+    )
+    group.add_argument("--classes", metavar="SET", help="class set, such as imagenet-100")
+    group.add_argument("--images-per-class", type=parse_positive, metavar="N", help="instead of the spec's")
+    group.add_argument("--name", metavar="NAME", help="version name of the private build")
+    parser.add_argument("--data", action="append", metavar="NAME=PATH", default=[],
+                        help="a local copy, such as imagenet-val=/data/val; repeatable")  # fmt: skip
+
+
+def _add_engine_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("where it runs")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    group.add_argument("--engine", choices=("serial", "ray"), default="serial",
+                       help="ray: one actor a GPU, or --workers on CPUs (default: %(default)s)")  # fmt: skip
+    group.add_argument(
+        "--address", metavar="HOST:PORT", help="a running Ray cluster (default: start one here)"
+    )
+    group.add_argument("--workers", type=parse_positive, metavar="N",
+                       help="Ray actors (default: one a GPU, else one)")  # fmt: skip
+    group.add_argument("--cpus-per-worker", type=float, default=1.0, metavar="C",
+                       help="CPUs an actor reserves, fractions allowed (default: %(default)s)")  # fmt: skip
+    group.add_argument("--shards", metavar="I:J",
+                       help="render only shards I to J-1, for job arrays; the release is made by a last run "
+                       "without it")  # fmt: skip
+
+
+def parse_shards(text: str | None) -> tuple[int, int] | None:
+    """A range of shards "I:J" as a pair; None for None.
+
+    Raises:
+        InputError: It has another form.
+    """
+    if text is None:
+        return None
+    first, separator, last = text.partition(":")
+    if not (separator and first.isdecimal() and last.isdecimal()):
+        raise InputError(f"Malformed --shards '{text}'. Use I:J, such as 0:25 for the first 25 shards.")
+    return int(first), int(last)
+
+
+def _list_versions() -> int:
+    from imagenet_g.generation.specs.version import list_version_names, load_version_spec
+
+    for name in list_version_names():
+        spec = load_version_spec(name)
+        print(f"{name:<22} {spec.status:<7} {spec.title}  [{', '.join(spec.splits)}]")
+    return 0
+
+
+def _pin(source: str) -> int:
+    from imagenet_g.generation.specs.pins import pin_version_spec
+
+    for line in pin_version_spec(source):
+        print(line)
+    return 0
+
+
+def _build(source: str, arguments: Namespace) -> int:
+    from imagenet_g.generation.building.build import run_build
+    from imagenet_g.generation.building.progress import PrintingListener
+
+    request = _make_request(source, arguments)
+    if arguments.dry_run:
+        from imagenet_g.generation.building.dry_run import run_dry_run
+
+        print(run_dry_run(request, seconds_per_image=arguments.seconds_per_image))
+        return 0
+    manifest = run_build(request, PrintingListener())
+    if manifest is None:
+        print("Shards are done. When all are, run the same command without --shards to make the release.")
+    else:
+        print(f"Release: {manifest.parent}")
+        print(f"Next: imagenet-g gallery {manifest.parent}")
+    return 0
+
+
+def _make_request(source: str, arguments: Namespace) -> BuildRequest:
+    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+    from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
+    from imagenet_g.generation.building.build import BuildRequest
+    from imagenet_g.generation.rendering.engines import choose_engine
+
+    spec, splits = _load_spec(source, arguments)
+    if arguments.out is None and not arguments.dry_run:
+        raise InputError("Say where the release goes: --out DIR.")
+    return BuildRequest(
+        spec=spec,
+        source=source,
+        splits=splits,
+        out=(arguments.out or Path()).expanduser(),
+        engine=choose_engine(
+            arguments.engine,
+            address=arguments.address,
+            workers=arguments.workers,
+            cpus_per_worker=arguments.cpus_per_worker,
+        ),
+        shards=parse_shards(arguments.shards),
+        leave_out_failed=arguments.leave_out_failed,
+        with_scores=not arguments.no_scores,
+        device=arguments.device,
+        data=parse_data_pairs(arguments.data),
+        cache=choose_cache_folder(arguments.cache),
+    )
+
+
+def _load_spec(source: str, arguments: Namespace) -> tuple[VersionSpec, tuple[str, ...]]:
+    from imagenet_g.generation.specs.overrides import Overrides, apply_overrides
+    from imagenet_g.generation.specs.version import load_split_spec, load_version_spec
+
+    spec = load_version_spec(source)
+    splits = tuple(dict.fromkeys(arguments.split or spec.splits))
+    for split in splits:
+        load_split_spec(spec, split)
+    changes = Overrides(
+        name=arguments.name,
+        sources=arguments.sources,
+        pipeline=arguments.pipeline,
+        generator=arguments.generator,
+        classes=arguments.classes,
+        images_per_class=arguments.images_per_class,
+    )
+    return apply_overrides(spec, splits, changes), splits

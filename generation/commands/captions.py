@@ -1,0 +1,92 @@
+"""`imagenet-g captions`: prompts far from their class, trained, written, checked and shown."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from imagenet_g.benchmark.commands.command import parse_positive
+
+_ACTIONS = {
+    "train": ("imagenet_g.generation.commands.captions_train", "run_train"),
+    "write": ("imagenet_g.generation.commands.captions_train", "run_write"),
+    "check": ("imagenet_g.generation.commands.captions_check", "run_check"),
+    "show": ("imagenet_g.generation.commands.captions_check", "run_show"),
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the actions and their options."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _add_train(actions.add_parser("train", help="teach a language model to write captions"))
+    _add_write(actions.add_parser("write", help="draw captions from it, rank them, freeze the best"))
+    _add_check(actions.add_parser("check", help="validity, duplicates, diversity, fluency, rewards"))
+    _add_show(actions.add_parser("show", help="print captions and the card of a file"))
+
+
+def run(arguments: Namespace) -> int:
+    """Run the chosen action."""
+    module, name = _ACTIONS[arguments.action]
+    action = cast(Callable[[Namespace], int], getattr(import_module(module), name))
+    return action(arguments)
+
+
+def _add_train(parser: ArgumentParser) -> None:
+    parser.add_argument("config", nargs="?", metavar="CONFIG",
+                        help="shipped settings (tiny) or a .toml file; without it, list them")  # fmt: skip
+    parser.add_argument("--config", dest="named_config", metavar="CONFIG", help="the same, by name")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the run; an interrupted one goes on there"
+    )
+    group = parser.add_argument_group("in place of the settings' own")
+    group.add_argument("--clip", metavar="SPEC", help="CLIP, such as open_clip:ViT-B-32/openai")
+    group.add_argument("--means", metavar="REF", help="split the class means are from")
+    group.add_argument("--seeds", type=Path, metavar="FILE",
+                       help="seed captions, one a line: wnid, tab, caption")  # fmt: skip
+    group.add_argument("--language-model", metavar="REPO",
+                       help="a Hub repository (org/name@commit) or a folder")  # fmt: skip
+    group.add_argument("--classes", metavar="SET", help="class set, such as imagenet-r-a")
+    group.add_argument("--method", choices=("grpo", "rloo"), help="of stage 2")
+    group.add_argument("--seed", type=int, metavar="N", help="seed of everything")
+    group.add_argument("--flip-sign", action="store_true",
+                       help="a control: reward captions for being near their class")  # fmt: skip
+    parser.add_argument("--data", action="append", default=[], metavar="NAME=PATH",
+                        help="a local copy, such as imagenet-val=/data/val; repeatable")  # fmt: skip
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
+
+
+def _add_write(parser: ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder that 'captions train' filled")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE",
+                        help="the file to freeze, such as ood-v1.jsonl")  # fmt: skip
+    parser.add_argument("-n", "--per-class", type=parse_positive, default=50, metavar="N",
+                        help="captions for each class (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--name", metavar="NAME", help="of the set (default: the settings')")
+    parser.add_argument("--version", type=parse_positive, default=1, metavar="N",
+                        help="of the set (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--seed", type=int, metavar="N", help="of the draw (default: the settings')")
+    parser.add_argument("--allow-fewer", action="store_true",
+                        help="take classes that reach fewer valid captions, at least one")  # fmt: skip
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+
+
+def _add_check(parser: ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="a frozen caption file")
+    parser.add_argument("--run", dest="folder", type=Path, metavar="RUN",
+                        help="the run that wrote it: adds perplexity, measures rewards again")  # fmt: skip
+    parser.add_argument("--min-words", type=parse_positive, default=4, metavar="N",
+                        help="fewest words of a valid caption (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the report as JSON")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+
+
+def _add_show(parser: ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="a frozen caption file")
+    parser.add_argument("--class", dest="classes", action="append", metavar="CLASS",
+                        help="wnid or name of a class; repeatable (default: all)")  # fmt: skip
+    parser.add_argument("-n", "--per-class", type=parse_positive, default=5, metavar="N",
+                        help="captions for each class (default: %(default)s)")  # fmt: skip

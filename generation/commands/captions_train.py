@@ -1,0 +1,132 @@
+"""`imagenet-g captions train` and `write`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagenet_g.benchmark.errors import InputError
+
+if TYPE_CHECKING:
+    from imagenet_g.generation.captions.specs import CaptionSpec
+
+
+def run_train(arguments: Namespace) -> int:
+    """Train a run, or list the settings there are."""
+    from imagenet_g.generation.captions.specs import list_caption_specs, load_caption_spec
+
+    config = arguments.config or arguments.named_config
+    if config is None:
+        for name in list_caption_specs():
+            print(f"{name:<12} {load_caption_spec(name).title}")
+        return 0
+    if arguments.out is None:
+        raise InputError("Say where the run goes: --out DIR.")
+    spec = change_spec(load_caption_spec(config), arguments)
+    validate_trl()
+    _train(spec, arguments)
+    print(f"Trained: {arguments.out}")
+    print(f"Next: imagenet-g captions write {arguments.out} --out {spec.name}-v1.jsonl")
+    return 0
+
+
+def run_write(arguments: Namespace) -> int:
+    """Write and freeze captions."""
+    validate_trl()
+    from imagenet_g.benchmark.hub.quiet import quiet_training
+    from imagenet_g.generation.caption_training.writing import WriteRequest, write_caption_set
+    from imagenet_g.generation.captions.files import write_captions
+    from imagenet_g.generation.generators.runtime import choose_generation_device
+
+    request = WriteRequest(
+        folder=arguments.run,
+        per_class=arguments.per_class,
+        name=arguments.name,
+        version=arguments.version,
+        seed=arguments.seed,
+        allow_fewer=arguments.allow_fewer,
+        device=choose_generation_device(arguments.device),
+        note=_note,
+    )
+    with quiet_training():
+        captions = write_caption_set(request)
+    write_captions(arguments.out, captions)
+    header = captions.header
+    print(f"Frozen: {arguments.out}, {header.num_captions} captions of {header.num_classes} classes")
+    print(f"Next: imagenet-g captions check {arguments.out} --run {arguments.run}")
+    return 0
+
+
+def change_spec(spec: CaptionSpec, arguments: Namespace) -> CaptionSpec:
+    """Settings with what the command line says in place of their own.
+
+    Raises:
+        InputError: The result breaks the contract.
+    """
+    from pydantic import ValidationError
+
+    from imagenet_g.generation.captions.specs import CaptionSpec
+
+    changed = spec.model_dump(mode="json")
+    places = (
+        ("clip", changed["objective"], "clip"),
+        ("means", changed["means"], "ref"),
+        ("classes", changed, "classes"),
+        ("method", changed["rl"], "method"),
+        ("seed", changed, "seed"),
+    )
+    for option, table, key in places:
+        if (value := getattr(arguments, option)) is not None:
+            table[key] = value
+    if arguments.flip_sign:
+        changed["objective"]["direction"] = "near"
+    if arguments.seeds is not None:
+        changed["seeds"] = {"kind": "file", "path": str(arguments.seeds)}
+    if arguments.language_model is not None:
+        changed["language_model"] = _parse_language_model(arguments.language_model)
+    try:
+        return CaptionSpec.model_validate(changed)
+    except ValidationError as error:
+        raise InputError(f"These options do not fit the settings: {error.errors()[0]['msg']}.") from error
+
+
+def validate_trl() -> None:
+    """Say which extra is missing before anything is loaded.
+
+    Raises:
+        InputError: TRL is not installed.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("trl") is None:
+        raise InputError("Training captions needs TRL. Run: pip install 'imagenet-g[captions]'")
+
+
+def _parse_language_model(text: str) -> dict[str, str]:
+    if Path(text).expanduser().is_dir():
+        return {"kind": "pretrained", "repo": str(Path(text).expanduser()), "revision": "local"}
+    repo, _, revision = text.partition("@")
+    return {"kind": "pretrained", "repo": repo, "revision": revision or "main"}
+
+
+def _train(spec: CaptionSpec, arguments: Namespace) -> None:
+    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+    from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
+    from imagenet_g.generation.caption_training.run import TrainRequest, run_training
+    from imagenet_g.generation.generators.runtime import choose_generation_device
+
+    run_training(
+        TrainRequest(
+            spec=spec,
+            out=arguments.out.expanduser(),
+            device=choose_generation_device(arguments.device),
+            data=parse_data_pairs(arguments.data),
+            cache=choose_cache_folder(arguments.cache),
+            note=_note,
+        )
+    )
+
+
+def _note(text: str) -> None:
+    print(text, flush=True)

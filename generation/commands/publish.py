@@ -1,0 +1,83 @@
+"""`imagenet-g publish`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imagenet_g.generation.releases.check import CheckedRelease
+    from imagenet_g.generation.releases.tree import TreeFile
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("release", type=Path, metavar="RELEASE", help="folder that 'imagenet-g build' made")
+    parser.add_argument("--repo", metavar="ORG/NAME", help="dataset on the Hub; made if it is not there")
+    parser.add_argument("--tag", metavar="TAG", help="name of this version on the Hub, such as v1.0.0")
+    parser.add_argument(
+        "--to", type=Path, metavar="DIR", help="make the same tree in a folder, and send nothing"
+    )
+    parser.add_argument("--private", action="store_true", help="make the repository private")
+    parser.add_argument("--gated", action="store_true", help="readers accept the terms first")
+    parser.add_argument("--dry-run", action="store_true", help="check, list what would go, and send nothing")
+
+
+def run(arguments: Namespace) -> int:
+    """Check, then list, copy or send."""
+    from imagenet_g.generation.releases.check import check_release
+    from imagenet_g.generation.releases.tree import make_tree, write_tree
+
+    _validate_options(arguments)
+    release = check_release(arguments.release)
+    for fact in release.facts:
+        print(f"checked {fact}")
+    tree = make_tree(release, repo=arguments.repo, tag=arguments.tag)
+    if arguments.dry_run:
+        _print_tree(tree)
+        return 0
+    if arguments.to is not None:
+        write_tree(tree, arguments.to)
+        print(f"wrote {len(tree)} files to {arguments.to}")
+        return 0
+    return _publish(arguments, release, tree)
+
+
+def _validate_options(arguments: Namespace) -> None:
+    from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.benchmark.hub.sources import make_hub_source
+
+    stays = arguments.to is not None or arguments.dry_run
+    if not stays and not (arguments.repo and arguments.tag):
+        raise InputError("Say where with --repo ORG/NAME --tag TAG; or --to DIR; or --dry-run.")
+    if arguments.repo:
+        make_hub_source(arguments.repo, arguments.tag or "main")
+    if arguments.tag == "main":
+        raise InputError("'main' is the branch; a --tag is a name such as 'v1.0.0'.")
+
+
+def _publish(arguments: Namespace, release: CheckedRelease, tree: tuple[TreeFile, ...]) -> int:
+    from imagenet_g.benchmark.splits.registry import format_publication
+    from imagenet_g.generation.releases.publish import RECORD_NAME, PublishRequest, publish_release
+
+    request = PublishRequest(
+        release=release,
+        tree=tree,
+        repo=arguments.repo,
+        tag=arguments.tag,
+        private=arguments.private,
+        gated=arguments.gated,
+    )
+    publication = publish_release(request, print)
+    print(f"published {publication.repo} {publication.tag} at commit {publication.commit}")
+    print(f"noted in {arguments.release / RECORD_NAME}; for the registry of versions:\n")
+    print(format_publication(publication))
+    return 0
+
+
+def _print_tree(tree: tuple[TreeFile, ...]) -> None:
+    for file in tree:
+        print(f"{file.num_bytes:>14,}  {file.path}")
+    total = sum(file.num_bytes for file in tree)
+    print(f"{total:>14,}  bytes in {len(tree)} files would go; nothing was sent")

@@ -1,0 +1,115 @@
+"""Drawings on white, cut out: which pixels are the drawing's, and their colour without the white."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from imagenet_g.benchmark.errors import UnknownNameError
+from imagenet_g.benchmark.images.decoding import decode_image
+
+if TYPE_CHECKING:
+    from imagenet_g.benchmark.splits.splits import Split
+
+_WHITE_FROM = 251
+CUTOUT_PX = 112
+
+
+@dataclass(frozen=True, slots=True)
+class Cutout:
+    """A drawing without its background.
+
+    Attributes:
+        image: RGBA, cropped to the drawing, its longer side `CUTOUT_PX`.
+        label: Class index.
+        hand: Who drew it.
+    """
+
+    image: Image.Image
+    label: int
+    hand: str
+
+
+def cut_out(image: Image.Image) -> Image.Image:
+    """A drawing on white as RGBA, cropped and scaled.
+
+    White that touches the border is background; white enclosed by the drawing stays. Pixels between the two
+    are a mixture, and are given the share of the drawing that explains their colour.
+
+    Args:
+        image: RGB.
+    """
+    from scipy import ndimage
+
+    pixels = np.asarray(image.convert("RGB"), dtype=np.float32)
+    is_white = pixels.min(axis=2) >= _WHITE_FROM
+    regions, _ = ndimage.label(is_white)
+    border = np.unique(np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]]))
+    is_background = np.isin(regions, border[border > 0])
+    is_edge = ndimage.binary_dilation(is_background, iterations=2) & ~is_background
+    alpha = np.where(is_background, 0.0, np.where(is_edge, _explain(pixels), 1.0)).astype(np.float32)
+    return _crop(_unmix(pixels, alpha))
+
+
+def _explain(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Share of drawing in an edge pixel: none where it is white, whole where a channel is far from it."""
+    made: NDArray[np.float32] = np.clip((255 - pixels.min(axis=2)) / 96, 0, 1)
+    return made
+
+
+def _unmix(pixels: NDArray[np.float32], alpha: NDArray[np.float32]) -> Image.Image:
+    share = np.maximum(alpha, 0.05)[:, :, None]
+    color = np.clip((pixels - 255 * (1 - share)) / share, 0, 255)
+    return Image.fromarray(np.dstack([color, alpha * 255]).round().astype(np.uint8), mode=None)
+
+
+def _crop(art: Image.Image) -> Image.Image:
+    art = art.crop(art.getchannel("A").getbbox())
+    scale = CUTOUT_PX / max(art.size)
+    size = (max(1, round(art.width * scale)), max(1, round(art.height * scale)))
+    # Weighted by opacity, so that the colour of what is transparent does not bleed in.
+    return art.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA")
+
+
+class CutoutStore:
+    """The drawings of a split by some hands, cut out when they are first asked for.
+
+    Args:
+        split: Drawings on white, with a column that says who drew each.
+        hands: Whose drawings.
+
+    Raises:
+        DataError: The split does not say who drew its images.
+        UnknownNameError: Nobody of that name drew for it.
+    """
+
+    def __init__(self, split: Split, hands: Iterable[str]) -> None:
+        wanted = frozenset(hands)
+        self._split = split
+        self._hands = [str(name) for name in split.reader.read_column("hand")]
+        if not wanted <= set(self._hands):
+            raise UnknownNameError("hand", min(wanted - set(self._hands)), sorted(set(self._hands)))
+        self._rows: dict[int, list[int]] = {}
+        for row, name in enumerate(self._hands):
+            if name in wanted:
+                self._rows.setdefault(int(split.rows.labels[row, 0]), []).append(row)
+        self._cut: dict[int, tuple[Cutout, ...]] = {}
+
+    def find_cutouts(self, label: int) -> tuple[Cutout, ...]:
+        """The drawings of a class, in the split's order; empty where nobody drew it.
+
+        Raises:
+            DataError: An image cannot be read.
+        """
+        if label not in self._cut:
+            self._cut[label] = tuple(self._cut_row(row, label) for row in self._rows.get(label, ()))
+        return self._cut[label]
+
+    def _cut_row(self, row: int, label: int) -> Cutout:
+        image = decode_image(self._split.reader.read_image(row))
+        return Cutout(cut_out(image), label, self._hands[row])

@@ -1,0 +1,4 @@
+"""How the embedded edition was made. For maintainers; nothing imports it.
+
+Imports releases and everything below.
+"""

@@ -1,0 +1,105 @@
+"""Put built splits into the edition that ships inside the package, beside its drawings.
+
+    python -m imagenet_g.generation.edition.embed RELEASE --out benchmark/data/mini
+
+Files are copied with their plans and probes, so that the shipped edition can be verified like any other; the
+manifest is written last. Splits of the same name are replaced, all others stay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from imagenet_g.benchmark.errors import DataError, ImagenetGError
+from imagenet_g.benchmark.splits.manifests import (
+    MANIFEST_NAME,
+    FileRecord,
+    Manifest,
+    load_manifest,
+    write_manifest,
+)
+from imagenet_g.benchmark.storage import write_bytes
+from imagenet_g.generation.releases.check import check_hashes
+from imagenet_g.generation.releases.recipe import list_split_files
+
+
+def embed_splits(release: Path, out: Path) -> Manifest:
+    """Copy every split of a release into another release of the same version, or into a new folder.
+
+    Args:
+        release: A built release.
+        out: The release that takes the splits; one without a manifest begins empty.
+
+    Returns:
+        The manifest of `out` as it is now.
+
+    Raises:
+        DataError: `release` is none or is damaged, or `out` is of another version.
+        StorageError: `out` cannot be written.
+    """
+    built = load_manifest(release)
+    is_new = not (out / MANIFEST_NAME).exists()
+    before = built.model_copy(update={"splits": {}}) if is_new else load_manifest(out)
+    if built.version != before.version:
+        raise DataError(f"'{release}' is version '{built.version}', '{out}' is '{before.version}'.")
+    files = [file for split in built.splits.values() for file in list_split_files(split)]
+    if damaged := check_hashes(release, files):
+        raise DataError(f"'{release}' is damaged: {damaged[0]}")
+    for file in files:
+        write_bytes(out / file.path, (release / file.path).read_bytes())
+    after = merge_manifests(before, built)
+    write_manifest(out, after)
+    _remove_replaced(out, before, after)
+    return after
+
+
+def merge_manifests(before: Manifest, built: Manifest) -> Manifest:
+    """The older manifest with the newer one's splits, their licences and the libraries of both."""
+    licenses = {part for manifest in (before, built) for part in manifest.license.split(" AND ")}
+    splits = {**before.splits, **built.splits}
+    return before.model_copy(
+        update={
+            "license": " AND ".join(sorted(licenses)),
+            "made_with": {**before.made_with, **built.made_with},
+            "splits": {name: splits[name] for name in sorted(splits)},
+        }
+    )
+
+
+def _remove_replaced(out: Path, before: Manifest, after: Manifest) -> None:
+    """Delete files that only the older manifest named."""
+    kept = {file.path for file in _list_files(after)}
+    for file in _list_files(before):
+        if file.path not in kept:
+            (out / file.path).unlink(missing_ok=True)
+
+
+def _list_files(manifest: Manifest) -> list[FileRecord]:
+    return [file for split in manifest.splits.values() for file in list_split_files(split)]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run as a script: exit code 0, or 2 with one message."""
+    parser = argparse.ArgumentParser(
+        prog="python -m imagenet_g.generation.edition.embed", description=__doc__
+    )
+    parser.add_argument("release", type=Path, metavar="RELEASE", help="folder of a built release")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="release that takes the splits"
+    )
+    arguments = parser.parse_args(argv)
+    try:
+        manifest = embed_splits(arguments.release, arguments.out)
+    except ImagenetGError as error:
+        sys.stderr.write(f"embedding: {error}\n")
+        return 2
+    sizes = {name: sum(file.num_bytes for file in split.files) for name, split in manifest.splits.items()}
+    sys.stdout.write("".join(f"{name}: {size / 1e6:.1f} MB\n" for name, size in sizes.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

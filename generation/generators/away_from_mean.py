@@ -1,0 +1,215 @@
+"""Guidance away from the mean of the class, after low-density sampling; see `AwayFromMeanSpec`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torch
+
+from imagenet_g.benchmark.errors import DataError, InputError, ModelError
+from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
+from imagenet_g.generation.captions.class_means import ClassMeans, load_class_means
+from imagenet_g.generation.generators.diffusers import DiffusersGenerator
+from imagenet_g.generation.specs.generator import AwayFromMeanSpec, AwaySpec
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from imagenet_g.generation.generators.generator import RenderRow
+    from imagenet_g.generation.generators.pipelines import LoadedStage, Pipeline
+
+GRADIENT_SCALE = 1024.0
+"""Multiplies the cosine while its gradient is taken, so that half precision does not round it to zero."""
+Scheduler: TypeAlias = Any
+"""diffusers' schedulers share no typed interface."""
+Direction = Callable[[torch.Tensor, int, torch.Tensor], torch.Tensor]
+"""From predicted noise, timestep and sample, all of one batch, to what is added to the noise."""
+
+
+class AwayFromMeanGenerator(DiffusersGenerator):
+    """A latent diffusion pipeline whose first stage is guided away from the class mean.
+
+    Args:
+        spec: The pipeline, the CLIP and the means.
+    """
+
+    def __init__(self, spec: AwayFromMeanSpec) -> None:
+        super().__init__(spec)
+        self._away = spec.away
+        self._clip: ClipEncoder | None = None
+        self._means: ClassMeans | None = None
+
+    def load(self, device: str) -> None:
+        """Load the pipeline, the CLIP and the means.
+
+        Raises:
+            InputError: The pipeline cannot be guided this way, or the means are not pinned.
+            DataError: The means are not those of the spec, or not of this CLIP.
+            ImagenetGError: As loading a pipeline or a CLIP does.
+        """
+        super().load(device)
+        validate_pipeline(self.stages[0].pipe)
+        clip = load_clip_encoder(self._away.model)
+        self._means = load_pinned_means(self._away, clip)
+        clip.model.to(device)
+        self._clip = clip
+        away = {
+            "model": clip.record.spec,
+            "weights_sha256": clip.record.weights_sha256,
+            "means_sha256": self._means.record.sha256,
+            "means_of": self._means.record.ref,
+        }
+        self.description = {**self.description, "away": {**away, "scale": self._away.scale}}
+
+    def run_stage(
+        self, number: int, stage: LoadedStage, rows: Sequence[RenderRow], images: list[Image.Image]
+    ) -> list[Image.Image]:
+        """The first stage is guided, the others run as they are.
+
+        Raises:
+            DataError: A class has no mean.
+            ModelError: As for any pipeline, or the gradient is not finite.
+        """
+        if number or self._clip is None or self._means is None:
+            return super().run_stage(number, stage, rows, images)
+        # A graph cannot hold on to tensors made in inference mode, which rendering runs in.
+        with torch.inference_mode(False):
+            targets = torch.from_numpy(self._means.take([row.label for row in rows])).to(self.device)
+            direction = make_direction(stage.pipe, self._clip, targets)
+        with guide_steps(stage.pipe.scheduler, direction, scale=self._away.scale, every=self._away.every):
+            return super().run_stage(number, stage, rows, images)
+
+
+def load_pinned_means(spec: AwaySpec, clip: ClipEncoder) -> ClassMeans:
+    """The class means of a spec, which are exactly those it pins.
+
+    Raises:
+        InputError: The spec pins no hash; the message says which one to pin.
+        DataError: There is no such file, it holds other means, or means of another CLIP.
+    """
+    means = load_class_means(Path(spec.means))
+    found = means.record.sha256
+    if spec.sha256 is None:
+        raise InputError(
+            f"Class means '{spec.means}' are not pinned: other means would give other images. Write "
+            f'sha256 = "{found}" beside means in the spec.'
+        )
+    if found != spec.sha256:
+        raise DataError(
+            f"Class means '{spec.means}' are not those of the spec: their hash is {found}, the spec pins "
+            f"{spec.sha256}."
+        )
+    if means.means.shape[1] != clip.record.num_dimensions:
+        raise DataError(
+            f"Class means '{spec.means}' have {means.means.shape[1]} dimensions, {clip.record.spec} has "
+            f"{clip.record.num_dimensions}: they were made by another CLIP."
+        )
+    return means
+
+
+def validate_pipeline(pipe: Pipeline) -> None:
+    """Refuse a pipeline whose picture to come cannot be estimated from predicted noise.
+
+    Raises:
+        InputError: With the reason.
+    """
+    scheduler, name = pipe.scheduler, type(pipe).__name__
+    if getattr(pipe, "vae", None) is None:
+        raise InputError(f"{name} has no autoencoder: guidance away from the mean is for latent diffusion.")
+    if not hasattr(scheduler, "alphas_cumprod") or scheduler.config.get("prediction_type") != "epsilon":
+        raise InputError(
+            f"{name} with {type(scheduler).__name__} does not predict noise over a known schedule; guidance "
+            "away from the mean needs one that does, such as Stable Diffusion with DDIMScheduler."
+        )
+
+
+@contextmanager
+def guide_steps(scheduler: Scheduler, direction: Direction, *, scale: float, every: int) -> Iterator[None]:
+    """Let every step of a scheduler start from noise moved along a direction.
+
+    Adds `scale * sqrt(1 - alpha_bar) * direction` to the predicted noise: classifier guidance (Dhariwal and
+    Nichol 2021, Algorithm 2) of a log-probability that is minus the direction's potential.
+    """
+    plain, count = scheduler.step, 0
+
+    @wraps(plain)
+    def step(
+        model_output: torch.Tensor,
+        timestep: torch.Tensor,
+        sample: torch.Tensor,
+        *rest: object,
+        **named: object,
+    ) -> object:
+        nonlocal count
+        if scale and count % every == 0:
+            alpha = float(scheduler.alphas_cumprod[int(timestep)])
+            moved = direction(model_output, int(timestep), sample)
+            model_output = model_output + scale * (1 - alpha) ** 0.5 * moved.to(model_output)
+        count += 1
+        return plain(model_output, timestep, sample, *rest, **named)
+
+    scheduler.step = step
+    try:
+        yield
+    finally:
+        del scheduler.step
+
+
+def make_direction(pipe: Pipeline, clip: ClipEncoder, targets: torch.Tensor) -> Direction:
+    """The gradient, by the noisy sample, of the cosine of the picture to come and a target.
+
+    Args:
+        pipe: The pipeline, on its device.
+        clip: The CLIP, on the same device.
+        targets: `(N, D)` float32, one a row of the batch.
+    """
+    look = make_view(clip)
+    targets = torch.nn.functional.normalize(targets, dim=1)
+
+    def compute(model_output: torch.Tensor, timestep: int, sample: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode(False), torch.enable_grad():
+            noisy = sample.detach().clone().float().requires_grad_()
+            noise = model_output.detach().clone().float()
+            alpha = float(pipe.scheduler.alphas_cumprod[timestep])
+            clean = (noisy - (1 - alpha) ** 0.5 * noise) / alpha**0.5
+            pixels = pipe.vae.decode(clean.to(pipe.vae.dtype) / pipe.vae.config.scaling_factor).sample
+            features = clip.model.encode_image(look(pixels.float()), normalize=True)
+            total = (features * targets).sum() * GRADIENT_SCALE
+            (gradient,) = torch.autograd.grad(total, noisy)
+        if not bool(torch.isfinite(gradient).all()):
+            raise ModelError(f"The gradient of the guidance is not finite at timestep {timestep}.")
+        return gradient / GRADIENT_SCALE
+
+    return compute
+
+
+def make_view(clip: ClipEncoder) -> Callable[[torch.Tensor], torch.Tensor]:
+    """From pixels in [-1, 1], `(N, 3, H, W)`, to what a CLIP takes, in steps that have a gradient.
+
+    The middle square is resized by two matrix products: the gradient of the library's own resizing adds up in
+    any order on a GPU, and the last bits would not come again.
+    """
+    record = clip.record.preprocessing
+    if record.mean is None or record.std is None:
+        raise InputError(f"'{clip.record.spec}' does not say how its inputs are normalised.")
+    mean, std = (torch.tensor(values)[:, None, None] for values in (record.mean, record.std))
+
+    def look(pixels: torch.Tensor) -> torch.Tensor:
+        side = min(pixels.shape[-2:])
+        top, left = ((length - side) // 2 for length in pixels.shape[-2:])
+        square = (pixels[..., top : top + side, left : left + side] / 2 + 0.5).clamp(0, 1)
+        rows, columns = (make_resizing(side, size).to(pixels) for size in record.input_size_px)
+        return (rows @ square @ columns.T - mean.to(pixels)) / std.to(pixels)
+
+    return look
+
+
+def make_resizing(length: int, size: int) -> torch.Tensor:
+    """`(size, length)` matrix that resizes a line of pixels: bicubic, antialiased."""
+    line = torch.eye(length)[:, None, None, :]
+    resized = torch.nn.functional.interpolate(line, size=(1, size), mode="bicubic", antialias=True)
+    return resized[:, 0, 0, :].T.contiguous()

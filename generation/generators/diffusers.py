@@ -1,0 +1,211 @@
+"""A generator over diffusers pipelines: text, image, both or class in; one image per row out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from imagenet_g.benchmark.errors import InputError, ModelError
+from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
+from imagenet_g.benchmark.identity import hash_bytes
+from imagenet_g.generation.generators.generator import Rendering, RenderRow
+from imagenet_g.generation.generators.pipelines import (
+    LoadedStage,
+    Pipeline,
+    PipelineClass,
+    describe_stage,
+    list_call_arguments,
+    load_stage,
+)
+from imagenet_g.generation.generators.runtime import set_determinism
+from imagenet_g.generation.generators.schedulers import guard_random_state
+from imagenet_g.generation.plans.sources import transform_source
+from imagenet_g.generation.specs.generator import DiffusersSpec, StageSpec
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+    from pydantic import JsonValue
+
+
+class DiffusersGenerator:
+    """Runs the stages of a spec one after the other.
+
+    Args:
+        spec: Which pipelines, and how they are called.
+
+    Attributes:
+        device: Where it runs.
+        stages: Its pipelines, loaded.
+        description: What made the images.
+    """
+
+    def __init__(self, spec: DiffusersSpec) -> None:
+        self._spec = spec
+        self.device = "cpu"
+        self.stages: list[LoadedStage] = []
+        self._checker: Any = None
+        self.description: dict[str, JsonValue] = {}
+
+    def load(self, device: str) -> None:
+        """Load every stage onto the device.
+
+        Raises:
+            ImagenetGError: A stage cannot be fetched, loaded or reproduced.
+        """
+        spec = self._spec
+        set_determinism(device, cpu_threads=spec.cpu_threads)
+        self.device = device
+        self.stages = [load_stage(stage, device=device, tuning=spec) for stage in spec.stages]
+        checkers = [_detach_checker(stage.pipe) for stage in self.stages]
+        self._checker = None if spec.safety == "off" else checkers[-1]
+        # Hashing gigabytes of weights takes seconds: once a run, not once a shard.
+        self.description = {
+            "kind": "diffusers",
+            "stages": [describe_stage(stage) for stage in self.stages],
+            "safety_checker": "verdict" if self._checker is not None else "none",
+        }
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Classes, revisions, scheduler configurations and file hashes of every stage."""
+        return self.description
+
+    def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
+        """One image per row.
+
+        Raises:
+            ModelError: The pipeline drew noise that no row's seed decides, or gave too few images.
+        """
+        import torch
+
+        images: list[Image.Image] = []
+        with torch.inference_mode():
+            for number, stage in enumerate(self.stages):
+                images = self.run_stage(number, stage, rows, images)
+            flags = self._judge(images)
+        return [Rendering(image, flag) for image, flag in zip(images, flags, strict=True)]
+
+    def run_stage(
+        self, number: int, stage: LoadedStage, rows: Sequence[RenderRow], images: list[Image.Image]
+    ) -> list[Image.Image]:
+        """What a stage makes of the rows and of the images of the stage before; none for the first.
+
+        Raises:
+            ModelError: It drew noise that no row's seed decides, or gave too few images.
+        """
+        pipe = stage.pipe
+        arguments = make_call(self._spec, stage.spec, rows, images)
+        arguments["generator"] = [make_generator_for(row.seed, number) for row in rows]
+        with ignore_library_warnings(), guard_random_state(self.device, type(pipe).__name__):
+            made = pipe(**_keep_known(type(pipe), arguments)).images
+        if len(made) != len(rows):
+            raise ModelError(f"{type(pipe).__name__} gave {len(made)} images for {len(rows)} rows.")
+        return [image.convert("RGB") for image in made]
+
+    def _judge(self, images: list[Image.Image]) -> list[bool | None]:
+        if self._checker is None:
+            return [None] * len(images)
+        import numpy as np
+
+        checker, extractor = self._checker
+        inputs = extractor(images, return_tensors="pt").pixel_values
+        inputs = inputs.to(self.device, next(checker.parameters()).dtype)
+        # It blackens what it is given, so it is given one pixel of each.
+        _, flags = checker(images=[np.zeros((1, 1, 3))] * len(images), clip_input=inputs)
+        return [bool(flag) for flag in flags]
+
+
+def make_generator_for(seed: int, stage: int) -> torch.Generator:
+    """A new CPU generator for one image in one stage.
+
+    On the CPU, because its numbers are the same on every machine; new, because one that was used before gives
+    other numbers.
+    """
+    import torch
+
+    if stage:
+        seed = int(hash_bytes(f"stage/{seed}/{stage}".encode())[:16], 16) % 2**63
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+def make_call(
+    spec: DiffusersSpec, stage: StageSpec, rows: Sequence[RenderRow], images: list[Image.Image]
+) -> dict[str, Any]:
+    """Arguments of a pipeline's call, without the generators.
+
+    Args:
+        spec: The generator.
+        stage: The stage that is called; the generator itself or one of its upscalers.
+        rows: What to make.
+        images: What the stage before made; empty for the first.
+    """
+    arguments: dict[str, Any] = dict(stage.arguments)
+    if stage is spec:
+        arguments |= INPUT_ADAPTERS[spec.inputs](spec, rows)
+        sizes = {"height": spec.height_px, "width": spec.width_px}
+        arguments |= {name: size for name, size in sizes.items() if size is not None}
+    else:
+        arguments |= {"prompt": [row.prompt for row in rows], "image": images}
+    if stage.steps is not None:
+        arguments["num_inference_steps"] = stage.steps
+    if stage.guidance is not None:
+        arguments["guidance_scale"] = stage.guidance
+    return arguments
+
+
+def _adapt_prompt(spec: DiffusersSpec, rows: Sequence[RenderRow]) -> dict[str, Any]:
+    return {"prompt": [row.prompt for row in rows]}
+
+
+def _adapt_image(spec: DiffusersSpec, rows: Sequence[RenderRow]) -> dict[str, Any]:
+    import torch
+
+    if spec.source is None:
+        raise InputError(f"inputs = '{spec.inputs}' need a table [source].")
+    made = [transform_source(_require_source(row), spec.source) for row in rows]
+    return {"image": torch.stack(made) if spec.source.normalization == "clip" else made}  # type: ignore[arg-type]
+
+
+def _adapt_both(spec: DiffusersSpec, rows: Sequence[RenderRow]) -> dict[str, Any]:
+    strength = {} if spec.strength is None else {"strength": spec.strength}
+    return {**_adapt_prompt(spec, rows), **_adapt_image(spec, rows), **strength}
+
+
+def _adapt_class(spec: DiffusersSpec, rows: Sequence[RenderRow]) -> dict[str, Any]:
+    return {"class_labels": [row.label for row in rows]}
+
+
+INPUT_ADAPTERS: dict[str, Callable[[DiffusersSpec, Sequence[RenderRow]], dict[str, Any]]] = {
+    "prompt": _adapt_prompt,
+    "image": _adapt_image,
+    "prompt+image": _adapt_both,
+    "class": _adapt_class,
+}
+
+
+def _require_source(row: RenderRow) -> Image.Image:
+    if row.source is None:
+        raise InputError(f"Image '{row.image_id}' has no source image to start from.")
+    return row.source
+
+
+def _keep_known(pipeline_class: PipelineClass, arguments: dict[str, Any]) -> dict[str, Any]:
+    known = list_call_arguments(pipeline_class)
+    if unknown := [name for name in arguments if name not in known]:
+        raise InputError(
+            f"{pipeline_class.__name__} takes no '{unknown[0]}': the spec's inputs, size, steps or strength "
+            "do not fit this pipeline."
+        )
+    return arguments
+
+
+def _detach_checker(pipe: Pipeline) -> tuple[Any, Any] | None:
+    """Take the safety checker out of a pipeline, so that it can be asked without blackening images."""
+    checker = getattr(pipe, "safety_checker", None)
+    extractor = getattr(pipe, "feature_extractor", None)
+    if hasattr(pipe, "safety_checker"):
+        pipe.safety_checker = None
+        pipe.register_to_config(requires_safety_checker=False)
+    if type(checker).__name__ != "StableDiffusionSafetyChecker" or extractor is None:
+        return None
+    return checker, extractor

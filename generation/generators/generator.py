@@ -1,0 +1,62 @@
+"""What a generator is: rows in, images out, loaded once, and able to say what it is.
+
+Anything with these three methods builds a split. A generator must draw all noise of a row from the row's own
+seed, so that an image does not depend on when it is made or on what was made before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from pydantic import JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class RenderRow:
+    """One image to make.
+
+    Attributes:
+        image_id: Its identity.
+        label: Class index in 0..999.
+        wnid: WordNet id of the class.
+        prompt: Text, or None for generators that take none.
+        seed: In [0, 2**63); all randomness of this image must come from it.
+        source: The RGB image to start from, untouched, or None.
+    """
+
+    image_id: str
+    label: int
+    wnid: str
+    prompt: str | None
+    seed: int
+    source: Image.Image | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """One image made.
+
+    Attributes:
+        image: RGB.
+        is_flagged_unsafe: Verdict of a safety checker, None where none was asked.
+    """
+
+    image: Image.Image
+    is_flagged_unsafe: bool | None = None
+
+
+class Generator(Protocol):
+    """A text-to-image model, or any other way to make an image of a class."""
+
+    def load(self, device: str) -> None:
+        """Load weights onto "cpu", "cuda" or "cuda:N"; called once, before anything else."""
+
+    def describe(self) -> dict[str, JsonValue]:
+        """What made the images, closely enough to make them again: goes into the manifest."""
+
+    def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
+        """One image per row, in order. Called with whole batches of the size the recipe says."""

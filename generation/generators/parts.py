@@ -1,0 +1,100 @@
+"""A part of a pipeline from another repository, loaded by its own configuration."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from imagenet_g.benchmark.errors import ModelError, UnknownNameError
+from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
+from imagenet_g.generation.generators.quiet import silence_libraries
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from imagenet_g.generation.specs.generator import PartSpec, StageSpec
+
+Network: TypeAlias = Any
+NetworkClass: TypeAlias = Any
+"""The networks of two libraries share no typed interface."""
+_BASES = {"diffusers": "ModelMixin", "transformers": "PreTrainedModel"}
+"""What every network of a library is; nothing else is loaded in its place."""
+
+
+def load_part(spec: StageSpec, name: str, index: Mapping[str, Any], folder: Path) -> Network:
+    """A network with its weights, for the place of that name in a pipeline.
+
+    Args:
+        spec: The stage; says the dtype and the variant.
+        name: The place, such as "unet".
+        index: The stage's model_index.json: library and class of every place.
+        folder: Where the part's files are.
+
+    Returns:
+        A model of diffusers or transformers. Its class is that of the part's own configuration: a small
+        autoencoder may take the place of a large one.
+
+    Raises:
+        UnknownNameError: The pipeline has no network of that name.
+        ModelError: The folder does not hold a network of that library.
+    """
+    known = [place for place, part in index.items() if isinstance(part, list) and part[0] in _BASES]
+    if name not in known:
+        raise UnknownNameError(f"part of '{spec.repo}'", name, known)
+    part = spec.parts[name]
+    found = _find_class(index[name][0], folder, repo=part.repo)
+    return read_pretrained(found, folder, part, dtype=spec.dtype, name=found.__name__)
+
+
+def read_pretrained(
+    saved_class: NetworkClass,
+    folder: Path,
+    spec: StageSpec | PartSpec,
+    *,
+    dtype: str,
+    name: str,
+    **components: Network,
+) -> Network:
+    """A pipeline or a network as its library saved it, from files on this machine alone, in silence.
+
+    Args:
+        saved_class: Has the libraries' `from_pretrained`.
+        folder: Where its files are.
+        spec: Says the variant, and the repository for messages.
+        dtype: Name of the weights' type.
+        name: What it is loaded as, for messages.
+        **components: Of a pipeline, those that stand in place of its own.
+
+    Raises:
+        ModelError: It cannot be loaded.
+    """
+    import torch
+
+    silence_libraries()
+    try:
+        with ignore_library_warnings():
+            return saved_class.from_pretrained(
+                str(folder),
+                dtype=getattr(torch, dtype),
+                variant=spec.variant,
+                local_files_only=True,
+                **components,
+            )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"'{spec.repo}' cannot be loaded as {name}: {reason}") from error
+
+
+def _find_class(library: str, folder: Path, *, repo: str) -> NetworkClass:
+    module = importlib.import_module(library)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        name = config["_class_name"] if library == "diffusers" else config["architectures"][0]
+    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise ModelError(f"'{repo}' has no config.json that names a model of {library}.") from error
+    found = getattr(module, name, None) if isinstance(name, str) else None
+    if not (isinstance(found, type) and issubclass(found, getattr(module, _BASES[library]))):
+        raise ModelError(f"'{repo}' is a {name!r}, which is no model of the installed {library}.")
+    return found

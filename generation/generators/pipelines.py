@@ -1,0 +1,225 @@
+"""Loading diffusers pipelines: from a pinned commit or a folder, weights only, seedable scheduler."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from imagenet_g.benchmark.errors import InputError, ModelError, UnknownNameError
+from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
+from imagenet_g.generation.generators.parts import load_part, read_pretrained
+from imagenet_g.generation.generators.schedulers import load_scheduler_class, validate_scheduler
+from imagenet_g.generation.specs.generator import DiffusersSpec, StageSpec
+from imagenet_g.generation.specs.repos import fetch_repo, hash_repo, name_repo
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+Pipeline: TypeAlias = Any
+PipelineClass: TypeAlias = Any
+"""diffusers' pipelines share no typed interface: every class has attributes and call arguments of its own."""
+_TEXT_PARTS = ("text_encoder", "tokenizer")
+
+
+def find_pipeline_class(name: str) -> PipelineClass:
+    """A pipeline class of diffusers by name.
+
+    Raises:
+        UnknownNameError: The installed diffusers has none of this name.
+        InputError: diffusers is not installed.
+    """
+    try:
+        import diffusers
+    except ImportError as error:
+        raise InputError("Building needs diffusers. Run: pip install 'imagenet-g[generate]'") from error
+    known = [n for n in dir(diffusers) if n.endswith("Pipeline") or n.startswith("AutoPipelineFor")]
+    if name not in known:
+        raise UnknownNameError(
+            "pipeline", name, known, hint=f"The installed diffusers is {diffusers.__version__}."
+        )
+    with ignore_library_warnings():
+        return getattr(diffusers, name)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedStage:
+    """A pipeline on its device.
+
+    Attributes:
+        spec: What was asked for.
+        pipe: The pipeline.
+        folder: Where its files are.
+        part_folders: The same of parts that are not the repository's own.
+    """
+
+    spec: StageSpec
+    pipe: Pipeline
+    folder: Path
+    part_folders: dict[str, Path] = field(default_factory=dict)
+
+
+def load_stage(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> LoadedStage:
+    """A pipeline on its device, in eval mode, silent, its scheduler checked.
+
+    Args:
+        spec: The stage.
+        device: Where it runs.
+        tuning: The generator the stage belongs to: slicing, compile, offload.
+
+    Raises:
+        ImagenetGError: It cannot be fetched or loaded, its scheduler cannot be reproduced, or it takes no
+            argument of a name the spec gives.
+    """
+    pipeline_class = find_pipeline_class(spec.pipeline)
+    scheduler = None if spec.scheduler is None else load_scheduler_class(spec.scheduler.name)
+    if scheduler is not None:
+        validate_scheduler(scheduler)
+    folder = fetch_repo(spec)
+    index = _read_index(folder, spec)
+    _validate_components(pipeline_class, index, spec)
+    part_folders = {name: fetch_repo(part) for name, part in spec.parts.items()}
+    parts = {name: load_part(spec, name, index, path) for name, path in part_folders.items()}
+    pipe = read_pretrained(pipeline_class, folder, spec, dtype=spec.dtype, name=spec.pipeline, **parts)
+    if scheduler is not None and spec.scheduler is not None:
+        with ignore_library_warnings():
+            pipe.scheduler = scheduler.from_config(pipe.scheduler.config, **spec.scheduler.options)
+    validate_scheduler(type(pipe.scheduler))
+    _validate_arguments(pipe, spec)
+    pipe.set_progress_bar_config(disable=True)
+    _tune(pipe, tuning, device)
+    return LoadedStage(spec, pipe, folder, part_folders)
+
+
+def describe_stage(stage: LoadedStage) -> dict[str, JsonValue]:
+    """What a loaded stage is: classes, scheduler with its whole configuration, file hashes, call defaults."""
+    spec, pipe = stage.spec, stage.pipe
+    config = {key: value for key, value in pipe.scheduler.config.items() if not key.startswith("_")}
+    return {
+        "pipeline": type(pipe).__name__,
+        "module": type(pipe).__module__,
+        "repo": name_repo(spec),
+        "revision": spec.revision,
+        "variant": spec.variant,
+        "dtype": spec.dtype,
+        "components": {
+            name: type(part).__name__ for name, part in sorted(pipe.components.items()) if part is not None
+        },
+        "scheduler": {"class": type(pipe.scheduler).__name__, "config": _make_plain(config)},
+        "attention": _list_attention(pipe),
+        "defaults": list_call_defaults(type(pipe)),
+        "files": dict(hash_repo(stage.folder)),
+        **({"parts": _describe_parts(stage)} if spec.parts else {}),
+    }
+
+
+def _describe_parts(stage: LoadedStage) -> dict[str, JsonValue]:
+    return {
+        name: {
+            "repo": name_repo(part),
+            "revision": part.revision,
+            "subfolder": part.subfolder,
+            "variant": part.variant,
+            "files": dict(hash_repo(stage.part_folders[name])),
+        }
+        for name, part in sorted(stage.spec.parts.items())
+    }
+
+
+def list_call_arguments(pipeline_class: PipelineClass) -> tuple[str, ...]:
+    """Names of the arguments a pipeline's call takes."""
+    return tuple(inspect.signature(pipeline_class.__call__).parameters)[1:]
+
+
+def list_call_defaults(pipeline_class: PipelineClass) -> dict[str, JsonValue]:
+    """Plain default values of a pipeline's call: steps, guidance and the like."""
+    parameters = inspect.signature(pipeline_class.__call__).parameters
+    return {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if isinstance(parameter.default, bool | int | float | str)
+    }
+
+
+def find_call_defaults(name: str) -> dict[str, JsonValue]:
+    """The same by class name; empty for classes that choose another class on loading.
+
+    Raises:
+        UnknownNameError: The installed diffusers has no such pipeline.
+    """
+    found = find_pipeline_class(name)
+    return {} if name.startswith("Auto") or name == "DiffusionPipeline" else list_call_defaults(found)
+
+
+def _read_index(folder: Path, spec: StageSpec) -> dict[str, Any]:
+    """What the parts of a repository are: library and class of each."""
+    try:
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"'{spec.repo}' has no readable model_index.json: {error}") from error
+    if not isinstance(index, dict):
+        raise ModelError(f"'{spec.repo}' has no readable model_index.json: it is no table.")
+    return index
+
+
+def _validate_components(pipeline_class: PipelineClass, index: dict[str, Any], spec: StageSpec) -> None:
+    """Refuse a class that would leave a part of the repository out: it loads and then fails in every call."""
+    if spec.pipeline.startswith("Auto") or spec.pipeline == "DiffusionPipeline":
+        return
+    known = inspect.signature(pipeline_class.__init__).parameters
+    parts = [name for name, part in index.items() if isinstance(part, list) and part[0] is not None]
+    # A picture in place of the text: what writes the text is rightly left out.
+    spare = _TEXT_PARTS if "image_encoder" in known and "image_encoder" in parts else ()
+    if unknown := [name for name in parts if name not in (*known, *spare)]:
+        raise ModelError(
+            f"'{spec.repo}' cannot be loaded as {spec.pipeline}: it is a {index.get('_class_name')}, whose "
+            f"'{unknown[0]}' that class does not take."
+        )
+
+
+def _validate_arguments(pipe: Pipeline, spec: StageSpec) -> None:
+    known = list_call_arguments(type(pipe))
+    for name in spec.arguments:
+        if name not in known:
+            raise UnknownNameError(f"argument of {type(pipe).__name__}", name, known)
+    if "generator" not in known:
+        raise ModelError(f"{type(pipe).__name__} takes no generator: its images cannot be reproduced.")
+
+
+def _tune(pipe: Pipeline, tuning: DiffusersSpec, device: str) -> None:
+    import torch
+
+    if tuning.attention_slicing:
+        pipe.enable_attention_slicing()
+    if tuning.offload:
+        pipe.enable_model_cpu_offload(device=device)
+    else:
+        pipe.to(device)
+    if tuning.compile:
+        name = "unet" if hasattr(pipe, "unet") else "transformer"
+        setattr(pipe, name, torch.compile(getattr(pipe, name)))
+
+
+def _list_attention(pipe: Pipeline) -> list[JsonValue]:
+    # Not by truth value, which a compiled module does not have.
+    network = pipe.unet if hasattr(pipe, "unet") else getattr(pipe, "transformer", None)
+    processors = getattr(network, "attn_processors", {})
+    names: list[JsonValue] = [*sorted({type(processor).__name__ for processor in processors.values()})]
+    return names
+
+
+def _make_plain(value: object) -> JsonValue:
+    """Scheduler settings as JSON: tuples become lists, arrays lists of numbers, anything else its name."""
+    if isinstance(value, dict):
+        return {str(key): _make_plain(item) for key, item in sorted(value.items())}
+    if isinstance(value, list | tuple):
+        return [_make_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)
+    return _make_plain(value.tolist()) if isinstance(value, np.ndarray) else str(value)

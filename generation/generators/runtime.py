@@ -1,0 +1,56 @@
+"""The machine images are rendered on: device, determinism, and what to record of both."""
+
+from __future__ import annotations
+
+import os
+
+from imagenet_g.benchmark.devices import choose_device
+from imagenet_g.benchmark.environment import list_versions
+
+PACKAGES = (
+    "accelerate", "diffusers", "imagenet-g", "numpy", "open_clip_torch", "pillow", "pyarrow", "safetensors",
+    "tokenizers", "torch", "torchvision", "transformers",
+)  # fmt: skip
+
+
+def choose_generation_device(requested: str) -> str:
+    """The device to render and train on; bit-exact rendering is defined on CPU and CUDA only.
+
+    Raises:
+        InputError: Not one of these, or not available on this machine.
+    """
+    return choose_device(requested, kinds=("cuda", "cpu"))
+
+
+def set_determinism(device: str, *, cpu_threads: int) -> None:
+    """Fix what changes last bits: threads on a CPU, algorithm choice and TF32 on a GPU."""
+    import torch
+
+    torch.set_num_threads(cpu_threads)
+    if device.startswith("cuda"):
+        # Read when CUDA starts; set here it holds for a process that has not touched the GPU yet.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+
+
+def read_runtime(device: str) -> dict[str, str]:
+    """What R0 (same bytes) depends on besides the recipe: library versions and the hardware class."""
+    import torch
+
+    facts = dict(list_versions(PACKAGES))
+    facts["device"] = device.split(":")[0]
+    if device.startswith("cuda"):
+        major, minor = torch.cuda.get_device_capability(device)
+        facts |= {
+            "device_name": torch.cuda.get_device_name(device),
+            "compute_capability": f"{major}.{minor}",
+            "cuda": str(torch.version.cuda),
+            "cudnn": str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]
+        }
+    else:
+        facts["device_name"] = torch.backends.cpu.get_cpu_capability()
+    return dict(sorted(facts.items()))

@@ -1,0 +1,98 @@
+"""The recipe of a split: everything that decides its pixels, as plain data whose hash stands for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagenet_g.generation.captions.prompts import describe_caption_prompts
+from imagenet_g.generation.specs.generator import AwayFromMeanSpec, DiffusersSpec, GeneratorSpec, StageSpec
+from imagenet_g.generation.specs.repos import identify_repo
+from imagenet_g.generation.specs.version import CaptionPromptSpec, PromptSpec, VersionSpec, load_split_spec
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from imagenet_g.generation.plans.sources import Sources
+
+RECIPE_VERSION = 1
+"""Goes up when the meaning of a recipe's words changes."""
+
+
+def make_recipe(spec: VersionSpec, name: str, sources: Sources | None) -> dict[str, JsonValue]:
+    """Everything that decides the pixels of a split, and nothing that does not.
+
+    Scorers, views, titles and licences are left out: changing them needs no new images.
+    """
+    split = load_split_spec(spec, name)
+    return {
+        "recipe_version": RECIPE_VERSION,
+        "version": spec.version,
+        "split": name,
+        "classes": list(split.class_indices),
+        "images_per_class": split.images_per_class,
+        "batch_size": split.batch_size,
+        "rows_per_shard": spec.rows_per_shard,
+        "prompts": None if split.prompts is None else _describe_prompts(split.prompts),
+        "sources": None if sources is None else _describe_sources(sources),
+        "generator": describe_generator_spec(spec.generators[split.generator]),
+        "generator_name": split.generator,
+        "encoding": spec.encoding.model_dump(mode="json"),
+        "flat": spec.flat.model_dump(mode="json"),
+    }
+
+
+def describe_generator_spec(spec: GeneratorSpec) -> dict[str, JsonValue]:
+    """A generator's spec with local folders named by what is in them, not by where they are."""
+    if not isinstance(spec, DiffusersSpec):
+        return spec.model_dump(mode="json")
+    described = _describe_stage(spec)
+    described["upscalers"] = [_describe_stage(stage) for stage in spec.upscalers]
+    if isinstance(spec, AwayFromMeanSpec):
+        scheme, local, path = spec.away.model.partition("local-dir:")
+        described["away"] = {
+            **spec.away.model_dump(mode="json"),
+            "model": f"{scheme}{local}{Path(path).name}" if local else spec.away.model,
+            "means": Path(spec.away.means).name,
+        }
+    return described
+
+
+def list_differences(old: JsonValue, new: JsonValue, where: str = "") -> list[str]:
+    """Where two recipes differ: "generator.steps: 50 became 30"."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        pairs = [(key, old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys())]
+        return [line for key, a, b in pairs for line in list_differences(a, b, f"{where}.{key}".strip("."))]
+    if old == new:
+        return []
+    return [f"{where}: {_shorten(old)} became {_shorten(new)}"]
+
+
+def _describe_stage(stage: StageSpec) -> dict[str, JsonValue]:
+    # Recipes written before there were parts have no such word, and must keep their hash.
+    plain = stage.model_dump(mode="json", exclude={"parts"})
+    described: dict[str, JsonValue] = {**plain, **identify_repo(stage)}
+    if stage.parts:
+        described["parts"] = {
+            name: {**part.model_dump(mode="json"), **identify_repo(part)}
+            for name, part in stage.parts.items()
+        }
+    return described
+
+
+def _describe_prompts(prompts: PromptSpec | CaptionPromptSpec) -> dict[str, JsonValue]:
+    if isinstance(prompts, CaptionPromptSpec):
+        return describe_caption_prompts(prompts)
+    return prompts.model_dump(mode="json")
+
+
+def _describe_sources(sources: Sources) -> dict[str, JsonValue]:
+    record = sources.split.record
+    # The path of a folder says nothing about its images; its content hash does.
+    ref = f"folder:{Path(record.name).name}" if record.ref.startswith("folder:") else record.ref
+    return {"ref": ref, "content_sha256": record.content_sha256, "revision": record.revision}
+
+
+def _shorten(value: JsonValue) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

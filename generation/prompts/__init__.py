@@ -1,0 +1,4 @@
+"""Prompt recipes and the token limit of text encoders.
+
+Imports specs.
+"""

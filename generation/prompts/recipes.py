@@ -1,0 +1,161 @@
+"""Prompt recipes: pure functions of a class and an index.
+
+A recipe is a list of patterns. Image `index` of class `class_index` takes pattern and scene number
+`class_index + index`, modulo their number: no randomness, every pattern is used about equally often over all
+classes, and asking for more images per class never changes the first ones.
+
+"mismatched-scene" counts through the scenes that do not suit the class, not through all.
+
+Fields of a pattern: {c} class name, {h} WordNet hypernym, {d} WordNet definition, {b} a Places365 scene.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from functools import cache
+from importlib.resources import files
+from string import Formatter
+from typing import Literal
+
+from imagenet_g.benchmark.classes import ClassInfo, load_classes
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.generation.specs.version import PromptSpec
+
+_WORD = re.compile(r"[a-z]{4,}")
+ClassNames = Literal["open_clip", "lemmas", "first-lemma"]
+FIELDS = ("c", "h", "d", "b")
+# Source: Sariyildiz et al. 2023, "Fake it till you make it", Section 3.
+FAKE_IT_PATTERNS = {
+    "c": "{c}",
+    "c-hypernym": "{c}, {h}",
+    "c-definition": "{c}, {d}",
+    "multiple": "a photo of multiple {c}, {h}",
+    "multiple-different": "a photo of multiple different {c}, {h}",
+    "c-hypernym-scene": "{c}, {h} inside {b}",
+}
+MISMATCHED_SCENE = "mismatched-scene"
+_IN_SCENE = " in the "
+RECIPES = ("openai-80", "template", *FAKE_IT_PATTERNS, MISMATCHED_SCENE)
+"""Of patterns; the recipe "captions" takes a frozen file."""
+
+
+def make_prompts(spec: PromptSpec, class_index: int, count: int) -> list[str]:
+    """Prompts of the first `count` images of a class, in index order.
+
+    Raises:
+        UnknownNameError: No such recipe.
+        InputError: A template with fields that do not exist, or none at all.
+    """
+    info = load_classes()[class_index]
+    scenes = list_mismatched_scenes(info) if spec.recipe == MISMATCHED_SCENE else load_scenes()
+    patterns = load_patterns(spec)
+    words = {
+        "c": make_class_name(info, spec.class_names),
+        "h": load_hypernyms()[info.wnid],
+        "d": info.definition,
+    }
+    numbers = range(class_index, class_index + count)
+    return [patterns[n % len(patterns)].format(**words, b=scenes[n % len(scenes)]) for n in numbers]
+
+
+def make_class_name(info: ClassInfo, names: ClassNames) -> str:
+    """What a class is called: open_clip's name, all WordNet lemmas, or the first of them."""
+    if names == "open_clip":
+        return info.name
+    return info.lemmas if names == "lemmas" else info.lemmas.split(",")[0].strip()
+
+
+def load_patterns(spec: PromptSpec) -> tuple[str, ...]:
+    """The patterns of a recipe, in the order they are used.
+
+    Raises:
+        UnknownNameError: No such recipe.
+        InputError: A template is missing, is not wanted, or has unknown fields.
+    """
+    if spec.recipe not in RECIPES:
+        raise UnknownNameError("prompt recipe", spec.recipe, (*RECIPES, "captions"))
+    if (spec.recipe == "template") != (spec.template is not None):
+        raise InputError("'template' belongs to the prompt recipe 'template', and only to it.")
+    if spec.template is not None:
+        _validate_template(spec.template)
+        return (spec.template,)
+    if spec.recipe == "openai-80":
+        return load_lines("templates_openai_80.txt")
+    if spec.recipe == MISMATCHED_SCENE:
+        return (f"a photo of a {{c}}{_IN_SCENE}{{b}}",)
+    return (FAKE_IT_PATTERNS[spec.recipe],)
+
+
+@cache
+def load_scenes() -> tuple[str, ...]:
+    """The 365 scenes as words: "apartment_building/outdoor" reads "apartment building outdoor"."""
+    return tuple(scene.replace("_", " ").replace("/", " ") for scene in load_lines("places365.txt"))
+
+
+def list_mismatched_scenes(info: ClassInfo) -> tuple[str, ...]:
+    """Scenes of which nothing known of the class speaks, in order.
+
+    A scene is left out where one of its words is a part of a word of the class's names, hypernym or
+    definition, or the other way round: "fishpond" for a game fish. That the rest does not suit the class is
+    likely, not known.
+    """
+    told = _list_words(f"{info.name} {info.lemmas} {info.definition} {load_hypernyms()[info.wnid]}")
+    return tuple(scene for scene, words in _load_scene_words().items() if not _share_words(words, told))
+
+
+def find_scene(prompt: str) -> str:
+    """The scene of a prompt of the recipe "mismatched-scene".
+
+    Raises:
+        InputError: It is no such prompt.
+    """
+    scene = prompt.rpartition(_IN_SCENE)[2]
+    if _IN_SCENE not in prompt or scene not in load_scenes():
+        raise InputError(
+            f"'{prompt}' names no scene. A background is drawn first for prompts of the recipe "
+            f"'{MISMATCHED_SCENE}'."
+        )
+    return scene
+
+
+@cache
+def load_hypernyms() -> dict[str, str]:
+    """First lemma of the first WordNet hypernym, by wnid. Do not mutate."""
+    text = (files("imagenet_g.generation.data") / "hypernyms.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines())
+    return {row["wnid"]: row["hypernyms"].split(";")[0].split(",")[0].strip() for row in rows}
+
+
+@cache
+def load_lines(name: str) -> tuple[str, ...]:
+    """Lines of a shipped text file, without comments."""
+    text = (files("imagenet_g.generation.data") / name).read_text(encoding="utf-8")
+    return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def _list_words(text: str) -> frozenset[str]:
+    """Words that mean something, in lower case: of at least four letters, and not where a camera stands."""
+    return frozenset(_WORD.findall(text.lower())) - {"indoor", "outdoor"}
+
+
+@cache
+def _load_scene_words() -> dict[str, frozenset[str]]:
+    return {scene: _list_words(scene) for scene in load_scenes()}
+
+
+def _share_words(scene: frozenset[str], told: frozenset[str]) -> bool:
+    return any(a in b or b in a for a in scene for b in told)
+
+
+def _validate_template(template: str) -> None:
+    try:
+        parsed = list(Formatter().parse(template))
+    except ValueError as error:
+        raise InputError(f"Template '{template}' is malformed: {error}.") from error
+    fields = [field for _, field, _, _ in parsed if field is not None]
+    if "c" not in fields:
+        raise InputError(f"Template '{template}' never names the class; write {{c}} where it belongs.")
+    for _, field, form, conversion in parsed:
+        if field is not None and (field not in FIELDS or form or conversion):
+            raise UnknownNameError("field", field, FIELDS, hint=f"It stands in template '{template}'.")

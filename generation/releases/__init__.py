@@ -1,0 +1,4 @@
+"""A release: written, read, checked, described and published.
+
+Imports rendering and everything below.
+"""

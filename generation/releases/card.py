@@ -1,0 +1,135 @@
+"""The README.md of a release: what `datasets` needs to load it, and the numbers a reader should see first."""
+
+from __future__ import annotations
+
+from imagenet_g.benchmark.splits.manifests import Manifest, SplitManifest
+from imagenet_g.generation.releases.recipe import ALL_IMAGES, SplitRecipe
+
+
+def format_card(manifest: Manifest) -> str:
+    """The card of a release, from its manifest alone."""
+    parts = [
+        _format_front_matter(manifest),
+        f"# {manifest.title}\n\nVersion `{manifest.version}` of ImageNet-G: images of ImageNet classes "
+        "made by generative models, to measure how far image classifiers fall on them.\n",
+    ]
+    if manifest.notice:
+        parts.append(f"> {manifest.notice}\n")
+    parts += [_format_split(manifest, name, split) for name, split in manifest.splits.items()]
+    return "\n".join(parts)
+
+
+def _format_front_matter(manifest: Manifest) -> str:
+    lines = [
+        "---",
+        f"pretty_name: {_quote(manifest.title)}",
+        "task_categories: [image-classification]",
+        "configs:",
+    ]
+    for name in manifest.splits:
+        lines += [
+            f"- config_name: {name}",
+            "  data_files:",
+            "  - split: validation",
+            f"    path: data/{name}/validation-*.parquet",
+        ]
+    return "\n".join([*lines, "---", ""])
+
+
+def _format_split(manifest: Manifest, name: str, split: SplitManifest) -> str:
+    lines = [
+        f"## {name}",
+        "",
+        f'`load_dataset("<this repository or folder>", "{name}", split="validation")`',
+        "",
+        *format_split_facts(split),
+    ]
+    return "\n".join(lines)
+
+
+def format_split_facts(split: SplitManifest) -> list[str]:
+    """Lines of markdown on how a built split turned out.
+
+    Raises:
+        ValidationError: This package did not build it.
+    """
+    recipe = SplitRecipe.model_validate(split.recipe)
+    counts = recipe.counts
+    return [
+        f"- {counts.released} images of {len(split.class_indices)} classes"
+        + (f"; {len(recipe.left_out)} planned ones could not be rendered" if recipe.left_out else ""),
+        f"- flat after every attempt: {counts.flat} (column `is_flat`); rendered again: {counts.retried}",
+        f"- flagged by the safety checker: {_format_unknown(counts.flagged_unsafe, 'none was asked')}",
+        *_format_prompts(recipe),
+        *_format_captions(recipe),
+        *_format_survival(recipe),
+        f"- plan `{recipe.plan_sha256[:16]}`, in batches of {recipe.recipe['batch_size']}",
+        "",
+        *_format_accuracy(recipe),
+    ]
+
+
+def _format_prompts(recipe: SplitRecipe) -> list[str]:
+    report = recipe.prompts
+    if report is None:
+        return ["- prompts: none"]
+    if report.num_over_limit is None:
+        return [f"- prompts: {report.num_unique} different ones; how many the text encoder cuts is unknown"]
+    return [
+        f"- prompts: {report.num_unique} different ones, the longest {report.longest} tokens of "
+        f"{report.token_limit}; {report.num_over_limit} images have a prompt that is cut"
+    ]
+
+
+def _format_captions(recipe: SplitRecipe) -> list[str]:
+    header = recipe.captions
+    if header is None:
+        return []
+    origin = "of unknown origin"
+    if header.card is not None:
+        origin = (
+            f"written to be far from their class by {header.card.clip.spec}, so that how far they are is for "
+            "another CLIP to say"
+        )
+    return [
+        f"- captions: `{header.name}-v{header.version}`, {header.num_captions} for {header.num_classes} "
+        f"classes, content `{header.content_sha256[:16]}`, {origin}"
+    ]
+
+
+def _format_survival(recipe: SplitRecipe) -> list[str]:
+    return [
+        f"- what survives of the source image: mean CLIP cosine {row.own_source:.3f} to its own source, "
+        f"{row.other_source:.3f} to another's ({row.scorer})"
+        for row in recipe.source_survival
+    ]
+
+
+def _format_accuracy(recipe: SplitRecipe) -> list[str]:
+    """Rows are views, columns are scorers: a filter looks good to the model that made it."""
+    scorers = list(recipe.scorers)
+    if not scorers:
+        return []
+    cells = {(row.view, row.scorer): row for row in recipe.accuracy}
+    views = dict.fromkeys(row.view for row in recipe.accuracy)
+    lines = [
+        "Top-1 accuracy in percent of each scorer on all images and on each filtered view. A filter favours "
+        "the model it was made with; read it in the other columns.",
+        "",
+        "| images | n | " + " | ".join(scorers) + " |",
+        "| --- | ---: |" + " ---: |" * len(scorers),
+    ]
+    for view in views:
+        row = [cells[view, scorer] for scorer in scorers]
+        label = "all" if view == ALL_IMAGES else f"`:{view}`"
+        lines.append(f"| {label} | {row[0].n} | " + " | ".join(f"{100 * c.top1:.1f}" for c in row) + " |")
+    return [*lines, ""]
+
+
+def _format_unknown(value: int | None, otherwise: str) -> str:
+    return otherwise if value is None else str(value)
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

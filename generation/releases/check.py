@@ -1,0 +1,154 @@
+"""What must hold of a release before anybody else sees it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from imagenet_g.benchmark.errors import DataError, ImagenetGError
+from imagenet_g.benchmark.images.hashes import hash_files
+from imagenet_g.benchmark.redaction import has_token
+from imagenet_g.benchmark.splits.manifests import (
+    FileRecord,
+    Manifest,
+    SplitManifest,
+    format_manifest,
+    load_manifest,
+)
+from imagenet_g.benchmark.splits.releases import load_release_split
+from imagenet_g.generation.releases.recipe import SplitRecipe, list_split_files
+
+MAX_GROUP_BYTES = 286 << 20
+"""Largest row group, uncompressed, that the Hub's viewer shows (its TooBigContentError)."""
+_LICENSE_WORD = r"[A-Za-z0-9][A-Za-z0-9.+-]*"
+_LICENSE = re.compile(rf"{_LICENSE_WORD}( (AND|OR|WITH) {_LICENSE_WORD})*")
+_MAX_LISTED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRelease:
+    """A release that passed.
+
+    Attributes:
+        folder: Where it is.
+        manifest: What it holds.
+        files: Every file the manifest vouches for: images, plans and probes.
+        facts: What was found, one line a split.
+    """
+
+    folder: Path
+    manifest: Manifest
+    files: tuple[FileRecord, ...]
+    facts: tuple[str, ...]
+
+
+def check_release(folder: Path) -> CheckedRelease:
+    """Check hashes, schema, row groups, images per class, licence and secrets.
+
+    Raises:
+        DataError: Something is wrong; the message lists it.
+    """
+    manifest = load_manifest(folder)
+    files = tuple(file for split in manifest.splits.values() for file in list_split_files(split))
+    problems = [*_check_words(manifest), *check_hashes(folder, files)]
+    # Only whole files are worth opening.
+    if not problems:
+        for name, split in manifest.splits.items():
+            problems += _collect(partial(load_release_split, folder, name, cache=None, verify="size"))
+            problems += _collect(partial(_check_split, folder, name, split))
+    if problems:
+        more = f" And {len(problems) - _MAX_LISTED} more." if len(problems) > _MAX_LISTED else ""
+        raise DataError(
+            f"'{folder}' cannot be published: {' '.join(problems[:_MAX_LISTED])}{more} "
+            "Build it again, or mend what is named, and publish then."
+        )
+    facts = tuple(_describe(folder, name, split) for name, split in manifest.splits.items())
+    return CheckedRelease(folder, manifest, files, facts)
+
+
+def count_classes(folder: Path, files: Sequence[FileRecord]) -> Counter[int]:
+    """Images by class index."""
+    import pyarrow.parquet as pq
+
+    counts: Counter[int] = Counter()
+    for file in files:
+        counts.update(pq.read_table(folder / file.path, columns=["label"])["label"].to_pylist())
+    return counts
+
+
+def _collect(check: Callable[[], object]) -> list[str]:
+    try:
+        check()
+    except ImagenetGError as error:
+        return [str(error)]
+    return []
+
+
+def _check_words(manifest: Manifest) -> Iterator[str]:
+    if manifest.license.lower() in ("unknown", "none") or not _LICENSE.fullmatch(manifest.license):
+        yield f"The licence '{manifest.license}' is no SPDX expression such as 'CC-BY-4.0' or 'LicenseRef-x'."
+    if not manifest.splits:
+        yield "It has no splits."
+    if has_token(format_manifest(manifest)):
+        yield "The manifest holds something that looks like an access token."
+
+
+def check_hashes(folder: Path, files: Sequence[FileRecord]) -> list[str]:
+    """What is wrong with the files of a release, one sentence each; empty when all are as recorded."""
+    present = [file for file in files if (folder / file.path).is_file()]
+    problems = [f"'{file.path}' is missing." for file in files if file not in present]
+    # No memory of earlier hashes: what leaves the house is read once more.
+    found = hash_files(folder, [file.path for file in present], cache=None)
+    for file, sha256 in zip(present, found, strict=True):
+        if sha256 != file.sha256:
+            problems.append(f"'{file.path}' has sha256 {sha256}, its manifest says {file.sha256}.")
+    return problems
+
+
+def _check_split(folder: Path, name: str, split: SplitManifest) -> None:
+    import pyarrow.parquet as pq
+
+    for file in split.files:
+        parquet = pq.ParquetFile(folder / file.path)
+        if b"huggingface" not in (parquet.schema_arrow.metadata or {}):
+            raise DataError(f"'{file.path}' does not say that its images are images; write it with us.")
+        groups = [parquet.metadata.row_group(n) for n in range(parquet.metadata.num_row_groups)]
+        if (largest := max((g.total_byte_size for g in groups), default=0)) > MAX_GROUP_BYTES:
+            raise DataError(f"A row group of '{file.path}' has {largest >> 20} MiB; the viewer takes 286.")
+    _check_plan(folder, name, split)
+
+
+def _check_plan(folder: Path, name: str, split: SplitManifest) -> None:
+    """Every planned image is there or said to be left out: the count of each class follows."""
+    import pyarrow.parquet as pq
+
+    try:
+        recipe = SplitRecipe.model_validate(split.recipe)
+    except ValidationError:
+        return
+    planned = set(pq.read_table(folder / recipe.plan.path, columns=["image_id"])["image_id"].to_pylist())
+    expected = planned - {failure.image_id for failure in recipe.left_out}
+    found = {
+        image_id
+        for file in split.files
+        for image_id in pq.read_table(folder / file.path, columns=["image_id"])["image_id"].to_pylist()
+    }
+    if odd := sorted(expected ^ found):
+        what = "planned and not there" if odd[0] in expected else "there and not planned"
+        raise DataError(f"{len(odd)} images of '{name}' do not fit the plan, first '{odd[0]}': {what}.")
+
+
+def _describe(folder: Path, name: str, split: SplitManifest) -> str:
+    counts = count_classes(folder, split.files).values()
+    low, high = min(counts), max(counts)
+    each = f"{low}" if low == high else f"{low} to {high}"
+    return (
+        f"{name}: {split.num_images} images of {len(split.class_indices)} classes, {each} a class, "
+        f"{len(split.files)} shards"
+    )

@@ -1,0 +1,253 @@
+"""The dataset card of a published release: from the manifest alone, save for what no manifest can know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+
+from pydantic import JsonValue, ValidationError
+
+from imagenet_g.benchmark.classes import load_class_set
+from imagenet_g.benchmark.splits.manifests import ClassView, EqualsView, SplitManifest, ViewSpec
+from imagenet_g.generation.releases.card import format_split_facts
+from imagenet_g.generation.releases.check import CheckedRelease, count_classes
+
+SAMPLES_NAME = "samples.jpg"
+_UNKNOWN_REPO = "ORG/NAME"
+_UNKNOWN_TAG = "main"
+_HUB_LICENSES = {
+    "apache-2.0", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-4.0", "cc0-1.0", "creativeml-openrail-m", "mit",
+}  # fmt: skip
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+PAPER_BIBTEX = """@article{bansal2023leaving,
+  title   = {Leaving Reality to Imagination: Robust Classification via Generated Datasets},
+  author  = {Bansal, Hritik and Grover, Aditya},
+  journal = {arXiv preprint arXiv:2302.02503},
+  year    = {2023}
+}"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardSource:
+    """What a card is written from.
+
+    Attributes:
+        release: The release.
+        repo: Dataset on the Hub; None where it is not known.
+        tag: Its tag; None where it is not known.
+    """
+
+    release: CheckedRelease
+    repo: str | None
+    tag: str | None
+
+    @property
+    def shown_repo(self) -> str:
+        """The repository as the card writes it."""
+        return self.repo or _UNKNOWN_REPO
+
+    @property
+    def shown_tag(self) -> str:
+        """The revision as the card writes it."""
+        return self.tag or _UNKNOWN_TAG
+
+    @property
+    def num_images(self) -> int:
+        """Images of all splits."""
+        return sum(split.num_images for split in self.release.manifest.splits.values())
+
+
+def format_dataset_card(source: CardSource) -> str:
+    """The README.md of a published release: YAML for the Hub, then text for people."""
+    manifest = source.release.manifest
+    notes = (files("imagenet_g.generation.data") / "dataset_card_notes.md").read_text(encoding="utf-8")
+    parts = [
+        f"---\n{_format_yaml(source)}---\n",
+        f"# {manifest.title}\n",
+        f"> {manifest.notice}\n" if manifest.notice else "",
+        _format_introduction(source),
+        f"![Images of every split, one class a row]({SAMPLES_NAME})\n",
+        _format_use(source),
+        *(_format_split(source, name, split) for name, split in manifest.splits.items()),
+        notes,
+        _format_terms(source),
+        _format_citation(source),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def make_card_metadata(source: CardSource) -> dict[str, object]:
+    """The YAML at the head of the card, with one config a split and one a view."""
+    manifest = source.release.manifest
+    configs: list[dict[str, object]] = []
+    for name, split in manifest.splits.items():
+        files_of = {"split": "validation", "path": f"data/{name}/validation-*.parquet"}
+        first = {"default": True} if not configs else {}
+        configs.append({"config_name": name, **first, "data_files": [files_of]})
+        for view, spec in split.views.items():
+            name_of = f"{name}--{view}"
+            configs.append({"config_name": name_of, "data_files": [files_of], "filters": make_filters(spec)})
+    return {
+        "pretty_name": manifest.title,
+        **_make_license(manifest.license),
+        "task_categories": ["image-classification"],
+        "size_categories": [_choose_size(source.num_images)],
+        "tags": ["imagenet", "robustness", "distribution-shift", "synthetic", "benchmark", "croissant"],
+        "configs": configs,
+    }
+
+
+def make_filters(view: ViewSpec) -> list[list[object]]:
+    """A view as `datasets` filters parquet rows: `[[column, operator, value]]`."""
+    if isinstance(view, ClassView):
+        return [["label", "in", list(load_class_set(view.class_set).indices)]]
+    if isinstance(view, EqualsView):
+        classes = [] if view.class_set is None else make_filters(ClassView(class_set=view.class_set))
+        return [[view.column, "==", view.value], *classes]
+    return [[view.column, ">=", view.minimum]]
+
+
+def _make_license(spdx: str) -> dict[str, str]:
+    name = spdx.removeprefix("LicenseRef-").lower()
+    if name in _HUB_LICENSES:
+        return {"license": name}
+    return {"license": "other", "license_name": name.replace(" ", "-")}
+
+
+def _choose_size(num_images: int) -> str:
+    return next((name for limit, name in _SIZES if num_images < limit), "1M<n<10M")
+
+
+def _format_yaml(source: CardSource) -> str:
+    from huggingface_hub import DatasetCardData
+
+    # Through JSON, so that no two places share an object: YAML would write the second as an alias.
+    metadata = json.loads(json.dumps(make_card_metadata(source)))
+    return DatasetCardData(**metadata).to_yaml() + "\n"
+
+
+def _format_introduction(source: CardSource) -> str:
+    manifest = source.release.manifest
+    return (
+        f"Version `{manifest.version}` of ImageNet-G: {source.num_images:,} images for the classes of "
+        "ImageNet-1k, made to measure how far image classifiers fall on images unlike its photos. Splits: "
+        + ", ".join(f"`{name}`" for name in manifest.splits)
+        + ". A published version never changes; a better generator gives a new version.\n"
+    )
+
+
+def _format_use(source: CardSource) -> str:
+    manifest = source.release.manifest
+    name = next(iter(manifest.splits))
+    return f"""## Use
+
+Evaluate a model, with its gap to the clean accuracy and its effective robustness:
+
+```bash
+pip install imagenet-g
+imagenet-g evaluate --model timm:resnet50 --split {manifest.version}/{name} \\
+  --data {manifest.version}=hub:{source.shown_repo}@{source.shown_tag}
+```
+
+Or load the images without it:
+
+```python
+from datasets import load_dataset
+
+images = load_dataset("{source.shown_repo}", "{name}", split="validation", revision="{source.shown_tag}")
+```
+
+A view is a config of its own, named `split--view`. Give the tag as `revision`, or another version may answer
+tomorrow. `manifest.json` has the sha256 of every file.
+"""
+
+
+def _format_split(source: CardSource, name: str, split: SplitManifest) -> str:
+    counts = count_classes(source.release.folder, split.files).values()
+    each = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+    lines = [f"## {name}", ""]
+    lines += [
+        f"- images of a class: {each}",
+        *(f"- view `{view}`: {_describe_view(spec)}" for view, spec in split.views.items()),
+    ]
+    try:
+        lines += format_split_facts(split)
+    except ValidationError:
+        lines += [f"- {split.num_images} images of {len(split.class_indices)} classes", ""]
+    lines += [
+        "<details><summary>How it was made</summary>",
+        "",
+        "| setting | value |",
+        "| --- | --- |",
+        *(f"| {key} | {_escape(value)} |" for key, value in list_settings(split)),
+        "",
+        "</details>",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _describe_view(view: ViewSpec) -> str:
+    if isinstance(view, ClassView):
+        return f"classes of `{view.class_set}`"
+    if isinstance(view, EqualsView):
+        classes = "" if view.class_set is None else f", classes of `{view.class_set}`"
+        return f"`{view.column}` is `{view.value}`{classes}"
+    return f"`{view.column}` is at least {view.minimum:g}"
+
+
+def list_settings(split: SplitManifest) -> list[tuple[str, str]]:
+    """How a split was made, as dotted names and values; what came out of it is left aside."""
+    recipe = split.recipe
+    if not isinstance(recipe, dict):
+        return [("recipe", "unknown")]
+    parts: JsonValue = recipe
+    if "recipe" in recipe:
+        parts = {key: recipe.get(key) for key in ("recipe", "generator", "runtimes", "scorers")}
+    return list(flatten("", parts))
+
+
+def flatten(name: str, value: JsonValue) -> Iterator[tuple[str, str]]:
+    """Every leaf of a JSON value with its dotted path."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from flatten(f"{name}.{key}" if name else key, inner)
+    elif isinstance(value, list) and any(isinstance(inner, dict | list) for inner in value):
+        for number, inner in enumerate(value):
+            yield from flatten(f"{name}[{number}]", inner)
+    else:
+        yield name, "unknown" if value is None else str(value)
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")[:400]
+
+
+def _format_terms(source: CardSource) -> str:
+    manifest = source.release.manifest
+    made = ", ".join(f"{name} {version}" for name, version in manifest.made_with.items()) or "unknown"
+    return (
+        f"## Licence and files\n\nLicence of the images (SPDX): `{manifest.license}`. The terms of the "
+        f"generators' weights apply besides.\n\nFiles written with: {made}. `croissant.json` describes the "
+        "columns (Croissant 1.0).\n"
+    )
+
+
+def _format_citation(source: CardSource) -> str:
+    manifest = source.release.manifest
+    key = "imagenetg_" + "".join(c if c.isalnum() else "_" for c in f"{manifest.version}_{source.shown_tag}")
+    where = f"https://huggingface.co/datasets/{source.shown_repo}/tree/{source.shown_tag}"
+    return f"""## Cite
+
+```bibtex
+@misc{{{key},
+  title        = {{{manifest.title}}},
+  howpublished = {{\\url{{{where}}}}},
+  note         = {{Version {manifest.version}, revision {source.shown_tag}}}
+}}
+
+{PAPER_BIBTEX}
+```
+"""

@@ -1,0 +1,215 @@
+"""A release onto the Hub: one commit with everything, checked there, and the tag last.
+
+Large files are sent before the commit and kept by the Hub, so an upload that breaks off goes on where it was.
+The branch never shows half a release. A tag that exists is never moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import ValidationError
+
+from imagenet_g.benchmark.errors import DataError, FetchError, InputError
+from imagenet_g.benchmark.hub.errors import has_account, translate_hub_errors
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME
+from imagenet_g.benchmark.splits.registry import Publication
+from imagenet_g.benchmark.storage import validate_writable, write_text
+from imagenet_g.generation.releases.check import CheckedRelease
+from imagenet_g.generation.releases.tree import TreeFile
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
+
+RECORD_NAME = "published.json"
+_OWNED_FOLDERS = ("data/", "plan/", "probe/")
+_BRANCH = "main"
+
+
+class PublicationsRecord(FileModel):
+    """`published.json` beside a release: where it went. It is not uploaded."""
+
+    schema_version: Literal[1] = 1
+    publications: tuple[Publication, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishRequest:
+    """What to publish where.
+
+    Attributes:
+        release: What passed the check.
+        tree: Its files, from `release_tree.make_tree`.
+        repo: Dataset repository, made if it is not there.
+        tag: Name of the version on the Hub; must be new.
+        private: Make the repository private.
+        gated: Ask readers to accept the terms first.
+    """
+
+    release: CheckedRelease
+    tree: tuple[TreeFile, ...]
+    repo: str
+    tag: str
+    private: bool
+    gated: bool
+
+
+def publish_release(request: PublishRequest, say: Callable[[str], None]) -> Publication:
+    """Upload, compare what arrived, tag, and note the commit beside the release.
+
+    Publishing the same release under the same tag again changes nothing and gives the same commit.
+
+    Raises:
+        InputError: The tag exists and is another release, or the repository is public and should be private.
+        FetchError: No network, no right to write, or the Hub refused.
+        DataError: What arrived is not what was sent.
+        StorageError: The commit cannot be noted.
+    """
+    from huggingface_hub import HfApi
+
+    validate_writable(request.release.folder)
+    if not has_account():
+        raise FetchError("Publishing needs a token with write permission: 'hf auth login', or set HF_TOKEN.")
+    api = HfApi()
+    with translate_hub_errors(request.repo, None, "write"):
+        _prepare_repo(api, request)
+        commit = _find_published(api, request)
+        if commit is None:
+            commit = _upload(api, request, say)
+            _compare(api, request, commit)
+            api.create_tag(
+                request.repo, tag=request.tag, revision=commit, repo_type="dataset",
+                tag_message=f"ImageNet-G {request.release.manifest.version}",
+            )  # fmt: skip
+        else:
+            say(f"{request.tag} of {request.repo} is this release already; nothing is sent")
+        _validate_tag(api, request, commit)
+    return _note_publication(request, commit)
+
+
+def _prepare_repo(api: HfApi, request: PublishRequest) -> None:
+    api.create_repo(request.repo, repo_type="dataset", private=request.private or None, exist_ok=True)
+    info = api.dataset_info(request.repo)
+    if request.private and not info.private:
+        raise InputError(
+            f"'{request.repo}' exists and is public; leave out --private, or make it private on its page."
+        )
+    if request.gated and not info.gated:
+        api.update_repo_settings(request.repo, repo_type="dataset", gated="auto")
+
+
+def _find_published(api: HfApi, request: PublishRequest) -> str | None:
+    """The commit of the tag if it is this very release; None where there is no such tag."""
+    from huggingface_hub import hf_hub_download
+
+    tags = {tag.name for tag in api.list_repo_refs(request.repo, repo_type="dataset").tags}
+    if request.tag not in tags:
+        return None
+    commit = str(api.dataset_info(request.repo, revision=request.tag).sha)
+    paths = [entry.path for entry in _list_files(api, request.repo, commit)]
+    if MANIFEST_NAME in paths:
+        there = hf_hub_download(request.repo, MANIFEST_NAME, repo_type="dataset", revision=commit)
+        if hash_file(Path(there)) == hash_file(request.release.folder / MANIFEST_NAME):
+            return commit
+    raise InputError(
+        f"Tag '{request.tag}' of '{request.repo}' is another release (commit {commit}), and a published tag "
+        "is never moved. Choose a new --tag."
+    )
+
+
+def _upload(api: HfApi, request: PublishRequest, say: Callable[[str], None]) -> str:
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    head = str(api.dataset_info(request.repo, revision=_BRANCH).sha)
+    wanted = {file.path for file in request.tree}
+    stale = [
+        entry.path
+        for entry in _list_files(api, request.repo, head)
+        if entry.path.startswith(_OWNED_FOLDERS) and entry.path not in wanted
+    ]
+    say(f"sending {len(request.tree)} files to {request.repo}; if it breaks off, run the same command again")
+    commit = api.create_commit(
+        request.repo,
+        [
+            *(CommitOperationAdd(file.path, _open_content(file)) for file in request.tree),
+            *(CommitOperationDelete(path) for path in stale),
+        ],
+        repo_type="dataset",
+        revision=_BRANCH,
+        parent_commit=head,
+        commit_message=f"ImageNet-G {request.release.manifest.version}, {request.tag}",
+    )
+    return str(commit.oid)
+
+
+def _open_content(file: TreeFile) -> str | bytes:
+    return str(file.content) if isinstance(file.content, Path) else file.content
+
+
+def _compare(api: HfApi, request: PublishRequest, commit: str) -> None:
+    """Check on the Hub's side, before the tag, that every file has the hash of the manifest."""
+    there = {entry.path: entry for entry in _list_files(api, request.repo, commit)}
+    for file in request.release.files:
+        entry = there.get(file.path)
+        large = entry.lfs if entry is not None else None
+        if entry is None or entry.size != file.num_bytes or (large and large.sha256 != file.sha256):
+            raise DataError(
+                f"'{file.path}' did not arrive in '{request.repo}' as it was sent; no tag was made. "
+                "Run the same command again."
+            )
+    if absent := [file.path for file in request.tree if file.path not in there]:
+        raise DataError(f"'{absent[0]}' did not arrive in '{request.repo}'; no tag was made. Run it again.")
+
+
+def _validate_tag(api: HfApi, request: PublishRequest, commit: str) -> None:
+    if (found := str(api.dataset_info(request.repo, revision=request.tag).sha)) != commit:
+        raise DataError(
+            f"Tag '{request.tag}' of '{request.repo}' points at {found}, not at {commit} as it must: "
+            "somebody made it meanwhile. Choose a new --tag."
+        )
+
+
+def _list_files(api: HfApi, repo: str, commit: str) -> Sequence[RepoFile]:
+    from huggingface_hub.hf_api import RepoFile
+
+    entries = api.list_repo_tree(repo, repo_type="dataset", revision=commit, recursive=True)
+    return [entry for entry in entries if isinstance(entry, RepoFile)]
+
+
+def _note_publication(request: PublishRequest, commit: str) -> Publication:
+    path = request.release.folder / RECORD_NAME
+    known = load_publications(path)
+    for publication in known:
+        if (publication.repo, publication.tag, publication.commit) == (request.repo, request.tag, commit):
+            return publication
+    made = Publication(
+        repo=request.repo,
+        tag=request.tag,
+        commit=commit,
+        manifest_sha256=hash_file(request.release.folder / MANIFEST_NAME),
+        released=datetime.now(UTC).date(),
+    )
+    record = PublicationsRecord(publications=(*known, made))
+    write_text(path, record.model_dump_json(indent=2) + "\n")
+    return made
+
+
+def load_publications(path: Path) -> tuple[Publication, ...]:
+    """Where a release went before; none when the file is not there.
+
+    Raises:
+        DataError: The file is malformed.
+    """
+    try:
+        return PublicationsRecord.model_validate_json(path.read_bytes()).publications
+    except FileNotFoundError:
+        return ()
+    except ValidationError as error:
+        raise DataError(f"'{path}' is not a record of publications; move it away. {error}") from error

@@ -1,0 +1,130 @@
+"""Reading a release that was built here or fetched: rows with their images, by batch or by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagenet_g.benchmark.errors import DataError, UnknownNameError
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.splits.manifests import FileRecord, Manifest, load_manifest
+from imagenet_g.generation.releases.recipe import SplitRecipe, list_split_files
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A file that is not what the manifest says."""
+
+    path: str
+    reason: str
+
+
+def load_release(folder: Path, splits: Sequence[str]) -> tuple[Manifest, tuple[str, ...]]:
+    """The manifest of a release and the splits asked for (all where none were named).
+
+    Raises:
+        DataError: It is not a complete release.
+        UnknownNameError: It has no such split.
+    """
+    manifest = load_manifest(folder)
+    for split in splits:
+        if split not in manifest.splits:
+            raise UnknownNameError("split", split, manifest.splits)
+    return manifest, tuple(splits) or tuple(manifest.splits)
+
+
+def find_damage(folder: Path, manifest: Manifest, splits: Sequence[str]) -> Iterator[Damage | None]:
+    """Hash every file of the splits; yields None for a sound one, for progress."""
+    for split in splits:
+        for file in list_split_files(manifest.splits[split]):
+            reason = _find_fault(folder, file)
+            yield None if reason is None else Damage(file.path, reason)
+
+
+def load_planned_rows(folder: Path, recipe: SplitRecipe, batches: Sequence[int]) -> list[Row]:
+    """Planned rows of some batches, in plan order.
+
+    Raises:
+        DataError: The plan cannot be read.
+    """
+    return _read_rows(folder / recipe.plan.path, filters=[("batch_id", "in", list(batches))])
+
+
+def load_probe(folder: Path, recipe: SplitRecipe) -> list[Row]:
+    """All rows of the probe, images as encoded bytes.
+
+    Raises:
+        DataError: The probe cannot be read.
+    """
+    return [_unwrap(row) for row in _read_rows(folder / recipe.probe.path)]
+
+
+def find_image(folder: Path, manifest: Manifest, image_id: str) -> tuple[str, Row]:
+    """The split an image is in, and its row.
+
+    Raises:
+        UnknownNameError: No split has it.
+        DataError: A file cannot be read.
+    """
+    for split, described in manifest.splits.items():
+        for file in described.files:
+            # Ids only, first: a file's images are read once its row is known to be there.
+            if image_id in _read_column(folder / file.path, "image_id").to_pylist():
+                rows = _read_rows(folder / file.path, filters=[("image_id", "=", image_id)])
+                return split, _unwrap(rows[0])
+    raise UnknownNameError("image", image_id, (), hint=f"No split of '{folder}' has it.")
+
+
+def load_batch(folder: Path, manifest: Manifest, split: str, batch_id: str) -> list[Row]:
+    """All rows of one batch as released.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    rows: list[Row] = []
+    for file in manifest.splits[split].files:
+        if batch_id in _read_column(folder / file.path, "batch_id").to_pylist():
+            rows += _read_rows(folder / file.path, filters=[("batch_id", "=", batch_id)])
+    return [_unwrap(row) for row in rows]
+
+
+def _find_fault(folder: Path, file: FileRecord) -> str | None:
+    path = folder / file.path
+    if not path.is_file():
+        return "missing"
+    if (size := path.stat().st_size) != file.num_bytes:
+        return f"{size} bytes instead of {file.num_bytes}"
+    return None if hash_file(path) == file.sha256 else "other bytes than were released (sha256 differs)"
+
+
+def _read_rows(path: Path, filters: list[tuple[str, str, object]] | None = None) -> list[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows: list[Row] = pq.read_table(path, filters=filters).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"'{path}' cannot be read: {error}") from error
+    return rows
+
+
+def _read_column(path: Path, name: str) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path, columns=[name])[name]
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"'{path}' cannot be read: {error}") from error
+
+
+def _unwrap(row: Row) -> Row:
+    image = row["image"]
+    return {**row, "image": image["bytes"]} if isinstance(image, dict) else row

@@ -1,0 +1,156 @@
+"""What a release says of how a split was made and how it turned out: the `recipe` of its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import JsonValue, ValidationError
+
+from imagenet_g.benchmark.classes import load_class_set
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.results import Count, FileModel, Fraction, Sha256
+from imagenet_g.benchmark.splits.manifests import (
+    ClassView,
+    EqualsView,
+    FileRecord,
+    Manifest,
+    SplitManifest,
+    ViewSpec,
+)
+from imagenet_g.generation.captions.files import CaptionHeader
+from imagenet_g.generation.prompts.token_limit import PromptReport
+from imagenet_g.generation.rendering.shards import FailureRecord
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ALL_IMAGES = "all"
+
+
+class ImageCounts(FileModel):
+    """How many images came out how."""
+
+    planned: Count
+    released: Count
+    flat: Count
+    """Still flat after every attempt; kept, and marked in the column `is_flat`."""
+    retried: Count
+    """Flat at first, and rendered again with another seed."""
+    flagged_unsafe: Count | None
+    """By the generator's safety checker; null where none was asked."""
+
+
+class ViewAccuracy(FileModel):
+    """How often a scorer ranks the label first, over the images of a view."""
+
+    view: str
+    """A view's name, or "all"."""
+    scorer: str
+    n: Count
+    top1: Fraction
+
+
+class SourceSurvival(FileModel):
+    """How much of the source image is left, as mean CLIP cosine."""
+
+    scorer: str
+    n: Count
+    own_source: float
+    other_source: float
+    """With the source of an image of (nearly always) another class: what no survival at all looks like."""
+
+
+class SplitRecipe(FileModel):
+    """The `recipe` of a split in the manifest of a built release."""
+
+    schema_version: Literal[1] = 1
+    plan_sha256: Sha256
+    plan: FileRecord
+    probe: FileRecord
+    recipe: dict[str, JsonValue]
+    """What decides the pixels; its hash is in the plan's."""
+    generator: JsonValue
+    """What the loaded generator said it is."""
+    runtimes: tuple[dict[str, str], ...]
+    """Versions and hardware the shards were rendered with; one entry unless they differ."""
+    counts: ImageCounts
+    left_out: tuple[FailureRecord, ...]
+    """Planned images that could not be rendered."""
+    prompts: PromptReport | None
+    # Has a default, unlike other unknowns, because releases were made before there were captions.
+    captions: CaptionHeader | None = None
+    """Header of the frozen caption file that the prompts are from; null for other prompts."""
+    scorers: dict[str, JsonValue]
+    accuracy: tuple[ViewAccuracy, ...]
+    source_survival: tuple[SourceSurvival, ...]
+
+
+def parse_split_recipe(manifest: Manifest, split: str) -> SplitRecipe:
+    """The recipe of a split that this package built.
+
+    Raises:
+        DataError: The release was made some other way.
+    """
+    try:
+        return SplitRecipe.model_validate(manifest.splits[split].recipe)
+    except ValidationError as error:
+        raise DataError(
+            f"'{manifest.version}/{split}' was not made by 'imagenet-g build': its manifest has no plan."
+        ) from error
+
+
+def compute_view_masks(table: pa.Table, views: Mapping[str, ViewSpec]) -> dict[str, npt.NDArray[np.bool_]]:
+    """Rows of each view, and of "all", from the columns of a release."""
+    masks = {ALL_IMAGES: np.ones(table.num_rows, dtype=np.bool_)}
+    for name, view in views.items():
+        if isinstance(view, ClassView):
+            masks[name] = np.isin(table["label"].to_numpy(), load_class_set(view.class_set).indices)
+        elif isinstance(view, EqualsView):
+            masks[name] = np.array([str(v) == view.value for v in table[view.column].to_pylist()], dtype=bool)
+            if view.class_set is not None:
+                masks[name] &= np.isin(table["label"].to_numpy(), load_class_set(view.class_set).indices)
+        else:
+            masks[name] = np.asarray(table[view.column].to_numpy() >= view.minimum)
+    return masks
+
+
+def compute_accuracy(
+    table: pa.Table, views: Mapping[str, ViewSpec], scorers: Sequence[str]
+) -> tuple[ViewAccuracy, ...]:
+    """Top-1 of every scorer on every view: a filter's own model looks too good on what it let through."""
+    masks = compute_view_masks(table, views)
+    ranks = {scorer: table[f"label_rank.{scorer}"].to_numpy() for scorer in scorers}
+    return tuple(
+        ViewAccuracy(
+            view=view, scorer=scorer, n=int(mask.sum()), top1=float((ranks[scorer][mask] == 0).mean())
+        )
+        for view, mask in masks.items()
+        for scorer in scorers
+        if mask.any()
+    )
+
+
+def compute_survival(table: pa.Table, scorers: Sequence[str]) -> tuple[SourceSurvival, ...]:
+    """Mean similarity to the own and to another source, for scorers that measured it."""
+    measured = [name for name in scorers if f"source_similarity.{name}" in table.column_names]
+    return tuple(
+        SourceSurvival(
+            scorer=name,
+            n=table.num_rows,
+            own_source=float(table[f"source_similarity.{name}"].to_numpy().mean(dtype=np.float64)),
+            other_source=float(table[f"other_similarity.{name}"].to_numpy().mean(dtype=np.float64)),
+        )
+        for name in measured
+    )
+
+
+def list_split_files(split: SplitManifest) -> tuple[FileRecord, ...]:
+    """Images of a split, and the plan and probe of one that this package built."""
+    try:
+        recipe = SplitRecipe.model_validate(split.recipe)
+    except ValidationError:
+        return split.files
+    return (*split.files, recipe.plan, recipe.probe)

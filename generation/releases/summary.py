@@ -1,0 +1,111 @@
+"""The numbers of a split, from its shards' records and the small columns of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.splits.manifests import FileRecord, ViewSpec
+from imagenet_g.generation.captions.prompts import load_caption_header
+from imagenet_g.generation.plans.plan import PlanMeta
+from imagenet_g.generation.prompts.token_limit import PromptReport, check_prompts, count_clip_tokens
+from imagenet_g.generation.releases.recipe import (
+    ImageCounts,
+    SplitRecipe,
+    compute_accuracy,
+    compute_survival,
+)
+from imagenet_g.generation.rendering.score_files import load_scores
+from imagenet_g.generation.rendering.shards import ShardRecord
+from imagenet_g.generation.rendering.tasks import BuildJob
+from imagenet_g.generation.specs.version import load_split_spec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NOT_COUNTED = (
+    "image", "image_id", "wnid", "pixel_sha256", "source_pixel_sha256", "batch_id", "source_image_id",
+)  # fmt: skip
+
+
+def summarize_split(
+    job: BuildJob,
+    meta: PlanMeta,
+    records: Sequence[ShardRecord],
+    *,
+    files: Sequence[FileRecord],
+    views: Mapping[str, ViewSpec],
+    scorers: Sequence[str],
+    probe: FileRecord,
+) -> SplitRecipe:
+    """Everything the manifest says of a split beyond its files.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    table = _read_counted_columns(job, files)
+    described = {
+        name: found[1].scorer for name in scorers if (found := load_scores(job, name, 0)) is not None
+    }
+    return SplitRecipe(
+        plan_sha256=meta.plan_sha256,
+        plan=describe_file(job, f"plan/{job.split}.parquet", meta.num_rows),
+        probe=probe,
+        recipe=meta.recipe,
+        generator=records[0].generator,
+        runtimes=_list_runtimes(records),
+        counts=_count_images(meta, records, files, table),
+        left_out=tuple(failure for record in records for failure in record.failures),
+        prompts=report_prompts(job, table["prompt"].to_pylist()),
+        captions=load_caption_header(load_split_spec(job.spec, job.split)),
+        scorers=described,
+        accuracy=compute_accuracy(table, views, scorers),
+        source_survival=compute_survival(table, scorers),
+    )
+
+
+def report_prompts(job: BuildJob, prompts: Sequence[str | None]) -> PromptReport | None:
+    """How the prompts of a split fit its text encoder; None for splits without prompts."""
+    split = load_split_spec(job.spec, job.split)
+    if split.prompts is None:
+        return None
+    limit = job.spec.generators[split.generator].clip_token_limit
+    given = [prompt for prompt in prompts if prompt is not None]
+    return check_prompts(given, limit=limit, count_tokens=count_clip_tokens)
+
+
+def describe_file(job: BuildJob, path: str, num_rows: int) -> FileRecord:
+    """The record of a file of the release."""
+    place = job.out / path
+    return FileRecord(path=path, sha256=hash_file(place), num_bytes=place.stat().st_size, num_rows=num_rows)
+
+
+def _read_counted_columns(job: BuildJob, files: Sequence[FileRecord]) -> pa.Table:
+    """Columns that are counted or averaged; not the ids and hashes, which take most of the memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = [name for name in pq.read_schema(job.out / files[0].path).names if name not in NOT_COUNTED]
+    return pa.concat_tables([pq.read_table(job.out / file.path, columns=names) for file in files])
+
+
+def _list_runtimes(records: Sequence[ShardRecord]) -> tuple[dict[str, str], ...]:
+    unique = {tuple(sorted(record.runtime.items())): record.runtime for record in records}
+    return tuple(unique[key] for key in sorted(unique))
+
+
+def _count_images(
+    meta: PlanMeta, records: Sequence[ShardRecord], files: Sequence[FileRecord], table: pa.Table
+) -> ImageCounts:
+    verdicts: list[JsonValue] = table["is_flagged_unsafe"].to_pylist()
+    asked = any(verdict is not None for verdict in verdicts)
+    return ImageCounts(
+        planned=meta.num_rows,
+        released=sum(file.num_rows for file in files),
+        flat=sum(record.num_flat for record in records),
+        retried=sum(record.num_retried for record in records),
+        flagged_unsafe=sum(verdict is True for verdict in verdicts) if asked else None,
+    )

@@ -1,0 +1,100 @@
+"""The tree that is published: what the manifest vouches for, the manifest, and what people read beside it."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.redaction import has_token
+from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, load_manifest
+from imagenet_g.benchmark.storage import replace_file, write_bytes
+from imagenet_g.generation.releases.check import CheckedRelease
+from imagenet_g.generation.releases.croissant import CROISSANT_NAME, format_croissant
+from imagenet_g.generation.releases.hub_card import SAMPLES_NAME, CardSource, format_dataset_card
+
+CARD_NAME = "README.md"
+_LICENSE_NAMES = ("LICENSE", "LICENSE.md", "LICENSES.md", "LICENSE.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class TreeFile:
+    """One file of the published tree.
+
+    Attributes:
+        path: Relative to the repository.
+        content: The file to send, or its bytes.
+    """
+
+    path: str
+    content: Path | bytes
+
+    @property
+    def num_bytes(self) -> int:
+        """Size."""
+        return self.content.stat().st_size if isinstance(self.content, Path) else len(self.content)
+
+
+def make_tree(release: CheckedRelease, *, repo: str | None, tag: str | None) -> tuple[TreeFile, ...]:
+    """Everything that is published, the manifest last.
+
+    Args:
+        release: What passed the check.
+        repo: Dataset the card tells people to load; None: not known yet.
+        tag: Revision the card tells people to load.
+
+    Raises:
+        DataError: A text holds something that looks like an access token.
+    """
+    folder = release.folder
+    source = CardSource(release=release, repo=repo, tag=tag)
+    texts = {
+        CARD_NAME: format_dataset_card(source),
+        CROISSANT_NAME: format_croissant(source),
+    }
+    for name, text in texts.items():
+        if has_token(text):
+            raise DataError(f"'{name}' would hold something that looks like an access token.")
+    return (
+        *(TreeFile(file.path, folder / file.path) for file in release.files),
+        *(TreeFile(name, folder / name) for name in _LICENSE_NAMES if (folder / name).is_file()),
+        TreeFile(SAMPLES_NAME, draw_samples(release)),
+        *(TreeFile(name, text.encode()) for name, text in texts.items()),
+        TreeFile(MANIFEST_NAME, folder / MANIFEST_NAME),
+    )
+
+
+def draw_samples(release: CheckedRelease) -> bytes:
+    """A JPEG of some images of every split, for the card."""
+    from imagenet_g.generation.releases.gallery import draw_sheet, load_sheet
+
+    splits = list(release.manifest.splits)
+    per_class = max(2, 8 // len(splits))
+    sheet = load_sheet(release.folder, splits, num_classes=8, per_class=per_class, size_px=96)
+    stream = io.BytesIO()
+    draw_sheet(sheet).save(stream, format="JPEG", quality=88)
+    return stream.getvalue()
+
+
+def write_tree(tree: Sequence[TreeFile], folder: Path) -> None:
+    """Make the published tree on disk.
+
+    Raises:
+        InputError: The folder holds another release.
+        StorageError: It cannot be written.
+    """
+    manifest = next(file.content for file in tree if file.path == MANIFEST_NAME)
+    if (folder / MANIFEST_NAME).exists() and isinstance(manifest, Path):
+        other = load_manifest(folder)
+        if hash_file(folder / MANIFEST_NAME) != hash_file(manifest):
+            raise InputError(f"'{folder}' holds another release ({other.version}); choose an empty folder.")
+    for file in tree:
+        if isinstance(file.content, bytes):
+            write_bytes(folder / file.path, file.content)
+            continue
+        with replace_file(folder / file.path) as temporary:
+            shutil.copyfile(file.content, temporary)

@@ -1,0 +1,42 @@
+"""Engines by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.generation.rendering.jobs import Worker
+from imagenet_g.generation.rendering.tasks import BuildJob, ShardTask, TaskReport
+
+if TYPE_CHECKING:
+    from imagenet_g.generation.rendering.tasks import Engine
+
+
+def choose_engine(
+    name: str, *, address: str | None = None, workers: int | None = None, cpus_per_worker: float = 1.0
+) -> Engine:
+    """The engine of a name: "serial" or "ray".
+
+    Raises:
+        InputError: An option that only Ray takes, or CPUs that are not positive.
+    """
+    if name == "serial":
+        if address or workers:
+            raise InputError("--address and --workers need --engine ray.")
+        from imagenet_g.generation.rendering.engines import run_serial
+
+        return run_serial
+    if cpus_per_worker <= 0:
+        raise InputError(f"--cpus-per-worker {cpus_per_worker} must be above 0; 0.5 is allowed.")
+    from imagenet_g.generation.rendering.ray_engine import run_ray
+
+    return partial(run_ray, address=address, workers=workers, cpus_per_worker=cpus_per_worker)
+
+
+def run_serial(job: BuildJob, tasks: Sequence[ShardTask], report: Callable[[TaskReport], None]) -> None:
+    """Do all tasks in order; nothing is loaded where there are none."""
+    worker = Worker(job)
+    for task in tasks:
+        report(worker.run(task))

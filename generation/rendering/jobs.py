@@ -1,0 +1,154 @@
+"""A build job and the worker that does its tasks, one shard at a time, wherever the engine puts it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.generation.generators.generator import Generator
+from imagenet_g.generation.generators.make import make_generator
+from imagenet_g.generation.generators.runtime import choose_generation_device, read_runtime, set_determinism
+from imagenet_g.generation.plans.plan import PlanMeta, load_plan_meta, load_shard_rows
+from imagenet_g.generation.plans.sources import Sources, load_sources
+from imagenet_g.generation.rendering.renderer import Renderer, RenderSettings, WorkRow
+from imagenet_g.generation.rendering.score_files import score_shard
+from imagenet_g.generation.rendering.scorers import Scorer, load_scorer
+from imagenet_g.generation.rendering.shards import commit_shard, inspect_shard, load_work_rows
+from imagenet_g.generation.rendering.tasks import BuildJob, ShardTask, TaskReport
+from imagenet_g.generation.specs.generator import DiffusersSpec
+from imagenet_g.generation.specs.version import CaptionPromptSpec, SplitSpec, VersionSpec, load_split_spec
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+class Worker:
+    """Does tasks of one job; loads the generator, the sources and each scorer once, when first needed."""
+
+    def __init__(self, job: BuildJob) -> None:
+        self._job = job
+        self._scorers: dict[str, Scorer] = {}
+
+    def run(self, task: ShardTask) -> TaskReport:
+        """Do one task and commit its result.
+
+        Raises:
+            ImagenetGError: As rendering, scoring and writing do.
+        """
+        started = time.perf_counter()
+        if task.kind == "render":
+            failed, flat, rows = self._render(task.shard, started)
+        else:
+            failed, flat, rows = self._score(task)
+        return TaskReport(task, rows, failed, flat, time.perf_counter() - started)
+
+    def render_rows(self, rows: Iterable[dict[str, object]]) -> list[WorkRow]:
+        """Render planned rows without committing anything."""
+        return list(self._renderer.render_shard(list(rows), {}))
+
+    def load(self) -> None:
+        """Load the generator now, so that what follows can be timed without it."""
+        _ = self._renderer
+
+    @property
+    def generator(self) -> Generator:
+        """The generator, loaded."""
+        return self._renderer.generator
+
+    def _render(self, shard: int, started: float) -> tuple[int, int, int]:
+        job, meta = self._job, self._meta
+        planned = load_shard_rows(job.plan_path, shard).to_pylist()
+        rows = list(self._renderer.render_shard(planned, self._load_kept(shard)))
+        record = commit_shard(
+            job.out,
+            job.split,
+            shard,
+            rows,
+            plan_sha256=meta.plan_sha256,
+            generator=self._renderer.generator.describe(),
+            runtime=self._runtime,
+            seconds=time.perf_counter() - started,
+        )
+        return len(record.failures), record.num_flat, len(rows)
+
+    def _load_kept(self, shard: int) -> dict[object, WorkRow]:
+        """Rows of an earlier attempt that need no second try."""
+        job = self._job
+        if inspect_shard(job.out, job.split, shard, self._meta.plan_sha256) != "failed rows":
+            return {}
+        rows = load_work_rows(job.out, job.split, shard)
+        return {row["image_id"]: row for row in rows if row["error"] is None}
+
+    def _score(self, task: ShardTask) -> tuple[int, int, int]:
+        name = str(task.scorer)
+        rows = score_shard(self._job, name, task.shard, self._load_scorer(name), self._sources)
+        return 0, 0, rows
+
+    def _load_scorer(self, name: str) -> Scorer:
+        if name not in self._scorers:
+            spec = self._job.spec
+            generator = spec.generators[load_split_spec(spec, self._job.split).generator]
+            threads = generator.cpu_threads if isinstance(generator, DiffusersSpec) else 1
+            set_determinism(self._device, cpu_threads=threads)
+            self._scorers[name] = load_scorer(name, spec.scorers[name], self._device)
+        return self._scorers[name]
+
+    @cached_property
+    def _meta(self) -> PlanMeta:
+        return load_plan_meta(self._job.plan_path)
+
+    @cached_property
+    def _device(self) -> str:
+        return choose_generation_device(self._job.device)
+
+    @cached_property
+    def _runtime(self) -> dict[str, str]:
+        return read_runtime(self._device)
+
+    @cached_property
+    def _sources(self) -> Sources | None:
+        return load_job_sources(self._job)
+
+    @cached_property
+    def _renderer(self) -> Renderer:
+        spec, split = self._job.spec, load_split_spec(self._job.spec, self._job.split)
+        generator = make_generator(spec.generators[split.generator])
+        generator.load(self._device)
+        settings = RenderSettings(
+            batch_size=split.batch_size,
+            encoding=spec.encoding,
+            flat=spec.flat,
+            recipe=name_recipe(split, spec),
+            generator=split.generator,
+        )
+        return Renderer(generator, settings, self._load_source)
+
+    def _load_source(self, image_id: str) -> Image.Image:
+        if self._sources is None:
+            raise DataError(f"source image '{image_id}' is planned, but the split names no sources")
+        return self._sources.load_image(image_id)
+
+
+def load_job_sources(job: BuildJob) -> Sources | None:
+    """The sources of a job's split; None where it has none.
+
+    Raises:
+        ImagenetGError: They are not on hand or damaged.
+    """
+    split = load_split_spec(job.spec, job.split)
+    if split.sources is None:
+        return None
+    return load_sources(split.sources.ref, data=job.data, cache=job.cache)
+
+
+def name_recipe(split: SplitSpec, spec: VersionSpec) -> str:
+    """What a row's `recipe` says: the prompt recipe, or what the image was made from."""
+    if split.prompts is None:
+        return spec.generators[split.generator].inputs
+    if isinstance(split.prompts, CaptionPromptSpec):
+        return f"{split.prompts.recipe}:{Path(split.prompts.file).stem}"
+    return split.prompts.template or split.prompts.recipe

@@ -1,0 +1,110 @@
+"""Ray Core: one actor a GPU (or a share of the CPUs), each with its model loaded once.
+
+Not Ray Data: it decides batches, file names and commit points itself, which are the three things a
+reproducible build must decide. A killed actor is started again and repeats the shard it was on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from imagenet_g.benchmark.errors import ImagenetGError, InputError, ModelError
+from imagenet_g.generation.rendering.jobs import Worker
+from imagenet_g.generation.rendering.tasks import BuildJob, ShardTask, TaskReport
+
+MAX_RESTARTS = 3
+"""Times an actor may die and come back before its shard counts as lost."""
+
+
+def run_ray(
+    job: BuildJob,
+    tasks: Sequence[ShardTask],
+    report: Callable[[TaskReport], None],
+    *,
+    address: str | None = None,
+    workers: int | None = None,
+    cpus_per_worker: float = 1.0,
+) -> None:
+    """Do all tasks on Ray actors, in any order.
+
+    Args:
+        job: What to work on; its folder must be on a disk all nodes see.
+        tasks: What to do.
+        report: Called here, once for each task that is committed.
+        address: A running cluster; None starts one on this machine.
+        workers: Number of actors; None: one a GPU, or one.
+        cpus_per_worker: CPUs reserved for an actor.
+
+    Raises:
+        InputError: Ray is not installed.
+        ModelError: A worker died too often.
+        ImagenetGError: As the worker raises.
+    """
+    if not tasks:
+        return
+    ray = _start_ray(address)
+    num_gpus = int(ray.cluster_resources().get("GPU", 0)) if job.device != "cpu" else 0
+    count = min(workers or max(1, num_gpus), len(tasks))
+    actor_class = ray.remote(
+        num_cpus=cpus_per_worker,
+        num_gpus=min(1, num_gpus / count) if num_gpus else 0,
+        max_restarts=MAX_RESTARTS,
+        max_task_retries=MAX_RESTARTS,
+    )(RayWorker)
+    actors = [actor_class.remote(job) for _ in range(count)]
+    try:
+        for result in ray.util.ActorPool(actors).map_unordered(_submit, list(tasks)):
+            report(result)
+    except ray.exceptions.RayTaskError as error:
+        raise _unwrap(error) from error
+    except ray.exceptions.RayActorError as error:
+        raise ModelError(
+            f"A worker died {MAX_RESTARTS + 1} times, on memory perhaps: {str(error).splitlines()[0]} "
+            "What is committed stays; run the same command again to go on."
+        ) from error
+    finally:
+        for actor in actors:
+            ray.kill(actor)
+
+
+class RayWorker:
+    """A worker inside an actor."""
+
+    def __init__(self, job: BuildJob) -> None:
+        self._worker = Worker(job)
+
+    def run(self, task: ShardTask) -> TaskReport:
+        """Do one task."""
+        return self._worker.run(task)
+
+
+def _submit(actor: Any, task: ShardTask) -> Any:  # noqa: ANN401
+    return actor.run.remote(task)
+
+
+def _start_ray(address: str | None) -> Any:  # noqa: ANN401
+    try:
+        import ray
+        import ray.util
+    except ImportError as error:
+        raise InputError("--engine ray needs Ray. Run: pip install 'imagenet-g[ray]'") from error
+    # When one task fails, the others in flight fail too; their tracebacks would bury the message.
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
+    if not ray.is_initialized():
+        try:
+            ray.init(
+                address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+            )
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise InputError(f"Ray cannot be reached at '{address}': {str(error).splitlines()[0]}") from error
+    return ray
+
+
+def _unwrap(error: Any) -> Exception:  # noqa: ANN401
+    cause = error.cause
+    if isinstance(cause, ImagenetGError):
+        return cause
+    return ModelError(f"A worker failed: {type(cause).__name__}: {cause}")

@@ -1,0 +1,227 @@
+"""Rendering planned rows, one canonical batch at a time.
+
+A batch always has the planned size: the tail is filled up with repeats that are thrown away, and so is the
+slot of a row that cannot be made, because an image's last bits depend on the batch size and its slot (not on
+its neighbours).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from PIL import ImageStat
+
+from imagenet_g.benchmark.errors import DataError, ImagenetGError, ModelError
+from imagenet_g.benchmark.identity import hash_bytes
+from imagenet_g.benchmark.images.decoding import decode_image, hash_pixels
+from imagenet_g.generation.generators.generator import Generator, Rendering, RenderRow
+from imagenet_g.generation.specs.version import EncodingSpec, FlatSpec
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+MAX_FAILURES_IN_A_ROW = 3
+"""Batches that may fail one after the other before the run stops: the next ones would fail too."""
+PlanRow = Mapping[str, object]
+WorkRow = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderSettings:
+    """What is the same for every batch of a split."""
+
+    batch_size: int
+    encoding: EncodingSpec
+    flat: FlatSpec
+    recipe: str
+    generator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one row: a rendering, or the reason why there is none."""
+
+    rendering: Rendering | None
+    seed: int
+    attempt: int
+    is_flat: bool
+    error: str | None
+
+
+@dataclass(slots=True)
+class Renderer:
+    """Renders batches with a loaded generator.
+
+    Attributes:
+        generator: Loaded.
+        settings: Of the split.
+        load_source: Source image by id; raises DataError.
+    """
+
+    generator: Generator
+    settings: RenderSettings
+    load_source: Callable[[str], Image.Image]
+    _failures: int = 0
+
+    def render_shard(self, rows: Sequence[PlanRow], kept: Mapping[object, WorkRow]) -> Iterator[WorkRow]:
+        """Rows of a shard with their images, in plan order.
+
+        Args:
+            rows: Planned rows, whole batches.
+            kept: Rows made before that need no second try, by image id; a batch is rendered again as a whole
+                if any of its rows is not among them.
+
+        Raises:
+            ModelError: Several batches failed one after the other, or the generator cannot be reproduced.
+        """
+        # Encoding and hashing one batch goes on beside the rendering of the next.
+        with ThreadPoolExecutor(1) as pool:
+            behind: Future[list[WorkRow]] | None = None
+            for _, group in groupby(rows, key=itemgetter("batch_id")):
+                batch = list(group)
+                if all(row["image_id"] in kept for row in batch):
+                    coming = pool.submit(lambda done: [kept[row["image_id"]] for row in done], batch)
+                else:
+                    coming = pool.submit(self._make_rows, batch, *self._render_batch(batch))
+                if behind is not None:
+                    yield from behind.result()
+                behind = coming
+            if behind is not None:
+                yield from behind.result()
+
+    def _render_batch(self, batch: Sequence[PlanRow]) -> tuple[list[RenderRow | str], list[Outcome]]:
+        """The rows of a canonical batch as prepared (or why not), and what became of each."""
+        prepared = [self._prepare_row(row) for row in batch]
+        ready = [row for row in prepared if isinstance(row, RenderRow)]
+        if not ready:
+            outcomes = [_fail(row, str(reason)) for row, reason in zip(batch, prepared, strict=True)]
+        else:
+            slots = [row if isinstance(row, RenderRow) else ready[0] for row in prepared]
+            slots += [ready[0]] * (self.settings.batch_size - len(slots))
+            made = self._render_slots(slots)[: len(batch)]
+            outcomes = [
+                outcome if isinstance(row, RenderRow) else _fail(planned, row)
+                for planned, row, outcome in zip(batch, prepared, made, strict=True)
+            ]
+        return prepared, outcomes
+
+    def _make_rows(
+        self, batch: Sequence[PlanRow], prepared: list[RenderRow | str], outcomes: list[Outcome]
+    ) -> list[WorkRow]:
+        return [self._make_row(*parts) for parts in zip(batch, prepared, outcomes, strict=True)]
+
+    def _prepare_row(self, row: PlanRow) -> RenderRow | str:
+        source_id, source = row["source_image_id"], None
+        if source_id is not None:
+            try:
+                source = self.load_source(str(source_id))
+            except DataError as error:
+                return str(error)
+        return RenderRow(
+            image_id=str(row["image_id"]),
+            label=int(str(row["label"])),
+            wnid=str(row["wnid"]),
+            prompt=None if row["prompt"] is None else str(row["prompt"]),
+            seed=int(str(row["seed"])),
+            source=source,
+        )
+
+    def _render_slots(self, slots: list[RenderRow]) -> list[Outcome]:
+        try:
+            outcomes = self._judge(slots, self.generator.render(slots), 0)
+            for attempt in range(1, self.settings.flat.retries + 1):
+                if not any(outcome.is_flat for outcome in outcomes):
+                    break
+                outcomes = self._retry_flat(slots, outcomes, attempt)
+        except ImagenetGError:
+            raise
+        except Exception as error:
+            # Whatever a model raises, one bad batch must not cost a night's run.
+            return self._fail_all(slots, error)
+        self._failures = 0
+        return outcomes
+
+    def _retry_flat(self, slots: list[RenderRow], outcomes: list[Outcome], attempt: int) -> list[Outcome]:
+        again = [
+            replace(row, seed=make_retry_seed(row.seed, attempt)) if outcome.is_flat else row
+            for row, outcome in zip(slots, outcomes, strict=True)
+        ]
+        retried = self._judge(again, self.generator.render(again), attempt)
+        return [new if old.is_flat else old for old, new in zip(outcomes, retried, strict=True)]
+
+    def _judge(self, slots: list[RenderRow], made: list[Rendering], attempt: int) -> list[Outcome]:
+        if len(made) != len(slots):
+            raise ModelError(f"The generator gave {len(made)} images for {len(slots)} rows.")
+        limit = self.settings.flat.max_std
+        return [
+            Outcome(rendering, row.seed, attempt, is_flat(rendering.image, max_std=limit), None)
+            for row, rendering in zip(slots, made, strict=True)
+        ]
+
+    def _fail_all(self, slots: list[RenderRow], error: Exception) -> list[Outcome]:
+        reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"[:300]
+        self._failures += 1
+        if self._failures >= MAX_FAILURES_IN_A_ROW:
+            raise ModelError(f"{self._failures} batches failed one after the other: {reason}") from error
+        return [Outcome(None, row.seed, 0, False, reason) for row in slots]
+
+    def _make_row(self, row: PlanRow, prepared: RenderRow | str, outcome: Outcome) -> WorkRow:
+        data, pixel_sha256 = None, None
+        if outcome.rendering is not None:
+            data = encode_image(outcome.rendering.image, self.settings.encoding)
+            # Of the file as it will be read, which after JPEG is not what the generator gave.
+            pixel_sha256 = hash_pixels(decode_image(data))
+        source = prepared.source if isinstance(prepared, RenderRow) else None
+        return {
+            "image": data,
+            **{key: row[key] for key in ("label", "image_id", "wnid", "prompt", "slot", "source_image_id")},
+            "recipe": self.settings.recipe,
+            "seed": outcome.seed,
+            "batch_id": str(row["batch_id"]),
+            "generator": self.settings.generator,
+            "pixel_sha256": pixel_sha256,
+            "is_flat": outcome.is_flat if outcome.rendering else None,
+            "is_flagged_unsafe": outcome.rendering.is_flagged_unsafe if outcome.rendering else None,
+            "attempt": outcome.attempt,
+            "source_pixel_sha256": None if source is None else hash_pixels(source),
+            "error": outcome.error,
+        }
+
+
+def _fail(row: PlanRow, reason: str) -> Outcome:
+    return Outcome(None, int(str(row["seed"])), 0, False, reason)
+
+
+def compute_spread(image: Image.Image) -> float:
+    """Largest standard deviation of any RGB channel over the image, in levels of 0..255."""
+    # From the histogram of each channel: exact, and much faster than over all pixels.
+    return float(max(ImageStat.Stat(image.convert("RGB")).stddev))
+
+
+def is_flat(image: Image.Image, *, max_std: float) -> bool:
+    """Whether no channel varies by more than `max_std` levels."""
+    return compute_spread(image) <= max_std
+
+
+def make_retry_seed(seed: int, attempt: int) -> int:
+    """Seed of a further attempt at an image, an int in [0, 2**63); attempt 0 keeps the planned one."""
+    if attempt == 0:
+        return seed
+    return int(hash_bytes(f"retry/{seed}/{attempt}".encode())[:16], 16) % 2**63
+
+
+def encode_image(image: Image.Image, spec: EncodingSpec) -> bytes:
+    """The image as PNG (lossless) or JPEG (4:4:4)."""
+    stream = io.BytesIO()
+    if spec.format == "png":
+        image.save(stream, format="PNG", compress_level=6)
+    else:
+        image.save(stream, format="JPEG", quality=spec.quality, subsampling=0)
+    return stream.getvalue()

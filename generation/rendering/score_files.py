@@ -1,0 +1,119 @@
+"""The second pass: one small file of scores per shard and scorer, beside the images and cheap to redo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import JsonValue, ValidationError
+
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.identity import hash_json
+from imagenet_g.benchmark.images.decoding import decode_image
+from imagenet_g.benchmark.results import FileModel, Sha256
+from imagenet_g.benchmark.storage import replace_file
+from imagenet_g.generation.plans.sources import Sources
+from imagenet_g.generation.rendering.renderer import WorkRow
+from imagenet_g.generation.rendering.scorers import BATCH_SIZE, Columns, Scorer, list_score_columns
+from imagenet_g.generation.rendering.shards import load_shard_record, load_work_rows, make_work_folder
+from imagenet_g.generation.rendering.tasks import BuildJob
+from imagenet_g.generation.specs.version import load_split_spec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+META_KEY = b"imagenet_g.scores"
+
+
+class ScoreMeta(FileModel):
+    """What a score file was computed from."""
+
+    schema_version: Literal[1] = 1
+    key: Sha256
+    scorer: JsonValue
+
+
+def list_unscored(job: BuildJob, scorer: str, num_shards: int) -> list[int]:
+    """Shards whose scores are missing, or are of other images or another scorer."""
+    return [shard for shard in range(num_shards) if load_scores(job, scorer, shard) is None]
+
+
+def score_shard(job: BuildJob, name: str, shard: int, scorer: Scorer, sources: Sources | None) -> int:
+    """Score the images of a committed shard and write the file; returns how many there were.
+
+    Raises:
+        DataError: The shard is not there or damaged.
+        StorageError: The scores cannot be written.
+    """
+    rows = [row for row in load_work_rows(job.out, job.split, shard) if row["image"] is not None]
+    columns: Columns = {column: [] for column in _list_columns(job, name)}
+    for first in range(0, len(rows), BATCH_SIZE):
+        for column, values in _score_batch(rows, first, scorer, sources).items():
+            columns[column] += values
+    meta = ScoreMeta(key=_make_key(job, name, shard), scorer=scorer.describe())
+    _write_scores(make_score_path(job, name, shard), [str(row["image_id"]) for row in rows], columns, meta)
+    return len(rows)
+
+
+def load_scores(job: BuildJob, name: str, shard: int) -> tuple[pa.Table, ScoreMeta] | None:
+    """Scores of a shard with what they were computed from; None unless they fit the shard as it is."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(make_score_path(job, name, shard))
+        meta = ScoreMeta.model_validate_json((table.schema.metadata or {})[META_KEY])
+    except (OSError, pa.ArrowException, ValidationError, KeyError):
+        return None
+    fits = load_shard_record(job.out, job.split, shard) is not None and meta.key == _make_key(
+        job, name, shard
+    )
+    return (table, meta) if fits else None
+
+
+def make_score_path(job: BuildJob, name: str, shard: int) -> Path:
+    """Where the scores of a shard are."""
+    return make_work_folder(job.out, job.split) / "scores" / name / f"{shard:05d}.parquet"
+
+
+def _list_columns(job: BuildJob, name: str) -> tuple[str, ...]:
+    with_sources = load_split_spec(job.spec, job.split).sources is not None
+    return list_score_columns(name, job.spec.scorers[name], with_sources=with_sources)
+
+
+def _score_batch(rows: Sequence[WorkRow], first: int, scorer: Scorer, sources: Sources | None) -> Columns:
+    batch = rows[first : first + BATCH_SIZE]
+    images = [decode_image(row["image"]) for row in batch]  # type: ignore[arg-type]
+    labels = [int(str(row["label"])) for row in batch]
+    if sources is None:
+        return scorer.score(images, labels, None)
+    # Rows go by class, so half a shard away is nearly always another class.
+    numbers = range(first, first + len(batch))
+    pairs = [
+        tuple(
+            sources.load_image(str(rows[n % len(rows)]["source_image_id"])) for n in (i, i + len(rows) // 2)
+        )
+        for i in numbers
+    ]
+    return scorer.score(images, labels, [(own, other) for own, other in pairs])
+
+
+def _make_key(job: BuildJob, name: str, shard: int) -> str:
+    record = load_shard_record(job.out, job.split, shard)
+    if record is None:
+        raise DataError(f"Shard {shard} of '{job.split}' in '{job.out}' is not rendered yet.")
+    return hash_json({"images": record.file.sha256, "scorer": job.spec.scorers[name].model_dump(mode="json")})
+
+
+def _write_scores(path: Path, ids: list[str], columns: Columns, meta: ScoreMeta) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrays = {"image_id": pa.array(ids, pa.string())}
+    for name, values in columns.items():
+        kind = pa.int32() if name.startswith("label_rank.") else pa.float32()
+        arrays[name] = pa.array(values, kind)
+    table = pa.table(arrays).replace_schema_metadata({META_KEY: meta.model_dump_json().encode()})
+    with replace_file(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")

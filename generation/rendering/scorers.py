@@ -1,0 +1,196 @@
+"""What a second look says about an image: does a model that did not draw it see its label?
+
+A CLIP scorer compares the image with "a photo of a {class}"; a judge is any classifier. Both give the margin
+and the rank of the label among all 1000 classes, so that a filter by one can be checked by the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.generation.specs.version import ClipScorerSpec, ScorerSpec
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+    from pydantic import JsonValue
+
+    from imagenet_g.benchmark.models.classifiers import Classifier
+
+BATCH_SIZE = 32
+"""Images a forward pass; fixed, because the last bits of a score depend on it."""
+Columns = dict[str, list[float]]
+SourcePairs = Sequence[tuple["Image.Image", "Image.Image"]]
+"""For each image, the source it was made from and another image's source."""
+
+
+class Scorer(Protocol):
+    """Scores images it is shown."""
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Which model, with which weights."""
+
+    def score(
+        self, images: Sequence[Image.Image], labels: Sequence[int], sources: SourcePairs | None
+    ) -> Columns:
+        """Numbers by column, one per image, at most `BATCH_SIZE` images at a time."""
+
+
+def list_score_columns(name: str, spec: ScorerSpec, *, with_sources: bool) -> tuple[str, ...]:
+    """Columns a scorer adds to a release, its name behind a dot.
+
+    clip_score            cosine of image and label text, in [-1, 1]
+    label_probability     softmax probability of the label, in [0, 1] (judges)
+    label_margin          score of the label minus the best other class: positive where the label wins
+    label_rank            how many classes score higher, 0..999
+    source_similarity     cosine of the image and its own source image (CLIP, where there are sources)
+    other_similarity      the same with the source of an image half a shard away, for comparison
+    """
+    is_clip = isinstance(spec, ClipScorerSpec)
+    columns = ["clip_score" if is_clip else "label_probability", "label_margin", "label_rank"]
+    if is_clip and with_sources:
+        columns += ["source_similarity", "other_similarity"]
+    return tuple(f"{column}.{name}" for column in columns)
+
+
+def load_scorer(name: str, spec: ScorerSpec, device: str) -> Scorer:
+    """Load the model behind a scorer.
+
+    Raises:
+        ImagenetGError: As loading a model does.
+        InputError: A CLIP scorer whose model is not an open_clip one.
+    """
+    from imagenet_g.benchmark.models.classifiers import ModelRequest, load_classifier
+    from imagenet_g.benchmark.naming.specs import parse_model_spec
+
+    parsed = parse_model_spec(spec.model)
+    is_clip = isinstance(spec, ClipScorerSpec)
+    if is_clip and parsed.scheme != "open_clip":
+        raise InputError(
+            f"Scorer '{name}' is a CLIP scorer: its model must be open_clip:..., not '{spec.model}'."
+        )
+    classifier = load_classifier(
+        ModelRequest(requested=spec.model, spec=parsed, templates="single", text_device=device)
+    )
+    if isinstance(spec, ClipScorerSpec):
+        return ClipScorer(name, spec, classifier, device)
+    return JudgeScorer(name, classifier, device)
+
+
+class JudgeScorer:
+    """Margin and rank of the label under a classifier."""
+
+    def __init__(self, name: str, classifier: Classifier, device: str) -> None:
+        self._name = name
+        self._classifier = classifier
+        self._device = device
+        self._module = classifier.module.to(device)
+
+    def describe(self) -> dict[str, JsonValue]:
+        """The model's record."""
+        return describe_classifier(self._classifier)
+
+    def score(
+        self, images: Sequence[Image.Image], labels: Sequence[int], sources: SourcePairs | None
+    ) -> Columns:
+        """Probability, margin and rank of the label."""
+        import torch
+
+        with torch.inference_mode():
+            logits = self._module(stack_images(self._classifier, images, self._device)).float().cpu()
+            chosen = logits.softmax(dim=1)[torch.arange(len(labels)), torch.tensor(labels)]
+        return {
+            f"label_probability.{self._name}": chosen.tolist(),
+            **compare_labels(logits, labels, self._name),
+        }
+
+
+class ClipScorer:
+    """Cosine of image and label text; with sources, cosine of image and source."""
+
+    def __init__(self, name: str, spec: ClipScorerSpec, classifier: Classifier, device: str) -> None:
+        from imagenet_g.benchmark.models.clip_models import load_tokenizer
+        from imagenet_g.benchmark.models.zero_shot import build_head
+        from imagenet_g.benchmark.naming.specs import parse_model_spec
+
+        self._name = name
+        self._text = spec.text
+        self._classifier = classifier
+        self._device = device
+        model: Any = classifier.module.model
+        self._model = model.to(device)
+        tokenizer = load_tokenizer(parse_model_spec(spec.model))
+        template = spec.text.replace("{c}", "{}")
+        self._head = build_head(model, tokenizer, (template,), device=device)
+
+    def describe(self) -> dict[str, JsonValue]:
+        """The model's record and the text."""
+        return {**describe_classifier(self._classifier), "text": self._text}
+
+    def score(
+        self, images: Sequence[Image.Image], labels: Sequence[int], sources: SourcePairs | None
+    ) -> Columns:
+        """Cosine, margin and rank of the label; similarity to the sources where there are any."""
+        import torch
+
+        features = self._encode(images)
+        cosines = features @ self._head
+        own = cosines[torch.arange(len(labels)), torch.tensor(labels)]
+        columns = {f"clip_score.{self._name}": own.tolist(), **compare_labels(cosines, labels, self._name)}
+        if sources is not None:
+            for number, column in enumerate(("source_similarity", "other_similarity")):
+                theirs = self._encode([pair[number] for pair in sources])
+                columns[f"{column}.{self._name}"] = (features * theirs).sum(dim=1).tolist()
+        return columns
+
+    def _encode(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        import torch
+
+        with torch.inference_mode():
+            batch = stack_images(self._classifier, images, self._device)
+            features: torch.Tensor = self._model.encode_image(batch, normalize=True).float().cpu()
+        return features
+
+
+def compare_labels(scores: torch.Tensor, labels: Sequence[int], name: str) -> Columns:
+    """Margin and rank of the label.
+
+    Args:
+        scores: `(N, 1000)` float; -inf for classes the model does not have.
+        labels: N class indices.
+        name: The scorer's.
+    """
+    import torch
+
+    rows, chosen = torch.arange(len(labels)), torch.tensor(labels)
+    own = scores[rows, chosen]
+    others = scores.clone()
+    others[rows, chosen] = float("-inf")
+    best = others.max(dim=1).values
+    return {
+        f"label_margin.{name}": (own - best).tolist(),
+        f"label_rank.{name}": (others > own[:, None]).sum(dim=1).tolist(),
+    }
+
+
+def stack_images(classifier: Classifier, images: Sequence[Image.Image], device: str) -> torch.Tensor:
+    """`(N, 3, H, W)` inputs on the device."""
+    import torch
+
+    return torch.stack([classifier.transform(image) for image in images]).to(device)
+
+
+def describe_classifier(classifier: Classifier) -> dict[str, JsonValue]:
+    """Spec, weights hash and revision of a model."""
+    record = classifier.record
+    # A folder's place says nothing about the weights in it; their hash does.
+    scheme, local, path = record.spec.partition("local-dir:")
+    return {
+        "model": f"{scheme}{local}{Path(path).name}" if local else record.spec,
+        "weights_sha256": record.weights_sha256,
+        "revision": record.revision,
+        "preprocessing": record.preprocessing.description,
+    }

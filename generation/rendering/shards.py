@@ -1,0 +1,169 @@
+"""Shards of work: rows with images, and beside each a record that says it is whole and of which plan.
+
+    .build/<split>/00000.parquet    rendered rows, failed ones included
+    .build/<split>/00000.json       written after it; a shard without this file does not exist
+
+A shard counts as done only while its record carries the hash of the plan at hand and its file has the hash
+the record says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import JsonValue, ValidationError
+
+from imagenet_g.benchmark.environment import format_now
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.results import Count, FileModel, Sha256
+from imagenet_g.benchmark.splits.manifests import FileRecord
+from imagenet_g.benchmark.splits.releases import make_release_features, write_shard
+from imagenet_g.benchmark.storage import write_text
+from imagenet_g.generation.rendering.renderer import WorkRow
+
+if TYPE_CHECKING:
+    import datasets
+
+ShardState = Literal["done", "failed rows", "missing", "damaged"]
+
+
+class FailureRecord(FileModel):
+    """A row that could not be rendered."""
+
+    image_id: str
+    error: str
+
+
+class ShardRecord(FileModel):
+    """What is known of a committed shard."""
+
+    schema_version: Literal[1] = 1
+    split: str
+    shard: Count
+    plan_sha256: Sha256
+    file: FileRecord
+    failures: tuple[FailureRecord, ...]
+    num_flat: Count
+    num_retried: Count
+    num_flagged_unsafe: Count
+    generator: JsonValue
+    runtime: dict[str, str]
+    seconds: float
+    finished_utc: str
+
+
+def make_work_folder(out: Path, split: str) -> Path:
+    """Where the shards of a split lie while a release is made, and stay afterwards."""
+    return out / ".build" / split
+
+
+def make_work_features() -> datasets.Features:
+    """Columns of a work shard: a release's, and what only the build needs."""
+    from datasets import Value
+
+    return make_release_features(make_extra_features() | {"error": Value("string")})
+
+
+def make_extra_features() -> dict[str, object]:
+    """Columns a built release has beyond the standard ones, before scores."""
+    from datasets import Value
+
+    return {"attempt": Value("int32"), "source_pixel_sha256": Value("string")}
+
+
+def commit_shard(
+    out: Path,
+    split: str,
+    shard: int,
+    rows: Sequence[WorkRow],
+    *,
+    plan_sha256: str,
+    generator: JsonValue,
+    runtime: dict[str, str],
+    seconds: float,
+) -> ShardRecord:
+    """Write a shard, then its record.
+
+    Args:
+        out: The release being made.
+        split: Split name.
+        shard: Number of the shard.
+        rows: All its rows.
+        plan_sha256: Hash of the plan they follow.
+        generator: What the generator said it is.
+        runtime: Versions and hardware.
+        seconds: How long rendering took.
+
+    Raises:
+        StorageError: The disk is full or cannot be written; nothing is committed then.
+    """
+    folder = make_work_folder(out, split)
+    file = write_shard(folder, f"{shard:05d}.parquet", rows, make_work_features())
+    failed = [row for row in rows if row["error"] is not None]
+    record = ShardRecord(
+        split=split,
+        shard=shard,
+        plan_sha256=plan_sha256,
+        file=file,
+        failures=tuple(FailureRecord(image_id=str(r["image_id"]), error=str(r["error"])) for r in failed),
+        num_flat=sum(row["is_flat"] is True for row in rows),
+        num_retried=sum(row["attempt"] != 0 for row in rows),
+        num_flagged_unsafe=sum(row["is_flagged_unsafe"] is True for row in rows),
+        generator=generator,
+        runtime=runtime,
+        seconds=round(seconds, 3),
+        finished_utc=format_now(),
+    )
+    write_text(folder / f"{shard:05d}.json", record.model_dump_json(indent=2) + "\n")
+    return record
+
+
+def load_shard_record(out: Path, split: str, shard: int) -> ShardRecord | None:
+    """The record of a shard; None where there is none, or none that can be read."""
+    try:
+        path = make_work_folder(out, split) / f"{shard:05d}.json"
+        return ShardRecord.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def inspect_shard(out: Path, split: str, shard: int, plan_sha256: str) -> ShardState:
+    """Whether a shard is done, hashing its file.
+
+    Raises:
+        DataError: It follows another plan.
+    """
+    record = load_shard_record(out, split, shard)
+    if record is None:
+        return "missing"
+    if record.plan_sha256 != plan_sha256:
+        raise DataError(
+            f"Shard {shard} of '{split}' in '{out}' follows another plan. Continue with the spec it was "
+            "begun with, or choose another --out."
+        )
+    path = make_work_folder(out, split) / record.file.path
+    if not path.is_file():
+        return "missing"
+    if hash_file(path) != record.file.sha256:
+        return "damaged"
+    return "failed rows" if record.failures else "done"
+
+
+def load_work_rows(out: Path, split: str, shard: int) -> list[WorkRow]:
+    """The rows of a committed shard, images as encoded bytes.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = make_work_folder(out, split) / f"{shard:05d}.parquet"
+    try:
+        rows = pq.read_table(path).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"'{path}' cannot be read: {error}. Run the build again to remake it.") from error
+    return [{**row, "image": row["image"]["bytes"]} for row in rows]

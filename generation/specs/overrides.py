@@ -1,0 +1,113 @@
+"""Command-line changes to a spec, and the name a changed version must take.
+
+A version's name promises one recipe. Whoever changes what decides the pixels builds a private version under
+another name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from imagenet_g.benchmark.classes import load_class_set
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.generation.specs.generator import (
+    LOCAL_REVISION,
+    DiffusersSpec,
+    GeneratorSpec,
+    Inputs,
+    PythonSpec,
+)
+from imagenet_g.generation.specs.version import SplitSpec, VersionSpec, load_split_spec
+
+PRIVATE_VERSION = "private"
+AUTO_PIPELINES: dict[Inputs, str] = {
+    "prompt": "AutoPipelineForText2Image",
+    "prompt+image": "AutoPipelineForImage2Image",
+    "image": "DiffusionPipeline",
+    "class": "DiffusionPipeline",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What the command line changes.
+
+    Attributes:
+        name: Version name of a private build.
+        sources: Split reference that sources come from.
+        pipeline: Hub repository ("org/name" or "org/name@revision") or folder of another diffusers pipeline.
+        generator: "python:module:factory".
+        classes: Class set in place of the spec's.
+        images_per_class: In place of the spec's.
+    """
+
+    name: str | None = None
+    sources: str | None = None
+    pipeline: str | None = None
+    generator: str | None = None
+    classes: str | None = None
+    images_per_class: int | None = None
+
+
+def apply_overrides(spec: VersionSpec, splits: tuple[str, ...], overrides: Overrides) -> VersionSpec:
+    """The spec with the command line's changes, under its private name where the pixels change.
+
+    Raises:
+        InputError: Both a pipeline and a generator, or a name without a change.
+    """
+    if overrides.pipeline and overrides.generator:
+        raise InputError("Give --pipeline or --generator, not both.")
+    tables = spec.model_dump(mode="json", exclude_none=True)
+    for split in splits:
+        described = load_split_spec(spec, split)
+        tables["splits"][split] |= _list_split_changes(described, overrides)
+        made = _replace_generator(spec.generators[described.generator], overrides)
+        if made is not None:
+            tables["generators"][described.generator] = made.model_dump(mode="json", exclude_none=True)
+    try:
+        changed = VersionSpec.model_validate(tables)
+    except ValidationError as error:
+        raise InputError(f"These options do not fit '{spec.version}': {error.errors()[0]['msg']}.") from error
+    if changed == spec:
+        if overrides.name:
+            raise InputError("--name is for private builds; without a change the version keeps its own.")
+        return spec
+    return changed.model_copy(update={"version": overrides.name or f"{spec.version}-{PRIVATE_VERSION}"})
+
+
+def _list_split_changes(split: SplitSpec, overrides: Overrides) -> dict[str, object]:
+    changes: dict[str, object] = {}
+    if overrides.sources and split.sources is not None:
+        changes["sources"] = {"ref": overrides.sources}
+    if overrides.classes:
+        changes["classes"] = load_class_set(overrides.classes).name
+    if overrides.images_per_class:
+        changes["images_per_class"] = overrides.images_per_class
+    return changes
+
+
+def _replace_generator(old: GeneratorSpec, overrides: Overrides) -> GeneratorSpec | None:
+    if overrides.generator:
+        factory = overrides.generator.removeprefix("python:")
+        try:
+            return PythonSpec(kind="python", inputs=old.inputs, factory=factory)
+        except ValidationError as error:
+            raise InputError(
+                f"Malformed --generator '{overrides.generator}'. Use python:MODULE:FACTORY."
+            ) from error
+    if not overrides.pipeline:
+        return None
+    repo, separator, revision = overrides.pipeline.partition("@")
+    is_folder = Path(overrides.pipeline).is_dir()
+    changes: dict[str, object] = {
+        "repo": overrides.pipeline if is_folder else repo,
+        "revision": LOCAL_REVISION if is_folder else (revision if separator else "main"),
+        "variant": None,
+        "parts": {},
+    }
+    if isinstance(old, DiffusersSpec):
+        return old.model_copy(update={**changes, "pipeline": AUTO_PIPELINES[old.inputs]})
+    raise InputError("--pipeline replaces a diffusers pipeline; this split is made by a Python generator.")

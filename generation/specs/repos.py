@@ -1,0 +1,133 @@
+"""Where a pipeline and its parts are loaded from: a folder, a shipped model, or a commit on the Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagenet_g.benchmark.errors import InputError, UntrustedFileError
+from imagenet_g.benchmark.hub.fetching import RemoteFile, describe_hub_file, fetch
+from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
+from imagenet_g.benchmark.identity import hash_file, hash_json
+from imagenet_g.benchmark.models.packaged import PREFIX, find_packaged_model
+from imagenet_g.generation.specs.generator import LOCAL_REVISION, PartSpec, StageSpec
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+_HASHED_SUFFIXES = (".safetensors", ".bin", ".json", ".model", ".txt")
+_WEIGHT_SUFFIXES = (".safetensors", ".bin")
+
+
+def fetch_repo(spec: StageSpec | PartSpec) -> Path:
+    """The folder with the files: the repo itself where it is a folder, else the pinned commit's copy.
+
+    Raises:
+        InputError: A local revision whose folder does not exist.
+        FetchError: The files are neither in the Hub's cache nor to be had.
+        UntrustedFileError: The repository brings its own code.
+    """
+    folder = place_repo(spec)
+    if not folder.is_dir():
+        if spec.revision == LOCAL_REVISION:
+            raise InputError(f"There is no folder '{spec.repo}'; give the pipeline's place with --pipeline.")
+        folder = _download_part(spec) if isinstance(spec, PartSpec) else _download_pipeline(spec)
+    if code := sorted(path.name for path in folder.rglob("*.py")):
+        raise UntrustedFileError(f"'{spec.repo}' brings its own code ({code[0]}), which is never run.")
+    return folder
+
+
+def place_repo(spec: StageSpec | PartSpec) -> Path:
+    """Where the files would be if the repository is a folder.
+
+    Raises:
+        UnknownNameError: A shipped model is named that there is not.
+    """
+    return place_folder(spec.repo, subfolder=spec.subfolder if isinstance(spec, PartSpec) else None)
+
+
+def place_folder(repo: str, *, subfolder: str | None) -> Path:
+    """The same by name: as typed, or the folder of a shipped model.
+
+    Args:
+        repo: What a spec calls it.
+        subfolder: Where a part is; empty for a repository that is the part, None for a whole pipeline.
+
+    Raises:
+        UnknownNameError: A shipped model is named that there is not.
+    """
+    folder = Path(repo)
+    if repo.startswith(PREFIX):
+        library = "diffusers-part" if subfolder == "" else "diffusers"
+        folder = find_packaged_model(repo.removeprefix(PREFIX), library)
+    return folder / (subfolder or "")
+
+
+def is_on_hand(spec: StageSpec | PartSpec) -> bool:
+    """Whether the weights are on this machine: a folder, or in the Hub's cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if place_repo(spec).is_dir():
+        return True
+    if not spec.is_pinned or spec.revision == LOCAL_REVISION:
+        return False
+    found = try_to_load_from_cache(spec.repo, _name_sign(spec), revision=spec.revision)
+    return isinstance(found, str)
+
+
+def hash_repo(folder: Path) -> dict[str, str]:
+    """sha256 of every weight, configuration and vocabulary file of a folder, by relative path."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix in _HASHED_SUFFIXES)
+    named = sorted((path.relative_to(folder).as_posix(), path) for path in paths)
+    return {name: hash_file(path) for name, path in named if not name.startswith(".")}
+
+
+def identify_repo(spec: StageSpec | PartSpec) -> dict[str, JsonValue]:
+    """Repository and revision as a recipe says them: a folder's revision is the hash of what is in it."""
+    folder = place_repo(spec)
+    if not folder.is_dir():
+        return {"repo": spec.repo, "revision": spec.revision}
+    return {"repo": name_repo(spec), "revision": identify_folder(folder)}
+
+
+def identify_folder(folder: Path) -> str:
+    """The revision of a folder: the hash of what is in it."""
+    contents: JsonValue = dict(hash_repo(folder))
+    return f"sha256:{hash_json(contents)}"
+
+
+def name_repo(spec: StageSpec | PartSpec) -> str:
+    """The repository as a release may name it: a local folder by its last part only."""
+    if spec.repo.startswith(PREFIX):
+        return spec.repo
+    return f"local/{Path(spec.repo).resolve().name}" if Path(spec.repo).is_dir() else spec.repo
+
+
+def _name_sign(spec: StageSpec | PartSpec) -> str:
+    """The file by which a repository on the Hub is known to hold what is asked for."""
+    if isinstance(spec, PartSpec):
+        return f"{spec.subfolder}/config.json".lstrip("/")
+    return "model_index.json"
+
+
+def _describe_sign(spec: StageSpec | PartSpec) -> RemoteFile:
+    instead = "give a folder in the diffusers format with --pipeline"
+    return describe_hub_file(spec.repo, [_name_sign(spec)], revision=spec.revision, instead=instead)
+
+
+def _download_pipeline(stage: StageSpec) -> Path:
+    from diffusers import DiffusionPipeline
+
+    with fetch(_describe_sign(stage)), ignore_library_warnings():
+        return Path(DiffusionPipeline.download(stage.repo, revision=stage.revision, variant=stage.variant))
+
+
+def _download_part(part: PartSpec) -> Path:
+    from huggingface_hub import snapshot_download
+
+    inside = f"{part.subfolder}/" if part.subfolder else ""
+    variant = "" if part.variant is None else f".{part.variant}"
+    patterns = [f"{inside}*.json", *(f"{inside}*{variant}{suffix}" for suffix in _WEIGHT_SUFFIXES)]
+    with fetch(_describe_sign(part)):
+        folder = snapshot_download(part.repo, revision=part.revision, allow_patterns=patterns)
+    return Path(folder) / part.subfolder

@@ -1,0 +1,272 @@
+"""Version specs: what a version is made of, as reviewed TOML.
+
+A spec has a recipe (what decides the pixels: generators, splits, prompts, seeds, encoding) and a description
+(title, licence, scorers, views). Only the recipe enters a plan's hash, so that a new filter needs no new
+images.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+
+from imagenet_g.benchmark.classes import list_class_indices
+from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError, suggest_names
+from imagenet_g.benchmark.results import FileModel, Sha256
+from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names
+from imagenet_g.benchmark.splits.manifests import ViewSpec
+from imagenet_g.generation.specs.generator import (
+    GENERATOR_KINDS,
+    AwayFromMeanSpec,
+    AwaySpec,
+    BackgroundFirstSpec,
+    DiffusersSpec,
+    GeneratorSpec,
+    Inputs,
+    Positive,
+    PythonSpec,
+    SchedulerSpec,
+    TransformSpec,
+    needs_pin,
+)
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+
+
+class PromptSpec(FileModel):
+    """How a prompt is written from a class and an index; see `prompts`."""
+
+    recipe: str
+    class_names: Literal["open_clip", "lemmas", "first-lemma"]
+    template: str | None = None
+    """For the recipe "template" only: text with the fields {c}, {h}, {d}, {b}."""
+
+
+class CaptionPromptSpec(FileModel):
+    """Prompts from a frozen caption file; see `caption_prompts`."""
+
+    recipe: Literal["captions"]
+    file: str
+    """Path of a caption file (.jsonl), or the name of one that ships with the package."""
+    sha256: Sha256 | None = None
+    """Content hash in the file's header; absent: not pinned yet, and not to be built."""
+
+
+def _tell_prompts(value: object) -> str:
+    recipe = value.get("recipe") if isinstance(value, dict) else getattr(value, "recipe", None)
+    return PROMPT_TAGS[recipe == "captions"]
+
+
+PROMPT_TAGS = ("prompts:patterns", "prompts:captions")
+Prompts = Annotated[
+    Annotated[PromptSpec, Tag(PROMPT_TAGS[0])] | Annotated[CaptionPromptSpec, Tag(PROMPT_TAGS[1])],
+    Discriminator(_tell_prompts),
+]
+
+
+class SourceSpec(FileModel):
+    """Which real images an image is made from."""
+
+    ref: str
+    """A split reference, such as "imagenet-val"; `--sources` overrides it."""
+
+
+class ClipScorerSpec(FileModel):
+    """Cosine between an image and the text of its label under a CLIP model."""
+
+    kind: Literal["clip"]
+    model: str
+    """A model spec such as "open_clip:ViT-B-32/openai"."""
+    text: Annotated[str, Field(pattern=r"^[^{}]*\{c\}[^{}]*$")] = "a photo of a {c}"
+    """{c} is open_clip's name of the class."""
+
+
+class JudgeScorerSpec(FileModel):
+    """Margin and rank of the label under any classifier: the filter that is not CLIP."""
+
+    kind: Literal["judge"]
+    model: str
+
+
+ScorerSpec = Annotated[ClipScorerSpec | JudgeScorerSpec, Field(discriminator="kind")]
+
+
+class EncodingSpec(FileModel):
+    """How pixels become a file."""
+
+    format: Literal["png", "jpeg"]
+    quality: Annotated[int, Field(ge=1, le=100)] = 95
+    """For jpeg, with 4:4:4 chroma; png is lossless."""
+
+
+class FlatSpec(FileModel):
+    """When an image counts as flat (black, or one colour), and how often it is tried again."""
+
+    max_std: float = 2.0
+    """Largest standard deviation of all pixel values, in levels of 0..255, that still counts as flat."""
+    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    """Further attempts, each with its own seed derived from the image's; the last one is kept and flagged."""
+
+
+class SplitSpec(FileModel):
+    """One split of a version."""
+
+    title: str
+    generator: Name
+    classes: str | tuple[str, ...]
+    """"all", a registered class set, or a list of wnids."""
+    images_per_class: Positive
+    batch_size: Positive
+    """Images rendered together; part of the recipe, because the last bits depend on it."""
+    prompts: Prompts | None = None
+    sources: SourceSpec | None = None
+    scorers: tuple[Name, ...] = ()
+    views: dict[Name, ViewSpec] = Field(default_factory=dict)
+
+    @property
+    def class_indices(self) -> tuple[int, ...]:
+        """Class indices in ascending order."""
+        return list_class_indices(self.classes)
+
+
+class VersionSpec(FileModel):
+    """A version: its generators, its splits, and what is said about it."""
+
+    schema_version: Literal[1]
+    version: Name
+    title: str
+    status: Literal["draft", "stable"]
+    license: str
+    """SPDX expression over all images; "LicenseRef-..." or "unknown" where there is none."""
+    notice: str | None = None
+    rows_per_shard: Positive = 500
+    encoding: EncodingSpec
+    flat: FlatSpec = FlatSpec()
+    generators: dict[Name, GeneratorSpec]
+    scorers: dict[Name, ScorerSpec] = Field(default_factory=dict)
+    splits: dict[Name, SplitSpec]
+
+    @model_validator(mode="after")
+    def _validate_names(self) -> Self:
+        for name, split in self.splits.items():
+            if split.generator not in self.generators:
+                raise ValueError(f"split '{name}' uses generator '{split.generator}', which is not described")
+            for scorer in split.scorers:
+                if scorer not in self.scorers:
+                    raise ValueError(f"split '{name}' uses scorer '{scorer}', which is not described")
+            _validate_split_inputs(name, split, self.generators[split.generator].inputs)
+        return self
+
+
+def _validate_split_inputs(name: str, split: SplitSpec, inputs: Inputs) -> None:
+    for part, given in (("prompt", split.prompts), ("image", split.sources)):
+        if (part in inputs) != (given is not None):
+            table = {"prompt": "prompts", "image": "sources"}[part]
+            verb = "needs" if part in inputs else "takes no"
+            raise ValueError(f"split '{name}': a generator with inputs = '{inputs}' {verb} '{table}'")
+
+
+def load_version_spec(name_or_path: str) -> VersionSpec:
+    """Read and validate a shipped version ("v1") or a TOML file of one's own.
+
+    Raises:
+        UnknownNameError: No such version.
+        InputError: The file cannot be read or breaks the contract; the message names the key.
+    """
+    path = find_version_spec(name_or_path)
+    try:
+        return parse_version_spec(path.read_text(encoding="utf-8"), source=str(name_or_path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"Version spec '{name_or_path}' cannot be read: {error}") from error
+
+
+def find_version_spec(name_or_path: str) -> Path:
+    """Path of a shipped version's spec, or of the file itself.
+
+    Raises:
+        UnknownNameError: No such version.
+    """
+    return find_shipped_spec(name_or_path, _find_folder(), kind="version")
+
+
+def list_version_names() -> tuple[str, ...]:
+    """Names of the versions whose specs ship with the package, sorted."""
+    return list_shipped_names(_find_folder())
+
+
+def _find_folder() -> Traversable:
+    return files("imagenet_g.generation.data") / "versions"
+
+
+def parse_version_spec(text: str, *, source: str) -> VersionSpec:
+    """Validate the text of a version spec.
+
+    Args:
+        text: TOML.
+        source: What to call it in messages.
+
+    Raises:
+        InputError: Not TOML, an unknown key, a missing key or a bad value.
+    """
+    try:
+        return VersionSpec.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"Version spec '{source}' is not TOML: {error}.") from error
+    except ValidationError as error:
+        raise InputError(f"Version spec '{source}' cannot be used: {_format_first_error(error)}") from error
+
+
+def load_split_spec(spec: VersionSpec, name: str) -> SplitSpec:
+    """One split of a version.
+
+    Raises:
+        UnknownNameError: The version has no such split.
+    """
+    if name not in spec.splits:
+        raise UnknownNameError(
+            "split", f"{spec.version}/{name}", [f"{spec.version}/{s}" for s in spec.splits]
+        )
+    return spec.splits[name]
+
+
+def validate_pins(spec: VersionSpec, splits: tuple[str, ...], *, source: str) -> None:
+    """Refuse to render from weights that may change.
+
+    Raises:
+        DataError: A generator of these splits has a revision that is no commit.
+    """
+    for name in sorted({spec.splits[split].generator for split in splits}):
+        generator = spec.generators[name]
+        if isinstance(generator, PythonSpec):
+            continue
+        for found in generator.all_repositories:
+            if needs_pin(found):
+                raise DataError(
+                    f"Generator '{name}' is not pinned: revision '{found.revision}' of '{found.repo}' is no "
+                    f"commit, and may mean other weights tomorrow. Run 'imagenet-g build pin {source}'."
+                )
+
+
+def _format_first_error(error: ValidationError) -> str:
+    # A misspelt key is also a missing one; the misspelling is what a person looks for.
+    first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+    where = ".".join(str(part) for part in first["loc"] if part not in (*GENERATOR_KINDS, *PROMPT_TAGS))
+    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        near = suggest_names(str(first["loc"][-1]), _list_keys())
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        return f"unknown key '{where}'.{hint}{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}.{more}" if where else f"{message}.{more}"
+
+
+def _list_keys() -> tuple[str, ...]:
+    models = (VersionSpec, SplitSpec, DiffusersSpec, BackgroundFirstSpec, AwayFromMeanSpec, AwaySpec,
+              PythonSpec, PromptSpec, CaptionPromptSpec, SourceSpec, TransformSpec, SchedulerSpec,
+              EncodingSpec, FlatSpec, ClipScorerSpec, JudgeScorerSpec)  # fmt: skip
+    return tuple(sorted({key for model in models for key in model.model_fields}))

@@ -1,0 +1,4 @@
+"""A CLIP and a Stable Diffusion trained from images.
+
+Imports rendering, generators and everything below.
+"""

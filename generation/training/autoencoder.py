@@ -1,0 +1,108 @@
+"""The autoencoder of a generator: pictures to latents and back, learnt on the pictures alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+from imagenet_g.benchmark.training.pictures import Pictures
+from imagenet_g.generation.training.specs import AutoencoderSpec
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderTiny
+
+_ENCODE_BATCH = 256
+_WHOLE_SHARE = 0.25
+
+
+class AutoencoderTask:
+    """Learns to give a picture back.
+
+    Args:
+        spec: The architecture and the weights of the loss.
+        pictures: What is learnt from.
+        device: Where.
+        seed: Of the weights at the start.
+    """
+
+    def __init__(self, spec: AutoencoderSpec, pictures: Pictures, *, device: str, seed: int) -> None:
+        torch.manual_seed(seed)
+        self._spec = spec
+        self._pixels = pictures.pixels
+        self._device = device
+        self.vae = make_autoencoder(spec).to(device)
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The autoencoder."""
+        vae: torch.nn.Module = self.vae
+        return vae
+
+    def compute_loss(self, numbers: torch.Generator, batch_size: int) -> dict[str, torch.Tensor]:
+        """Mean absolute error of values and of differences between neighbours.
+
+        The differences are what keeps outlines sharp without another network to judge them.
+        """
+        pictures = scale_pixels(self._pick(numbers, batch_size)).to(self._device)
+        latents = self.vae.encode(pictures).latents
+        noise = torch.randn(latents.shape, generator=numbers).to(self._device)
+        made = self.vae.decode(latents + self._spec.noise * noise).sample
+        error = functional.l1_loss(made, pictures)
+        edges = sum(functional.l1_loss(made.diff(dim=axis), pictures.diff(dim=axis)) for axis in (2, 3))
+        size = latents.square().mean()
+        loss = error + self._spec.edge_weight * edges + self._spec.size_weight * size
+        return {"loss": loss, "error": error, "size": size}
+
+    def _pick(self, numbers: torch.Generator, batch_size: int) -> torch.Tensor:
+        """Crops of half the side, four times as many as whole pictures cost; every fourth step whole ones."""
+        side = self._pixels.shape[-1]
+        if torch.rand((), generator=numbers) < _WHOLE_SHARE:
+            return self._pixels[
+                torch.randint(len(self._pixels), (max(batch_size // 4, 1),), generator=numbers)
+            ]
+        rows = torch.randint(len(self._pixels), (batch_size,), generator=numbers).tolist()
+        corners = torch.randint(side // 2 + 1, (batch_size, 2), generator=numbers).tolist()
+        return torch.stack(
+            [
+                self._pixels[row, :, top : top + side // 2, left : left + side // 2]
+                for row, (top, left) in zip(rows, corners, strict=True)
+            ]
+        )
+
+
+def make_autoencoder(spec: AutoencoderSpec) -> AutoencoderTiny:
+    """An untrained autoencoder for pictures of any side that its sizes divide."""
+    from diffusers import AutoencoderTiny
+
+    return AutoencoderTiny(
+        encoder_block_out_channels=(spec.channels,) * len(spec.encoder_blocks),
+        decoder_block_out_channels=(spec.channels,) * len(spec.decoder_blocks),
+        num_encoder_blocks=spec.encoder_blocks,
+        num_decoder_blocks=spec.decoder_blocks,
+        latent_channels=spec.latent_channels,
+    )
+
+
+def scale_pixels(pixels: torch.Tensor) -> torch.Tensor:
+    """uint8 pixels as float32 in [-1, 1]."""
+    return pixels.float() / 127.5 - 1
+
+
+@torch.inference_mode()
+def encode_pictures(vae: AutoencoderTiny, pixels: torch.Tensor, *, device: str) -> torch.Tensor:
+    """Latents of uint8 `(N, 3, S, S)` pictures: float32 on the CPU, not yet scaled."""
+    vae.eval().to(device)
+    batches = torch.split(pixels, _ENCODE_BATCH)
+    means = [vae.encode(scale_pixels(batch).to(device)).latents.cpu() for batch in batches]
+    return torch.cat(means)
+
+
+@torch.inference_mode()
+def decode_latents(vae: AutoencoderTiny, latents: torch.Tensor) -> torch.Tensor:
+    """uint8 `(N, 3, S, S)` pictures of latents that are not scaled."""
+    vae.eval()
+    made = vae.decode(latents.to(next(vae.parameters()).device)).sample
+    pixels: torch.Tensor = ((made + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
+    return pixels

@@ -1,0 +1,85 @@
+"""The README.md beside trained weights: what they are, from what they were trained, and how to load them."""
+
+from __future__ import annotations
+
+import re
+
+from imagenet_g.benchmark.training.records import StageRecord, TrainingRecord
+
+CARD_NAME = "README.md"
+LOADING = {
+    "clip": "`open_clip:local-dir:FOLDER` on the command line; shipped ones as `open_clip:packaged:{name}`",
+    "autoencoder": "`diffusers.AutoencoderTiny.from_pretrained(FOLDER)`",
+    "diffusion": (
+        "`diffusers.StableDiffusionPipeline.from_pretrained(FOLDER)`, and the same folder as "
+        '`StableDiffusionImageVariationPipeline`; in a version spec `repo = "FOLDER"`, shipped ones as '
+        '`repo = "packaged:{name}"`'
+    ),
+}
+
+
+LOADING_PART = (
+    '`[generators.NAME.parts.unet]` with `repo = "FOLDER"` in a version spec, a shipped one with '
+    '`repo = "packaged:{name}"`, of a generator whose own repository is `{continues}`; in Python '
+    "`StableDiffusionPipeline.from_pretrained(..., unet=UNet2DConditionModel.from_pretrained(FOLDER))`"
+)
+
+
+def format_card(record: TrainingRecord, *, title: str, continues: str | None = None) -> str:
+    """The card of a folder of weights, from its record alone.
+
+    Args:
+        record: Its stages, the last one being what the folder is.
+        title: One line on what it is.
+        continues: The pipeline whose network it is; None for a folder that is whole.
+    """
+    loading = LOADING[record.stages[-1].stage] if continues is None else LOADING_PART
+    sources = sorted({f"`{stage.data['ref']}`" for stage in record.stages})
+    lines = [
+        "---",
+        f"license: {_format_license(record.license)}",
+        "---",
+        f"# {record.name}",
+        "",
+        f"{title}. Trained from nothing but {' and '.join(sources)}; for teaching, tests and CI.",
+        "",
+        f"To load it: {loading.format(name=record.name, continues=continues)}.",
+        "",
+        "| stage | steps | time | device | seed | recipe | data |",
+        "|---|---|---|---|---|---|---|",
+        *(_format_stage(stage) for stage in record.stages),
+        "",
+        "Hashes are the first twelve digits of sha256; whole ones, and the versions of all libraries, are in "
+        "`training.json`. Times count training alone, over all sittings, on whatever else the machine did.",
+        "",
+        f"Licence of the weights and of what they were trained on: {record.license}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def put_section(card: str, heading: str, text: str) -> str:
+    """A card with a section at its end, in place of one of the same heading where it has one.
+
+    Args:
+        card: Markdown.
+        heading: Of second level, without its signs.
+        text: Markdown without headings of first or second level.
+    """
+    first, *sections = re.split(r"(?m)^(?=## )", card)
+    kept = [section for section in sections if section.partition("\n")[0] != f"## {heading}"]
+    parts = [first, *kept, f"## {heading}\n\n{text}\n"]
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _format_stage(stage: StageRecord) -> str:
+    data = f"`{stage.data['ref']}` {str(stage.data['content_sha256'])[:12]}"
+    time = f"{stage.seconds / 60:.0f} min"
+    return (
+        f"| {stage.stage} | {stage.steps} | {time} | {stage.device} | {stage.seed} | "
+        f"{stage.recipe_sha256[:12]} | {data} |"
+    )
+
+
+def _format_license(expression: str) -> str:
+    """The Hub knows single licences only."""
+    return expression.lower() if " " not in expression else "other"

@@ -1,0 +1,99 @@
+"""What a diffusion model is taught from: pictures and captions as the parts before it see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from imagenet_g.benchmark.storage import replace_file
+from imagenet_g.benchmark.training.pictures import Pictures
+from imagenet_g.generation.training.autoencoder import encode_pictures
+from imagenet_g.generation.training.clip import embed_pictures, normalize_pixels, tokenize
+from imagenet_g.generation.training.diffusion import DiffusionData
+from imagenet_g.generation.training.export import Parts
+
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
+
+ENCODED_NAME = "encoded.safetensors"
+_ENCODE_BATCH = 256
+
+
+def recall_encoded(
+    path: Path, encode: Callable[[], DiffusionData], *, key: str, say: Callable[[str], None]
+) -> DiffusionData:
+    """What a killed run has encoded already, or a new encoding, kept for the next sitting.
+
+    Args:
+        path: Where it is kept.
+        encode: Makes it; called only when none is kept.
+        key: Hash of everything it depends on.
+        say: Told when it takes a while.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import save_file
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            if (file.metadata() or {}).get("key") == key:
+                return DiffusionData(**{name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    except (OSError, SafetensorError):
+        pass
+    say("encoding pictures and captions")
+    data = encode()
+    with replace_file(path) as temporary:
+        save_file({name: value.contiguous() for name, value in vars(data).items()}, temporary, {"key": key})
+    return data
+
+
+def encode_everything(pictures: Pictures, parts: Parts, *, device: str) -> DiffusionData:
+    """Latents, image embeddings and hidden states of the captions, computed once."""
+    pixels, vae = pictures.pixels, parts.vae
+    latents = encode_pictures(vae, pixels, device=device) * vae.config.scaling_factor
+    texts = sorted(set(pictures.captions))
+    numbers = {text: number for number, text in enumerate(texts)}
+    hidden = encode_texts(parts, [*texts, ""])
+    return DiffusionData(
+        latents=latents,
+        caption_numbers=torch.tensor([numbers[text] for text in pictures.captions]),
+        captions=hidden[:-1].half(),
+        nothing=hidden[-1],
+        images=encode_images(parts, pixels, device=device),
+    )
+
+
+@torch.inference_mode()
+def encode_texts(parts: Parts, texts: list[str]) -> torch.Tensor:
+    """`(N, T, D)` last hidden states, by the encoder that the pipeline will have."""
+    batches = torch.split(tokenize(parts.tokenizer, texts), _ENCODE_BATCH)
+    return torch.cat([parts.text_encoder(batch).last_hidden_state for batch in batches])
+
+
+@torch.inference_mode()
+def encode_images(parts: Parts, pixels: torch.Tensor, *, device: str) -> torch.Tensor:
+    """`(N, D)` image embeddings on the CPU, by the encoder that the pipeline will have.
+
+    Args:
+        parts: The encoder is left on the CPU.
+        pixels: uint8 `(N, 3, S, S)`.
+        device: Where it is done.
+    """
+    encoder = parts.image_encoder.to(device)
+    side = int(encoder.config.image_size)
+    batches = [normalize_pixels(batch, side=side).to(device) for batch in torch.split(pixels, _ENCODE_BATCH)]
+    embedded = torch.cat([encoder(batch).image_embeds.cpu() for batch in batches])
+    encoder.cpu()
+    return embedded
+
+
+@torch.no_grad()
+def scale_image_embeddings(clip: CLIP, pixels: torch.Tensor) -> None:
+    """Make image embeddings of unit variance, as a diffusion model likes to be told; no cosine changes."""
+    deviation = embed_pictures(clip, pixels, device="cpu").std()
+    clip.visual.proj.div_(deviation)

@@ -1,0 +1,179 @@
+"""Training recipes: what is trained from what, for how long; reviewed TOML in `data/training/`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Annotated, Self
+
+from pydantic import Field, JsonValue, model_validator
+
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.shipped_specs import list_shipped_names, load_shipped_spec
+from imagenet_g.benchmark.training.loop import ScheduleSpec
+
+Positive = Annotated[int, Field(ge=1)]
+STAGE_NAMES = ("clip", "autoencoder", "diffusion")
+"""Parts of a recipe, in the order they are trained."""
+
+
+class TowerSpec(FileModel):
+    """One transformer of a CLIP."""
+
+    width: Positive
+    layers: Positive
+    heads: Positive
+
+
+class VisionTransformerSpec(TowerSpec):
+    """The image tower that diffusers' pipelines know."""
+
+    patch_px: Positive
+
+
+class ConvolutionsSpec(FileModel):
+    """An image tower of timm's, which learns from far fewer pictures."""
+
+    timm_model: str
+    size_px: Positive
+    """Side that pictures are resized to."""
+
+
+class ClipSpec(FileModel):
+    """A contrastive model of pictures and captions."""
+
+    embed_dim: Positive
+    vision: VisionTransformerSpec | ConvolutionsSpec
+    text: TowerSpec
+    vocabulary_size: Positive
+    max_tokens: Positive
+    class_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """How right a caption of the same class in another style is, where the picture's own is 1."""
+    schedule: ScheduleSpec
+
+
+class AutoencoderSpec(FileModel):
+    """An `AutoencoderTiny`: convolutions without normalisation, which learn fast."""
+
+    channels: Positive
+    """Of every layer."""
+    encoder_blocks: tuple[Annotated[int, Field(ge=0)], ...]
+    """Blocks at each size, the first at that of the picture; each further size halves it."""
+    decoder_blocks: tuple[Annotated[int, Field(ge=0)], ...]
+    """The same on the way back, the last at the picture's size."""
+    latent_channels: Positive
+    noise: Annotated[float, Field(ge=0)]
+    """Deviation of noise on latents while learning, so that small errors of latents do not show."""
+    edge_weight: float
+    """Weight of the error of the picture's differences beside that of its values."""
+    size_weight: float
+    """Weight of the latents' mean square, which keeps them small."""
+    schedule: ScheduleSpec
+
+
+class DiffusionSpec(FileModel):
+    """A `UNet2DConditionModel` over the autoencoder's latents, told what to draw by the CLIP."""
+
+    unet: dict[str, JsonValue]
+    """Arguments of UNet2DConditionModel, without sizes that follow from the parts."""
+    scheduler: dict[str, JsonValue]
+    """Configuration of the noise schedule."""
+    image_share: Annotated[float, Field(ge=0, le=1)]
+    """Share of steps' examples that are told by an image instead of a caption."""
+    drop_share: Annotated[float, Field(ge=0, le=1)]
+    """Share of examples that are told nothing, for classifier-free guidance."""
+    min_snr: Annotated[float, Field(gt=0)]
+    """Cap on the signal-to-noise ratio in the loss weight; Hang et al. 2023."""
+    half_precision: bool = False
+    """Whether products are computed in bfloat16; the weights stay float32."""
+    data: str | None = None
+    """Reference of the split this stage learns from; None for the recipe's."""
+    steps: Positive
+    """Denoising steps of the sample sheets."""
+    guidance: float
+    schedule: ScheduleSpec
+
+
+class TrainingSpec(FileModel):
+    """A recipe: a CLIP alone; a CLIP, an autoencoder and the diffusion model made of both; or more training.
+
+    A recipe that continues another has a diffusion stage alone. It trains the network of a finished pipeline,
+    and that network is all it writes; the other parts stay as they are.
+    """
+
+    schema_version: Annotated[int, Field(ge=1, le=1)]
+    name: str
+    title: str
+    license: str
+    data: str
+    """Reference of the split that is learnt from, where a stage names no other."""
+    seed: int
+    continues: str | None = None
+    """The finished pipeline to go on from: "packaged:NAME" or a folder."""
+    clip: ClipSpec | None = None
+    autoencoder: AutoencoderSpec | None = None
+    diffusion: DiffusionSpec | None = None
+
+    @model_validator(mode="after")
+    def _validate_stages(self) -> Self:
+        if self.continues is not None:
+            if self.clip or self.autoencoder or not self.diffusion:
+                raise ValueError("a recipe that continues another has a diffusion stage and no other")
+            return self
+        if self.clip is None:
+            raise ValueError("a CLIP is needed, or continues")
+        if (self.autoencoder is None) != (self.diffusion is None):
+            raise ValueError("an autoencoder and a diffusion model go together")
+        if self.diffusion is not None and isinstance(self.clip.vision, ConvolutionsSpec):
+            raise ValueError("a diffusion model needs a CLIP whose vision is a transformer")
+        return self
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages there are, in the order they are trained."""
+        return tuple(name for name in STAGE_NAMES if getattr(self, name) is not None)
+
+    def find_data(self, stage: str) -> str:
+        """Reference of the split that a stage learns from."""
+        own = self.diffusion.data if stage == "diffusion" and self.diffusion is not None else None
+        return own or self.data
+
+    def name_folder(self, stage: str) -> str:
+        """What a stage's finished model is called: the last one has the recipe's name."""
+        return self.name if stage == self.stages[-1] else f"{self.name}-{stage}"
+
+
+def change_steps(spec: TrainingSpec, stages: Sequence[str], steps: int) -> TrainingSpec:
+    """The recipe with another number of steps for one stage.
+
+    Raises:
+        InputError: Not one stage, or no steps.
+    """
+    if len(stages) != 1:
+        raise InputError("--steps goes with one --stage.")
+    if steps < 1:
+        raise InputError(f"--steps {steps}: at least 1 is needed.")
+    part = getattr(spec, stages[0])
+    schedule = part.schedule.model_copy(update={"steps": steps})
+    return spec.model_copy(update={stages[0]: part.model_copy(update={"schedule": schedule})})
+
+
+def list_training_names() -> tuple[str, ...]:
+    """Names of the shipped recipes, sorted."""
+    return list_shipped_names(_find_folder())
+
+
+def load_training_spec(name_or_path: str) -> TrainingSpec:
+    """A shipped recipe, or a TOML file of one's own.
+
+    Raises:
+        UnknownNameError: No such recipe.
+        InputError: The file cannot be read or breaks the contract.
+    """
+    return load_shipped_spec(TrainingSpec, name_or_path, _find_folder(), kind="training recipe")
+
+
+def _find_folder() -> Traversable:
+    return files("imagenet_g.generation.data") / "training"

@@ -1,0 +1,344 @@
+"""The three stages of a recipe, each from the files of the one before: CLIP, autoencoder, diffusion model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+
+from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.benchmark.environment import list_versions
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.identity import hash_json
+from imagenet_g.benchmark.storage import translate_storage_errors, write_text
+from imagenet_g.benchmark.training.loop import Start, Task, Trained, run_training
+from imagenet_g.benchmark.training.pictures import Pictures
+from imagenet_g.benchmark.training.records import StageRecord, TrainingRecord, load_record, write_record
+from imagenet_g.generation.generators.runtime import PACKAGES
+from imagenet_g.generation.prompts.recipes import load_patterns
+from imagenet_g.generation.specs.repos import place_folder
+from imagenet_g.generation.specs.version import PromptSpec
+from imagenet_g.generation.training.autoencoder import AutoencoderTask, encode_pictures
+from imagenet_g.generation.training.cards import CARD_NAME, format_card
+from imagenet_g.generation.training.clip import ClipTask, make_clip_config
+from imagenet_g.generation.training.diffusion import DiffusionTask
+from imagenet_g.generation.training.encoding import (
+    ENCODED_NAME,
+    encode_everything,
+    recall_encoded,
+    scale_image_embeddings,
+)
+from imagenet_g.generation.training.export import (
+    Parts,
+    export_autoencoder,
+    export_clip,
+    export_network,
+    export_pipeline,
+    load_autoencoder,
+    load_exported_clip,
+    load_parts,
+    load_unet_weights,
+    make_parts,
+    scale_latents,
+)
+from imagenet_g.generation.training.samples import SampleSheets
+from imagenet_g.generation.training.specs import TrainingSpec
+from imagenet_g.generation.training.tokenizers import train_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import CLIPTokenizer
+
+_MEASURED_ROWS = 2048
+Part = TypeVar("Part")
+_TEXT_STRIDE = 16
+_CAPTION_STRIDE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where and from what a recipe is trained.
+
+    Attributes:
+        spec: The recipe.
+        pictures: What is learnt from.
+        folder: One folder for each stage, and the finished models.
+        device: "cpu" or "cuda".
+        say: Told how it goes.
+        start_from: Finished models of an earlier training, to go on from where a stage has no checkpoint.
+    """
+
+    spec: TrainingSpec
+    pictures: Pictures
+    folder: Path
+    device: str
+    say: Callable[[str], None]
+    start_from: Path | None = None
+
+    @property
+    def clip_folder(self) -> Path:
+        """The finished CLIP."""
+        return self.folder / self.spec.name_folder("clip")
+
+    @property
+    def autoencoder_folder(self) -> Path:
+        """The finished autoencoder."""
+        return self.folder / self.spec.name_folder("autoencoder")
+
+    @property
+    def pipeline_folder(self) -> Path:
+        """The finished generator."""
+        return self.folder / self.spec.name_folder("diffusion")
+
+    def find_finished(self, stage: str) -> Path:
+        """A finished stage that a later one is made of: trained here, or else in what this goes on from."""
+        own = self.folder / self.spec.name_folder(stage)
+        earlier = None if own.is_dir() else self.find_earlier(stage)
+        return own if earlier is None else earlier
+
+    @property
+    def continued_folder(self) -> Path | None:
+        """The finished pipeline that the recipe continues; None for a recipe that begins anew.
+
+        Raises:
+            ImagenetGError: There is none of that name.
+        """
+        if self.spec.continues is None:
+            return None
+        folder = place_folder(self.spec.continues, subfolder=None)
+        if not folder.is_dir():
+            raise InputError(f"The recipe continues '{self.spec.continues}', which is no folder.")
+        return folder
+
+    def find_earlier(self, stage: str) -> Path | None:
+        """The finished model that a stage goes on from; None where it begins anew.
+
+        Raises:
+            ImagenetGError: The recipe continues a pipeline that there is not.
+        """
+        folder = None if self.start_from is None else self.start_from / self.spec.name_folder(stage)
+        return folder if folder is not None and folder.is_dir() else self.continued_folder
+
+    @property
+    def side(self) -> int:
+        """Pixels of a picture's side."""
+        return int(self.pictures.pixels.shape[-1])
+
+
+def train_clip_stage(shop: Workshop) -> None:
+    """Train the CLIP and write its folder.
+
+    Raises:
+        ImagenetGError: As `run_training`.
+    """
+    spec = _require(shop.spec.clip)
+    tokenizer = find_tokenizer(shop)
+    task = ClipTask(spec, shop.pictures, tokenizer, device=shop.device, seed=shop.spec.seed)
+    trained = _run(shop, "clip", task)
+    task.clip.cpu().load_state_dict(trained.weights)
+    if shop.spec.diffusion is not None:
+        scale_image_embeddings(task.clip, shop.pictures.pixels[:_MEASURED_ROWS])
+    export_clip(task.clip, make_clip_config(spec, side=shop.side), tokenizer, shop.clip_folder)
+    _record(shop, shop.clip_folder, list_stage_records(shop, "clip", trained))
+
+
+def train_autoencoder_stage(shop: Workshop) -> None:
+    """Train the autoencoder and write its folder.
+
+    Raises:
+        ImagenetGError: As `run_training`.
+    """
+    task = AutoencoderTask(
+        _require(shop.spec.autoencoder), shop.pictures, device=shop.device, seed=shop.spec.seed
+    )
+    trained = _run(shop, "autoencoder", task)
+    task.vae.cpu().load_state_dict(trained.weights)
+    scale_latents(
+        task.vae, encode_pictures(task.vae, shop.pictures.pixels[:_MEASURED_ROWS], device=shop.device)
+    )
+    export_autoencoder(task.vae.cpu(), shop.autoencoder_folder)
+    _record(shop, shop.autoencoder_folder, list_stage_records(shop, "autoencoder", trained))
+
+
+def train_diffusion_stage(shop: Workshop) -> None:
+    """Train the diffusion model from the other two and write the pipeline's folder.
+
+    Where the recipe continues a pipeline, its parts are the other two, and the network alone is written.
+
+    Raises:
+        DataError: One of the others is not there yet.
+        ImagenetGError: As `run_training`.
+    """
+    spec = _require(shop.spec.diffusion)
+    before = list_part_records(shop)
+    parts = collect_parts(shop)
+    data = recall_encoded(
+        shop.folder / "diffusion" / ENCODED_NAME,
+        lambda: encode_everything(shop.pictures, parts, device=shop.device),
+        key=hash_encoded(shop.pictures, before),
+        say=shop.say,
+    )
+    task = DiffusionTask(spec, data, device=shop.device, seed=shop.spec.seed)
+    sheets = SampleSheets(
+        spec, parts.vae, data, shop.pictures, shop.folder / "diffusion", seed=shop.spec.seed
+    )
+    trained = _run(
+        shop, "diffusion", task, sample=lambda weights, step: sheets.draw(task.unet, weights, step)
+    )
+    task.unet.to("cpu", memory_format=torch.contiguous_format).load_state_dict(trained.weights)
+    if shop.spec.continues is None:
+        export_pipeline(parts, task.unet, spec, shop.pipeline_folder)
+    else:
+        export_network(task.unet, shop.pipeline_folder)
+    _record(shop, shop.pipeline_folder, (*before, *list_stage_records(shop, "diffusion", trained)))
+
+
+def collect_parts(shop: Workshop) -> Parts:
+    """The CLIP and the autoencoder of a diffusion model: trained before, or those of the continued pipeline.
+
+    Raises:
+        DataError: They are not there yet.
+        ImagenetGError: The continued pipeline has none.
+    """
+    if (folder := shop.continued_folder) is not None:
+        return load_parts(folder)
+    clip, autoencoder = (shop.find_finished(stage) for stage in ("clip", "autoencoder"))
+    return make_parts(*load_exported_clip(clip), load_autoencoder(autoencoder))
+
+
+def list_part_records(shop: Workshop) -> list[StageRecord]:
+    """How those were trained.
+
+    Raises:
+        DataError: They are not there yet.
+    """
+    if (folder := shop.continued_folder) is not None:
+        return [record for record in load_record(folder).stages if record.stage != "diffusion"]
+    folders = [shop.find_finished(stage) for stage in ("clip", "autoencoder")]
+    return [record for folder in folders for record in load_record(folder).stages]
+
+
+def hash_encoded(pictures: Pictures, before: Sequence[StageRecord]) -> str:
+    """Hash of all that the encoded pictures and captions depend on."""
+    parts = [record.model_dump(mode="json") for record in before]
+    return hash_json([pictures.record, *parts])
+
+
+STAGES: dict[str, Callable[[Workshop], None]] = {
+    "clip": train_clip_stage,
+    "autoencoder": train_autoencoder_stage,
+    "diffusion": train_diffusion_stage,
+}
+
+
+def find_tokenizer(shop: Workshop) -> CLIPTokenizer:
+    """The tokenizer the CLIP stage began with, here or in the training it goes on from; or a new one.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    from transformers import CLIPTokenizer
+
+    folder = shop.folder / "clip" / "tokenizer"
+    begun = [folder] if shop.start_from is None else [folder, shop.start_from / shop.clip_folder.name]
+    for place in begun:
+        if (place / "tokenizer_config.json").is_file():
+            return CLIPTokenizer.from_pretrained(place)
+    spec = _require(shop.spec.clip)
+    tokenizer = train_tokenizer(
+        list_texts(shop.pictures.captions), vocabulary_size=spec.vocabulary_size, max_tokens=spec.max_tokens
+    )
+    with translate_storage_errors(folder):
+        tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def list_texts(captions: tuple[str, ...]) -> list[str]:
+    """What the tokenizer learns from: all 1000 class names in some of CLIP's templates, and some captions.
+
+    The names, so that a zero-shot head over all classes is made of words and not of letters.
+    """
+    patterns = load_patterns(PromptSpec(recipe="openai-80", class_names="open_clip"))[::_TEXT_STRIDE]
+    named = [pattern.format(c=info.name) for info in load_classes() for pattern in patterns]
+    return [*named, *captions[::_CAPTION_STRIDE]]
+
+
+def _run(
+    shop: Workshop,
+    stage: str,
+    task: Task,
+    *,
+    sample: Callable[[Mapping[str, torch.Tensor], int], None] | None = None,
+) -> Trained:
+    spec = getattr(shop.spec, stage)
+    return run_training(
+        task,
+        spec.schedule,
+        shop.folder / stage,
+        seed=shop.spec.seed,
+        say=lambda text: shop.say(f"{stage}: {text}"),
+        sample=sample,
+        start=find_start(shop, stage),
+    )
+
+
+def find_start(shop: Workshop, stage: str) -> Start | None:
+    """Weights of an earlier training of this stage, where the workshop was given one.
+
+    Raises:
+        DataError: The folder is no finished training.
+    """
+    folder = shop.find_earlier(stage)
+    if folder is None:
+        return None
+    record = load_record(folder).find_stage(stage)
+    if record is None:
+        raise InputError(f"'{folder}' has no stage '{stage}' to go on from.")
+    load = {"clip": _load_clip_weights, "autoencoder": _load_autoencoder_weights}.get(
+        stage, load_unet_weights
+    )
+    return Start(load(folder), record.steps, record.seconds)
+
+
+def _load_clip_weights(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(load_exported_clip(folder)[0].state_dict())
+
+
+def _load_autoencoder_weights(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(load_autoencoder(folder).state_dict())
+
+
+def list_stage_records(shop: Workshop, stage: str, trained: Trained) -> tuple[StageRecord, ...]:
+    """A stage's record, after those of the training it went on from, where that had other data."""
+    own = make_stage_record(shop, stage, trained)
+    folder = shop.find_earlier(stage)
+    return (own,) if folder is None else (*load_record(folder).list_earlier(own), own)
+
+
+def make_stage_record(shop: Workshop, stage: str, trained: Trained) -> StageRecord:
+    """What is to be known of a stage that is done."""
+    return StageRecord(
+        stage=stage,
+        steps=trained.steps,
+        seconds=round(trained.seconds, 1),
+        device=trained.device,
+        seed=shop.spec.seed,
+        recipe_sha256=hash_json(getattr(shop.spec, stage).model_dump(mode="json")),
+        data=shop.pictures.record,
+        versions=list_versions(PACKAGES),
+    )
+
+
+def _require(part: Part | None) -> Part:
+    if part is None:
+        raise InputError("The recipe has no such stage.")
+    return part
+
+
+def _record(shop: Workshop, folder: Path, stages: tuple[StageRecord, ...]) -> None:
+    record = TrainingRecord(schema_version=1, name=folder.name, license=shop.spec.license, stages=stages)
+    card = format_card(record, title=shop.spec.title, continues=shop.spec.continues)
+    write_text(folder / CARD_NAME, card)
+    write_record(folder, record)

@@ -1,0 +1,4 @@
+"""The Gradio app and its server.
+
+Imports pages and everything below.
+"""

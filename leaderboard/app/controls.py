@@ -1,0 +1,77 @@
+"""The controls above the tabs: what they offer for a version, and how a query sets them."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import gradio as gr
+from gradio.components import Component
+
+from imagenet_g.leaderboard.app.state import CONTROLS, RAW, list_bases, list_views, part_view, split_query
+from imagenet_g.leaderboard.board.board import Board
+from imagenet_g.leaderboard.pages.queries import ANY, FILTER_COLUMNS, SIZES, BoardQuery, list_choices
+from imagenet_g.leaderboard.pages.tables import COLUMNS, DEFAULT_COLUMNS
+
+Controls: TypeAlias = list[Component]
+
+
+def build_controls(board: Board, start: BoardQuery) -> tuple[Controls, gr.Dropdown]:
+    """The controls in the order of `state.CONTROLS`, and the column picker."""
+    splits = board.info.find_version(start.version).splits
+    with gr.Row(elem_classes="controls"):
+        names = [version.name for version in board.info.versions]
+        first: Controls = [
+            gr.Dropdown(names, value=start.version, label="Version", min_width=140),
+            gr.Dropdown(
+                list(list_bases(splits)), value=part_view(start.split)[0], label="Split", min_width=220
+            ),
+            build_view_switch(splits, start.split),
+            gr.Dropdown(
+                list(board.list_baselines(start.version)),
+                value=start.baseline,
+                label="Baseline of ER",
+                min_width=140,
+            ),
+            gr.Radio(["logit", "linear"], value=start.link, label="Link", min_width=140),
+            gr.Textbox(label="Search", placeholder="resnet; vit", min_width=160, elem_id="search"),
+        ]
+    with gr.Accordion("Filters and columns", open=False), gr.Row():
+        choices = {name: list_choices(board, start.version, name) for name in FILTER_COLUMNS}
+        rest: Controls = [
+            gr.Dropdown(choices["training"], value=ANY, label="Training data", min_width=140),
+            gr.Dropdown(choices["supervision"], value=ANY, label="Supervision", min_width=140),
+            gr.Dropdown(
+                [ANY, "yes", "none", "unknown"], value=ANY, label="Trained on generated", min_width=140
+            ),
+            gr.Dropdown(choices["trust"], value=ANY, label="Trust", min_width=140),
+            gr.Dropdown(choices["family"], value=ANY, label="Family", min_width=140),
+            gr.Dropdown([ANY, *SIZES], value=ANY, label="Parameters", min_width=140),
+        ]
+        columns = gr.Dropdown(
+            [(column.title, column.name) for column in COLUMNS],
+            value=list(DEFAULT_COLUMNS),
+            multiselect=True,
+            label="Columns",
+        )
+    return [*first, *rest], columns
+
+
+def build_view_switch(splits: tuple[str, ...], split: str) -> gr.Radio:
+    """All images or those a filter kept; hidden for a split that nobody filtered."""
+    base, view = part_view(split)
+    views = list_views(splits, base)
+    choices = [("all" if one == RAW else one, one) for one in views]
+    return gr.Radio(choices, value=view, label="Images", min_width=180, visible=views != (RAW,))
+
+
+def fill_controls(board: Board, query: BoardQuery) -> list[object]:
+    """Every control with its choices in the query's version and the query's value."""
+    values = dict(zip(CONTROLS, split_query(query)[0], strict=True))
+    splits = board.info.find_version(query.version).splits
+    filled: dict[str, object] = dict(values)
+    filled["split"] = gr.Dropdown(list(list_bases(splits)), value=values["split"])
+    filled["view"] = build_view_switch(splits, query.split)
+    filled["baseline"] = gr.Dropdown(list(board.list_baselines(query.version)), value=values["baseline"])
+    for name in FILTER_COLUMNS:
+        filled[name] = gr.Dropdown(list_choices(board, query.version, name), value=values[name])
+    return [filled[name] for name in CONTROLS]

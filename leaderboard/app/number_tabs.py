@@ -1,0 +1,194 @@
+"""The tabs of numbers: each builds its controls and says how it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from gradio.components import Component
+from gradio.components.plot import PlotData
+
+from imagenet_g.leaderboard.app.controls import Controls
+from imagenet_g.leaderboard.app.state import Order, make_query
+from imagenet_g.leaderboard.board.board import Board
+from imagenet_g.leaderboard.pages import pages
+from imagenet_g.leaderboard.pages.plots import MAX_PROFILES
+from imagenet_g.leaderboard.pages.queries import MAX_SEARCH, BoardQuery
+from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+# Answers take milliseconds: a queue, and the words about waiting in it, would take longer.
+# Not public: Gradio writes the description of every public event into the page, and every call of one into
+# its reader's browser.
+QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+# What is typed while an answer is on its way must not be lost.
+TYPING: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
+PLOT_ORDER: Order = ("top1", False, 0)
+"""How the table is sorted is not the plots' business: else they would be drawn again with it."""
+NUM_REMEMBERED = 64
+"""Drawn plots of each tab, a few hundred kilobytes each on a large board; the board never changes."""
+TABLE_JS = """
+element.addEventListener('click', event => {
+  const target = event.target.closest('[data-sort], [data-page]');
+  if (!target || target.disabled) return;
+  trigger('submit', {sort: target.dataset.sort || null, page: target.dataset.page || null});
+});
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A tab that is drawn when it is opened, and again when a control changes.
+
+    Attributes:
+        tab: The tab itself.
+        name: Its word in the address.
+        draw: From the query of the page and the values of the inputs to those of the outputs.
+        inputs: Its own boxes.
+        outputs: Components it fills, two at least: a single one would not be given a tuple.
+        models: Its picker of models, whose choices follow the version; None where it has none.
+    """
+
+    tab: gr.Tab
+    name: str
+    draw: Callable[..., tuple[object, ...]]
+    inputs: Sequence[Component]
+    outputs: Sequence[Component]
+    models: gr.Dropdown | None = None
+
+
+def wire_view(
+    board: Board, view: View, controls: Controls, redrawing: Sequence[gr.Dropdown | gr.Radio] = ()
+) -> View:
+    """Draw a view when its tab is opened, and when one of the boxes that redraw all of it is changed."""
+
+    def draw(*values: object) -> tuple[object, ...]:
+        own, rest = values[: len(view.inputs)], values[len(view.inputs) :]
+        return view.draw(make_query(board, rest, PLOT_ORDER), *own)
+
+    inputs = [*view.inputs, *controls]
+    view.tab.select(draw, inputs, view.outputs, **QUIET)
+    for box in redrawing:
+        box.input(draw, inputs, view.outputs, **TYPING)
+    return view
+
+
+def write_plot(figure: go.Figure) -> PlotData:
+    """A figure as the page gets it."""
+    from plotly.io.json import to_json_plotly
+
+    shown = {**figure.to_plotly_json(), "config": {"displaylogo": False}}
+    return PlotData(type="plotly", plot=to_json_plotly(shown))
+
+
+def wire_search(board: Board, picker: gr.Dropdown, version: Component) -> None:
+    """Offer the models whose names hold what is typed into a picker of models."""
+
+    def offer(event: gr.KeyUpData, name: str, chosen: list[str]) -> gr.Dropdown:
+        words = str(event.input_value or "")[:MAX_SEARCH]
+        return gr.Dropdown(pages.offer_models(board, name, words, chosen or []))
+
+    # Of many keys "always last" would send the first one twice: each is asked for by itself.
+    picker.key_up(offer, [version, picker], picker, **QUIET, trigger_mode="multiple")
+
+
+def build_table_tab(board: Board, start: BoardQuery) -> tuple[gr.Tab, gr.HTML]:
+    """The table."""
+    with gr.Tab("Board", id="board") as tab:
+        table = gr.HTML(
+            pages.show_table(board, start, DEFAULT_COLUMNS), js_on_load=TABLE_JS, elem_id="board-table"
+        )
+    return tab, table
+
+
+def build_scatter_tab(board: Board, controls: Controls, start: BoardQuery) -> View:
+    """Accuracy against accuracy."""
+    with gr.Tab("Accuracy against accuracy", id="scatter") as tab:
+        models = pages.offer_models(board, start.version)
+        chosen = gr.Dropdown(
+            models, value=[], multiselect=True, label="Name these models (type to search)", elem_id="named"
+        )
+        plot = gr.Plot(show_label=False, elem_id="scatter")
+        words = gr.Markdown(elem_id="scatter-words")
+
+    @lru_cache(NUM_REMEMBERED)
+    def draw_query(query: BoardQuery, names: tuple[str, ...]) -> tuple[PlotData, str]:
+        return write_plot(pages.show_scatter(board, query, names)), pages.describe_scatter(board, query)
+
+    def draw(query: BoardQuery, names: list[str]) -> tuple[object, ...]:
+        return draw_query(query, tuple(names or ()))
+
+    wire_search(board, chosen, controls[0])
+    view = View(tab, "scatter", draw, [chosen], [plot, words], chosen)
+    return wire_view(board, view, controls, [chosen])
+
+
+def build_profile_tab(board: Board, controls: Controls, start: BoardQuery) -> View:
+    """One metric over all splits of the version, for a few models."""
+    with gr.Tab("Profiles", id="profiles") as tab:
+        with gr.Row():
+            models = pages.offer_models(board, start.version)
+            chosen = gr.Dropdown(
+                models,
+                value=[model_id for _, model_id in models[:3]],
+                multiselect=True,
+                max_choices=MAX_PROFILES,
+                label="Up to six models (type to search)",
+                min_width=300,
+            )
+            metric = gr.Radio([("AG", "gap"), ("ER", "er"), ("top-1", "top1")], value="gap", label="Metric")
+        plot = gr.Plot(show_label=False, elem_id="profiles")
+        words = gr.Markdown(elem_id="profiles-words")
+
+    @lru_cache(NUM_REMEMBERED)
+    def draw_query(query: BoardQuery, names: tuple[str, ...], what: str) -> tuple[PlotData, str]:
+        figure = pages.show_profiles(board, query, names, what)
+        return write_plot(figure), pages.describe_profiles(figure, what)
+
+    def draw(query: BoardQuery, names: list[str], what: str) -> tuple[object, ...]:
+        return draw_query(query, tuple(names or ())[:MAX_PROFILES], what)
+
+    wire_search(board, chosen, controls[0])
+    view = View(tab, "profiles", draw, [chosen, metric], [plot, words], chosen)
+    return wire_view(board, view, controls, [chosen, metric])
+
+
+def build_rank_tab(board: Board, controls: Controls) -> View:
+    """Ranks as the controls above say, and under another split or filter, baseline and link."""
+    with gr.Tab("Rank changes", id="ranks") as tab:
+        with gr.Row():
+            by = gr.Radio(
+                [("ER", "er"), ("AG", "gap"), ("top-1", "top1")],
+                value="er",
+                label="Ranked by",
+                elem_id="ranked-by",
+            )
+            split = gr.Dropdown([("the same", "")], value="", label="Other split or view")
+            baseline = gr.Dropdown(
+                list(board.baselines), value=next(reversed(board.baselines), ""), label="Other baseline"
+            )
+            link = gr.Radio(["logit", "linear"], value="linear", label="Other link")
+        words = gr.Markdown(elem_id="ranks-words")
+        plot = gr.Plot(show_label=False, elem_id="ranks")
+
+    @lru_cache(NUM_REMEMBERED)
+    def draw_queries(here: BoardQuery, there: BoardQuery, how: str) -> tuple[str, PlotData]:
+        words = pages.describe_rank_changes(board, here, there, how)
+        return words, write_plot(pages.show_rank_changes(board, here, there, how))
+
+    def draw(
+        query: BoardQuery, how: str, other_split: str, other_baseline: str, other_link: str
+    ) -> tuple[object, ...]:
+        splits = board.info.find_version(query.version).splits
+        other = other_split if other_split in splits else ""
+        there = replace(query, split=other or query.split, baseline=other_baseline or "", link=other_link)
+        box = gr.Dropdown([("the same", ""), *((name, name) for name in splits)], value=other)
+        return box, *draw_queries(query, there, how)
+
+    boxes: list[gr.Dropdown | gr.Radio] = [by, split, baseline, link]
+    return wire_view(board, View(tab, "ranks", draw, boxes, [split, words, plot]), controls, boxes)

@@ -1,0 +1,78 @@
+"""The app behind a web server, with the rows of any address as files beside it."""
+
+from __future__ import annotations
+
+import io
+from importlib.resources import files
+from pathlib import Path
+
+import gradio as gr
+from fastapi import FastAPI, Request, Response
+
+from imagenet_g.leaderboard.app.app import build_app
+from imagenet_g.leaderboard.app.plot_script import HEAD
+from imagenet_g.leaderboard.board.board import Board
+from imagenet_g.leaderboard.pages.cells import format_csv
+from imagenet_g.leaderboard.pages.pages import show_scatter
+from imagenet_g.leaderboard.pages.queries import BoardQuery, parse_query, select_rows, settle_query
+
+CSS = Path(str(files("imagenet_g.leaderboard.data") / "board.css"))
+MAX_UPLOAD = "200mb"
+
+
+def build_server(board: Board, *, submissions: Path, reports: Path) -> FastAPI:
+    """A FastAPI application: `/board.csv`, `/board.parquet` and the page; no telemetry, no remote fonts."""
+    server = FastAPI(openapi_url=None)
+
+    @server.get("/board.csv")
+    def send_csv(request: Request) -> Response:
+        rows = select_rows(board, settle_query(board, parse_query(str(request.query_params))))
+        return Response(
+            format_csv(rows), media_type="text/csv; charset=utf-8", headers=_name("imagenet-g.csv")
+        )
+
+    @server.get("/board.parquet")
+    def send_parquet(request: Request) -> Response:
+        rows = select_rows(board, settle_query(board, parse_query(str(request.query_params))))
+        stream = io.BytesIO()
+        rows.to_parquet(stream, index=False)
+        kind = "application/vnd.apache.parquet"
+        return Response(stream.getvalue(), media_type=kind, headers=_name("imagenet-g.parquet"))
+
+    theme = gr.themes.Default(
+        font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"], primary_hue="blue"
+    )
+    # Loads the libraries and sorts the rows by split, which the first reader would wait for.
+    show_scatter(board, settle_query(board, BoardQuery()), []).to_json()
+    page = build_app(board, submissions=submissions, reports=reports)
+    page.queue(default_concurrency_limit=8, max_size=200, api_open=False)
+    gr.mount_gradio_app(
+        server,
+        page,
+        path="/",
+        theme=theme,
+        css_paths=CSS,
+        head=HEAD,
+        footer_links=[],
+        max_file_size=MAX_UPLOAD,
+        ssr_mode=False,
+    )
+    return server
+
+
+def run_server(board: Board, *, submissions: Path, reports: Path, host: str, port: int) -> None:
+    """Serve until interrupted."""
+    import uvicorn
+
+    uvicorn.run(
+        build_server(board, submissions=submissions, reports=reports),
+        host=host,
+        port=port,
+        log_level="warning",
+        # Every open page holds a stream that never ends by itself; Ctrl-C must not wait for the readers.
+        timeout_graceful_shutdown=2,
+    )
+
+
+def _name(file: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{file}"'}

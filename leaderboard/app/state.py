@@ -1,0 +1,75 @@
+"""Control values to a query and back: the order here is the order of the controls on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from imagenet_g.leaderboard.board.board import Board
+from imagenet_g.leaderboard.pages.queries import BoardQuery, settle_query
+
+Order: TypeAlias = tuple[str, bool, int]
+"""Column sorted by, whether ascending, page."""
+CONTROLS = (
+    "version", "split", "view", "baseline", "link", "search",
+    "training", "supervision", "generated", "trust", "family", "size",
+)  # fmt: skip
+"""Fields of `BoardQuery` that have a control, and `view`, which the address has within the split; sorting
+and paging are in the table itself."""
+RAW = ""
+"""The view of all images."""
+SORT_ASCENDING_FIRST = ("model", "family", "training_data")
+
+
+def make_query(board: Board, values: Sequence[object], order: Order) -> BoardQuery:
+    """The query the controls stand for; whatever a client sends becomes one that can be answered."""
+    given = {name: str(value or "") for name, value in zip(CONTROLS, values, strict=True)}
+    view, base = given.pop("view"), given["split"]
+    splits = board.info.find_version(given["version"]).splits
+    if view in list_views(splits, base):
+        given["split"] = join_view(base, view)
+    filled = {name: value for name, value in given.items() if value or name == "search"}
+    sort, ascending, page = order
+    return settle_query(board, BoardQuery(**filled, sort=sort, ascending=ascending, page=page))
+
+
+def part_view(split: str) -> tuple[str, str]:
+    """A split and its quality filter: "v1/sd-l:clip-filtered" is "v1/sd-l" and "clip-filtered".
+
+    Other views, such as a hand of `mini` or a set of classes, are splits of their own for a reader.
+    """
+    base, _, view = split.partition(":")
+    return (base, view) if "filtered" in view.split("-") else (split, RAW)
+
+
+def join_view(split: str, view: str) -> str:
+    """The reference of a split under a filter."""
+    return f"{split}:{view}" if view else split
+
+
+def list_bases(splits: Sequence[str]) -> tuple[str, ...]:
+    """What the split picker offers: every split once, filtered or not."""
+    return tuple(dict.fromkeys(part_view(split)[0] for split in splits))
+
+
+def list_views(splits: Sequence[str], base: str) -> tuple[str, ...]:
+    """Views of one split, all images first where they are there."""
+    return tuple(sorted(view for found, view in map(part_view, splits) if found == base))
+
+
+def click_table(order: Order, clicked: Mapping[str, object]) -> Order:
+    """Sorting and page after a click on a heading or on the pager."""
+    sort, ascending, page = order
+    if wanted := clicked.get("sort"):
+        same = wanted == sort
+        return str(wanted), (not ascending) if same else wanted in SORT_ASCENDING_FIRST, 0
+    text = str(clicked.get("page", page))
+    return sort, ascending, int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
+
+
+def split_query(query: BoardQuery) -> tuple[tuple[str, ...], Order]:
+    """Values of the controls, and sorting and page."""
+    base, view = part_view(query.split)
+    given = {"split": base, "view": view}
+    values = tuple(given[name] if name in given else getattr(query, name) for name in CONTROLS)
+    return values, (query.sort, query.ascending, query.page)

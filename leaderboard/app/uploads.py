@@ -1,0 +1,80 @@
+"""What a visitor uploads: checked in another process with little memory and little time, then forgotten."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import ValidationError
+
+from imagenet_g.benchmark.errors import UntrustedFileError
+from imagenet_g.leaderboard.submissions.problems import Problem, ValidationReport, error
+from imagenet_g.leaderboard.submissions.submission import make_stem
+from imagenet_g.leaderboard.submissions.untrusted import MAX_PREDICTIONS_BYTES, read_json, validate_plain_file
+from imagenet_g.leaderboard.validation.validate import make_report, parse_submission
+
+MAX_FILES = 60
+SECONDS = 120
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}\.parquet")
+
+
+def check_upload(files: Sequence[Path], submissions: Path) -> ValidationReport:
+    """The report on uploaded files: one JSON, and its predictions under the names they have beside it."""
+    documents = [file for file in files if file.suffix == ".json"]
+    predictions = [file for file in files if file.suffix == ".parquet"]
+    if len(documents) != 1 or len(files) > MAX_FILES or len(documents) + len(predictions) != len(files):
+        message = "upload one submission (.json) and its predictions (.parquet), nothing else"
+        return make_report(Path("upload"), None, None, [error("upload", "files", message)])
+    with TemporaryDirectory(prefix="imagenet-g-") as folder:
+        placed = place_files(documents[0], predictions, Path(folder))
+        if isinstance(placed, ValidationReport):
+            return placed
+        return run_worker(placed, submissions)
+
+
+def place_files(document: Path, predictions: Sequence[Path], folder: Path) -> Path | ValidationReport:
+    """Lay the files out as in the repository, under names made here; a report where that cannot be."""
+    try:
+        _, content = read_json(document)
+    except UntrustedFileError as refused:
+        return _refuse(document, [error("unreadable", document.name, str(refused))])
+    if isinstance(content, dict) and "statement" not in content and "entries" in content:
+        message = "this is a result; 'imagenet-g submit RESULT' makes a submission of it"
+        return _refuse(document, [error("upload", document.name, message)])
+    submission, problems = parse_submission(content)
+    if submission is None:
+        return _refuse(document, problems)
+    stem = make_stem(submission.statement)
+    target = folder / submission.version / f"{stem}.json"
+    (target.parent / stem).mkdir(parents=True)
+    shutil.copyfile(document, target)
+    for file in predictions:
+        try:
+            validate_plain_file(file, max_bytes=MAX_PREDICTIONS_BYTES)
+        except UntrustedFileError as refused:
+            return _refuse(document, [error("upload", file.name, str(refused))])
+        if not _PLAIN.fullmatch(file.name):
+            return _refuse(document, [error("upload", file.name, "is no name of a predictions file")])
+        shutil.copyfile(file, target.parent / stem / file.name)
+    return target
+
+
+def run_worker(path: Path, submissions: Path) -> ValidationReport:
+    """Validate in a process of its own, which cannot take this one down."""
+    words = [sys.executable, "-m", "imagenet_g.leaderboard.app.upload_worker", str(path), str(submissions)]
+    try:
+        done = subprocess.run(words, capture_output=True, timeout=SECONDS, check=False)
+        return ValidationReport.model_validate_json(done.stdout)
+    except subprocess.TimeoutExpired:
+        return _refuse(path, [error("too-slow", path.name, f"took more than {SECONDS} seconds to check")])
+    except ValidationError:
+        return _refuse(path, [error("crashed", path.name, "could not be checked within the memory allowed")])
+
+
+def _refuse(path: Path, problems: Sequence[Problem]) -> ValidationReport:
+    return make_report(path, None, None, problems)

@@ -1,0 +1,4 @@
+"""The parquet files of the board.
+
+Imports validation and submissions.
+"""

@@ -1,0 +1,190 @@
+"""The board's files: what `leaderboard build` writes and everything else only reads.
+
+board.json           versions, their splits, what was left out and why
+scores.parquet       one row a model and split
+robustness.parquet   one row a model, split, baseline and link
+lines.json           baseline lines
+answers/<split>.parquet   the first answer of every model to every image, where predictions are on hand
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.identity import make_slug
+from imagenet_g.benchmark.results import Count, FileModel
+from imagenet_g.benchmark.storage import replace_file, write_text
+from imagenet_g.leaderboard.validation.lines import Line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BOARD_NAME = "board.json"
+ROBUSTNESS_KEYS = ("version", "split", "baseline", "link")
+
+
+class BoardVersion(FileModel):
+    """One ranking."""
+
+    name: str
+    title: str
+    notice: str | None
+    """What a reader must know of all its splits."""
+    split_notices: dict[str, str] = Field(default_factory=dict)
+    """The same of single splits and views: what should be used instead."""
+    splits: tuple[str, ...]
+    num_models: Count
+
+
+class LeftOut(FileModel):
+    """A submission that is not on the board."""
+
+    file: str
+    reason: str
+
+
+class BoardInfo(FileModel):
+    """`board.json`."""
+
+    schema_version: int = 1
+    imagenet_g: str
+    built_utc: str
+    versions: tuple[BoardVersion, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def find_version(self, name: str) -> BoardVersion:
+        """A version by name; the first one for a name nobody knows, as an old link may carry."""
+        return next((version for version in self.versions if version.name == name), self.versions[0])
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board in memory."""
+
+    info: BoardInfo
+    scores: pd.DataFrame
+    robustness: pd.DataFrame
+    lines: tuple[Line, ...]
+    answers: dict[str, Path] = field(default_factory=dict)
+
+    @cached_property
+    def baselines(self) -> tuple[str, ...]:
+        """Ids of the baselines some row has an effective robustness against."""
+        return tuple(sorted(self.robustness["baseline"].unique()))
+
+    @cached_property
+    def _baselines_by_version(self) -> dict[str, tuple[str, ...]]:
+        found = self.robustness.groupby("version")["baseline"].unique()
+        return {str(version): tuple(sorted(names)) for version, names in found.items()}
+
+    def list_baselines(self, version: str) -> tuple[str, ...]:
+        """Ids of the baselines some row of a version has one against; all there are, where no row has."""
+        return self._baselines_by_version.get(version, self.baselines)
+
+    @cached_property
+    def links(self) -> tuple[str, ...]:
+        """Links some row has an effective robustness under."""
+        return tuple(sorted(self.robustness["link"].unique()))
+
+    @cached_property
+    def values(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        """What the rows of a version have in a column that readers filter by, sorted."""
+        return {
+            (str(version), column): tuple(sorted(rows[column].unique()))
+            for version, rows in self.scores.groupby("version")
+            for column in ("training_data", "supervision", "trust", "family")
+        }
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Names of all models by id."""
+        return dict(zip(self.scores["model_id"].tolist(), self.scores["model"].tolist(), strict=True))
+
+    @cached_property
+    def models(self) -> dict[str, list[tuple[str, str]]]:
+        """Name and id of the models of a version, by name; whose it is is added where a name comes twice."""
+        return {str(version): _name_models(rows) for version, rows in self.scores.groupby("version")}
+
+    @cached_property
+    def scores_by_split(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """Score rows by version and split: every view of the page begins with those of one."""
+        return {
+            (str(version), str(split)): rows
+            for (version, split), rows in self.scores.groupby(["version", "split"], sort=False)
+        }
+
+    @cached_property
+    def robustness_by_split(self) -> dict[tuple[str, ...], pd.DataFrame]:
+        """Robustness rows by version, split, baseline and link, one a model.
+
+        Of two clean axes of one model, the one on the split's own classes counts.
+        """
+        keys = list(ROBUSTNESS_KEYS)
+        rows = self.robustness.sort_values("same_classes", ascending=False, kind="stable")
+        rows = rows.drop_duplicates([*keys, "model_id"])
+        return {
+            tuple(map(str, key)): group.drop(columns=[*keys, "same_classes"])
+            for key, group in rows.groupby(keys, sort=False)
+        }
+
+    def load_answers(self, split: str) -> pd.DataFrame | None:
+        """First answers by image, one column pair a model; None where nobody's predictions are on hand."""
+        import pandas as pd
+
+        path = self.answers.get(split)
+        return None if path is None else pd.read_parquet(path)
+
+
+def _name_models(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    models = rows.drop_duplicates("model_id").sort_values("model")
+    twice = models["model"].duplicated(keep=False)
+    names = models["model"].where(~twice, models["model"] + " (" + models["organisation"] + ")")
+    return list(zip(names.tolist(), models["model_id"].tolist(), strict=True))
+
+
+def write_board(folder: Path, board: Board, answers: dict[str, pd.DataFrame]) -> None:
+    """Write a board; `board.json` comes last, so that its presence means the rest is whole.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    tables = {"scores": board.scores, "robustness": board.robustness}
+    tables |= {f"answers/{make_slug(split)}": frame for split, frame in answers.items()}
+    for name, frame in tables.items():
+        with replace_file(folder / f"{name}.parquet") as temporary:
+            frame.to_parquet(temporary, index=False, compression="zstd")
+    lines = TypeAdapter(tuple[Line, ...]).dump_json(board.lines, indent=1)
+    write_text(folder / "lines.json", lines.decode() + "\n")
+    write_text(folder / BOARD_NAME, board.info.model_dump_json(indent=2) + "\n")
+
+
+def load_board(folder: Path) -> Board:
+    """Read a board.
+
+    Raises:
+        DataError: There is none, or it is damaged.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        info = BoardInfo.model_validate_json((folder / BOARD_NAME).read_bytes())
+        lines = TypeAdapter(tuple[Line, ...]).validate_json((folder / "lines.json").read_bytes())
+        scores = pd.read_parquet(folder / "scores.parquet")
+        robustness = pd.read_parquet(folder / "robustness.parquet")
+    except FileNotFoundError as error:
+        raise DataError(
+            f"There is no whole board in '{folder}'. Build one with 'imagenet-g leaderboard build'."
+        ) from error
+    except (OSError, ValidationError, pa.ArrowException) as error:
+        raise DataError(f"The board in '{folder}' is damaged: {error}. Build it again.") from error
+    splits = {split for version in info.versions for split in version.splits}
+    answers = {split: folder / "answers" / f"{make_slug(split)}.parquet" for split in splits}
+    found = {split: path for split, path in answers.items() if path.is_file()}
+    return Board(info=info, scores=scores, robustness=robustness, lines=lines, answers=found)

@@ -1,0 +1,195 @@
+"""Submissions, published tables and lines, to a board."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagenet_g.benchmark.environment import make_environment
+from imagenet_g.benchmark.errors import InputError, UntrustedFileError
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.predictions.entries import choose_headline
+from imagenet_g.benchmark.splits.references import parse_split_ref
+from imagenet_g.benchmark.splits.registry import VersionSpec, format_superseded, load_versions
+from imagenet_g.leaderboard.board import published_rows
+from imagenet_g.leaderboard.board.answers import AnswerFile, build_answers
+from imagenet_g.leaderboard.board.board import Board, BoardInfo, BoardVersion, LeftOut, write_board
+from imagenet_g.leaderboard.board.rows import (
+    RobustnessRow,
+    ScoreRow,
+    make_robustness_frame,
+    make_score_frame,
+)
+from imagenet_g.leaderboard.board.submission_rows import list_submission_robustness, list_submission_scores
+from imagenet_g.leaderboard.submissions.reviews import Review, load_review
+from imagenet_g.leaderboard.submissions.submission import Submission, make_stem
+from imagenet_g.leaderboard.submissions.untrusted import read_json
+from imagenet_g.leaderboard.validation.lines import load_lines
+from imagenet_g.leaderboard.validation.validate import (
+    list_predictions,
+    list_submission_files,
+    parse_submission,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FIRST_SPLITS = ("imagenet-v2", "imagenet-sketch", "imagenet-r", "imagenet-a", "objectnet")
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """A submission that may stand on the board."""
+
+    path: Path
+    submission: Submission
+    review: Review
+
+
+def build_board(submissions: Path, out: Path, *, published: bool = True) -> Board:
+    """Build and write a board.
+
+    Args:
+        submissions: Folder of submissions; those without a review of their very bytes are left out.
+        out: Folder for the board's files.
+        published: Whether to add the published figures on real sets.
+
+    Raises:
+        InputError: There would be nothing on it.
+        StorageError: The folder cannot be written.
+    """
+    reviewed, left_out = load_reviewed(submissions)
+    files = list_answer_files(reviewed)
+    scores = list(_list_scores(reviewed, files))
+    robustness = [row for one in reviewed for row in list_submission_robustness(one.submission)]
+    if published:
+        scores += published_rows.list_published_scores()
+        robustness += published_rows.list_published_robustness()
+    if not scores:
+        raise InputError(
+            f"Nothing in '{submissions}' can stand on a board. Run 'imagenet-g validate --record'."
+        )
+    board = assemble_board(scores, robustness, reviewed, left_out)
+    write_board(out, board, {split: build_answers(by_model) for split, by_model in files.items()})
+    return board
+
+
+def load_reviewed(root: Path) -> tuple[list[Reviewed], list[LeftOut]]:
+    """Submissions with a valid review, and why the others are left out."""
+    reviewed, left_out = [], []
+    for path in list_submission_files(root) if root.is_dir() else ():
+        reason: str | Review = load_review(path)
+        submission = None
+        if isinstance(reason, Review):
+            try:
+                submission, problems = parse_submission(read_json(path)[1])
+                reason = reason if submission else problems[0].message
+            except UntrustedFileError as refused:
+                reason = str(refused)
+        if submission is None or isinstance(reason, str):
+            left_out.append(LeftOut(file=path.name, reason=str(reason)))
+        else:
+            reviewed.append(Reviewed(path, submission, reason))
+    return reviewed, left_out
+
+
+def list_answer_files(reviewed: Iterable[Reviewed]) -> dict[str, dict[str, AnswerFile]]:
+    """Predictions of whole splits by split and model; only of those that were recomputed."""
+    files: dict[str, dict[str, AnswerFile]] = {}
+    for one in reviewed:
+        if one.review.trust == "self-reported":
+            continue
+        there = list_predictions(one.path, one.submission)
+        for entry in one.submission.result.entries:
+            path = there.get(entry.predictions.file)
+            if (
+                path is not None
+                and entry.split.view is None
+                and entry.split.version == one.submission.version
+                # The review is of the submission's own bytes, and those name the predictions by their hash.
+                and hash_file(path) == entry.predictions.sha256
+            ):
+                found = AnswerFile(path, choose_headline(entry).outputs)
+                files.setdefault(entry.split.ref, {})[make_stem(one.submission.statement)] = found
+    return files
+
+
+def assemble_board(
+    scores: list[ScoreRow],
+    robustness: list[RobustnessRow],
+    reviewed: Iterable[Reviewed],
+    left_out: list[LeftOut],
+) -> Board:
+    """Rank the rows and describe the versions."""
+    frame = make_score_frame(scores)
+    environment = make_environment()
+    info = BoardInfo(
+        imagenet_g=environment.imagenet_g,
+        built_utc=environment.created_utc,
+        versions=list_versions(frame, list_notices(reviewed)),
+        left_out=tuple(left_out),
+    )
+    return Board(info, frame, make_robustness_frame(robustness), load_lines())
+
+
+def list_notices(reviewed: Iterable[Reviewed]) -> dict[str, str | None]:
+    """What every split of a version is told of: without what was said of one split alone."""
+    known, notices = load_versions(), {}
+    for one in reviewed:
+        for entry in one.submission.result.entries:
+            spec = known.get(one.submission.version)
+            own = None if spec is None else format_superseded(spec, entry.split.name)
+            notices[one.submission.version] = (entry.split.notice or "").replace(
+                own or "", ""
+            ).strip() or None
+    return notices
+
+
+def list_versions(scores: pd.DataFrame, notices: Mapping[str, str | None]) -> tuple[BoardVersion, ...]:
+    """The rankings there are: newest ImageNet-G version first, real sets last.
+
+    A version that only renews splits of another stands behind those that do not.
+    """
+    known = load_versions()
+    titles = {name: spec.title for name, spec in known.items()} | {
+        published_rows.VERSION: published_rows.TITLE
+    }
+    newest = list(reversed(known))
+    renewing = [name for name in newest if not known[name].default]
+    order = [*(name for name in newest if name not in renewing), *renewing, published_rows.VERSION]
+    present = list(scores["version"].unique())
+    names = [name for name in order if name in present] + [name for name in present if name not in order]
+    found = []
+    for name in names:
+        rows = scores[scores["version"] == name]
+        splits = list(rows["split"].unique())
+        ordered = [split for split in FIRST_SPLITS if split in splits]
+        found.append(
+            BoardVersion(
+                name=name,
+                title=titles.get(name, name),
+                notice=notices.get(name),
+                split_notices=_list_split_notices(known.get(name), splits),
+                splits=tuple(ordered + [split for split in splits if split not in ordered]),
+                num_models=rows["model_id"].nunique(),
+            )
+        )
+    return tuple(found)
+
+
+def _list_split_notices(spec: VersionSpec | None, splits: Iterable[str]) -> dict[str, str]:
+    if spec is None:
+        return {}
+    found = {split: format_superseded(spec, parse_split_ref(split).name) for split in splits}
+    return {split: text for split, text in found.items() if text is not None}
+
+
+def _list_scores(
+    reviewed: Iterable[Reviewed], files: Mapping[str, Mapping[str, AnswerFile]]
+) -> Iterable[ScoreRow]:
+    for one in reviewed:
+        stem = make_stem(one.submission.statement)
+        bases = {split for split, by_model in files.items() if stem in by_model}
+        yield from list_submission_scores(one.submission, one.review, has_answers=bool(bases))

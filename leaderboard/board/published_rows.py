@@ -1,0 +1,146 @@
+"""Rows of published figures on real sets, from the reviewed tables of the baselines, read as data.
+
+The tables are `baselines/data/<id>.toml` and `.csv`; `data/robustness.parquet` holds the effective robustness
+that `imagenet-g baselines table` computes of them.
+"""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from imagenet_g.benchmark.naming.published import load_published_models
+from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
+from imagenet_g.leaderboard.board.ranks import compute_difference_interval
+from imagenet_g.leaderboard.board.rows import UNKNOWN, RobustnessRow, ScoreRow
+from imagenet_g.leaderboard.validation.lines import DATA, TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+VERSION = "real-sets"
+TITLE = "Real sets: published figures of the ImageNet testbed, timm and OpenCLIP"
+SOURCES = {
+    "testbed": ("ImageNet testbed", "https://github.com/modestyachts/imagenet-testbed"),
+    "timm-in1k": ("timm", "https://github.com/huggingface/pytorch-image-models"),
+    "open-clip-zero-shot": ("OpenCLIP", "https://github.com/mlfoundations/open_clip"),
+}
+OTHER_AXIS = "The clean accuracy covers all 1000 classes, not the set's own: the gap is too small a drop."
+
+
+def list_published_scores() -> Iterator[ScoreRow]:
+    """Every figure of every table, as a row."""
+    for table in SOURCES:
+        header, records = load_table(table)
+        for target, spec in header["targets"].items():
+            for record in records:
+                if record[spec["column"]] and record[spec["reference"]]:
+                    yield _make_row(table, header, target, record)
+
+
+def list_published_robustness() -> Iterator[RobustnessRow]:
+    """Effective robustness of the same rows."""
+    frame = load_robustness()
+    for row in frame.to_dict(orient="records"):
+        yield RobustnessRow(
+            version=VERSION,
+            split=row["split"],
+            model_id=f"{row['table']}/{row['model']}",
+            baseline=row["baseline"],
+            link=row["link"],
+            er=row["effective_robustness"],
+            er_low=_optional(row["low"]),
+            er_high=_optional(row["high"]),
+            expected=row["expected_top1"],
+            axis=row["axis"],
+            same_classes=row["same_classes"] == "yes",
+            extrapolated=row["extrapolated"] == "yes",
+            weak=row["weak"] == "yes",
+        )
+
+
+def load_table(name: str) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """Header and rows of a baseline table."""
+    folder = files(TABLES)
+    header = tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
+    text = (folder / header["table"]).read_text(encoding="utf-8")
+    return header, list(csv.DictReader(text.splitlines()))
+
+
+def load_robustness() -> pd.DataFrame:
+    """The packed output of `imagenet-g baselines table`, one row a model, set, baseline and link."""
+    import io
+
+    import pandas as pd
+
+    return pd.read_parquet(io.BytesIO((files(DATA) / "robustness.parquet").read_bytes()))
+
+
+def _make_row(table: str, header: Mapping[str, Any], target: str, record: Mapping[str, str]) -> ScoreRow:
+    spec = header["targets"][target]
+    shifted, clean = header["columns"][spec["column"]], header["columns"][spec["reference"]]
+    top1, reference = float(record[spec["column"]]), float(record[spec["reference"]])
+    low, high = compute_wilson_interval(top1 * shifted["n"], shifted["n"])
+    clean_interval = compute_wilson_interval(reference * clean["n"], clean["n"])
+    gap_low, gap_high = compute_difference_interval((top1, low, high), (reference, *clean_interval))
+    same = spec.get("same_classes", True)
+    name, url = SOURCES[table]
+    model_spec = f"{header['scheme']}:{record['model']}" if header.get("scheme") else ""
+    flags = [*([] if same else [OTHER_AXIS]), *([record["note"]] if record["note"] else [])]
+    return ScoreRow(
+        version=VERSION,
+        split=target,
+        model_id=f"{table}/{record['model']}",
+        model=record["model"],
+        organisation=name,
+        trust="published",
+        source=shifted["source"],
+        url=url,
+        spec=model_spec,
+        family=record["family"],
+        supervision=_name_supervision(table, record["category"]),
+        training_data=record["training_data"],
+        generated=UNKNOWN,
+        parameters=_find_parameters(model_spec),
+        n=shifted["n"],
+        outputs=1000 if shifted["outputs"] == "all" else _count_classes(shifted["class_set"]),
+        top1=top1,
+        top1_low=low,
+        top1_high=high,
+        top5=None,
+        clean=reference,
+        clean_kind="published",
+        clean_set=clean["set"],
+        same_classes=same,
+        gap=top1 - reference,
+        gap_low=gap_low,
+        gap_high=gap_high,
+        flags="\n".join(flags),
+        has_answers=False,
+    )
+
+
+def _name_supervision(table: str, category: str) -> str:
+    if table == "open-clip-zero-shot":
+        return "zero-shot"
+    return {"self-supervised": "self-supervised", "unknown": UNKNOWN}.get(category, "supervised")
+
+
+def _find_parameters(spec: str) -> int | None:
+    model = load_published_models().get(spec)
+    return None if model is None else round(model.params_m * 1e6)
+
+
+def _count_classes(class_set: str) -> int:
+    from imagenet_g.benchmark.classes import load_class_set
+
+    return len(load_class_set(class_set).indices)
+
+
+def _optional(value: float) -> float | None:
+    return None if value != value else value

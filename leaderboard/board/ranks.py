@@ -1,0 +1,62 @@
+"""Ranks that claim no more than the intervals show.
+
+A model's rank is one more than the number of models that are better beyond chance, so models nothing tells
+apart share a rank. "Better beyond chance" is an unpaired test, which is cautious: models err on the same
+images, and a paired comparison (`imagenet-g compare`, or the board's own) can tell apart what this leaves
+tied.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from imagenet_g.benchmark.statistics.accuracy import FloatArray
+
+IntArray = npt.NDArray[np.int64]
+
+
+def compute_difference_low(
+    better: FloatArray, better_low: FloatArray, worse: FloatArray, worse_high: FloatArray
+) -> FloatArray:
+    """Lower bound of `better - worse` for independent estimates with intervals; arrays broadcast.
+
+    Source: Newcombe 1998, method 10 (for Wilson intervals); Zou and Donner 2008 for any interval (MOVER).
+    """
+    return np.asarray(better - worse - np.sqrt((better - better_low) ** 2 + (worse_high - worse) ** 2))
+
+
+def compute_difference_interval(
+    first: tuple[float, float, float], second: tuple[float, float, float]
+) -> tuple[float, float]:
+    """Interval of first less second, each given as value, low, high; source as above."""
+    one, other = np.array(first), np.array(second)
+    low = compute_difference_low(one[0], one[1], other[0], other[2])
+    high = -compute_difference_low(other[0], other[1], one[0], one[2])
+    return float(low), float(high)
+
+
+def compute_shared_ranks(values: npt.ArrayLike, lows: npt.ArrayLike, highs: npt.ArrayLike) -> IntArray:
+    """Rank of each of M models, 1 for all that no model beats beyond chance.
+
+    Args:
+        values: `(M,)` estimates, larger is better; NaN for a model without one.
+        lows: `(M,)` lower bounds; NaN counts as no uncertainty known and ties with nothing but equals.
+        highs: `(M,)` upper bounds.
+
+    Returns:
+        `(M,)` ranks; 0 for a model without an estimate.
+
+    Example:
+        >>> compute_shared_ranks([0.8, 0.79, 0.5], [0.78, 0.77, 0.48], [0.82, 0.81, 0.52]).tolist()
+        [1, 1, 3]
+    """
+    value = np.asarray(values, dtype=np.float64)
+    low = np.where(np.isnan(np.asarray(lows, dtype=np.float64)), value, lows)
+    high = np.where(np.isnan(np.asarray(highs, dtype=np.float64)), value, highs)
+    known = ~np.isnan(value)
+    ranks = np.zeros(len(value), dtype=np.int64)
+    v, lo, hi = value[known], low[known], high[known]
+    margin = compute_difference_low(v[:, None], lo[:, None], v[None, :], hi[None, :])
+    ranks[known] = 1 + (margin > 0).sum(axis=0)
+    return ranks

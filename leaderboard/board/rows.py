@@ -1,0 +1,163 @@
+"""Rows of the board: one model on one split, with everything a reader filters, sorts or doubts by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from imagenet_g.leaderboard.board.ranks import compute_shared_ranks
+from imagenet_g.leaderboard.submissions.problems import Trust
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+UNKNOWN = "unknown"
+NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRow:
+    """One model on one split; accuracies and differences are fractions.
+
+    Attributes:
+        version: Ranking the row belongs to.
+        split: Reference with its view.
+        model_id: Unique in a version.
+        model: Name shown.
+        organisation: Who submitted or published it.
+        trust: Trust level.
+        source: Where the numbers come from, in words.
+        url: Address for more; empty when there is none.
+        spec: Model spec; empty when the model cannot be loaded by name.
+        family: Architecture family, or "unknown".
+        supervision: How it was trained, or "unknown".
+        training_data: "imagenet-1k", "more-data" or "unknown".
+        generated: Generators whose images it was trained on, "none" or "unknown".
+        parameters: Number of parameters; None when unknown.
+        n: Images scored.
+        outputs: Number of classes the model chose among.
+        top1: Accuracy, with its 95 % interval.
+        top5: Accuracy; None when unknown.
+        clean: Clean reference accuracy; None when there is none.
+        clean_kind: "measured", "published" or empty.
+        clean_set: The clean set.
+        same_classes: Whether the clean accuracy covers the split's own classes.
+        gap: AG = top1 - clean, with its interval.
+        flags: What a reader must know, one reason a line.
+        has_answers: Whether single answers are stored, so that models can be compared in pairs.
+    """
+
+    version: str
+    split: str
+    model_id: str
+    model: str
+    organisation: str
+    trust: Trust
+    source: str
+    url: str
+    spec: str
+    family: str
+    supervision: str
+    training_data: str
+    generated: str
+    parameters: int | None
+    n: int
+    outputs: int
+    top1: float
+    top1_low: float | None
+    top1_high: float | None
+    top5: float | None
+    clean: float | None
+    clean_kind: str
+    clean_set: str
+    same_classes: bool
+    gap: float | None
+    gap_low: float | None
+    gap_high: float | None
+    flags: str
+    has_answers: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobustnessRow:
+    """One model's effective robustness on one split against one baseline and link."""
+
+    version: str
+    split: str
+    model_id: str
+    baseline: str
+    link: str
+    er: float
+    er_low: float | None
+    er_high: float | None
+    expected: float
+    axis: str
+    same_classes: bool
+    extrapolated: bool
+    weak: bool
+
+
+_OPTIONAL_FLOATS = (
+    "top1_low",
+    "top1_high",
+    "top5",
+    "clean",
+    "gap",
+    "gap_low",
+    "gap_high",
+    "er_low",
+    "er_high",
+)
+
+
+def make_score_frame(rows: Iterable[ScoreRow]) -> pd.DataFrame:
+    """A table of score rows, ranked within each version and split; never across versions."""
+    frame = _make_frame(rows, ScoreRow)
+    frame["parameters"] = frame["parameters"].astype("Int64")
+    keys = ["version", "split"]
+    frame["rank_top1"] = _rank(frame, keys, "top1")
+    frame["rank_gap"] = _rank(hide_other_axes(frame, keys, "gap"), keys, "gap")
+    return frame
+
+
+def make_robustness_frame(rows: Iterable[RobustnessRow]) -> pd.DataFrame:
+    """A table of robustness rows, ranked within version, split, baseline and link."""
+    frame = _make_frame(rows, RobustnessRow)
+    keys = ["version", "split", "baseline", "link"]
+    frame["rank_er"] = _rank(hide_other_axes(frame, keys, "er"), keys, "er")
+    return frame
+
+
+def hide_other_axes(frame: pd.DataFrame, keys: list[str], name: str) -> pd.DataFrame:
+    """The frame without values that are no match for the others: measured from a clean set of other classes.
+
+    Where every model of a split has such a reference, they are comparable with one another and stay.
+    """
+    same = frame["same_classes"].astype(bool)
+    any_same = same.groupby([frame[key] for key in keys]).transform("any")
+    return frame.assign(**{name: frame[name].where(same | ~any_same)})
+
+
+def _make_frame(rows: Iterable[ScoreRow] | Iterable[RobustnessRow], kind: type) -> pd.DataFrame:
+    import pandas as pd
+
+    names = [field.name for field in fields(kind)]
+    # Not `asdict`: it copies every value deeply, which takes longer than all the rest.
+    listed = list(rows)
+    frame = pd.DataFrame({name: [getattr(row, name) for row in listed] for name in names}, columns=names)
+    for name in set(_OPTIONAL_FLOATS) & set(names):
+        frame[name] = frame[name].astype("float64")
+    return frame
+
+
+def _rank(frame: pd.DataFrame, keys: list[str], name: str) -> pd.Series[int]:
+    import pandas as pd
+
+    ranks = pd.Series(0, index=frame.index, dtype="int64")
+    for _, group in frame.groupby(keys, sort=False):
+        ranks.loc[group.index] = compute_shared_ranks(
+            group[name], group[f"{name}_low"], group[f"{name}_high"]
+        )
+    return ranks

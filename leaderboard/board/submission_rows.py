@@ -1,0 +1,90 @@
+"""Rows of reviewed submissions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imagenet_g.benchmark.predictions.entries import choose_headline
+from imagenet_g.benchmark.results import Entry
+from imagenet_g.leaderboard.board.rows import NONE, UNKNOWN, RobustnessRow, ScoreRow
+from imagenet_g.leaderboard.submissions.reviews import Review
+from imagenet_g.leaderboard.submissions.submission import Submission, make_stem
+
+
+def list_submission_scores(
+    submission: Submission, review: Review, *, has_answers: bool
+) -> Iterator[ScoreRow]:
+    """One row for each entry of the submission's own version; its clean set is no contestant."""
+    stem = make_stem(submission.statement)
+    for entry in submission.result.entries:
+        if entry.split.version == submission.version:
+            yield _make_row(submission, stem, entry, review, has_answers=has_answers)
+
+
+def list_submission_robustness(submission: Submission) -> Iterator[RobustnessRow]:
+    """Every effective robustness that came with the submission and was checked with it."""
+    stem = make_stem(submission.statement)
+    for entry in submission.result.entries:
+        for record in entry.effective_robustness if entry.split.version == submission.version else ():
+            yield RobustnessRow(
+                version=submission.version,
+                split=entry.split.ref,
+                model_id=stem,
+                baseline=record.baseline,
+                link=record.link,
+                er=record.value,
+                er_low=record.low,
+                er_high=record.high,
+                expected=record.expected_top1,
+                axis="",
+                same_classes=True,
+                extrapolated=record.extrapolated,
+                weak=record.weak,
+            )
+
+
+def list_flags(entry: Entry, review: Review) -> list[str]:
+    """What a reader must know about an entry; a notice of the whole version is not repeated on each row."""
+    found = [text for text in entry.warnings if text != entry.split.notice]
+    found += [f"{flag.where}: {flag.message}" for flag in review.flags]
+    return list(dict.fromkeys(found))
+
+
+def _make_row(
+    submission: Submission, stem: str, entry: Entry, review: Review, *, has_answers: bool
+) -> ScoreRow:
+    statement, model = submission.statement, submission.result.model
+    score = choose_headline(entry)
+    gap = entry.gaps[0] if entry.gaps else None
+    generated = statement.generated_training_data
+    return ScoreRow(
+        version=submission.version,
+        split=entry.split.ref,
+        model_id=stem,
+        model=statement.model,
+        organisation=statement.organisation,
+        trust=review.trust,
+        source=f"submission {stem}",
+        url=statement.url or "",
+        spec=model.spec,
+        family=statement.family or UNKNOWN,
+        supervision=statement.supervision,
+        training_data=statement.training_data,
+        generated=UNKNOWN if generated is None else ", ".join(generated) or NONE,
+        parameters=model.num_parameters,
+        n=entry.n,
+        outputs=score.num_outputs,
+        top1=score.top1.value,
+        top1_low=score.top1.low,
+        top1_high=score.top1.high,
+        top5=score.top5.value,
+        clean=gap.reference.top1.value if gap else None,
+        clean_kind=gap.reference.kind if gap else "",
+        clean_set=gap.reference.set if gap else "",
+        same_classes=gap.reference.same_classes if gap else False,
+        gap=gap.value if gap else None,
+        gap_low=gap.low if gap else None,
+        gap_high=gap.high if gap else None,
+        flags="\n".join(list_flags(entry, review)),
+        has_answers=has_answers,
+    )

@@ -1,0 +1,147 @@
+"""`imagenet-g leaderboard`: build the board's files, serve them, write them as one page or as a Space."""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+DEFAULT_BOARD = Path("board")
+DEFAULT_SUBMISSIONS = Path("submissions")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the actions and their options."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    build = actions.add_parser("build", help="turn submissions and published tables into the board's files")
+    _add_places(build, inherit=True)
+    build.add_argument("--no-published", action="store_true", help="submissions only")
+    show = actions.add_parser("serve", help="show the board in a browser (also the default)")
+    _add_places(show, inherit=True)
+    _add_server(show, inherit=True)
+    export = actions.add_parser("export", help="write the board as one page that needs no server")
+    _add_places(export, inherit=True)
+    export.add_argument(
+        "--to", type=Path, default=Path("leaderboard.html"), metavar="FILE", help="default: %(default)s"
+    )
+    space = actions.add_parser("space", help="write a folder that can be pushed as a Gradio Space")
+    _add_places(space, inherit=True)
+    space.add_argument("--to", type=Path, default=Path("space"), metavar="DIR", help="default: %(default)s")
+    space.add_argument(
+        "--requirement", metavar="TEXT", help="how pip gets imagenet-g (default: this release by name)"
+    )
+    figures = actions.add_parser("figures", help="make the data file of published figures again (minutes)")
+    figures.add_argument(
+        "--out", type=Path, default=Path("leaderboard/data"), metavar="DIR", help="default: %(default)s"
+    )
+    _add_places(parser)
+    _add_server(parser)
+
+
+def _add_places(parser: ArgumentParser, *, inherit: bool = False) -> None:
+    _add_option(parser, "--board", DEFAULT_BOARD, kind=Path, metavar="DIR", inherit=inherit)
+    _add_option(parser, "--submissions", DEFAULT_SUBMISSIONS, kind=Path, metavar="DIR", inherit=inherit)
+
+
+def _add_server(parser: ArgumentParser, *, inherit: bool = False) -> None:
+    _add_option(parser, "--host", "127.0.0.1", kind=str, metavar="HOST", inherit=inherit)
+    _add_option(parser, "--port", 7860, kind=int, metavar="PORT", inherit=inherit)
+
+
+def _add_option(
+    parser: ArgumentParser,
+    name: str,
+    default: object,
+    *,
+    kind: Callable[[str], object],
+    metavar: str,
+    inherit: bool,
+) -> None:
+    # An action's own default would overwrite what was given before the action.
+    parser.add_argument(
+        name, type=kind, default=SUPPRESS if inherit else default, metavar=metavar, help=f"default: {default}"
+    )
+
+
+def run(arguments: Namespace) -> int:
+    """Run the chosen action."""
+    actions = {"build": run_build, "export": run_export, "space": run_space, "figures": run_figures}
+    return actions.get(arguments.action, run_serve)(arguments)
+
+
+def run_build(arguments: Namespace) -> int:
+    """Build, and name what was left out."""
+    from imagenet_g.leaderboard.board.build import build_board
+
+    board = build_board(arguments.submissions, arguments.board, published=not arguments.no_published)
+    for version in board.info.versions:
+        print(f"{version.name}: {version.num_models} models, {len(version.splits)} splits")
+    if not arguments.submissions.is_dir():
+        print(f"no submissions: there is no folder '{arguments.submissions}'; name it with --submissions")
+    for left_out in board.info.left_out:
+        print(f"left out {left_out.file}: {left_out.reason}")
+    print(f"wrote {arguments.board}")
+    return 0
+
+
+def run_serve(arguments: Namespace) -> int:
+    """Serve the board; build it first where there is none."""
+    from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.leaderboard.board.board import BOARD_NAME, load_board
+    from imagenet_g.leaderboard.board.build import build_board
+
+    try:
+        from imagenet_g.leaderboard.app.server import run_server
+    except ImportError as error:
+        raise InputError(f"The page needs {error.name}: pip install 'imagenet-g[leaderboard]'.") from error
+    if not (arguments.board / BOARD_NAME).exists():
+        build_board(arguments.submissions, arguments.board)
+    board = load_board(arguments.board)
+    print(f"http://{arguments.host}:{arguments.port} shows {arguments.board}; stop with Ctrl-C")
+    run_server(
+        board,
+        submissions=arguments.submissions,
+        reports=arguments.board / "reports",
+        host=arguments.host,
+        port=arguments.port,
+    )
+    return 0
+
+
+def run_export(arguments: Namespace) -> int:
+    """Write the page."""
+    from imagenet_g.benchmark.storage import write_text
+    from imagenet_g.leaderboard.board.board import load_board
+    from imagenet_g.leaderboard.pages.export import format_page
+
+    write_text(arguments.to, format_page(load_board(arguments.board)))
+    print(f"wrote {arguments.to}")
+    return 0
+
+
+def run_space(arguments: Namespace) -> int:
+    """Write the Space; build the board first where there is none."""
+    from imagenet_g.leaderboard.app.space import write_space
+    from imagenet_g.leaderboard.board.board import BOARD_NAME
+    from imagenet_g.leaderboard.board.build import build_board
+
+    if not (arguments.board / BOARD_NAME).exists():
+        build_board(arguments.submissions, arguments.board)
+    written = write_space(
+        arguments.to,
+        board=arguments.board,
+        submissions=arguments.submissions,
+        requirement=arguments.requirement,
+    )
+    print(f"wrote {arguments.to}: {len(written)} files. To push them:")
+    print(f"  hf upload ORG/NAME {arguments.to} . --repo-type space")
+    return 0
+
+
+def run_figures(arguments: Namespace) -> int:
+    """Make `robustness.parquet` again."""
+    from imagenet_g.leaderboard.board.figures_data import write_figures
+
+    write_figures(arguments.out)
+    print(f"wrote {arguments.out}")
+    return 0

@@ -1,0 +1,97 @@
+"""`imagenet-g validate`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imagenet_g.leaderboard.submissions.problems import ValidationReport
+    from imagenet_g.leaderboard.validation.validate import ValidationContext
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="submission files, or a folder of them"
+    )
+    add_context_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON report a line")
+    parser.add_argument(
+        "--record", action="store_true", help="write the review of each accepted file beside it"
+    )
+
+
+def run(arguments: Namespace) -> int:
+    """Validate, print, record.
+
+    Returns:
+        0 when all were accepted, 2 when one was refused.
+    """
+    from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.leaderboard.submissions.problems import format_report
+    from imagenet_g.leaderboard.validation.validate import list_submission_files, validate_submission
+
+    files = [file for path in arguments.paths for file in list_submission_files(path)]
+    if not files:
+        raise InputError("There is no submission there; they are named <org>__<model>.json.")
+    context = make_context(arguments)
+    refused = 0
+    for file in files:
+        report = validate_submission(file, context)
+        print(report.model_dump_json() if arguments.json else format_report(report))
+        refused += not report.accepted
+        if arguments.record and report.accepted:
+            record_review(file, report)
+    return 2 if refused else 0
+
+
+def add_context_arguments(parser: ArgumentParser) -> None:
+    """Declare what `make_context` reads."""
+    parser.add_argument(
+        "--against",
+        type=Path,
+        default=Path("submissions"),
+        metavar="DIR",
+        help="submissions to compare with (default: %(default)s, where it exists)",
+    )
+    parser.add_argument(
+        "--data", action="append", default=[], metavar="NAME=PATH", help="a local copy of a split; repeatable"
+    )
+    parser.add_argument(
+        "--baseline",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a measured baseline to compute effective robustness with; repeatable",
+    )
+
+
+def make_context(arguments: Namespace) -> ValidationContext:
+    """What the command line says submissions are held against."""
+    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+    from imagenet_g.leaderboard.validation.shelf import SplitShelf
+    from imagenet_g.leaderboard.validation.validate import (
+        ValidationContext,
+        load_known_baselines,
+        load_known_submissions,
+    )
+
+    return ValidationContext(
+        SplitShelf(parse_data_pairs(arguments.data)),
+        load_known_submissions(arguments.against),
+        load_known_baselines(arguments.against, arguments.baseline),
+    )
+
+
+def record_review(file: Path, report: ValidationReport) -> None:
+    """Write the review, unless there is one of the same bytes that says the same or more."""
+    from imagenet_g.leaderboard.submissions.reviews import Review, load_review, make_review, write_review
+
+    before = load_review(file)
+    if isinstance(before, Review) and before.verification is not None:
+        print(f"kept the verification of {file.name}")
+        return
+    print(f"wrote {write_review(file, make_review(report))}")

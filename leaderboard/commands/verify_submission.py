@@ -1,0 +1,49 @@
+"""`imagenet-g verify-submission`: a maintainer's second run."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from imagenet_g.leaderboard.commands.validate import add_context_arguments, make_context
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("submission", type=Path, metavar="FILE", help="a reviewed submission")
+    parser.add_argument("--by", required=True, metavar="NAME", help="who vouches for the second run")
+    parser.add_argument(
+        "--result", type=Path, metavar="RESULT", help="the second run's result (default: evaluate now)"
+    )
+    add_context_arguments(parser)
+    parser.add_argument(
+        "--allow",
+        type=int,
+        default=0,
+        metavar="N",
+        help="images a split that may be answered otherwise, once you have looked at them (default: 0)",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("verification"), metavar="DIR", help="for the new run"
+    )
+
+
+def run(arguments: Namespace) -> int:
+    """Validate, run again, compare, record."""
+    from imagenet_g.leaderboard.submissions.problems import format_report
+    from imagenet_g.leaderboard.submissions.reviews import make_review, write_review
+    from imagenet_g.leaderboard.validation.second_run import load_second_run, verify_run
+    from imagenet_g.leaderboard.validation.validate import validate_submission
+
+    report = validate_submission(arguments.submission, make_context(arguments))
+    if not report.accepted:
+        print(format_report(report))
+        return 2
+    again = load_second_run(arguments.submission, arguments.result, arguments.out, arguments.data)
+    verification = verify_run(arguments.submission, again, by=arguments.by, allowed=arguments.allow)
+    for ref, difference in verification.differences.items():
+        others = verification.other_answers.get(ref)
+        compared = "answers not compared, no predictions" if others is None else f"{others} other answers"
+        print(f"{ref}: second run {100 * difference:+.3f} points, {compared}")
+    print(f"wrote {write_review(arguments.submission, make_review(report, verification))}")
+    return 0

@@ -1,0 +1,76 @@
+"""The board as one HTML file for archives: the same tables and plots, no server and no network.
+
+Plotly's own script is written into the page once, so that the file still opens in ten years.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from imagenet_g.leaderboard.board.board import Board, BoardVersion
+from imagenet_g.leaderboard.pages.about import COMMANDS
+from imagenet_g.leaderboard.pages.cells import escape
+from imagenet_g.leaderboard.pages.pages import choose_line, keep_one_axis
+from imagenet_g.leaderboard.pages.plots import build_scatter
+from imagenet_g.leaderboard.pages.queries import BoardQuery, select_rows, settle_query
+from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS, format_table
+
+MAX_ROWS = 200
+_STYLE = """
+:root { color-scheme: light dark; --border-color-primary: #8884; --background-fill-secondary: #8881;
+  --body-text-color: CanvasText; --link-text-color: LinkText; }
+@media (prefers-color-scheme: dark) { :root { --board-good: #6fd39f; --board-sound: #7db8ee;
+  --board-doubt: #e8a955; --board-plain: #a9b0ba; --board-bad: #f0918d; } }
+body { font-family: system-ui, sans-serif; margin: 24px auto; max-width: 1280px; padding: 0 16px; }
+"""
+
+
+def format_page(board: Board) -> str:
+    """The whole page; each split of each version has a table of at most `MAX_ROWS` rows and a plot."""
+    from plotly.offline import get_plotlyjs
+
+    css = (files("imagenet_g.leaderboard.data") / "board.css").read_text(encoding="utf-8")
+    sections = "".join(_format_version(board, version) for version in board.info.versions)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>ImageNet-G leaderboard</title><style>{css}{_STYLE}</style>"
+        f"<script>{get_plotlyjs()}</script></head><body><h1>ImageNet-G leaderboard</h1>"
+        f"<p>Built {escape(board.info.built_utc)} by imagenet-g {escape(board.info.imagenet_g)}.</p>"
+        f"{sections}<h2>A number of your own</h2><pre>{escape(COMMANDS)}</pre></body></html>\n"
+    )
+
+
+def _format_version(board: Board, version: BoardVersion) -> str:
+    notice = f'<p class="notice">{escape(version.notice)}</p>' if version.notice else ""
+    splits = "".join(_format_split(board, version.name, split) for split in version.splits)
+    return f"<h2>{escape(version.title)}</h2>{notice}{splits}"
+
+
+def _format_split(board: Board, version: str, split: str) -> str:
+    query = settle_query(board, BoardQuery(version=version, split=split))
+    rows = select_rows(board, query)
+    drawn = keep_one_axis(rows)
+    caption = f"{split}: the {min(len(rows), MAX_ROWS)} best of {len(rows)} models by top-1"
+    table = format_table(rows.head(MAX_ROWS), DEFAULT_COLUMNS, sort="", ascending=False, caption=caption)
+    figure = build_scatter(drawn, choose_line(board, query, drawn), link=query.link, split=split)
+    plot = figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False})
+    # Without a script behind it, a heading that looks like a button would promise too much.
+    plain = table.replace('<button type="button"', "<span").replace("</button>", "</span>")
+    head = f'<summary><h3 style="display:inline">{escape(split)}</h3></summary>'
+    return f"<details open>{head}{plain}{plot}</details>"
+
+
+def format_badge(board: Board, version: str, split: str, model_id: str) -> str:
+    """An SVG badge for a README: split and accuracy of one model."""
+    rows = board.scores
+    found = rows[(rows["version"] == version) & (rows["split"] == split) & (rows["model_id"] == model_id)]
+    value = f"{100 * found['top1'].iloc[0]:.2f} %" if len(found) else "unknown"
+    left, right = escape(split), escape(value)
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="220" height="20" role="img" '
+        f'aria-label="{left}: {right}"><rect width="150" height="20" fill="#555"/>'
+        '<rect x="150" width="70" height="20" fill="#3b82c4"/><g fill="#fff" font-size="11" '
+        f'font-family="sans-serif"><text x="8" y="14">{left}</text>'
+        f'<text x="158" y="14">{right}</text></g></svg>\n'
+    )

@@ -1,0 +1,245 @@
+"""What each view of the app shows: from a board and the values of its controls to HTML, words and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from imagenet_g.leaderboard.board.answers import ANSWER, list_answering_models
+from imagenet_g.leaderboard.board.board import Board
+from imagenet_g.leaderboard.pages.cells import escape
+from imagenet_g.leaderboard.pages.gallery import (
+    PAGE_IMAGES,
+    ImageFilter,
+    choose_images,
+    find_rows,
+    format_gallery,
+    read_clip_scores,
+)
+from imagenet_g.leaderboard.pages.pairs import compute_pair, format_pair
+from imagenet_g.leaderboard.pages.plots import build_profiles, build_rank_changes, build_scatter
+from imagenet_g.leaderboard.pages.queries import (
+    PAGE_ROWS,
+    BoardQuery,
+    compare_ranks,
+    find_robustness,
+    format_query,
+    select_rows,
+)
+from imagenet_g.leaderboard.pages.tables import format_table
+from imagenet_g.leaderboard.validation.lines import Line, find_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+MAX_SHEET = 12
+MAX_OFFERED = 50
+"""Models a picker lists at once: the page copies every list with every click."""
+RANKED_BY = {"er": "effective robustness", "gap": "accuracy gap", "top1": "top-1"}
+
+
+def show_table(board: Board, query: BoardQuery, columns: Sequence[str]) -> str:
+    """Notice, table of one page, pager and downloads."""
+    rows = select_rows(board, query)
+    last = max(0, (len(rows) - 1) // PAGE_ROWS)
+    page = min(query.page, last)
+    shown = rows.iloc[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
+    caption = f"{query.split}: {len(rows)} models, sorted by {query.sort}"
+    table = format_table(shown, columns, sort=query.sort, ascending=query.ascending, caption=caption)
+    return format_notice(board, query) + table + format_pager(page, last, query)
+
+
+def format_notice(board: Board, query: BoardQuery) -> str:
+    """What a reader must know about the version and the split; empty where there is nothing."""
+    version = board.info.find_version(query.version)
+    notice = " ".join(filter(None, [version.notice, version.split_notices.get(query.split)]))
+    return f'<p class="notice" role="note">{escape(notice)}</p>' if notice else ""
+
+
+def format_pager(page: int, last: int, query: BoardQuery) -> str:
+    """Buttons to the pages beside this one, and links to the rows as files."""
+    words = format_query(replace(query, page=0, tab="", columns=""))
+
+    def button(target: int, text: str) -> str:
+        off = "" if 0 <= target <= last and target != page else " disabled"
+        return f'<button type="button" data-page="{target}"{off}>{text}</button>'
+
+    return (
+        f'<nav class="pager" aria-label="pages">{button(page - 1, "‹ previous")}'
+        f"<span>page {page + 1} of {last + 1}</span>{button(page + 1, 'next ›')}"
+        f'<a href="board.csv?{escape(words)}" download="imagenet-g.csv">CSV</a>'
+        f'<a href="board.parquet?{escape(words)}" download="imagenet-g.parquet">parquet</a></nav>'
+    )
+
+
+def show_scatter(board: Board, query: BoardQuery, chosen: Sequence[str]) -> go.Figure:
+    """Accuracy against accuracy, for the rows that pass the filters."""
+    rows = keep_one_axis(select_rows(board, query))
+    return build_scatter(
+        rows, choose_line(board, query, rows), link=query.link, split=query.split, chosen=chosen
+    )
+
+
+def keep_one_axis(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose clean accuracies can share an axis: same-class ones where there are any, else all."""
+    same = rows["same_classes"].astype(bool)
+    return rows[same] if same.any() else rows
+
+
+def choose_line(board: Board, query: BoardQuery, rows: pd.DataFrame) -> Line | None:
+    """The line most rows are judged by; None where the baseline says nothing about the split."""
+    axes = rows["axis"].dropna()
+    axis = None if axes.empty or not axes.mode().iloc[0] else str(axes.mode().iloc[0])
+    return find_line(
+        board.lines, baseline=query.baseline, target=query.split, link=query.link, axis=axis, near=0.99
+    )
+
+
+def show_profiles(board: Board, query: BoardQuery, chosen: Sequence[str], metric: str) -> go.Figure:
+    """A metric over all splits of the version for a few models."""
+    splits = board.info.find_version(query.version).splits
+    scores = board.scores
+    rows = scores[(scores["version"] == query.version) & scores["model_id"].isin(list(chosen))]
+    if metric == "er":
+        import pandas as pd
+
+        there = {split: find_robustness(board, replace(query, split=split)) for split in splits}
+        parts = [own[own["model_id"].isin(list(chosen))].assign(split=split) for split, own in there.items()]
+        rows = rows.merge(pd.concat(parts), on=["model_id", "split"], how="left")
+    return build_profiles(rows, chosen, metric=metric)
+
+
+def describe_profiles(figure: go.Figure, metric: str) -> str:
+    """The profiles in words: the worst split of each model."""
+    if not figure.data:
+        return f"No chosen model has a figure for {RANKED_BY[metric]} here: choose others."
+    worst = (
+        f"{line.name}: {min(line.y):.1f} on {line.x[int(line.y.argmin())]}, best {max(line.y):.1f} on "
+        f"{line.x[int(line.y.argmax())]}"
+        for line in figure.data
+    )
+    return f"Lowest {RANKED_BY[metric]}, in percent or points. " + "; ".join(worst) + "."
+
+
+def describe_scatter(board: Board, query: BoardQuery) -> str:
+    """The plot in words: how many points, which line, and what is not on it."""
+    every = select_rows(board, query)
+    shown = keep_one_axis(every)
+    drawn = int(shown["clean"].notna().sum())
+    line = choose_line(board, query, shown)
+    if line is None:
+        fit = f"No line: the baseline {escape(query.baseline)} has no figures on {escape(query.split)}."
+    else:
+        models = f"{line.num_models} standard models ({escape(line.baseline)})"
+        fit = f"The line is fitted to {models}, r² {line.r2:.2f}."
+    return f"{drawn} of {len(every)} models are drawn: those with a clean accuracy on one axis. {fit}"
+
+
+def show_rank_changes(board: Board, here: BoardQuery, there: BoardQuery, by: str) -> go.Figure:
+    """How ranks by effective robustness, gap or accuracy move from one query to another."""
+    changes = dict(compare_ranks(board, here, there, by))
+    return build_rank_changes(changes, board.names, by=RANKED_BY[by])
+
+
+def describe_rank_changes(board: Board, here: BoardQuery, there: BoardQuery, by: str) -> str:
+    """How many move, in words."""
+    changes = compare_ranks(board, here, there, by)
+    sides = [
+        f"{query.split} ({query.baseline}, {query.link})" if by == "er" else query.split
+        for query in (here, there)
+    ]
+    if sides[0] == sides[1]:
+        return "Both sides are the same: choose another split, baseline or link."
+    between = f"{escape(sides[0])} and {escape(sides[1])}"
+    if not changes:
+        return f"No model has a rank by {RANKED_BY[by]} in both {between}."
+    moved = sum(before != after for before, after in changes.values())
+    return (
+        f"{moved} of {len(changes)} models change rank by {RANKED_BY[by]} between {between}; "
+        "the 25 that move most are drawn."
+    )
+
+
+def offer_models(
+    board: Board, version: str, words: str = "", chosen: Sequence[str] = ()
+) -> list[tuple[str, str]]:
+    """Name and id of the first `MAX_OFFERED` models of a version whose names hold the words, by name.
+
+    The chosen ones come last, where they are not among them: a picker shows only what it is offered.
+    """
+    models = board.models[board.info.find_version(version).name]
+    found = [model for model in models if words.lower() in model[0].lower()][:MAX_OFFERED]
+    return found + [model for model in models if model[1] in chosen and model not in found]
+
+
+def name_base(split: str) -> str:
+    """The whole split behind a view."""
+    return split.partition(":")[0]
+
+
+def list_comparable(board: Board, split: str) -> list[tuple[str, str]]:
+    """Name and id of the models whose answers on a split are stored."""
+    answers = board.load_answers(name_base(split))
+    return [
+        (board.names.get(m, m), m) for m in (list_answering_models(answers) if answers is not None else ())
+    ]
+
+
+def show_pair(
+    board: Board, split: str, first: str | None, second: str | None, sheet: int = MAX_SHEET
+) -> tuple[str, str]:
+    """Markdown of the paired numbers, and up to `sheet` images that only one of the two gets right."""
+    base = name_base(split)
+    answers = board.load_answers(base)
+    known = list_answering_models(answers) if answers is not None else ()
+    if answers is None or first not in known or second not in known or first == second:
+        return (
+            f"Choose two models whose predictions on {escape(base)} are stored; {len(known)} have them.",
+            "",
+        )
+    score = compute_pair(answers, str(first), str(second))
+    names = dict(list_comparable(board, split))
+    by_id = {model_id: name for name, model_id in names.items()}
+    said = collect_answers(board, base, [str(first), str(second)])
+    sheets = ""
+    for title, ids in (
+        (f"Only {by_id[str(first)]} is right", score.first_only_ids),
+        (f"Only {by_id[str(second)]} is right", score.second_only_ids),
+    ):
+        sheets += f"<h3>{escape(title)}: {min(len(ids), sheet)} of {len(ids)}</h3>"
+        sheets += format_gallery(base, find_rows(base, ids[:sheet]), said)
+    return format_pair(score, escape(by_id[str(first)]), escape(by_id[str(second)])), sheets
+
+
+def collect_answers(
+    board: Board, base: str, models: Sequence[str] | None = None
+) -> dict[str, dict[str, int]]:
+    """First answers by image, by model name."""
+    answers = board.load_answers(base)
+    if answers is None:
+        return {}
+    chosen = models if models is not None else list_answering_models(answers)[:4]
+    return {
+        board.names.get(m, m): dict(zip(answers["image_id"], answers[ANSWER + m].tolist(), strict=True))
+        for m in chosen
+    }
+
+
+def show_images(board: Board, split: str, wanted: ImageFilter) -> tuple[str, str]:
+    """A page of images with what up to four models said, and how many there are."""
+    base = name_base(split)
+    rows = choose_images(base, wanted)
+    last = max(0, (len(rows) - 1) // PAGE_IMAGES)
+    page = min(max(wanted.page, 0), last)
+    shown = rows[page * PAGE_IMAGES : (page + 1) * PAGE_IMAGES]
+    return (
+        format_gallery(base, shown, collect_answers(board, base)),
+        f"{len(rows)} images, page {page + 1} of {last + 1}",
+    )
+
+
+def has_clip_scores(split: str) -> bool:
+    """Whether the images of a split have a CLIP score to be chosen by."""
+    return read_clip_scores(split) is not None

@@ -1,0 +1,240 @@
+"""What a visitor asked for, and the rows that answer it: pure, from a board to a data frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
+
+from imagenet_g.leaderboard.board.board import ROBUSTNESS_KEYS, Board
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ANY = "any"
+PAGE_ROWS = 50
+SIZES = {
+    "under 10 M": (0, 10e6),
+    "10 to 50 M": (10e6, 50e6),
+    "50 to 200 M": (50e6, 200e6),
+    "over 200 M": (200e6, 1e15),
+}
+MAX_SEARCH = 200
+PAGE_WORD = "part"
+"""Of the address. Gradio takes `page` for itself and answers an unknown one with an error."""
+FILTER_COLUMNS = {
+    "training": "training_data",
+    "supervision": "supervision",
+    "trust": "trust",
+    "family": "family",
+}
+"""Filters whose choices are the values of a column."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardQuery:
+    """One state of the page; every field has a word in the address.
+
+    Attributes:
+        version: Ranking.
+        split: Reference with its view.
+        baseline: Baseline of the effective robustness.
+        link: Its link.
+        search: Words a row's name, organisation, family or spec must hold; `;` joins alternatives.
+        training: Training data, or "any".
+        supervision: How trained, or "any".
+        generated: "any", "yes", "none" or "unknown".
+        trust: Trust level, or "any".
+        family: Architecture family, or "any".
+        size: A key of `SIZES`, or "any".
+        sort: Column the rows are ordered by.
+        ascending: Whether the smallest comes first.
+        page: 0 for the first page.
+        columns: Names of the table's columns with commas between them; empty for the usual ones.
+        tab: The open tab; empty for the table's.
+    """
+
+    version: str = ""
+    split: str = ""
+    baseline: str = "testbed"
+    link: str = "logit"
+    search: str = ""
+    training: str = ANY
+    supervision: str = ANY
+    generated: str = ANY
+    trust: str = ANY
+    family: str = ANY
+    size: str = ANY
+    sort: str = "top1"
+    ascending: bool = False
+    page: int = 0
+    columns: str = ""
+    tab: str = ""
+
+
+def parse_query(text: str) -> BoardQuery:
+    """A query from an address; what is unknown or malformed is left at its default."""
+    known = {field.name: field for field in fields(BoardQuery)}
+    given: dict[str, Any] = {}
+    for name, value in parse_qsl(text[:4000], max_num_fields=50) if text else ():
+        if name == "ascending":
+            given[name] = value == "1"
+        elif name == PAGE_WORD:
+            given["page"] = int(value) if value.isascii() and value.isdecimal() and len(value) < 6 else 0
+        elif name in known and name != "page":
+            given[name] = value[:MAX_SEARCH]
+    return BoardQuery(**given)
+
+
+def format_query(query: BoardQuery) -> str:
+    """The address of a query; defaults are left out."""
+    default = BoardQuery()
+    changed = {
+        field.name: getattr(query, field.name)
+        for field in fields(query)
+        if getattr(query, field.name) != getattr(default, field.name)
+    }
+    return urlencode(
+        {
+            PAGE_WORD if name == "page" else name: int(value) if isinstance(value, bool) else value
+            for name, value in changed.items()
+        }
+    )
+
+
+def settle_query(board: Board, query: BoardQuery) -> BoardQuery:
+    """The nearest query the board can answer: an unknown version, split or baseline becomes the first one.
+
+    A filter on a value that no row of the version has is dropped.
+    """
+    version = board.info.find_version(query.version)
+    split = query.split if query.split in version.splits else version.splits[0]
+    known = board.list_baselines(version.name)
+    baseline = query.baseline if query.baseline in known else (known or ("",))[0]
+    link = query.link if query.link in board.links else "logit"
+    sort = query.sort if query.sort in SORTABLE else "top1"
+    filters: dict[str, Any] = {
+        name: ANY
+        for name in FILTER_COLUMNS
+        if getattr(query, name) not in list_choices(board, version.name, name)
+    }
+    return replace(
+        query, version=version.name, split=split, baseline=baseline, link=link, sort=sort, **filters
+    )
+
+
+SORTABLE = (
+    "model",
+    "top1",
+    "top5",
+    "clean",
+    "gap",
+    "er",
+    "parameters",
+    "trust",
+    "training_data",
+    "family",
+    "n",
+)
+_TRUST_ORDER = ("published", "self-reported", "recomputed", "verified")
+
+
+def select_rows(board: Board, query: BoardQuery) -> pd.DataFrame:
+    """Rows of one version and split with their effective robustness, filtered and sorted, all pages.
+
+    Ranks are those within the whole ranking; a filter hides rows and moves nobody up.
+    """
+    rows = find_scores(board, query).merge(find_robustness(board, query), on="model_id", how="left")
+    rows = rows[match_rows(rows, query)]
+    key = query.sort
+    if key == "trust":
+        order = rows["trust"].map({name: number for number, name in enumerate(_TRUST_ORDER)})
+        return rows.iloc[order.argsort(kind="stable").to_numpy()[:: 1 if query.ascending else -1]]
+    return rows.sort_values(
+        [key, "top1", "model_id"], ascending=[query.ascending, False, True], na_position="last", kind="stable"
+    )
+
+
+def find_scores(board: Board, query: BoardQuery) -> pd.DataFrame:
+    """Score rows of the query's version and split; none where the board has no such split."""
+    return board.scores_by_split.get((query.version, query.split), board.scores.iloc[:0])
+
+
+def find_robustness(board: Board, query: BoardQuery) -> pd.DataFrame:
+    """Effective robustness of the query's split, baseline and link, with the change of rank it brings.
+
+    `rank_change` is the rank by accuracy less the rank by effective robustness: positive for a model that
+    stands higher once its clean accuracy is taken into account; absent where one of them is.
+    """
+    key = (query.version, query.split, query.baseline, query.link)
+    found = board.robustness_by_split.get(key)
+    if found is not None:
+        return found
+    return board.robustness.iloc[:0].drop(columns=[*ROBUSTNESS_KEYS, "same_classes"])
+
+
+def match_rows(rows: pd.DataFrame, query: BoardQuery) -> pd.Series[bool]:
+    """Which rows pass the filters and the search."""
+    import pandas as pd
+
+    keep = pd.Series(True, index=rows.index)
+    for column, wanted in (
+        ("training_data", query.training),
+        ("supervision", query.supervision),
+        ("trust", query.trust),
+        ("family", query.family),
+    ):
+        if wanted != ANY:
+            keep &= rows[column] == wanted
+    if query.generated in ("none", "unknown"):
+        keep &= rows["generated"] == query.generated
+    elif query.generated == "yes":
+        keep &= ~rows["generated"].isin(["none", "unknown"])
+    if query.size in SIZES:
+        low, high = SIZES[query.size]
+        keep &= rows["parameters"].ge(low).fillna(False) & rows["parameters"].lt(high).fillna(False)
+    return keep & match_search(rows, query.search)
+
+
+def match_search(rows: pd.DataFrame, search: str) -> pd.Series[bool]:
+    """Rows that hold all words of one of the alternatives; letters are letters, not patterns."""
+    import pandas as pd
+
+    alternatives = [words for part in search.lower().split(";") if (words := part.split())]
+    if not alternatives:
+        return pd.Series(True, index=rows.index)
+    text = (
+        rows["model"] + " " + rows["organisation"] + " " + rows["family"] + " " + rows["spec"]
+    ).str.lower()
+    found = pd.Series(False, index=rows.index)
+    for words in alternatives:
+        matched = pd.Series(True, index=rows.index)
+        for word in words:
+            matched &= text.str.contains(word, regex=False)
+        found |= matched
+    return found
+
+
+def find_ranks(board: Board, query: BoardQuery, by: str) -> pd.Series[int]:
+    """Shared ranks of a query's split by model id, "er", "gap" or "top1"; 0 for a model without one."""
+    if by == "er":
+        return find_robustness(board, query).set_index("model_id")["rank_er"]
+    return find_scores(board, query).set_index("model_id")[f"rank_{by}"]
+
+
+def compare_ranks(
+    board: Board, here: BoardQuery, there: BoardQuery, by: str = "er"
+) -> Mapping[str, tuple[int, int]]:
+    """Ranks under two queries, of the models that have both."""
+    ours, theirs = find_ranks(board, here, by), find_ranks(board, there, by).to_dict()
+    return {
+        str(model): (int(rank), int(theirs[model]))
+        for model, rank in ours.items()
+        if theirs.get(model) and rank
+    }
+
+
+def list_choices(board: Board, version: str, name: str) -> Sequence[str]:
+    """Values a filter of `FILTER_COLUMNS` offers: "any", then what the version's rows have."""
+    return [ANY, *board.values[version, FILTER_COLUMNS[name]]]

@@ -1,0 +1,239 @@
+"""The table of the board: which columns there are, and rows to HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from imagenet_g.leaderboard.pages.cells import (
+    Row,
+    escape,
+    format_accuracy,
+    format_difference,
+    format_flags,
+    format_model,
+    format_parameters,
+    format_plain,
+    format_rank,
+    format_trust,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of the board.
+
+    Attributes:
+        name: Short word in the address.
+        title: Heading.
+        help: What it is, shown on hover and read out.
+        cell: HTML of one row's cell, escaped.
+        sort: Column of the frame it sorts by; empty for none.
+        numeric: Whether it is set flush right.
+    """
+
+    name: str
+    title: str
+    help: str
+    cell: Callable[[Row], str]
+    sort: str = ""
+    numeric: bool = True
+
+
+_NO_ER = "No baseline has been measured on this split, or the clean accuracy covers other classes."
+COLUMNS: tuple[Column, ...] = (
+    Column(
+        name="rank",
+        title="#",
+        help="Rank by top-1; models nothing tells apart share one",
+        cell=lambda r: format_rank(r, "rank_top1"),
+    ),
+    Column(
+        name="model",
+        title="Model",
+        help="Name and who submitted or published it",
+        cell=format_model,
+        sort="model",
+        numeric=False,
+    ),
+    Column(
+        name="top1",
+        title="Top-1, %",
+        help="Accuracy with its 95 % Wilson interval",
+        cell=lambda r: format_accuracy(r, "top1"),
+        sort="top1",
+    ),
+    Column(
+        name="gap",
+        title="AG, points",
+        help="Accuracy gap: top-1 minus the clean reference; a drop is negative",
+        cell=lambda r: format_difference(r, "gap", "No clean reference."),
+        sort="gap",
+    ),
+    Column(
+        name="rank-gap",
+        title="# AG",
+        help="Rank by accuracy gap, among rows with a same-class reference",
+        cell=lambda r: format_rank(r, "rank_gap"),
+    ),
+    Column(
+        name="er",
+        title="ER, points",
+        help="Effective robustness: top-1 minus what the baseline expects",
+        cell=lambda r: format_difference(r, "er", _NO_ER),
+        sort="er",
+    ),
+    Column(
+        name="rank-er",
+        title="# ER",
+        help="Rank by effective robustness under this baseline and link",
+        cell=lambda r: format_rank(r, "rank_er"),
+    ),
+    Column(
+        name="clean",
+        title="Clean, %",
+        help="Clean reference accuracy",
+        cell=lambda r: format_accuracy(r, "clean"),
+        sort="clean",
+    ),
+    Column(
+        name="trust",
+        title="Trust",
+        help="How far the numbers were checked",
+        cell=format_trust,
+        sort="trust",
+        numeric=False,
+    ),
+    Column(
+        name="flags",
+        title="Flags",
+        help="What to know before quoting the row",
+        cell=format_flags,
+        numeric=False,
+    ),
+    Column(
+        name="training",
+        title="Training data",
+        help="Labels and images it was trained on",
+        cell=format_plain("training_data"),
+        sort="training_data",
+        numeric=False,
+    ),
+    Column(
+        name="parameters",
+        title="Size",
+        help="Number of parameters",
+        cell=format_parameters,
+        sort="parameters",
+    ),
+    Column(
+        name="top5",
+        title="Top-5, %",
+        help="Accuracy among the best five",
+        cell=lambda r: format_accuracy(r, "top5"),
+        sort="top5",
+    ),
+    Column(
+        name="family",
+        title="Family",
+        help="Architecture family",
+        cell=format_plain("family"),
+        sort="family",
+        numeric=False,
+    ),
+    Column(
+        name="supervision",
+        title="Supervision",
+        help="Supervised, self-supervised or zero-shot",
+        cell=format_plain("supervision"),
+        numeric=False,
+    ),
+    Column(
+        name="generated",
+        title="Trained on generated",
+        help="Generators whose images it was trained on",
+        cell=format_plain("generated"),
+        numeric=False,
+    ),
+    Column(
+        name="reference",
+        title="Reference",
+        help="Whether the clean accuracy was measured or published",
+        cell=lambda r: escape(f"{r['clean_set']} {r['clean_kind']}"),
+        numeric=False,
+    ),
+    Column(name="n", title="Images", help="Images scored", cell=format_plain("n"), sort="n"),
+    Column(
+        name="source",
+        title="Source",
+        help="Where the numbers come from",
+        cell=format_plain("source"),
+        numeric=False,
+    ),
+)
+BY_NAME = {column.name: column for column in COLUMNS}
+DEFAULT_COLUMNS = (
+    "rank",
+    "model",
+    "top1",
+    "gap",
+    "er",
+    "rank-er",
+    "clean",
+    "trust",
+    "flags",
+    "training",
+    "parameters",
+)
+
+
+def list_columns(text: str) -> tuple[str, ...]:
+    """Columns as the address names them; the usual ones where it names none."""
+    return tuple(name for name in text.split(",") if name in BY_NAME) or DEFAULT_COLUMNS
+
+
+def format_columns(names: Sequence[str]) -> str:
+    """Columns for the address; empty for the usual ones."""
+    return "" if tuple(names) == DEFAULT_COLUMNS else ",".join(names)
+
+
+def format_table(
+    rows: pd.DataFrame, columns: Sequence[str], *, sort: str, ascending: bool, caption: str
+) -> str:
+    """An accessible HTML table: caption, scoped headings that are buttons, the sorted one announced."""
+    chosen = [BY_NAME[name] for name in columns if name in BY_NAME] or [BY_NAME["model"]]
+    head = "".join(_format_heading(column, sort, ascending) for column in chosen)
+    body = "".join(_format_row(row, chosen) for row in rows.to_dict(orient="records"))
+    if not len(rows):
+        body = f'<tr><td colspan="{len(chosen)}" class="empty">No model matches. Loosen a filter.</td></tr>'
+    return (
+        f'<div class="board-scroll" role="region" tabindex="0" aria-label="{escape(caption)}">'
+        f'<table class="board"><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _format_heading(column: Column, sort: str, ascending: bool) -> str:
+    kind = ' class="num"' if column.numeric else ""
+    if not column.sort:
+        return f'<th scope="col"{kind} title="{escape(column.help)}">{escape(column.title)}</th>'
+    active = column.sort == sort
+    order = f' aria-sort="{"ascending" if ascending else "descending"}"' if active else ""
+    arrow = (" ▲" if ascending else " ▼") if active else ""
+    return (
+        f'<th scope="col"{kind}{order}><button type="button" data-sort="{column.sort}" '
+        f'title="{escape(column.help)}">{escape(column.title)}{arrow}</button></th>'
+    )
+
+
+def _format_row(row: Mapping[Any, Any], columns: Sequence[Column]) -> str:
+    cells = []
+    for column in columns:
+        tag, extra = ("th", ' scope="row"') if column.name == "model" else ("td", "")
+        kind = ' class="num"' if column.numeric else ""
+        cells.append(f"<{tag}{extra}{kind}>{column.cell(row)}</{tag}>")
+    return f"<tr>{''.join(cells)}</tr>"

@@ -1,0 +1,96 @@
+"""Reviews: what the machine, or a maintainer, found out about one exact file.
+
+`<org>__<model>.review.json` lies beside the submission and names the sha256 of its bytes. The board shows a
+submission only with a review of those very bytes, so an edit after validation takes it off the board.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from imagenet_g.benchmark.environment import make_environment
+from imagenet_g.benchmark.errors import InputError, UntrustedFileError
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.results import Count, Difference, FileModel, Sha256
+from imagenet_g.benchmark.storage import write_text
+from imagenet_g.leaderboard.submissions.problems import Problem, ValidationReport
+from imagenet_g.leaderboard.submissions.submission import REVIEW_SUFFIX, SUFFIX
+from imagenet_g.leaderboard.submissions.untrusted import read_json
+
+
+class Verification(FileModel):
+    """A second run by a maintainer."""
+
+    by: Annotated[str, Field(min_length=1, max_length=80)]
+    device: str
+    created_utc: str
+    weights_equal: bool
+    differences: dict[str, Difference]
+    """Top-1 of the second run less that of the submission, by split."""
+    # Has a default because reviews were written before answers were compared.
+    other_answers: dict[str, Count] = Field(default_factory=dict)
+    """Images that the second run answers otherwise, by split; absent where no predictions were at hand."""
+
+
+class Review(FileModel):
+    """What is known about one submission file."""
+
+    schema_version: Literal[1] = 1
+    submission_sha256: Sha256
+    trust: Literal["self-reported", "recomputed", "verified"]
+    flags: tuple[Problem, ...]
+    """Warnings that readers of the board must see."""
+    imagenet_g: str
+    created_utc: str
+    verification: Verification | None
+
+
+def find_review_path(submission: Path) -> Path:
+    """Where the review of a submission lies."""
+    return submission.with_name(submission.name.removesuffix(SUFFIX) + REVIEW_SUFFIX)
+
+
+def make_review(report: ValidationReport, verification: Verification | None = None) -> Review:
+    """A review from an accepted report.
+
+    Raises:
+        InputError: The submission was refused.
+    """
+    if not report.accepted or report.trust is None or report.submission_sha256 is None:
+        raise InputError(f"'{report.file}' was refused and cannot be reviewed; mend it first.")
+    trust: Literal["self-reported", "recomputed", "verified"] = (
+        "recomputed" if report.trust == "recomputed" else "self-reported"
+    )
+    environment = make_environment()
+    return Review(
+        submission_sha256=report.submission_sha256,
+        trust="verified" if verification else trust,
+        flags=tuple(problem for problem in report.problems if problem.severity == "warning"),
+        imagenet_g=environment.imagenet_g,
+        created_utc=environment.created_utc,
+        verification=verification,
+    )
+
+
+def write_review(submission: Path, review: Review) -> Path:
+    """Write a review beside its submission and return its path."""
+    path = find_review_path(submission)
+    write_text(path, review.model_dump_json(indent=2) + "\n")
+    return path
+
+
+def load_review(submission: Path) -> Review | str:
+    """The review of exactly these bytes, or why there is none."""
+    path = find_review_path(submission)
+    if not path.exists():
+        return "it has no review; run 'imagenet-g validate --record' on it"
+    try:
+        review = Review.model_validate(read_json(path)[1])
+    except (UntrustedFileError, ValidationError):
+        return f"its review '{path.name}' cannot be read; run 'imagenet-g validate --record' again"
+    if review.submission_sha256 != hash_file(submission):
+        return "it was edited after its review; run 'imagenet-g validate --record' again"
+    return review

@@ -1,0 +1,4 @@
+"""Making a submission and sending it.
+
+Imports validation and submissions.
+"""

@@ -1,0 +1,188 @@
+"""From answers and a result to a validated file with its predictions beside it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+from imagenet_g.benchmark.errors import DataError, InputError, UntrustedFileError
+from imagenet_g.benchmark.predictions.result_files import format_problems
+from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.storage import replace_file, translate_storage_errors, write_text
+from imagenet_g.leaderboard.submissions.problems import ValidationReport
+from imagenet_g.leaderboard.submissions.submission import (
+    SUFFIX,
+    Statement,
+    Submission,
+    format_submission,
+    make_stem,
+)
+from imagenet_g.leaderboard.submissions.untrusted import read_json
+from imagenet_g.leaderboard.validation.shelf import SplitShelf
+from imagenet_g.leaderboard.validation.validate import (
+    ValidationContext,
+    load_known_baselines,
+    load_known_submissions,
+    parse_submission,
+    validate_submission,
+)
+
+
+def choose_version(result: Result, asked: str | None) -> str:
+    """The version a result is about.
+
+    Raises:
+        InputError: It has splits of several versions or of none, or not of the one asked for.
+    """
+    found = sorted({entry.split.version for entry in result.entries if entry.split.version is not None})
+    if asked is not None and asked in found:
+        return asked
+    if asked is None and len(found) == 1:
+        return found[0]
+    raise InputError(
+        f"The result has splits of {', '.join(found) or 'no version'}; a submission is about one"
+        + (f", and '{asked}' is not among them." if asked else ". Evaluate again with the splits of one.")
+    )
+
+
+def refuse_partial(result: Result) -> None:
+    """Say before any question is asked that part of a split cannot be submitted.
+
+    Raises:
+        InputError: Some split was run with --limit.
+    """
+    partial = [entry.split.ref for entry in result.entries if entry.partial]
+    if partial:
+        raise InputError(
+            f"Only part of {', '.join(partial)} was run; evaluate again without --limit to submit."
+        )
+
+
+def suggest_answers(result: Result) -> dict[str, str]:
+    """What the result already says."""
+    model = result.model
+    generated = model.generated_training_data
+    known_data = {"imagenet-1k": "imagenet-1k", None: "unknown"}
+    return {
+        "name": model.spec.split(":", 1)[-1].replace("/", " "),
+        "training_data": known_data.get(model.training_data, "more-data"),
+        "generated_training_data": "unknown" if generated is None else "; ".join(generated) or "none",
+        "supervision": "zero-shot" if model.zero_shot else "unknown",
+    }
+
+
+def make_statement(answers: Mapping[str, str]) -> Statement:
+    """A statement from answers by field, as people type them.
+
+    Raises:
+        InputError: An answer is not one of those allowed.
+    """
+    optional = ("url", "family", "training_data_details", "license", "notes")
+    try:
+        return Statement.model_validate(
+            {
+                "organisation": answers["organisation"],
+                "model": answers["name"],
+                "authors": _split_list(answers["authors"]),
+                "contact": answers["contact"],
+                "supervision": answers["supervision"],
+                "training_data": answers["training_data"],
+                "generated_training_data": _parse_generators(answers["generated_training_data"]),
+                **{field: answers[field] or None for field in optional},
+            }
+        )
+    except ValidationError as error:
+        raise InputError(f"The statement is incomplete:\n{format_problems(error)}") from error
+
+
+def is_submission(path: Path) -> bool:
+    """Whether a file is a submission that was written before, by what stands in it."""
+    if not path.is_file():
+        return False
+    try:
+        _, content = read_json(path)
+    except UntrustedFileError:
+        return False
+    return isinstance(content, dict) and "statement" in content
+
+
+def load_again(path: Path, *, root: Path, data: Sequence[str]) -> tuple[Path, Submission, ValidationReport]:
+    """A submission that was written before, validated as it lies there.
+
+    Raises:
+        InputError: It is malformed.
+    """
+    report = validate_submission(path, make_context(root, data))
+    submission, problems = parse_submission(read_json(path)[1])
+    if submission is None:
+        raise InputError(f"'{path}' is no submission: {problems[0].where}: {problems[0].message}")
+    return path, submission, report
+
+
+def make_context(root: Path, data: Sequence[str]) -> ValidationContext:
+    """What a submission is held against: splits on hand, and what lies in a folder of submissions."""
+    return ValidationContext(
+        SplitShelf(parse_data_pairs(data)), load_known_submissions(root), load_known_baselines(root)
+    )
+
+
+def write_submission(
+    submission: Submission, *, results_folder: Path, source: Result, root: Path, data: Sequence[str]
+) -> tuple[Path, ValidationReport]:
+    """Write the file and copy its predictions, validate, and take both away where it is refused.
+
+    An earlier submission of the same model stays as it was unless the new one is accepted.
+
+    Raises:
+        DataError: Predictions the result names are missing.
+        StorageError: The folder cannot be written.
+    """
+    context = make_context(root, data)
+    final = root / submission.version / f"{make_stem(submission.statement)}{SUFFIX}"
+    draft = root / ".draft" / submission.version / final.name
+    try:
+        _write_files(draft, submission, results_folder, source)
+        report = validate_submission(draft, context)
+        if report.accepted:
+            _move_files(draft, final)
+    finally:
+        shutil.rmtree(root / ".draft", ignore_errors=True)
+    return final, report
+
+
+def _write_files(path: Path, submission: Submission, folder: Path, source: Result) -> None:
+    for before, after in zip(source.entries, submission.result.entries, strict=True):
+        origin = folder / before.predictions.file
+        if not origin.is_file():
+            raise DataError(f"The predictions '{origin}' are missing; run 'imagenet-g evaluate' again.")
+        with replace_file(path.parent / after.predictions.file) as temporary:
+            shutil.copyfile(origin, temporary)
+    write_text(path, format_submission(submission))
+
+
+def _move_files(draft: Path, final: Path) -> None:
+    """Renames within one folder, the submission last; predictions that it no longer names are taken away."""
+    there, wanted = final.with_suffix(""), draft.with_suffix("")
+    names = [file.relative_to(wanted) for file in sorted(wanted.rglob("*.parquet"))]
+    with translate_storage_errors(final):
+        for name in names:
+            (there / name).parent.mkdir(parents=True, exist_ok=True)
+            (wanted / name).replace(there / name)
+        draft.replace(final)
+        for file in sorted(there.rglob("*.parquet")):
+            if file.relative_to(there) not in names:
+                file.unlink()
+
+
+def _split_list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(";") if part.strip())
+
+
+def _parse_generators(text: str) -> tuple[str, ...] | None:
+    if text.strip().lower() == "unknown":
+        return None
+    return () if text.strip().lower() == "none" else _split_list(text)

@@ -1,0 +1,4 @@
+"""A submission checked against itself, its predictions, the baseline lines and a second run.
+
+Imports submissions.
+"""

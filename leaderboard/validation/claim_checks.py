@@ -1,0 +1,234 @@
+"""What a submission says, held against itself: names, statement, model, numbers. No file is opened here."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from imagenet_g.benchmark.errors import ImagenetGError
+from imagenet_g.benchmark.results import Entry, Estimate, ModelRecord, Preprocessing, Score
+from imagenet_g.benchmark.splits.references import parse_split_ref
+from imagenet_g.leaderboard.submissions.names import (
+    explain_bad_contact,
+    explain_bad_name,
+    explain_bad_text,
+    explain_bad_url,
+)
+from imagenet_g.leaderboard.submissions.problems import Problem, error, warning
+from imagenet_g.leaderboard.submissions.submission import (
+    SUFFIX,
+    Submission,
+    compute_seal,
+    make_predictions_path,
+    make_stem,
+)
+
+INTERPOLATIONS = ("bicubic", "bilinear", "nearest", "lanczos", "box", "hamming", "area", "random")
+SCHEMES = ("timm", "open_clip", "torchvision", "wheel", "hf-hub", "python")
+MIN_INPUT_PX, MAX_INPUT_PX = 32, 1024
+_TOLERANCE = 1e-9
+
+
+def check_seal(submission: Submission, content: object) -> Iterator[Problem]:
+    """Whether the file's content, as parsed from its JSON, is what was written."""
+    if not isinstance(content, dict) or compute_seal(content) != submission.seal:
+        yield error(
+            "edited",
+            "seal",
+            "the file was edited after it was written; make it again with 'imagenet-g submit'",
+        )
+
+
+def check_place(submission: Submission, path: PurePath) -> Iterator[Problem]:
+    """Whether the file lies where its content says."""
+    expected = f"{make_stem(submission.statement)}{SUFFIX}"
+    if path.name != expected:
+        yield error("wrong-place", "file name", f"is '{path.name}'; by its names it must be '{expected}'")
+    if path.parent.name != submission.version:
+        yield error(
+            "wrong-place",
+            "folder",
+            f"lies in '{path.parent.name}'; version '{submission.version}' belongs in its own",
+        )
+
+
+def check_statement(submission: Submission) -> Iterator[Problem]:
+    """Names that may stand on the board, and addresses that reach somebody."""
+    statement = submission.statement
+    for field, name in (("organisation", statement.organisation), ("model", statement.model)):
+        if reason := explain_bad_name(name):
+            yield error("bad-name", f"statement.{field}", f"{name!r} {reason}")
+    if statement.family is not None and (reason := explain_bad_name(statement.family)):
+        yield error("bad-name", "statement.family", reason)
+    for field, text in _list_texts(submission):
+        if reason := explain_bad_text(text):
+            yield error("bad-text", f"statement.{field}", f"{text!r} {reason}")
+    if reason := explain_bad_contact(statement.contact):
+        yield error("bad-contact", "statement.contact", f"{statement.contact!r} {reason}")
+    if statement.url is not None and (reason := explain_bad_url(statement.url)):
+        yield error("bad-address", "statement.url", f"{statement.url!r} {reason}")
+
+
+def _list_texts(submission: Submission) -> Iterator[tuple[str, str]]:
+    statement = submission.statement
+    yield from (("authors", author) for author in statement.authors)
+    yield from (("generated_training_data", name) for name in statement.generated_training_data or ())
+    for field in ("training_data_details", "license", "notes"):
+        if text := getattr(statement, field):
+            yield field, text
+
+
+def check_consistency(submission: Submission) -> Iterator[Problem]:
+    """Whether the statement and the model's own record agree."""
+    statement, model = submission.statement, submission.result.model
+    recorded = model.training_data
+    known_both = recorded is not None and statement.training_data != "unknown"
+    if known_both and (recorded == "imagenet-1k") != (statement.training_data == "imagenet-1k"):
+        yield error(
+            "contradiction",
+            "statement.training_data",
+            f"says '{statement.training_data}'; the result's model says '{recorded}'",
+        )
+    stated, known = statement.generated_training_data, model.generated_training_data
+    if known and stated is not None and not set(known) <= set(stated):
+        yield error(
+            "contradiction",
+            "statement.generated_training_data",
+            f"leaves out {', '.join(sorted(set(known) - set(stated)))}, which the result's model names",
+        )
+    if (model.zero_shot is not None) != (statement.supervision == "zero-shot"):
+        yield error(
+            "contradiction",
+            "statement.supervision",
+            f"says '{statement.supervision}'; its head is {'' if model.zero_shot else 'not '}zero-shot",
+        )
+
+
+def check_model(submission: Submission) -> Iterator[Problem]:
+    """Whether the model can be what it says, and can be run again."""
+    model = submission.result.model
+    scheme = model.spec.split(":", 1)[0]
+    if scheme not in SCHEMES or ":" not in model.spec:
+        yield error(
+            "bad-model", "model.spec", f"{model.spec!r} is no model spec; known: {', '.join(SCHEMES)}"
+        )
+    if scheme == "python":
+        yield warning("private-model", "model.spec", "is code of its authors: nobody else can run it by name")
+    if model.num_parameters == 0:
+        yield error("impossible", "model.num_parameters", "a model has parameters; found 0")
+    if model.num_outputs != 1000 and model.class_map is None:
+        yield error("impossible", "model.num_outputs", f"{model.num_outputs} outputs need a class map")
+    if set(model.weights_sha256) == {"0"}:
+        yield error("impossible", "model.weights_sha256", "is all zeros, which hashes nothing")
+    yield from check_preprocessing(model.preprocessing, model)
+
+
+def check_preprocessing(found: Preprocessing, model: ModelRecord) -> Iterator[Problem]:
+    """Whether images are prepared the way a trained network can have been."""
+    where = "model.preprocessing"
+    if not all(MIN_INPUT_PX <= side <= MAX_INPUT_PX for side in found.input_size_px):
+        yield error(
+            "preprocessing", where, f"input of {found.input_size_px} px; expected {MIN_INPUT_PX} to 1024"
+        )
+    if found.interpolation == "unknown":
+        yield warning("preprocessing", where, "how images are resized is unknown; a reviewer must ask")
+    elif found.interpolation.lower() not in INTERPOLATIONS:
+        yield error("preprocessing", where, f"unknown interpolation {found.interpolation!r}")
+    if found.crop_fraction is not None and not 0.5 <= found.crop_fraction <= 1.0:
+        yield error("preprocessing", where, f"crop fraction {found.crop_fraction} is outside 0.5 to 1")
+    if found.mean is not None and not (
+        len(found.mean) == 3 and all(-0.01 <= value <= 1 for value in found.mean)
+    ):
+        yield error("preprocessing", where, f"mean {found.mean} is no colour of pixels in [0, 1]")
+    if found.std is not None and not (len(found.std) == 3 and all(0 < value <= 1.01 for value in found.std)):
+        yield error("preprocessing", where, f"std {found.std} is no spread of pixels in [0, 1]")
+    if not found.description.strip():
+        yield error("preprocessing", where, "the transform is not described")
+    if model.spec.startswith("open_clip:") and model.zero_shot is None:
+        yield error("preprocessing", "model.zero_shot", "an open_clip model needs its prompts recorded")
+
+
+def check_entries(submission: Submission) -> Iterator[Problem]:
+    """Which splits there are, each once, all of one version, none in part."""
+    entries = submission.result.entries
+    if not any(entry.split.version == submission.version for entry in entries):
+        yield error("no-split", "entries", f"there is no split of version '{submission.version}'")
+    for ref, times in Counter(entry.split.ref for entry in entries).items():
+        if times > 1:
+            yield error("repeated-split", ref, f"comes {times} times; one entry a split")
+    references = {gap.reference.set for entry in entries for gap in entry.gaps}
+    for entry in entries:
+        ref = entry.split.ref
+        try:
+            parsed = parse_split_ref(ref)
+        except ImagenetGError as problem:
+            yield error("unknown-split", ref, str(problem))
+            continue
+        if parsed.kind == "folder":
+            yield error("private-split", ref, "a folder of one's own cannot be checked by anybody else")
+        if entry.split.version != parsed.version or parsed.view != entry.split.view:
+            yield error(
+                "contradiction", ref, "the split's version or view is not the one its reference names"
+            )
+        if entry.split.version != submission.version and ref not in references:
+            yield error(
+                "other-version", ref, f"is not of version '{submission.version}'; submit versions apart"
+            )
+        yield from check_entry(entry, make_stem(submission.statement))
+
+
+def check_entry(entry: Entry, stem: str) -> Iterator[Problem]:
+    """One entry's numbers against each other."""
+    ref = entry.split.ref
+    if entry.partial:
+        yield error("partial", ref, f"only {entry.limit} images were run; run without --limit")
+    if entry.unscored_count_as == "left-out" and entry.n_unscored:
+        yield error(
+            "left-out", ref, f"{entry.n_unscored} images were left out; run without --skip-unreadable"
+        )
+    if entry.n == 0 or not entry.scores:
+        yield error("impossible", ref, "there is no image or no score")
+    if entry.n_unscored > entry.n:
+        yield error("impossible", ref, f"{entry.n_unscored} unscored of {entry.n} images")
+    expected = str(make_predictions_path(stem, entry))
+    if entry.predictions.file != expected:
+        yield error(
+            "bad-path", ref, f"predictions lie at {entry.predictions.file!r}; they must be at '{expected}'"
+        )
+    run = entry.predictions.run
+    if run.batch_size == 0 or run.seconds < 0 or run.images_per_second < 0:
+        yield error("impossible", ref, "batch size, seconds or speed of the run cannot be")
+    for score in entry.scores:
+        yield from check_score(score, entry.n, ref)
+    for gap in entry.gaps:
+        bounds = (gap.low, gap.high)
+        if None not in bounds and not _encloses(gap.low, gap.value, gap.high):
+            yield error("impossible", ref, f"gap {gap.value} lies outside its interval")
+
+
+def check_score(score: Score, num_images: int, ref: str) -> Iterator[Problem]:
+    """Counts and fractions that can be."""
+    where = f"{ref} ({score.outputs})"
+    first, fifth = score.num_correct_top1, score.num_correct_top5
+    if first > fifth or score.top1.value > score.top5.value + _TOLERANCE:
+        yield error("impossible", where, f"top-5 ({fifth} right) is below top-1 ({first} right)")
+    if fifth > num_images:
+        yield error("impossible", where, f"{fifth} right answers on {num_images} images")
+    for name, count, estimate in (("top-1", first, score.top1), ("top-5", fifth, score.top5)):
+        if num_images and not math.isclose(estimate.value, count / num_images, abs_tol=_TOLERANCE):
+            yield error(
+                "impossible", where, f"{name} is {estimate.value:.6f}, but {count} of {num_images} right"
+            )
+        if not _encloses_estimate(estimate):
+            yield error("impossible", where, f"{name} lies outside its interval")
+
+
+def _encloses_estimate(estimate: Estimate) -> bool:
+    return _encloses(estimate.low, estimate.value, estimate.high)
+
+
+def _encloses(low: float | None, value: float, high: float | None) -> bool:
+    above = low is None or low <= value + _TOLERANCE
+    return above and (high is None or value <= high + _TOLERANCE)

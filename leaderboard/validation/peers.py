@@ -1,0 +1,122 @@
+"""A submission among the others: look-alike names, copies, and what changed since the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagenet_g.benchmark.predictions.entries import choose_headline
+from imagenet_g.leaderboard.submissions.names import find_lookalike
+from imagenet_g.leaderboard.submissions.problems import Problem, error, note, warning
+from imagenet_g.leaderboard.submissions.submission import Submission, make_stem
+
+WEIGHTY_FIELDS = ("training_data", "generated_training_data", "supervision")
+"""A change of these moves a model to another part of the board."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSubmission:
+    """A submission that is already in the folder."""
+
+    path: Path
+    submission: Submission
+
+
+def check_peers(submission: Submission, others: Sequence[KnownSubmission]) -> Iterator[Problem]:
+    """Findings against submissions of every version; the earlier file of the same model is none of them."""
+    stem = make_stem(submission.statement)
+    strangers = [
+        known
+        for known in others
+        if (make_stem(known.submission.statement), known.submission.version) != (stem, submission.version)
+    ]
+    yield from check_names(submission, strangers)
+    yield from check_copies(submission, [k for k in strangers if k.submission.version == submission.version])
+    for known in others:
+        if known not in strangers:
+            yield from explain_change(known.submission, submission)
+
+
+def check_names(submission: Submission, others: Sequence[KnownSubmission]) -> Iterator[Problem]:
+    """Names that a reader would take for another model or organisation."""
+    statement = submission.statement
+    models = {known.submission.statement.model for known in others}
+    organisations = {known.submission.statement.organisation for known in others}
+    if twin := find_lookalike(statement.model, sorted(models)):
+        yield error("look-alike", "statement.model", f"{statement.model!r} looks like '{twin}' on the board")
+    if twin := find_lookalike(statement.organisation, sorted(organisations)):
+        yield error(
+            "look-alike",
+            "statement.organisation",
+            f"{statement.organisation!r} looks like '{twin}' on the board",
+        )
+
+
+def check_copies(submission: Submission, others: Sequence[KnownSubmission]) -> Iterator[Problem]:
+    """The same weights or the same predictions under another name."""
+    ours = {entry.predictions.sha256: entry.split.ref for entry in submission.result.entries}
+    for known in others:
+        name = known.submission.statement.model
+        result = known.submission.result
+        if result.model.weights_sha256 == submission.result.model.weights_sha256:
+            same = result.model.preprocessing == submission.result.model.preprocessing
+            how = "and the same preprocessing" if same else "with other preprocessing"
+            finding = error if same else warning
+            yield finding("duplicate", "model.weights_sha256", f"'{name}' has the same weights {how}")
+            continue
+        shared = sorted({ours[e.predictions.sha256] for e in result.entries if e.predictions.sha256 in ours})
+        if shared:
+            yield error("copied", shared[0], f"the predictions are those of '{name}', byte for byte")
+        elif alike := _find_equal_scores(submission, known.submission):
+            yield warning("identical", alike, f"every score equals that of '{name}'; are they one model?")
+
+
+def _find_equal_scores(one: Submission, other: Submission) -> str | None:
+    theirs = {entry.split.ref: entry.scores for entry in other.result.entries}
+    shared = [entry for entry in one.result.entries if entry.split.ref in theirs]
+    equal = shared and all(entry.scores == theirs[entry.split.ref] for entry in shared)
+    return shared[0].split.ref if equal else None
+
+
+def explain_change(before: Submission, after: Submission) -> Iterator[Problem]:
+    """What differs from the model's earlier submission: statement, model, run, and split by split."""
+    if before.seal == after.seal:
+        return
+    yield note("resubmission", "file", "replaces the earlier submission of this model, whose review is void")
+    yield from _explain_statement(before, after)
+    if before.result.model.weights_sha256 != after.result.model.weights_sha256:
+        yield warning(
+            "changed", "model.weights_sha256", "the weights are not those of the earlier submission"
+        )
+    if before.result.model.preprocessing != after.result.model.preprocessing:
+        yield warning("changed", "model.preprocessing", "differs from the earlier submission")
+    yield from _explain_entries(before, after)
+
+
+def _explain_statement(before: Submission, after: Submission) -> Iterator[Problem]:
+    if before.statement.model != after.statement.model:
+        yield warning("changed", "statement.model", f"the model was called '{before.statement.model}'")
+    old, new = before.statement.model_dump(), after.statement.model_dump()
+    for field in [field for field in old if field != "model" and old[field] != new[field]]:
+        finding = warning if field in WEIGHTY_FIELDS else note
+        yield finding("changed", f"statement.{field}", f"was {old[field]!r}, is {new[field]!r}")
+
+
+def _explain_entries(before: Submission, after: Submission) -> Iterator[Problem]:
+    old = {entry.split.ref: entry for entry in before.result.entries}
+    new = {entry.split.ref: entry for entry in after.result.entries}
+    for ref in sorted(set(old) - set(new)):
+        yield warning("changed", ref, "was in the earlier submission and is gone")
+    for ref in sorted(set(new) - set(old)):
+        yield note("changed", ref, "is new since the earlier submission")
+    for ref in sorted(set(old) & set(new)):
+        was, now = choose_headline(old[ref]).top1.value, choose_headline(new[ref]).top1.value
+        if was != now:
+            finding = warning if abs(now - was) > 0.005 else note
+            yield finding("changed", ref, f"top-1 was {100 * was:.2f} %, is {100 * now:.2f} %")
+        elif old[ref].predictions.sha256 != new[ref].predictions.sha256:
+            yield note("changed", ref, "other predictions with the same top-1")
+        precisions = old[ref].predictions.run.dtype, new[ref].predictions.run.dtype
+        if precisions[0] != precisions[1]:
+            yield note("changed", ref, f"was run in {precisions[0]}, is in {precisions[1]}")

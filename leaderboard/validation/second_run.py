@@ -1,0 +1,205 @@
+"""A second run held against a submission: weights, accuracies, and the answer to every image.
+
+Predictions show that the numbers follow from the answers, not that the model gave them. Here the model is run
+again: an answer that another machine's rounding cannot explain is somebody's edit, or another model's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from imagenet_g.benchmark.cli import main
+from imagenet_g.benchmark.errors import DataError, InputError, UntrustedFileError
+from imagenet_g.benchmark.identity import hash_file, make_slug
+from imagenet_g.benchmark.predictions.entries import choose_headline
+from imagenet_g.benchmark.predictions.predictions import Predictions, TopFive, load_predictions
+from imagenet_g.benchmark.predictions.result_files import RESULT_NAME, load_result
+from imagenet_g.benchmark.results import Entry, Result
+from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
+from imagenet_g.leaderboard.submissions.reviews import Verification
+from imagenet_g.leaderboard.submissions.submission import Submission
+from imagenet_g.leaderboard.submissions.untrusted import read_json
+from imagenet_g.leaderboard.validation.validate import list_predictions, parse_submission
+
+MAX_DIFFERENCE = 0.003
+"""Another machine or library moves a few images near a tie; half a point is another model."""
+ROUNDING = 0.01
+"""How far probabilities of float32 runs may lie apart: libraries, devices and TF32 together."""
+HALF_ROUNDING = 0.05
+"""The same where a run was in half precision."""
+MAX_NAMED = 5
+RUNNABLE = ("timm", "open_clip", "torchvision", "wheel")
+
+
+@dataclass(frozen=True, slots=True)
+class SecondRun:
+    """A maintainer's result, and the folder its predictions lie in."""
+
+    result: Result
+    folder: Path
+
+
+def load_second_run(path: Path, given: Path | None, out: Path, data: Sequence[str]) -> SecondRun:
+    """The maintainer's result: the one given, or a fresh one of the same model on the same splits.
+
+    Raises:
+        InputError: The model cannot be run by name, or the run failed.
+    """
+    if given is not None:
+        return SecondRun(load_result(given), given if given.is_dir() else given.parent)
+    submission = load_submission(path)
+    words = make_command(submission, out, data)
+    if main(words) != 0:
+        raise InputError(f"The second run failed: imagenet-g {' '.join(words)}")
+    folder = out / make_slug(submission.result.model.spec)
+    return SecondRun(load_result(folder / RESULT_NAME), folder)
+
+
+def load_submission(path: Path) -> Submission:
+    """A submission that was validated before.
+
+    Raises:
+        UntrustedFileError: It does not parse.
+    """
+    submission, problems = parse_submission(read_json(path)[1])
+    if submission is None:
+        raise UntrustedFileError(f"'{path}' is no submission: {problems[0].message}")
+    return submission
+
+
+def make_command(submission: Submission, out: Path, data: Sequence[str]) -> list[str]:
+    """Words of the `evaluate` that repeats a submission.
+
+    Raises:
+        InputError: Its model is code of its authors, which is never run from a submission.
+    """
+    spec = submission.result.model.spec
+    if spec.split(":", 1)[0] not in RUNNABLE:
+        raise InputError(f"'{spec}' is not run from a submission. Run it yourself and give --result.")
+    references = {
+        gap.reference.set
+        for entry in submission.result.entries
+        for gap in entry.gaps
+        if gap.reference.kind == "measured"
+    }
+    words = ["evaluate", f"--model={spec}", f"--out={out}"]
+    words += [f"--split={entry.split.ref}" for entry in submission.result.entries]
+    words += [f"--data={pair}" for pair in data]
+    dtypes = {entry.predictions.run.dtype for entry in submission.result.entries}
+    words += [f"--dtype={dtype}" for dtype in sorted(dtypes)[:1] if dtype != "float32"]
+    return words + [f"--reference={reference}" for reference in sorted(references)]
+
+
+def verify_run(path: Path, again: SecondRun, *, by: str, allowed: int = 0) -> Verification:
+    """Compare a second run with the submission.
+
+    Args:
+        path: The submission, its predictions beside it.
+        again: The second run.
+        by: Who vouches for it.
+        allowed: Images a split that may be answered otherwise, because the maintainer looked at them.
+
+    Raises:
+        InputError: Weights differ, a split is missing, a score is more than `MAX_DIFFERENCE` off, or more
+            images than allowed are answered otherwise.
+        DataError: Predictions are damaged, or not those a result was computed from.
+    """
+    submission = load_submission(path)
+    if again.result.model.weights_sha256 != submission.result.model.weights_sha256:
+        raise InputError("The second run used other weights; it verifies nothing.")
+    theirs = {entry.split.ref: entry for entry in again.result.entries}
+    on_hand = list_predictions(path, submission)
+    differences: dict[str, float] = {}
+    other_answers: dict[str, int] = {}
+    for entry in submission.result.entries:
+        other = theirs.get(entry.split.ref)
+        differences[entry.split.ref] = _compare_scores(entry, other)
+        # Taken out of the mapping: views are rows of the same file.
+        file = on_hand.pop(entry.predictions.file, None)
+        if file is not None and other is not None:
+            other_answers[entry.split.ref] = _compare_answers(entry, file, other, again.folder, allowed)
+    run = again.result.entries[0].predictions.run
+    return Verification(
+        by=by,
+        device=f"{run.device} {run.device_name}",
+        created_utc=again.result.environment.created_utc,
+        weights_equal=True,
+        differences=differences,
+        other_answers=other_answers,
+    )
+
+
+def _compare_scores(entry: Entry, other: Entry | None) -> float:
+    ref = entry.split.ref
+    if other is None or other.split.content_sha256 != entry.split.content_sha256 or other.partial:
+        raise InputError(f"The second run has no whole '{ref}' of the same images.")
+    difference = choose_headline(other).top1.value - choose_headline(entry).top1.value
+    if abs(difference) > MAX_DIFFERENCE:
+        raise InputError(
+            f"The second run is {100 * difference:+.2f} points off on '{ref}'; at most "
+            f"{100 * MAX_DIFFERENCE:.1f} are allowed. Do not verify; ask the authors."
+        )
+    return difference
+
+
+def _compare_answers(entry: Entry, file: Path, other: Entry, folder: Path, allowed: int) -> int:
+    claimed = _load_answers(file, entry)
+    again = _load_answers(folder / other.predictions.file, other)
+    half = {entry.predictions.run.dtype, other.predictions.run.dtype} != {"float32"}
+    found = find_other_answers(claimed, again, rounding=HALF_ROUNDING if half else ROUNDING)
+    if len(found) > allowed:
+        named = ", ".join(found[:MAX_NAMED]) + (", ..." if len(found) > MAX_NAMED else "")
+        raise InputError(
+            f"The second run answers {len(found)} of {len(claimed)} images of '{entry.split.ref}' otherwise "
+            f"than the submission says, beyond rounding: {named}. Do not verify; look at them and ask the "
+            "authors. --allow N passes N of them a split."
+        )
+    return len(found)
+
+
+def _load_answers(file: Path, entry: Entry) -> Predictions:
+    if file.is_file() and hash_file(file) != entry.predictions.sha256:
+        raise DataError(f"'{file}' is not the file its result was computed from: its sha256 differs.")
+    return load_predictions(file)[0]
+
+
+def find_other_answers(claimed: Predictions, again: Predictions, *, rounding: float) -> tuple[str, ...]:
+    """Images whose answers differ by more than rounding can make them.
+
+    Every class among the best five of one run must have nearly the same probability in the other; where it
+    is not among the other's best five, it can have at most the least of them. An exchange of two answers
+    that are nearly as probable is within rounding, and no second run can tell it from rounding.
+
+    Args:
+        claimed: The submission's predictions.
+        again: The second run's, of the same images in any order.
+        rounding: How far probabilities may lie apart.
+
+    Raises:
+        DataError: The images are not the same.
+    """
+    row_of = {image_id: row for row, image_id in enumerate(again.image_ids)}
+    if set(row_of) != set(claimed.image_ids):
+        raise DataError("The two runs are not on the same images.")
+    again = again.take(np.array([row_of[image_id] for image_id in claimed.image_ids], dtype=np.intp))
+    shared = claimed.restricted.keys() & again.restricted.keys()
+    pairs = [(claimed.top5, again.top5)]
+    pairs += [(claimed.restricted[name], again.restricted[name]) for name in shared]
+    differs = np.zeros(len(claimed), dtype=np.bool_)
+    for one, other in pairs:
+        differs |= _exceeds(one, other, rounding) | _exceeds(other, one, rounding)
+    return tuple(claimed.image_ids[row] for row in np.flatnonzero(differs))
+
+
+def _exceeds(one: TopFive, other: TopFive, rounding: float) -> npt.NDArray[np.bool_]:
+    same = one.indices[:, :, None] == other.indices[:, None, :]
+    given = (same * other.probabilities[:, None, :]).sum(axis=-1)
+    least = np.minimum(one.probabilities, other.probabilities[:, -1:])
+    expected = np.where(same.any(axis=-1), given, least)
+    apart = np.abs(one.probabilities - expected) > rounding
+    return np.asarray((apart & (one.indices != NO_CLASS)).any(axis=1))

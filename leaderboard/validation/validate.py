@@ -1,0 +1,155 @@
+"""One submission, hostile until proved otherwise, to one report with everything that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from imagenet_g.benchmark.errors import UntrustedFileError
+from imagenet_g.benchmark.identity import hash_bytes
+from imagenet_g.benchmark.robustness.attach import Baseline
+from imagenet_g.benchmark.robustness.measured_sets import load_measured_baseline
+from imagenet_g.leaderboard.submissions.problems import Problem, Trust, ValidationReport, error
+from imagenet_g.leaderboard.submissions.submission import REVIEW_SUFFIX, SUFFIX, Submission
+from imagenet_g.leaderboard.submissions.untrusted import read_json
+from imagenet_g.leaderboard.validation.claim_checks import (
+    check_consistency,
+    check_entries,
+    check_model,
+    check_place,
+    check_seal,
+    check_statement,
+)
+from imagenet_g.leaderboard.validation.evidence_checks import check_evidence
+from imagenet_g.leaderboard.validation.lines import load_tables
+from imagenet_g.leaderboard.validation.peers import KnownSubmission, check_peers
+from imagenet_g.leaderboard.validation.shelf import SplitShelf
+
+MAX_PROBLEMS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationContext:
+    """What a submission is held against.
+
+    Attributes:
+        shelf: Splits on hand.
+        others: Submissions that are already there.
+        baselines: Published tables, and measured baselines on hand.
+    """
+
+    shelf: SplitShelf
+    others: Sequence[KnownSubmission] = ()
+    baselines: Sequence[Baseline] = field(default_factory=load_tables)
+
+
+def validate_submission(path: Path, context: ValidationContext) -> ValidationReport:
+    """Everything that is wrong with a submission file and the predictions beside it."""
+    try:
+        data, content = read_json(path)
+    except UntrustedFileError as refused:
+        return make_report(path, None, None, [error("unreadable", path.name, str(refused))])
+    sha256 = hash_bytes(data)
+    submission, problems = parse_submission(content)
+    if submission is None:
+        return make_report(path, sha256, None, problems)
+    problems += [
+        *check_seal(submission, content),
+        *check_place(submission, path.absolute()),
+        *check_statement(submission),
+        *check_consistency(submission),
+        *check_model(submission),
+        *check_entries(submission),
+        *check_peers(submission, [other for other in context.others if other.path != path.absolute()]),
+    ]
+    findings = check_evidence(
+        submission, list_predictions(path, submission), context.shelf, context.baselines
+    )
+    refs = {entry.split.ref for entry in submission.result.entries}
+    trust: Trust = "recomputed" if refs == findings.recomputed else "self-reported"
+    return make_report(path, sha256, submission, [*problems, *findings.problems], trust=trust)
+
+
+def parse_submission(content: object) -> tuple[Submission | None, list[Problem]]:
+    """A submission from parsed JSON, or one problem for each broken field."""
+    if isinstance(content, dict) and isinstance(number := content.get("schema_version"), int) and number > 1:
+        message = f"is {number}; this release reads 1. Update imagenet-g, or submit with this one"
+        return None, [error("future-schema", "schema_version", message)]
+    try:
+        return Submission.model_validate(content), []
+    except ValidationError as broken:
+        return None, [
+            error("schema", ".".join(map(str, problem["loc"])) or "file", problem["msg"])
+            for problem in broken.errors()[:MAX_PROBLEMS]
+        ]
+
+
+def list_predictions(path: Path, submission: Submission) -> dict[str, Path]:
+    """Predictions files that are there, by the name the submission gives; names that lead elsewhere are not.
+
+    Only plain files inside the submission's own folder count, whatever path the submission names.
+    """
+    folder = path.parent / path.name.removesuffix(SUFFIX)
+    inside = (
+        {}
+        if folder.is_symlink()
+        else {f"{folder.name}/{file.name}": file for file in folder.glob("*.parquet")}
+    )
+    named = {entry.predictions.file for entry in submission.result.entries}
+    return {name: file for name, file in inside.items() if name in named and not file.is_symlink()}
+
+
+def make_report(
+    path: Path,
+    sha256: str | None,
+    submission: Submission | None,
+    problems: Sequence[Problem],
+    *,
+    trust: Trust = "self-reported",
+) -> ValidationReport:
+    """A report; it accepts when nothing is an error."""
+    accepted = submission is not None and all(problem.severity != "error" for problem in problems)
+    return ValidationReport(
+        file=path.name,
+        submission_sha256=sha256,
+        accepted=accepted,
+        trust=trust if accepted else None,
+        model=submission.statement.model if submission else None,
+        version=submission.version if submission else None,
+        splits=tuple(entry.split.ref for entry in submission.result.entries) if submission else (),
+        problems=tuple(problems[:MAX_PROBLEMS]),
+    )
+
+
+def list_submission_files(root: Path) -> tuple[Path, ...]:
+    """Submission files below a folder, or the one file; reviews are none of them."""
+    if not root.is_dir():
+        return (root,)
+    found = (path for path in root.rglob(f"*__*{SUFFIX}") if not path.name.endswith(REVIEW_SUFFIX))
+    return tuple(sorted(path for path in found if path.is_file()))
+
+
+def load_known_submissions(root: Path) -> tuple[KnownSubmission, ...]:
+    """Every submission below a folder that can be read; the others are for `validate` to complain about."""
+    known = []
+    for path in list_submission_files(root) if root.is_dir() else ():
+        try:
+            submission, _ = parse_submission(read_json(path)[1])
+        except UntrustedFileError:
+            continue
+        if submission is not None:
+            known.append(KnownSubmission(path.absolute(), submission))
+    return tuple(known)
+
+
+def load_known_baselines(root: Path, given: Sequence[Path] = ()) -> tuple[Baseline, ...]:
+    """The published tables, the measured baselines in `<root>/<version>/baselines/`, and files given by hand.
+
+    Raises:
+        DataError: A file is missing or malformed.
+    """
+    stored = sorted(root.glob("*/baselines/*.json")) if root.is_dir() else []
+    return (*load_tables(), *map(load_measured_baseline, [*stored, *given]))

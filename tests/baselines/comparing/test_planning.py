@@ -1,0 +1,314 @@
+"""What to expect, how many images to take, published tables, figures and the zero-shot table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from noisy_models import run_command
+from PIL import Image
+
+from imagenet_g.baselines.comparing.sample_size import (
+    compute_design_effect,
+    compute_gap_sample_size,
+    compute_paired_sample_size,
+)
+from imagenet_g.baselines.lines.baselines import load_baseline
+from imagenet_g.baselines.lines.expectation import compute_expectation
+from imagenet_g.baselines.lines.figures import build_figure, choose_ticks, link_position, make_point
+from imagenet_g.baselines.lines.paper_tables import (
+    PublishedFigure,
+    check_figure,
+    load_published_tables,
+    recompute_figure,
+)
+from imagenet_g.baselines.lines.table import build_robustness_rows, measure_axis_bias
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.robustness.fits import fit_line, predict_top1
+from imagenet_g.benchmark.robustness.published_sets import build_points
+from imagenet_g.benchmark.statistics.paired import compute_mcnemar
+
+
+def test_an_expectation_is_the_line_with_its_band() -> None:
+    """The number printed before a run is the one effective robustness is measured from."""
+    points = build_points(load_baseline("testbed"), "imagenet-sketch")
+    expected = compute_expectation(points, 0.76, "logit")
+    assert expected.top1 == pytest.approx(float(predict_top1(fit_line(points, "logit"), 0.76)[0]))
+    assert expected.low < expected.top1 < expected.high
+    assert expected.gap == pytest.approx(expected.top1 - 0.76)
+
+
+def test_the_band_holds_about_95_percent_of_the_standard_models() -> None:
+    """The prediction band is about models, not about the line."""
+    points = build_points(load_baseline("testbed"), "objectnet")
+    inside = [
+        (lambda e: e.low <= y <= e.high)(compute_expectation(points, float(x), "logit"))
+        for x, y in zip(points.reference[:, 0], points.shifted, strict=True)
+    ]
+    assert 0.90 <= np.mean(inside) <= 0.99
+
+
+def test_expect_uses_the_clean_accuracy_of_the_lines_own_classes(capsys: pytest.CaptureFixture[str]) -> None:
+    """For ImageNet-R that is timm's figure on R's 200 classes, 94.31 %, not the 80.5 % on all."""
+    assert run_command("expect", "--model", "timm:resnet50.a1_in1k", "--split", "imagenet-r") == 0
+    printed = capsys.readouterr().out
+    assert "94.31 % on imagenet_val_r_classes" in printed
+    assert "95 % band" in printed
+
+
+def test_expect_without_a_figure_asks_for_one() -> None:
+    """Nobody published open_clip's accuracy on R's classes."""
+    with pytest.raises(InputError, match=r"classes of imagenet-r only.* give it in place of --model"):
+        run_command("expect", "--model", "open_clip:ViT-B-32/openai", "--split", "imagenet-r")
+
+
+def test_expect_refuses_percent() -> None:
+    """76.1 is no fraction."""
+    with pytest.raises(InputError, match="looks like percent"):
+        run_command("expect", "--accuracy", "76.1", "--split", "imagenet-v2")
+
+
+@pytest.mark.parametrize("value", ["nan", "-0.1", "1000"])
+def test_expect_refuses_what_is_no_accuracy(value: str) -> None:
+    """In words for a person, not for a table."""
+    with pytest.raises(InputError, match=r"is no fraction in \[0, 1\], such as 0.76"):
+        run_command("expect", f"--accuracy={value}", "--split", "imagenet-v2")
+
+
+def test_expect_suggests_a_model_that_is_nearly_named_so() -> None:
+    """And names the set without a word too many."""
+    with pytest.raises(InputError, match=r"of 'resnet5' on imagenet-val is known.*Did you mean 'resnet50'"):
+        run_command("expect", "--model", "resnet5", "--split", "imagenet-v2")
+
+
+def test_expect_does_not_advise_to_measure_what_is_no_split() -> None:
+    """That would fail too."""
+    with pytest.raises(
+        InputError, match=r"Malformed split 'imagenet-rr'\. Did you mean 'imagenet-r'"
+    ) as caught:
+        run_command("expect", "--accuracy", "0.7", "--split", "imagenet-rr")
+    assert "baselines run" not in str(caught.value)
+
+
+def test_expect_says_when_it_extrapolates(capsys: pytest.CaptureFixture[str]) -> None:
+    """Beyond the baseline's best model the line is a guess."""
+    run_command("expect", "--accuracy", "0.91", "--split", "imagenet-v2")
+    assert "extrapolated: the baseline's models span" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("difference", "discordant"), [(0.02, 0.1), (0.05, 0.3)])
+def test_the_planned_number_of_images_gives_the_planned_power(difference: float, discordant: float) -> None:
+    """McNemar's test finds the difference in about 80 % of simulated benchmarks of that size."""
+    num_images = compute_paired_sample_size(difference, discordant)
+    rng = np.random.default_rng(0)
+    only_first, only_second = (discordant + difference) / 2, (discordant - difference) / 2
+    draws = rng.multinomial(num_images, [only_first, only_second, 1 - discordant], size=1000)
+    found = np.mean([compute_mcnemar(int(b), int(c)).p_value < 0.05 for b, c, _ in draws])
+    assert 0.75 <= found <= 0.84
+
+
+def test_the_planned_number_of_images_resolves_a_gap() -> None:
+    """A z test of two proportions has 80 % power at that size."""
+    num_images = compute_gap_sample_size(0.02, 0.6, reference=0.62, reference_n=50_000)
+    rng = np.random.default_rng(0)
+    shifted = rng.binomial(num_images, 0.60, size=4000) / num_images
+    clean = rng.binomial(50_000, 0.62, size=4000) / 50_000
+    error = np.sqrt(shifted * (1 - shifted) / num_images + clean * (1 - clean) / 50_000)
+    assert np.mean(np.abs(shifted - clean) / error > 1.96) == pytest.approx(0.8, abs=0.03)
+
+
+def test_a_clean_set_that_is_too_small_is_named() -> None:
+    """No number of shifted images helps then."""
+    with pytest.raises(InputError, match="use a larger clean set"):
+        compute_gap_sample_size(0.01, 0.6, reference=0.7, reference_n=1000)
+
+
+@pytest.mark.parametrize("difference", [0.0, 1.5])
+def test_impossible_differences_are_refused(difference: float) -> None:
+    """Zero cannot be resolved; 1.5 is percent."""
+    with pytest.raises(InputError, match="difference of"):
+        compute_paired_sample_size(difference, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--difference", "nan"), "difference of nan is no number"),
+        (("--difference", "inf"), "difference of inf is no number"),
+        (("--difference", "0.01", "--accuracy", "nan"), "An accuracy of nan"),
+        (("--difference", "0.3", "--accuracy", "0.9"), "differs by 0.3 must both be fractions"),
+        (("--difference", "0.01", "--discordant", "nan"), "share of nan discordant"),
+        (("--difference", "0.01", "--power", "nan"), "power of nan"),
+        (("--difference", "0.01", "--images-per-class", "nan"), "nan images a class"),
+        (("--difference", "0.01", "--images-per-class", "inf"), "inf images a class"),
+        (("--between", "sets", "--difference", "nan"), "difference of nan is no number"),
+        (("--between", "sets", "--difference", "0.01", "--reference", "nan"), "accuracy of nan"),
+    ],
+)
+def test_plan_sample_refuses_what_is_no_number(words: tuple[str, ...], message: str) -> None:
+    """By the name of the value that was given."""
+    with pytest.raises(InputError, match=message):
+        run_command("plan-sample", *words)
+
+
+def test_clustered_images_take_more() -> None:
+    """Kish's design effect: none for one image a class."""
+    assert compute_design_effect(1, 0.3) == 1.0
+    assert compute_design_effect(50, 0.1) == pytest.approx(5.9)
+
+
+def test_plan_sample_prints_a_number(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line with everything it rests on."""
+    run_command("plan-sample", "--difference", "0.01", "--discordant", "0.1")
+    expected = compute_paired_sample_size(0.01, 0.1)
+    assert capsys.readouterr().out.startswith(f"{expected} images resolve 1 points at 80 % power")
+
+
+def test_the_slips_of_the_paper_are_marked() -> None:
+    """Table 8's two averages and Table 10's MaxViT gap do not add up; Table 9's is rounded."""
+    checks = {
+        (name, figure.row): check_figure(figure)
+        for name, table in load_published_tables().items()
+        for figure in table.figures
+    }
+    assert checks == {
+        ("imagenet-g-paper/table-8", "SD-Images"): "slip",
+        ("imagenet-g-paper/table-8", "a rendition of"): "slip",
+        ("imagenet-g-paper/table-9", "not transcribed"): "agrees",
+        ("imagenet-g-paper/table-10", "MaxViT"): "slip",
+    }
+
+
+def test_a_gap_is_recomputed_from_its_two_accuracies() -> None:
+    """79.93 - 94.49 is -14.56, not the printed -14.93."""
+    figure = load_published_tables()["imagenet-g-paper/table-10"].figures[0]
+    assert recompute_figure(figure) == pytest.approx(-0.1456)
+    assert figure.printed == "-14.93"
+
+
+@pytest.mark.parametrize(
+    ("printed", "cells", "check"),
+    [("50.0", (0.4, 0.6), "agrees"), ("50.1", (0.4, 0.6), "slip"), ("50", (), "unchecked")],
+)
+def test_an_average_is_recomputed_from_its_cells(printed: str, cells: tuple[float, ...], check: str) -> None:
+    """Rounding is forgiven, a slip is not, and without cells nothing is claimed."""
+    figure = PublishedFigure(row="x", column="y", kind="average", printed=printed, cells=cells)
+    assert check_figure(figure) == check
+
+
+def test_published_prints_only_slips_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    """Three slips, and no number that agrees."""
+    run_command("published", "--slips")
+    printed = capsys.readouterr().out
+    assert printed.count(": slip") == 3
+    assert ": agrees" not in printed
+
+
+def test_an_unknown_table_is_named_with_the_known_ones() -> None:
+    """A typing mistake gets a suggestion."""
+    with pytest.raises(UnknownNameError, match=r"Did you mean .*'imagenet-g-paper/table-8'"):
+        run_command("published", "imagenet-g-paper/table-7x")
+
+
+def test_zero_shot_models_have_a_robustness_on_every_set() -> None:
+    """121 models on V2, Sketch, R, A, ObjectNet, each with an interval that holds it."""
+    rows = build_robustness_rows(
+        load_baseline("testbed"), load_baseline("open-clip-zero-shot"), "logit", num_resamples=50
+    )
+    assert len(rows) == 121 * 5
+    for row in rows:
+        interval = row.placement.interval
+        assert interval.low is not None
+        assert interval.high is not None
+        assert interval.low <= row.placement.value <= interval.high
+
+
+def test_sets_without_a_same_class_figure_are_flagged() -> None:
+    """Only V2 and Sketch are on the right axis; the others say they are not."""
+    rows = build_robustness_rows(
+        load_baseline("testbed"), load_baseline("open-clip-zero-shot"), "logit", num_resamples=2
+    )
+    assert {row.split for row in rows if row.same_classes} == {"imagenet-v2", "imagenet-sketch"}
+
+
+def test_the_full_axis_is_shown_to_mislead() -> None:
+    """CLIP ViT-B/32 on ImageNet-R: 44.34 on the full axis, 38.95 on the same classes."""
+    biases = measure_axis_bias(load_baseline("testbed"), ["imagenet-r"], "logit")
+    found = {bias.model: (bias.full, bias.same_classes) for bias in biases}
+    assert found["vit_b_32_clip_zeroshot"] == pytest.approx((0.4434, 0.3895), abs=1e-4)
+
+
+def test_the_table_is_written_as_csv_or_markdown(tmp_path: Path) -> None:
+    """The ending decides."""
+    words = ("baselines", "table", "--top", "3", "--resamples", "20", "--split", "imagenet-v2", "--out")
+    run_command(*words, str(tmp_path / "x.csv"))
+    run_command(*words, str(tmp_path / "x.md"))
+    assert len((tmp_path / "x.csv").read_text().splitlines()) == 4
+    assert (tmp_path / "x.md").read_text().startswith("| model | clean | imagenet-v2 |")
+
+
+@pytest.mark.parametrize("link", ["linear", "logit", "probit"])
+def test_ticks_are_round_percentages_that_do_not_crowd(link: str) -> None:
+    """In range, in order, apart from one another on the link's own scale."""
+    points = build_points(load_baseline("testbed"), "imagenet-sketch")
+    axis = build_figure(points, link, x_label="x", y_label="y", num_resamples=10).y
+    places = link_position(np.array(axis.ticks), axis, link)
+    assert len(axis.ticks) >= 3
+    assert (np.diff(places) >= 0.06 - 1e-9).all()
+    assert choose_ticks(axis.low, axis.high, link) == axis.ticks
+
+
+def test_a_figure_holds_every_point_and_both_bands() -> None:
+    """Points inside the axes, line inside its band, band inside the prediction band in the middle."""
+    points = build_points(load_baseline("testbed"), "imagenet-v2")
+    extra = make_point("judged", "results", x=0.9, y=0.5, x_n=50_000, y_n=10_000)
+    figure = build_figure(points, "logit", extra=[extra], x_label="x", y_label="y", num_resamples=200)
+    assert len(figure.points) == 86
+    assert all(figure.x.low < point.x < figure.x.high for point in figure.points)
+    assert all(figure.y.low < point.y < figure.y.high for point in figure.points)
+    assert (figure.band[0] <= figure.line).all()
+    assert (figure.line <= figure.band[1]).all()
+    inside = (figure.grid > 0.7) & (figure.grid < 0.8)
+    assert (figure.prediction[0][inside] < figure.band[0][inside]).all()
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_a_figure_is_drawn_into_a_file(tmp_path: Path, ending: str) -> None:
+    """A picture with ink in it, or a vector file."""
+    path = tmp_path / f"figure.{ending}"
+    run_command("baselines", "plot", "--split", "imagenet-r", "--figures", "testbed", "--out", str(path))
+    if ending == "png":
+        with Image.open(path) as drawn:
+            assert len(drawn.convert("RGB").getcolors(1_000_000) or []) > 50
+    assert path.stat().st_size > 5000
+
+
+def test_a_figure_of_another_kind_is_refused(tmp_path: Path) -> None:
+    """The message lists the endings there are."""
+    with pytest.raises(InputError, match="written as pdf, png, svg"):
+        run_command("baselines", "plot", "--split", "imagenet-r", "--out", str(tmp_path / "figure.gif"))
+
+
+def test_models_on_another_clean_axis_are_not_drawn_into_a_figure(tmp_path: Path) -> None:
+    """Zero-shot figures on all classes do not belong on R's own axis."""
+    with pytest.raises(InputError, match="on the classes 'all', the baseline on 'imagenet-r'"):
+        run_command(
+            "baselines", "plot", "--split", "imagenet-r", "--figures", "open-clip-zero-shot",
+            "--out", str(tmp_path / "figure.png"),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [("list",), ("show", "paper"), ("show", "testbed", "--all")])
+def test_sets_are_listed_and_shown(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """What there is, with version and hash."""
+    assert run_command("baselines", *words) == 0
+    assert "paper" in capsys.readouterr().out or words[1] == "testbed"
+
+
+def test_coverage_prints_one_line_a_world(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command behind the coverage table."""
+    run_command(
+        "baselines", "coverage", "--models", "3", "--resamples", "20", "--world", "5 models in 4 families"
+    )
+    assert "5 models in 4 families" in capsys.readouterr().out

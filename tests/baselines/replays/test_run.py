@@ -1,0 +1,245 @@
+"""A paper's experiments again: tables, claims and a page, from data alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from baseline_cases import write_model_list
+from noisy_models import run_command
+from replay_cases import write_replay
+
+from imagenet_g.baselines.lines.paper_tables import load_published_tables
+from imagenet_g.baselines.replays.claims import (
+    choose_verdict,
+    compute_difference,
+    make_comparison,
+    subtract_robustness,
+)
+from imagenet_g.baselines.replays.page import format_page
+from imagenet_g.baselines.replays.records import ReplayRecord
+from imagenet_g.baselines.replays.specs import list_replays, load_replay
+from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
+from imagenet_g.benchmark.predictions.class_counts import SetCounts
+from imagenet_g.benchmark.predictions.result_files import load_result
+from imagenet_g.benchmark.results import EffectiveRobustness
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A replay that was run."""
+
+    spec: Path
+    out: Path
+
+    @property
+    def record(self) -> ReplayRecord:
+        """What was found."""
+        return ReplayRecord.model_validate_json((self.out / "replay.json").read_bytes())
+
+    @property
+    def page(self) -> str:
+        """What is read."""
+        return (self.out / "replay.md").read_text(encoding="utf-8")
+
+
+def run_case(spec: Path, out: Path) -> int:
+    """The command."""
+    return run_command(
+        "baselines", "replay", str(spec), "--out", str(out), "--cache", str(out / "cache"),
+        "--device", "cpu", "--threads", "1",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """Two models on two splits and a filtered one, two mixtures under one shift."""
+    folder = tmp_path_factory.mktemp("replay")
+    spec = write_replay(folder)
+    assert run_case(spec, folder / "out") == 0
+    return Case(spec, folder / "out")
+
+
+def test_every_cell_of_every_table_is_there(case: Case) -> None:
+    """Models by splits, mixtures by shifts."""
+    record = case.record
+    assert [(cell.row[-1], cell.column) for cell in record.gaps] == [
+        ("2", "A"), ("2", "B"), ("3", "A"), ("3", "B"),
+    ]  # fmt: skip
+    assert [(cell.row[-1], cell.column) for cell in record.filtered] == [("2", "B"), ("3", "B")]
+    assert [(cell.row, cell.column) for cell in record.training] == [
+        ("real", "Shift"), ("both of them", "Shift"),
+    ]  # fmt: skip
+
+
+def test_a_cell_is_the_entry_of_the_result_file(case: Case) -> None:
+    """Nothing is computed twice in two ways."""
+    results = [load_result(path) for path in (case.out / "gaps").glob("*/result.json")]
+    entries = {(r.model.spec, e.split.ref): e for r in results for e in r.entries}
+    for cell in case.record.gaps:
+        assert cell.entry == entries[cell.row, cell.entry.split.ref]
+
+
+def test_claims_that_hold_are_said_to(case: Case) -> None:
+    """The splits were made so that both models fall, B is harder, and the filter keeps what is easy."""
+    verdicts = {claim.text: claim.verdict for claim in case.record.claims}
+    assert verdicts["They fall"] == "agrees"
+    assert verdicts["B is harder"] == "agrees"
+    assert verdicts["The filter helps"] == "agrees"
+
+
+def test_trained_models_are_held_against_the_line_of_the_standard_ones(case: Case) -> None:
+    """Five models, and what a mixture was trained on is declared."""
+    for cell in case.record.training:
+        (found,) = cell.entry.effective_robustness
+        assert (found.baseline, found.num_models, found.link) == ("tiny-models", 5, "linear")
+    results = [load_result(path) for path in (case.out / "training" / "results").glob("*/result.json")]
+    declared = {result.model.generated_training_data for result in results}
+    assert declared == {(), ("toy",)}
+
+
+def test_running_again_trains_and_runs_nothing(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+    """All models and predictions are kept; the page is the same but for its time."""
+    before = case.page
+    assert run_case(case.spec, case.out) == 0
+    assert "step 1 of" not in capsys.readouterr().err
+    pattern = r"\d{4}-\d\d-\d\dT[0-9:+]+"
+    assert re.sub(pattern, "", case.page) == re.sub(pattern, "", before)
+
+
+def test_the_page_has_the_papers_numbers_or_says_that_they_are_not_at_hand(case: Case) -> None:
+    """Only what is transcribed is quoted."""
+    assert "- MaxViT, SD-L: -14.93" in case.page
+    assert "The paper's own (imagenet-g-paper/table-1): not at hand." in case.page
+    assert "all other cells: not at hand" in case.page
+
+
+def test_every_number_of_the_page_has_its_interval(case: Case) -> None:
+    """In every cell of the three tables that holds a percentage."""
+    rows = [line for line in case.page.splitlines() if re.match(r"\| (python:|real|both)", line)]
+    cells = [cell for row in rows for cell in row.split("|")[2:-1] if re.search(r"\d\.\d", cell)]
+    assert len(cells) > 20
+    assert all(re.search(r"\[.+, .+\]", cell) for cell in cells)
+
+
+def test_a_page_can_be_made_again_from_the_file(case: Case) -> None:
+    """It is a function of the record, the recipe and the published tables."""
+    assert format_page(case.record, load_replay(str(case.spec)), load_published_tables()) == case.page
+
+
+def count(right: list[int], total: list[int]) -> SetCounts:
+    """Counts of the first classes."""
+    arrays = [np.zeros(1000), np.zeros(1000)]
+    for array, values in zip(arrays, (right, total), strict=True):
+        array[: len(values)] = values
+    return SetCounts(right=arrays[0], total=arrays[1])
+
+
+def test_a_difference_is_taken_on_the_classes_both_have() -> None:
+    """A class only one of them has says nothing."""
+    value, interval = compute_difference(count([5, 5, 0], [10, 10, 10]), count([1, 1], [10, 10]))
+    assert value == pytest.approx(0.4)
+    assert interval is not None and interval[0] <= 0.4 <= interval[1]
+
+
+def test_the_interval_of_a_difference_is_that_of_paired_classes() -> None:
+    """Against the t interval of the mean difference of many classes of equal size."""
+    from scipy.stats import ttest_1samp
+
+    rng = np.random.default_rng(0)
+    hard = rng.uniform(0.2, 0.8, 300)
+    ours, theirs = (rng.binomial(20, np.clip(hard + shift, 0, 1)) for shift in (0.1, 0))
+    value, interval = compute_difference(count(ours.tolist(), [20] * 300), count(theirs.tolist(), [20] * 300))
+    expected = ttest_1samp((ours - theirs) / 20, 0).confidence_interval()
+    assert value == pytest.approx(float(np.mean(ours - theirs)) / 20)
+    assert interval == pytest.approx((expected.low, expected.high), abs=0.004)
+
+
+def test_an_interval_that_holds_0_leaves_the_question_open() -> None:
+    """Else the side decides."""
+    answers = [
+        make_comparison("x", 0.1, interval, rises=True).answer
+        for interval in ((-0.1, 0.3), (0.05, 0.3), (-0.3, -0.1), None)
+    ]
+    assert answers == ["open", "yes", "no", "open"]
+    assert make_comparison("x", -0.1, (-0.2, -0.05), rises=False).answer == "yes"
+
+
+def test_a_verdict_needs_most_answers_and_none_against() -> None:
+    """Half is not most."""
+    assert choose_verdict(["yes", "yes", "open"]) == "agrees"
+    assert choose_verdict(["yes", "open"]) == "open"
+    assert choose_verdict(["no", "no", "open"]) == "disagrees"
+    assert choose_verdict(["yes", "yes", "no"]) == "mixed"
+    assert choose_verdict([]) == "open"
+
+
+def test_robustness_is_subtracted_by_square_and_add(case: Case) -> None:
+    """Bounds of the difference from the bounds of both."""
+    (found,) = case.record.training[0].entry.effective_robustness
+    first = EffectiveRobustness(**found.model_dump() | {"value": 0.2, "low": 0.17, "high": 0.24})
+    second = EffectiveRobustness(**found.model_dump() | {"value": 0.1, "low": 0.06, "high": 0.14})
+    value, interval = subtract_robustness(first, second)
+    assert value == pytest.approx(0.1)
+    assert interval == pytest.approx((0.1 - 0.05, 0.1 + np.hypot(0.04, 0.04)))
+
+
+def test_a_claim_about_a_column_there_is_not_is_refused(case: Case, tmp_path: Path) -> None:
+    """And the known ones are named."""
+    path = tmp_path / "wrong.toml"
+    path.write_text(case.spec.read_text().replace('first = "B"', 'first = "C"'))
+    with pytest.raises(InputError, match=r"claim 'B is harder' names 'C', which is none of A, B"):
+        load_replay(str(path))
+
+
+def test_a_misspelt_model_is_said_before_anything_runs(case: Case, tmp_path: Path) -> None:
+    """Training takes longest and comes last."""
+    path = tmp_path / "wrong.toml"
+    path.write_text(case.spec.read_text().replace('model = "tiny-net"', 'model = "tiny-nett"'))
+    with pytest.raises(UnknownNameError, match="tiny-nett"):
+        run_case(path, tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("result.json"))
+
+
+@pytest.mark.parametrize(
+    ("models", "words"), [(None, "drawm"), (["replay_cases:make_model_0"], "1 models that may be in a fit")]
+)
+def test_a_set_without_a_line_is_said_before_anything_runs(
+    case: Case, tmp_path: Path, models: list[str] | None, words: str
+) -> None:
+    """A misspelt one, or one of too few models."""
+    own = case.spec.parent / "tiny-models.toml"
+    other = (
+        "drawm"
+        if models is None
+        else str(write_model_list(tmp_path, "few", models, training_data="reference-train"))
+    )
+    path = tmp_path / "wrong.toml"
+    path.write_text(case.spec.read_text().replace(f'baseline = "{own}"', f'baseline = "{other}"'))
+    with pytest.raises(ImagenetGError, match=words):
+        run_case(path, tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("result.json"))
+
+
+@pytest.mark.parametrize("name", list_replays())
+def test_a_shipped_replay_loads(name: str) -> None:
+    """Its recipe has the model it trains."""
+    spec = load_replay(name)
+    assert spec.name == name
+
+
+def test_no_code_of_the_baselines_knows_a_version_by_name() -> None:
+    """Versions, splits and recipes are data."""
+    known = re.compile(r"""["'](mini|v1|v2)(-\w+)?(/|["'])""")
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in sorted((ROOT / "baselines").glob("*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if known.search(line)
+    ]
+    assert found == []

@@ -1,0 +1,147 @@
+"""References: every form that is promised, and a clear word on every other."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagenet_g.benchmark.classes import CLASS_SET_NAMES
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.splits.references import (
+    CORRUPTIONS,
+    REAL_SETS,
+    SEVERITIES,
+    SplitRef,
+    parse_split_ref,
+)
+
+NAMES = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,12}", fullmatch=True)
+FAMILIES = {name.split("/")[0] for name in REAL_SETS} | {"imagenet-c"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("v1/sd-l", SplitRef("version", "v1/sd-l", None)),
+        ("v1/sd-li:clip-filtered", SplitRef("version", "v1/sd-li", "clip-filtered")),
+        ("mini/sd-l:imagenet-100", SplitRef("version", "mini/sd-l", "imagenet-100")),
+        ("imagenet-val", SplitRef("real", "imagenet-val", None)),
+        ("imagenet-v2/threshold-0.7", SplitRef("real", "imagenet-v2/threshold-0.7", None)),
+        ("imagenet-r:imagenet-r-a", SplitRef("real", "imagenet-r", "imagenet-r-a")),
+        ("imagenet-c/gaussian_noise/3", SplitRef("real", "imagenet-c/gaussian_noise/3", None)),
+        ("folder:a/b:c", SplitRef("folder", "folder:a/b:c", None)),
+    ],
+)
+def test_promised_forms_are_parsed(text: str, expected: SplitRef) -> None:
+    """The forms of the documentation."""
+    assert parse_split_ref(text) == expected
+
+
+@given(version=NAMES, split=NAMES, view=st.none() | NAMES)
+def test_version_references_round_trip(version: str, split: str, view: str | None) -> None:
+    """What is printed is what was parsed."""
+    if version in FAMILIES:
+        return
+    text = f"{version}/{split}" + (f":{view}" if view else "")
+    ref = parse_split_ref(text)
+    assert (str(ref), ref.version, ref.name, ref.view) == (text, version, split, view)
+
+
+@given(
+    name=st.sampled_from(REAL_SETS)
+    | st.builds("imagenet-c/{}/{}".format, st.sampled_from(CORRUPTIONS), st.sampled_from(SEVERITIES)),
+    view=st.none() | st.sampled_from(CLASS_SET_NAMES),
+)
+def test_real_references_round_trip(name: str, view: str | None) -> None:
+    """All 8 + 95 of them, with every view they can have."""
+    text = name + (f":{view}" if view else "")
+    ref = parse_split_ref(text)
+    assert (str(ref), ref.kind, ref.base, ref.version, ref.name) == (text, "real", name, None, name)
+
+
+def test_a_real_set_has_no_views_of_its_own() -> None:
+    """Class sets are all there are, so that nothing is fetched to look for another."""
+    with pytest.raises(
+        UnknownNameError, match=r"'imagenet-sketch' 'imagenet-10'\. Did you mean 'imagenet-100'"
+    ):
+        parse_split_ref("imagenet-sketch:imagenet-10")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("imagenet-rr", "imagenet-r"),
+        ("imagenetv2", "imagenet-v2"),
+        ("object-net", "objectnet"),
+        ("ImageNet-R", "imagenet-r"),
+    ],
+)
+def test_a_misspelt_real_set_is_suggested(text: str, meant: str) -> None:
+    """Though it is no reference at all."""
+    with pytest.raises(InputError, match=f"Malformed split '{text}'. Did you mean .*'{meant}'"):
+        parse_split_ref(text)
+
+
+@given(path=st.text(min_size=1))
+def test_a_folder_keeps_its_path_as_it_is(path: str) -> None:
+    """Colons, spaces and all: a path has no view."""
+    ref = parse_split_ref(f"folder:{path}")
+    assert (ref.kind, ref.name, ref.view, str(ref)) == ("folder", path, None, f"folder:{path}")
+
+
+@given(text=st.text())
+def test_any_text_is_parsed_or_refused_with_a_word(text: str) -> None:
+    """Nothing but InputError escapes, and it names the value."""
+    try:
+        ref = parse_split_ref(text)
+    except InputError as error:
+        assert str(error)
+    else:
+        assert str(ref) == text
+
+
+def test_there_are_nineteen_corruptions_at_five_severities() -> None:
+    """15 of the benchmark and 4 extra ones (Hendrycks and Dietterich 2019)."""
+    assert (len(set(CORRUPTIONS)), SEVERITIES) == (19, (1, 2, 3, 4, 5))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "v1", "v1/", "/sd-l", "v1/sd-l/x", "V1/sd-l", "v1/sd-l:", "v1/sd-l:A", "v1/../x", "v1/sd l"],
+)
+def test_malformed_references_are_refused(text: str) -> None:
+    """None of these is silently something else."""
+    with pytest.raises(InputError):
+        parse_split_ref(text)
+
+
+def test_an_empty_folder_path_is_refused() -> None:
+    """It would be the current folder."""
+    with pytest.raises(InputError, match="needs a path"):
+        parse_split_ref("folder:")
+
+
+def test_a_misspelt_corruption_is_suggested() -> None:
+    """Did you mean."""
+    with pytest.raises(UnknownNameError, match="Did you mean 'fog'"):
+        parse_split_ref("imagenet-c/fogg/3")
+
+
+def test_imagenet_c_needs_its_corruption() -> None:
+    """95 sets are not one."""
+    with pytest.raises(InputError, match="corruption and a severity"):
+        parse_split_ref("imagenet-c")
+
+
+@pytest.mark.parametrize("severity", ["0", "6", "x", "03"])
+def test_severities_are_one_to_five(severity: str) -> None:
+    """As published."""
+    with pytest.raises(InputError, match="one of 1, 2, 3, 4, 5"):
+        parse_split_ref(f"imagenet-c/fog/{severity}")
+
+
+def test_an_unknown_variant_of_a_real_set_lists_the_known() -> None:
+    """imagenet-v2 has three."""
+    with pytest.raises(UnknownNameError, match=r"imagenet-v2/threshold-0\.7"):
+        parse_split_ref("imagenet-v2/threshold")

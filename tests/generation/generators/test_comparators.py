@@ -1,0 +1,371 @@
+"""The comparators on real pipeline classes of diffusers, with random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from build_specs import CLASSES, build, make_spec, make_split, make_stage, read_release
+from pydantic import TypeAdapter, ValidationError
+from tiny_clip import build_tiny_clip
+
+from imagenet_g.benchmark.classes import load_classes, load_index_by_wnid
+from imagenet_g.benchmark.cli import main
+from imagenet_g.benchmark.distances.lineage import list_clip_uses
+from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
+from imagenet_g.benchmark.splits.manifests import load_manifest
+from imagenet_g.generation.captions.class_means import ClassMeans, _hash_means, write_class_means
+from imagenet_g.generation.captions.files import MeansRecord
+from imagenet_g.generation.generators.away_from_mean import (
+    AwayFromMeanGenerator,
+    make_direction,
+    make_resizing,
+    make_view,
+)
+from imagenet_g.generation.generators.background_first import BackgroundFirstGenerator
+from imagenet_g.generation.generators.diffusers import DiffusersGenerator
+from imagenet_g.generation.generators.generator import RenderRow
+from imagenet_g.generation.generators.make import make_generator
+from imagenet_g.generation.prompts.recipes import (
+    find_scene,
+    list_mismatched_scenes,
+    load_scenes,
+    make_prompts,
+)
+from imagenet_g.generation.specs.generator import (
+    AwayFromMeanSpec,
+    BackgroundFirstSpec,
+    DiffusersSpec,
+    GeneratorSpec,
+)
+from imagenet_g.generation.specs.version import PromptSpec, VersionSpec, load_version_spec
+
+Tiny = Callable[[str], Path]
+ADAPTER: TypeAdapter[GeneratorSpec] = TypeAdapter(GeneratorSpec)
+MISMATCHED = PromptSpec(recipe="mismatched-scene", class_names="open_clip")
+
+
+@pytest.fixture(scope="module")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny CLIP."""
+    return build_tiny_clip(tmp_path_factory.mktemp("clip") / "tiny-clip")
+
+
+@pytest.fixture(scope="module")
+def clip(clip_folder: Path) -> ClipEncoder:
+    """The same, loaded."""
+    return load_clip_encoder(f"open_clip:local-dir:{clip_folder}")
+
+
+def write_means(path: Path, *, size: int = 32, wnids: list[str] = CLASSES) -> str:
+    """Means drawn at random; their hash."""
+    indices = tuple(load_index_by_wnid()[wnid] for wnid in wnids)
+    means = np.random.default_rng(0).normal(size=(len(indices), size)).astype(np.float32)
+    sha256 = _hash_means(indices, means)
+    record = MeansRecord(ref="mini/renditions", content_sha256=sha256, images_per_class=128,
+                         normalization="images", sha256=sha256)  # fmt: skip
+    write_class_means(path, ClassMeans(record, indices, means))
+    return sha256
+
+
+@pytest.fixture(scope="module")
+def means(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A file of means for the tests' three classes, and its hash."""
+    path = tmp_path_factory.mktemp("means") / "means.safetensors"
+    return path, write_means(path)
+
+
+def make_background_stage(repo: Path, **changes: object) -> dict[str, Any]:
+    """A table of kind "background-first"."""
+    second = make_stage("StableDiffusionImg2ImgPipeline", repo, arguments={"strength": 0.5})
+    second = {key: value for key, value in second.items() if key not in ("kind", "inputs")}
+    return make_stage("StableDiffusionPipeline", repo, kind="background-first", upscalers=[second], **changes)
+
+
+def make_away_stage(repo: Path, clip_folder: Path, means: tuple[Path, str], **away: object) -> dict[str, Any]:
+    """A table of kind "away-from-mean"."""
+    table = {
+        "model": f"open_clip:local-dir:{clip_folder}", "means": str(means[0]), "sha256": means[1],
+        "scale": 50.0, **away,
+    }  # fmt: skip
+    return make_stage("StableDiffusionPipeline", repo, kind="away-from-mean", steps=4, away=table)
+
+
+def make_rows(prompts: list[str], *, first_seed: int = 0) -> list[RenderRow]:
+    """Rows of the first class."""
+    return [RenderRow(f"id-{n}", 0, CLASSES[0], prompt, first_seed + n) for n, prompt in enumerate(prompts)]
+
+
+def render(spec: GeneratorSpec, rows: list[RenderRow]) -> list[np.ndarray]:
+    """Pixels of rows, by a newly loaded generator."""
+    generator = make_generator(spec)
+    generator.load("cpu")
+    return [np.asarray(made.image) for made in generator.render(rows)]
+
+
+def test_mismatched_scenes_share_no_word_with_the_class() -> None:
+    """A game fish is not put into a fishpond; every class keeps most scenes."""
+    tench = load_classes()[0]
+    assert "fishpond" not in list_mismatched_scenes(tench)
+    assert "airfield" in list_mismatched_scenes(tench)
+    assert all(len(list_mismatched_scenes(info)) > 250 for info in load_classes()[::20])
+
+
+def test_every_prompt_of_the_recipe_names_its_class_and_a_mismatched_scene() -> None:
+    """And the scene is found in it again, whatever the class is called."""
+    for info in load_classes()[::20]:
+        scenes = []
+        for prompt in make_prompts(MISMATCHED, info.index, 3):
+            assert prompt.startswith(f"a photo of a {info.name} in the ")
+            scenes.append(find_scene(prompt))
+        assert set(scenes) <= set(list_mismatched_scenes(info))
+        assert len(set(scenes)) == 3
+
+
+def test_no_scene_can_be_mistaken_for_a_part_of_another() -> None:
+    """The words before a scene stand in none."""
+    assert not [scene for scene in load_scenes() if " in the " in scene]
+
+
+@pytest.mark.parametrize("prompt", ["a photo of a tench.", "a photo of a tench in the nowhere", ""])
+def test_a_prompt_without_a_scene_is_refused(prompt: str) -> None:
+    """With the recipe that has one."""
+    with pytest.raises(InputError, match="mismatched-scene"):
+        find_scene(prompt)
+
+
+def test_the_background_is_drawn_first_and_alone(tiny: Tiny) -> None:
+    """By hand: the scene's prompt through the pipeline, its picture and the prompt through image-to-image."""
+    spec = ADAPTER.validate_python(make_background_stage(tiny("sd")))
+    assert isinstance(spec, BackgroundFirstSpec)
+    rows = make_rows(make_prompts(MISMATCHED, 0, 2))
+    generator = BackgroundFirstGenerator(spec)
+    generator.load("cpu")
+    plain = DiffusersGenerator(spec)
+    plain.load("cpu")
+    scenes = [f"a photo of a {find_scene(str(row.prompt))}" for row in rows]
+    with torch.inference_mode():
+        backgrounds = plain.run_stage(0, plain.stages[0], make_rows(scenes), [])
+        expected = plain.run_stage(1, plain.stages[1], rows, backgrounds)
+    made = [rendering.image for rendering in generator.render(rows)]
+    assert [image.tobytes() for image in made] == [image.tobytes() for image in expected]
+    assert made[0].tobytes() != plain.render(rows)[0].image.tobytes()
+
+
+def test_a_background_needs_a_second_stage_and_a_scene(tiny: Tiny) -> None:
+    """Refused where the spec is read, and where the prompt has none."""
+    table = make_background_stage(tiny("sd"))
+    with pytest.raises(ValidationError, match="first upscaler"):
+        ADAPTER.validate_python({**table, "upscalers": []})
+    generator = make_generator(ADAPTER.validate_python(table))
+    generator.load("cpu")
+    with pytest.raises(InputError, match="names no scene"):
+        generator.render(make_rows(["a photo of a tench."]))
+
+
+def test_resizing_is_the_librarys_antialiased_bicubic() -> None:
+    """As two matrix products, up and down."""
+    for length in (16, 40):
+        image = torch.rand(2, 3, length, length, generator=torch.Generator().manual_seed(0))
+        expected = torch.nn.functional.interpolate(image, size=(32, 32), mode="bicubic", antialias=True)
+        matrix = make_resizing(length, 32)
+        torch.testing.assert_close(matrix @ image @ matrix.T, expected, atol=1e-6, rtol=0)
+
+
+def test_the_guide_sees_what_the_clip_sees(clip: ClipEncoder) -> None:
+    """Up to rounding to 8 bits, its inputs are those of the CLIP's own transform."""
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(60, 200, (32, 32, 3), dtype=np.uint8)
+    tensor = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
+    expected = clip.transform(Image.fromarray(pixels))
+    torch.testing.assert_close(make_view(clip)(tensor)[0], expected, atol=0.03, rtol=0)
+
+
+def load_guided(tiny: Tiny, clip_folder: Path, means: tuple[Path, str], **away: object) -> AwayFromMeanSpec:
+    """A spec of the guidance on the tiny pipeline."""
+    spec = ADAPTER.validate_python(make_away_stage(tiny("sd"), clip_folder, means, **away))
+    assert isinstance(spec, AwayFromMeanSpec)
+    return spec
+
+
+def test_the_direction_is_the_gradient_of_the_cosine(
+    tiny: Tiny, clip_folder: Path, means: tuple[Path, str], clip: ClipEncoder
+) -> None:
+    """Against finite differences of the same quantity, computed through the library's own calls."""
+    spec = load_guided(tiny, clip_folder, means)
+    generator = AwayFromMeanGenerator(spec)
+    generator.load("cpu")
+    pipe = generator.stages[0].pipe
+    rng = torch.Generator().manual_seed(0)
+    noise, sample, probe = (torch.randn(1, 4, 16, 16, generator=rng) for _ in range(3))
+    target = torch.nn.functional.normalize(torch.randn(1, 32, generator=rng))
+    direction = make_direction(pipe, clip, target)
+    with torch.inference_mode():
+        gradient = direction(noise, 100, sample)
+
+    def look(moved: torch.Tensor) -> float:
+        pipe.scheduler.set_timesteps(1000)
+        clean = pipe.scheduler.step(noise, 100, moved).pred_original_sample
+        pixels = pipe.vae.decode(clean / pipe.vae.config.scaling_factor).sample
+        features = clip.model.encode_image(make_view(clip)(pixels), normalize=True)
+        return float((features * target).sum())
+
+    step = 1e-2
+    with torch.no_grad():
+        slope = (look(sample + step * probe) - look(sample - step * probe)) / (2 * step)
+    assert slope == pytest.approx(float((gradient * probe).sum()), rel=0.05)
+
+
+def compute_mean_cosine(images: list[np.ndarray], clip: ClipEncoder, means: tuple[Path, str]) -> float:
+    """Mean cosine of pictures of the first class to its mean."""
+    from PIL import Image
+
+    from imagenet_g.generation.captions.class_means import load_class_means
+
+    target = load_class_means(means[0]).take([0])[0]
+    features = clip.encode_images([Image.fromarray(image) for image in images]).numpy()
+    return float((features @ target / np.linalg.norm(target)).mean())
+
+
+def test_guidance_lowers_the_cosine_and_more_lowers_it_more(
+    tiny: Tiny, clip_folder: Path, means: tuple[Path, str], clip: ClipEncoder
+) -> None:
+    """On every one of the pictures together; at scale 0 they are the plain pipeline's."""
+    rows = make_rows([f"a photo of tench {n}." for n in range(4)])
+    cosines = []
+    for scale in (0.0, 20.0, 200.0):
+        images = render(load_guided(tiny, clip_folder, means, scale=scale), rows)
+        cosines.append(compute_mean_cosine(images, clip, means))
+        if not scale:
+            plain = ADAPTER.validate_python(make_stage("StableDiffusionPipeline", tiny("sd"), steps=4))
+            assert all(np.array_equal(a, b) for a, b in zip(images, render(plain, rows), strict=True))
+    assert cosines[0] > cosines[1] > cosines[2]
+
+
+def test_a_guided_picture_does_not_depend_on_its_neighbours(
+    tiny: Tiny, clip_folder: Path, means: tuple[Path, str]
+) -> None:
+    """The same slot beside other rows gives the same bytes."""
+    spec = load_guided(tiny, clip_folder, means)
+    first = render(spec, make_rows(["a photo of a tench.", "a boat"]))
+    other = render(
+        spec, [*make_rows(["a photo of a tench."]), *make_rows(["a car", "a tree"], first_seed=70)[1:]]
+    )
+    assert np.array_equal(first[0], other[0])
+    assert not np.array_equal(first[1], other[1])
+
+
+def test_guiding_every_other_step_is_something_else(
+    tiny: Tiny, clip_folder: Path, means: tuple[Path, str]
+) -> None:
+    """And leaves the scheduler as it was."""
+    rows = make_rows(["a photo of a tench."])
+    often, seldom = (render(load_guided(tiny, clip_folder, means, every=n), rows)[0] for n in (1, 3))
+    assert not np.array_equal(often, seldom)
+    generator = AwayFromMeanGenerator(load_guided(tiny, clip_folder, means))
+    generator.load("cpu")
+    generator.render(rows)
+    assert "step" not in vars(generator.stages[0].pipe.scheduler)
+
+
+def test_means_that_do_not_fit_are_refused(
+    tiny: Tiny, clip_folder: Path, means: tuple[Path, str], tmp_path: Path
+) -> None:
+    """Not pinned, others than pinned, of another CLIP, missing, or without the class."""
+
+    def refuse(kind: type[Exception], match: str, table: tuple[Path, str], **away: object) -> None:
+        generator = make_generator(load_guided(tiny, clip_folder, table, **away))
+        with pytest.raises(kind, match=match):
+            generator.load("cpu")
+            generator.render(make_rows(["a photo of a tench."]))
+
+    refuse(InputError, means[1], means, sha256=None)
+    refuse(DataError, "not those of the spec", means, sha256="0" * 64)
+    wide = (tmp_path / "wide.safetensors", write_means(tmp_path / "wide.safetensors", size=16))
+    refuse(DataError, "another CLIP", wide)
+    refuse(DataError, "cannot be read", (tmp_path / "none.safetensors", means[1]))
+    few = (tmp_path / "few.safetensors", write_means(tmp_path / "few.safetensors", wnids=CLASSES[1:]))
+    refuse(DataError, CLASSES[0], few)
+
+
+@pytest.mark.parametrize(("pipeline", "name", "reason"), [
+    ("IFPipeline", "if", "no autoencoder"),
+    ("StableDiffusion3Pipeline", "sd3", "does not predict noise"),
+])  # fmt: skip
+def test_pipelines_that_cannot_be_guided_are_refused(
+    tiny: Tiny, clip_folder: Path, means: tuple[Path, str], pipeline: str, name: str, reason: str
+) -> None:
+    """With the reason, when they are loaded."""
+    table = {**make_away_stage(tiny(name), clip_folder, means), "pipeline": pipeline}
+    with pytest.raises(InputError, match=reason):
+        make_generator(ADAPTER.validate_python(table)).load("cpu")
+
+
+@pytest.fixture(scope="module")
+def release(
+    tiny: Tiny, clip_folder: Path, means: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, VersionSpec]:
+    """Both comparators in one release."""
+    generators = {
+        "background": make_background_stage(tiny("sd"), clip_token_limit=77),
+        "away": make_away_stage(tiny("sd"), clip_folder, means),
+    }
+    splits = {
+        "scene": make_split("background", prompts=MISMATCHED.model_dump(exclude_none=True)),
+        "away": make_split("away"),
+    }
+    spec = make_spec(generators, splits)
+    out = tmp_path_factory.mktemp("comparators")
+    build(spec, out)
+    return out, spec
+
+
+def test_comparators_build_the_same_bytes_again(release: tuple[Path, VersionSpec], tmp_path: Path) -> None:
+    """The whole release."""
+    build(release[1], tmp_path)
+    assert read_release(tmp_path) == read_release(release[0])
+
+
+def test_comparators_are_verified_from_their_release(
+    release: tuple[Path, VersionSpec],
+    tiny: Tiny,
+    clip_folder: Path,
+    means: tuple[Path, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Given the places of what the release knows by name; without them it says what is missing."""
+    words = ["verify", str(release[0]), "--device", "cpu", "--pipeline", str(tiny("sd"))]
+    places = ["--pipeline", str(clip_folder), "--pipeline", str(means[0])]
+    assert main([*words, *places]) == 0
+    assert capsys.readouterr().out.count("R0") >= 2
+    assert main(words) == 0
+    assert "away: unknown: not remade: This split was made with 'tiny-clip'" in capsys.readouterr().out
+
+
+def test_a_release_names_the_clip_it_was_guided_by_and_no_path(
+    release: tuple[Path, VersionSpec], clip: ClipEncoder, means: tuple[Path, str]
+) -> None:
+    """So that a distance under it is called what it is."""
+    text = (release[0] / "manifest.json").read_text()
+    assert str(means[0].parent) not in text
+    manifest = load_manifest(release[0])
+    uses = list_clip_uses(manifest.splits["away"].recipe, part="split", view=None)
+    assert {use.weights_sha256 for use in uses} == {None, clip.record.weights_sha256}
+    assert list_clip_uses(manifest.splits["scene"].recipe, part="split", view=None) == ()
+
+
+def test_the_draft_describes_both_on_the_generator_of_v1() -> None:
+    """Same repository; means that are not frozen have no made-up hash."""
+    draft, v1 = load_version_spec("draft-comparators"), load_version_spec("v1")
+    sd15 = v1.generators["sd15"]
+    assert isinstance(sd15, DiffusersSpec)
+    for generator in draft.generators.values():
+        assert isinstance(generator, DiffusersSpec) and generator.repo == sd15.repo
+    away = draft.generators["sd15-away"]
+    assert isinstance(away, AwayFromMeanSpec) and away.away.sha256 is None

@@ -1,0 +1,196 @@
+"""Scores, views and what survives of a source, against the libraries themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from build_specs import CLASSES, build, make_noise_spec, make_source_spec
+from image_sets import write_class_folders
+from PIL import Image
+from tiny_clip import build_tiny_clip
+
+from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.benchmark.cli import main
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.images.decoding import decode_image
+from imagenet_g.benchmark.models.packaged import list_packaged_models
+from imagenet_g.benchmark.splits.manifests import ThresholdView, load_manifest
+from imagenet_g.generation.releases.recipe import compute_accuracy, parse_split_recipe
+from imagenet_g.generation.rendering.scorers import compare_labels, load_scorer
+from imagenet_g.generation.specs.version import ClipScorerSpec
+
+JUDGE = {"kind": "judge", "model": "python:toy_models:make_colour_model"}
+
+
+@pytest.fixture(scope="module")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny CLIP."""
+    return build_tiny_clip(tmp_path_factory.mktemp("clip") / "tiny-clip")
+
+
+@pytest.fixture(scope="module")
+def scorers(clip_folder: Path) -> dict[str, object]:
+    """A CLIP scorer, and a judge that is not CLIP."""
+    clip = {"kind": "clip", "model": f"open_clip:local-dir:{clip_folder}", "text": "a photo of a {c}"}
+    return {"clip": clip, "judge": JUDGE}
+
+
+@pytest.fixture(scope="module")
+def release(scorers: dict[str, object], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Noise, scored by both, with a view by each at a score that splits the images."""
+    out = tmp_path_factory.mktemp("scored")
+    build(make_noise_spec(scorers=list(scorers), **{"scorer_tables": scorers}), out)
+    middle = float(np.median(read_column(out, "clip_score.clip")))
+    views = {"clip-filtered": {"kind": "threshold", "column": "clip_score.clip", "minimum": middle}}
+    build(make_noise_spec(scorers=list(scorers), views=views, **{"scorer_tables": scorers}), out)
+    return out
+
+
+def read_column(out: Path, name: str, split: str = "sd-l") -> list[float]:
+    """A column over all files of a split."""
+    files = sorted((out / "data" / split).glob("*.parquet"))
+    return [value for file in files for value in pq.read_table(file, columns=[name])[name].to_pylist()]
+
+
+def read_images(out: Path) -> list[Image.Image]:
+    """All images of a split."""
+    return [decode_image(image["bytes"]) for image in read_column(out, "image")]  # type: ignore[index]
+
+
+def test_clip_scores_are_open_clips_cosines(release: Path, clip_folder: Path) -> None:
+    """The library's own encoders on the image and on "a photo of a {class}"."""
+    model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{clip_folder}")
+    model.eval()
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{clip_folder}")
+    names = [load_classes()[int(label)].name for label in read_column(release, "label")]
+    with torch.no_grad():
+        images = torch.stack([transform(image) for image in read_images(release)])
+        pictures = model.encode_image(images, normalize=True)
+        texts = model.encode_text(tokenizer([f"a photo of a {name}" for name in names]), normalize=True)
+    expected = (pictures * texts).sum(dim=1).numpy()
+    np.testing.assert_allclose(read_column(release, "clip_score.clip"), expected, atol=2e-6)
+
+
+def test_margin_and_rank_agree_with_a_plain_loop() -> None:
+    """Rank counts the classes above the label; the margin is positive only at rank 0."""
+    scores = torch.randn(50, 1000, generator=torch.Generator().manual_seed(0))
+    labels = [n * 17 % 1000 for n in range(50)]
+    columns = compare_labels(scores, labels, "x")
+    for row, label in enumerate(labels):
+        own, others = float(scores[row, label]), [float(s) for c, s in enumerate(scores[row]) if c != label]
+        assert columns["label_rank.x"][row] == sum(other > own for other in others)
+        assert columns["label_margin.x"][row] == pytest.approx(own - max(others), abs=1e-6)
+        assert (columns["label_margin.x"][row] > 0) == (columns["label_rank.x"][row] == 0)
+
+
+def test_the_card_shows_every_scorer_on_every_view(release: Path) -> None:
+    """Top-1 is the share of rank 0 among the images of the view."""
+    recipe = parse_split_recipe(load_manifest(release), "sd-l")
+    cells = {(row.view, row.scorer): (row.n, row.top1) for row in recipe.accuracy}
+    inside = np.array(read_column(release, "clip_score.clip")) >= np.median(
+        read_column(release, "clip_score.clip")
+    )
+    for scorer in ("clip", "judge"):
+        right = np.array(read_column(release, f"label_rank.{scorer}")) == 0
+        assert cells["all", scorer][0] == 12
+        assert cells["all", scorer][1] == pytest.approx(right.mean())
+        assert cells["clip-filtered", scorer][0] == inside.sum()
+        assert cells["clip-filtered", scorer][1] == pytest.approx(right[inside].mean())
+    assert "| `:clip-filtered` | 6 |" in (release / "README.md").read_text()
+
+
+def test_a_filter_by_one_model_is_visible_in_the_accuracy_of_another() -> None:
+    """By construction: the filter keeps what its own model gets right, half of which the other does."""
+    table = pa.table(
+        {"label": [0] * 4, "label_margin.a": [1.0, 1.0, -1.0, -1.0], "label_rank.a": [0, 0, 3, 3],
+         "label_rank.b": [0, 5, 0, 5]}
+    )  # fmt: skip
+    views = {"a-filtered": ThresholdView(column="label_margin.a", minimum=0.0)}
+    cells = {(row.view, row.scorer): row.top1 for row in compute_accuracy(table, views, ("a", "b"))}
+    assert cells == {("all", "a"): 0.5, ("all", "b"): 0.5, ("a-filtered", "a"): 1.0, ("a-filtered", "b"): 0.5}
+
+
+def test_evaluate_scores_a_filtered_view(release: Path, tmp_path: Path) -> None:
+    """By its reference."""
+    words = [
+        "--split",
+        "tiny/sd-l:clip-filtered",
+        "--data",
+        f"tiny={release}",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    code = main(["evaluate", "--model", JUDGE["model"], *words, "--cache", str(tmp_path / "cache")])
+    assert code == 0
+    assert '"n": 6' in next((tmp_path / "out").glob("*/result.json")).read_text()
+
+
+def test_another_text_scores_again_and_renders_nothing(scorers: dict[str, object], tmp_path: Path) -> None:
+    """Scores are a second pass; the other scorer's files stay."""
+    build(make_noise_spec(scorers=list(scorers), **{"scorer_tables": scorers}), tmp_path)
+    before = read_column(tmp_path, "clip_score.clip")
+    changed = {**scorers, "clip": {**scorers["clip"], "text": "a drawing of a {c}"}}  # type: ignore[dict-item]
+    tasks = build(make_noise_spec(scorers=list(changed), **{"scorer_tables": changed}), tmp_path).tasks
+    assert len(tasks) == 3
+    assert all("kind='score'" in task and "scorer='clip'" in task for task in tasks)
+    assert read_column(tmp_path, "clip_score.clip") != before
+
+
+def test_scores_can_be_left_out_with_the_views_that_need_them(
+    scorers: dict[str, object], tmp_path: Path
+) -> None:
+    """And come back without rendering."""
+    views = {"clip-filtered": {"kind": "threshold", "column": "clip_score.clip", "minimum": 0.0}}
+    spec = make_noise_spec(scorers=list(scorers), views=views, **{"scorer_tables": scorers})
+    build(spec, tmp_path, with_scores=False)
+    assert load_manifest(tmp_path).splits["sd-l"].views == {}
+    assert all("kind='score'" in task for task in build(spec, tmp_path).tasks)
+    assert list(load_manifest(tmp_path).splits["sd-l"].views) == ["clip-filtered"]
+
+
+@pytest.mark.parametrize(("factory", "survives"), [("CopyingGenerator", True), ("NoiseGenerator", False)])
+def test_what_survives_of_the_source_is_measured(
+    scorers: dict[str, object], tmp_path: Path, factory: str, survives: bool
+) -> None:
+    """A copy has cosine 1 with its source; noise is as near to any other source."""
+    folder = write_class_folders(tmp_path / "sources", CLASSES, per_class=4)
+    tables = {"clip": scorers["clip"]}
+    spec = make_source_spec(
+        f"folder:{folder}", f"build_specs:{factory}", scorers=["clip"], scorer_tables=tables
+    ).model_copy(update={"rows_per_shard": 12})
+    build(spec, tmp_path / "out")
+    found = parse_split_recipe(load_manifest(tmp_path / "out"), "sd-i").source_survival[0]
+    own = read_column(tmp_path / "out", "source_similarity.clip", "sd-i")
+    assert found.own_source == pytest.approx(np.mean(own))
+    assert (found.own_source > 0.9999) == survives
+    if not survives:
+        assert abs(found.own_source - found.other_source) < 0.01
+    assert "survives of the source image" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_clip_scorer_over_another_library_is_refused(tmp_path: Path) -> None:
+    """With what it should be."""
+    tables = {"clip": {"kind": "clip", "model": "timm:resnet18.tv_in1k"}}
+    with pytest.raises(InputError, match=r"its model must be open_clip:"):
+        build(make_noise_spec(scorers=["clip"], **{"scorer_tables": tables}), tmp_path)
+
+
+def test_no_path_of_this_machine_is_in_the_release(release: Path, clip_folder: Path) -> None:
+    """A local CLIP is named by its folder, and told by the hash of its weights."""
+    text = (release / "manifest.json").read_text()
+    assert str(clip_folder.parent) not in text
+    assert "local-dir:tiny-clip" in text
+
+
+@pytest.mark.parametrize("name", list_packaged_models("open_clip"))
+def test_a_clip_that_ships_can_score(name: str) -> None:
+    """With its own tokenizer: open_clip's would number words that it does not have."""
+    spec = ClipScorerSpec(kind="clip", model=f"open_clip:packaged:{name}", text="a photo of a {c}")
+    columns = load_scorer("own", spec, "cpu").score([Image.new("RGB", (64, 64), "red")], [949], None)
+    assert -1 <= columns["clip_score.own"][0] <= 1

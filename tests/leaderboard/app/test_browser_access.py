@@ -1,0 +1,91 @@
+"""The page for those who use a keyboard, a screen reader, a phone or a dark screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
+
+from imagenet_g.leaderboard.app.live import open_page, wait_until_settled
+
+TABS = ("", "scatter", "profiles", "ranks", "compare", "images", "submit", "about")
+NAMELESS_JS = """() => [...document.querySelectorAll('input, textarea, select, button, summary')]
+  .filter(e => e.checkVisibility() && !e.closest('[aria-hidden=true]'))
+  .filter(e => !(e.labels?.length || e.ariaLabel?.trim() || e.title?.trim() || e.textContent?.trim()
+                 || e.getAttribute('aria-labelledby')))
+  .map(e => e.outerHTML.slice(0, 200))"""
+CONTRAST_JS = """selector => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgb = colour => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = channels => channels.slice(0, 3).map(c => c / 255)
+    .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, n) => sum + c * [0.2126, 0.7152, 0.0722][n], 0);
+  const behind = e => { for (; e; e = e.parentElement) {
+    const found = rgb(getComputedStyle(e).backgroundColor); if (found[3] === 255) return found; }
+    return [255, 255, 255, 255]; };
+  return [...document.querySelectorAll(selector)].map(e => {
+    const text = rgb(getComputedStyle(e).color), ground = behind(e);
+    const mixed = text.slice(0, 3).map((c, n) => c * text[3] / 255 + ground[n] * (1 - text[3] / 255));
+    const [low, high] = [light(mixed), light(ground)].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  });
+}"""
+PHONE: ViewportSize = {"width": 390, "height": 844}
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_every_control_has_a_name(page: Page, address: str, tab: str) -> None:
+    """A screen reader can say what each is for."""
+    open_page(page, f"{address}?tab={tab}")
+    assert page.evaluate(NAMELESS_JS) == []
+
+
+def test_the_keyboard_reaches_the_table_and_sorts_it(page: Page) -> None:
+    """By Tab and Enter alone; the table can be scrolled from there."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("() => document.activeElement.matches('.board-scroll')"):
+            break
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("columnheader", name="Model")).to_have_attribute("aria-sort", "ascending")
+
+
+def test_the_table_is_a_named_region_with_scoped_headings(page: Page) -> None:
+    """Rows are named by their model."""
+    expect(page.get_by_role("region", name="mini/renditions")).to_be_visible()
+    expect(page.get_by_role("rowheader")).to_have_count(3)
+
+
+def test_the_plot_is_also_said_in_words(page: Page, address: str) -> None:
+    """How many points, and which line."""
+    open_page(page, f"{address}?tab=scatter")
+    expect(page.locator("#scatter-words")).to_contain_text("3 of 3 models are drawn")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_small_text_can_be_read(invite: Callable[..., BrowserContext], address: str, scheme: str) -> None:
+    """At the 4.5 to 1 of WCAG 2 AA, in both schemes."""
+    page = invite(color_scheme=scheme).new_page()
+    open_page(page, f"{address}?version=real-sets")
+    ratios = page.evaluate(
+        CONTRAST_JS, ".board small, .board caption, .trust, .board a, .board .none, .pager a"
+    )
+    assert len(ratios) > 100
+    assert min(ratios) >= 4.5
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_a_phone_never_scrolls_the_page_sideways(
+    invite: Callable[..., BrowserContext], address: str, tab: str
+) -> None:
+    """The table scrolls inside its own frame."""
+    page = invite(viewport=PHONE).new_page()
+    open_page(page, f"{address}?tab={tab}")
+    wait_until_settled(page)
+    width = page.evaluate("() => document.documentElement.scrollWidth")
+    assert width <= PHONE["width"]

@@ -1,0 +1,222 @@
+"""The board's data: ranks, rows, files."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.proportion import confint_proportions_2indep
+from submission_cases import ROOT, STEM
+
+from imagenet_g.baselines.lines.baselines import load_baseline
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.robustness.attach import place_model
+from imagenet_g.benchmark.robustness.intervals import Judged, Observation
+from imagenet_g.benchmark.robustness.published_sets import build_points
+from imagenet_g.benchmark.splits.registry import VersionSpec, parse_versions
+from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
+from imagenet_g.leaderboard.board import build as building
+from imagenet_g.leaderboard.board.answers import compute_right, list_answering_models
+from imagenet_g.leaderboard.board.board import Board, BoardVersion, load_board
+from imagenet_g.leaderboard.board.build import build_board, load_reviewed
+from imagenet_g.leaderboard.board.published_rows import VERSION
+from imagenet_g.leaderboard.board.ranks import compute_difference_interval, compute_shared_ranks
+from imagenet_g.leaderboard.pages.queries import BoardQuery, settle_query
+
+
+@cache
+def build_once(folder: Path) -> Board:
+    """The repository's board."""
+    build_board(ROOT, folder)
+    return load_board(folder)
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Board:
+    """The repository's board, built once."""
+    return build_once(tmp_path_factory.mktemp("board"))
+
+
+def test_the_difference_interval_is_newcombes() -> None:
+    """Method 10, as statsmodels has it."""
+    first, second = (56, 70), (48, 80)
+    ours = compute_difference_interval(*((k / n, *compute_wilson_interval(k, n)) for k, n in (first, second)))
+    theirs = confint_proportions_2indep(*first, *second, method="newcomb", compare="diff")
+    assert ours == pytest.approx(theirs, abs=1e-9)
+
+
+def test_tied_models_share_a_rank() -> None:
+    """Overlapping intervals are a tie; a clear loser comes after all who beat it."""
+    ranks = compute_shared_ranks([0.8, 0.79, 0.5], [0.78, 0.77, 0.48], [0.82, 0.81, 0.52])
+    assert ranks.tolist() == [1, 1, 3]
+
+
+def test_a_model_without_a_number_has_no_rank() -> None:
+    """Zero, not last."""
+    assert compute_shared_ranks([np.nan, 0.5], [np.nan, 0.4], [np.nan, 0.6]).tolist() == [0, 1]
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=30))
+def test_a_rank_never_contradicts_the_value(counts: list[int]) -> None:
+    """A better model is never ranked behind a worse one of the same number of images."""
+    values = [count / 1000 for count in counts]
+    lows, highs = zip(*(compute_wilson_interval(count, 1000) for count in counts), strict=True)
+    ranks = compute_shared_ranks(values, lows, highs)
+    order = np.argsort(values)
+    assert (np.diff(ranks[order]) <= 0).all()
+    assert ranks.min() == 1
+
+
+def test_no_ranking_has_two_versions(board: Board) -> None:
+    """A model that is first in one version stays first whatever another version holds."""
+    mini = board.scores[board.scores["version"] == "mini"]
+    assert set(mini["split"].str.split("/").str[0]) == {"mini"}
+    assert mini.groupby("split")["rank_top1"].min().eq(1).all()
+
+
+def test_the_embedded_models_are_recomputed(board: Board) -> None:
+    """Three on the drawings and every hand, three on what a generator made, raw and filtered."""
+    mini = board.scores[board.scores["version"] == "mini"]
+    assert set(mini["trust"]) == {"recomputed"}
+    assert mini.groupby("model")["split"].nunique().tolist() == [9, 9, 9, 7, 7, 7]
+
+
+def test_real_sets_are_published(board: Board) -> None:
+    """With a source on every row."""
+    real = board.scores[board.scores["version"] == VERSION]
+    assert set(real["trust"]) == {"published"}
+    assert real["source"].str.len().min() > 10
+
+
+def test_a_gap_on_other_classes_is_not_ranked_with_the_rest(board: Board) -> None:
+    """OpenCLIP publishes the full clean accuracy only."""
+    rows = board.scores[(board.scores["split"] == "imagenet-r") & ~board.scores["same_classes"]]
+    assert len(rows) > 100
+    assert rows["rank_gap"].eq(0).all()
+    assert rows["flags"].str.contains("not the set's own").all()
+
+
+def test_effective_robustness_is_the_baselines_own(board: Board) -> None:
+    """The packed table against the fit, for one model."""
+    rows = board.robustness
+    row = rows[
+        (rows["model_id"] == "open-clip-zero-shot/ViT-B-32-quickgelu/openai")
+        & (rows["split"] == "imagenet-sketch")
+        & (rows["baseline"] == "testbed")
+        & (rows["link"] == "logit")
+    ].iloc[0]
+    scores = board.scores[
+        (board.scores["model_id"] == row["model_id"]) & (board.scores["split"] == "imagenet-sketch")
+    ].iloc[0]
+    placed = place_model(
+        build_points(load_baseline("testbed"), "imagenet-sketch"),
+        Judged(
+            reference=(Observation(top1=scores["clean"], n=50_000),),
+            shifted=Observation(top1=scores["top1"], n=50_889),
+        ),
+        "logit",
+        num_resamples=10,
+        seed=0,
+    )
+    assert row["er"] == pytest.approx(placed.value, abs=1e-6)
+
+
+def test_the_board_reads_back_as_it_was_written(board: Board, tmp_path: Path) -> None:
+    """Scores survive the parquet."""
+    fresh = build_board(ROOT, tmp_path)
+    assert load_board(tmp_path).scores.equals(fresh.scores)
+
+
+@pytest.mark.parametrize("split", ["mini/renditions", "mini/sd-l", "mini-v2/sd-i"])
+def test_answers_give_the_submitted_score(board: Board, split: str) -> None:
+    """The compare view counts what the table shows: among all classes, or among the split's own."""
+    answers = board.load_answers(split)
+    assert answers is not None
+    for model_id in list_answering_models(answers):
+        row = board.scores[(board.scores["model_id"] == model_id) & (board.scores["split"] == split)]
+        assert compute_right(answers, model_id).mean() == pytest.approx(row["top1"].item(), abs=1e-12)
+
+
+def test_a_submission_without_review_is_left_out_and_named(tmp_path: Path) -> None:
+    """With the reason."""
+    shutil.copytree(ROOT, tmp_path / "submissions")
+    (tmp_path / "submissions" / "mini" / f"{STEM}.review.json").unlink()
+    reviewed, left_out = load_reviewed(tmp_path / "submissions")
+    assert len(reviewed) == len(load_reviewed(ROOT)[0]) - 1
+    assert left_out[0].file == f"{STEM}.json"
+    assert "no review" in left_out[0].reason
+
+
+def test_a_missing_board_says_how_to_build_one(tmp_path: Path) -> None:
+    """Not a traceback."""
+    with pytest.raises(DataError, match="leaderboard build"):
+        load_board(tmp_path)
+
+
+def make_registry(*words: str) -> dict[str, VersionSpec]:
+    """Versions named in turn v1, v2, ..., oldest first; each with what is said of it."""
+    rows = [
+        f'[[version]]\nname = "v{n}"\ntitle = "T"\nembedded = false\nsplits = ["sd-l"]\n{more}\n'
+        for n, more in enumerate(words, 1)
+    ]
+    return parse_versions("".join(rows))
+
+
+def list_made_up(monkeypatch: pytest.MonkeyPatch, registry: dict[str, VersionSpec]) -> list[BoardVersion]:
+    """Rankings of one model on the first split of each version, whole and filtered."""
+    monkeypatch.setattr(building, "load_versions", lambda: registry)
+    splits = [f"{name}/sd-l{view}" for name in registry for view in ("", ":clip-filtered")]
+    frame = pd.DataFrame(
+        {"version": [split.partition("/")[0] for split in splits], "split": splits, "model_id": "m"}
+    )
+    return list(building.list_versions(frame, {}))
+
+
+def test_the_newest_version_stands_first_and_one_that_only_renews_splits_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However new that one is."""
+    found = list_made_up(monkeypatch, make_registry("", "", "default = false"))
+    assert [version.name for version in found] == ["v2", "v1", "v3"]
+
+
+def test_a_superseded_split_says_so_in_every_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And on its page; the split that supersedes it says nothing."""
+    registry = make_registry('superseded_splits = { sd-l = "v2/sd-l" }', "")
+    newer, older = list_made_up(monkeypatch, registry)
+    assert newer.split_notices == {}
+    words = "v1/sd-l is superseded by v2/sd-l."
+    assert older.split_notices == {"v1/sd-l": words, "v1/sd-l:clip-filtered": words}
+
+
+def test_a_notice_of_one_split_is_not_the_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A submission on a superseded split carries both sentences."""
+    reviewed = load_reviewed(ROOT / "mini")[0][:1]
+    registry = parse_versions(
+        '[[version]]\nname = "mini"\ntitle = "T"\nembedded = true\nsplits = ["renditions"]\n'
+        'superseded_splits = { renditions = "v2/renditions" }'
+    )
+    monkeypatch.setattr(building, "load_versions", lambda: registry)
+    (one,) = reviewed
+    before = building.list_notices(reviewed)
+    document = one.submission.model_dump()
+    for entry in document["result"]["entries"]:
+        entry["split"]["notice"] += " mini/renditions is superseded by v2/renditions."
+    told = replace(one, submission=type(one.submission).model_validate(document))
+    assert building.list_notices([told]) == before
+
+
+@pytest.mark.parametrize(("version", "expected"), [("mini-v2", "drawn"), (VERSION, "testbed")])
+def test_a_version_is_shown_against_a_baseline_it_was_held_against(
+    board: Board, version: str, expected: str
+) -> None:
+    """A measured one, where published lines do not reach its splits."""
+    assert settle_query(board, BoardQuery(version=version, baseline="testbed")).baseline == expected
+    assert expected in board.list_baselines(version)

@@ -1,0 +1,396 @@
+"""Tables, queries, figures and pages, without a browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.contingency_tables import mcnemar
+from submission_cases import ROOT, STEM, set_at, write_case
+
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.leaderboard.app.image_reports import write_image_report
+from imagenet_g.leaderboard.app.state import click_table
+from imagenet_g.leaderboard.app.uploads import check_upload
+from imagenet_g.leaderboard.board.board import Board, load_board
+from imagenet_g.leaderboard.board.build import build_board
+from imagenet_g.leaderboard.pages.about import format_about
+from imagenet_g.leaderboard.pages.cells import escape, format_csv, neutralise
+from imagenet_g.leaderboard.pages.export import format_badge, format_page
+from imagenet_g.leaderboard.pages.gallery import ImageFilter, choose_images
+from imagenet_g.leaderboard.pages.pages import (
+    MAX_OFFERED,
+    offer_models,
+    show_images,
+    show_pair,
+    show_profiles,
+    show_scatter,
+    show_table,
+)
+from imagenet_g.leaderboard.pages.pairs import compute_pair
+from imagenet_g.leaderboard.pages.plots import MAX_TICKS, build_rank_changes, choose_ticks
+from imagenet_g.leaderboard.pages.queries import (
+    BoardQuery,
+    compare_ranks,
+    format_query,
+    parse_query,
+    select_rows,
+    settle_query,
+)
+from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS, format_table
+
+REAL = BoardQuery(version="real-sets", split="imagenet-r")
+LITE0, LITE1 = STEM, "imagenet-g__efficientnet-lite1"
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Board:
+    """The repository's board, built once."""
+    folder = tmp_path_factory.mktemp("board")
+    build_board(ROOT, folder)
+    return load_board(folder)
+
+
+def test_search_joins_alternatives(board: Board) -> None:
+    """Words of one alternative must all be there."""
+    rows = select_rows(board, settle_query(board, replace(REAL, search="resnet50 timm; openai")))
+    names = (rows["model"] + " " + rows["organisation"]).str.lower()
+    assert len(rows) > 5
+    assert (names.str.contains("resnet50") & names.str.contains("timm") | names.str.contains("openai")).all()
+
+
+def test_search_takes_letters_for_letters(board: Board) -> None:
+    """No regular expression of a visitor is run."""
+    assert len(select_rows(board, replace(REAL, search="(.*)+$"))) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "column", "value"),
+    [
+        ({"training": "imagenet-1k"}, "training_data", "imagenet-1k"),
+        ({"supervision": "zero-shot"}, "supervision", "zero-shot"),
+        ({"trust": "published"}, "trust", "published"),
+        ({"family": "resnet"}, "family", "resnet"),
+        ({"generated": "unknown"}, "generated", "unknown"),
+    ],
+)
+def test_a_filter_leaves_what_it_names(board: Board, change: dict[str, str], column: str, value: str) -> None:
+    """And nothing else."""
+    rows = select_rows(board, replace(REAL, **change))  # type: ignore[arg-type]
+    assert set(rows[column]) == {value}
+
+
+def test_a_size_filter_leaves_out_the_unknown(board: Board) -> None:
+    """Unknown is in no class of size."""
+    rows = select_rows(board, replace(REAL, size="10 to 50 M"))
+    assert rows["parameters"].between(10_000_000, 50_000_000).all()
+
+
+def test_filters_move_nobody_up(board: Board) -> None:
+    """A rank is within the whole ranking."""
+    whole = select_rows(board, REAL).set_index("model_id")["rank_top1"]
+    some = select_rows(board, replace(REAL, training="imagenet-1k")).set_index("model_id")["rank_top1"]
+    assert some.min() > 1
+    assert (whole[some.index] == some).all()
+
+
+def test_a_link_changes_ranks(board: Board) -> None:
+    """Which is why it can be switched."""
+    here = settle_query(board, REAL)
+    changes = compare_ranks(board, here, replace(here, link="linear"))
+    assert sum(here != there for here, there in changes.values()) > 50
+
+
+@given(st.text(max_size=80))
+def test_any_address_becomes_a_query(text: str) -> None:
+    """Old links and typed nonsense open the page all the same."""
+    assert isinstance(parse_query(text), BoardQuery)
+
+
+def test_an_address_brings_the_same_page_back() -> None:
+    """Every field."""
+    query = BoardQuery(
+        version="mini", split="mini/renditions:noto", search="a b;c", sort="gap", ascending=True, page=3
+    )
+    assert parse_query(format_query(query)) == query
+    # Gradio's own word: an address with it would not open.
+    assert "page=" not in format_query(query)
+
+
+def test_an_unknown_version_becomes_the_first(board: Board) -> None:
+    """With a split of its own."""
+    settled = settle_query(board, BoardQuery(version="v99", split="nowhere", sort="__class__"))
+    assert (settled.version, settled.split, settled.sort) == ("mini", "mini/renditions", "top1")
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def list_tags(text: str) -> list[tuple[str, dict[str, str | None]]]:
+    """Tags of a page as a browser reads them."""
+    parser = _Tags()
+    parser.feed(text)
+    return parser.tags
+
+
+HOSTILE = (
+    '<img src=x onerror="alert(1)">',
+    '=HYPERLINK("http://x")',
+    "'\"><script>alert(1)</script>",
+    "@SUM(1)",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_are_text_on_the_page_and_in_the_csv(board: Board, name: str) -> None:
+    """Even if one got past validation."""
+    rows = select_rows(board, settle_query(board, BoardQuery())).copy()
+    rows["model"], rows["flags"], rows["organisation"], rows["url"] = name, name, name, "javascript:alert(1)"
+    page = format_table(rows, DEFAULT_COLUMNS, sort="top1", ascending=False, caption=name)
+    assert not {tag for tag, _ in list_tags(page)} & {"script", "img", "a"}
+    assert not [attrs for _, attrs in list_tags(page) if any(key.startswith("on") for key in attrs)]
+    cells = next(csv.DictReader(io.StringIO(format_csv(rows))))
+    assert not cells["model"].startswith(("=", "@", "+", "-"))
+
+
+@given(st.text(max_size=40))
+def test_escaped_text_has_no_markup(text: str) -> None:
+    """For any text."""
+    assert not set("<>\"'") & set(escape(text))
+
+
+@given(st.text(max_size=40))
+def test_a_neutral_cell_is_no_formula(text: str) -> None:
+    """For any text."""
+    assert not str(neutralise(text)).startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_the_table_is_readable_by_machine(board: Board) -> None:
+    """Caption, headings with a scope, the sorted one announced."""
+    tags = list_tags(show_table(board, settle_query(board, BoardQuery()), DEFAULT_COLUMNS))
+    assert sum(tag == "caption" for tag, _ in tags) == 1
+    assert all("scope" in attrs for tag, attrs in tags if tag == "th")
+    assert [attrs["aria-sort"] for _, attrs in tags if "aria-sort" in attrs] == ["descending"]
+
+
+def test_a_click_on_the_sorted_heading_turns_it_round() -> None:
+    """And goes back to the first page."""
+    assert click_table(("top1", False, 4), {"sort": "top1"}) == ("top1", True, 0)
+    assert click_table(("top1", False, 4), {"sort": "model"}) == ("model", True, 0)
+    assert click_table(("top1", False, 0), {"page": "2"}) == ("top1", False, 2)
+    assert click_table(("top1", False, 0), {"page": "x; drop"}) == ("top1", False, 0)
+
+
+def test_the_scatter_has_every_model_with_a_clean_accuracy(board: Board) -> None:
+    """And the line."""
+    query = settle_query(board, replace(REAL, split="imagenet-v2"))
+    figure = show_scatter(board, query, [])
+    points = sum(len(trace.x) for trace in figure.data if trace.mode == "markers")
+    assert points == len(select_rows(board, query))
+    assert [trace for trace in figure.data if trace.mode == "lines" and "testbed" in trace.name]
+
+
+@pytest.mark.parametrize("split", ["mini/renditions", "imagenet-r"])
+def test_every_axis_has_ticks(board: Board, split: str) -> None:
+    """Even where all models lie within three points."""
+    version = "mini" if split.startswith("mini") else "real-sets"
+    layout = show_scatter(board, settle_query(board, BoardQuery(version=version, split=split)), []).layout
+    for axis in (layout.xaxis, layout.yaxis):
+        assert len(axis.tickvals) >= 3
+        assert all(axis.range[0] <= tick <= axis.range[1] for tick in axis.tickvals)
+
+
+def test_few_models_are_all_named(board: Board) -> None:
+    """Three points without names would say nothing."""
+    figure = show_scatter(board, settle_query(board, BoardQuery()), [])
+    assert {trace.name for trace in figure.data} == {f"EfficientNet-Lite{n}" for n in range(3)}
+
+
+def test_hover_text_is_escaped(board: Board) -> None:
+    """Plotly renders markup in it."""
+    query = settle_query(board, BoardQuery())
+    hostile = replace(board, scores=board.scores.assign(model="<script>x</script>"))
+    assert "<script>" not in show_scatter(hostile, query, []).to_json().replace("\\u003c", "<")
+
+
+def test_a_picker_offers_few_of_many_models(board: Board) -> None:
+    """The page copies the list with every click."""
+    assert len(board.models["real-sets"]) > 1000
+    assert offer_models(board, "real-sets") == board.models["real-sets"][:MAX_OFFERED]
+
+
+def test_a_picker_finds_any_model_by_its_name(board: Board) -> None:
+    """The last as well as the first, in any case of letters."""
+    model = board.models["real-sets"][-1]
+    assert offer_models(board, "real-sets", model[0].upper()) == [model]
+
+
+def test_a_picker_keeps_offering_what_is_chosen(board: Board) -> None:
+    """Else its name would go with the next key."""
+    model = board.models["real-sets"][-1]
+    assert offer_models(board, "real-sets", "no such name", [model[1]]) == [model]
+
+
+def test_marks_of_an_axis_keep_their_distance() -> None:
+    """Else a phone would write them over each other."""
+    for low, high in ((-5.0, 4.0), (0.0, 1.0), (-0.5, 0.1)):
+        ticks = np.array(choose_ticks(low, high, "logit"))
+        assert len(ticks) >= 3
+        assert np.diff(np.log(ticks / (1 - ticks))).min() >= (high - low) / MAX_TICKS - 1e-9
+
+
+def test_rank_changes_of_no_model_have_no_axes(board: Board) -> None:
+    """Numbers beside an empty plot would mean nothing."""
+    layout = build_rank_changes({}, board.names, by="ER").layout
+    assert layout.xaxis.visible is layout.yaxis.visible is False
+
+
+def test_every_model_of_a_version_can_be_found_under_a_name_of_its_own(board: Board) -> None:
+    """Where two share a name, by whose it is."""
+    for models in board.models.values():
+        assert len({name for name, _ in models}) == len({model_id for _, model_id in models}) == len(models)
+
+
+def test_profiles_of_effective_robustness_are_the_tables(board: Board) -> None:
+    """Each point is the figure of its split's row."""
+    query = settle_query(board, REAL)
+    chosen = [model_id for _, model_id in board.models["real-sets"][:3]]
+    figure = show_profiles(board, query, chosen, "er")
+    assert figure.data
+    for trace in figure.data:
+        for split, value in zip(trace.x, trace.y, strict=True):
+            rows = select_rows(board, replace(query, split=split)).set_index("model_id")
+            assert value in [
+                pytest.approx(100 * float(rows["er"][one])) for one in chosen if one in rows.index
+            ]
+
+
+def test_profiles_draw_one_line_a_model(board: Board) -> None:
+    """Over the nine splits of mini."""
+    figure = show_profiles(board, settle_query(board, BoardQuery()), [LITE0, LITE1], "gap")
+    assert [len(trace.x) for trace in figure.data] == [9, 9]
+
+
+def test_a_pair_is_tested_exactly_however_many_images_differ() -> None:
+    """Against statsmodels, where `imagenet-g compare` would take the asymptotic test."""
+    first, second = [0] * 700 + [1] * 800, [1] * 700 + [0] * 800
+    columns = {"image_id": range(1500), "labels": [[0]] * 1500, "answer:a": first, "answer:b": second}
+    theirs = mcnemar([[0, 700], [800, 0]], exact=True)
+    assert compute_pair(pd.DataFrame(columns), "a", "b").p_value == pytest.approx(theirs.pvalue, rel=1e-9)
+
+
+def test_a_pair_is_compared_with_its_images(board: Board) -> None:
+    """Words, and both sheets."""
+    words, sheets = show_pair(board, "mini/renditions:noto", LITE0, LITE1)
+    assert "McNemar" in words
+    assert sum(tag == "img" for tag, _ in list_tags(sheets)) == 24
+
+
+def test_a_model_is_not_compared_with_itself(board: Board) -> None:
+    """It says what to do."""
+    assert "Choose two models" in show_pair(board, "mini/renditions", LITE0, LITE0)[0]
+
+
+def test_images_are_chosen_by_class_and_hand() -> None:
+    """Both at once."""
+    rows = choose_images("mini/renditions", ImageFilter(wnid="n02391049", facet="noto"))
+    assert len(rows) == 1
+
+
+def test_every_image_has_words_for_those_who_do_not_see_it(board: Board) -> None:
+    """Its label, and what the models said."""
+    html, count = show_images(board, "mini/renditions", ImageFilter())
+    assert all(attrs["alt"] for tag, attrs in list_tags(html) if tag == "img")
+    assert "EfficientNet-Lite2" in html
+    assert count.startswith("1244 images")
+
+
+def test_a_split_without_images_says_so(board: Board) -> None:
+    """Not an empty page."""
+    assert "cannot be shown" in show_images(board, "imagenet-r", ImageFilter())[0]
+
+
+def test_a_report_on_an_image_is_a_file(tmp_path: Path) -> None:
+    """With the reader's words."""
+    row = choose_images("mini/renditions", ImageFilter())[0]
+    assert row == 0
+    path = write_image_report(
+        tmp_path, split="mini/renditions", image_id="a9bd622b8ff34d8d", reason="wrong label", note="a hen"
+    )
+    assert json.loads(path.read_text())["note"] == "a hen"
+
+
+@pytest.mark.parametrize("image_id", ["../../etc/passwd", "", "x" * 300])
+def test_a_report_is_about_an_image_there_is(tmp_path: Path, image_id: str) -> None:
+    """Whatever a visitor types, nothing is written elsewhere."""
+    with pytest.raises(InputError):
+        write_image_report(
+            tmp_path / "r", split="mini/renditions", image_id=image_id, reason="other", note=""
+        )
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_good_upload_is_recomputed(tmp_path: Path) -> None:
+    """In a process of its own, whatever the files are called."""
+    path = write_case(tmp_path, set_at("statement.organisation", "imagenet-g"))
+    report = check_upload([path, path.parent / STEM / "mini-renditions.parquet"], tmp_path / "none")
+    assert report.trust == "recomputed"
+
+
+def test_a_bad_upload_is_refused_with_its_reason(tmp_path: Path) -> None:
+    """The same report as on the command line."""
+    path = write_case(tmp_path, set_at("result.entries.0.scores.0.top1.low", 0.188))
+    report = check_upload([path, path.parent / STEM / "mini-renditions.parquet"], tmp_path / "none")
+    assert "not-reproduced" in {problem.code for problem in report.errors}
+
+
+def test_other_kinds_of_file_are_not_taken(tmp_path: Path) -> None:
+    """A pickle is not even opened."""
+    file = tmp_path / "model.pkl"
+    file.write_bytes(b"cos\nsystem\n")
+    assert not check_upload([file], tmp_path).accepted
+
+
+def test_a_result_is_told_from_a_submission(tmp_path: Path) -> None:
+    """With the command that makes one of the other."""
+    content = json.loads((ROOT / "mini" / f"{STEM}.json").read_text())
+    file = tmp_path / "result.json"
+    file.write_text(json.dumps(content["result"]))
+    assert "imagenet-g submit" in check_upload([file], tmp_path).problems[0].message
+
+
+def test_the_exported_page_needs_no_network(board: Board) -> None:
+    """No address is loaded; links remain."""
+    page = format_page(board)
+    body = page[page.index("</head>") :]
+    loaded = [attrs for tag, attrs in list_tags(body) if tag in ("script", "link", "img", "iframe")]
+    assert not [attrs for attrs in loaded if attrs.get("src") or attrs.get("href")]
+    assert "EfficientNet-Lite2" in body
+
+
+def test_a_badge_of_an_unknown_model_says_unknown(board: Board) -> None:
+    """Never a number that is not there."""
+    assert "unknown" in format_badge(board, "mini", "mini/renditions", "nobody")
+    assert "18.81 %" in format_badge(board, "mini", "mini/renditions", LITE0)
+
+
+def test_the_about_page_names_every_version(board: Board) -> None:
+    """And the command to a number."""
+    words = format_about(board)
+    assert all(version.name in words for version in board.info.versions)
+    assert "imagenet-g evaluate" in words

@@ -1,0 +1,246 @@
+"""Submissions that are accepted, and how they are made."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from submission_cases import ROOT, STEM, Json, list_codes, list_known, set_at, validate_case, write_case
+
+from imagenet_g.benchmark.errors import InputError, UntrustedFileError
+from imagenet_g.benchmark.predictions import freshness
+from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.splits.registry import load_versions
+from imagenet_g.leaderboard.submissions.names import explain_bad_name, find_lookalike, make_skeleton
+from imagenet_g.leaderboard.submissions.problems import ValidationReport, clip_text
+from imagenet_g.leaderboard.submissions.reviews import load_review
+from imagenet_g.leaderboard.submissions.submission import Submission, compute_seal, join_stem, make_submission
+from imagenet_g.leaderboard.submissions.untrusted import parse_json
+from imagenet_g.leaderboard.submitting.submit import make_statement, suggest_answers, write_submission
+from imagenet_g.leaderboard.validation.claim_checks import check_preprocessing
+from imagenet_g.leaderboard.validation.second_run import SecondRun, make_command, verify_run
+from imagenet_g.leaderboard.validation.validate import list_submission_files
+
+GOOD = ROOT / "mini" / f"{STEM}.json"
+
+
+def load_committed() -> Submission:
+    """The repository's submission."""
+    return Submission.model_validate_json(GOOD.read_bytes())
+
+
+def test_an_honest_submission_is_recomputed(tmp_path: Path) -> None:
+    """Every number follows from the predictions."""
+    report = validate_case(write_case(tmp_path))
+    assert report.accepted
+    assert report.trust == "recomputed"
+    assert report.problems == ()
+
+
+def test_without_predictions_it_is_self_reported(tmp_path: Path) -> None:
+    """What nobody can recompute is the authors' word."""
+    path = write_case(tmp_path)
+    shutil.rmtree(path.parent / STEM)
+    report = validate_case(path)
+    assert report.accepted
+    assert report.trust == "self-reported"
+
+
+@pytest.mark.parametrize("path", list_submission_files(ROOT), ids=lambda path: path.stem)
+def test_committed_submissions_have_a_valid_review(path: Path) -> None:
+    """The review is of the bytes in the repository."""
+    review = load_review(path)
+    assert not isinstance(review, str), review
+    assert review.trust == "recomputed"
+
+
+def test_a_new_run_of_the_same_model_is_explained(tmp_path: Path) -> None:
+    """Against the earlier file, not refused as a copy of it."""
+    report = validate_case(write_case(tmp_path), others=list_known())
+    assert report.accepted
+    assert {problem.code for problem in report.problems} == {"changed", "resubmission"}
+
+
+def test_what_a_resubmission_says_otherwise_is_named(tmp_path: Path) -> None:
+    """Field by field; training data are worth a warning."""
+    changes = (
+        set_at("statement.notes", "trained longer"),
+        set_at("statement.training_data", "unknown"),
+    )
+    report = validate_case(
+        write_case(tmp_path, lambda content: [change(content) for change in changes]), others=list_known()
+    )
+    found = {problem.where: problem.severity for problem in report.problems}
+    assert found["statement.notes"] == "note"
+    assert found["statement.training_data"] == "warning"
+
+
+def test_a_contamination_flag_cannot_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model trained on images of the version's own generator says so, or is refused."""
+    drawn = load_versions()["mini"].model_copy(update={"generators": ("someone/drawing-model-3",)})
+    monkeypatch.setattr(freshness, "load_versions", lambda: {"mini": drawn})
+    names = ["drawing-model-3"]
+    honest = Submission.model_validate_json(
+        write_case(tmp_path / "one", set_at("result.model.generated_training_data", names)).read_bytes()
+    ).result
+    flagged = freshness.flag_entry(honest.entries[0], honest.model).model_dump(mode="json")
+
+    def declare(content: Json) -> None:
+        set_at("result.model.generated_training_data", names)(content)
+        set_at("statement.generated_training_data", names)(content)
+
+    def say(content: Json) -> None:
+        declare(content)
+        set_at("result.entries.0", flagged)(content)
+
+    assert validate_case(write_case(tmp_path / "said", say)).trust == "recomputed"
+    hidden = validate_case(write_case(tmp_path / "hidden", declare))
+    assert "warning-removed" in list_codes(hidden)
+
+
+def test_preprocessing_that_is_unknown_is_for_the_reviewer(tmp_path: Path) -> None:
+    """Code of one's own may prepare images in a way nobody can describe."""
+    found = load_committed().result.model.preprocessing.model_copy(update={"interpolation": "unknown"})
+    model = load_committed().result.model.model_copy(update={"preprocessing": found})
+    assert [(problem.code, problem.severity) for problem in check_preprocessing(found, model)] == [
+        ("preprocessing", "warning")
+    ]
+
+
+def test_the_report_is_json_that_parses_again(tmp_path: Path) -> None:
+    """For machines."""
+    report = validate_case(write_case(tmp_path, set_at("version", "v1")))
+    assert ValidationReport.model_validate_json(report.model_dump_json()) == report
+
+
+def test_the_seal_does_not_depend_on_layout() -> None:
+    """Indentation and key order are no edit."""
+    content = json.loads(GOOD.read_text())
+    shuffled = json.loads(json.dumps(dict(reversed(content.items())), indent=7))
+    assert compute_seal(shuffled) == content["seal"]
+
+
+def make_answers(result: Result) -> dict[str, str]:
+    """What a person would type."""
+    answers = dict.fromkeys(("url", "family", "training_data_details", "license", "notes"), "")
+    return answers | suggest_answers(result) | {
+        "organisation": "Example Lab",
+        "authors": "A. Author; B. Author",
+        "contact": "a@example.org",
+        "supervision": "supervised",
+    }  # fmt: skip
+
+
+def test_a_statement_is_made_of_what_the_result_knows() -> None:
+    """Training data and generators are suggested, not asked twice."""
+    statement = make_statement(make_answers(load_committed().result))
+    assert statement.training_data == "imagenet-1k"
+    assert statement.generated_training_data == ()
+    assert statement.authors == ("A. Author", "B. Author")
+
+
+def test_an_answer_that_is_not_allowed_is_named() -> None:
+    """One message, with the field."""
+    answers = make_answers(load_committed().result) | {"supervision": "magic"}
+    with pytest.raises(InputError, match="supervision"):
+        make_statement(answers)
+
+
+def test_a_refused_submission_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Neither a file nor a draft."""
+    submission = load_committed()
+    bad = submission.model_copy(update={"seal": "0" * 64})
+    _, report = write_submission(
+        bad, results_folder=ROOT / "mini", source=bad.result, root=tmp_path / "to", data=()
+    )
+    assert not report.accepted
+    assert list((tmp_path / "to").rglob("*.json")) == []
+
+
+def test_an_accepted_submission_is_written_with_its_predictions(tmp_path: Path) -> None:
+    """Beside the file, under the name it gives."""
+    before = load_committed()
+    submission = make_submission(before.version, before.statement, before.result)
+    path, report = write_submission(
+        submission, results_folder=ROOT / "mini", source=submission.result, root=tmp_path, data=()
+    )
+    assert report.trust == "recomputed"
+    assert (path.parent / submission.result.entries[0].predictions.file).is_file()
+
+
+def test_a_resubmission_leaves_no_predictions_that_it_does_not_name(tmp_path: Path) -> None:
+    """What the earlier one had on other splits would look like evidence."""
+    before = load_committed()
+    submission = make_submission(before.version, before.statement, before.result)
+    for _ in range(2):
+        path, report = write_submission(
+            submission, results_folder=ROOT / "mini", source=submission.result, root=tmp_path, data=()
+        )
+        assert report.accepted
+        files = sorted(file.name for file in path.with_suffix("").iterdir())
+        (path.with_suffix("") / "v1-gone.parquet").write_bytes(b"old")
+    assert files == ["mini-renditions.parquet"]
+    assert not (tmp_path / ".draft").exists()
+
+
+def test_a_second_run_of_the_same_weights_verifies() -> None:
+    """No difference where the machine is the same."""
+    verification = verify_run(GOOD, SecondRun(load_committed().result, GOOD.parent), by="maintainer")
+    assert set(verification.differences.values()) == {0.0}
+
+
+def test_a_second_run_of_other_weights_verifies_nothing() -> None:
+    """Whatever its scores."""
+    result = load_committed().result
+    other = result.model_copy(update={"model": result.model.model_copy(update={"weights_sha256": "d" * 64})})
+    with pytest.raises(InputError, match="other weights"):
+        verify_run(GOOD, SecondRun(other, GOOD.parent), by="maintainer")
+
+
+def test_code_of_strangers_is_never_run() -> None:
+    """A python: spec names a module of the submitter's choosing."""
+    submission = load_committed()
+    model = submission.result.model.model_copy(update={"spec": "python:os:system"})
+    hostile = submission.model_copy(update={"result": submission.result.model_copy(update={"model": model})})
+    with pytest.raises(InputError, match="not run from a submission"):
+        make_command(hostile, Path("out"), ())
+
+
+@given(st.text(max_size=60))
+def test_quoted_text_is_printable(text: str) -> None:
+    """No control character of a hostile file reaches a terminal."""
+    assert clip_text(text).isprintable()
+
+
+@given(st.text(min_size=1, max_size=30), st.text(min_size=1, max_size=30))
+def test_a_file_name_is_never_a_path(organisation: str, model: str) -> None:
+    """Whatever people call their models."""
+    stem = join_stem(organisation, model)
+    assert "/" not in stem
+    assert "\\" not in stem
+    assert not stem.startswith(".")
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_parse_or_are_refused(data: bytes) -> None:
+    """One kind of error, never another."""
+    try:
+        parse_json(data)
+    except UntrustedFileError as error:
+        assert str(error)
+
+
+@pytest.mark.parametrize("name", ["ResNet-50", "ViT-B/16", "ConvNeXt V2 (base)", "efficientnet_b0"])
+def test_usual_names_are_fine(name: str) -> None:
+    """A slash is not: it would be a folder."""
+    assert (explain_bad_name(name) is None) == ("/" not in name)
+
+
+def test_a_greek_letter_is_a_lookalike() -> None:
+    """Of the Latin one it prints like."""
+    assert find_lookalike("RESNET-5\u039f", ["ResNet-50"]) == "ResNet-50"
+    assert make_skeleton("r\u0435snet") == make_skeleton("resnet")
