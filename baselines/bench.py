@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from imagenet_g.benchmark.robustness.intervals import Judged, Observation, compute_interval
+from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, Observation, compute_interval
 from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, PointCounts
 from imagenet_g.benchmark.statistics.accuracy import BoolArray, FloatArray, IntArray, compute_class_counts
 
@@ -34,15 +34,15 @@ def measure_seconds(*, num_resamples: int = 1000) -> float:
     clean = [rng.random(len(labels)) < rate for rate in np.linspace(0.56, 0.85, NUM_MODELS + 1)]
     shifted = [rng.random(len(labels)) < rate for rate in np.linspace(0.20, 0.60, NUM_MODELS + 1)]
     start = time.perf_counter()
-    points, judged = build_case(labels, clean, shifted)
-    compute_interval(points, judged, "logit", value=0.0, num_resamples=num_resamples)
+    points, evaluated = build_case(labels, clean, shifted)
+    compute_interval(points, evaluated, "logit", value=0.0, num_resamples=num_resamples)
     return time.perf_counter() - start
 
 
 def build_case(
     labels: IntArray, clean: list[BoolArray], shifted: list[BoolArray]
-) -> tuple[BaselinePoints, Judged]:
-    """A measured baseline, and the last model as the judged one, from answers per image.
+) -> tuple[BaselinePoints, EvaluatedModel]:
+    """A measured baseline, and the last model as the evaluated one, from answers per image.
 
     Args:
         labels: `(N,)` class of each image, on either set.
@@ -73,7 +73,7 @@ def build_case(
         Observation(top1=float(share[-1]), n=num_images, right=right[-1], total=total)
         for share, right in zip(top1, (clean_right, shifted_right), strict=True)
     ]
-    return points, Judged(reference=(observed[0],), shifted=observed[1])
+    return points, EvaluatedModel(reference=(observed[0],), shifted=observed[1])
 
 
 def _count(labels: IntArray, answers: list[BoolArray]) -> tuple[FloatArray, FloatArray]:

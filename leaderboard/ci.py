@@ -21,7 +21,7 @@ from imagenet_g.leaderboard.submissions.reviews import Review, find_review_path,
 from imagenet_g.leaderboard.submissions.submission import REVIEW_SUFFIX, SUFFIX, Submission
 from imagenet_g.leaderboard.submissions.untrusted import read_json
 from imagenet_g.leaderboard.validation.peers import KnownSubmission
-from imagenet_g.leaderboard.validation.shelf import SplitShelf
+from imagenet_g.leaderboard.validation.split_store import SplitStore
 from imagenet_g.leaderboard.validation.validate import (
     ValidationContext,
     load_known_baselines,
@@ -91,7 +91,7 @@ def run_ci(paths: Sequence[Path], root: Path) -> tuple[str, bool]:
     parts, accepted = [], not (changes.reserved or changes.foreign)
     for path in changes.submissions:
         others = [*known, *_load_changed(changes.submissions, path, known)]
-        report = validate_submission(path, ValidationContext(SplitShelf(), others, baselines))
+        report = validate_submission(path, ValidationContext(SplitStore(), others, baselines))
         accepted &= report.accepted
         parts.append(format_comment(path, report, known))
     for reason, found in (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from imagenet_g.baselines.classifiers.specs import PartSpec
+from imagenet_g.baselines.classifiers.specs import TrainingDataSpec
 from imagenet_g.benchmark.classes import ClassSet, load_classes
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.training.pictures import Pictures, load_pictures
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
+class TrainingImages:
     """Pictures to learn from.
 
     Attributes:
@@ -35,14 +35,14 @@ class Lessons:
     record: dict[str, JsonValue]
 
 
-def load_lessons(
-    parts: Sequence[PartSpec],
+def load_training_images(
+    parts: Sequence[TrainingDataSpec],
     class_set: ClassSet,
     *,
     data: Mapping[str, Path],
     cache: Path | None,
     say: Callable[[str], None],
-) -> Lessons:
+) -> TrainingImages:
     """Read the parts of a recipe's data and keep the images of its classes.
 
     Raises:
@@ -54,10 +54,12 @@ def load_lessons(
     if len(set(sides.values())) > 1:
         shown = ", ".join(f"{ref} {side}" for ref, side in sides.items())
         raise DataError(f"Pictures to learn from differ in size (pixels): {shown}.")
-    return select_lessons(list(zip(parts, loaded, strict=True)), class_set)
+    return select_training_images(list(zip(parts, loaded, strict=True)), class_set)
 
 
-def select_lessons(parts: Sequence[tuple[PartSpec, Pictures]], class_set: ClassSet) -> Lessons:
+def select_training_images(
+    parts: Sequence[tuple[TrainingDataSpec, Pictures]], class_set: ClassSet
+) -> TrainingImages:
     """The images of a class set's classes, from each part up to its limit for a class.
 
     Raises:
@@ -77,7 +79,7 @@ def select_lessons(parts: Sequence[tuple[PartSpec, Pictures]], class_set: ClassS
     together = torch.cat(targets)
     validate_classes(together, class_set, [part.ref for part, _ in parts])
     wnids = tuple(load_classes()[index].wnid for index in class_set.indices)
-    return Lessons(torch.cat(pixels), together, wnids, _join_records(records))
+    return TrainingImages(torch.cat(pixels), together, wnids, _join_records(records))
 
 
 def choose_rows(labels: Sequence[int], wanted: Mapping[int, int], limit: int | None) -> list[int]:

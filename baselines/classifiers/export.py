@@ -12,7 +12,7 @@ import torch
 from imagenet_g.baselines.classifiers.specs import ClassifierRecipe, ClassifierSpec
 from imagenet_g.benchmark.models.packaged import CLASS_MAP_NAME
 from imagenet_g.benchmark.storage import replace_file, write_text
-from imagenet_g.benchmark.training.records import StageRecord, TrainingRecord
+from imagenet_g.benchmark.training.records import TrainingRecord, TrainingStageRecord
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
@@ -111,7 +111,7 @@ def format_card(record: TrainingRecord, spec: ClassifierSpec, recipe: Classifier
     )
 
 
-def _format_hash(stage: StageRecord) -> str:
+def _format_hash(stage: TrainingStageRecord) -> str:
     parts = stage.data.get("parts")
     records = parts if isinstance(parts, list) else [stage.data]
     return ", ".join(str(record["content_sha256"])[:12] for record in records if isinstance(record, dict))

@@ -17,7 +17,7 @@ from imagenet_g.benchmark.training.loop import ScheduleSpec
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
-class PartSpec(FileModel):
+class TrainingDataSpec(FileModel):
     """A split to learn from, whole or in part."""
 
     ref: str
@@ -55,7 +55,7 @@ class ClassifierRecipe(FileModel):
     flip: bool
     """Whether half the pictures of a batch are mirrored."""
     seed: int
-    data: Annotated[tuple[PartSpec, ...], Field(min_length=1)]
+    data: Annotated[tuple[TrainingDataSpec, ...], Field(min_length=1)]
     schedule: ScheduleSpec
     models: Annotated[tuple[ClassifierSpec, ...], Field(min_length=1)]
 

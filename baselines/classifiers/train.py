@@ -10,7 +10,7 @@ import timm
 import torch
 from torch.nn import functional
 
-from imagenet_g.baselines.classifiers.data import Lessons
+from imagenet_g.baselines.classifiers.data import TrainingImages
 from imagenet_g.baselines.classifiers.export import CARD, export_classifier, format_card
 from imagenet_g.baselines.classifiers.specs import ClassifierRecipe, ClassifierSpec
 from imagenet_g.benchmark.environment import list_versions
@@ -18,7 +18,7 @@ from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.storage import write_text
 from imagenet_g.benchmark.training.loop import Trained, run_training
-from imagenet_g.benchmark.training.records import StageRecord, TrainingRecord, write_record
+from imagenet_g.benchmark.training.records import TrainingRecord, TrainingStageRecord, write_record
 
 MEAN = STD = (0.5, 0.5, 0.5)
 STAGE = "classifier"
@@ -27,19 +27,19 @@ _PACKAGES = ("imagenet-g", "numpy", "pillow", "safetensors", "timm", "torch")
 
 
 @dataclass(frozen=True, slots=True)
-class School:
+class ClassifierTraining:
     """Where and from what a recipe's models are trained.
 
     Attributes:
         recipe: The recipe.
-        lessons: What is learnt from.
+        images: What is learnt from.
         folder: Finished models, one folder each; checkpoints in `training/`.
         device: "cpu" or "cuda".
         say: Told how it goes.
     """
 
     recipe: ClassifierRecipe
-    lessons: Lessons
+    images: TrainingImages
     folder: Path
     device: str
     say: Callable[[str], None]
@@ -50,20 +50,20 @@ class ClassifierTask:
 
     Args:
         model: Maps normalised pictures to `(N, K)` logits.
-        lessons: What is learnt from.
+        images: What is learnt from.
         size_px: Side of the model's input.
         flip: Whether half the pictures are mirrored.
         device: Where.
     """
 
     def __init__(
-        self, model: torch.nn.Module, lessons: Lessons, *, size_px: int, flip: bool, device: str
+        self, model: torch.nn.Module, images: TrainingImages, *, size_px: int, flip: bool, device: str
     ) -> None:
         # A third faster on a CPU, and the same weights.
         moved: torch.nn.Module = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._model = moved
-        self._pixels = resize_pixels(lessons.pixels, size_px)
-        self._targets = lessons.targets
+        self._pixels = resize_pixels(images.pixels, size_px)
+        self._targets = images.targets
         self._flip = flip
         self._device = device
 
@@ -125,7 +125,7 @@ def make_model(spec: ClassifierSpec, num_outputs: int, *, seed: int) -> torch.nn
     return model
 
 
-def train_classifier(school: School, spec: ClassifierSpec) -> Path:
+def train_classifier(training: ClassifierTraining, spec: ClassifierSpec) -> Path:
     """Train a model to its schedule's end and write its folder; nothing where that is done already.
 
     Returns:
@@ -134,39 +134,39 @@ def train_classifier(school: School, spec: ClassifierSpec) -> Path:
     Raises:
         ImagenetGError: As `make_model` and `run_training`.
     """
-    recipe = school.recipe
-    model = make_model(spec, len(school.lessons.wnids), seed=recipe.seed)
+    recipe = training.recipe
+    model = make_model(spec, len(training.images.wnids), seed=recipe.seed)
     size_px = recipe.choose_size(spec)
-    task = ClassifierTask(model, school.lessons, size_px=size_px, flip=recipe.flip, device=school.device)
+    task = ClassifierTask(model, training.images, size_px=size_px, flip=recipe.flip, device=training.device)
     trained = run_training(
         task,
         recipe.choose_schedule(spec),
-        school.folder / "training" / spec.name,
+        training.folder / "training" / spec.name,
         seed=recipe.seed,
-        say=lambda text: school.say(f"{spec.name}: {text}"),
+        say=lambda text: training.say(f"{spec.name}: {text}"),
     )
     model.cpu().load_state_dict(trained.weights)
-    folder = school.folder / spec.name
-    record = make_record(school, spec, trained)
-    export_classifier(model.eval(), spec, recipe, school.lessons.wnids, folder, mean=MEAN, std=STD)
+    folder = training.folder / spec.name
+    record = make_record(training, spec, trained)
+    export_classifier(model.eval(), spec, recipe, training.images.wnids, folder, mean=MEAN, std=STD)
     write_text(folder / CARD, format_card(record, spec, recipe))
     write_record(folder, record)
     return folder
 
 
-def make_record(school: School, spec: ClassifierSpec, trained: Trained) -> TrainingRecord:
+def make_record(training: ClassifierTraining, spec: ClassifierSpec, trained: Trained) -> TrainingRecord:
     """What is to be known of a model that is done."""
-    stage = StageRecord(
+    stage = TrainingStageRecord(
         stage=STAGE,
         steps=trained.steps,
         seconds=round(trained.seconds, 1),
         device=trained.device,
-        seed=school.recipe.seed,
-        recipe_sha256=hash_json(describe_model(school.recipe, spec)),
-        data=school.lessons.record,
+        seed=training.recipe.seed,
+        recipe_sha256=hash_json(describe_model(training.recipe, spec)),
+        data=training.images.record,
         versions=list_versions(_PACKAGES),
     )
-    return TrainingRecord(schema_version=1, name=spec.name, license=school.recipe.license, stages=(stage,))
+    return TrainingRecord(schema_version=1, name=spec.name, license=training.recipe.license, stages=(stage,))
 
 
 def describe_model(recipe: ClassifierRecipe, spec: ClassifierSpec) -> dict[str, object]:

@@ -152,4 +152,4 @@ def _add_machine(parser: ArgumentParser) -> None:
 def _add_coverage(parser: ArgumentParser) -> None:
     parser.add_argument("--models", type=int, default=1000, metavar="N", help="default: %(default)s")
     parser.add_argument("--resamples", type=int, default=400, metavar="B", help="default: %(default)s")
-    parser.add_argument("--world", action="append", metavar="NAME", help="only this one; repeatable")
+    parser.add_argument("--setup", action="append", metavar="NAME", help="only this one; repeatable")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imagenet_g.baselines.comparing.answers import StoredRun
-    from imagenet_g.baselines.comparing.comparison import Answers, Comparison, PairComparison
+    from imagenet_g.baselines.comparing.comparison import Answers, ModelComparison, PairComparison
+    from imagenet_g.baselines.comparing.stored_runs import StoredRun
     from imagenet_g.benchmark.splits.splits import Split
     from imagenet_g.benchmark.statistics.paired import GroupTable
 
@@ -52,13 +52,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Line the predictions up, compare, print."""
-    from imagenet_g.baselines.comparing.answers import (
+    from imagenet_g.baselines.comparing.comparison import compare_models
+    from imagenet_g.baselines.comparing.stored_runs import (
         align_answers,
         choose_outputs,
         load_group_column,
         load_runs,
     )
-    from imagenet_g.baselines.comparing.comparison import compare_models
 
     runs = load_runs(arguments.models, arguments.split)
     split = load_compared_split(runs, arguments) if arguments.by or arguments.sheet else None
@@ -88,7 +88,7 @@ def load_compared_split(runs: Sequence[StoredRun], arguments: Namespace) -> Spli
     return split
 
 
-def write_sheet(answers: Answers, comparison: Comparison, split: Split, arguments: Namespace) -> None:
+def write_sheet(answers: Answers, comparison: ModelComparison, split: Split, arguments: Namespace) -> None:
     """The contact sheet of the two most accurate models."""
     from imagenet_g.baselines.comparing.contact_sheet import build_sheet, choose_tiles
     from imagenet_g.benchmark.images.decoding import decode_image
@@ -103,7 +103,7 @@ def write_sheet(answers: Answers, comparison: Comparison, split: Split, argument
     print(f"wrote {arguments.sheet}: {len(tiles)} images")
 
 
-def format_comparison(comparison: Comparison, runs: Sequence[StoredRun], *, max_groups: int) -> str:
+def format_comparison(comparison: ModelComparison, runs: Sequence[StoredRun], *, max_groups: int) -> str:
     """Standings, pairs, groups; numbers in percent and percentage points."""
     sizes = {len(run.predictions) for run in runs}
     partly = f" ({max(sizes)} in the longest file)" if sizes != {comparison.num_images} else ""

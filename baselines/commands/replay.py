@@ -26,7 +26,7 @@ def run_replay_command(arguments: Namespace) -> int:
 
     from imagenet_g.baselines.lines.paper_tables import load_published_tables
     from imagenet_g.baselines.replays.page import format_page
-    from imagenet_g.baselines.replays.run import Stage, run_replay
+    from imagenet_g.baselines.replays.run import ReplayContext, run_replay
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
     from imagenet_g.benchmark.evaluation.model_run import RunSettings
@@ -37,7 +37,7 @@ def run_replay_command(arguments: Namespace) -> int:
         torch.set_num_threads(arguments.threads)
     validate_writable(arguments.out)
     with ProgressListener(Console(stderr=True)) as listener:
-        stage = Stage(
+        context = ReplayContext(
             spec=spec,
             data=parse_data_pairs(arguments.data),
             settings=RunSettings(device=arguments.device, workers=arguments.threads),
@@ -45,7 +45,7 @@ def run_replay_command(arguments: Namespace) -> int:
             cache=Cache(choose_cache_folder(arguments.cache)),
             listener=listener,
         )
-        found = run_replay(stage)
+        found = run_replay(context)
     write_text(arguments.out / RECORD_NAME, found.model_dump_json(indent=1) + "\n")
     write_text(arguments.out / PAGE_NAME, format_page(found, spec, load_published_tables()))
     for claim in found.claims:

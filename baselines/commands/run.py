@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from imagenet_g.baselines.lines.measure import Measurement
-    from imagenet_g.benchmark.evaluation.evaluate import EvaluationRequest, Outcome
+    from imagenet_g.benchmark.evaluation.evaluate import EvaluationOutcome, EvaluationRequest
     from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline
     from imagenet_g.benchmark.robustness.published_sets import BaselineSet
 
@@ -68,7 +68,7 @@ def parse_data(arguments: Namespace) -> Mapping[str, Path]:
 
 
 def gather_outcomes(
-    baseline: BaselineSet, outcomes: tuple[Outcome, ...], *, data: Mapping[str, Path]
+    baseline: BaselineSet, outcomes: tuple[EvaluationOutcome, ...], *, data: Mapping[str, Path]
 ) -> dict[str, Measurement]:
     """What was measured of each model of the set; a baseline with holes is refused.
 

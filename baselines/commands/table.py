@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from imagenet_g.baselines.lines.figures import FigurePoint
-    from imagenet_g.baselines.lines.table import RobustnessRow
+    from imagenet_g.baselines.lines.table import RobustnessTableRow
     from imagenet_g.benchmark.robustness.points import BaselinePoints
     from imagenet_g.benchmark.robustness.published_sets import BaselineSet
 
@@ -33,7 +33,7 @@ def run_table(arguments: Namespace) -> int:
     return 0
 
 
-def choose_best(rows: tuple[RobustnessRow, ...], top: int | None) -> tuple[RobustnessRow, ...]:
+def choose_best(rows: tuple[RobustnessTableRow, ...], top: int | None) -> tuple[RobustnessTableRow, ...]:
     """The rows of the models that are best on the clean set, best first; all of them without a number."""
     clean = {row.model: row.reference for row in reversed(rows)}
     ordered = sorted(clean, key=lambda model: -clean[model])[: top or None]
@@ -41,7 +41,7 @@ def choose_best(rows: tuple[RobustnessRow, ...], top: int | None) -> tuple[Robus
     return tuple(sorted((row for row in rows if row.model in rank), key=lambda row: rank[row.model]))
 
 
-def format_legend(rows: tuple[RobustnessRow, ...], baseline: BaselineSet) -> str:
+def format_legend(rows: tuple[RobustnessTableRow, ...], baseline: BaselineSet) -> str:
     """What the numbers and marks mean, and how far the full axis misleads."""
     from imagenet_g.baselines.lines.table import measure_axis_bias
 
@@ -49,7 +49,7 @@ def format_legend(rows: tuple[RobustnessRow, ...], baseline: BaselineSet) -> str
     lines = [
         f"Effective robustness in percentage points (95 % interval) against {baseline.header.id} "
         f"version {baseline.header.version} ({baseline.sha256[:12]}), {link} link. Intervals: families of "
-        "the baseline resampled; the judged model's images taken as independent.",
+        "the baseline resampled; the evaluated model's images taken as independent.",
         "† clean accuracy outside the baseline's range. ‡ weak line (r2 below 0.8).",
     ]
     others = list(dict.fromkeys(row.split for row in rows if not row.same_classes))
@@ -159,18 +159,18 @@ def list_result_points(arguments: Namespace, points: BaselinePoints) -> list[Fig
 
 
 def run_coverage(arguments: Namespace) -> int:
-    """Simulate and print coverage, one row a world."""
-    from imagenet_g.baselines.lines.coverage import WORLDS, simulate_coverage
+    """Simulate and print coverage, one row a setup."""
+    from imagenet_g.baselines.lines.coverage import SETUPS, simulate_coverage
     from imagenet_g.benchmark.errors import UnknownNameError
 
-    for name in arguments.world or ():
-        if name not in WORLDS:
-            raise UnknownNameError("simulated world", name, WORLDS)
+    for name in arguments.setup or ():
+        if name not in SETUPS:
+            raise UnknownNameError("simulated setup", name, SETUPS)
     print(f"coverage of nominal 95 % intervals over {arguments.models} simulated models, in percent")
     print(f"{'':28} {'AG':>6} {'percentile':>11} {'naive':>6}   {'ER':>6} {'naive':>6}")
-    for name in arguments.world or WORLDS:
+    for name in arguments.setup or SETUPS:
         found = simulate_coverage(
-            WORLDS[name], num_models=arguments.models, num_resamples=arguments.resamples
+            SETUPS[name], num_models=arguments.models, num_resamples=arguments.resamples
         )
         print(
             f"{name:28} {100 * found.gap:6.1f} {100 * found.gap_percentile:11.1f} "

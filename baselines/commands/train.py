@@ -22,8 +22,8 @@ def run_train(arguments: Namespace) -> int:
 
     import torch
 
-    from imagenet_g.baselines.classifiers.data import load_lessons
-    from imagenet_g.baselines.classifiers.train import School, make_model, train_classifier
+    from imagenet_g.baselines.classifiers.data import load_training_images
+    from imagenet_g.baselines.classifiers.train import ClassifierTraining, make_model, train_classifier
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.classes import load_class_set
     from imagenet_g.benchmark.devices import choose_device
@@ -38,16 +38,16 @@ def run_train(arguments: Namespace) -> int:
         # A misspelt name is said before the data are read.
         make_model(model, len(class_set.indices), seed=recipe.seed)
     validate_writable(arguments.out)
-    lessons = load_lessons(
+    images = load_training_images(
         recipe.data,
         class_set,
         data=parse_data_pairs(arguments.data),
         cache=choose_cache_folder(arguments.cache),
         say=say,
     )
-    school = School(recipe, lessons, arguments.out, device, say)
+    training = ClassifierTraining(recipe, images, arguments.out, device, say)
     for model in models:
-        print(train_classifier(school, model))
+        print(train_classifier(training, model))
     return 0
 
 

@@ -119,7 +119,7 @@ class ModelStanding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class ModelComparison:
     """All models and all their pairs on one set of images, the most accurate first."""
 
     num_images: int
@@ -135,7 +135,7 @@ def compare_models(
     num_resamples: int = NUM_RESAMPLES,
     seed: int = BOOTSTRAP_SEED,
     confidence: float = CONFIDENCE,
-) -> Comparison:
+) -> ModelComparison:
     """Compare every pair of models.
 
     Raises:
@@ -155,7 +155,7 @@ def compare_models(
         _compare_pair(answers, pair, test, float(p_holm), draws, confidence=widened, level=1 - confidence)
         for pair, test, p_holm in zip(pairs, tests, adjusted, strict=True)
     )
-    return Comparison(
+    return ModelComparison(
         num_images=len(answers.image_ids),
         num_classes=len(np.unique(answers.labels[:, 0])),
         outputs=answers.outputs,

@@ -3,7 +3,7 @@
 Classes are drawn from a population of classes: each has a difficulty on clean and on shifted images
 (correlated, shared by all models) and a part of its own for each model, so answers within a class are not
 independent. Baseline models scatter around a true line with an effect of their family and one of their own.
-In every repetition a new benchmark, baseline and judged model are drawn, and AG and ER get their intervals;
+Every repetition draws a new benchmark, baseline and evaluated model, and computes the intervals of AG and ER;
 the naive ones (independent images, the line taken as known) are computed on the same data.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.robustness.fits import compute_effective_robustness, fit_line
-from imagenet_g.benchmark.robustness.intervals import Judged, Observation, compute_interval
+from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, Observation, compute_interval
 from imagenet_g.benchmark.robustness.links import apply_link, invert_link
 from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, PointCounts
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
@@ -32,7 +32,7 @@ from imagenet_g.benchmark.statistics.intervals import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class SimulationSetup:
     """What is simulated.
 
     Attributes:
@@ -58,16 +58,16 @@ class World:
     link: str = "logit"
 
 
-WORLDS = {
-    "testbed on 1000 classes": World(num_classes=1000),
-    "testbed on 200 classes": World(),
-    "testbed on 86 classes": World(num_classes=86),
-    "testbed on 20 classes": World(num_classes=20),
-    "testbed on 10 classes": World(num_classes=10),
-    "12 models in 8 families": World(families=(3, 2, 2, 1, 1, 1, 1, 1)),
-    "5 models in 4 families": World(families=(2, 1, 1, 1)),
-    "linear axes": World(link="linear", family_sd=0.02, model_sd=0.02),
-    "probit axes": World(link="probit", family_sd=0.06, model_sd=0.06),
+SETUPS = {
+    "testbed on 1000 classes": SimulationSetup(num_classes=1000),
+    "testbed on 200 classes": SimulationSetup(),
+    "testbed on 86 classes": SimulationSetup(num_classes=86),
+    "testbed on 20 classes": SimulationSetup(num_classes=20),
+    "testbed on 10 classes": SimulationSetup(num_classes=10),
+    "12 models in 8 families": SimulationSetup(families=(3, 2, 2, 1, 1, 1, 1, 1)),
+    "5 models in 4 families": SimulationSetup(families=(2, 1, 1, 1)),
+    "linear axes": SimulationSetup(link="linear", family_sd=0.02, model_sd=0.02),
+    "probit axes": SimulationSetup(link="probit", family_sd=0.06, model_sd=0.06),
 }
 SLOPE, INTERCEPT = 0.9, -1.0
 _LINEAR_SLOPE, _LINEAR_INTERCEPT = 1.1, -0.35
@@ -86,13 +86,13 @@ class Coverage:
 
 
 def simulate_coverage(
-    world: World, *, num_models: int = 1000, num_resamples: int = 400, seed: int = 0
+    setup: SimulationSetup, *, num_models: int = 1000, num_resamples: int = 400, seed: int = 0
 ) -> Coverage:
     """Coverage of nominal 95 % intervals over `num_models` simulated models."""
     rng = np.random.default_rng(seed)
-    marginal = _tabulate_marginal(math.hypot(world.class_sd, world.own_sd))
+    marginal = _tabulate_marginal(math.hypot(setup.class_sd, setup.own_sd))
     hits = np.array(
-        [_simulate_once(world, marginal, num_resamples=num_resamples, rng=rng) for _ in range(num_models)]
+        [_simulate_once(setup, marginal, num_resamples=num_resamples, rng=rng) for _ in range(num_models)]
     )
     gap, gap_percentile, gap_naive, robustness, robustness_naive = (
         float(share) for share in hits.mean(axis=0)
@@ -116,57 +116,63 @@ def _tabulate_marginal(spread: float) -> tuple[FloatArray, FloatArray]:
 
 
 def _simulate_once(
-    world: World, marginal: tuple[FloatArray, FloatArray], *, num_resamples: int, rng: np.random.Generator
+    setup: SimulationSetup,
+    marginal: tuple[FloatArray, FloatArray],
+    *,
+    num_resamples: int,
+    rng: np.random.Generator,
 ) -> tuple[bool, bool, bool, bool, bool]:
-    num_models = sum(world.families) + 1
+    num_models = sum(setup.families) + 1
     clean_true = rng.uniform(0.56, 0.85, size=num_models)
-    line = _evaluate_line(world, clean_true)
-    family = np.concatenate([np.repeat(rng.normal(size=1), size) for size in world.families])
+    line = _evaluate_line(setup, clean_true)
+    family = np.concatenate([np.repeat(rng.normal(size=1), size) for size in setup.families])
     scatter = np.append(
-        world.family_sd * family + world.model_sd * rng.normal(size=num_models - 1), rng.normal(0, 0.5)
+        setup.family_sd * family + setup.model_sd * rng.normal(size=num_models - 1), rng.normal(0, 0.5)
     )
-    scale = 0.2 if world.link == "linear" else 1.0
+    scale = 0.2 if setup.link == "linear" else 1.0
     scatter[-1] *= scale
-    shifted_true = np.clip(invert_link(line + scatter, world.link), 0.005, 0.995)
-    clean, shifted = _draw_counts(world, marginal, clean_true, shifted_true, rng)
-    points, judged = _make_case(world, clean, shifted)
-    truth = float(shifted_true[-1] - invert_link(line[-1], world.link))
+    shifted_true = np.clip(invert_link(line + scatter, setup.link), 0.005, 0.995)
+    clean, shifted = _draw_counts(setup, marginal, clean_true, shifted_true, rng)
+    points, evaluated = _make_case(setup, clean, shifted)
+    truth = float(shifted_true[-1] - invert_link(line[-1], setup.link))
     return (
-        *_check_gap(judged, float(shifted_true[-1] - clean_true[-1]), num_resamples, rng),
-        *_check_robustness(points, judged, world.link, truth, num_resamples, rng),
+        *_check_gap(evaluated, float(shifted_true[-1] - clean_true[-1]), num_resamples, rng),
+        *_check_robustness(points, evaluated, setup.link, truth, num_resamples, rng),
     )
 
 
-def _evaluate_line(world: World, clean: FloatArray) -> FloatArray:
-    if world.link == "linear":
+def _evaluate_line(setup: SimulationSetup, clean: FloatArray) -> FloatArray:
+    if setup.link == "linear":
         return np.asarray(_LINEAR_INTERCEPT + _LINEAR_SLOPE * clean)
-    scale = 1.0 if world.link == "logit" else 0.6
-    return np.asarray(INTERCEPT * scale + SLOPE * apply_link(clean, world.link))
+    scale = 1.0 if setup.link == "logit" else 0.6
+    return np.asarray(INTERCEPT * scale + SLOPE * apply_link(clean, setup.link))
 
 
 def _draw_counts(
-    world: World,
+    setup: SimulationSetup,
     marginal: tuple[FloatArray, FloatArray],
     clean_true: FloatArray,
     shifted_true: FloatArray,
     rng: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
     """`(M, C)` right answers on the clean and on the shifted set."""
-    shared = rng.normal(size=(2, world.num_classes))
-    shared[1] = world.correlation * shared[0] + math.sqrt(1 - world.correlation**2) * shared[1]
+    shared = rng.normal(size=(2, setup.num_classes))
+    shared[1] = setup.correlation * shared[0] + math.sqrt(1 - setup.correlation**2) * shared[1]
     counts = []
     for accuracy, difficulty in ((clean_true, shared[0]), (shifted_true, shared[1])):
         ability = np.interp(accuracy, marginal[1], marginal[0])
-        own = rng.normal(size=(len(accuracy), world.num_classes))
-        chance = invert_link(ability[:, None] + world.class_sd * difficulty + world.own_sd * own, "logit")
-        counts.append(rng.binomial(world.images_per_class, chance).astype(np.float64))
+        own = rng.normal(size=(len(accuracy), setup.num_classes))
+        chance = invert_link(ability[:, None] + setup.class_sd * difficulty + setup.own_sd * own, "logit")
+        counts.append(rng.binomial(setup.images_per_class, chance).astype(np.float64))
     return counts[0], counts[1]
 
 
-def _make_case(world: World, clean: FloatArray, shifted: FloatArray) -> tuple[BaselinePoints, Judged]:
-    total = np.full(world.num_classes, float(world.images_per_class))
+def _make_case(
+    setup: SimulationSetup, clean: FloatArray, shifted: FloatArray
+) -> tuple[BaselinePoints, EvaluatedModel]:
+    total = np.full(setup.num_classes, float(setup.images_per_class))
     num_images = int(total.sum())
-    names = [f"family-{number}" for number, size in enumerate(world.families) for _ in range(size)]
+    names = [f"family-{number}" for number, size in enumerate(setup.families) for _ in range(size)]
     points = BaselinePoints(
         baseline="simulated",
         baseline_sha256="0" * 64,
@@ -183,7 +189,7 @@ def _make_case(world: World, clean: FloatArray, shifted: FloatArray) -> tuple[Ba
             shifted=ClassCounts(right=shifted[:-1], total=total),
         ),
     )
-    return points, Judged(
+    return points, EvaluatedModel(
         reference=(
             Observation(top1=clean[-1].sum() / num_images, n=num_images, right=clean[-1], total=total),
         ),
@@ -194,9 +200,9 @@ def _make_case(world: World, clean: FloatArray, shifted: FloatArray) -> tuple[Ba
 
 
 def _check_gap(
-    judged: Judged, truth: float, num_resamples: int, rng: np.random.Generator
+    evaluated: EvaluatedModel, truth: float, num_resamples: int, rng: np.random.Generator
 ) -> tuple[bool, bool, bool]:
-    clean, shifted = judged.reference[0], judged.shifted
+    clean, shifted = evaluated.reference[0], evaluated.shifted
     if clean.right is None or clean.total is None or shifted.right is None:
         raise InputError("The simulation counts right answers by class.")
     weights = draw_cluster_weights(len(clean.right), num_resamples=num_resamples, rng=rng)
@@ -214,19 +220,19 @@ def _check_gap(
 
 def _check_robustness(
     points: BaselinePoints,
-    judged: Judged,
+    evaluated: EvaluatedModel,
     link: str,
     truth: float,
     num_resamples: int,
     rng: np.random.Generator,
 ) -> tuple[bool, bool]:
     fit = fit_line(points, link)
-    shifted = judged.shifted
+    shifted = evaluated.shifted
     value = float(
-        compute_effective_robustness(fit, reference=judged.reference[0].top1, shifted=shifted.top1)[0]
+        compute_effective_robustness(fit, reference=evaluated.reference[0].top1, shifted=shifted.top1)[0]
     )
     interval = compute_interval(
-        points, judged, link, value=value, num_resamples=num_resamples, seed=int(rng.integers(2**31))
+        points, evaluated, link, value=value, num_resamples=num_resamples, seed=int(rng.integers(2**31))
     )
     if interval.low is None or interval.high is None:
         return False, False

@@ -76,7 +76,7 @@ class ScatterFigure:
         link: Link of both axes.
         x: Clean axis.
         y: Shifted axis.
-        points: Baseline models and judged ones.
+        points: Baseline models and evaluated ones.
         grid: `(G,)` clean accuracies the curves are given at.
         line: `(G,)` the fitted line.
         band: Lower and upper `(G,)` 95 % band of the line.

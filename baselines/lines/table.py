@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagenet_g.benchmark.robustness.attach import Placement, place_model
-from imagenet_g.benchmark.robustness.intervals import Judged, Observation
+from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, Observation
 from imagenet_g.benchmark.robustness.published_sets import (
     BaselineRecord,
     BaselineSet,
@@ -19,7 +19,7 @@ from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RobustnessRow:
+class RobustnessTableRow:
     """One model on one set.
 
     Attributes:
@@ -49,7 +49,7 @@ def build_robustness_rows(
     splits: Sequence[str] | None = None,
     num_resamples: int = NUM_RESAMPLES,
     seed: int = BOOTSTRAP_SEED,
-) -> tuple[RobustnessRow, ...]:
+) -> tuple[RobustnessTableRow, ...]:
     """Hold every model of a table of figures against a baseline's lines.
 
     The line is fitted on the very clean column the models have. Where that is the full set in place of the
@@ -75,25 +75,25 @@ def _build_row(
     link: str,
     num_resamples: int,
     seed: int,
-) -> RobustnessRow | None:
+) -> RobustnessTableRow | None:
     target = find_target(figures, split)
     reference, top1 = record.figures[target.reference], record.figures[target.column]
     if reference is None or top1 is None:
         return None
     columns = figures.header.columns
-    judged = Judged(
+    evaluated = EvaluatedModel(
         reference=(Observation(top1=reference, n=columns[target.reference].n),),
         shifted=Observation(top1=top1, n=columns[target.column].n),
     )
     points = build_points(baseline, split, references=[target.reference])
-    return RobustnessRow(
+    return RobustnessTableRow(
         model=record.model,
         split=split,
         axis=target.reference,
         same_classes=target.same_classes,
         reference=reference,
         top1=top1,
-        placement=place_model(points, judged, link, num_resamples=num_resamples, seed=seed),
+        placement=place_model(points, evaluated, link, num_resamples=num_resamples, seed=seed),
     )
 
 
@@ -133,12 +133,12 @@ def _place_record(baseline: BaselineSet, record: BaselineRecord, split: str, axi
     reference, top1 = record.figures[axis], record.figures[column]
     if reference is None or top1 is None:
         return float("nan")
-    judged = Judged(
+    evaluated = EvaluatedModel(
         reference=(Observation(top1=reference, n=baseline.header.columns[axis].n),),
         shifted=Observation(top1=top1, n=baseline.header.columns[column].n),
     )
     points = build_points(baseline, split, references=[axis])
-    return place_model(points, judged, link, num_resamples=2, seed=0).value
+    return place_model(points, evaluated, link, num_resamples=2, seed=0).value
 
 
 CSV_FIELDS = (
@@ -147,7 +147,7 @@ CSV_FIELDS = (
 )  # fmt: skip
 
 
-def format_csv(rows: Sequence[RobustnessRow]) -> str:
+def format_csv(rows: Sequence[RobustnessTableRow]) -> str:
     """All rows as CSV, fractions with six digits."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -156,7 +156,7 @@ def format_csv(rows: Sequence[RobustnessRow]) -> str:
     return stream.getvalue()
 
 
-def _make_csv_row(row: RobustnessRow) -> tuple[str, ...]:
+def _make_csv_row(row: RobustnessTableRow) -> tuple[str, ...]:
     placement = row.placement
     fit, interval = placement.fit, placement.interval
     return (
@@ -167,10 +167,10 @@ def _make_csv_row(row: RobustnessRow) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def format_markdown(rows: Sequence[RobustnessRow]) -> str:
+def format_markdown(rows: Sequence[RobustnessTableRow]) -> str:
     """One line a model, one column a set, in percentage points with the interval."""
     splits = list(dict.fromkeys(row.split for row in rows))
-    by_model: dict[str, dict[str, RobustnessRow]] = {}
+    by_model: dict[str, dict[str, RobustnessTableRow]] = {}
     for row in rows:
         by_model.setdefault(row.model, {})[row.split] = row
     other = {row.split for row in rows if not row.same_classes}
@@ -183,7 +183,7 @@ def format_markdown(rows: Sequence[RobustnessRow]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _format_cell(row: RobustnessRow) -> str:
+def _format_cell(row: RobustnessTableRow) -> str:
     placement = row.placement
     marks = ("†" if placement.extrapolated else "") + ("‡" if placement.fit.weak else "")
     interval = placement.interval

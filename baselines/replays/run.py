@@ -6,20 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagenet_g.baselines.classifiers.data import load_lessons
+from imagenet_g.baselines.classifiers.data import load_training_images
 from imagenet_g.baselines.classifiers.specs import ClassifierRecipe, load_recipe
-from imagenet_g.baselines.classifiers.train import School, make_model, train_classifier
+from imagenet_g.baselines.classifiers.train import ClassifierTraining, make_model, train_classifier
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.baselines.lines.measure import Measurement, build_measured_baseline, list_requests
 from imagenet_g.baselines.replays.claims import Cell, Tables, judge_claim
 from imagenet_g.baselines.replays.records import CellRecord, ReplayRecord
-from imagenet_g.baselines.replays.specs import ColumnSpec, MixtureSpec, ReplaySpec
+from imagenet_g.baselines.replays.specs import MixtureSpec, ReplayColumnSpec, ReplaySpec
 from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.evaluation.cache import Cache
 from imagenet_g.benchmark.evaluation.evaluate import EvaluationRequest, run_evaluation
-from imagenet_g.benchmark.evaluation.model_run import Listener, RunSettings
+from imagenet_g.benchmark.evaluation.model_run import EvaluationListener, RunSettings
 from imagenet_g.benchmark.identity import hash_json, make_slug
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.models.packaged import CLASS_MAP_NAME
@@ -34,7 +34,7 @@ from imagenet_g.benchmark.splits.references import parse_split_ref
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class ReplayContext:
     """Where a replay runs.
 
     Attributes:
@@ -51,25 +51,25 @@ class Stage:
     settings: RunSettings
     out: Path
     cache: Cache
-    listener: Listener
+    listener: EvaluationListener
 
 
-def run_replay(stage: Stage) -> ReplayRecord:
+def run_replay(context: ReplayContext) -> ReplayRecord:
     """Run everything that is not done yet, and gather what was found.
 
     Raises:
         InputError: A model or split cannot be used; nothing is left out of a table.
         ImagenetGError: As evaluation and training.
     """
-    spec = stage.spec
+    spec = context.spec
     # Before anything is run: training takes longest, and a misspelt name should not wait for it.
     recipe = validate_training(spec)
     validate_baseline_set(spec)
-    gaps = measure_models(stage, spec.gaps.models, spec.gaps.splits, spec.reference, "gaps")
+    gaps = measure_models(context, spec.gaps.models, spec.gaps.splits, spec.reference, "gaps")
     filtered = measure_models(
-        stage, spec.gaps.models, spec.filtered.splits, spec.filtered.reference, "filtered"
+        context, spec.gaps.models, spec.filtered.splits, spec.filtered.reference, "filtered"
     )
-    training = measure_mixtures(stage, recipe)
+    training = measure_mixtures(context, recipe)
     tables = Tables(gaps=gaps, filtered=filtered, training=training)
     return ReplayRecord(
         name=spec.name,
@@ -112,19 +112,23 @@ def validate_training(spec: ReplaySpec) -> ClassifierRecipe:
 
 
 def measure_models(
-    stage: Stage, models: Sequence[str], columns: Sequence[ColumnSpec], reference: str, name: str
+    context: ReplayContext,
+    models: Sequence[str],
+    columns: Sequence[ReplayColumnSpec],
+    reference: str,
+    name: str,
 ) -> tuple[Cell, ...]:
     """A table of standard models.
 
     Args:
-        stage: Where.
+        context: Where.
         models: Specs.
         columns: Splits.
         reference: The clean set.
         name: Sub-folder of the results.
     """
     requests = [ModelRequest(requested=spec, spec=parse_model_spec(spec)) for spec in models]
-    measured = evaluate(stage, requests, columns, reference, stage.out / name)
+    measured = evaluate(context, requests, columns, reference, context.out / name)
     return tuple(
         cell
         for model, measurement in zip(models, measured, strict=True)
@@ -133,9 +137,9 @@ def measure_models(
 
 
 def evaluate(
-    stage: Stage,
+    context: ReplayContext,
     models: Sequence[ModelRequest],
-    columns: Sequence[ColumnSpec],
+    columns: Sequence[ReplayColumnSpec],
     reference: str,
     out: Path,
     *,
@@ -150,25 +154,25 @@ def evaluate(
         models=tuple(models),
         splits=tuple(parse_split_ref(column.ref) for column in columns),
         reference=parse_split_ref(reference),
-        data=stage.data,
-        settings=stage.settings,
+        data=context.data,
+        settings=context.settings,
         out=out,
-        cache=stage.cache,
+        cache=context.cache,
         declaration=declaration or TrainingDeclaration(),
     )
     measured: list[Measurement] = []
-    for outcome in run_evaluation(request, stage.listener):
+    for outcome in run_evaluation(request, context.listener):
         if outcome.result is None or outcome.path is None:
             raise InputError(
                 f"'{outcome.requested}' failed: {outcome.error} What is finished is kept; run the same "
                 "command again."
             )
-        counts = load_pair_counts(outcome.result, outcome.path.parent, data=stage.data)
+        counts = load_pair_counts(outcome.result, outcome.path.parent, data=context.data)
         measured.append((outcome.result, counts))
     return measured
 
 
-def make_cells(row: str, measurement: Measurement, columns: Sequence[ColumnSpec]) -> list[Cell]:
+def make_cells(row: str, measurement: Measurement, columns: Sequence[ReplayColumnSpec]) -> list[Cell]:
     """A row of a table.
 
     Raises:
@@ -185,33 +189,33 @@ def make_cells(row: str, measurement: Measurement, columns: Sequence[ColumnSpec]
     return cells
 
 
-def measure_mixtures(stage: Stage, recipe: ClassifierRecipe) -> tuple[Cell, ...]:
+def measure_mixtures(context: ReplayContext, recipe: ClassifierRecipe) -> tuple[Cell, ...]:
     """The training experiment: a model for each mixture, against the line of the standard models."""
-    training = stage.spec.training
-    lines = measure_lines(stage)
+    training = context.spec.training
+    lines = measure_lines(context)
     cells: list[Cell] = []
     for mixture in training.mixtures:
-        folder = train_mixture(stage, recipe, mixture)
+        folder = train_mixture(context, recipe, mixture)
         spec = f"timm:local-dir:{folder}"
         request = ModelRequest(requested=spec, spec=parse_model_spec(spec), class_map=folder / CLASS_MAP_NAME)
         trained_on = " + ".join(part.ref for part in mixture.data)
         declaration = TrainingDeclaration(data=trained_on, generators=mixture.generators)
-        out = stage.out / "training" / "results"
+        out = context.out / "training" / "results"
         ((result, counts),) = evaluate(
-            stage, [request], training.shifts, stage.spec.reference, out, declaration=declaration
+            context, [request], training.shifts, context.spec.reference, out, declaration=declaration
         )
         for line in lines:
-            result = attach_effective_robustness(result, line, [stage.spec.link], counts=counts)
+            result = attach_effective_robustness(result, line, [context.spec.link], counts=counts)
         cells += make_cells(mixture.name, (result, counts), training.shifts)
     return tuple(cells)
 
 
-def measure_lines(stage: Stage) -> list[MeasuredBaseline]:
+def measure_lines(context: ReplayContext) -> list[MeasuredBaseline]:
     """The standard models on each shift, as measured baselines, which are written beside the results."""
-    training = stage.spec.training
+    training = context.spec.training
     baseline = load_baseline(training.baseline)
-    out = stage.out / "baseline"
-    found = evaluate(stage, list_requests(baseline), training.shifts, stage.spec.reference, out)
+    out = context.out / "baseline"
+    found = evaluate(context, list_requests(baseline), training.shifts, context.spec.reference, out)
     measured = dict(zip([record.model for record in baseline.fitted], found, strict=True))
     lines = []
     for column in training.shifts:
@@ -221,7 +225,7 @@ def measure_lines(stage: Stage) -> list[MeasuredBaseline]:
     return lines
 
 
-def train_mixture(stage: Stage, recipe: ClassifierRecipe, mixture: MixtureSpec) -> Path:
+def train_mixture(context: ReplayContext, recipe: ClassifierRecipe, mixture: MixtureSpec) -> Path:
     """A model trained on a mixture; one that is finished is not trained again.
 
     Returns:
@@ -232,17 +236,17 @@ def train_mixture(stage: Stage, recipe: ClassifierRecipe, mixture: MixtureSpec) 
     (model,) = recipe.models
     named = model.model_copy(update={"name": make_slug(mixture.name)})
     own = recipe.model_copy(update={"data": mixture.data, "models": (named,)})
-    lessons = load_lessons(
+    images = load_training_images(
         mixture.data,
         load_class_set(recipe.class_set),
-        data=stage.data,
-        cache=stage.cache.folder,
-        say=stage.listener.say,
+        data=context.data,
+        cache=context.cache.folder,
+        say=context.listener.say,
     )
-    school = School(
-        own, lessons, stage.out / "training", choose_device(stage.settings.device), stage.listener.say
+    training = ClassifierTraining(
+        own, images, context.out / "training", choose_device(context.settings.device), context.listener.say
     )
-    return train_classifier(school, named)
+    return train_classifier(training, named)
 
 
 def _record(cells: Sequence[Cell]) -> tuple[CellRecord, ...]:

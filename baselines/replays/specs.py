@@ -8,13 +8,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from imagenet_g.baselines.classifiers.specs import Name, PartSpec
+from imagenet_g.baselines.classifiers.specs import Name, TrainingDataSpec
 from imagenet_g.benchmark.results import FileModel
 from imagenet_g.benchmark.robustness.links import LinkName
 from imagenet_g.benchmark.shipped_specs import list_shipped_names, load_shipped_spec
 
 
-class ColumnSpec(FileModel):
+class ReplayColumnSpec(FileModel):
     """A column of a table."""
 
     column: str
@@ -28,7 +28,7 @@ class GapSpec(FileModel):
     published: str
     """Id of the paper's table."""
     models: Annotated[tuple[str, ...], Field(min_length=1)]
-    splits: Annotated[tuple[ColumnSpec, ...], Field(min_length=1)]
+    splits: Annotated[tuple[ReplayColumnSpec, ...], Field(min_length=1)]
 
 
 class FilteredSpec(FileModel):
@@ -37,7 +37,7 @@ class FilteredSpec(FileModel):
     published: str
     reference: str
     """The clean set; at best a view filtered by the same rule."""
-    splits: Annotated[tuple[ColumnSpec, ...], Field(min_length=1)]
+    splits: Annotated[tuple[ReplayColumnSpec, ...], Field(min_length=1)]
     """Columns are named as in the table of gaps."""
 
 
@@ -45,13 +45,13 @@ class MixtureSpec(FileModel):
     """What one model is trained on."""
 
     name: str
-    data: Annotated[tuple[PartSpec, ...], Field(min_length=1)]
+    data: Annotated[tuple[TrainingDataSpec, ...], Field(min_length=1)]
     generators: tuple[str, ...]
     """Whose images are among the data; empty for none."""
 
 
 class TrainingExperimentSpec(FileModel):
-    """One architecture trained on several mixtures, judged under natural shifts."""
+    """One architecture trained on several mixtures, evaluated under natural shifts."""
 
     published: tuple[str, ...]
     recipe: str
@@ -59,7 +59,7 @@ class TrainingExperimentSpec(FileModel):
     model: Name
     """The model of that recipe whose architecture and schedule are used."""
     mixtures: Annotated[tuple[MixtureSpec, ...], Field(min_length=1)]
-    shifts: Annotated[tuple[ColumnSpec, ...], Field(min_length=1)]
+    shifts: Annotated[tuple[ReplayColumnSpec, ...], Field(min_length=1)]
     baseline: str
     """Set of models that the line of effective robustness goes through, by id or the path of its header; they
     are measured on the shifts."""

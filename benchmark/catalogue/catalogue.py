@@ -21,7 +21,7 @@ from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, Manifest, load_
 from imagenet_g.benchmark.splits.real_set_specs import RealSetSpec, find_real_set, load_real_set_specs
 from imagenet_g.benchmark.splits.real_sets import load_real_set
 from imagenet_g.benchmark.splits.references import SplitRef, parse_split_ref
-from imagenet_g.benchmark.splits.registry import VersionSpec, format_superseded, load_versions
+from imagenet_g.benchmark.splits.registry import KnownVersion, format_superseded, load_versions
 from imagenet_g.benchmark.splits.releases import load_release_split
 from imagenet_g.benchmark.splits.splits import Split
 
@@ -277,7 +277,7 @@ def _list_release(manifest: Manifest, folder: Path, *, embedded: bool) -> list[S
     ]
 
 
-def _list_absent(spec: VersionSpec) -> list[SplitListing]:
+def _list_absent(spec: KnownVersion) -> list[SplitListing]:
     published = spec.published
     return [
         SplitListing(

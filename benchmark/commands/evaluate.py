@@ -11,7 +11,7 @@ from imagenet_g.benchmark.commands.command import parse_positive
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from imagenet_g.benchmark.evaluation.evaluate import EvaluationRequest, Outcome
+    from imagenet_g.benchmark.evaluation.evaluate import EvaluationOutcome, EvaluationRequest
     from imagenet_g.benchmark.models.classifiers import ModelRequest
     from imagenet_g.benchmark.splits.references import SplitRef
 
@@ -163,8 +163,8 @@ def load_robustness(name: str) -> Callable[..., Any]:
 
 
 def apply_baseline(
-    outcomes: Sequence[Outcome], baseline: str, data: Mapping[str, Path]
-) -> tuple[Outcome, ...]:
+    outcomes: Sequence[EvaluationOutcome], baseline: str, data: Mapping[str, Path]
+) -> tuple[EvaluationOutcome, ...]:
     """Outcomes with effective robustness in their results; where there is no line, a note says so."""
     import sys
     from dataclasses import replace
@@ -218,7 +218,7 @@ def make_request(arguments: Namespace) -> EvaluationRequest:
     )
 
 
-def report_outcomes(outcomes: Sequence[Outcome]) -> int:
+def report_outcomes(outcomes: Sequence[EvaluationOutcome]) -> int:
     """Print the table and every failure.
 
     Returns:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from imagenet_g.benchmark.splits.registry import VersionSpec
+    from imagenet_g.benchmark.splits.registry import KnownVersion
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def make_table(versions: Iterable[VersionSpec]) -> Table:
+def make_table(versions: Iterable[KnownVersion]) -> Table:
     """One row a version; what is not known says so."""
     from rich.table import Table
 

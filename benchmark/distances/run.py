@@ -19,7 +19,7 @@ from imagenet_g.benchmark.distances.results import ClipDistances, DistanceReport
 from imagenet_g.benchmark.distances.sides import Side, choose_classes, open_side, restrict_side
 from imagenet_g.benchmark.environment import format_now, list_versions, make_environment
 from imagenet_g.benchmark.evaluation.inference import InferenceSettings
-from imagenet_g.benchmark.evaluation.model_run import DEFAULT_BATCH_SIZES, Listener, RunSettings
+from imagenet_g.benchmark.evaluation.model_run import DEFAULT_BATCH_SIZES, EvaluationListener, RunSettings
 from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder
 from imagenet_g.benchmark.results import RunRecord, UnscoredImage
 from imagenet_g.benchmark.splits.references import SplitRef
@@ -75,7 +75,7 @@ class MeasuredClip:
 
 
 def run_distance(
-    request: DistanceRequest, listener: Listener
+    request: DistanceRequest, listener: EvaluationListener
 ) -> tuple[DistanceReport, tuple[MeasuredClip, ...]]:
     """Measure a split against a reference under every CLIP asked for.
 
@@ -98,7 +98,7 @@ def run_distance(
 
 
 def _measure_clip(
-    clip: str, request: DistanceRequest, sides: tuple[Side, Side], listener: Listener
+    clip: str, request: DistanceRequest, sides: tuple[Side, Side], listener: EvaluationListener
 ) -> MeasuredClip:
     encoder, started = load_clip_encoder(clip), format_now()
     settings = _choose_settings(request.settings)

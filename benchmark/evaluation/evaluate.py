@@ -17,7 +17,7 @@ from imagenet_g.benchmark.classes import CLASS_SET_NAMES, ClassSet, load_class_s
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import DataError, ImagenetGError, InputError
 from imagenet_g.benchmark.evaluation.cache import Cache
-from imagenet_g.benchmark.evaluation.model_run import Listener, ModelRun, RunSettings
+from imagenet_g.benchmark.evaluation.model_run import EvaluationListener, ModelRun, RunSettings
 from imagenet_g.benchmark.identity import hash_file, hash_json, make_slug
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.naming.published import load_published_accuracies
@@ -75,7 +75,7 @@ class EvaluationRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class EvaluationOutcome:
     """How one model ended.
 
     Attributes:
@@ -93,7 +93,7 @@ class Outcome:
     computed: int
 
 
-def run_evaluation(request: EvaluationRequest, listener: Listener) -> tuple[Outcome, ...]:
+def run_evaluation(request: EvaluationRequest, listener: EvaluationListener) -> tuple[EvaluationOutcome, ...]:
     """Evaluate every model on every split.
 
     Raises:
@@ -108,7 +108,7 @@ def run_evaluation(request: EvaluationRequest, listener: Listener) -> tuple[Outc
     return tuple(_run_model(model, request, splits, listener) for model in request.models)
 
 
-def _load_splits(request: EvaluationRequest, listener: Listener) -> dict[str, Split]:
+def _load_splits(request: EvaluationRequest, listener: EvaluationListener) -> dict[str, Split]:
     splits: dict[str, Split] = {}
     for ref in _list_refs(request):
         if ref.base not in splits:
@@ -130,18 +130,22 @@ def _list_refs(request: EvaluationRequest) -> list[SplitRef]:
 
 
 def _run_model(
-    model: ModelRequest, request: EvaluationRequest, splits: Mapping[str, Split], listener: Listener
-) -> Outcome:
+    model: ModelRequest, request: EvaluationRequest, splits: Mapping[str, Split], listener: EvaluationListener
+) -> EvaluationOutcome:
     run = ModelRun(model, request.settings, request.cache, listener)
     try:
         result, path = _evaluate_model(run, request, splits, listener)
     except ImagenetGError as error:
-        return Outcome(requested=model.requested, result=None, path=None, error=error, computed=run.computed)
-    return Outcome(requested=model.requested, result=result, path=path, error=None, computed=run.computed)
+        return EvaluationOutcome(
+            requested=model.requested, result=None, path=None, error=error, computed=run.computed
+        )
+    return EvaluationOutcome(
+        requested=model.requested, result=result, path=path, error=None, computed=run.computed
+    )
 
 
 def _evaluate_model(
-    run: ModelRun, request: EvaluationRequest, splits: Mapping[str, Split], listener: Listener
+    run: ModelRun, request: EvaluationRequest, splits: Mapping[str, Split], listener: EvaluationListener
 ) -> tuple[Result, Path]:
     record = request.declaration.apply(run.load_record())
     folder = request.out / make_model_slug(record, dtype=request.settings.dtype)

@@ -52,7 +52,7 @@ class RunSettings:
     workers: int | None = None
 
 
-class Listener(Protocol):
+class EvaluationListener(Protocol):
     """Who wants to know how a run goes."""
 
     def say(self, text: str) -> None:
@@ -73,7 +73,7 @@ class ModelRun:
     """
 
     def __init__(
-        self, request: ModelRequest, settings: RunSettings, cache: Cache, listener: Listener
+        self, request: ModelRequest, settings: RunSettings, cache: Cache, listener: EvaluationListener
     ) -> None:
         self.request = request
         self.settings = settings

@@ -18,7 +18,7 @@ from importlib.resources import files
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.results import ContaminationFlag, Entry, FileModel, ModelRecord
-from imagenet_g.benchmark.splits.registry import VersionSpec, load_versions
+from imagenet_g.benchmark.splits.registry import KnownVersion, load_versions
 
 NO_GENERATOR = "none"
 
@@ -103,7 +103,7 @@ def flag_entry(entry: Entry, model: ModelRecord) -> Entry:
     return entry.model_copy(update={"contamination": flags, "warnings": warnings})
 
 
-def find_contamination(model: ModelRecord, version: VersionSpec | None) -> tuple[ContaminationFlag, ...]:
+def find_contamination(model: ModelRecord, version: KnownVersion | None) -> tuple[ContaminationFlag, ...]:
     """Reasons to think that a model has seen a version, or images like it.
 
     Args:

@@ -16,7 +16,7 @@ from imagenet_g.benchmark.robustness.fits import (
     fit_line,
     predict_top1,
 )
-from imagenet_g.benchmark.robustness.intervals import Interval, Judged, Observation, compute_interval
+from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, Interval, Observation, compute_interval
 from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline, build_measured_points
 from imagenet_g.benchmark.robustness.points import BaselinePoints
 from imagenet_g.benchmark.robustness.published_sets import BaselineSet, build_points
@@ -68,7 +68,7 @@ def attach_effective_robustness(
         baseline: Published figures, or a measured baseline.
         links: Links to fit on, one effective robustness each.
         counts: Right answers by class behind the entries, by split, from `load_pair_counts`. Without them
-            the judged model's images count as independent, and the result says so.
+            the evaluated model's images count as independent, and the result says so.
         num_resamples: Bootstrap resamples.
         seed: Seed of the resampling.
 
@@ -146,7 +146,7 @@ def place_entry(
     """Hold one entry against a baseline; `explain_mismatch` must have found nothing."""
     gap = entry.gaps[0]
     score = next(score for score in entry.scores if score.outputs == gap.reference.outputs)
-    judged = Judged(
+    evaluated = EvaluatedModel(
         reference=(_observe(gap.reference.top1.value, gap.reference.n, pair.reference if pair else None),),
         shifted=_observe(score.top1.value, entry.n, pair.shifted if pair else None),
     )
@@ -159,7 +159,7 @@ def place_entry(
         if pair is not None:
             known = load_class_set(_find_class_set(baseline, entry.split.ref)).indices
             validate_overlap(pair.class_indices, known, source=f"Baseline '{baseline.header.id}'")
-    return place_model(points, judged, link, num_resamples=num_resamples, seed=seed)
+    return place_model(points, evaluated, link, num_resamples=num_resamples, seed=seed)
 
 
 def _find_class_set(baseline: BaselineSet, split: str) -> str:
@@ -167,13 +167,13 @@ def _find_class_set(baseline: BaselineSet, split: str) -> str:
 
 
 def place_model(
-    points: BaselinePoints, judged: Judged, link: str, *, num_resamples: int, seed: int
+    points: BaselinePoints, evaluated: EvaluatedModel, link: str, *, num_resamples: int, seed: int
 ) -> Placement:
     """Fit the line and hold a model against it."""
-    clean = [one.top1 for one in judged.reference]
+    clean = [one.top1 for one in evaluated.reference]
     points = points.select_piece(clean[0])
     fit = fit_line(points, link)
-    value = float(compute_effective_robustness(fit, reference=clean, shifted=judged.shifted.top1)[0])
+    value = float(compute_effective_robustness(fit, reference=clean, shifted=evaluated.shifted.top1)[0])
     low, high = compute_band(fit, clean)
     return Placement(
         fit=fit,
@@ -181,7 +181,9 @@ def place_model(
         low=float(low[0]),
         high=float(high[0]),
         value=value,
-        interval=compute_interval(points, judged, link, value=value, num_resamples=num_resamples, seed=seed),
+        interval=compute_interval(
+            points, evaluated, link, value=value, num_resamples=num_resamples, seed=seed
+        ),
         extrapolated=fit.is_extrapolated(clean),
     )
 

@@ -1,10 +1,10 @@
 """How far an effective robustness could be off: a nested bootstrap.
 
-Each resample draws (1) classes, with all their images, for the judged model and, where class counts are
+Each resample draws (1) classes, with all their images, for the evaluated model and, where class counts are
 known, for every baseline model alike, so that a class that is hard for all of them cancels; (2)
 architecture families of the baseline, with all their models. The line is refitted in every resample.
 Published accuracies have no
-class counts: there the judged model's accuracy is redrawn from a binomial at the published n, and the
+class counts: there the evaluated model's accuracy is redrawn from a binomial at the published n, and the
 baseline's points stay where they are, their own noise being part of their scatter around the line.
 
 Everything is arrays: B resamples x M models x C classes are two matrix products and one batch of small
@@ -37,7 +37,7 @@ MIN_CLUSTERS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """The judged model's accuracy on one set.
+    """The evaluated model's accuracy on one set.
 
     Attributes:
         top1: Fraction right.
@@ -53,7 +53,7 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class EvaluatedModel:
     """A model to hold against a baseline: K clean accuracies and one on the shifted set."""
 
     reference: tuple[Observation, ...]
@@ -73,7 +73,7 @@ class Interval:
 
 def compute_interval(
     points: BaselinePoints,
-    judged: Judged,
+    evaluated: EvaluatedModel,
     link: str,
     *,
     value: float,
@@ -85,7 +85,7 @@ def compute_interval(
 
     Args:
         points: The baseline the line was fitted through.
-        judged: The model.
+        evaluated: The model.
         link: Name of the link.
         value: Its effective robustness, a fraction.
         num_resamples: B.
@@ -100,9 +100,9 @@ def compute_interval(
     if num_families <= num_coefficients:
         return Interval(low=None, high=None, method="none", num_resamples=0, seed=seed)
     rng = np.random.default_rng(seed)
-    images = draw_images(points, judged, num_resamples=num_resamples, rng=rng)
+    images = draw_images(points, evaluated, num_resamples=num_resamples, rng=rng)
     models = draw_model_weights(points.families, num_resamples=num_resamples, rng=rng)
-    still = draw_images(points, judged, num_resamples=0, rng=rng)
+    still = draw_images(points, evaluated, num_resamples=0, rng=rng)
     equal = np.ones((1, len(points.models)))
     low, high = compute_bootstrap_interval(
         value,
@@ -132,7 +132,7 @@ class ImageDraws:
     """Accuracies in each resample of images; B is 1 for what stays still.
 
     Attributes:
-        reference: `(B, K)` clean accuracies of the judged model.
+        reference: `(B, K)` clean accuracies of the evaluated model.
         shifted: `(B,)` its accuracy on the shifted set.
         baseline_reference: `(B or 1, M, K)`.
         baseline_shifted: `(B or 1, M)`.
@@ -147,15 +147,15 @@ class ImageDraws:
 
 
 def draw_images(
-    points: BaselinePoints, judged: Judged, *, num_resamples: int, rng: np.random.Generator
+    points: BaselinePoints, evaluated: EvaluatedModel, *, num_resamples: int, rng: np.random.Generator
 ) -> ImageDraws:
     """Resample images by class; with `num_resamples = 0` everything stays as it was observed."""
-    weights = _draw_class_weights(points, judged, num_resamples=num_resamples, rng=rng)
-    clean = [_draw_observation(one, weights, num_resamples, rng) for one in judged.reference]
+    weights = _draw_class_weights(points, evaluated, num_resamples=num_resamples, rng=rng)
+    clean = [_draw_observation(one, weights, num_resamples, rng) for one in evaluated.reference]
     baseline_reference, baseline_shifted = _draw_baseline(points, weights)
     return ImageDraws(
         reference=np.stack(clean, axis=-1),
-        shifted=_draw_observation(judged.shifted, weights, num_resamples, rng),
+        shifted=_draw_observation(evaluated.shifted, weights, num_resamples, rng),
         baseline_reference=baseline_reference,
         baseline_shifted=baseline_shifted,
         num_clusters=None if weights is None else int((weights.sum(axis=0) > 0).sum()),
@@ -217,9 +217,9 @@ def compute_draws(points: BaselinePoints, images: ImageDraws, models: FloatArray
 
 
 def _draw_class_weights(
-    points: BaselinePoints, judged: Judged, *, num_resamples: int, rng: np.random.Generator
+    points: BaselinePoints, evaluated: EvaluatedModel, *, num_resamples: int, rng: np.random.Generator
 ) -> FloatArray | None:
-    totals = [one.total for one in (*judged.reference, judged.shifted) if one.total is not None]
+    totals = [one.total for one in (*evaluated.reference, evaluated.shifted) if one.total is not None]
     if points.counts is not None:
         totals += [points.counts.reference.total, points.counts.shifted.total]
     if not totals:

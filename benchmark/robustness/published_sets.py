@@ -40,7 +40,7 @@ Category = Literal[
 ROW_FIELDS = ("model", "family", "training_data", "category", "in_fit", "note")
 
 
-class ColumnSpec(FileModel):
+class BaselineColumnSpec(FileModel):
     """What a column of figures is."""
 
     set: str
@@ -78,7 +78,7 @@ class BaselineHeader(FileModel):
     """Hash of the table's lines, so that a figure cannot change without the header being touched."""
     scheme: str | None = None
     """Scheme that makes a model spec of a model's name; absent where the names are not loadable."""
-    columns: dict[str, ColumnSpec]
+    columns: dict[str, BaselineColumnSpec]
     targets: dict[str, TargetSpec]
 
 
@@ -168,7 +168,7 @@ def _format_header_problem(problem: ErrorDetails) -> str:
     where = ".".join((*parents, last))
     if problem["type"] != "extra_forbidden":
         return f"  {where}: {problem['msg']}"
-    tables: dict[str, type[FileModel]] = {"columns": ColumnSpec, "targets": TargetSpec}
+    tables: dict[str, type[FileModel]] = {"columns": BaselineColumnSpec, "targets": TargetSpec}
     known = tuple(tables.get(parents[0] if parents else "", BaselineHeader).model_fields)
     return f"  {where}: there is no such key.{format_near_names(last, known)} Known: {', '.join(known)}."
 

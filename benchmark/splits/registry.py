@@ -33,7 +33,7 @@ class Publication(FileModel):
         return HubSource(self.repo, self.commit)
 
 
-class VersionSpec(FileModel):
+class KnownVersion(FileModel):
     """What is known of a version before its manifest is at hand.
 
     TOML cannot say null, so what may be absent has a default here.
@@ -55,7 +55,7 @@ class VersionSpec(FileModel):
     """Absent: not on the Hub."""
 
 
-def format_superseded(spec: VersionSpec, split: str) -> str | None:
+def format_superseded(spec: KnownVersion, split: str) -> str | None:
     """What should be used instead of a split, in one sentence; None where nothing should."""
     if split in spec.superseded_splits:
         return f"{spec.name}/{split} is superseded by {spec.superseded_splits[split]}."
@@ -63,19 +63,19 @@ def format_superseded(spec: VersionSpec, split: str) -> str | None:
 
 
 @remember
-def load_versions() -> dict[str, VersionSpec]:
+def load_versions() -> dict[str, KnownVersion]:
     """Known versions by name, oldest first. Do not mutate."""
     text = (files("imagenet_g.benchmark.data") / "versions.toml").read_text(encoding="utf-8")
     return parse_versions(text)
 
 
-def parse_versions(text: str) -> dict[str, VersionSpec]:
+def parse_versions(text: str) -> dict[str, KnownVersion]:
     """Versions by name from the text of a registry.
 
     Raises:
         ValidationError: A row breaks the contract.
     """
-    specs = (VersionSpec.model_validate(table) for table in tomllib.loads(text)["version"])
+    specs = (KnownVersion.model_validate(table) for table in tomllib.loads(text)["version"])
     return {spec.name: spec for spec in specs}
 
 

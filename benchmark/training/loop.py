@@ -47,7 +47,7 @@ class ScheduleSpec(FileModel):
     sample_every: Annotated[int, Field(ge=1)] = 1000
 
 
-class Task(Protocol):
+class TrainingTask(Protocol):
     """What is learnt: modules, and the loss of a step."""
 
     @property
@@ -96,7 +96,7 @@ class Trained:
 
 
 def run_training(
-    task: Task,
+    task: TrainingTask,
     schedule: ScheduleSpec,
     folder: Path,
     *,
@@ -205,7 +205,7 @@ def _group(module: torch.nn.Module, weight_decay: float) -> list[dict[str, objec
 
 
 def _take_step(
-    task: Task, schedule: ScheduleSpec, state: _TrainingState, seed: int
+    task: TrainingTask, schedule: ScheduleSpec, state: _TrainingState, seed: int
 ) -> Mapping[str, torch.Tensor]:
     rate = schedule.learning_rate * find_rate(state.step, schedule, since=state.since)
     for group in state.optimizer.param_groups:

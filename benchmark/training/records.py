@@ -14,7 +14,7 @@ from imagenet_g.benchmark.storage import write_text
 RECORD_NAME = "training.json"
 
 
-class StageRecord(FileModel):
+class TrainingStageRecord(FileModel):
     """How one stage was trained."""
 
     stage: str
@@ -42,13 +42,13 @@ class TrainingRecord(FileModel):
     schema_version: Literal[1]
     name: str
     license: str
-    stages: tuple[StageRecord, ...]
+    stages: tuple[TrainingStageRecord, ...]
 
-    def find_stage(self, stage: str) -> StageRecord | None:
+    def find_stage(self, stage: str) -> TrainingStageRecord | None:
         """The last record of a stage, None where the folder does not have it."""
         return next((record for record in reversed(self.stages) if record.stage == stage), None)
 
-    def list_earlier(self, now: StageRecord) -> tuple[StageRecord, ...]:
+    def list_earlier(self, now: TrainingStageRecord) -> tuple[TrainingStageRecord, ...]:
         """Records that a stage which went on from this folder has behind it, of other data."""
         return tuple(
             record for record in self.stages if record.stage == now.stage and record.data != now.data

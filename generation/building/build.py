@@ -17,7 +17,7 @@ from imagenet_g.generation.rendering.tasks import BuildJob, Engine, ShardTask, T
 from imagenet_g.generation.specs.version import CaptionPromptSpec, VersionSpec, load_split_spec, validate_pins
 
 
-class Listener(Protocol):
+class BuildListener(Protocol):
     """Told what a build is doing."""
 
     def start(self, what: str, total: int, done: int) -> None:
@@ -61,7 +61,7 @@ class BuildRequest:
     cache: Path | None = None
 
 
-def run_build(request: BuildRequest, listener: Listener) -> Path | None:
+def run_build(request: BuildRequest, listener: BuildListener) -> Path | None:
     """Build splits of a version; safe to interrupt and to run again.
 
     Returns:
@@ -121,7 +121,7 @@ def make_job_plan(job: BuildJob) -> Plan:
     )
 
 
-def prepare_plan(job: BuildJob, listener: Listener) -> PlanMeta:
+def prepare_plan(job: BuildJob, listener: BuildListener) -> PlanMeta:
     """Make the plan and write it, or check that the one in place is the same.
 
     Raises:
@@ -141,7 +141,7 @@ def prepare_plan(job: BuildJob, listener: Listener) -> PlanMeta:
     return begun
 
 
-def _note_cut_captions(job: BuildJob, plan: Plan, listener: Listener) -> None:
+def _note_cut_captions(job: BuildJob, plan: Plan, listener: BuildListener) -> None:
     """Say at once what no template needs saying: captions have any length."""
     if not isinstance(load_split_spec(job.spec, job.split).prompts, CaptionPromptSpec):
         return
@@ -172,7 +172,7 @@ def list_pending(job: BuildJob, meta: PlanMeta, shards: tuple[int, int] | None) 
     return [number for number, state in states.items() if state != "done"], last - first
 
 
-def _run_render(request: BuildRequest, job: BuildJob, meta: PlanMeta, listener: Listener) -> None:
+def _run_render(request: BuildRequest, job: BuildJob, meta: PlanMeta, listener: BuildListener) -> None:
     pending, total = list_pending(job, meta, request.shards)
     listener.start(f"{job.split}: rendering", total, total - len(pending))
     request.engine(job, [ShardTask("render", number) for number in pending], listener.report)
@@ -181,7 +181,7 @@ def _run_render(request: BuildRequest, job: BuildJob, meta: PlanMeta, listener: 
         listener.note(f"{job.split}: {failed} rows failed; run the same command again to retry them")
 
 
-def _run_scores(request: BuildRequest, job: BuildJob, listener: Listener) -> None:
+def _run_scores(request: BuildRequest, job: BuildJob, listener: BuildListener) -> None:
     from imagenet_g.generation.rendering.score_files import list_unscored
 
     for scorer in load_split_spec(job.spec, job.split).scorers:

@@ -17,7 +17,7 @@ from imagenet_g.generation.rendering.tasks import BuildJob
 from imagenet_g.generation.specs.generator import (
     DiffusersSpec,
     GeneratorSpec,
-    PartSpec,
+    PipelinePartSpec,
     PythonSpec,
     StageSpec,
 )
@@ -155,7 +155,7 @@ def _describe_generator(spec: GeneratorSpec) -> str:
     )
 
 
-def _format_revision(spec: StageSpec | PartSpec) -> str:
+def _format_revision(spec: StageSpec | PipelinePartSpec) -> str:
     return spec.revision if spec.is_pinned else f"{spec.revision}, NOT PINNED: imagenet-g build pin"
 
 

@@ -28,7 +28,7 @@ from imagenet_g.generation.caption_training.stages import (
     run_trainer,
 )
 from imagenet_g.generation.captions.diversity import compute_distinct
-from imagenet_g.generation.captions.files import StageRecord
+from imagenet_g.generation.captions.files import CaptionStageRecord
 from imagenet_g.generation.captions.scoring import CaptionScorer, validate_rewards
 from imagenet_g.generation.captions.specs import CaptionSpec, ObjectiveSpec
 
@@ -85,7 +85,7 @@ def run_rl(
     out: Path,
     device: str,
     note: Note,
-) -> StageRecord:
+) -> CaptionStageRecord:
     """Train, or go on, or find it done.
 
     Args:

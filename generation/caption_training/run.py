@@ -49,7 +49,7 @@ from imagenet_g.generation.captions.class_means import (
     write_class_means,
 )
 from imagenet_g.generation.captions.clip import describe_clip, find_too_long, read_context_length
-from imagenet_g.generation.captions.files import MeansRecord, SeedsRecord, StageRecord, WeightsRecord
+from imagenet_g.generation.captions.files import CaptionStageRecord, MeansRecord, SeedsRecord, WeightsRecord
 from imagenet_g.generation.captions.scoring import CaptionScorer
 from imagenet_g.generation.captions.specs import CaptionSpec
 from imagenet_g.generation.generators.runtime import set_determinism
@@ -68,7 +68,7 @@ class CaptionRun(FileModel):
     spec: CaptionSpec
     language_model: WeightsRecord
     seeds: SeedsRecord
-    stages: tuple[StageRecord, ...]
+    stages: tuple[CaptionStageRecord, ...]
     clip: WeightsRecord
     means: MeansRecord
     device: str
@@ -190,7 +190,7 @@ def make_sft_settings(
 
 
 def make_rl_settings(
-    spec: CaptionSpec, sft: StageRecord, clip: WeightsRecord, means: MeansRecord
+    spec: CaptionSpec, sft: CaptionStageRecord, clip: WeightsRecord, means: MeansRecord
 ) -> dict[str, JsonValue]:
     """Everything stage 2 depends on."""
     return {

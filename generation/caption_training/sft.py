@@ -21,7 +21,7 @@ from imagenet_g.generation.caption_training.stages import (
     resume_stage,
     run_trainer,
 )
-from imagenet_g.generation.captions.files import StageRecord
+from imagenet_g.generation.captions.files import CaptionStageRecord
 from imagenet_g.generation.captions.specs import CaptionSpec
 
 IGNORED = -100
@@ -38,7 +38,7 @@ def run_sft(
     out: Path,
     device: str,
     note: Note,
-) -> StageRecord:
+) -> CaptionStageRecord:
     """Train, or go on, or find it done.
 
     Args:

@@ -24,14 +24,14 @@ from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.fingerprints import hash_state_dict
 from imagenet_g.benchmark.storage import translate_storage_errors, write_text
 from imagenet_g.generation.caption_training.language_models import Model, Tokenizer
-from imagenet_g.generation.captions.files import StageRecord
+from imagenet_g.generation.captions.files import CaptionStageRecord
 
 Note = Callable[[str], None]
 _STATE = "trainer_state.json"
 _UNTOLD = ("epoch", "total_flos", "train_loss", "train_runtime", "train_samples_per_second")
 
 
-def load_stage(folder: Path, settings: dict[str, JsonValue]) -> StageRecord | None:
+def load_stage(folder: Path, settings: dict[str, JsonValue]) -> CaptionStageRecord | None:
     """The record of a stage that is done; None for one that is not.
 
     Raises:
@@ -41,7 +41,7 @@ def load_stage(folder: Path, settings: dict[str, JsonValue]) -> StageRecord | No
     if not path.exists():
         return None
     try:
-        record = StageRecord.model_validate_json(path.read_bytes())
+        record = CaptionStageRecord.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise DataError(f"'{path}' is damaged; delete the folder '{folder}' to train again.") from error
     if record.settings_sha256 != hash_json(settings):
@@ -57,7 +57,7 @@ def finish_stage(
     method: str,
     settings: dict[str, JsonValue],
     steps: int,
-) -> StageRecord:
+) -> CaptionStageRecord:
     """Keep the trained model, then say so, then drop the checkpoints."""
     target, temporary = folder / "model", folder / "model.tmp"
     with translate_storage_errors(folder), quiet_training():
@@ -66,7 +66,7 @@ def finish_stage(
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
         temporary.rename(target)
-    record = StageRecord.model_validate(
+    record = CaptionStageRecord.model_validate(
         {
             "method": method,
             "settings": settings,

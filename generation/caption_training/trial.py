@@ -1,7 +1,7 @@
 """Does stage 2 learn from the reward, and from nothing else?
 
-Each seed trains its own stage 1 and, from there, stage 2 twice: with the reward, and with its sign flipped. The
-table has means over seeds and Student's 95 % intervals of the differences between stage 2 and stage 1.
+Each seed trains its own stage 1 and, from there, stage 2 twice: with the reward, and with its sign flipped.
+The table has means over seeds and Student's 95 % intervals of the differences between stage 2 and stage 1.
 """
 
 from __future__ import annotations

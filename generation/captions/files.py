@@ -38,7 +38,7 @@ class WeightsRecord(FileModel):
     weights_sha256: Sha256
 
 
-class StageRecord(FileModel):
+class CaptionStageRecord(FileModel):
     """One stage of training."""
 
     method: Literal["sft", "grpo", "rloo"]
@@ -79,7 +79,7 @@ class CaptionCard(FileModel):
     language_model: WeightsRecord
     """Before stage 1."""
     seeds: SeedsRecord
-    stages: tuple[StageRecord, ...]
+    stages: tuple[CaptionStageRecord, ...]
     clip: WeightsRecord
     means: MeansRecord
     objective: dict[str, JsonValue]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from imagenet_g.benchmark.splits.manifests import SplitManifest
-    from imagenet_g.generation.verifying.diff import Comparison, ModelPair, SplitDiff
+    from imagenet_g.generation.verifying.diff import ModelPair, SplitDiff, VersionComparison
     from imagenet_g.generation.verifying.equating import Equating
 
 _SHOWN_CLASSES = 5
@@ -119,7 +119,7 @@ def format_diff(diff: SplitDiff, equating: Equating | None, why: str) -> str:
     return "\n".join(lines)
 
 
-def _format_comparison(what: str, comparison: Comparison) -> list[str]:
+def _format_comparison(what: str, comparison: VersionComparison) -> list[str]:
     lines = [f"{what} of {comparison.name}: {100 * comparison.before:.1f} -> {100 * comparison.after:.1f} %"]
     changed = [c for c in comparison.classes if c.after != c.before]
     if len(changed) > 2 * _SHOWN_CLASSES:

@@ -66,7 +66,7 @@ def _train(arguments: Namespace, stages: list[str], spec: TrainingSpec) -> None:
     from imagenet_g.benchmark.storage import validate_writable
     from imagenet_g.generation.generators.runtime import choose_generation_device
     from imagenet_g.generation.training.specs import change_steps
-    from imagenet_g.generation.training.stages import STAGES, Workshop
+    from imagenet_g.generation.training.stages import STAGES, TrainingContext
 
     if arguments.steps is not None:
         spec = change_steps(spec, stages, arguments.steps)
@@ -82,8 +82,10 @@ def _train(arguments: Namespace, stages: list[str], spec: TrainingSpec) -> None:
         # Of half a gigabyte: read once for all stages that follow each other on it, and let go after.
         if pictures is None or pictures.record["ref"] != ref:
             pictures = _load_pictures(ref, copies, cache)
-        shop = Workshop(spec, pictures, arguments.out, device, _say, start_from=arguments.start_from)
-        STAGES[stage](shop)
+        context = TrainingContext(
+            spec, pictures, arguments.out, device, _say, start_from=arguments.start_from
+        )
+        STAGES[stage](context)
     _say(f"Models: {arguments.out}")
 
 

@@ -14,7 +14,7 @@ from imagenet_g.generation.generators.quiet import silence_libraries
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from imagenet_g.generation.specs.generator import PartSpec, StageSpec
+    from imagenet_g.generation.specs.generator import PipelinePartSpec, StageSpec
 
 Network: TypeAlias = Any
 NetworkClass: TypeAlias = Any
@@ -51,7 +51,7 @@ def load_part(spec: StageSpec, name: str, index: Mapping[str, Any], folder: Path
 def read_pretrained(
     saved_class: NetworkClass,
     folder: Path,
-    spec: StageSpec | PartSpec,
+    spec: StageSpec | PipelinePartSpec,
     *,
     dtype: str,
     name: str,

@@ -45,7 +45,7 @@ class RenderSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RenderOutcome:
     """What became of one row: a rendering, or the reason why there is none."""
 
     rendering: Rendering | None
@@ -96,7 +96,7 @@ class Renderer:
             if behind is not None:
                 yield from behind.result()
 
-    def _render_batch(self, batch: Sequence[PlanRow]) -> tuple[list[RenderRow | str], list[Outcome]]:
+    def _render_batch(self, batch: Sequence[PlanRow]) -> tuple[list[RenderRow | str], list[RenderOutcome]]:
         """The rows of a canonical batch as prepared (or why not), and what became of each."""
         prepared = [self._prepare_row(row) for row in batch]
         ready = [row for row in prepared if isinstance(row, RenderRow)]
@@ -113,7 +113,7 @@ class Renderer:
         return prepared, outcomes
 
     def _make_rows(
-        self, batch: Sequence[PlanRow], prepared: list[RenderRow | str], outcomes: list[Outcome]
+        self, batch: Sequence[PlanRow], prepared: list[RenderRow | str], outcomes: list[RenderOutcome]
     ) -> list[WorkRow]:
         return [self._make_row(*parts) for parts in zip(batch, prepared, outcomes, strict=True)]
 
@@ -133,7 +133,7 @@ class Renderer:
             source=source,
         )
 
-    def _render_slots(self, slots: list[RenderRow]) -> list[Outcome]:
+    def _render_slots(self, slots: list[RenderRow]) -> list[RenderOutcome]:
         try:
             outcomes = self._judge(slots, self.generator.render(slots), 0)
             for attempt in range(1, self.settings.flat.retries + 1):
@@ -148,7 +148,9 @@ class Renderer:
         self._failures = 0
         return outcomes
 
-    def _retry_flat(self, slots: list[RenderRow], outcomes: list[Outcome], attempt: int) -> list[Outcome]:
+    def _retry_flat(
+        self, slots: list[RenderRow], outcomes: list[RenderOutcome], attempt: int
+    ) -> list[RenderOutcome]:
         again = [
             replace(row, seed=make_retry_seed(row.seed, attempt)) if outcome.is_flat else row
             for row, outcome in zip(slots, outcomes, strict=True)
@@ -156,23 +158,23 @@ class Renderer:
         retried = self._judge(again, self.generator.render(again), attempt)
         return [new if old.is_flat else old for old, new in zip(outcomes, retried, strict=True)]
 
-    def _judge(self, slots: list[RenderRow], made: list[Rendering], attempt: int) -> list[Outcome]:
+    def _judge(self, slots: list[RenderRow], made: list[Rendering], attempt: int) -> list[RenderOutcome]:
         if len(made) != len(slots):
             raise ModelError(f"The generator gave {len(made)} images for {len(slots)} rows.")
         limit = self.settings.flat.max_std
         return [
-            Outcome(rendering, row.seed, attempt, is_flat(rendering.image, max_std=limit), None)
+            RenderOutcome(rendering, row.seed, attempt, is_flat(rendering.image, max_std=limit), None)
             for row, rendering in zip(slots, made, strict=True)
         ]
 
-    def _fail_all(self, slots: list[RenderRow], error: Exception) -> list[Outcome]:
+    def _fail_all(self, slots: list[RenderRow], error: Exception) -> list[RenderOutcome]:
         reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"[:300]
         self._failures += 1
         if self._failures >= MAX_FAILURES_IN_A_ROW:
             raise ModelError(f"{self._failures} batches failed one after the other: {reason}") from error
-        return [Outcome(None, row.seed, 0, False, reason) for row in slots]
+        return [RenderOutcome(None, row.seed, 0, False, reason) for row in slots]
 
-    def _make_row(self, row: PlanRow, prepared: RenderRow | str, outcome: Outcome) -> WorkRow:
+    def _make_row(self, row: PlanRow, prepared: RenderRow | str, outcome: RenderOutcome) -> WorkRow:
         data, pixel_sha256 = None, None
         if outcome.rendering is not None:
             data = encode_image(outcome.rendering.image, self.settings.encoding)
@@ -195,8 +197,8 @@ class Renderer:
         }
 
 
-def _fail(row: PlanRow, reason: str) -> Outcome:
-    return Outcome(None, int(str(row["seed"])), 0, False, reason)
+def _fail(row: PlanRow, reason: str) -> RenderOutcome:
+    return RenderOutcome(None, int(str(row["seed"])), 0, False, reason)
 
 
 def compute_spread(image: Image.Image) -> float:

@@ -49,7 +49,7 @@ class SchedulerSpec(FileModel):
     """Changes to the configuration it takes over from the repository's scheduler."""
 
 
-class PartSpec(FileModel):
+class PipelinePartSpec(FileModel):
     """A part of a pipeline from another repository: a network trained on, an autoencoder mended."""
 
     repo: str
@@ -87,7 +87,7 @@ class StageSpec(FileModel):
     """Guidance scale; absent: the pipeline's default."""
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
     """Further arguments of the pipeline's call, under the library's own names."""
-    parts: dict[str, PartSpec] = Field(default_factory=dict)
+    parts: dict[str, PipelinePartSpec] = Field(default_factory=dict)
     """Parts that take the place of the repository's own, by their name there, such as "unet" or "vae"."""
 
     @property
@@ -96,7 +96,7 @@ class StageSpec(FileModel):
         return _is_fixed(self.revision)
 
     @property
-    def repositories(self) -> tuple[StageSpec | PartSpec, ...]:
+    def repositories(self) -> tuple[StageSpec | PipelinePartSpec, ...]:
         """All that has a repository and a revision: the stage, then its parts."""
         return (self, *self.parts.values())
 
@@ -133,7 +133,7 @@ class DiffusersSpec(StageSpec):
         return (self, *self.upscalers)
 
     @property
-    def all_repositories(self) -> tuple[StageSpec | PartSpec, ...]:
+    def all_repositories(self) -> tuple[StageSpec | PipelinePartSpec, ...]:
         """Those of every stage, in the order they run."""
         return tuple(found for stage in self.stages for found in stage.repositories)
 
@@ -227,7 +227,7 @@ GeneratorSpec = Annotated[
 GENERATOR_KINDS = ("diffusers", "background-first", "away-from-mean", "python")
 
 
-def needs_pin(found: StageSpec | PartSpec) -> bool:
+def needs_pin(found: StageSpec | PipelinePartSpec) -> bool:
     """Whether what is loaded may be other weights tomorrow: no commit, and no folder on this machine."""
     return not found.is_pinned and not Path(found.repo).is_dir()
 

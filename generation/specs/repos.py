@@ -10,7 +10,7 @@ from imagenet_g.benchmark.hub.fetching import RemoteFile, describe_hub_file, fet
 from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
 from imagenet_g.benchmark.identity import hash_file, hash_json
 from imagenet_g.benchmark.models.packaged import PREFIX, find_packaged_model
-from imagenet_g.generation.specs.generator import LOCAL_REVISION, PartSpec, StageSpec
+from imagenet_g.generation.specs.generator import LOCAL_REVISION, PipelinePartSpec, StageSpec
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -19,7 +19,7 @@ _HASHED_SUFFIXES = (".safetensors", ".bin", ".json", ".model", ".txt")
 _WEIGHT_SUFFIXES = (".safetensors", ".bin")
 
 
-def fetch_repo(spec: StageSpec | PartSpec) -> Path:
+def fetch_repo(spec: StageSpec | PipelinePartSpec) -> Path:
     """The folder with the files: the repo itself where it is a folder, else the pinned commit's copy.
 
     Raises:
@@ -31,19 +31,19 @@ def fetch_repo(spec: StageSpec | PartSpec) -> Path:
     if not folder.is_dir():
         if spec.revision == LOCAL_REVISION:
             raise InputError(f"There is no folder '{spec.repo}'; give the pipeline's place with --pipeline.")
-        folder = _download_part(spec) if isinstance(spec, PartSpec) else _download_pipeline(spec)
+        folder = _download_part(spec) if isinstance(spec, PipelinePartSpec) else _download_pipeline(spec)
     if code := sorted(path.name for path in folder.rglob("*.py")):
         raise UntrustedFileError(f"'{spec.repo}' brings its own code ({code[0]}), which is never run.")
     return folder
 
 
-def place_repo(spec: StageSpec | PartSpec) -> Path:
+def place_repo(spec: StageSpec | PipelinePartSpec) -> Path:
     """Where the files would be if the repository is a folder.
 
     Raises:
         UnknownNameError: A shipped model is named that there is not.
     """
-    return place_folder(spec.repo, subfolder=spec.subfolder if isinstance(spec, PartSpec) else None)
+    return place_folder(spec.repo, subfolder=spec.subfolder if isinstance(spec, PipelinePartSpec) else None)
 
 
 def place_folder(repo: str, *, subfolder: str | None) -> Path:
@@ -63,7 +63,7 @@ def place_folder(repo: str, *, subfolder: str | None) -> Path:
     return folder / (subfolder or "")
 
 
-def is_on_hand(spec: StageSpec | PartSpec) -> bool:
+def is_on_hand(spec: StageSpec | PipelinePartSpec) -> bool:
     """Whether the weights are on this machine: a folder, or in the Hub's cache."""
     from huggingface_hub import try_to_load_from_cache
 
@@ -82,7 +82,7 @@ def hash_repo(folder: Path) -> dict[str, str]:
     return {name: hash_file(path) for name, path in named if not name.startswith(".")}
 
 
-def identify_repo(spec: StageSpec | PartSpec) -> dict[str, JsonValue]:
+def identify_repo(spec: StageSpec | PipelinePartSpec) -> dict[str, JsonValue]:
     """Repository and revision as a recipe says them: a folder's revision is the hash of what is in it."""
     folder = place_repo(spec)
     if not folder.is_dir():
@@ -96,21 +96,21 @@ def identify_folder(folder: Path) -> str:
     return f"sha256:{hash_json(contents)}"
 
 
-def name_repo(spec: StageSpec | PartSpec) -> str:
+def name_repo(spec: StageSpec | PipelinePartSpec) -> str:
     """The repository as a release may name it: a local folder by its last part only."""
     if spec.repo.startswith(PREFIX):
         return spec.repo
     return f"local/{Path(spec.repo).resolve().name}" if Path(spec.repo).is_dir() else spec.repo
 
 
-def _name_sign(spec: StageSpec | PartSpec) -> str:
+def _name_sign(spec: StageSpec | PipelinePartSpec) -> str:
     """The file by which a repository on the Hub is known to hold what is asked for."""
-    if isinstance(spec, PartSpec):
+    if isinstance(spec, PipelinePartSpec):
         return f"{spec.subfolder}/config.json".lstrip("/")
     return "model_index.json"
 
 
-def _describe_sign(spec: StageSpec | PartSpec) -> RemoteFile:
+def _describe_sign(spec: StageSpec | PipelinePartSpec) -> RemoteFile:
     instead = "give a folder in the diffusers format with --pipeline"
     return describe_hub_file(spec.repo, [_name_sign(spec)], revision=spec.revision, instead=instead)
 
@@ -122,7 +122,7 @@ def _download_pipeline(stage: StageSpec) -> Path:
         return Path(DiffusionPipeline.download(stage.repo, revision=stage.revision, variant=stage.variant))
 
 
-def _download_part(part: PartSpec) -> Path:
+def _download_part(part: PipelinePartSpec) -> Path:
     from huggingface_hub import snapshot_download
 
     inside = f"{part.subfolder}/" if part.subfolder else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from imagenet_g.benchmark.training.records import StageRecord, TrainingRecord
+from imagenet_g.benchmark.training.records import TrainingRecord, TrainingStageRecord
 
 CARD_NAME = "README.md"
 LOADING = {
@@ -71,7 +71,7 @@ def put_section(card: str, heading: str, text: str) -> str:
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
-def _format_stage(stage: StageRecord) -> str:
+def _format_stage(stage: TrainingStageRecord) -> str:
     data = f"`{stage.data['ref']}` {str(stage.data['content_sha256'])[:12]}"
     time = f"{stage.seconds / 60:.0f} min"
     return (

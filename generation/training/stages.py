@@ -14,9 +14,14 @@ from imagenet_g.benchmark.environment import list_versions
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.storage import translate_storage_errors, write_text
-from imagenet_g.benchmark.training.loop import Start, Task, Trained, run_training
+from imagenet_g.benchmark.training.loop import Start, Trained, TrainingTask, run_training
 from imagenet_g.benchmark.training.pictures import Pictures
-from imagenet_g.benchmark.training.records import StageRecord, TrainingRecord, load_record, write_record
+from imagenet_g.benchmark.training.records import (
+    TrainingRecord,
+    TrainingStageRecord,
+    load_record,
+    write_record,
+)
 from imagenet_g.generation.generators.runtime import PACKAGES
 from imagenet_g.generation.prompts.recipes import load_patterns
 from imagenet_g.generation.specs.repos import place_folder
@@ -58,7 +63,7 @@ _CAPTION_STRIDE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class TrainingContext:
     """Where and from what a recipe is trained.
 
     Attributes:
@@ -127,42 +132,42 @@ class Workshop:
         return int(self.pictures.pixels.shape[-1])
 
 
-def train_clip_stage(shop: Workshop) -> None:
+def train_clip_stage(context: TrainingContext) -> None:
     """Train the CLIP and write its folder.
 
     Raises:
         ImagenetGError: As `run_training`.
     """
-    spec = _require(shop.spec.clip)
-    tokenizer = find_tokenizer(shop)
-    task = ClipTask(spec, shop.pictures, tokenizer, device=shop.device, seed=shop.spec.seed)
-    trained = _run(shop, "clip", task)
+    spec = _require(context.spec.clip)
+    tokenizer = find_tokenizer(context)
+    task = ClipTask(spec, context.pictures, tokenizer, device=context.device, seed=context.spec.seed)
+    trained = _run(context, "clip", task)
     task.clip.cpu().load_state_dict(trained.weights)
-    if shop.spec.diffusion is not None:
-        scale_image_embeddings(task.clip, shop.pictures.pixels[:_MEASURED_ROWS])
-    export_clip(task.clip, make_clip_config(spec, side=shop.side), tokenizer, shop.clip_folder)
-    _record(shop, shop.clip_folder, list_stage_records(shop, "clip", trained))
+    if context.spec.diffusion is not None:
+        scale_image_embeddings(task.clip, context.pictures.pixels[:_MEASURED_ROWS])
+    export_clip(task.clip, make_clip_config(spec, side=context.side), tokenizer, context.clip_folder)
+    _record(context, context.clip_folder, list_stage_records(context, "clip", trained))
 
 
-def train_autoencoder_stage(shop: Workshop) -> None:
+def train_autoencoder_stage(context: TrainingContext) -> None:
     """Train the autoencoder and write its folder.
 
     Raises:
         ImagenetGError: As `run_training`.
     """
     task = AutoencoderTask(
-        _require(shop.spec.autoencoder), shop.pictures, device=shop.device, seed=shop.spec.seed
+        _require(context.spec.autoencoder), context.pictures, device=context.device, seed=context.spec.seed
     )
-    trained = _run(shop, "autoencoder", task)
+    trained = _run(context, "autoencoder", task)
     task.vae.cpu().load_state_dict(trained.weights)
     scale_latents(
-        task.vae, encode_pictures(task.vae, shop.pictures.pixels[:_MEASURED_ROWS], device=shop.device)
+        task.vae, encode_pictures(task.vae, context.pictures.pixels[:_MEASURED_ROWS], device=context.device)
     )
-    export_autoencoder(task.vae.cpu(), shop.autoencoder_folder)
-    _record(shop, shop.autoencoder_folder, list_stage_records(shop, "autoencoder", trained))
+    export_autoencoder(task.vae.cpu(), context.autoencoder_folder)
+    _record(context, context.autoencoder_folder, list_stage_records(context, "autoencoder", trained))
 
 
-def train_diffusion_stage(shop: Workshop) -> None:
+def train_diffusion_stage(context: TrainingContext) -> None:
     """Train the diffusion model from the other two and write the pipeline's folder.
 
     Where the recipe continues a pipeline, its parts are the other two, and the network alone is written.
@@ -171,69 +176,69 @@ def train_diffusion_stage(shop: Workshop) -> None:
         DataError: One of the others is not there yet.
         ImagenetGError: As `run_training`.
     """
-    spec = _require(shop.spec.diffusion)
-    before = list_part_records(shop)
-    parts = collect_parts(shop)
+    spec = _require(context.spec.diffusion)
+    before = list_part_records(context)
+    parts = collect_parts(context)
     data = recall_encoded(
-        shop.folder / "diffusion" / ENCODED_NAME,
-        lambda: encode_everything(shop.pictures, parts, device=shop.device),
-        key=hash_encoded(shop.pictures, before),
-        say=shop.say,
+        context.folder / "diffusion" / ENCODED_NAME,
+        lambda: encode_everything(context.pictures, parts, device=context.device),
+        key=hash_encoded(context.pictures, before),
+        say=context.say,
     )
-    task = DiffusionTask(spec, data, device=shop.device, seed=shop.spec.seed)
+    task = DiffusionTask(spec, data, device=context.device, seed=context.spec.seed)
     sheets = SampleSheets(
-        spec, parts.vae, data, shop.pictures, shop.folder / "diffusion", seed=shop.spec.seed
+        spec, parts.vae, data, context.pictures, context.folder / "diffusion", seed=context.spec.seed
     )
     trained = _run(
-        shop, "diffusion", task, sample=lambda weights, step: sheets.draw(task.unet, weights, step)
+        context, "diffusion", task, sample=lambda weights, step: sheets.draw(task.unet, weights, step)
     )
     task.unet.to("cpu", memory_format=torch.contiguous_format).load_state_dict(trained.weights)
-    if shop.spec.continues is None:
-        export_pipeline(parts, task.unet, spec, shop.pipeline_folder)
+    if context.spec.continues is None:
+        export_pipeline(parts, task.unet, spec, context.pipeline_folder)
     else:
-        export_network(task.unet, shop.pipeline_folder)
-    _record(shop, shop.pipeline_folder, (*before, *list_stage_records(shop, "diffusion", trained)))
+        export_network(task.unet, context.pipeline_folder)
+    _record(context, context.pipeline_folder, (*before, *list_stage_records(context, "diffusion", trained)))
 
 
-def collect_parts(shop: Workshop) -> Parts:
+def collect_parts(context: TrainingContext) -> Parts:
     """The CLIP and the autoencoder of a diffusion model: trained before, or those of the continued pipeline.
 
     Raises:
         DataError: They are not there yet.
         ImagenetGError: The continued pipeline has none.
     """
-    if (folder := shop.continued_folder) is not None:
+    if (folder := context.continued_folder) is not None:
         return load_parts(folder)
-    clip, autoencoder = (shop.find_finished(stage) for stage in ("clip", "autoencoder"))
+    clip, autoencoder = (context.find_finished(stage) for stage in ("clip", "autoencoder"))
     return make_parts(*load_exported_clip(clip), load_autoencoder(autoencoder))
 
 
-def list_part_records(shop: Workshop) -> list[StageRecord]:
+def list_part_records(context: TrainingContext) -> list[TrainingStageRecord]:
     """How those were trained.
 
     Raises:
         DataError: They are not there yet.
     """
-    if (folder := shop.continued_folder) is not None:
+    if (folder := context.continued_folder) is not None:
         return [record for record in load_record(folder).stages if record.stage != "diffusion"]
-    folders = [shop.find_finished(stage) for stage in ("clip", "autoencoder")]
+    folders = [context.find_finished(stage) for stage in ("clip", "autoencoder")]
     return [record for folder in folders for record in load_record(folder).stages]
 
 
-def hash_encoded(pictures: Pictures, before: Sequence[StageRecord]) -> str:
+def hash_encoded(pictures: Pictures, before: Sequence[TrainingStageRecord]) -> str:
     """Hash of all that the encoded pictures and captions depend on."""
     parts = [record.model_dump(mode="json") for record in before]
     return hash_json([pictures.record, *parts])
 
 
-STAGES: dict[str, Callable[[Workshop], None]] = {
+STAGES: dict[str, Callable[[TrainingContext], None]] = {
     "clip": train_clip_stage,
     "autoencoder": train_autoencoder_stage,
     "diffusion": train_diffusion_stage,
 }
 
 
-def find_tokenizer(shop: Workshop) -> CLIPTokenizer:
+def find_tokenizer(context: TrainingContext) -> CLIPTokenizer:
     """The tokenizer the CLIP stage began with, here or in the training it goes on from; or a new one.
 
     Raises:
@@ -241,14 +246,18 @@ def find_tokenizer(shop: Workshop) -> CLIPTokenizer:
     """
     from transformers import CLIPTokenizer
 
-    folder = shop.folder / "clip" / "tokenizer"
-    begun = [folder] if shop.start_from is None else [folder, shop.start_from / shop.clip_folder.name]
+    folder = context.folder / "clip" / "tokenizer"
+    begun = (
+        [folder] if context.start_from is None else [folder, context.start_from / context.clip_folder.name]
+    )
     for place in begun:
         if (place / "tokenizer_config.json").is_file():
             return CLIPTokenizer.from_pretrained(place)
-    spec = _require(shop.spec.clip)
+    spec = _require(context.spec.clip)
     tokenizer = train_tokenizer(
-        list_texts(shop.pictures.captions), vocabulary_size=spec.vocabulary_size, max_tokens=spec.max_tokens
+        list_texts(context.pictures.captions),
+        vocabulary_size=spec.vocabulary_size,
+        max_tokens=spec.max_tokens,
     )
     with translate_storage_errors(folder):
         tokenizer.save_pretrained(folder)
@@ -266,31 +275,31 @@ def list_texts(captions: tuple[str, ...]) -> list[str]:
 
 
 def _run(
-    shop: Workshop,
+    context: TrainingContext,
     stage: str,
-    task: Task,
+    task: TrainingTask,
     *,
     sample: Callable[[Mapping[str, torch.Tensor], int], None] | None = None,
 ) -> Trained:
-    spec = getattr(shop.spec, stage)
+    spec = getattr(context.spec, stage)
     return run_training(
         task,
         spec.schedule,
-        shop.folder / stage,
-        seed=shop.spec.seed,
-        say=lambda text: shop.say(f"{stage}: {text}"),
+        context.folder / stage,
+        seed=context.spec.seed,
+        say=lambda text: context.say(f"{stage}: {text}"),
         sample=sample,
-        start=find_start(shop, stage),
+        start=find_start(context, stage),
     )
 
 
-def find_start(shop: Workshop, stage: str) -> Start | None:
+def find_start(context: TrainingContext, stage: str) -> Start | None:
     """Weights of an earlier training of this stage, where the workshop was given one.
 
     Raises:
         DataError: The folder is no finished training.
     """
-    folder = shop.find_earlier(stage)
+    folder = context.find_earlier(stage)
     if folder is None:
         return None
     record = load_record(folder).find_stage(stage)
@@ -310,23 +319,25 @@ def _load_autoencoder_weights(folder: Path) -> dict[str, torch.Tensor]:
     return dict(load_autoencoder(folder).state_dict())
 
 
-def list_stage_records(shop: Workshop, stage: str, trained: Trained) -> tuple[StageRecord, ...]:
+def list_stage_records(
+    context: TrainingContext, stage: str, trained: Trained
+) -> tuple[TrainingStageRecord, ...]:
     """A stage's record, after those of the training it went on from, where that had other data."""
-    own = make_stage_record(shop, stage, trained)
-    folder = shop.find_earlier(stage)
+    own = make_stage_record(context, stage, trained)
+    folder = context.find_earlier(stage)
     return (own,) if folder is None else (*load_record(folder).list_earlier(own), own)
 
 
-def make_stage_record(shop: Workshop, stage: str, trained: Trained) -> StageRecord:
+def make_stage_record(context: TrainingContext, stage: str, trained: Trained) -> TrainingStageRecord:
     """What is to be known of a stage that is done."""
-    return StageRecord(
+    return TrainingStageRecord(
         stage=stage,
         steps=trained.steps,
         seconds=round(trained.seconds, 1),
         device=trained.device,
-        seed=shop.spec.seed,
-        recipe_sha256=hash_json(getattr(shop.spec, stage).model_dump(mode="json")),
-        data=shop.pictures.record,
+        seed=context.spec.seed,
+        recipe_sha256=hash_json(getattr(context.spec, stage).model_dump(mode="json")),
+        data=context.pictures.record,
         versions=list_versions(PACKAGES),
     )
 
@@ -337,8 +348,8 @@ def _require(part: Part | None) -> Part:
     return part
 
 
-def _record(shop: Workshop, folder: Path, stages: tuple[StageRecord, ...]) -> None:
-    record = TrainingRecord(schema_version=1, name=folder.name, license=shop.spec.license, stages=stages)
-    card = format_card(record, title=shop.spec.title, continues=shop.spec.continues)
+def _record(context: TrainingContext, folder: Path, stages: tuple[TrainingStageRecord, ...]) -> None:
+    record = TrainingRecord(schema_version=1, name=folder.name, license=context.spec.license, stages=stages)
+    card = format_card(record, title=context.spec.title, continues=context.spec.continues)
     write_text(folder / CARD_NAME, card)
     write_record(folder, record)

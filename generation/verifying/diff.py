@@ -44,7 +44,7 @@ class ClassChange(FileModel):
     after: Fraction
 
 
-class Comparison(FileModel):
+class VersionComparison(FileModel):
     """One scorer or model on both versions, over the classes they share."""
 
     name: str
@@ -61,14 +61,14 @@ class SplitDiff(FileModel):
     num_images: tuple[Count, Count]
     num_shared_classes: Count
     changes: tuple[Change, ...]
-    agreement: tuple[Comparison, ...]
+    agreement: tuple[VersionComparison, ...]
     """Label agreement: how often a scorer that both releases used ranks the label first."""
-    models: tuple[Comparison, ...]
+    models: tuple[VersionComparison, ...]
     """Accuracy of the models whose predictions on both were given."""
 
 
 @dataclass(frozen=True, slots=True)
-class ClassCounts:
+class ClassAgreementCounts:
     """Right answers and images by class, for one scorer or model on one version.
 
     Attributes:
@@ -85,8 +85,8 @@ class ModelPair:
     """One model on both versions."""
 
     name: str
-    before: ClassCounts
-    after: ClassCounts
+    before: ClassAgreementCounts
+    after: ClassAgreementCounts
 
 
 def diff_split(before: Path, after: Path, split: str, pairs: Sequence[ModelPair]) -> SplitDiff:
@@ -148,7 +148,7 @@ def diff_settings(old: SplitManifest, new: SplitManifest) -> Iterable[Change]:
             yield Change(setting=name, before=pair[0], after=pair[1])
 
 
-def load_agreement(folder: Path, split: SplitManifest) -> dict[str, ClassCounts]:
+def load_agreement(folder: Path, split: SplitManifest) -> dict[str, ClassAgreementCounts]:
     """How often each scorer of a release ranks the label first, by class."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -170,7 +170,7 @@ def load_model_pairs(folders: Sequence[Path], old: SplitManifest, new: SplitMani
         DataError: A predictions file is damaged.
     """
     contents = [hash_lines(file.sha256 for file in split.files) for split in (old, new)]
-    found: dict[tuple[str, str], dict[str, ClassCounts]] = {}
+    found: dict[tuple[str, str], dict[str, ClassAgreementCounts]] = {}
     for path in sorted({path for folder in folders for path in folder.rglob("predictions/*.parquet")}):
         predictions, meta = load_predictions(path)
         if meta.split.content_sha256 in contents and meta.limit is None:
@@ -184,7 +184,9 @@ def load_model_pairs(folders: Sequence[Path], old: SplitManifest, new: SplitMani
     ]
 
 
-def compare(name: str, before: ClassCounts, after: ClassCounts, shared: npt.NDArray[np.intp]) -> Comparison:
+def compare(
+    name: str, before: ClassAgreementCounts, after: ClassAgreementCounts, shared: npt.NDArray[np.intp]
+) -> VersionComparison:
     """Rates over the shared classes, in all and by class."""
     classes = load_classes()
     changes = [
@@ -196,7 +198,7 @@ def compare(name: str, before: ClassCounts, after: ClassCounts, shared: npt.NDAr
         )
         for index in shared
     ]
-    return Comparison(
+    return VersionComparison(
         name=name,
         before=float(before.right[shared].sum() / before.total[shared].sum()),
         after=float(after.right[shared].sum() / after.total[shared].sum()),
@@ -204,5 +206,5 @@ def compare(name: str, before: ClassCounts, after: ClassCounts, shared: npt.NDAr
     )
 
 
-def _count(correct: npt.NDArray[np.bool_], labels: npt.NDArray[np.integer]) -> ClassCounts:
-    return ClassCounts(*compute_class_counts(correct, labels, num_clusters=NUM_CLASSES))
+def _count(correct: npt.NDArray[np.bool_], labels: npt.NDArray[np.integer]) -> ClassAgreementCounts:
+    return ClassAgreementCounts(*compute_class_counts(correct, labels, num_clusters=NUM_CLASSES))

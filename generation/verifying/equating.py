@@ -21,7 +21,7 @@ SEED = 0
 CONFIDENCE = 0.95
 
 
-class Interval(FileModel):
+class EquatingInterval(FileModel):
     """A number with its bootstrap interval."""
 
     value: float
@@ -34,13 +34,13 @@ class Equating(FileModel):
 
     models: tuple[str, ...]
     num_classes: Count
-    spearman: Interval
+    spearman: EquatingInterval
     """Rank correlation of the accuracies, in [-1, 1]; 1: the same order."""
-    kendall: Interval
+    kendall: EquatingInterval
     """Kendall's tau-b: share of pairs in the same order less share in the other."""
-    slope: Interval
+    slope: EquatingInterval
     """Of the least-squares line `after = intercept + slope * before`, both as fractions."""
-    intercept: Interval
+    intercept: EquatingInterval
     r2: Fraction
     num_resamples: Count
     seed: int
@@ -112,7 +112,7 @@ def _summarize(x: FloatArray, y: FloatArray) -> tuple[float, float, float, float
     return float(spearman), float(stats.kendalltau(x, y).statistic), float(slope), float(intercept), r * r
 
 
-def _make_interval(column: FloatArray) -> Interval:
+def _make_interval(column: FloatArray) -> EquatingInterval:
     tail = 100 * (1 - CONFIDENCE) / 2
     low, high = np.nanpercentile(column[1:], [tail, 100 - tail])
-    return Interval(value=float(column[0]), low=float(low), high=float(high))
+    return EquatingInterval(value=float(column[0]), low=float(low), high=float(high))

@@ -13,7 +13,7 @@ from imagenet_g.leaderboard.app.number_tabs import QUIET, TYPING, View, wire_vie
 from imagenet_g.leaderboard.app.uploads import check_upload
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages import pages
-from imagenet_g.leaderboard.pages.gallery import ImageFilter, find_facet, list_classes
+from imagenet_g.leaderboard.pages.image_cards import ImageFilter, find_facet, list_classes
 from imagenet_g.leaderboard.pages.queries import BoardQuery
 from imagenet_g.leaderboard.submissions.problems import clip_text, format_report
 

@@ -22,7 +22,7 @@ def limit_memory() -> None:
 
 def main(argv: list[str]) -> int:
     """Validate one file and write the report to standard output."""
-    from imagenet_g.leaderboard.validation.shelf import SplitShelf
+    from imagenet_g.leaderboard.validation.split_store import SplitStore
     from imagenet_g.leaderboard.validation.validate import (
         ValidationContext,
         load_known_baselines,
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
 
     path, submissions = map(Path, argv)
     context = ValidationContext(
-        SplitShelf(), load_known_submissions(submissions), load_known_baselines(submissions)
+        SplitStore(), load_known_submissions(submissions), load_known_baselines(submissions)
     )
     sys.stdout.write(validate_submission(path, context).model_dump_json())
     return 0

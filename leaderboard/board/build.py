@@ -12,9 +12,9 @@ from imagenet_g.benchmark.errors import InputError, UntrustedFileError
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.splits.references import parse_split_ref
-from imagenet_g.benchmark.splits.registry import VersionSpec, format_superseded, load_versions
+from imagenet_g.benchmark.splits.registry import KnownVersion, format_superseded, load_versions
 from imagenet_g.leaderboard.board import published_rows
-from imagenet_g.leaderboard.board.answers import AnswerFile, build_answers
+from imagenet_g.leaderboard.board.answer_tables import AnswerFile, build_answers
 from imagenet_g.leaderboard.board.board import Board, BoardInfo, BoardVersion, LeftOut, write_board
 from imagenet_g.leaderboard.board.rows import (
     RobustnessRow,
@@ -179,7 +179,7 @@ def list_versions(scores: pd.DataFrame, notices: Mapping[str, str | None]) -> tu
     return tuple(found)
 
 
-def _list_split_notices(spec: VersionSpec | None, splits: Iterable[str]) -> dict[str, str]:
+def _list_split_notices(spec: KnownVersion | None, splits: Iterable[str]) -> dict[str, str]:
     if spec is None:
         return {}
     found = {split: format_superseded(spec, parse_split_ref(split).name) for split in splits}

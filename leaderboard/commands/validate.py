@@ -72,7 +72,7 @@ def add_context_arguments(parser: ArgumentParser) -> None:
 def make_context(arguments: Namespace) -> ValidationContext:
     """What the command line says submissions are held against."""
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
-    from imagenet_g.leaderboard.validation.shelf import SplitShelf
+    from imagenet_g.leaderboard.validation.split_store import SplitStore
     from imagenet_g.leaderboard.validation.validate import (
         ValidationContext,
         load_known_baselines,
@@ -80,7 +80,7 @@ def make_context(arguments: Namespace) -> ValidationContext:
     )
 
     return ValidationContext(
-        SplitShelf(parse_data_pairs(arguments.data)),
+        SplitStore(parse_data_pairs(arguments.data)),
         load_known_submissions(arguments.against),
         load_known_baselines(arguments.against, arguments.baseline),
     )

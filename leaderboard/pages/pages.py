@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imagenet_g.leaderboard.board.answers import ANSWER, list_answering_models
+from imagenet_g.leaderboard.board.answer_tables import ANSWER, list_answering_models
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages.cells import escape
-from imagenet_g.leaderboard.pages.gallery import (
+from imagenet_g.leaderboard.pages.image_cards import (
     PAGE_IMAGES,
     ImageFilter,
     choose_images,

@@ -17,7 +17,7 @@ from imagenet_g.benchmark.statistics.intervals import (
     make_cluster_spread,
 )
 from imagenet_g.benchmark.statistics.paired import compute_exact_mcnemar
-from imagenet_g.leaderboard.board.answers import ANSWER, compute_right
+from imagenet_g.leaderboard.board.answer_tables import ANSWER, compute_right
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,7 +22,7 @@ from imagenet_g.leaderboard.submissions.submission import (
     make_stem,
 )
 from imagenet_g.leaderboard.submissions.untrusted import read_json
-from imagenet_g.leaderboard.validation.shelf import SplitShelf
+from imagenet_g.leaderboard.validation.split_store import SplitStore
 from imagenet_g.leaderboard.validation.validate import (
     ValidationContext,
     load_known_baselines,
@@ -126,7 +126,7 @@ def load_again(path: Path, *, root: Path, data: Sequence[str]) -> tuple[Path, Su
 def make_context(root: Path, data: Sequence[str]) -> ValidationContext:
     """What a submission is held against: splits on hand, and what lies in a folder of submissions."""
     return ValidationContext(
-        SplitShelf(parse_data_pairs(data)), load_known_submissions(root), load_known_baselines(root)
+        SplitStore(parse_data_pairs(data)), load_known_submissions(root), load_known_baselines(root)
     )
 
 

@@ -25,7 +25,7 @@ from imagenet_g.leaderboard.submissions.submission import Submission
 from imagenet_g.leaderboard.submissions.untrusted import validate_predictions_file
 from imagenet_g.leaderboard.validation.compare_numbers import compare_entries
 from imagenet_g.leaderboard.validation.robustness_checks import check_robustness
-from imagenet_g.leaderboard.validation.shelf import SplitShelf
+from imagenet_g.leaderboard.validation.split_store import SplitStore
 
 MAX_UNKNOWN_ROWS = 200_000
 """Rows read where the split is not on hand to say how many there must be."""
@@ -45,24 +45,24 @@ class EvidenceFindings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class SubmissionEvidence:
     """What a submission is recomputed from.
 
     Attributes:
         submission: The claim.
         files: Predictions that were looked at and found whole, by the path the submission names.
-        shelf: Splits.
+        store: Splits.
         baselines: Published tables and measured baselines.
     """
 
     submission: Submission
     files: Mapping[str, Path]
-    shelf: SplitShelf
+    store: SplitStore
     baselines: Sequence[Baseline]
 
 
 def check_evidence(
-    submission: Submission, files: Mapping[str, Path], shelf: SplitShelf, baselines: Sequence[Baseline]
+    submission: Submission, files: Mapping[str, Path], store: SplitStore, baselines: Sequence[Baseline]
 ) -> EvidenceFindings:
     """Hold every entry against its predictions.
 
@@ -70,18 +70,18 @@ def check_evidence(
         submission: The claim.
         files: Predictions on hand, by the path the submission names; a missing one makes the entry
             self-reported.
-        shelf: Splits.
+        store: Splits.
         baselines: Published tables and measured baselines that effective robustness is computed again with.
     """
     # A split that comes twice is refused elsewhere; it is read once here, however often it comes.
     entries = {entry.split.ref: entry for entry in submission.result.entries}
-    found = {ref: list(_check_entry_file(entry, submission, files, shelf)) for ref, entry in entries.items()}
+    found = {ref: list(_check_entry_file(entry, submission, files, store)) for ref, entry in entries.items()}
     whole = {
         entry.predictions.file: files[entry.predictions.file]
         for ref, entry in entries.items()
         if entry.predictions.file in files and not any(p.severity == "error" for p in found[ref])
     }
-    evidence = Evidence(submission=submission, files=whole, shelf=shelf, baselines=baselines)
+    evidence = SubmissionEvidence(submission=submission, files=whole, store=store, baselines=baselines)
     for ref, entry in entries.items():
         if not any(problem.severity == "error" for problem in found[ref]):
             found[ref] += recompute_entry(entry, evidence)
@@ -92,11 +92,11 @@ def check_evidence(
 
 
 def _check_entry_file(
-    entry: Entry, submission: Submission, files: Mapping[str, Path], shelf: SplitShelf
+    entry: Entry, submission: Submission, files: Mapping[str, Path], store: SplitStore
 ) -> Iterator[Problem]:
     ref = entry.split.ref
     try:
-        split = shelf.find_split(ref)
+        split = store.find_split(ref)
     except UnknownNameError as unknown:
         yield error("unknown-split", ref, str(unknown))
         return
@@ -211,7 +211,7 @@ def _contradicts(best: list[int], within: list[int], inside: set[int]) -> bool:
     return set(within[: len(leading)]) != set(leading) or not set(within) <= inside | {NO_CLASS}
 
 
-def recompute_entry(entry: Entry, evidence: Evidence) -> Iterator[Problem]:
+def recompute_entry(entry: Entry, evidence: SubmissionEvidence) -> Iterator[Problem]:
     """Every number again, by the benchmark's own code; without predictions, effective robustness alone."""
     ref, path = entry.split.ref, evidence.files.get(entry.predictions.file)
     if path is None:
@@ -237,18 +237,18 @@ def recompute_entry(entry: Entry, evidence: Evidence) -> Iterator[Problem]:
     yield from found.problems
 
 
-def _find_reference(sha256: str, evidence: Evidence) -> Path | None:
+def _find_reference(sha256: str, evidence: SubmissionEvidence) -> Path | None:
     names = {one.predictions.sha256: one.predictions.file for one in evidence.submission.result.entries}
     return evidence.files.get(names.get(sha256, ""))
 
 
-def _rescore_entry(entry: Entry, path: Path, reference: Path | None, evidence: Evidence) -> Entry:
+def _rescore_entry(entry: Entry, path: Path, reference: Path | None, evidence: SubmissionEvidence) -> Entry:
     model = evidence.submission.result.model
     request = RescoreRequest(
         files=(path,),
         reference=reference,
         view=entry.split.view,
-        data=evidence.shelf.data,
+        data=evidence.store.data,
         skip_unreadable=entry.unscored_count_as == "left-out",
         out=Path(),
     )
@@ -258,12 +258,12 @@ def _rescore_entry(entry: Entry, path: Path, reference: Path | None, evidence: E
     return flag_entry(again.model_copy(update={"warnings": warnings}), model)
 
 
-def _list_doubts(entry: Entry, path: Path, evidence: Evidence) -> tuple[str, ...]:
+def _list_doubts(entry: Entry, path: Path, evidence: SubmissionEvidence) -> tuple[str, ...]:
     result = evidence.submission.result
     measured = {gap.reference.predictions_sha256 for one in result.entries for gap in one.gaps}
     if entry.predictions.sha256 not in measured:
         return ()
-    clean = load_entry_evidence(entry, path.parent.parent, data=evidence.shelf.data)
+    clean = load_entry_evidence(entry, path.parent.parent, data=evidence.store.data)
     return check_clean_accuracy(
         clean,
         load_published_accuracies(result.model.spec),
@@ -272,10 +272,10 @@ def _list_doubts(entry: Entry, path: Path, evidence: Evidence) -> tuple[str, ...
     )
 
 
-def _load_counts(entry: Entry, path: Path, evidence: Evidence) -> PairCounts | None:
+def _load_counts(entry: Entry, path: Path, evidence: SubmissionEvidence) -> PairCounts | None:
     if not entry.effective_robustness or not entry.gaps:
         return None
     result = evidence.submission.result
     named = tuple(one for one in result.entries if one.predictions.file in evidence.files)
     looked_at = result.model_copy(update={"entries": named})
-    return load_entry_counts(looked_at, entry, path.parent.parent, data=evidence.shelf.data)
+    return load_entry_counts(looked_at, entry, path.parent.parent, data=evidence.store.data)

@@ -26,7 +26,7 @@ from imagenet_g.leaderboard.validation.claim_checks import (
 from imagenet_g.leaderboard.validation.evidence_checks import check_evidence
 from imagenet_g.leaderboard.validation.lines import load_tables
 from imagenet_g.leaderboard.validation.peers import KnownSubmission, check_peers
-from imagenet_g.leaderboard.validation.shelf import SplitShelf
+from imagenet_g.leaderboard.validation.split_store import SplitStore
 
 MAX_PROBLEMS = 200
 
@@ -36,12 +36,12 @@ class ValidationContext:
     """What a submission is held against.
 
     Attributes:
-        shelf: Splits on hand.
+        store: Splits on hand.
         others: Submissions that are already there.
         baselines: Published tables, and measured baselines on hand.
     """
 
-    shelf: SplitShelf
+    store: SplitStore
     others: Sequence[KnownSubmission] = ()
     baselines: Sequence[Baseline] = field(default_factory=load_tables)
 
@@ -66,7 +66,7 @@ def validate_submission(path: Path, context: ValidationContext) -> ValidationRep
         *check_peers(submission, [other for other in context.others if other.path != path.absolute()]),
     ]
     findings = check_evidence(
-        submission, list_predictions(path, submission), context.shelf, context.baselines
+        submission, list_predictions(path, submission), context.store, context.baselines
     )
     refs = {entry.split.ref for entry in submission.result.entries}
     trust: Trust = "recomputed" if refs == findings.recomputed else "self-reported"

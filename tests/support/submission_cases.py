@@ -18,7 +18,7 @@ from imagenet_g.benchmark.predictions.result_files import write_result
 from imagenet_g.leaderboard.submissions.problems import ValidationReport
 from imagenet_g.leaderboard.submissions.submission import Submission
 from imagenet_g.leaderboard.validation.peers import KnownSubmission
-from imagenet_g.leaderboard.validation.shelf import SplitShelf
+from imagenet_g.leaderboard.validation.split_store import SplitStore
 from imagenet_g.leaderboard.validation.validate import (
     ValidationContext,
     load_known_submissions,
@@ -28,7 +28,7 @@ from imagenet_g.leaderboard.validation.validate import (
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2] / "submissions"
 STEM = "imagenet-g__efficientnet-lite0"
-_SHELF = SplitShelf()
+_STORE = SplitStore()
 
 
 @cache
@@ -94,7 +94,7 @@ def write_result_folder(folder: Path) -> Path:
 
 def validate_case(path: Path, *, others: tuple[KnownSubmission, ...] = ()) -> ValidationReport:
     """The report on a submission file, splits opened once for all tests."""
-    return validate_submission(path, ValidationContext(_SHELF, others))
+    return validate_submission(path, ValidationContext(_STORE, others))
 
 
 def list_codes(report: ValidationReport) -> set[str]:

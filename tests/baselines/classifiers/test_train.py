@@ -15,18 +15,23 @@ from PIL import Image
 from pydantic import JsonValue
 from safetensors.torch import load_file
 
-from imagenet_g.baselines.classifiers.data import Lessons, choose_rows, load_lessons, select_lessons
+from imagenet_g.baselines.classifiers.data import (
+    TrainingImages,
+    choose_rows,
+    load_training_images,
+    select_training_images,
+)
 from imagenet_g.baselines.classifiers.export import halve_weights
 from imagenet_g.baselines.classifiers.specs import (
     ClassifierRecipe,
     ClassifierSpec,
-    PartSpec,
+    TrainingDataSpec,
     list_recipes,
     load_recipe,
 )
 from imagenet_g.baselines.classifiers.train import (
     ClassifierTask,
-    School,
+    ClassifierTraining,
     make_model,
     normalize_pixels,
     resize_pixels,
@@ -61,18 +66,18 @@ def make_pictures(ref: str = "v9/real", per_class: int = 4, side: int = SIDE) ->
     return Pictures(torch.from_numpy(pixels), torch.from_numpy(labels), (), record)
 
 
-def make_school(folder: Path, *, schedule: ScheduleSpec = SCHEDULE) -> School:
-    """A school of one model and three classes."""
+def make_school(folder: Path, *, schedule: ScheduleSpec = SCHEDULE) -> ClassifierTraining:
+    """A training of one model and three classes."""
     recipe = ClassifierRecipe(
-        schema_version=1, name="school", title="A test", license="MIT", class_set="three", size_px=SIDE,
-        flip=True, seed=0, data=(PartSpec(ref="v9/real"),), schedule=schedule, models=(MODEL,),
+        schema_version=1, name="trained", title="A test", license="MIT", class_set="three", size_px=SIDE,
+        flip=True, seed=0, data=(TrainingDataSpec(ref="v9/real"),), schedule=schedule, models=(MODEL,),
     )  # fmt: skip
-    return School(recipe, make_lessons(), folder, "cpu", lambda text: None)
+    return ClassifierTraining(recipe, make_images(), folder, "cpu", lambda text: None)
 
 
-def make_lessons() -> Lessons:
+def make_images() -> TrainingImages:
     """The three classes."""
-    return select_lessons([(PartSpec(ref="v9/real"), make_pictures())], THREE)
+    return select_training_images([(TrainingDataSpec(ref="v9/real"), make_pictures())], THREE)
 
 
 def read_losses(folder: Path) -> list[float]:
@@ -153,8 +158,8 @@ def test_half_the_pictures_are_mirrored() -> None:
             seen.append(images)
             return images.mean((2, 3))
 
-    lessons = replace(make_lessons(), pixels=half[:12])
-    task = ClassifierTask(Watcher(), lessons, size_px=SIDE, flip=True, device="cpu")
+    images = replace(make_images(), pixels=half[:12])
+    task = ClassifierTask(Watcher(), images, size_px=SIDE, flip=True, device="cpu")
     task.compute_loss(torch.Generator().manual_seed(0), 64)
     mirrored = (seen[0][:, 0, 0, -1] == -1).sum()
     assert 16 < mirrored < 48
@@ -169,13 +174,13 @@ def test_only_the_first_images_of_a_class_are_taken() -> None:
 def test_parts_are_learnt_together_and_recorded_apart() -> None:
     """Each with its own limit."""
     parts = [
-        (PartSpec(ref="v9/real", images_per_class=1), make_pictures("v9/real")),
-        (PartSpec(ref="v9/sd-l"), make_pictures("v9/sd-l", per_class=2)),
+        (TrainingDataSpec(ref="v9/real", images_per_class=1), make_pictures("v9/real")),
+        (TrainingDataSpec(ref="v9/sd-l"), make_pictures("v9/sd-l", per_class=2)),
     ]
-    lessons = select_lessons(parts, THREE)
-    assert lessons.targets.tolist() == [0, 1, 2, 0, 0, 1, 1, 2, 2]
-    assert lessons.record["ref"] == "v9/real + v9/sd-l"
-    parts_record = lessons.record["parts"]
+    images = select_training_images(parts, THREE)
+    assert images.targets.tolist() == [0, 1, 2, 0, 0, 1, 1, 2, 2]
+    assert images.record["ref"] == "v9/real + v9/sd-l"
+    parts_record = images.record["parts"]
     assert isinstance(parts_record, list)
     assert [part["images"] for part in parts_record if isinstance(part, dict)] == [3, 6]
 
@@ -183,9 +188,9 @@ def test_parts_are_learnt_together_and_recorded_apart() -> None:
 def test_data_without_the_classes_give_one_clear_message(tmp_path: Path) -> None:
     """How many are missing, and one of them."""
     wnids = [load_classes()[index].wnid for index in THREE.indices[:2]]
-    parts = [PartSpec(ref=f"folder:{write_class_folders(tmp_path, wnids)}")]
+    parts = [TrainingDataSpec(ref=f"folder:{write_class_folders(tmp_path, wnids)}")]
     with pytest.raises(DataError, match=r"no image of 1 of the 3 classes of 'three', such as n\d+ \("):
-        load_lessons(parts, THREE, data={}, cache=None, say=lambda text: None)
+        load_training_images(parts, THREE, data={}, cache=None, say=lambda text: None)
 
 
 def test_parts_of_two_sizes_are_refused(tmp_path: Path) -> None:
@@ -195,9 +200,9 @@ def test_parts_of_two_sizes_are_refused(tmp_path: Path) -> None:
     large = write_class_folders(tmp_path / "large", wnids)
     for path in large.rglob("*.png"):
         make_image(size=(16, 16)).save(path)
-    parts = [PartSpec(ref=f"folder:{small}"), PartSpec(ref=f"folder:{large}")]
+    parts = [TrainingDataSpec(ref=f"folder:{small}"), TrainingDataSpec(ref=f"folder:{large}")]
     with pytest.raises(DataError, match=r"differ in size \(pixels\): .*small 8, .*large 16"):
-        load_lessons(parts, THREE, data={}, cache=None, say=lambda text: None)
+        load_training_images(parts, THREE, data={}, cache=None, say=lambda text: None)
 
 
 def test_an_unknown_architecture_is_one_message() -> None:

@@ -10,9 +10,9 @@ from noisy_models import run_command
 from PIL import Image
 
 from factories import make_meta, make_predictions
-from imagenet_g.baselines.comparing.answers import StoredRun, align_answers
-from imagenet_g.baselines.comparing.comparison import Answers, Comparison, compare_models
+from imagenet_g.baselines.comparing.comparison import Answers, ModelComparison, compare_models
 from imagenet_g.baselines.comparing.contact_sheet import build_sheet, choose_tiles
+from imagenet_g.baselines.comparing.stored_runs import StoredRun, align_answers
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.predictions.predictions import write_predictions
 
@@ -35,7 +35,7 @@ def make_answers(
     )
 
 
-def compare(accuracies: list[float], seed: int = 0) -> Comparison:
+def compare(accuracies: list[float], seed: int = 0) -> ModelComparison:
     """Compare models of these accuracies."""
     return compare_models(make_answers(accuracies, seed=seed))
 

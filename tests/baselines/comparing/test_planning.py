@@ -309,6 +309,6 @@ def test_sets_are_listed_and_shown(words: tuple[str, ...], capsys: pytest.Captur
 def test_coverage_prints_one_line_a_world(capsys: pytest.CaptureFixture[str]) -> None:
     """The command behind the coverage table."""
     run_command(
-        "baselines", "coverage", "--models", "3", "--resamples", "20", "--world", "5 models in 4 families"
+        "baselines", "coverage", "--models", "3", "--resamples", "20", "--setup", "5 models in 4 families"
     )
     assert "5 models in 4 families" in capsys.readouterr().out

@@ -250,7 +250,7 @@ def test_runs_on_different_splits_are_not_compared(case: Case) -> None:
 
 
 def test_a_result_is_drawn_into_a_figure(case: Case, tmp_path: Path) -> None:
-    """The measured line with the judged model on it."""
+    """The measured line with the evaluated model on it."""
     out = tmp_path / "figure.png"
     words = ("baselines", "plot", "--baseline", str(case.file), "--result", str(case.results[2]))
     assert run_command(*words, "--out", str(out)) == 0

@@ -184,7 +184,7 @@ def test_the_same_clean_set_twice_is_refused() -> None:
 
 @pytest.mark.parametrize(("top1", "link"), [(0.0, "logit"), (1.0, "logit"), (0.0, "probit"), (1.0, "probit")])
 def test_a_model_with_none_or_all_right_gets_a_number(top1: float, link: str) -> None:
-    """Neither a baseline point nor a judged model at 0 or 1 makes anything infinite."""
+    """Neither a baseline point nor a evaluated model at 0 or 1 makes anything infinite."""
     points = make_points([0.5, 0.6, 0.7, 0.8, 0.9, top1], [0.2, 0.3, 0.4, 0.5, 0.6, top1])
     fit = fit_line(points, link)
     assert np.isfinite([fit.intercept, *fit.slopes]).all()

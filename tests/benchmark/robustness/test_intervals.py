@@ -9,10 +9,10 @@ import pytest
 from baseline_cases import make_points, make_points_on_line
 
 from imagenet_g.baselines.bench import IMAGES_PER_CLASS, NUM_CLASSES, NUM_MODELS, measure_seconds
-from imagenet_g.baselines.lines.coverage import World, simulate_coverage
+from imagenet_g.baselines.lines.coverage import SimulationSetup, simulate_coverage
 from imagenet_g.benchmark.robustness.fits import compute_effective_robustness, fit_line
 from imagenet_g.benchmark.robustness.intervals import (
-    Judged,
+    EvaluatedModel,
     Observation,
     compute_effective_families,
     compute_interval,
@@ -23,9 +23,9 @@ from imagenet_g.benchmark.robustness.links import apply_link, invert_link
 from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, PointCounts
 
 
-def judge(clean: float, shifted: float, num_images: int = 10_000) -> Judged:
+def judge(clean: float, shifted: float, num_images: int = 10_000) -> EvaluatedModel:
     """A model with published accuracies."""
-    return Judged(
+    return EvaluatedModel(
         reference=(Observation(top1=clean, n=num_images),), shifted=Observation(top1=shifted, n=num_images)
     )
 
@@ -108,18 +108,20 @@ def test_what_is_hard_for_all_models_cancels() -> None:
             shifted=ClassCounts(right=shifted[:-1], total=total),
         ),
     )
-    judged = Judged(
+    evaluated = EvaluatedModel(
         reference=(Observation(top1=float(top1[-1]), n=10_000, right=clean[-1], total=total),),
         shifted=Observation(top1=float(low1[-1]), n=10_000, right=shifted[-1], total=total),
     )
-    assert measure_width(together, judged) < 0.6 * measure_width(alone, judged)
+    assert measure_width(together, evaluated) < 0.6 * measure_width(alone, evaluated)
 
 
-def measure_width(points: BaselinePoints, judged: Judged) -> float:
+def measure_width(points: BaselinePoints, evaluated: EvaluatedModel) -> float:
     """Width of the interval of a model's effective robustness on logit axes."""
     fit = fit_line(points, "logit")
-    value = compute_effective_robustness(fit, reference=judged.reference[0].top1, shifted=judged.shifted.top1)
-    found = compute_interval(points, judged, "logit", value=float(value[0]))
+    value = compute_effective_robustness(
+        fit, reference=evaluated.reference[0].top1, shifted=evaluated.shifted.top1
+    )
+    found = compute_interval(points, evaluated, "logit", value=float(value[0]))
     assert found.low is not None
     assert found.high is not None
     return found.high - found.low
@@ -127,7 +129,7 @@ def measure_width(points: BaselinePoints, judged: Judged) -> float:
 
 def test_nominal_95_percent_covers_93_to_97_percent_of_1000_models() -> None:
     """AG and ER on clustered answers; intervals that take images as independent fail on the same data."""
-    world = World(num_classes=100, families=(3, 2, 2, 1, 1, 1, 1, 1, 1, 1))
+    world = SimulationSetup(num_classes=100, families=(3, 2, 2, 1, 1, 1, 1, 1, 1, 1))
     found = simulate_coverage(world, num_models=1000, num_resamples=200, seed=5)
     assert 0.93 <= found.gap <= 0.97
     assert 0.93 <= found.robustness <= 0.97
@@ -137,6 +139,6 @@ def test_nominal_95_percent_covers_93_to_97_percent_of_1000_models() -> None:
 
 def test_few_classes_need_the_stretched_interval() -> None:
     """With ten classes the plain percentile interval falls below 93 %, the stretched one does not."""
-    world = World(num_classes=10, families=(1, 1, 1, 1, 1, 1))
+    world = SimulationSetup(num_classes=10, families=(1, 1, 1, 1, 1, 1))
     found = simulate_coverage(world, num_models=1000, num_resamples=200, seed=6)
     assert found.gap_percentile < 0.93 <= found.gap <= 0.97

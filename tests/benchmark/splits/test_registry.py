@@ -19,8 +19,8 @@ from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.splits.manifests import load_manifest
 from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.benchmark.splits.registry import (
+    KnownVersion,
     Publication,
-    VersionSpec,
     format_publication,
     format_superseded,
     load_versions,
@@ -69,7 +69,7 @@ def test_a_published_version_is_fetched_by_its_commit_and_checked(tmp_path: Path
     assert "it is not the release it claims to be" in lines[1]
 
 
-def parse_one(words: str) -> VersionSpec:
+def parse_one(words: str) -> KnownVersion:
     """A row of the registry."""
     return parse_versions(
         f'[[version]]\nname = "v9"\ntitle = "T"\nembedded = true\nsplits = ["a", "b"]\n{words}'

@@ -31,7 +31,7 @@ from imagenet_g.generation.training.specs import (
 )
 from imagenet_g.generation.training.stages import (
     STAGES,
-    Workshop,
+    TrainingContext,
     collect_parts,
     find_start,
     train_diffusion_stage,
@@ -46,21 +46,23 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
 
 def make_shop(
     pictures: Pictures, folder: Path, spec: TrainingSpec | None = None, start: Path | None = None
-) -> Workshop:
+) -> TrainingContext:
     """A silent workshop on the CPU."""
-    return Workshop(spec or make_training_spec(), pictures, folder, "cpu", lambda _: None, start_from=start)
+    return TrainingContext(
+        spec or make_training_spec(), pictures, folder, "cpu", lambda _: None, start_from=start
+    )
 
 
 @pytest.fixture(scope="module")
-def trained(pictures: Pictures, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+def trained(pictures: Pictures, tmp_path_factory: pytest.TempPathFactory) -> TrainingContext:
     """All three stages, two steps each."""
-    shop = make_shop(pictures, tmp_path_factory.mktemp("trained"))
+    context = make_shop(pictures, tmp_path_factory.mktemp("trained"))
     for train in STAGES.values():
-        train(shop)
-    return shop
+        train(context)
+    return context
 
 
-def test_the_clip_is_loaded_by_the_path_of_every_open_clip_model(trained: Workshop) -> None:
+def test_the_clip_is_loaded_by_the_path_of_every_open_clip_model(trained: TrainingContext) -> None:
     """Zero-shot over all 1000 classes."""
     requested = f"open_clip:local-dir:{trained.clip_folder}"
     request = ModelRequest(requested=requested, spec=parse_model_spec(requested), templates="single")
@@ -69,7 +71,7 @@ def test_the_clip_is_loaded_by_the_path_of_every_open_clip_model(trained: Worksh
     assert classifier.module(torch.randn(2, 3, SIDE, SIDE)).shape == (2, 1000)
 
 
-def make_generator(trained: Workshop, pipeline: str, **changes: object) -> DiffusersGenerator:
+def make_generator(trained: TrainingContext, pipeline: str, **changes: object) -> DiffusersGenerator:
     """The trained folder behind one of diffusers' pipelines."""
     generator = DiffusersGenerator(
         DiffusersSpec.model_validate(
@@ -89,7 +91,7 @@ def make_generator(trained: Workshop, pipeline: str, **changes: object) -> Diffu
     return generator
 
 
-def test_text_to_image_loads_it_as_any_stable_diffusion(trained: Workshop) -> None:
+def test_text_to_image_loads_it_as_any_stable_diffusion(trained: TrainingContext) -> None:
     """And draws pictures of the training pictures' size that their seeds decide."""
     generator = make_generator(trained, "StableDiffusionPipeline")
     rows = [RenderRow("a", 105, "n01882714", "a photo of a koala.", seed) for seed in (1, 2)]
@@ -99,7 +101,7 @@ def test_text_to_image_loads_it_as_any_stable_diffusion(trained: Workshop) -> No
     assert first[0].image.tobytes() != first[1].image.tobytes()
 
 
-def test_image_variation_loads_the_same_folder(trained: Workshop, pictures: Pictures) -> None:
+def test_image_variation_loads_the_same_folder(trained: TrainingContext, pictures: Pictures) -> None:
     """The text parts are left out; the image encoder says what to draw."""
     source = {"size_px": SIDE, "interpolation": "bicubic", "antialias": True, "normalization": "clip"}
     generator = make_generator(
@@ -125,13 +127,13 @@ def test_a_source_reaches_the_image_encoder_as_in_training(pictures: Pictures) -
     torch.testing.assert_close(transform_source(image, spec), expected, atol=1e-5, rtol=0)
 
 
-def test_no_file_of_the_pipeline_carries_a_path_of_this_machine(trained: Workshop) -> None:
+def test_no_file_of_the_pipeline_carries_a_path_of_this_machine(trained: TrainingContext) -> None:
     """Whoever downloads it must not read where it was made."""
     texts = [path.read_text() for path in trained.pipeline_folder.rglob("*.json")]
     assert not [text for text in texts if str(trained.folder) in text]
 
 
-def test_the_record_names_every_stage_its_steps_and_its_data(trained: Workshop) -> None:
+def test_the_record_names_every_stage_its_steps_and_its_data(trained: TrainingContext) -> None:
     """Beside the weights, with the content hash of what was learnt from."""
     record = load_record(trained.pipeline_folder)
     assert [stage.stage for stage in record.stages] == ["clip", "autoencoder", "diffusion"]
@@ -139,7 +141,7 @@ def test_the_record_names_every_stage_its_steps_and_its_data(trained: Workshop) 
     assert all(len(str(stage.data["content_sha256"])) == 64 for stage in record.stages)
 
 
-def test_the_card_says_how_long_and_from_what(trained: Workshop) -> None:
+def test_the_card_says_how_long_and_from_what(trained: TrainingContext) -> None:
     """A row for every stage, with the data's hash."""
     card = (trained.pipeline_folder / "README.md").read_text()
     record = load_record(trained.pipeline_folder)
@@ -148,7 +150,7 @@ def test_the_card_says_how_long_and_from_what(trained: Workshop) -> None:
         assert str(stage.data["content_sha256"])[:12] in card
 
 
-def test_samples_are_drawn(trained: Workshop) -> None:
+def test_samples_are_drawn(trained: TrainingContext) -> None:
     """Training pictures, and what captions and pictures make."""
     from PIL import Image
 
@@ -157,58 +159,64 @@ def test_samples_are_drawn(trained: Workshop) -> None:
 
 
 def test_training_goes_on_from_finished_models_alone(
-    trained: Workshop, pictures: Pictures, tmp_path: Path
+    trained: TrainingContext, pictures: Pictures, tmp_path: Path
 ) -> None:
     """No checkpoint of the first training is needed; steps are counted on."""
-    shop = make_shop(pictures, tmp_path, make_training_spec(steps=3), start=trained.folder)
+    context = make_shop(pictures, tmp_path, make_training_spec(steps=3), start=trained.folder)
     for train in STAGES.values():
-        train(shop)
-    assert [stage.steps for stage in load_record(shop.pipeline_folder).stages] == [3, 3, 3]
+        train(context)
+    assert [stage.steps for stage in load_record(context.pipeline_folder).stages] == [3, 3, 3]
 
 
 def test_a_later_stage_alone_takes_the_earlier_ones_from_the_training_it_goes_on_from(
-    trained: Workshop, pictures: Pictures, tmp_path: Path
+    trained: TrainingContext, pictures: Pictures, tmp_path: Path
 ) -> None:
     """Its CLIP and autoencoder are not trained again, and not copied."""
-    shop = make_shop(pictures, tmp_path, make_training_spec(steps=3), start=trained.folder)
-    train_diffusion_stage(shop)
-    stages = load_record(shop.pipeline_folder).stages
+    context = make_shop(pictures, tmp_path, make_training_spec(steps=3), start=trained.folder)
+    train_diffusion_stage(context)
+    stages = load_record(context.pipeline_folder).stages
     assert [(stage.stage, stage.steps) for stage in stages] == [
         ("clip", 2),
         ("autoencoder", 2),
         ("diffusion", 3),
     ]
-    assert not shop.clip_folder.exists() and not shop.autoencoder_folder.exists()
+    assert not context.clip_folder.exists() and not context.autoencoder_folder.exists()
 
 
-def make_continuing(trained: Workshop, *, steps: int) -> TrainingSpec:
+def make_continuing(trained: TrainingContext, *, steps: int) -> TrainingSpec:
     """A recipe of more training for the network of a trained pipeline."""
     full = make_training_spec(steps=steps).model_dump(mode="json", exclude={"clip", "autoencoder"})
     return TrainingSpec.model_validate({**full, "name": "longer", "continues": str(trained.pipeline_folder)})
 
 
 @pytest.fixture(scope="module")
-def longer(trained: Workshop, pictures: Pictures, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+def longer(
+    trained: TrainingContext, pictures: Pictures, tmp_path_factory: pytest.TempPathFactory
+) -> TrainingContext:
     """The network of the trained pipeline, trained for two steps more."""
-    shop = make_shop(pictures, tmp_path_factory.mktemp("longer"), make_continuing(trained, steps=4))
-    train_diffusion_stage(shop)
-    return shop
+    context = make_shop(pictures, tmp_path_factory.mktemp("longer"), make_continuing(trained, steps=4))
+    train_diffusion_stage(context)
+    return context
 
 
-def test_a_recipe_that_continues_a_pipeline_writes_its_network_alone(longer: Workshop) -> None:
+def test_a_recipe_that_continues_a_pipeline_writes_its_network_alone(longer: TrainingContext) -> None:
     """A part, with its record and its card."""
     found = {path.name for path in longer.pipeline_folder.iterdir()}
     assert found == {"config.json", "diffusion_pytorch_model.safetensors", "README.md", "training.json"}
     assert 'repo = "packaged:longer"' in (longer.pipeline_folder / "README.md").read_text()
 
 
-def test_a_continued_network_counts_its_steps_on_and_names_what_trained_its_parts(longer: Workshop) -> None:
+def test_a_continued_network_counts_its_steps_on_and_names_what_trained_its_parts(
+    longer: TrainingContext,
+) -> None:
     """A record for each stage, those of the pipeline included."""
     found = [(stage.stage, stage.steps) for stage in load_record(longer.pipeline_folder).stages]
     assert found == [("clip", 2), ("autoencoder", 2), ("diffusion", 4)]
 
 
-def test_a_continued_network_takes_its_place_in_the_pipeline(trained: Workshop, longer: Workshop) -> None:
+def test_a_continued_network_takes_its_place_in_the_pipeline(
+    trained: TrainingContext, longer: TrainingContext
+) -> None:
     """As a part; other pictures come out."""
     rows = [RenderRow("a", 105, "n01882714", "a photo of a koala.", 1)]
     parts = {"unet": {"repo": str(longer.pipeline_folder), "revision": "local"}}
@@ -218,7 +226,7 @@ def test_a_continued_network_takes_its_place_in_the_pipeline(trained: Workshop, 
 
 
 def test_the_parts_of_a_finished_pipeline_encode_as_those_it_was_made_of(
-    trained: Workshop, longer: Workshop, pictures: Pictures
+    trained: TrainingContext, longer: TrainingContext, pictures: Pictures
 ) -> None:
     """But for the half precision of the files, which the CLIP's own have already."""
     first, second = _encode(trained, pictures), _encode(longer, pictures)
@@ -227,11 +235,11 @@ def test_the_parts_of_a_finished_pipeline_encode_as_those_it_was_made_of(
 
 
 def test_more_training_goes_on_from_a_continued_network(
-    trained: Workshop, longer: Workshop, pictures: Pictures, tmp_path: Path
+    trained: TrainingContext, longer: TrainingContext, pictures: Pictures, tmp_path: Path
 ) -> None:
     """Not from the pipeline's own, where `--start-from` names the later one."""
-    shop = make_shop(pictures, tmp_path, make_continuing(trained, steps=5), start=longer.folder)
-    start = find_start(shop, "diffusion")
+    context = make_shop(pictures, tmp_path, make_continuing(trained, steps=5), start=longer.folder)
+    start = find_start(context, "diffusion")
     assert start is not None and start.steps == 4
 
 
@@ -240,7 +248,7 @@ def test_more_training_goes_on_from_a_continued_network(
     [({"continues": "packaged:mini-sdd"}, "mini-sd"), ({"continues": "nowhere"}, "no folder")],
 )
 def test_a_pipeline_that_is_not_there_cannot_be_continued(
-    trained: Workshop, pictures: Pictures, tmp_path: Path, changes: dict[str, str], words: str
+    trained: TrainingContext, pictures: Pictures, tmp_path: Path, changes: dict[str, str], words: str
 ) -> None:
     """One message."""
     spec = make_continuing(trained, steps=4).model_copy(update=changes)
@@ -248,7 +256,7 @@ def test_a_pipeline_that_is_not_there_cannot_be_continued(
         train_diffusion_stage(make_shop(pictures, tmp_path, spec))
 
 
-def test_a_recipe_that_continues_has_no_clip_of_its_own(trained: Workshop) -> None:
+def test_a_recipe_that_continues_has_no_clip_of_its_own(trained: TrainingContext) -> None:
     """The pipeline has one."""
     full = make_training_spec().model_dump(mode="json")
     with pytest.raises(ValueError, match="a diffusion stage and no other"):
@@ -256,18 +264,18 @@ def test_a_recipe_that_continues_has_no_clip_of_its_own(trained: Workshop) -> No
 
 
 def test_what_a_stage_learnt_before_from_other_data_stays_on_record(
-    trained: Workshop, pictures: Pictures, tmp_path: Path
+    trained: TrainingContext, pictures: Pictures, tmp_path: Path
 ) -> None:
     """Two records of the stage that went on, the last with the steps of both."""
     other = replace(pictures, record={**pictures.record, "ref": "other/split"})
-    shop = make_shop(other, tmp_path, make_training_spec(steps=3), start=trained.folder)
-    STAGES["clip"](shop)
-    found = [(stage.data["ref"], stage.steps) for stage in load_record(shop.clip_folder).stages]
+    context = make_shop(other, tmp_path, make_training_spec(steps=3), start=trained.folder)
+    STAGES["clip"](context)
+    found = [(stage.data["ref"], stage.steps) for stage in load_record(context.clip_folder).stages]
     assert found == [(pictures.record["ref"], 2), ("other/split", 3)]
 
 
 def test_every_stage_trained_twice_gives_the_same_bytes(
-    trained: Workshop, pictures: Pictures, tmp_path: Path
+    trained: TrainingContext, pictures: Pictures, tmp_path: Path
 ) -> None:
     """On one machine, from the same seed."""
     again = make_shop(pictures, tmp_path)
@@ -287,10 +295,10 @@ def test_a_clip_may_have_convolutions(pictures: Pictures, tmp_path: Path) -> Non
     """A recipe of a CLIP alone, its image tower timm's."""
     full = make_training_spec().model_dump(mode="json", exclude={"autoencoder", "diffusion"})
     full["clip"]["vision"] = {"timm_model": "test_resnet", "size_px": 48}
-    shop = make_shop(pictures, tmp_path, TrainingSpec.model_validate(full))
-    STAGES["clip"](shop)
-    assert shop.clip_folder == tmp_path / "small"
-    requested = f"open_clip:local-dir:{shop.clip_folder}"
+    context = make_shop(pictures, tmp_path, TrainingSpec.model_validate(full))
+    STAGES["clip"](context)
+    assert context.clip_folder == tmp_path / "small"
+    requested = f"open_clip:local-dir:{context.clip_folder}"
     request = ModelRequest(requested=requested, spec=parse_model_spec(requested), templates="single")
     assert load_classifier(request).record.preprocessing.input_size_px == (48, 48)
 
@@ -329,7 +337,7 @@ def test_a_malformed_recipe_gives_one_message(tmp_path: Path, text: str, reason:
 
 
 def test_a_picture_told_by_nothing_is_told_by_zeros_and_a_caption_by_the_empty_text(
-    trained: Workshop, pictures: Pictures
+    trained: TrainingContext, pictures: Pictures
 ) -> None:
     """What either pipeline gives for the unguided half."""
     spec = make_training_spec().diffusion
@@ -345,11 +353,11 @@ def test_a_picture_told_by_nothing_is_told_by_zeros_and_a_caption_by_the_empty_t
     assert 0 < sum(is_zero) < 20
 
 
-def _encode(trained: Workshop, pictures: Pictures) -> DiffusionData:
+def _encode(trained: TrainingContext, pictures: Pictures) -> DiffusionData:
     return encode_everything(pictures, collect_parts(trained), device="cpu")
 
 
-def test_half_precision_changes_a_loss_by_rounding_only(trained: Workshop, pictures: Pictures) -> None:
+def test_half_precision_changes_a_loss_by_rounding_only(trained: TrainingContext, pictures: Pictures) -> None:
     """Products in bfloat16 keep three digits: the loss is another, by less than 2 %."""
     spec = trained.spec.diffusion
     assert spec is not None

@@ -18,7 +18,7 @@ from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.predictions.predictions import write_predictions
 from imagenet_g.benchmark.splits.manifests import load_manifest
 from imagenet_g.benchmark.splits.releases import load_release_split
-from imagenet_g.generation.verifying.diff import ClassCounts, ModelPair
+from imagenet_g.generation.verifying.diff import ClassAgreementCounts, ModelPair
 from imagenet_g.generation.verifying.equating import compute_equating
 
 INDICES = [3, 7, 11, 13, 17, 19]
@@ -37,8 +37,8 @@ def write_model_predictions(folder: Path, release: Path, number: int, wrong: Seq
 def make_pairs(before: np.ndarray, after: np.ndarray) -> list[ModelPair]:
     """Models with given numbers of right answers, `(models, classes)`, of 50 a class."""
 
-    def count(right: np.ndarray) -> ClassCounts:
-        return ClassCounts(right.astype(float), np.full(right.shape, 50.0))
+    def count(right: np.ndarray) -> ClassAgreementCounts:
+        return ClassAgreementCounts(right.astype(float), np.full(right.shape, 50.0))
 
     return [
         ModelPair(f"m{n}", count(a), count(b)) for n, (a, b) in enumerate(zip(before, after, strict=True))

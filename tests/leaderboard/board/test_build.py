@@ -18,12 +18,12 @@ from submission_cases import ROOT, STEM
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.robustness.attach import place_model
-from imagenet_g.benchmark.robustness.intervals import Judged, Observation
+from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, Observation
 from imagenet_g.benchmark.robustness.published_sets import build_points
-from imagenet_g.benchmark.splits.registry import VersionSpec, parse_versions
+from imagenet_g.benchmark.splits.registry import KnownVersion, parse_versions
 from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
 from imagenet_g.leaderboard.board import build as building
-from imagenet_g.leaderboard.board.answers import compute_right, list_answering_models
+from imagenet_g.leaderboard.board.answer_tables import compute_right, list_answering_models
 from imagenet_g.leaderboard.board.board import Board, BoardVersion, load_board
 from imagenet_g.leaderboard.board.build import build_board, load_reviewed
 from imagenet_g.leaderboard.board.published_rows import VERSION
@@ -117,7 +117,7 @@ def test_effective_robustness_is_the_baselines_own(board: Board) -> None:
     ].iloc[0]
     placed = place_model(
         build_points(load_baseline("testbed"), "imagenet-sketch"),
-        Judged(
+        EvaluatedModel(
             reference=(Observation(top1=scores["clean"], n=50_000),),
             shifted=Observation(top1=scores["top1"], n=50_889),
         ),
@@ -160,7 +160,7 @@ def test_a_missing_board_says_how_to_build_one(tmp_path: Path) -> None:
         load_board(tmp_path)
 
 
-def make_registry(*words: str) -> dict[str, VersionSpec]:
+def make_registry(*words: str) -> dict[str, KnownVersion]:
     """Versions named in turn v1, v2, ..., oldest first; each with what is said of it."""
     rows = [
         f'[[version]]\nname = "v{n}"\ntitle = "T"\nembedded = false\nsplits = ["sd-l"]\n{more}\n'
@@ -169,7 +169,7 @@ def make_registry(*words: str) -> dict[str, VersionSpec]:
     return parse_versions("".join(rows))
 
 
-def list_made_up(monkeypatch: pytest.MonkeyPatch, registry: dict[str, VersionSpec]) -> list[BoardVersion]:
+def list_made_up(monkeypatch: pytest.MonkeyPatch, registry: dict[str, KnownVersion]) -> list[BoardVersion]:
     """Rankings of one model on the first split of each version, whole and filtered."""
     monkeypatch.setattr(building, "load_versions", lambda: registry)
     splits = [f"{name}/sd-l{view}" for name in registry for view in ("", ":clip-filtered")]

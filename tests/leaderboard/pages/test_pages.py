@@ -26,7 +26,7 @@ from imagenet_g.leaderboard.board.build import build_board
 from imagenet_g.leaderboard.pages.about import format_about
 from imagenet_g.leaderboard.pages.cells import escape, format_csv, neutralise
 from imagenet_g.leaderboard.pages.export import format_badge, format_page
-from imagenet_g.leaderboard.pages.gallery import ImageFilter, choose_images
+from imagenet_g.leaderboard.pages.image_cards import ImageFilter, choose_images
 from imagenet_g.leaderboard.pages.pages import (
     MAX_OFFERED,
     offer_models,

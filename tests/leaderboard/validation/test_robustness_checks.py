@@ -18,7 +18,7 @@ from imagenet_g.benchmark.results import Result
 from imagenet_g.leaderboard.submissions.problems import ValidationReport, format_report
 from imagenet_g.leaderboard.submissions.submission import SUFFIX, Statement, make_submission
 from imagenet_g.leaderboard.submitting.submit import write_submission
-from imagenet_g.leaderboard.validation.shelf import SplitShelf
+from imagenet_g.leaderboard.validation.split_store import SplitStore
 from imagenet_g.leaderboard.validation.validate import (
     ValidationContext,
     load_known_baselines,
@@ -42,7 +42,7 @@ class Case:
         root = self.path.parent.parent
         baselines = load_known_baselines(root if baseline else root / "nowhere")
         return validate_submission(
-            path, ValidationContext(SplitShelf({CLEAN: self.clean_copy}), (), baselines)
+            path, ValidationContext(SplitStore({CLEAN: self.clean_copy}), (), baselines)
         )
 
 

@@ -13,7 +13,7 @@ from imagenet_g.benchmark.splits.splits import Split
 
 
 @dataclass
-class SplitShelf:
+class SplitStore:
     """Opens every split once and keeps it.
 
     Attributes:

@@ -15,14 +15,14 @@ from imagenet_g.benchmark.images.parquet import ParquetImages
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.leaderboard.pages.cells import escape
 from imagenet_g.leaderboard.pages.pairs import name_class
-from imagenet_g.leaderboard.validation.shelf import SplitShelf
+from imagenet_g.leaderboard.validation.split_store import SplitStore
 
 THUMBNAIL_PX = 160
 PAGE_IMAGES = 24
 FACETS = ("recipe", "hand", "generator")
 """Columns of a release that readers filter by, where it has them."""
 CLIP_COLUMN = "clip_score"
-_SHELF = SplitShelf()
+_STORE = SplitStore()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class ImageFilter:
 def open_split(base: str) -> Split | str:
     """The images of a split, or why they cannot be shown here."""
     try:
-        return _SHELF.find_split(base)
+        return _STORE.find_split(base)
     except ImagenetGError as problem:
         return str(problem)
 
