@@ -85,18 +85,17 @@ def compute_seal(content: Mapping[str, object]) -> str:
 
 
 def make_stem(statement: Statement) -> str:
-    """File name of a submission without its suffix: `<org>__<model>`, lower case.
-
-    Example:
-        >>> from imagenet_g.leaderboard.submissions.submission import join_stem
-        >>> join_stem("Example Lab", "ResNet-50 (ours)")[:24]
-        'example-lab__resnet-50-o'
-    """
+    """File name of a submission without its suffix: `<org>__<model>`, lower case."""
     return join_stem(statement.organisation, statement.model)
 
 
 def join_stem(organisation: str, model: str) -> str:
-    """`<org>__<model>` from two names as people write them."""
+    """`<org>__<model>` from two names as people write them.
+
+    Example:
+        >>> join_stem("Example Lab", "ResNet-50")
+        'example-lab__resnet-50'
+    """
     return "__".join(
         make_slug(part.strip().lower().replace(" ", "-")).replace("__", "-") for part in (organisation, model)
     )
