@@ -8,15 +8,16 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import entry_points, version
 from typing import NoReturn
 
-from imagenet_g.benchmark.commands.command import Command
+from imagenet_g.benchmark.commands.command import Circle, Command
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
 from imagenet_g.benchmark.redaction import redact
 
 COMMAND_GROUP = "imagenet_g.commands"
+LAB = "lab"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,40 +44,77 @@ class _Parser(argparse.ArgumentParser):
 
 
 def list_commands() -> dict[str, Command]:
-    """All subcommands by name, from the entry points of this and other installed packages."""
-    tables = sorted(entry_points(group=COMMAND_GROUP), key=lambda point: point.name != "benchmark")
-    return {command.name: command for point in tables for command in point.load()}
+    """All commands by name in the order of `--help`, from the entry points of this and other packages."""
+    circles = list(Circle)
+    found = (command for point in entry_points(group=COMMAND_GROUP) for command in point.load())
+    ordered = sorted(found, key=lambda row: (circles.index(row.circle), row.place, row.name))
+    return {command.name: command for command in ordered}
 
 
 def _run(argv: list[str]) -> int:
     commands = list_commands()
-    parser = _make_parser(commands)
-    if not argv or argv[0] in ("-h", "--help", "-V", "--version"):
+    lab = {name: command for name, command in commands.items() if command.circle is Circle.LAB}
+    if argv[:1] == [LAB]:
+        return _run_word(argv[1:], lab, _make_lab_parser(lab), known=lab)
+    others = {name: command for name, command in commands.items() if name not in lab}
+    # Who forgets the word "lab" gets it as a suggestion.
+    known = [*others, LAB, *(f"{LAB} {name}" for name in lab)]
+    return _run_word(argv, others, _make_parser(others), known=known)
+
+
+def _run_word(
+    argv: list[str], commands: Mapping[str, Command], parser: argparse.ArgumentParser, known: Iterable[str]
+) -> int:
+    """Run the command that the first word names; without a word, or before an option, print the list."""
+    if not argv or argv[0].startswith("-"):
         parser.parse_args(argv)
         parser.print_help()
         return 0
     command = commands.get(argv[0])
     if command is None:
-        raise UnknownNameError("command", argv[0], commands, hint="'imagenet-g --help' lists them.")
+        raise UnknownNameError("command", argv[0], known, hint=f"'{parser.prog} --help' lists them.")
     module = command.load()
-    subparser = _Parser(prog=f"imagenet-g {command.name}", description=f"{command.summary}.")
+    subparser = _Parser(prog=f"{parser.prog} {command.name}", description=f"{command.summary}.")
     module.add_arguments(subparser)
     subparser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return module.run(subparser.parse_args(argv[1:]))
 
 
-def _make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
+def _make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     width = max(len(name) for name in commands)
-    listing = "\n".join(f"  {name:<{width}}  {command.summary}" for name, command in commands.items())
+    lists = [
+        _format_list(circle, [row for row in commands.values() if row.circle is circle], width)
+        for circle in (Circle.EVERYDAY, Circle.MAKERS)
+    ]
+    lab_row = f"  {LAB:<{width}}  Experiments and the embedded edition ('imagenet-g {LAB}' lists them)"
     parser = _Parser(
         prog="imagenet-g",
         usage="imagenet-g COMMAND [options]",
-        description="Measure how far image classifiers fall on generated images.",
-        epilog=f"commands:\n{listing}\n\n'imagenet-g COMMAND --help' explains one.",
+        description="Measure the accuracy gap and effective robustness of classifiers on generated images.",
+        epilog="\n\n".join(
+            [*lists, f"{Circle.LAB}:\n{lab_row}", "'imagenet-g COMMAND --help' explains one."]
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-V", "--version", action="version", version=f"imagenet-g {version('imagenet-g')}")
     return parser
+
+
+def _make_lab_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
+    width = max(len(name) for name in commands)
+    return _Parser(
+        prog=f"imagenet-g {LAB}",
+        usage=f"imagenet-g {LAB} COMMAND [options]",
+        description="Experiments on trained generators, and the tools that make the embedded edition.",
+        epilog=_format_list("commands", commands.values(), width)
+        + f"\n\n'imagenet-g {LAB} COMMAND --help' explains one.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _format_list(heading: str, commands: Iterable[Command], width: int) -> str:
+    rows = (f"  {command.name:<{width}}  {command.summary}" for command in commands)
+    return "\n".join([f"{heading}:", *rows])
 
 
 if __name__ == "__main__":

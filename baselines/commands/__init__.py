@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from imagenet_g.benchmark.commands.command import Command
+from imagenet_g.benchmark.commands.command import Circle, Command
+
+_HERE = "imagenet_g.baselines.commands"
 
 COMMANDS = (
+    Command("compare", "Compare models on stored predictions", f"{_HERE}.compare", Circle.EVERYDAY, 20),
     Command(
         "baselines",
-        "List, fit, measure and apply what scores are compared with",
-        "imagenet_g.baselines.commands.baselines",
-    ),
-    Command("compare", "Compare models on stored predictions", "imagenet_g.baselines.commands.compare"),
-    Command(
-        "expect", "Say what to expect of a model before it is run", "imagenet_g.baselines.commands.expect"
+        "List, fit, measure and apply baselines for scores",
+        f"{_HERE}.baselines",
+        Circle.MAKERS,
+        80,
     ),
     Command(
-        "plan-sample", "Say how many images resolve a difference", "imagenet_g.baselines.commands.plan_sample"
+        "expect", "Predict the accuracy of a model before running it", f"{_HERE}.expect", Circle.MAKERS, 90
     ),
-    Command("published", "Print published tables and their slips", "imagenet_g.baselines.commands.published"),
+    Command("published", "Print published tables and their errors", f"{_HERE}.published", Circle.MAKERS, 100),
+    Command(
+        "plan-sample",
+        "Compute the sample size for a given difference",
+        f"{_HERE}.plan_sample",
+        Circle.MAKERS,
+        110,
+    ),
 )

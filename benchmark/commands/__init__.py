@@ -5,32 +5,42 @@ A table, so that `imagenet-g --help` can list every command without importing wh
 
 from __future__ import annotations
 
-from imagenet_g.benchmark.commands.command import Command
+from imagenet_g.benchmark.commands.command import Circle, Command
+
+_HERE = "imagenet_g.benchmark.commands"
 
 COMMANDS = (
-    Command("evaluate", "Score models on splits", "imagenet_g.benchmark.commands.evaluate"),
-    Command("models", "Search the models that can be evaluated", "imagenet_g.benchmark.commands.models"),
+    Command("evaluate", "Score models on splits", f"{_HERE}.evaluate", Circle.EVERYDAY, 10),
+    Command("score", "Recompute a result from stored predictions", f"{_HERE}.score", Circle.EVERYDAY, 30),
+    Command("show", "Print a result file", f"{_HERE}.show", Circle.EVERYDAY, 40),
+    Command("models", "Search the models that can be evaluated", f"{_HERE}.models", Circle.EVERYDAY, 50),
+    Command("splits", "List the splits and where their images are", f"{_HERE}.splits", Circle.EVERYDAY, 60),
     Command(
-        "splits", "List the splits that are known and what is on hand", "imagenet_g.benchmark.commands.splits"
-    ),
-    Command(
-        "download", "Fetch a version or a split of it from the Hub", "imagenet_g.benchmark.commands.download"
+        "download",
+        "Download a version or one of its splits from the Hub",
+        f"{_HERE}.download",
+        Circle.EVERYDAY,
+        70,
     ),
     Command(
         "versions",
-        "List the versions: where they lie and what made them",
-        "imagenet_g.benchmark.commands.versions",
+        "List the versions with their location and generator",
+        f"{_HERE}.versions",
+        Circle.MAKERS,
+        40,
     ),
     Command(
         "distance",
-        "Measure how far a split lies from a reference, by CLIP",
-        "imagenet_g.benchmark.commands.distance",
+        "Measure the CLIP distance between a split and a reference",
+        f"{_HERE}.distance",
+        Circle.MAKERS,
+        120,
     ),
-    Command("score", "Recompute a result from stored predictions", "imagenet_g.benchmark.commands.score"),
-    Command("show", "Print a result file", "imagenet_g.benchmark.commands.show"),
     Command(
         "publish-results",
-        "Put results and their predictions on the Hub",
-        "imagenet_g.benchmark.commands.publish_results",
+        "Upload results and their predictions to the Hub",
+        f"{_HERE}.publish_results",
+        Circle.MAKERS,
+        170,
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -18,19 +19,32 @@ class CommandModule(Protocol):
         """Do the work and return the exit code."""
 
 
+class Circle(StrEnum):
+    """Who needs a command; the value is its heading in `imagenet-g --help`, in this order."""
+
+    EVERYDAY = "everyday commands"
+    MAKERS = "commands for makers of versions, baselines and boards"
+    LAB = "laboratory"
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One row of a folder's command table.
 
     Attributes:
-        name: What the user types after `imagenet-g`.
+        name: What the user types after `imagenet-g`, or after `imagenet-g lab`.
         summary: One line for `--help`.
         module: Module with `add_arguments` and `run`, imported only when the command is called.
+        circle: The list of `--help` that holds the command.
+        place: Position in that list, smallest first. The rows of a list come from several folders; a gap
+            between two places leaves room for a command of another package.
     """
 
     name: str
     summary: str
     module: str
+    circle: Circle
+    place: int
 
     def load(self) -> CommandModule:
         """Import the module behind the command."""

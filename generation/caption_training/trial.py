@@ -6,14 +6,12 @@ The table has means over seeds and Student's 95 % intervals of the differences b
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import shutil
 import statistics
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,20 +60,33 @@ Trial = dict[str, StageScore]
 """Scores of one seed by stage."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Train, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", nargs="?", default="tiny", help="shipped settings or a .toml file")
-    parser.add_argument("--clip", metavar="SPEC", help="CLIP (default: a tiny one with random weights)")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="how many (default: %(default)s)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="keep the runs, and go on with them")
-    arguments = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory() as folder:
-        out = arguments.out or Path(folder)
-        clip = arguments.clip or f"open_clip:local-dir:{build_random_clip(out / 'clip')}"
-        trials = [run_trial(make_spec(arguments.config, clip, seed), out) for seed in range(arguments.seeds)]
-    sys.stdout.write("\n".join(format_trials(trials)) + "\n")
-    return 0
+@dataclass(frozen=True, slots=True)
+class TrialRequest:
+    """What to train and measure.
+
+    Attributes:
+        config: Name of shipped caption settings, or the path of a .toml file.
+        clip: The CLIP of the reward as a model spec; None for a tiny one with random weights.
+        num_seeds: How many seeds, at least 1.
+        out: Folder of the runs; finished ones in it are not trained again.
+    """
+
+    config: str
+    clip: str | None
+    num_seeds: int
+    out: Path
+
+
+def run_trials(request: TrialRequest) -> list[Trial]:
+    """Train and measure every seed.
+
+    Raises:
+        InputError: The settings or the CLIP cannot be used.
+    """
+    clip = request.clip or f"open_clip:local-dir:{build_random_clip(request.out / 'clip')}"
+    return [
+        run_trial(make_spec(request.config, clip, seed), request.out) for seed in range(request.num_seeds)
+    ]
 
 
 def run_trial(spec: CaptionSpec, out: Path) -> Trial:
@@ -119,24 +130,6 @@ def measure_model(run: CaptionRun, scorer: CaptionScorer, folder: Path) -> Stage
     )
 
 
-def format_trials(trials: Sequence[Trial]) -> Iterator[str]:
-    """The table, a line a stage, and a line a difference."""
-    yield f"{len(trials)} seeds, {CAPTIONS_PER_CLASS} captions a class, drawn without choosing"
-    yield f"{'':<24}{'reward':>8} {'cosine':>8} {'valid':>8} {'distinct-2':>11}"
-    for stage in STAGES:
-        means = [statistics.mean(getattr(trial[stage], key) for trial in trials) for key in _KEYS]
-        yield f"{stage:<24}{means[0]:>+8.3f} {means[1]:>+8.3f} {100 * means[2]:>6.1f} % {means[3]:>11.3f}"
-    for stage in STAGES[1:]:
-        gains = [trial[stage].reward - trial[STAGES[0]].reward for trial in trials]
-        mean, half = compute_interval(gains)
-        falls = [1 - trial[stage].distinct_2 / trial[STAGES[0]].distinct_2 for trial in trials]
-        each = ", ".join(f"{gain:+.3f}" for gain in gains)
-        yield (
-            f"{stage} minus stage 1: reward {mean:+.3f} ± {half:.3f} (seeds {each}); "
-            f"distinct-2 falls by {100 * statistics.mean(falls):.1f} %, at most {100 * max(falls):.1f} %"
-        )
-
-
 def compute_interval(values: Sequence[float]) -> tuple[float, float]:
     """Mean and half width of Student's 95 % interval; infinite for a single value."""
     mean = statistics.mean(values)
@@ -178,9 +171,6 @@ def build_random_clip(folder: Path) -> Path:
     return folder
 
 
-_KEYS = ("reward", "cosine", "valid", "distinct_2")
-
-
 def _train(spec: CaptionSpec, out: Path) -> None:
     def note(text: str) -> None:
         sys.stderr.write(f"{out.name} {text}\n")
@@ -191,7 +181,3 @@ def _train(spec: CaptionSpec, out: Path) -> None:
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

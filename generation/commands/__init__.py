@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from imagenet_g.benchmark.commands.command import Command
+from imagenet_g.benchmark.commands.command import Circle, Command
 
 _HERE = "imagenet_g.generation.commands"
 
 COMMANDS = (
-    Command("build", "Build splits of a version from a generator", f"{_HERE}.build"),
-    Command("verify", "Check a release and how well it can be remade", f"{_HERE}.verify"),
-    Command("inspect", "Show everything known about one image", f"{_HERE}.inspect_image"),
-    Command("gallery", "Make a contact sheet of a release", f"{_HERE}.gallery"),
-    Command("publish", "Check a release and put it on the Hub", f"{_HERE}.publish"),
-    Command("train", "Train a generator and a CLIP from pictures", f"{_HERE}.train"),
-    Command("captions", "Write prompts far from their class", f"{_HERE}.captions"),
-    Command("diff", "Say what changed between two versions", f"{_HERE}.diff"),
-)  # fmt: skip
+    Command("build", "Build splits of a version with a generator", f"{_HERE}.build", Circle.MAKERS, 10),
+    Command(
+        "verify",
+        "Check a release and how closely it can be regenerated",
+        f"{_HERE}.verify",
+        Circle.MAKERS,
+        20,
+    ),
+    Command("publish", "Check a release and upload it to the Hub", f"{_HERE}.publish", Circle.MAKERS, 30),
+    Command("diff", "Show the differences between two versions", f"{_HERE}.diff", Circle.MAKERS, 50),
+    Command("train", "Train a generator and a CLIP on captioned images", f"{_HERE}.train", Circle.MAKERS, 60),
+    Command(
+        "captions", "Train and freeze captions far from their class", f"{_HERE}.captions", Circle.MAKERS, 70
+    ),
+    Command("gallery", "Make a contact sheet of a release", f"{_HERE}.gallery", Circle.MAKERS, 130),
+    Command("inspect", "Show the full record of one image", f"{_HERE}.inspect_image", Circle.MAKERS, 140),
+    Command(
+        "fidelity",
+        "Test a trained generator for copies and for prompt fidelity",
+        f"{_HERE}.fidelity",
+        Circle.LAB,
+        10,
+    ),
+    Command(
+        "caption-trial",
+        "Test whether caption training learns from its reward",
+        f"{_HERE}.caption_trial",
+        Circle.LAB,
+        20,
+    ),
+    Command("renditions", "Rebuild the embedded split of emoji art", f"{_HERE}.renditions", Circle.LAB, 30),
+    Command("embed", "Copy built splits into the embedded edition", f"{_HERE}.embed", Circle.LAB, 40),
+)

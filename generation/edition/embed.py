@@ -1,6 +1,6 @@
 """Put built splits into the edition that ships inside the package, beside its drawings.
 
-    python -m imagenet_g.generation.edition.embed RELEASE --out benchmark/data/mini
+    imagenet-g lab embed RELEASE --out benchmark/data/mini
 
 Files are copied with their plans and probes, so that the shipped edition can be verified like any other; the
 manifest is written last. Splits of the same name are replaced, all others stay.
@@ -8,12 +8,9 @@ manifest is written last. Splits of the same name are replaced, all others stay.
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from imagenet_g.benchmark.errors import DataError, ImagenetGError
+from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.splits.manifests import (
     MANIFEST_NAME,
     FileRecord,
@@ -79,27 +76,3 @@ def _remove_replaced(out: Path, before: Manifest, after: Manifest) -> None:
 
 def _list_files(manifest: Manifest) -> list[FileRecord]:
     return [file for split in manifest.splits.values() for file in list_split_files(split)]
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run as a script: exit code 0, or 2 with one message."""
-    parser = argparse.ArgumentParser(
-        prog="python -m imagenet_g.generation.edition.embed", description=__doc__
-    )
-    parser.add_argument("release", type=Path, metavar="RELEASE", help="folder of a built release")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="release that takes the splits"
-    )
-    arguments = parser.parse_args(argv)
-    try:
-        manifest = embed_splits(arguments.release, arguments.out)
-    except ImagenetGError as error:
-        sys.stderr.write(f"embedding: {error}\n")
-        return 2
-    sizes = {name: sum(file.num_bytes for file in split.files) for name, split in manifest.splits.items()}
-    sys.stdout.write("".join(f"{name}: {size / 1e6:.1f} MB\n" for name, size in sizes.items()))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """Remake `mini/renditions`, the split inside the package: emoji art of ImageNet classes in several hands.
 
-    python -m imagenet_g.generation.edition.renditions --out FOLDER
+    imagenet-g lab renditions --out FOLDER
 
 Which drawing shows which class was decided by eye, against the synset's lemmas and definition; the decisions
 are data: `renditions.csv` (which emoji shows which class, and why), `renditions_art.csv` (every drawing used)
@@ -9,16 +9,12 @@ and `renditions_left_out.csv` (what was looked at and refused, and why).
 
 from __future__ import annotations
 
-import argparse
-import sys
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.benchmark.identity import make_image_id
 from imagenet_g.benchmark.splits.manifests import EqualsView, FileRecord, Manifest, write_manifest
 from imagenet_g.benchmark.splits.releases import (
@@ -219,44 +215,3 @@ def _format_hand(hand: HandSpec) -> str:
         f"- **{hand.name}**: {hand.art}, by {hand.author}. {hand.copyright}. {hand.license}. "
         f"<{hand.home}>, taken from npm package `{hand.source}`.{note}"
     )
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the release")
-    parser.add_argument(
-        "--packages",
-        type=Path,
-        metavar="DIR",
-        help="where the npm tarballs are, or are put (default: a temporary folder)",
-    )
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Make the release and say what was made."""
-    with tempfile.TemporaryDirectory() as temporary:
-        manifest = make_renditions(arguments.out, arguments.packages or Path(temporary))
-    split = manifest.splits[SPLIT]
-    size = sum(file.num_bytes for file in split.files) / 1e6
-    sys.stdout.write(
-        f"{split.num_images} images of {len(split.class_indices)} classes, {size:.1f} MB, "
-        f"in '{arguments.out}'\n"
-    )
-    return 0
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run as a script: exit code 0, or 2 with one message."""
-    parser = argparse.ArgumentParser(
-        prog="python -m imagenet_g.generation.edition.renditions", description=__doc__
-    )
-    add_arguments(parser)
-    try:
-        return run(parser.parse_args(argv))
-    except ImagenetGError as error:
-        sys.stderr.write(f"renditions: {error}\n")
-        return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())

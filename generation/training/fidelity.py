@@ -1,21 +1,15 @@
-r"""What a trained generator has learnt: does it copy, and does it hear the words of a prompt?
-
-    python -m imagenet_g.generation.training.fidelity RELEASE --split sd-l --train mini-train/posed \
-        --data mini-train=DIR --clip open_clip:packaged:mini-clip --out DIR --card MODEL
+"""Whether a trained generator copies its training images, and whether its images follow the prompt.
 
 Copies are looked for by each generated picture's nearest training picture. A distance alone says nothing, so
 unseen pictures of the real set are measured beside them: pictures that copied would be nearer than those.
 Words are looked for by a linear probe that learns styles from training pictures and names those of generated
-ones. With --card the figures go into the card of the generator too.
+ones.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -24,21 +18,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import JsonValue
 
-from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
 from imagenet_g.benchmark.classes import load_classes
-from imagenet_g.benchmark.errors import ImagenetGError, InputError
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
 from imagenet_g.benchmark.results import FileModel
-from imagenet_g.benchmark.splits.manifests import load_manifest
-from imagenet_g.benchmark.storage import replace_file, write_text
-from imagenet_g.benchmark.training.pictures import Pictures, load_pictures
+from imagenet_g.benchmark.training.pictures import Pictures
 from imagenet_g.generation.composites.styles import find_style
-from imagenet_g.generation.training.cards import CARD_NAME, put_section
 
 QUANTILES = (0.0, 0.01, 0.05, 0.5)
 _ROWS = 4096
 _BATCH = 64
-_PAIRS = 12
 _PROBE_ROWS = 8000
 
 
@@ -186,108 +174,45 @@ def draw_pairs(pictures: torch.Tensor, training: torch.Tensor, nearest: Nearest,
     return torch.cat([above, below], dim=1)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument("release", type=Path, metavar="RELEASE", help="folder of the release")
-    parser.add_argument("--split", required=True, metavar="NAME", help="split of generated pictures")
-    parser.add_argument(
-        "--unseen", default="real", metavar="NAME",
-        help="split of pictures no model has seen, of this release or as VERSION/NAME (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument("--train", required=True, metavar="REF", help="split the generator learnt from")
-    parser.add_argument("--clip", required=True, metavar="MODEL", help="open_clip model for the probe")
-    parser.add_argument("--data", action="append", metavar="NAME=PATH", default=[], help="a local copy")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for fidelity.json, pairs.png")
-    parser.add_argument(
-        "--card", type=Path, metavar="MODEL", help="folder of the generator, whose README.md gets a section"
-    )
+@dataclass(frozen=True)
+class FidelitySets:
+    """The pictures of one measurement.
+
+    Attributes:
+        made: Generated pictures with the prompts they were drawn from.
+        unseen: Pictures that no model was trained on, with captions.
+        training: The pictures the generator was trained on, with captions.
+    """
+
+    made: Pictures
+    unseen: Pictures
+    training: Pictures
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Measure, print, and write the numbers and the nearest pairs."""
-    data = parse_data_pairs(arguments.data)
-    manifest = load_manifest(arguments.release)
-    card = None if arguments.card is None else _read_card(arguments.card)
-    here = {**data, manifest.version: arguments.release}
+def measure_fidelity(sets: FidelitySets, clip: str) -> tuple[FidelityReport, Nearest]:
+    """Both measures of a set, and the nearest training picture of each generated one.
 
-    def load(ref: str) -> Pictures:
-        return load_pictures(ref, here, cache=None, say=_say)
+    Args:
+        sets: Pictures of one size.
+        clip: The open_clip model of the probe, as `imagenet-g distance --clip` takes it.
 
-    made, unseen, training = (
-        load(f"{manifest.version}/{arguments.split}"),
-        load(arguments.unseen if "/" in arguments.unseen else f"{manifest.version}/{arguments.unseen}"),
-        load(arguments.train),
-    )
-    nearest = find_nearest(made.pixels, training.pixels)
-    styles, styles_unseen = _probe(arguments.clip, training, (made, unseen))
+    Raises:
+        InputError: The CLIP is malformed or unknown.
+        FetchError: Its weights could not be fetched.
+    """
+    nearest = find_nearest(sets.made.pixels, sets.training.pixels)
+    styles, styles_unseen = _probe(clip, sets.training, (sets.made, sets.unseen))
     report = FidelityReport(
         schema_version=1,
-        split=made.record,
-        training=training.record,
-        clip=arguments.clip,
+        split=sets.made.record,
+        training=sets.training.record,
+        clip=clip,
         nearest=nearest.summarize(),
-        nearest_unseen=find_nearest(unseen.pixels, training.pixels).summarize(),
+        nearest_unseen=find_nearest(sets.unseen.pixels, sets.training.pixels).summarize(),
         styles=styles,
         styles_unseen=styles_unseen,
     )
-    pairs = draw_pairs(made.pixels, training.pixels, nearest, _PAIRS).permute(1, 2, 0).contiguous()
-    with replace_file(arguments.out / "pairs.png") as temporary:
-        Image.fromarray(pairs.numpy()).save(temporary, format="PNG")
-    write_text(arguments.out / "fidelity.json", report.model_dump_json(indent=1) + "\n")
-    if card is not None:
-        heading = f"Fidelity of {made.record['ref']}, beside {training.record['ref']}"
-        write_text(arguments.card / CARD_NAME, put_section(card, heading, format_section(report)))
-    sys.stdout.write(format_report(report))
-    return 0
-
-
-def _read_card(folder: Path) -> str:
-    try:
-        return (folder / CARD_NAME).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"'{folder}' has no card ({CARD_NAME}) to write into: {error}") from error
-
-
-def format_section(report: FidelityReport) -> str:
-    """The same as Markdown, with what was measured and how."""
-    made, unseen = report.nearest, report.nearest_unseen
-    rows = [
-        f"| {name} | {summary.num_images} | "
-        + " | ".join(f"{value:.3f}" for value in summary.quantiles.values())
-        + f" | {probe.balanced_accuracy:.1%} |"
-        for name, summary, probe in (
-            ("generated", made, report.styles),
-            ("never seen in training", unseen, report.styles_unseen),
-        )
-    ]
-    return "\n".join(
-        [
-            "Distance of each picture to the nearest of the training pictures or its mirror image (root mean "
-            "square of pixels, as a share of their range): copies would be nearer than pictures never seen. "
-            f"Styles: a linear probe on {report.clip}, balanced over {report.styles.num_styles} styles; "
-            f"chance is {report.styles.chance:.1%}.",
-            "",
-            "| pictures | number | closest | 1 % | 5 % | median | style named |",
-            "|---|---|---|---|---|---|---|",
-            *rows,
-        ]
-    )
-
-
-def format_report(report: FidelityReport) -> str:
-    """The numbers in words."""
-    near, fresh = report.nearest.quantiles, report.nearest_unseen.quantiles
-    lines = [
-        f"nearest training picture, closest / 1 % / 5 % / median: {_format_distances(near)}; "
-        f"of unseen pictures {_format_distances(fresh)}",
-        f"styles named by a linear probe: {report.styles.balanced_accuracy:.1%} of generated, "
-        f"{report.styles_unseen.balanced_accuracy:.1%} of unseen; chance {report.styles.chance:.1%}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _format_distances(quantiles: dict[str, float]) -> str:
-    return " / ".join(f"{value:.3f}" for value in quantiles.values())
+    return report, nearest
 
 
 def _probe(clip: str, training: Pictures, sets: Sequence[Pictures]) -> list[ProbeSummary]:
@@ -308,24 +233,3 @@ def _embed(encoder: ClipEncoder, pixels: torch.Tensor) -> NDArray[np.float32]:
         encoder.encode_images(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)
     ]
     return torch.cat(batches).numpy()
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run as a script: exit code 0, or 2 with one message."""
-    parser = argparse.ArgumentParser(
-        prog="python -m imagenet_g.generation.training.fidelity", description=__doc__
-    )
-    add_arguments(parser)
-    try:
-        return run(parser.parse_args(argv))
-    except ImagenetGError as error:
-        sys.stderr.write(f"fidelity: {error}\n")
-        return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())

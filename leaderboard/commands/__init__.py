@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from imagenet_g.benchmark.commands.command import Command
+from imagenet_g.benchmark.commands.command import Circle, Command
+
+_HERE = "imagenet_g.leaderboard.commands"
 
 COMMANDS = (
-    Command("submit", "Turn a result into a submission", "imagenet_g.leaderboard.commands.submit"),
-    Command("validate", "Check submissions and recompute them", "imagenet_g.leaderboard.commands.validate"),
+    Command("submit", "Turn a result into a submission", f"{_HERE}.submit", Circle.EVERYDAY, 80),
+    Command("leaderboard", "Build, show or export the board", f"{_HERE}.leaderboard", Circle.EVERYDAY, 90),
+    Command(
+        "validate", "Check submissions and recompute their numbers", f"{_HERE}.validate", Circle.MAKERS, 150
+    ),
     Command(
         "verify-submission",
         "Run a submitted model again and compare",
-        "imagenet_g.leaderboard.commands.verify_submission",
+        f"{_HERE}.verify_submission",
+        Circle.MAKERS,
+        160,
     ),
-    Command("leaderboard", "Build, show or export the board", "imagenet_g.leaderboard.commands.leaderboard"),
 )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib.metadata import version
 
 import pytest
 
-from imagenet_g.benchmark.cli import list_commands, main
+from imagenet_g.benchmark.cli import LAB, list_commands, main
+from imagenet_g.benchmark.commands.command import Circle
 
+EVERYDAY = ["evaluate", "compare", "score", "show", "models", "splits", "download", "submit", "leaderboard"]
+EXPERIMENTS = [name for name, command in list_commands().items() if command.circle is Circle.LAB]
+TYPED = [[LAB, name] if name in EXPERIMENTS else [name] for name in list_commands()]
 HEAVY = ("torch", "timm", "open_clip", "pyarrow", "pandas", "datasets", "numpy", "pydantic", "rich")
 
 
@@ -18,22 +23,23 @@ def run_python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
-def test_help_imports_nothing_heavy() -> None:
-    """`imagenet-g --help` must answer at once, so no library that takes long may be loaded for it."""
+@pytest.mark.parametrize("words", [["--help"], [LAB], [LAB, "--help"]], ids=" ".join)
+def test_help_imports_nothing_heavy(words: list[str]) -> None:
+    """The lists of commands must appear at once, so no library that takes long may be loaded for them."""
     code = (
         "import sys; from imagenet_g.benchmark.cli import main\n"
-        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        f"try: main({words!r})\nexcept SystemExit: pass\n"
         f"print('LOADED', [name for name in {HEAVY!r} if name in sys.modules])"
     )
     assert run_python(code).rstrip().endswith("LOADED []")
 
 
-@pytest.mark.parametrize("name", sorted(list_commands()))
-def test_every_command_explains_itself_without_importing_torch(name: str) -> None:
+@pytest.mark.parametrize("words", TYPED, ids=" ".join)
+def test_every_command_explains_itself_without_importing_torch(words: list[str]) -> None:
     """`imagenet-g COMMAND --help` works for each command of each folder."""
     code = (
         "import sys; from imagenet_g.benchmark.cli import main\n"
-        f"try: main([{name!r}, '--help'])\nexcept SystemExit as stop: print('CODE', stop.code)\n"
+        f"try: main({[*words, '--help']!r})\nexcept SystemExit as stop: print('CODE', stop.code)\n"
         "print('TORCH', 'torch' in sys.modules)"
     )
     printed = run_python(code)
@@ -45,8 +51,52 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     """What can be typed is listed."""
     with pytest.raises(SystemExit):
         main(["--help"])
+    assert list_printed(capsys.readouterr().out) == [
+        *(n for n in list_commands() if n not in EXPERIMENTS),
+        LAB,
+    ]
+
+
+def list_printed(text: str) -> list[str]:
+    """Names of commands in a help text, in its order."""
+    return re.findall(r"^  ([a-z][a-z-]*)  ", text, re.MULTILINE)
+
+
+def test_everyday_commands_come_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """Then those of the makers, then the laboratory as one word."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
     printed = capsys.readouterr().out
-    assert all(f"  {name}" in printed for name in list_commands())
+    assert list_printed(printed)[: len(EVERYDAY)] == EVERYDAY
+    headings = [printed.index(f"\n{circle}:\n") for circle in Circle]
+    assert headings == sorted(headings)
+
+
+def test_no_two_commands_of_a_list_share_a_place() -> None:
+    """Or their order would hang on the order of installation."""
+    places = [(command.circle, command.place) for command in list_commands().values()]
+    assert len(set(places)) == len(places)
+
+
+def test_the_laboratory_lists_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a further word, as with `--help`."""
+    assert main([LAB]) == 0
+    assert list_printed(capsys.readouterr().out) == EXPERIMENTS
+
+
+def test_an_unknown_experiment_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    """From the laboratory alone."""
+    assert main([LAB, "fidelty"]) == 2
+    printed = capsys.readouterr().err
+    assert "Unknown command 'fidelty'. Did you mean 'fidelity'?" in printed
+    assert "'imagenet-g lab --help' lists them." in printed
+    assert "evaluate" not in printed
+
+
+def test_an_experiment_without_the_word_lab_is_pointed_there(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is no command of its own."""
+    assert main(["fidelity"]) == 2
+    assert "Did you mean 'lab fidelity'" in capsys.readouterr().err
 
 
 def test_version_is_the_installed_one(capsys: pytest.CaptureFixture[str]) -> None:

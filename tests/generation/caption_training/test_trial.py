@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.weightstats import DescrStatsW
 
-from imagenet_g.generation.caption_training.trial import STAGES, StageScore, compute_interval, format_trials
+from imagenet_g.generation.caption_training.trial import STAGES, StageScore, compute_interval
 from imagenet_g.generation.captions.specs import PretrainedSpec, load_caption_spec
+from imagenet_g.generation.commands.caption_trial import format_trials
 from imagenet_g.generation.commands.captions import add_arguments
 from imagenet_g.generation.commands.captions_train import change_spec
 

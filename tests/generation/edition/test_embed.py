@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from build_specs import build, make_noise_spec
 
+from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.splits.manifests import load_manifest, write_manifest
-from imagenet_g.generation.edition.embed import embed_splits, main
+from imagenet_g.generation.edition.embed import embed_splits
 from imagenet_g.generation.verifying.regeneration import RegenerationSettings
 from imagenet_g.generation.verifying.verify import VerifyRequest, run_verify
 
@@ -95,7 +96,7 @@ def test_a_damaged_release_is_refused_and_nothing_is_written(
     shutil.copytree(built, damaged)
     next(damaged.glob("data/*/*.parquet")).write_bytes(b"PAR1")
     before = load_manifest(shipped)
-    assert main([str(damaged), "--out", str(shipped)]) == 2
+    assert main(["lab", "embed", str(damaged), "--out", str(shipped)]) == 2
     assert "is damaged" in capsys.readouterr().err
     assert load_manifest(shipped) == before
     assert not (shipped / "data" / "sd-l").exists()

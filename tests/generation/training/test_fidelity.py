@@ -11,8 +11,9 @@ from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestNeighbors
 from tiny_training import build_composites
 
+from imagenet_g.benchmark.cli import main
 from imagenet_g.generation.training.cards import put_section
-from imagenet_g.generation.training.fidelity import draw_pairs, find_nearest, main, probe_styles
+from imagenet_g.generation.training.fidelity import draw_pairs, find_nearest, probe_styles
 
 
 def _pictures(count: int, seed: int) -> torch.Tensor:
@@ -109,7 +110,17 @@ def test_the_command_finds_copies_and_says_so_in_the_card_of_the_generator(
     release, model = build_composites(tmp_path / "release"), tmp_path / "model"
     model.mkdir()
     (model / "README.md").write_text("# a-model\n\nWhat it is.\n")
-    words = [str(release), "--split", "real", "--unseen", "tiny/real", "--train", "tiny/real"]
+    words = [
+        "lab",
+        "fidelity",
+        str(release),
+        "--split",
+        "real",
+        "--unseen",
+        "tiny/real",
+        "--train",
+        "tiny/real",
+    ]
     words += ["--clip", "open_clip:packaged:mini-clip", "--out", str(tmp_path), "--card", str(model)]
     assert main(words) == main(words) == 0
     card = (model / "README.md").read_text()
@@ -123,15 +134,8 @@ def test_a_folder_without_a_card_is_refused_before_anything_is_measured(
 ) -> None:
     """With its name."""
     release = build_composites(tmp_path / "release")
-    words = [
-        str(release),
-        "--split",
-        "real",
-        "--train",
-        "tiny/real",
-        "--clip",
-        "open_clip:packaged:mini-clip",
-    ]
+    words = ["lab", "fidelity", str(release), "--split", "real", "--train", "tiny/real"]
+    words += ["--clip", "open_clip:packaged:mini-clip"]
     assert main([*words, "--out", str(tmp_path / "out"), "--card", str(tmp_path / "gone")]) == 2
     assert "gone' has no card" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
