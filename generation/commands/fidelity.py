@@ -27,7 +27,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--split", required=True, metavar="NAME", help="split of generated pictures")
     parser.add_argument(
         "--unseen", default="real", metavar="NAME",
-        help="split of pictures that no model was trained on, of this release or as VERSION/NAME (default: %(default)s)",
+        help="split of pictures that no model was trained on, of this release or as VERSION/NAME "
+        "(default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--train", required=True, metavar="REF", help="split the generator was trained on")
     parser.add_argument("--clip", required=True, metavar="MODEL", help="open_clip model for the probe")
