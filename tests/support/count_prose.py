@@ -1,7 +1,8 @@
 """Count comments and doctest examples: `python tests/support/count_prose.py`, part of `make check`.
 
-A comment counts by line, on a line of its own or behind code. Instructions to tools (`# type: ignore`, `# noqa`)
-do not count: they explain nothing to a reader. Whether a comment says *why* is for a reviewer to judge.
+A comment counts by line, on a line of its own or behind code. Instructions to tools (`# type: ignore`,
+`# noqa`) do not count: they explain nothing to a reader. Whether a comment says *why* is for a reviewer to
+judge.
 """
 
 from __future__ import annotations
