@@ -5,7 +5,7 @@ LITES := wheel:efficientnet-lite0 wheel:efficientnet-lite1 wheel:efficientnet-li
 DEMO := results/demo
 DATA := --data mini-demo=$(DEMO)/release
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check submissions bench clean
 
 # Main job: draw new images with the embedded generator, filter them by the embedded CLIP, score models on them, and
 # write the board as one page.
@@ -30,6 +30,10 @@ check: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Every submission that ships must stay valid.
+submissions: .venv/installed-dev
+	$(BIN)/imagenet-g validate submissions
 
 bench: .venv/installed-dev
 	$(BIN)/python -m imagenet_g.benchmark.bench

@@ -160,6 +160,19 @@ class SplitRecord(FileModel):
     """What a reader must know before quoting a number on this split."""
 
 
+SPLIT_COMMENTARY = ("manifest_sha256", "notice", "revision")
+"""What is said of a split and of the release around it: it may change later, and changes no number.
+
+The facts of the images and labels are held by `content_sha256`.
+"""
+
+
+def is_same_split(first: SplitRecord, second: SplitRecord) -> bool:
+    """Whether two records are of the same images seen through the same view, whatever was said about them."""
+    blank = dict.fromkeys(SPLIT_COMMENTARY)
+    return first.model_dump() | blank == second.model_dump() | blank
+
+
 class UnscoredImage(FileModel):
     """An image without a prediction."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from datetime import date
 from functools import cache as remember
@@ -60,6 +61,17 @@ def format_superseded(spec: KnownVersion, split: str) -> str | None:
     if split in spec.superseded_splits:
         return f"{spec.name}/{split} is superseded by {spec.superseded_splits[split]}."
     return None if spec.superseded_by is None else f"{spec.name} is superseded by {spec.superseded_by}."
+
+
+def drop_superseded(notice: str | None) -> str | None:
+    """A notice without the sentences of `format_superseded`, which are added long after a split is made.
+
+    >>> drop_superseded("For tests only. mini/sd-l is superseded by mini-v2/sd-l.")
+    'For tests only.'
+    >>> drop_superseded("mini is superseded by v1.") is None
+    True
+    """
+    return re.sub(r"\s*\S+ is superseded by \S+\.(?=\s|$)", "", notice or "").strip() or None
 
 
 @remember

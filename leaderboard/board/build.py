@@ -12,7 +12,12 @@ from imagenet_g.benchmark.errors import InputError, UntrustedFileError
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.splits.references import parse_split_ref
-from imagenet_g.benchmark.splits.registry import KnownVersion, format_superseded, load_versions
+from imagenet_g.benchmark.splits.registry import (
+    KnownVersion,
+    drop_superseded,
+    format_superseded,
+    load_versions,
+)
 from imagenet_g.leaderboard.board import published_rows
 from imagenet_g.leaderboard.board.answer_tables import AnswerFile, build_answers
 from imagenet_g.leaderboard.board.board import Board, BoardInfo, BoardVersion, LeftOut, write_board
@@ -136,15 +141,11 @@ def assemble_board(
 
 def list_notices(reviewed: Iterable[Reviewed]) -> dict[str, str | None]:
     """What every split of a version is told of: without what was said of one split alone."""
-    known, notices = load_versions(), {}
-    for one in reviewed:
-        for entry in one.submission.result.entries:
-            spec = known.get(one.submission.version)
-            own = None if spec is None else format_superseded(spec, entry.split.name)
-            notices[one.submission.version] = (entry.split.notice or "").replace(
-                own or "", ""
-            ).strip() or None
-    return notices
+    return {
+        one.submission.version: drop_superseded(entry.split.notice)
+        for one in reviewed
+        for entry in one.submission.result.entries
+    }
 
 
 def list_versions(scores: pd.DataFrame, notices: Mapping[str, str | None]) -> tuple[BoardVersion, ...]:

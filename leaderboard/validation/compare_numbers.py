@@ -1,11 +1,16 @@
-"""Claimed numbers against recomputed ones."""
+"""Claimed numbers against recomputed ones, facts apart from commentary.
+
+What a file says of a split's images must hold for ever. What is said about the split may change after the
+file was written: a split is superseded, a notice is worded better. Such a change must not refuse an older file.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
-from imagenet_g.benchmark.results import Entry
+from imagenet_g.benchmark.results import Entry, is_same_split
+from imagenet_g.benchmark.splits.registry import drop_superseded
 from imagenet_g.leaderboard.submissions.problems import Problem, error, warning
 
 TOLERANCE = 1e-6
@@ -23,12 +28,33 @@ def compare_entries(claimed: Entry, recomputed: Entry) -> Iterator[Problem]:
         ours["gaps"] = ()
     for field, given, right in find_differences(theirs, ours):
         yield error("not-reproduced", ref, f"{field} is {given}; the predictions give {right}")
-    if claimed.split.model_dump(exclude={"revision"}) != recomputed.split.model_dump(exclude={"revision"}):
+    if not is_same_split(claimed.split, recomputed.split):
         yield error("contradiction", ref, "the split's record is not the one stored with the predictions")
-    if hidden := sorted(set(recomputed.warnings) - set(claimed.warnings)):
+    ours_said, theirs_said = (set(entry.warnings) - {entry.split.notice} for entry in (recomputed, claimed))
+    if hidden := sorted(ours_said - theirs_said):
         yield error("warning-removed", ref, f"the result lacks the warning: {hidden[0]}")
-    if added := sorted(set(claimed.warnings) - set(recomputed.warnings)):
+    if added := sorted(theirs_said - ours_said):
         yield warning("own-warning", ref, f"the result carries another warning: {added[0]}")
+
+
+def check_notice(claimed: Entry, known: Collection[str | None]) -> Iterator[Problem]:
+    """Whether an entry carries its split's notice, in the words of any day.
+
+    Args:
+        claimed: The entry of the submission.
+        known: The split's notice of today, and the one stored with the predictions.
+    """
+    ref, notice = claimed.split.ref, claimed.split.notice
+    if notice is not None and notice not in claimed.warnings:
+        yield error("warning-removed", ref, f"the result lacks the warning: {notice}")
+    expected = {drop_superseded(one) for one in known}
+    if drop_superseded(notice) in expected:
+        return
+    if drop_superseded(notice) is None:
+        missing = next(one for one in sorted(filter(None, expected)))
+        yield error("contradiction", ref, f"the split's record lacks its notice: {missing}")
+    else:
+        yield warning("own-notice", ref, f"the split's record carries another notice: {notice}")
 
 
 def find_differences(claimed: object, right: object, path: str = "") -> Iterator[tuple[str, object, object]]:

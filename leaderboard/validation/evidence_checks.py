@@ -23,7 +23,7 @@ from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
 from imagenet_g.leaderboard.submissions.problems import Problem, error, warning
 from imagenet_g.leaderboard.submissions.submission import Submission
 from imagenet_g.leaderboard.submissions.untrusted import validate_predictions_file
-from imagenet_g.leaderboard.validation.compare_numbers import compare_entries
+from imagenet_g.leaderboard.validation.compare_numbers import check_notice, compare_entries
 from imagenet_g.leaderboard.validation.robustness_checks import check_robustness
 from imagenet_g.leaderboard.validation.split_store import SplitStore
 
@@ -234,7 +234,15 @@ def recompute_entry(entry: Entry, evidence: SubmissionEvidence) -> Iterator[Prob
         return
     expected = (*again.warnings, *found.notes)
     yield from compare_entries(entry, again.model_copy(update={"warnings": expected}))
+    yield from check_notice(entry, _list_notices(again, path, evidence))
     yield from found.problems
+
+
+def _list_notices(again: Entry, path: Path, evidence: SubmissionEvidence) -> set[str | None]:
+    """The notice stored with the predictions, and today's where the split is available."""
+    today = evidence.store.find_split(again.split.ref)
+    stored = load_predictions(path)[1].split.notice
+    return {stored, again.split.notice} | (set() if isinstance(today, str) else {today.record.notice})
 
 
 def _find_reference(sha256: str, evidence: SubmissionEvidence) -> Path | None:
