@@ -1,7 +1,8 @@
 """Claimed numbers against recomputed ones, facts apart from commentary.
 
 What a file says of a split's images must hold for ever. What is said about the split may change after the
-file was written: a split is superseded, a notice is worded better. Such a change must not refuse an older file.
+file was written: a split is superseded, a notice is worded better. Such a change must not refuse an older
+file.
 """
 
 from __future__ import annotations
