@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.command import parse_positive
+from imagenet_g.benchmark.commands.options import add_cache_option, add_data_option, add_inference_options
 
 if TYPE_CHECKING:
     from imagenet_g.benchmark.distances.results import DistanceReport
@@ -14,79 +15,58 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument(
+    """Declare the options, in the groups that `--help` shows."""
+    _add_set_arguments(parser)
+    _add_choice_arguments(parser)
+    add_inference_options(parser.add_argument_group("inference"))
+    _add_file_arguments(parser)
+    _add_plot_arguments(parser)
+
+
+def _add_set_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("images and models")
+    group.add_argument(
         "--split", required=True, metavar="REF", help="what to measure: v1/ood, v1/sd-l:clip-filtered, ..."
     )
-    parser.add_argument(
+    group.add_argument(
         "--reference",
         required=True,
         metavar="REF",
         help="what to measure from: imagenet-val, mini/renditions, folder:PATH, any split",
     )
-    parser.add_argument(
+    group.add_argument(
         "--clip",
         action="append",
         metavar="SPEC",
         help="open_clip:ARCH/PRETRAINED; repeatable, and two are better than one "
         "(default: up to two whose weights are on this machine)",
     )
-    parser.add_argument(
-        "--data",
-        action="append",
-        metavar="NAME=PATH",
-        default=[],
-        help="a local copy, such as imagenet-val=/data/val or v1=/data/v1; repeatable",
-    )
-    _add_choice_arguments(parser)
-    _add_run_arguments(parser)
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("distance.json"),
-        metavar="FILE",
-        help="the report as JSON (default: %(default)s)",
-    )
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="also a table with a row a class")
-    parser.add_argument(
-        "--plots",
-        type=Path,
-        metavar="DIR",
-        help="also figures: PCA plots and the reduction of every class (needs imagenet-g[plots])",
-    )
-    parser.add_argument(
-        "--plot-class",
-        action="append",
-        metavar="WNID",
-        help="class of a PCA plot; repeatable (default: the farthest, the middle and the nearest)",
-    )
-    parser.add_argument(
-        "--plot-format", choices=("png", "pdf", "svg"), default="png", help="(default: %(default)s)"
-    )
+    add_data_option(group)
 
 
 def _add_choice_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
+    group = parser.add_argument_group("what is compared")
+    group.add_argument(
         "--class",
         dest="wnids",
         action="append",
         metavar="WNID",
         help="compare only this class; repeatable (default: every class both sides have)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--per-class",
         type=parse_positive,
         metavar="N",
         help="at most N images a class on each side, spread evenly (the paper takes 128 for its means)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--components",
         type=parse_positive,
         default=64,
         metavar="K",
         help="dimensions of the Mahalanobis distance (default: %(default)s, as in the paper)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--show",
         type=int,
         default=5,
@@ -95,20 +75,36 @@ def _add_choice_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def _add_run_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)"
+def _add_file_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("files")
+    group.add_argument(
+        "--out",
+        type=Path,
+        default=Path("distance.json"),
+        metavar="FILE",
+        help="the report as JSON (default: %(default)s)",
     )
-    parser.add_argument(
-        "--batch-size", type=parse_positive, metavar="N", help="images per forward pass (default: by device)"
+    group.add_argument("--csv", type=Path, metavar="FILE", help="also a table with a row a class")
+    add_cache_option(group)
+
+
+def _add_plot_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("plots")
+    group.add_argument(
+        "--plots",
+        type=Path,
+        metavar="DIR",
+        help="also figures: PCA plots and the reduction of every class (needs imagenet-g[plots])",
     )
-    parser.add_argument(
-        "--workers",
-        type=parse_positive,
-        metavar="N",
-        help="threads that decode images (default: one a core, at most 8)",
+    group.add_argument(
+        "--plot-class",
+        action="append",
+        metavar="WNID",
+        help="class of a PCA plot; repeatable (default: the farthest, the middle and the nearest)",
     )
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
+    group.add_argument(
+        "--plot-format", choices=("png", "pdf", "svg"), default="png", help="(default: %(default)s)"
+    )
 
 
 def run(arguments: Namespace) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.commands.options import add_data_option
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -15,13 +17,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--data",
-        action="append",
-        metavar="NAME=PATH",
-        default=[],
-        help="a local copy, such as imagenet-val=/data/val or v1=/data/v1; repeatable",
-    )
+    add_data_option(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 

@@ -84,45 +84,66 @@ def load_robustness() -> pd.DataFrame:
 def _make_row(table: str, header: Mapping[str, Any], target: str, record: Mapping[str, str]) -> ScoreRow:
     spec = header["targets"][target]
     shifted, clean = header["columns"][spec["column"]], header["columns"][spec["reference"]]
-    top1, reference = float(record[spec["column"]]), float(record[spec["reference"]])
-    low, high = compute_wilson_interval(top1 * shifted["n"], shifted["n"])
-    clean_interval = compute_wilson_interval(reference * clean["n"], clean["n"])
-    gap_low, gap_high = compute_difference_interval((top1, low, high), (reference, *clean_interval))
     same = spec.get("same_classes", True)
     name, url = SOURCES[table]
-    model_spec = f"{header['scheme']}:{record['model']}" if header.get("scheme") else ""
     flags = [*([] if same else [OTHER_AXIS]), *([record["note"]] if record["note"] else [])]
     return ScoreRow(
         version=VERSION,
         split=target,
-        model_id=f"{table}/{record['model']}",
-        model=record["model"],
         organisation=name,
         trust="published",
         source=shifted["source"],
         url=url,
-        spec=model_spec,
-        family=record["family"],
-        supervision=_name_supervision(table, record["category"]),
-        training_data=record["training_data"],
         generated=UNKNOWN,
-        parameters=_find_parameters(model_spec),
         n=shifted["n"],
         outputs=1000 if shifted["outputs"] == "all" else _count_classes(shifted["class_set"]),
-        top1=top1,
-        top1_low=low,
-        top1_high=high,
         top5=None,
-        clean=reference,
         clean_kind="published",
         clean_set=clean["set"],
         same_classes=same,
-        gap=top1 - reference,
-        gap_low=gap_low,
-        gap_high=gap_high,
         flags="\n".join(flags),
         has_answers=False,
+        **_describe_model(table, header, record),
+        **_compute_scores(
+            (float(record[spec["column"]]), shifted["n"]), (float(record[spec["reference"]]), clean["n"])
+        ),
     )
+
+
+def _describe_model(table: str, header: Mapping[str, Any], record: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of a row that are about the model alone."""
+    spec = f"{header['scheme']}:{record['model']}" if header.get("scheme") else ""
+    return {
+        "model_id": f"{table}/{record['model']}",
+        "model": record["model"],
+        "spec": spec,
+        "family": record["family"],
+        "supervision": _name_supervision(table, record["category"]),
+        "training_data": record["training_data"],
+        "parameters": _find_parameters(spec),
+    }
+
+
+def _compute_scores(shifted: tuple[float, int], clean: tuple[float, int]) -> dict[str, Any]:
+    """Both accuracies and their gap with its interval.
+
+    Args:
+        shifted: Top-1 in [0, 1] and number of images on the shifted set.
+        clean: The same on the clean set.
+    """
+    (top1, n), (reference, reference_n) = shifted, clean
+    low, high = compute_wilson_interval(top1 * n, n)
+    clean_interval = compute_wilson_interval(reference * reference_n, reference_n)
+    gap_low, gap_high = compute_difference_interval((top1, low, high), (reference, *clean_interval))
+    return {
+        "top1": top1,
+        "top1_low": low,
+        "top1_high": high,
+        "clean": reference,
+        "gap": top1 - reference,
+        "gap_low": gap_low,
+        "gap_high": gap_high,
+    }
 
 
 def _name_supervision(table: str, category: str) -> str:

@@ -22,21 +22,7 @@ CITATION = """
       year    = {2023}
     }
 """
-
-
-def format_about(board: Board) -> str:
-    """Commands, definitions, trust levels, citation and what this board was built from, as markdown."""
-    levels = "\n".join(f"* **{name}**: {meaning}." for name, meaning in TRUST_LEVELS.items())
-    versions = "\n".join(
-        f"* **{escape(v.name)}**: {escape(v.title)}; {v.num_models} models, {len(v.splits)} splits."
-        for v in board.info.versions
-    )
-    first, built = board.info.versions[0], board.info.built_utc[:10]
-    left_out = "\n".join(f"* `{escape(one.file)}`: {escape(one.reason)}." for one in board.info.left_out)
-    return f"""
-### To see a number of your own
-{COMMANDS}
-### Definitions
+DEFINITIONS = """\
 * **Top-1**: share of images whose first answer is an acceptable label; Wilson interval, 95 %.
 * **AG**, accuracy gap: top-1 on the split minus top-1 on the clean reference. A drop is negative. The
   reference is the split's same-class twin; where it is not, the row is flagged and has no rank by gap beside
@@ -45,31 +31,55 @@ def format_about(board: Board) -> str:
   and link (the axes the line is straight on) can be switched above the table.
 * **Rank**: one more than the number of models that are better beyond chance. Tied models share a rank; ranks
   are within one split of one version, always, and filters do not change them.
+"""
 
+
+def format_about(board: Board) -> str:
+    """Commands, definitions, trust levels, citation and what this board was built from, as markdown."""
+    levels = "\n".join(f"* **{name}**: {meaning}." for name, meaning in TRUST_LEVELS.items())
+    return f"""
+### To see a number of your own
+{COMMANDS}
+### Definitions
+{DEFINITIONS}
 ### Trust
 {levels}
 
 ### On this board
-{versions}
-
-Built {escape(board.info.built_utc)} by imagenet-g {escape(board.info.imagenet_g)}.
-{f"Left out:{chr(10)}{chr(10)}{left_out}" if left_out else "No submission was left out."}
+{_format_contents(board)}
 
 ### To cite
-The data sets and both measures are the paper's:
-{CITATION}
-A row is cited by version, split and model, with the date: the address of this page names all three and opens
-the row again. For instance:
-
-    ImageNet-G leaderboard, {escape(first.name)}, {escape(first.splits[0])}, board of {escape(built)}.
-
-A figure marked *published* is cited from its own source, named in the column *Source*.
+{_format_citation(board)}
 
 ### Changes
 What changed the numbers or their order on this board, newest first.
 
 {load_changes()}
 """
+
+
+def _format_contents(board: Board) -> str:
+    versions = "\n".join(
+        f"* **{escape(v.name)}**: {escape(v.title)}; {v.num_models} models, {len(v.splits)} splits."
+        for v in board.info.versions
+    )
+    left_out = "\n".join(f"* `{escape(one.file)}`: {escape(one.reason)}." for one in board.info.left_out)
+    return f"""{versions}
+
+Built {escape(board.info.built_utc)} by imagenet-g {escape(board.info.imagenet_g)}.
+{f"Left out:{chr(10)}{chr(10)}{left_out}" if left_out else "No submission was left out."}"""
+
+
+def _format_citation(board: Board) -> str:
+    first, built = board.info.versions[0], board.info.built_utc[:10]
+    return f"""The data sets and both measures are the paper's:
+{CITATION}
+A row is cited by version, split and model, with the date: the address of this page names all three and opens
+the row again. For instance:
+
+    ImageNet-G leaderboard, {escape(first.name)}, {escape(first.splits[0])}, board of {escape(built)}.
+
+A figure marked *published* is cited from its own source, named in the column *Source*."""
 
 
 def load_changes() -> str:

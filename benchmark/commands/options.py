@@ -1,0 +1,58 @@
+"""Options that several commands share, so that they have one spelling and one help text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from imagenet_g.benchmark.commands.command import parse_positive
+
+if TYPE_CHECKING:
+    from argparse import Action
+
+
+class OptionHolder(Protocol):
+    """A parser, or a group of its options."""
+
+    def add_argument(self, *names: str, **settings: Any) -> Action:  # noqa: ANN401
+        """Declare one option."""
+
+
+def add_data_option(holder: OptionHolder) -> None:
+    """`--data NAME=PATH`, for `parse_data_pairs`."""
+    holder.add_argument(
+        "--data",
+        action="append",
+        metavar="NAME=PATH",
+        default=[],
+        help="a local copy, such as imagenet-val=/data/val or v1=/data/v1; repeatable",
+    )
+
+
+def add_inference_options(holder: OptionHolder, *, batch_note: str = "") -> None:
+    """`--device`, `--batch-size` and `--workers`, for `RunSettings`.
+
+    Args:
+        holder: What the options are added to.
+        batch_note: What else the help of `--batch-size` says, after its default.
+    """
+    holder.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)"
+    )
+    holder.add_argument(
+        "--batch-size",
+        type=parse_positive,
+        metavar="N",
+        help=f"images per forward pass (default: by device{batch_note})",
+    )
+    holder.add_argument(
+        "--workers",
+        type=parse_positive,
+        metavar="N",
+        help="threads that decode images (default: one a core, at most 8)",
+    )
+
+
+def add_cache_option(holder: OptionHolder) -> None:
+    """`--cache DIR`, for `choose_cache_folder`."""
+    holder.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
