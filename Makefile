@@ -39,7 +39,7 @@ bench: .venv/installed-dev
 	$(BIN)/python -m imagenet_g.benchmark.bench
 	$(BIN)/python -m imagenet_g.baselines.bench
 	$(BIN)/python -m imagenet_g.generation.bench
-	$(BIN)/python -m imagenet_g.leaderboard.bench
+	PYTHONPATH=tests/support $(BIN)/python -m board_bench
 
 clean:
 	rm -rf .venv build dist *.egg-info results

@@ -14,8 +14,6 @@ MIN_MODULES = {"benchmark": 100, "generation": 100, "baselines": 30, "leaderboar
 MAKERS = {
     # Draws the edition's own split; everything that reads it reads its manifest.
     "generation/edition/renditions.py",
-    "leaderboard/bench.py",  # made-up submissions to the embedded version, to time the board
-    "leaderboard/bench_live.py",
 }
 _NAME = re.compile(r"mini(?:$|[-/:])")
 

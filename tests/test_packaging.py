@@ -55,3 +55,16 @@ def test_the_wheel_stays_small(wheel: zipfile.ZipFile) -> None:
     sizes = {info.filename: info.compress_size for info in wheel.infolist()}
     assert sum(size for name, size in sizes.items() if "/mini/data/renditions/" in name) <= 8_000_000
     assert sum(sizes.values()) <= 60_000_000
+
+
+def test_no_driver_of_a_browser_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    """What drives a Chromium, for tests and benchmarks, stays in the repository."""
+    modules = [name for name in wheel.namelist() if name.endswith(".py")]
+    found = {
+        (name, word)
+        for name in modules
+        for word in ("playwright", "chromium")
+        if word in wheel.read(name).decode("utf-8").lower()
+    }
+    assert found == set()
+    assert len(modules) > 250, "the search itself missed modules"

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from live_board import open_browser, open_page, serve_board
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from submission_cases import ROOT
 
-from imagenet_g.leaderboard.app.live import open_browser, open_page, serve_board
 from imagenet_g.leaderboard.board.build import build_board
 
 TIMEOUT_MS = 60_000

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from board_bench import LIMITS, NUM_SPLITS, format_bench, time_views, write_many
+from board_visitors import run_visitors
+from live_board import find_chromium, serve_board
 from submission_cases import ROOT
 
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.leaderboard.app.live import find_chromium, serve_board
-from imagenet_g.leaderboard.bench import LIMITS, NUM_SPLITS, format_bench, time_views, write_many
-from imagenet_g.leaderboard.bench_live import run_visitors
 from imagenet_g.leaderboard.board.board import load_board
 from imagenet_g.leaderboard.board.build import build_board
 from imagenet_g.leaderboard.validation.second_run import load_submission

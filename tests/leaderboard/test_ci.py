@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from board_bench import format_bench, time_views, write_many
 from submission_cases import ROOT, STEM, edit_cell, set_at, write_case
 
-from imagenet_g.leaderboard.bench import format_bench, time_views, write_many
 from imagenet_g.leaderboard.board.build import build_board
 from imagenet_g.leaderboard.ci import MAX_SUBMISSIONS, main, quote, run_ci
 from imagenet_g.leaderboard.validation.second_run import load_submission

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from live_board import open_page, wait_until_settled
 from playwright.sync_api import BrowserContext, Page, expect
 from submission_cases import STEM, set_at, write_case
 
-from imagenet_g.leaderboard.app.live import open_page, wait_until_settled
 from imagenet_g.leaderboard.app.plot_script import FETCHED
 
 REAL = "?version=real-sets&split=imagenet-r"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from live_board import open_page, wait_until_settled
 from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
-
-from imagenet_g.leaderboard.app.live import open_page, wait_until_settled
 
 TABS = ("", "scatter", "profiles", "ranks", "compare", "images", "submit", "about")
 NAMELESS_JS = """() => [...document.querySelectorAll('input, textarea, select, button, summary')]

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from imagenet_g.leaderboard.app.live import DIRECT, open_browser, wait_until_settled
+from live_board import DIRECT, open_browser, wait_until_settled
+
 from imagenet_g.leaderboard.app.plot_script import FETCHED
 from imagenet_g.leaderboard.pages.queries import PAGE_WORD
 

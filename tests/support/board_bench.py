@@ -1,4 +1,4 @@
-"""`python -m imagenet_g.leaderboard.bench`: a board of 2,000 submissions on 12 splits, timed.
+"""`PYTHONPATH=tests/support python -m board_bench`: a board of 2,000 submissions on 12 splits, timed.
 
 The submissions are variations of a real one with other names, weights and scores: nothing here
 measures a model.
@@ -15,12 +15,13 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from board_visitors import run_visitors, time_page
+from live_board import serve_board
+
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.identity import hash_bytes, hash_file
 from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.storage import write_text
-from imagenet_g.leaderboard.app.live import serve_board
-from imagenet_g.leaderboard.bench_live import run_visitors, time_page
 from imagenet_g.leaderboard.board.board import Board, load_board
 from imagenet_g.leaderboard.board.build import build_board
 from imagenet_g.leaderboard.pages.pages import show_scatter, show_table

@@ -1,6 +1,6 @@
 """The page as its readers meet it: the real server in a process of its own, and a real Chromium.
 
-For the tests and the benchmark; the board itself needs neither playwright nor a browser.
+For the tests and the benchmark; the package itself needs neither playwright nor a browser.
 """
 
 from __future__ import annotations
