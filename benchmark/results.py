@@ -1,28 +1,27 @@
-"""The result file: what was run, on what, and every number with its interval.
+"""The result file: every number of a model on its splits, with its interval.
 
-These models are the contract of `result.json`. Unknown keys are refused, NaN is refused, and a field that may
-be unknown has no default: whoever writes a result must say `null`. Accuracies are fractions in [0, 1].
+These models are the contract of `result.json`; what was run on what is described by `records`.
 """
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
+
+from imagenet_g.benchmark.records import (
+    Count,
+    Difference,
+    FileModel,
+    Fraction,
+    ModelRecord,
+    Outputs,
+    RunRecord,
+    Sha256,
+    SplitRecord,
+)
 
 SCHEMA_VERSION: Literal[1] = 1
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Difference = Annotated[float, Field(ge=-1.0, le=1.0)]
-Count = Annotated[int, Field(ge=0)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Outputs = Literal["all", "split-classes"]
-
-
-class FileModel(BaseModel):
-    """Base of everything that crosses a file boundary."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
 
 
 class Estimate(FileModel):
@@ -39,138 +38,6 @@ class Estimate(FileModel):
         if self.low is not None and self.high is not None and self.low > self.high:
             raise ValueError(f"interval [{self.low}, {self.high}] is upside down")
         return self
-
-
-class Preprocessing(FileModel):
-    """How an image becomes the model's input."""
-
-    input_size_px: tuple[int, int]
-    """Height and width."""
-    interpolation: str
-    crop_fraction: float | None
-    crop_mode: str | None
-    mean: tuple[float, ...] | None
-    std: tuple[float, ...] | None
-    description: str
-    """The library's own words for the whole transform."""
-
-
-class ZeroShot(FileModel):
-    """The text side of a zero-shot classifier."""
-
-    templates: str
-    num_templates: Count
-    templates_sha256: Sha256
-    class_names_sha256: Sha256
-
-
-class PublishedAccuracy(FileModel):
-    """A clean accuracy somebody else reported."""
-
-    set: str
-    """Set the figure is for, such as "imagenet-val"."""
-    class_set: str
-    """Classes of the images, and of the outputs where `outputs` says so; "all" for the full 1000."""
-    top1: Fraction
-    n: Count
-    source: str
-
-
-class ClipRecord(FileModel):
-    """Which CLIP, closely enough to run it again."""
-
-    requested: str
-    """The spec as the user typed it."""
-    spec: str
-    """The spec it resolved to; a local folder by its name."""
-    weights_sha256: Sha256
-    """Hash of the whole state dict, text side included."""
-    revision: str | None
-    """Commit of the repository the weights came from."""
-    num_parameters: Count
-    num_dimensions: Count
-    preprocessing: Preprocessing
-
-
-class ModelRecord(FileModel):
-    """Which model was run, closely enough to run it again."""
-
-    requested: str
-    """The spec as the user typed it."""
-    spec: str
-    """The spec it resolved to."""
-    weights_sha256: Sha256
-    """Hash of the state dict: names, dtypes, shapes and bytes, in name order."""
-    revision: str | None
-    """Commit of the repository the weights came from."""
-    num_parameters: Count
-    num_outputs: Count
-    class_map: str | None
-    """How outputs were mapped to the 1000 classes; null for a head of 1000 in ImageNet order."""
-    preprocessing: Preprocessing
-    zero_shot: ZeroShot | None
-    training_data: str | None
-    generated_training_data: tuple[str, ...] | None
-    """Generators whose images the model was trained on; empty for none, null for unknown."""
-    # Has a default, unlike other unknowns, because results were written before it was asked for.
-    trained_until: date | None = None
-    """Last day the training data can be from; null for unknown."""
-
-
-DECLARED_FIELDS = ("requested", "training_data", "trained_until", "generated_training_data")
-"""What people say of a model; it changes no prediction."""
-
-
-def is_same_model(first: ModelRecord, second: ModelRecord) -> bool:
-    """Whether two records are of the same weights run the same way, whatever was declared about them."""
-    blank = dict.fromkeys(DECLARED_FIELDS)
-    return first.model_dump() | blank == second.model_dump() | blank
-
-
-class RunRecord(FileModel):
-    """Where and how predictions were computed."""
-
-    device: str
-    device_name: str
-    dtype: str
-    backend: str
-    batch_size: Count
-    seconds: float
-    images_per_second: float
-    started_utc: str
-    versions: dict[str, str]
-
-
-class SplitRecord(FileModel):
-    """Which images were scored."""
-
-    ref: str
-    """The reference with its view, such as "v1/sd-li:clip-filtered"."""
-    version: str | None
-    name: str
-    view: str | None
-    manifest_sha256: Sha256
-    """Hash of the release's manifest, or of all file names and contents of a folder, before any view."""
-    content_sha256: Sha256
-    """Hash of this split's own images and labels; another split joining the release does not change it."""
-    revision: str | None
-    """Hub commit the files came from; null for local files."""
-    num_classes: Count
-    notice: str | None
-    """What a reader must know before quoting a number on this split."""
-
-
-SPLIT_COMMENTARY = ("manifest_sha256", "notice", "revision")
-"""What is said of a split and of the release around it: it may change later, and changes no number.
-
-The facts of the images and labels are held by `content_sha256`.
-"""
-
-
-def is_same_split(first: SplitRecord, second: SplitRecord) -> bool:
-    """Whether two records are of the same images seen through the same view, whatever was said about them."""
-    blank = dict.fromkeys(SPLIT_COMMENTARY)
-    return first.model_dump() | blank == second.model_dump() | blank
 
 
 class UnscoredImage(FileModel):
@@ -313,5 +180,5 @@ class Result(FileModel):
     model: ModelRecord
     environment: Environment
     entries: tuple[Entry, ...]
-    extra: dict[str, JsonValue] = {}
+    extra: dict[str, JsonValue] = Field(default_factory=dict)
     """For the submitter's own notes; never read by the benchmark."""

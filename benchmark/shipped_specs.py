@@ -10,7 +10,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.records import FileModel
 
 Spec = TypeVar("Spec", bound=FileModel)
 

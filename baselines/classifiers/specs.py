@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, field_validator
 
 from imagenet_g.benchmark.errors import UnknownNameError
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.shipped_specs import list_shipped_names, load_shipped_spec
 from imagenet_g.benchmark.training.loop import ScheduleSpec
 

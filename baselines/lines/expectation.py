@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imagenet_g.benchmark.errors import InputError, format_near_names
-from imagenet_g.benchmark.results import PublishedAccuracy
+from imagenet_g.benchmark.records import PublishedAccuracy
 from imagenet_g.benchmark.robustness.fits import LineFit, compute_band, fit_line, predict_top1
 from imagenet_g.benchmark.robustness.links import LinkName
 from imagenet_g.benchmark.robustness.points import BaselinePoints

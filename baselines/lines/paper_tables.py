@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from imagenet_g.benchmark.errors import UnknownNameError
-from imagenet_g.benchmark.results import Difference, FileModel, Fraction
+from imagenet_g.benchmark.records import Difference, FileModel, Fraction
 
 Check = Literal["agrees", "slip", "unchecked"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from imagenet_g.benchmark.results import Difference, Entry, Environment, FileModel, Sha256
+from imagenet_g.benchmark.records import Difference, FileModel, Sha256
+from imagenet_g.benchmark.results import Entry, Environment
 
 Answer = Literal["yes", "no", "open"]
 Verdict = Literal["agrees", "disagrees", "open", "mixed"]

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from imagenet_g.baselines.classifiers.specs import Name, TrainingDataSpec
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.robustness.links import LinkName
 from imagenet_g.benchmark.shipped_specs import list_shipped_names, load_shipped_spec
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from imagenet_g.benchmark.hub.sources import HubSource
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.results import FileModel, Sha256
+from imagenet_g.benchmark.records import FileModel, Sha256
 from imagenet_g.benchmark.splits.hub_releases import HubRelease
 from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME
 from imagenet_g.benchmark.splits.registry import Commit

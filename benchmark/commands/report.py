@@ -10,15 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from imagenet_g.benchmark.predictions.entries import choose_headline
-from imagenet_g.benchmark.results import (
-    Difference,
-    EffectiveRobustness,
-    Entry,
-    Estimate,
-    Fraction,
-    Gap,
-    Result,
-)
+from imagenet_g.benchmark.records import Difference, Fraction
+from imagenet_g.benchmark.results import EffectiveRobustness, Entry, Estimate, Gap, Result
 
 MINUS = "−"
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from imagenet_g.benchmark.distances.results import ClipUse
-from imagenet_g.benchmark.results import ClipRecord
+from imagenet_g.benchmark.records import ClipRecord
 from imagenet_g.benchmark.splits.manifests import ThresholdView, ViewSpec
 
 if TYPE_CHECKING:

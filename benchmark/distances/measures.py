@@ -23,7 +23,7 @@ from imagenet_g.benchmark.distances.geometry import (
 )
 from imagenet_g.benchmark.distances.results import Agreement, ClassDistance, ClipDistances, Mean, PcaRecord
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.results import ClipRecord, RunRecord
+from imagenet_g.benchmark.records import ClipRecord, RunRecord
 from imagenet_g.benchmark.statistics.accuracy import FloatArray, IntArray
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,

@@ -8,18 +8,17 @@ from typing import Literal
 from pydantic import ValidationError
 
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.results import (
+from imagenet_g.benchmark.records import (
     ClipRecord,
     Count,
     Difference,
-    Environment,
     FileModel,
     Fraction,
     RunRecord,
     Sha256,
     SplitRecord,
-    UnscoredImage,
 )
+from imagenet_g.benchmark.results import Environment, UnscoredImage
 from imagenet_g.benchmark.storage import write_text
 
 MAX_BYTES = 50_000_000

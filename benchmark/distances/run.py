@@ -21,7 +21,8 @@ from imagenet_g.benchmark.environment import format_now, list_versions, make_env
 from imagenet_g.benchmark.evaluation.inference import InferenceSettings
 from imagenet_g.benchmark.evaluation.model_run import DEFAULT_BATCH_SIZES, EvaluationListener, RunSettings
 from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder
-from imagenet_g.benchmark.results import RunRecord, UnscoredImage
+from imagenet_g.benchmark.records import RunRecord
+from imagenet_g.benchmark.results import UnscoredImage
 from imagenet_g.benchmark.splits.references import SplitRef
 from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
 from imagenet_g.benchmark.storage import validate_writable

@@ -16,7 +16,7 @@ from imagenet_g.benchmark.distances.lineage import list_clip_uses
 from imagenet_g.benchmark.distances.measures import list_shared_classes
 from imagenet_g.benchmark.distances.results import ClipUse
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.results import SplitRecord
+from imagenet_g.benchmark.records import SplitRecord
 from imagenet_g.benchmark.splits.manifests import load_manifest
 from imagenet_g.benchmark.splits.references import SplitRef, parse_split_ref
 from imagenet_g.benchmark.splits.splits import Split

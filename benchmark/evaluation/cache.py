@@ -30,7 +30,7 @@ from imagenet_g.benchmark.predictions.predictions import (
     parse_table,
     write_predictions,
 )
-from imagenet_g.benchmark.results import FileModel, ModelRecord, Sha256
+from imagenet_g.benchmark.records import FileModel, ModelRecord, Sha256
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.storage import replace_file, write_text
 

@@ -27,13 +27,8 @@ from imagenet_g.benchmark.predictions.evidence import Evidence, make_evidence, s
 from imagenet_g.benchmark.predictions.freshness import TrainingDeclaration, flag_entry
 from imagenet_g.benchmark.predictions.result_files import load_result, write_result
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
-from imagenet_g.benchmark.results import (
-    Entry,
-    ModelRecord,
-    PredictionsRecord,
-    Result,
-    is_same_model,
-)
+from imagenet_g.benchmark.records import ModelRecord, is_same_model
+from imagenet_g.benchmark.results import Entry, PredictionsRecord, Result
 from imagenet_g.benchmark.splits.references import SplitRef, parse_split_ref
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.splits.views import apply_view

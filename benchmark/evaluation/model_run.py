@@ -22,7 +22,7 @@ from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
 from imagenet_g.benchmark.models.fingerprints import hash_architecture
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, StoredClassSet
-from imagenet_g.benchmark.results import ModelRecord, RunRecord
+from imagenet_g.benchmark.records import ModelRecord, RunRecord
 from imagenet_g.benchmark.splits.splits import Split
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from imagenet_g.benchmark.errors import DataError, StorageError
 from imagenet_g.benchmark.identity import hash_bytes, hash_file
-from imagenet_g.benchmark.results import FileModel, Sha256
+from imagenet_g.benchmark.records import FileModel, Sha256
 from imagenet_g.benchmark.storage import write_text
 
 ProgressCallback = Callable[[int, int], None]

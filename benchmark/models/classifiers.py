@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.naming.specs import ModelSpec
-from imagenet_g.benchmark.results import ModelRecord
+from imagenet_g.benchmark.records import ModelRecord
 
 if TYPE_CHECKING:
     import torch

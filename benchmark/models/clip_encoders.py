@@ -19,7 +19,7 @@ from imagenet_g.benchmark.models.fingerprints import count_parameters, hash_arch
 from imagenet_g.benchmark.naming.offered import list_open_clip_tags
 from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.naming.specs import ModelSpec, parse_model_spec
-from imagenet_g.benchmark.results import ClipRecord
+from imagenet_g.benchmark.records import ClipRecord
 from imagenet_g.benchmark.splits.decode_ahead import Transform
 
 PREFERRED = (

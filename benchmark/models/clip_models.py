@@ -33,7 +33,7 @@ from imagenet_g.benchmark.models.zero_shot import (
 from imagenet_g.benchmark.naming.offered import list_open_clip_tags
 from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS, ModelSpec
-from imagenet_g.benchmark.results import Preprocessing
+from imagenet_g.benchmark.records import Preprocessing
 
 CONFIG_FILE = "open_clip_config.json"
 WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")

@@ -14,7 +14,7 @@ from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.models.class_maps import ClassMap, MappedOutputs, load_class_map, validate_class_map
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.models.fingerprints import count_parameters, hash_state_dict
-from imagenet_g.benchmark.results import ModelRecord, Preprocessing, ZeroShot
+from imagenet_g.benchmark.records import ModelRecord, Preprocessing, ZeroShot
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -23,7 +23,7 @@ from imagenet_g.benchmark.errors import ImagenetGError, InputError, ModelError, 
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.models.heads import LoadedModel, make_classifier
-from imagenet_g.benchmark.results import Preprocessing
+from imagenet_g.benchmark.records import Preprocessing
 
 INPUT_SIZE_PX = 224
 RESIZE_PX = 256

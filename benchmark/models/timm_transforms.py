@@ -9,7 +9,7 @@ import torch
 from timm.data.config import resolve_data_config
 from timm.data.transforms_factory import create_transform
 
-from imagenet_g.benchmark.results import Preprocessing
+from imagenet_g.benchmark.records import Preprocessing
 
 if TYPE_CHECKING:
     from PIL import Image

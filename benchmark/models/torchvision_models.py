@@ -22,7 +22,7 @@ from imagenet_g.benchmark.models.heads import (
 )
 from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS
-from imagenet_g.benchmark.results import Preprocessing
+from imagenet_g.benchmark.records import Preprocessing
 
 if TYPE_CHECKING:
     from PIL import Image

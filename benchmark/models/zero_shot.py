@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from imagenet_g.benchmark.errors import UnknownNameError
 from imagenet_g.benchmark.identity import hash_lines
-from imagenet_g.benchmark.results import ZeroShot
+from imagenet_g.benchmark.records import ZeroShot
 from imagenet_g.benchmark.storage import replace_file
 
 TEMPLATE_SETS = ("openai-80", "single")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from imagenet_g.benchmark.results import PublishedAccuracy
+from imagenet_g.benchmark.records import PublishedAccuracy
 
 REAL_SET = "imagenet-val"
 IMAGES_BY_CLASS_SET = {"all": 50_000, "imagenet-r": 10_000, "imagenet-a": 10_000}

@@ -25,7 +25,8 @@ from imagenet_g.benchmark.predictions.evidence import Evidence, select_view
 from imagenet_g.benchmark.predictions.predictions import Predictions, load_predictions
 from imagenet_g.benchmark.predictions.rescoring import restrict_to_classes
 from imagenet_g.benchmark.predictions.scoring import count_by_class, select_outputs
-from imagenet_g.benchmark.results import Entry, Gap, Outputs, Result
+from imagenet_g.benchmark.records import Outputs
+from imagenet_g.benchmark.results import Entry, Gap, Result
 from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.benchmark.statistics.accuracy import FloatArray, compute_correct
 

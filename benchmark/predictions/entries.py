@@ -14,16 +14,8 @@ import numpy as np
 from imagenet_g.benchmark.classes import ClassSet, name_class_set
 from imagenet_g.benchmark.predictions.evidence import Evidence
 from imagenet_g.benchmark.predictions.scoring import compute_gap, compute_score
-from imagenet_g.benchmark.results import (
-    Entry,
-    Estimate,
-    Gap,
-    Outputs,
-    PublishedAccuracy,
-    Reference,
-    Score,
-    UnscoredImage,
-)
+from imagenet_g.benchmark.records import Outputs, PublishedAccuracy
+from imagenet_g.benchmark.results import Entry, Estimate, Gap, Reference, Score, UnscoredImage
 from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
 
 MAX_LISTED_UNSCORED = 1000

@@ -9,7 +9,8 @@ import numpy as np
 from imagenet_g.benchmark.classes import ClassSet, load_class_set
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta
-from imagenet_g.benchmark.results import Outputs, PredictionsRecord, SplitRecord
+from imagenet_g.benchmark.records import Outputs, SplitRecord
+from imagenet_g.benchmark.results import PredictionsRecord
 from imagenet_g.benchmark.splits.manifests import ThresholdView
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.splits.views import apply_view, find_view, find_view_class_set

@@ -17,7 +17,8 @@ from functools import cache as remember
 from importlib.resources import files
 
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.results import ContaminationFlag, Entry, FileModel, ModelRecord
+from imagenet_g.benchmark.records import FileModel, ModelRecord
+from imagenet_g.benchmark.results import ContaminationFlag, Entry
 from imagenet_g.benchmark.splits.registry import KnownVersion, load_versions
 
 NO_GENERATOR = "none"

@@ -29,7 +29,7 @@ from pydantic import Field, ValidationError
 
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.predictions.ragged import make_ragged, parse_ragged
-from imagenet_g.benchmark.results import (
+from imagenet_g.benchmark.records import (
     Count,
     FileModel,
     ModelRecord,

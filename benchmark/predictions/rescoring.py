@@ -18,7 +18,8 @@ from imagenet_g.benchmark.naming.published import load_published_accuracies
 from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.evidence import Evidence, restrict_outputs, select_view
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, load_predictions
-from imagenet_g.benchmark.results import ModelRecord, PredictionsRecord, Result, is_same_model
+from imagenet_g.benchmark.records import ModelRecord, is_same_model
+from imagenet_g.benchmark.results import PredictionsRecord, Result
 from imagenet_g.benchmark.splits.references import parse_split_ref, validate_set_view
 
 

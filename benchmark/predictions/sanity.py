@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from imagenet_g.benchmark.predictions.entries import choose_published, make_scores
 from imagenet_g.benchmark.predictions.evidence import Evidence
-from imagenet_g.benchmark.results import PublishedAccuracy
+from imagenet_g.benchmark.records import PublishedAccuracy
 
 TOLERATED_DEVIATIONS = 3.0
 """Binomial standard deviations; a right set-up falls outside in 3 of 1000 checks."""

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from imagenet_g.benchmark.classes import NUM_CLASSES, make_class_set, name_class_set
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, TopFive
-from imagenet_g.benchmark.results import Estimate, Gap, Outputs, Reference, Score
+from imagenet_g.benchmark.records import Outputs
+from imagenet_g.benchmark.results import Estimate, Gap, Reference, Score
 from imagenet_g.benchmark.statistics.accuracy import (
     BoolArray,
     FloatArray,

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.results import Count, FileModel, Fraction, Sha256
+from imagenet_g.benchmark.records import Count, FileModel, Fraction, Sha256
 from imagenet_g.benchmark.robustness.links import LinkName, apply_fit_link, invert_link, parse_link
 from imagenet_g.benchmark.robustness.points import BaselinePoints, validate_points
 from imagenet_g.benchmark.statistics.accuracy import FloatArray

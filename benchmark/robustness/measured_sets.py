@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from imagenet_g.benchmark.classes import NUM_CLASSES
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_json
-from imagenet_g.benchmark.results import Count, FileModel, Outputs, Sha256
+from imagenet_g.benchmark.records import Count, FileModel, Outputs, Sha256
 from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, PointCounts, validate_names
 from imagenet_g.benchmark.storage import write_text
 

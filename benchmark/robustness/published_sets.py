@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError, format_near_names
 from imagenet_g.benchmark.identity import hash_json, hash_lines
-from imagenet_g.benchmark.results import FileModel, Fraction, Outputs, Sha256
+from imagenet_g.benchmark.records import FileModel, Fraction, Outputs, Sha256
 from imagenet_g.benchmark.robustness.points import BaselinePoints, validate_fractions, validate_names
 from imagenet_g.benchmark.splits.references import parse_split_ref
 

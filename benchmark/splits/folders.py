@@ -19,7 +19,7 @@ from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_bytes, hash_lines
 from imagenet_g.benchmark.images.found import MAX_IMAGE_BYTES, FoundImages, is_hidden, is_image_name
 from imagenet_g.benchmark.images.hashes import ProgressCallback, hash_files
-from imagenet_g.benchmark.results import SplitRecord
+from imagenet_g.benchmark.records import SplitRecord
 from imagenet_g.benchmark.splits.splits import Split, SplitRows, make_split_class_set
 
 _WNID = re.compile(r"n\d{8}")

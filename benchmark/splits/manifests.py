@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, ValidationError
 
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.results import Count, FileModel, Sha256
+from imagenet_g.benchmark.records import Count, FileModel, Sha256
 from imagenet_g.benchmark.storage import write_text
 
 MANIFEST_NAME = "manifest.json"

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from imagenet_g.benchmark.classes import NUM_CLASSES, load_index_by_wnid, load_objectnet_labels
-from imagenet_g.benchmark.results import Count, FileModel, Outputs
+from imagenet_g.benchmark.records import Count, FileModel, Outputs
 
 LabelKind = Literal["wnid", "index", "objectnet"]
 

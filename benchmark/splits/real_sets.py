@@ -16,7 +16,7 @@ from imagenet_g.benchmark.hub.datasets import fetch_hub_files, list_matching_fil
 from imagenet_g.benchmark.images.containers import load_found_archives, load_found_parquet, load_found_samples
 from imagenet_g.benchmark.images.found import FoundImages, ImageReader
 from imagenet_g.benchmark.images.hashes import ProgressCallback
-from imagenet_g.benchmark.results import SplitRecord
+from imagenet_g.benchmark.records import SplitRecord
 from imagenet_g.benchmark.splits.folders import format_ignored, list_class_folders, load_found_folder
 from imagenet_g.benchmark.splits.real_set_specs import LabelKind, RealSetSpec, find_real_set, parse_label
 from imagenet_g.benchmark.splits.splits import (

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from imagenet_g.benchmark.hub.sources import HubSource
-from imagenet_g.benchmark.results import FileModel, Sha256
+from imagenet_g.benchmark.records import FileModel, Sha256
 
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 

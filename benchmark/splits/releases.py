@@ -22,7 +22,7 @@ from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.identity import hash_file, hash_lines
 from imagenet_g.benchmark.images.hashes import ProgressCallback, hash_files
 from imagenet_g.benchmark.images.parquet import ParquetImages
-from imagenet_g.benchmark.results import SplitRecord
+from imagenet_g.benchmark.records import SplitRecord
 from imagenet_g.benchmark.splits.manifests import (
     MANIFEST_NAME,
     ClassView,

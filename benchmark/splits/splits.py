@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from imagenet_g.benchmark.classes import ClassSet, make_class_set
 from imagenet_g.benchmark.images.found import ImageReader
-from imagenet_g.benchmark.results import Outputs, SplitRecord
+from imagenet_g.benchmark.records import Outputs, SplitRecord
 from imagenet_g.benchmark.splits.manifests import ViewSpec
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from imagenet_g.benchmark.classes import CLASS_SET_NAMES, ClassSet, load_class_set
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
-from imagenet_g.benchmark.results import SplitRecord
+from imagenet_g.benchmark.records import SplitRecord
 from imagenet_g.benchmark.splits.manifests import ClassView, EqualsView, ThresholdView, ViewSpec
 from imagenet_g.benchmark.splits.splits import Split, make_split_class_set
 

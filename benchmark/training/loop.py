@@ -21,7 +21,7 @@ import torch
 from pydantic import Field
 
 from imagenet_g.benchmark.errors import DataError, ModelError
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.storage import replace_file, translate_storage_errors
 
 CHECKPOINT = "checkpoint.pt"

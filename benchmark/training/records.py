@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import JsonValue, ValidationError
 
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.storage import write_text
 
 RECORD_NAME = "training.json"

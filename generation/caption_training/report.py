@@ -12,7 +12,7 @@ import numpy as np
 
 from imagenet_g.benchmark.classes import load_classes, load_index_by_wnid
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.results import Count, FileModel, Fraction, Sha256
+from imagenet_g.benchmark.records import Count, FileModel, Fraction, Sha256
 from imagenet_g.generation.captions.diversity import compute_distinct, compute_self_bleu
 from imagenet_g.generation.captions.files import CaptionRecord, CaptionSet
 from imagenet_g.generation.captions.names import split_words

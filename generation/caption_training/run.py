@@ -21,7 +21,7 @@ from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.environment import list_versions
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.storage import validate_writable, write_text
 from imagenet_g.generation.caption_training.language_models import (
     Model,

@@ -18,7 +18,7 @@ from pydantic import Field, JsonValue, ValidationError
 from imagenet_g.benchmark.classes import load_classes, load_index_by_wnid
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_lines
-from imagenet_g.benchmark.results import Count, FileModel, Sha256
+from imagenet_g.benchmark.records import Count, FileModel, Sha256
 from imagenet_g.benchmark.storage import write_text
 
 SUFFIX = ".jsonl"

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from imagenet_g.benchmark.classes import list_class_indices
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names
 from imagenet_g.generation.captions.files import Positive, Slug
 

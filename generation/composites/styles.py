@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.records import FileModel
 
 
 class StyleSpec(FileModel):

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from imagenet_g.benchmark.errors import DataError, FetchError
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.records import FileModel
 
 _DATA = "imagenet_g.generation.data"
 _FETCH_SECONDS = 300

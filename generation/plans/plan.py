@@ -19,7 +19,7 @@ from pydantic import JsonValue, ValidationError
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_json, hash_lines, make_image_id, make_seed
-from imagenet_g.benchmark.results import Count, FileModel, Sha256
+from imagenet_g.benchmark.records import Count, FileModel, Sha256
 from imagenet_g.benchmark.storage import replace_file
 from imagenet_g.generation.captions.prompts import make_caption_prompts
 from imagenet_g.generation.prompts.recipes import make_prompts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from imagenet_g.benchmark.results import Count, FileModel
+from imagenet_g.benchmark.records import Count, FileModel
 
 
 class PromptReport(FileModel):

@@ -11,7 +11,7 @@ from pydantic import JsonValue, ValidationError
 
 from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.results import Count, FileModel, Fraction, Sha256
+from imagenet_g.benchmark.records import Count, FileModel, Fraction, Sha256
 from imagenet_g.benchmark.splits.manifests import (
     ClassView,
     EqualsView,

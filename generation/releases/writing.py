@@ -11,7 +11,7 @@ from pydantic import JsonValue, ValidationError
 
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.identity import hash_file, hash_json
-from imagenet_g.benchmark.results import FileModel, Sha256
+from imagenet_g.benchmark.records import FileModel, Sha256
 from imagenet_g.benchmark.splits.manifests import (
     MANIFEST_NAME,
     FileRecord,

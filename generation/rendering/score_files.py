@@ -11,7 +11,7 @@ from pydantic import JsonValue, ValidationError
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.images.decoding import decode_image
-from imagenet_g.benchmark.results import FileModel, Sha256
+from imagenet_g.benchmark.records import FileModel, Sha256
 from imagenet_g.benchmark.storage import replace_file
 from imagenet_g.generation.plans.sources import Sources
 from imagenet_g.generation.rendering.renderer import WorkRow

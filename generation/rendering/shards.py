@@ -18,7 +18,7 @@ from pydantic import JsonValue, ValidationError
 from imagenet_g.benchmark.environment import format_now
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.results import Count, FileModel, Sha256
+from imagenet_g.benchmark.records import Count, FileModel, Sha256
 from imagenet_g.benchmark.splits.manifests import FileRecord
 from imagenet_g.benchmark.splits.releases import make_release_features, write_shard
 from imagenet_g.benchmark.storage import write_text

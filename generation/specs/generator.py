@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from imagenet_g.benchmark.results import FileModel, Sha256
+from imagenet_g.benchmark.records import FileModel, Sha256
 
 Inputs = Literal["prompt", "image", "prompt+image", "class"]
 Positive = Annotated[int, Field(ge=1)]

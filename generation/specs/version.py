@@ -17,7 +17,7 @@ from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from imagenet_g.benchmark.classes import list_class_indices
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError, suggest_names
-from imagenet_g.benchmark.results import FileModel, Sha256
+from imagenet_g.benchmark.records import FileModel, Sha256
 from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names
 from imagenet_g.benchmark.splits.manifests import ViewSpec
 from imagenet_g.generation.specs.generator import (

@@ -20,7 +20,7 @@ from pydantic import JsonValue
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.training.pictures import Pictures
 from imagenet_g.generation.composites.styles import find_style
 

@@ -14,7 +14,7 @@ from imagenet_g.benchmark.classes import NUM_CLASSES, load_classes
 from imagenet_g.benchmark.errors import DataError, UnknownNameError
 from imagenet_g.benchmark.identity import hash_lines
 from imagenet_g.benchmark.predictions.predictions import load_predictions
-from imagenet_g.benchmark.results import Count, FileModel, Fraction
+from imagenet_g.benchmark.records import Count, FileModel, Fraction
 from imagenet_g.benchmark.splits.manifests import Manifest, SplitManifest, load_manifest
 from imagenet_g.benchmark.statistics.accuracy import compute_class_counts, compute_correct
 from imagenet_g.generation.releases.hub_card import list_settings

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.results import Count, FileModel, Fraction
+from imagenet_g.benchmark.records import Count, FileModel, Fraction
 from imagenet_g.generation.verifying.diff import FloatArray, ModelPair
 
 MIN_MODELS = 3

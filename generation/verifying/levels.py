@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.images.decoding import decode_image
-from imagenet_g.benchmark.results import Count, FileModel, Fraction
+from imagenet_g.benchmark.records import Count, FileModel, Fraction
 from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from imagenet_g.benchmark.errors import DataError, ImagenetGError
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.splits.manifests import Manifest
 from imagenet_g.generation.generators.runtime import choose_generation_device, read_runtime
 from imagenet_g.generation.releases.reading import (

@@ -8,7 +8,7 @@ from typing import Literal
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.identity import hash_json, make_slug
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.storage import write_text
 from imagenet_g.leaderboard.pages.image_cards import find_rows
 from imagenet_g.leaderboard.submissions.problems import clip_text

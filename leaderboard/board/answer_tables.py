@@ -16,7 +16,7 @@ import numpy as np
 
 from imagenet_g.benchmark.predictions.predictions import Predictions, load_predictions
 from imagenet_g.benchmark.predictions.scoring import name_own_outputs, select_outputs
-from imagenet_g.benchmark.results import Outputs
+from imagenet_g.benchmark.records import Outputs
 
 if TYPE_CHECKING:
     import pandas as pd

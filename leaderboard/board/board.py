@@ -18,7 +18,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.identity import make_slug
-from imagenet_g.benchmark.results import Count, FileModel
+from imagenet_g.benchmark.records import Count, FileModel
 from imagenet_g.benchmark.storage import replace_file, write_text
 from imagenet_g.leaderboard.validation.lines import Line
 

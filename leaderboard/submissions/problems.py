@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.records import FileModel
 
 Severity = Literal["error", "warning", "note"]
 Trust = Literal["self-reported", "recomputed", "verified", "published"]

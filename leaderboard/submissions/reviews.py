@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import InputError, UntrustedFileError
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.results import Count, Difference, FileModel, Sha256
+from imagenet_g.benchmark.records import Count, Difference, FileModel, Sha256
 from imagenet_g.benchmark.storage import write_text
 from imagenet_g.leaderboard.submissions.problems import Problem, ValidationReport
 from imagenet_g.leaderboard.submissions.submission import REVIEW_SUFFIX, SUFFIX

@@ -15,7 +15,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from imagenet_g.benchmark.identity import hash_json, make_slug
-from imagenet_g.benchmark.results import Entry, FileModel, Result, Sha256
+from imagenet_g.benchmark.records import FileModel, Sha256
+from imagenet_g.benchmark.results import Entry, Result
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]

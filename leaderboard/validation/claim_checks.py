@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from imagenet_g.benchmark.errors import ImagenetGError
-from imagenet_g.benchmark.results import Entry, Estimate, ModelRecord, Preprocessing, Score
+from imagenet_g.benchmark.records import ModelRecord, Preprocessing
+from imagenet_g.benchmark.results import Entry, Estimate, Score
 from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.leaderboard.submissions.names import (
     explain_bad_contact,

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping
 
-from imagenet_g.benchmark.results import Entry, is_same_split
+from imagenet_g.benchmark.records import is_same_split
+from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.splits.registry import drop_superseded
 from imagenet_g.leaderboard.submissions.problems import Problem, error, warning
 

@@ -16,7 +16,8 @@ from imagenet_g.benchmark.predictions.freshness import flag_entry
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, load_predictions
 from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
-from imagenet_g.benchmark.results import Entry, ModelRecord, is_same_model
+from imagenet_g.benchmark.records import ModelRecord, is_same_model
+from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.robustness.attach import Baseline
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names, load_shipped_spec
 
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from imagenet_g.benchmark.results import FileModel
+from imagenet_g.benchmark.records import FileModel
 from imagenet_g.generation.building.build import BuildRequest, run_build
 from imagenet_g.generation.generators.generator import Rendering, RenderRow
 from imagenet_g.generation.rendering.engines import run_serial

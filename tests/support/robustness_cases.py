@@ -21,7 +21,8 @@ from imagenet_g.benchmark.predictions.predictions import (
 )
 from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
 from imagenet_g.benchmark.predictions.result_files import write_result
-from imagenet_g.benchmark.results import ModelRecord, Result
+from imagenet_g.benchmark.records import ModelRecord
+from imagenet_g.benchmark.results import Result
 from imagenet_g.benchmark.robustness.attach import attach_effective_robustness
 from imagenet_g.benchmark.robustness.measured_sets import (
     MeasuredBaseline,

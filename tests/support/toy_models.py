@@ -14,7 +14,7 @@ from PIL import Image
 from factories import make_model_record, make_split_record
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.models.classifiers import Classifier
-from imagenet_g.benchmark.results import ModelRecord
+from imagenet_g.benchmark.records import ModelRecord
 from imagenet_g.benchmark.splits.splits import Split, SplitRows, make_labels, make_split_class_set
 
 Factory = Callable[[], tuple[torch.nn.Module, Callable[[Image.Image], torch.Tensor]]]

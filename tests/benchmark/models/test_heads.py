@@ -11,7 +11,7 @@ from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.models.fingerprints import hash_state_dict
 from imagenet_g.benchmark.models.heads import LoadedModel, make_classifier
 from imagenet_g.benchmark.naming.specs import parse_model_spec
-from imagenet_g.benchmark.results import Preprocessing
+from imagenet_g.benchmark.records import Preprocessing
 
 PREPROCESSING = Preprocessing(
     input_size_px=(8, 6),

@@ -19,7 +19,7 @@ from imagenet_g.benchmark.predictions.freshness import (
     parse_declaration,
     parse_last_day,
 )
-from imagenet_g.benchmark.results import ModelRecord
+from imagenet_g.benchmark.records import ModelRecord
 from imagenet_g.benchmark.splits.registry import load_versions, parse_versions
 
 VERSIONS = parse_versions(

@@ -14,7 +14,8 @@ from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.predictions.entries import choose_headline, choose_published, make_entry
 from imagenet_g.benchmark.predictions.predictions import Predictions, TopFive
 from imagenet_g.benchmark.predictions.scoring import compute_newcombe_interval, compute_score, select_outputs
-from imagenet_g.benchmark.results import Estimate, PublishedAccuracy, Reference
+from imagenet_g.benchmark.records import PublishedAccuracy
+from imagenet_g.benchmark.results import Estimate, Reference
 
 CLEAN = PublishedAccuracy(set="imagenet-val", class_set="all", top1=0.75, n=50_000, source="a table")
 

@@ -14,12 +14,12 @@ from imagenet_g.benchmark.commands.report import list_robustness
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.predictions.class_counts import PairCounts, SetCounts
 from imagenet_g.benchmark.predictions.scoring import estimate_accuracy
+from imagenet_g.benchmark.records import Outputs
 from imagenet_g.benchmark.results import (
     Entry,
     Environment,
     Estimate,
     Gap,
-    Outputs,
     PredictionsRecord,
     Reference,
     Result,

@@ -10,7 +10,7 @@ import pytest
 from submission_cases import ROOT, list_codes, set_at, validate_case, write_case
 
 from imagenet_g.benchmark.catalogue import catalogue
-from imagenet_g.benchmark.results import SPLIT_COMMENTARY, SplitRecord, is_same_split
+from imagenet_g.benchmark.records import SPLIT_COMMENTARY, SplitRecord, is_same_split
 from imagenet_g.benchmark.splits.registry import drop_superseded, load_versions
 from imagenet_g.leaderboard.submissions.problems import ValidationReport
 from imagenet_g.leaderboard.submissions.submission import Submission
