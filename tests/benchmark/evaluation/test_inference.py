@@ -10,7 +10,6 @@ import torch
 from toy_models import ColourModel, make_toy_classifier, make_toy_split
 
 from imagenet_g.benchmark.classes import make_class_set
-from imagenet_g.benchmark.devices import choose_device
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.evaluation.cache import PartStore
 from imagenet_g.benchmark.evaluation.inference import (
@@ -145,9 +144,3 @@ def test_memory_does_not_grow_with_what_is_queued(tmp_path: Path) -> None:
     object.__setattr__(classifier, "module", Watching().eval())
     run(split, tmp_path, model=(classifier, ColourModel()))
     assert read_at_first_batch[0] <= 3 * 16
-
-
-def test_an_unknown_device_is_refused_with_what_is_there() -> None:
-    """The message lists what can be chosen."""
-    with pytest.raises(ModelError, match=r"Available: .*cpu"):
-        choose_device("tpu")
