@@ -74,6 +74,7 @@ def make_class_means(
     """
     chosen = _choose_rows(spec, class_indices, split, seed)
     vectors = _embed(split, [row for rows in chosen.values() for row in rows], clip, device, cache)
+    # float32 is what the file keeps: a resumed run, which reads it, must reward captions like the first one.
     means = np.stack(
         [
             compute_class_mean([vectors[row] for row in chosen[index]], spec.normalization)
@@ -104,6 +105,7 @@ def write_class_means(path: Path, means: ClassMeans) -> None:
         "means": means.means,
         "class_indices": np.asarray(means.class_indices, np.int64),
     }
+    # The origin goes into the file's own metadata, so that the tensors cannot be separated from it.
     with replace_file(path) as temporary:
         save_file(tensors, temporary, metadata={"record": means.record.model_dump_json()})
 
@@ -129,6 +131,7 @@ def load_class_means(path: Path) -> ClassMeans:
 
 
 def _hash_means(class_indices: Sequence[int], means: npt.NDArray[np.float32]) -> str:
+    # Little-endian bytes, so that the hash is the same on every machine.
     return hash_json([list(class_indices), hash_bytes(np.ascontiguousarray(means, "<f4").tobytes())])
 
 
@@ -138,6 +141,7 @@ def _choose_rows(
     labels = split.rows.labels[:, 0]
     chosen = {}
     for index in class_indices:
+        # In the order of ids: the order in which a folder or a parquet file lists its images must not decide.
         rows = sorted(np.flatnonzero(labels == index).tolist(), key=lambda row: split.rows.image_ids[row])
         if not rows:
             info = load_classes()[index]
@@ -146,8 +150,10 @@ def _choose_rows(
                 "that covers every class (--means REF), or name fewer classes in the settings."
             )
         if len(rows) > spec.images_per_class:
+            # A seed for each class, so that the choice does not depend on which other classes a run has.
             rng = np.random.default_rng(make_seed("class-means", str(seed), str(index), 0))
             picked = rng.choice(len(rows), size=spec.images_per_class, replace=False)
+            # Back in the order of ids: the last bits of a mean depend on the order of its terms.
             rows = [rows[number] for number in sorted(picked.tolist())]
         chosen[index] = rows
     return chosen
@@ -159,8 +165,10 @@ def _embed(
     from imagenet_g.benchmark.distances.embeddings import embed_rows
     from imagenet_g.benchmark.evaluation.inference import InferenceSettings
 
+    # A fixed type and batch size: the last bits of an embedding depend on both, and the means are hashed.
     settings = InferenceSettings(device=device, dtype="float32", batch_size=32, workers=2)
     found = embed_rows(clip, split, rows, settings=settings, cache=cache)
+    # Leaving the image out would give another mean under the same record.
     if found.errors:
         row, reason = next(iter(found.errors.items()))
         raise DataError(f"Image '{split.rows.image_ids[row]}' of '{split.record.ref}': {reason}.")

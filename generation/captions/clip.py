@@ -20,6 +20,7 @@ BATCH_SIZE = 64
 
 def encode_captions(clip: ClipEncoder, captions: Sequence[str]) -> npt.NDArray[np.float64]:
     """`(N, D)` embeddings of length 1; what the text encoder does not take is cut off."""
+    # numpy refuses to concatenate nothing.
     if not captions:
         return np.zeros((0, clip.record.num_dimensions))
     starts = range(0, len(captions), BATCH_SIZE)
@@ -42,6 +43,8 @@ def read_context_length(clip: ClipEncoder) -> int:
 def count_tokens(clip: ClipEncoder, caption: str) -> int:
     """Tokens of a caption, begin and end marks included."""
     tokenizer: Any = clip.tokenizer
+    # open_clip's own tokenizer leaves the two marks out; its wrapper around one of transformers has no
+    # `encode`, and the tokenizer inside adds the marks.
     if hasattr(tokenizer, "encode"):
         return len(tokenizer.encode(caption)) + 2
     return len(tokenizer.tokenizer(caption)["input_ids"])

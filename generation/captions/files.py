@@ -25,6 +25,7 @@ SUFFIX = ".jsonl"
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 Positive = Annotated[int, Field(ge=1)]
 Wnid = Annotated[str, Field(pattern=r"^n\d{8}$")]
+# No line break inside: the content hash is taken over lines, and would be ambiguous.
 Line = Annotated[str, Field(min_length=1, pattern=r"^\S(?:[^\n\r]*\S)?$")]
 
 
@@ -198,12 +199,26 @@ def make_caption_set(
 
 
 def hash_captions(rows: Sequence[CaptionRecord]) -> str:
-    """sha256 over lines of wnid, rank and caption, tab between them; rewards do not count."""
+    """sha256 over lines of wnid, rank and caption, tab between them; rewards do not count.
+
+    Example:
+        >>> row = CaptionRecord(wnid="n01443537", rank=0, caption="A goldfish reads.", reward=0.1)
+        >>> hash_captions([row]) == hash_captions([row.model_copy(update={"reward": 0.2})])
+        True
+    """
+    # The prompts decide the images. Rewards do not, and another CLIP or machine gives other last digits.
     return hash_lines(f"{row.wnid}\t{row.rank}\t{row.caption}" for row in rows)
 
 
 def find_problem(rows: Sequence[CaptionRecord]) -> str | None:
-    """What is wrong with rows sorted by class and rank, as a sentence; None when all is well."""
+    """What is wrong with rows sorted by class and rank, as a sentence; None when all is well.
+
+    Example:
+        >>> find_problem([])
+        'there is no caption.'
+        >>> find_problem([CaptionRecord(wnid="n01443537", rank=1, caption="A goldfish reads.", reward=None)])
+        'class n01443537 has rank 1 where 0 is due.'
+    """
     if not rows:
         return "there is no caption."
     expected: dict[str, int] = {}
@@ -229,6 +244,7 @@ def write_captions(path: Path, captions: CaptionSet) -> None:
     """
     text = "".join(f"{line}\n" for line in _format_lines(captions))
     if path.is_file():
+        # Running the same command again is no mistake.
         if path.read_bytes() == text.encode():
             return
         raise InputError(
@@ -245,6 +261,7 @@ def load_captions(path: Path) -> CaptionSet:
         DataError: There is none, it is no caption file, or it was changed after it was frozen.
     """
     try:
+        # Not `splitlines`, which also breaks at U+0085 and U+2028; JSON keeps both inside a caption.
         header, *lines = path.read_text(encoding="utf-8").split("\n")
         captions = CaptionSet(
             CaptionHeader.model_validate_json(header),

@@ -32,12 +32,16 @@ ENDINGS = (
     ("o", "oes"), ("y", "ies"), ("f", "ves"), ("fe", "ves"), ("man", "men"), ("us", "i"), ("um", "a"),
     ("ix", "ices"), ("ex", "ices"), ("is", "es"),
 )  # fmt: skip
+# Both alternatives share the last word: splitting at "or" would leave "traffic" alone as a name.
 ALTERNATIVES = {
     "traffic or street sign": "traffic sign, street sign",
     "vaulted or arched ceiling": "vaulted ceiling, arched ceiling",
 }
+# The class list mixes British and American spelling.
 SPELLINGS = {"gray": "grey", "pyjamas": "pajamas", "pyjama": "pajama"}
+# "loaves of bread": the plural is on the word before one of these.
 _HEAD_LINKS = ("of", "in", "on")
+# "glass", "cactus" and "iris" end in s and are singular.
 _NO_PLURAL_ENDINGS = ("ss", "us", "is")
 
 
@@ -46,22 +50,42 @@ def list_class_names(info: ClassInfo, names: ClassNames) -> tuple[str, ...]:
 
     Remarks in brackets are left out and alternatives taken apart: "kite (bird of prey)" is "kite",
     "cardboard box / carton" is either.
+
+    Example:
+        >>> by_name = {info.name: info for info in load_classes()}
+        >>> list_class_names(by_name["kite (bird of prey)"], "open_clip")
+        ('kite',)
+        >>> list_class_names(by_name["cardboard box / carton"], "open_clip")
+        ('cardboard box', 'carton')
     """
+    # Nobody writes the remark in a sentence, and it may stand in the middle of the name.
     text = re.sub(r"\s*\([^)]*\)", "", make_class_name(info, names))
     parts = re.split(r"\s*,\s*|\s+/\s+|\s+or\s+", ALTERNATIVES.get(text, text))
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
 def split_words(text: str) -> Words:
-    """Words of a text in one spelling: lower case, no accents, no possessives, hyphens as spaces."""
+    """Words of a text in one spelling: lower case, no accents, no possessives, hyphens as spaces.
+
+    Example:
+        >>> split_words("The gray-haired potter’s café")
+        ('the', 'grey', 'haired', 'potter', 'cafe')
+    """
+    # Decomposed, so that an accent is a mark of its own, which the next line drops.
     plain = unicodedata.normalize("NFKD", text.replace("’", "'")).casefold()
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    # Possessives before other apostrophes: "goose's" must become "goose", not "gooses".
     plain = re.sub(r"'s\b", "", plain).replace("'", "")
     return tuple(SPELLINGS.get(word, word) for word in re.findall(r"[^\W_]+", plain))
 
 
 def list_word_forms(word: str) -> frozenset[str]:
-    """A noun in singular and plural; too many rather than too few, for recognition only."""
+    """A noun in singular and plural; too many rather than too few, for recognition only.
+
+    Example:
+        >>> sorted(list_word_forms("goose")), sorted(list_word_forms("fox"))
+        (['geese', 'goose'], ['fox', 'foxes', 'foxs'])
+    """
     forms = {word, IRREGULAR_PLURALS.get(word, word)}
     for ending, plural in ENDINGS if word not in IRREGULAR_PLURALS else ():
         if word.endswith(ending):
@@ -74,7 +98,12 @@ def list_word_forms(word: str) -> frozenset[str]:
 
 @cache
 def list_name_forms(name: str) -> frozenset[Words]:
-    """Spellings of a name: its last word in both numbers, or its head in "loaf of bread"."""
+    """Spellings of a name: its last word in both numbers, or its head in "loaf of bread".
+
+    Example:
+        >>> ("loaves", "of", "bread") in list_name_forms("loaf of bread")
+        True
+    """
     words = split_words(name)
     if not words:
         return frozenset()
@@ -92,12 +121,20 @@ def names_class(caption: str, class_index: int, names: ClassNames) -> bool:
         caption: Any text.
         class_index: 0..999.
         names: "open_clip" or "first-lemma" for that one name, "lemmas" for any of WordNet's.
+
+    Example:
+        >>> lion = 291
+        >>> names_class("Two lions read.", lion, "open_clip")
+        True
+        >>> names_class("A sea lion reads.", lion, "open_clip")
+        False
     """
     words = split_words(caption)
     own = _find_spans(words, _list_forms(class_index, names))
     if not own:
         return False
     longer = _find_spans(words, _list_longer_forms(class_index, names))
+    # One mention outside every longer name is enough: "A lion meets a sea lion."
     return any(not any(start <= first and last <= stop for start, stop in longer) for first, last in own)
 
 
@@ -112,7 +149,9 @@ def _list_longer_forms(class_index: int, names: ClassNames) -> frozenset[Words]:
     """Names of other classes that hold a name of this one, as "sea lion" holds "lion"."""
     own = _list_forms(class_index, names)
     by_word = _index_forms(names)
+    # A longer name holds the first word of this one; without the index all names would be compared with all.
     near = {form for mine in own for form in by_word.get(mine[0], ())}
+    # A class's own longer lemma ("great white shark" over "white shark") hides nothing.
     return frozenset(form for form in near if any(_holds(form, mine) for mine in own)) - own
 
 

@@ -83,6 +83,7 @@ def list_caption_files() -> dict[str, Path]:
 
 def describe_caption_prompts(spec: CaptionPromptSpec) -> dict[str, JsonValue]:
     """What decides the prompts: the captions themselves; where their file lies does not."""
+    # Part of a hashed recipe: a path would make the same captions another recipe on another machine.
     return {"recipe": spec.recipe, "file": Path(spec.file).name, "sha256": spec.sha256}
 
 
@@ -97,5 +98,6 @@ def load_caption_header(split: SplitSpec) -> CaptionHeader | None:
 
 @cache
 def _load(path: Path, modified_ns: int) -> CaptionSet:
+    # The time of change is part of the key, so that a file written anew in the same process is read again.
     # Asked for once a class, and parsed once.
     return load_captions(path)

@@ -40,6 +40,10 @@ def compute_class_mean(embeddings: npt.ArrayLike, normalization: Normalization) 
 
     Raises:
         DataError: No embedding, or one of length zero or not finite.
+
+    Example:
+        >>> compute_class_mean([[3, 0], [0, 1]], "images").tolist()
+        [0.5, 0.5]
     """
     rows = np.asarray(embeddings, dtype=np.float64)
     if rows.ndim != 2 or not len(rows):
@@ -57,12 +61,18 @@ def compute_cosines(embeddings: npt.ArrayLike, means: npt.ArrayLike) -> Floats:
 
     Returns:
         `(N,)` in [-1, 1]. A row that is not finite gives NaN.
+
+    Example:
+        >>> compute_cosines([[2, 0], [0, 1]], [[1, 0], [1, 0]]).tolist()
+        [1.0, 0.0]
     """
+    # A broken embedding gives NaN without a warning: `validate_rewards` reports it with step and caption.
     with np.errstate(invalid="ignore", divide="ignore"):
         first, second = (
             rows / np.linalg.norm(rows, axis=1, keepdims=True)
             for rows in (np.asarray(a, dtype=np.float64) for a in (embeddings, means))
         )
+    # Rounding can give 1 + 1e-16; its reward would be below the floor, and an invalid caption would win.
     cosines: Floats = np.clip((first * second).sum(axis=1), -1.0, 1.0)
     return cosines
 
@@ -82,10 +92,17 @@ def compute_rewards(
 
     Returns:
         `(N,)`: in [-1, 1] for valid captions, in [-2, -1] for others.
+
+    Example:
+        >>> compute_rewards([0.25, 0.25, 0.25], [0, 1, 8], grading="graded").tolist()
+        [-0.25, -1.125, -2.0]
+        >>> compute_rewards([0.25, 0.25, 0.25], [0, 1, 8], grading="floor").tolist()
+        [-0.25, -1.0, -1.0]
     """
     values = np.asarray(cosines, dtype=np.float64)
     faults = np.asarray(num_faults, dtype=np.float64)
     valid = -values if direction == "far" else values
+    # Not flipped with the direction: the control differs in the sign of the cosine and in nothing else.
     invalid = FLOOR - (faults / len(FAULTS) if grading == "graded" else 0.0)
     rewards: Floats = np.where(faults == 0, valid, invalid)
     return rewards
@@ -96,6 +113,10 @@ def normalize_rows(rows: Floats) -> Floats:
 
     Raises:
         DataError: A row of length zero, or one that is not finite.
+
+    Example:
+        >>> normalize_rows(np.array([[3.0, 4.0]])).tolist()
+        [[0.6, 0.8]]
     """
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     if not (np.isfinite(lengths).all() and (lengths > 0).all()):

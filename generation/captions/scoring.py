@@ -83,6 +83,7 @@ def validate_rewards(rewards: Floats, scores: CaptionScores, step: int) -> None:
     Raises:
         ModelError: A reward is not finite; the message has the step and the caption.
     """
+    # One NaN in a group makes the group's mean NaN, and with it every weight after the next step.
     broken = np.flatnonzero(~np.isfinite(rewards))
     if len(broken):
         first = int(broken[0])

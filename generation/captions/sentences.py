@@ -16,10 +16,12 @@ from imagenet_g.benchmark.identity import hash_lines
 from imagenet_g.generation.captions.names import list_class_names, names_class, split_words
 from imagenet_g.generation.prompts.recipes import ClassNames, load_lines
 
+# Written twice, because a type checker cannot make a Literal from a tuple.
 Fault = Literal[
     "class-not-named", "no-capital", "no-end", "several-sentences", "too-short", "stutter", "odd-text",
     "too-long",
 ]  # fmt: skip
+# The graded reward divides by the number of checks: another check changes the rewards of stored runs.
 FAULTS: tuple[Fault, ...] = (
     "class-not-named", "no-capital", "no-end", "several-sentences", "too-short", "stutter", "odd-text",
     "too-long",
@@ -35,14 +37,23 @@ stutter             one word twice in a row
 odd-text            line breaks, control characters, or bytes that are no text
 too-long            longer than the CLIP's text encoder takes; found by whoever has the CLIP
 """
+# Without their full stop, in lower case; "no" is "No. 5".
 ABBREVIATIONS = frozenset({"dr", "mr", "mrs", "ms", "mt", "no", "st", "vs"})
 _END = re.compile(r"[.!?][\"'”’)]*$")
 _INNER_END = re.compile(r"(\w*)[.!?]+[\"'”’)]*\s+\S")
 
 
 def find_faults(caption: str, class_index: int, *, names: ClassNames, min_words: int) -> tuple[Fault, ...]:
-    """Faults of a caption, in the order of `FAULTS`; empty for one complete sentence that names the class."""
+    """Faults of a caption, in the order of `FAULTS`; empty for one complete sentence that names the class.
+
+    Example:
+        >>> find_faults("Two goldfish read in a library.", 1, names="open_clip", min_words=4)
+        ()
+        >>> find_faults("two fish read in in a library", 1, names="open_clip", min_words=4)
+        ('class-not-named', 'no-capital', 'no-end', 'stutter')
+    """
     words = split_words(caption)
+    # A sentence may begin inside a quotation.
     first = caption.lstrip("\"'“‘(")[:1]
     found: dict[Fault, bool] = {
         "class-not-named": not names_class(caption, class_index, names),
@@ -51,13 +62,19 @@ def find_faults(caption: str, class_index: int, *, names: ClassNames, min_words:
         "several-sentences": has_inner_end(caption),
         "too-short": len(words) < min_words,
         "stutter": any(a == b for a, b in pairwise(words) if (a, b) not in _list_pairs(class_index, names)),
+        # A byte-level tokenizer decodes bytes that are no UTF-8 as the replacement character.
         "odd-text": not caption.isprintable() or "�" in caption,
     }
     return tuple(fault for fault in FAULTS if found.get(fault))
 
 
 def has_inner_end(caption: str) -> bool:
-    """Whether a sentence ends before the text does; "St. Bernard" and initials do not end one."""
+    """Whether a sentence ends before the text does; "St. Bernard" and initials do not end one.
+
+    Example:
+        >>> has_inner_end("A dog sleeps. A cat"), has_inner_end("A St. Bernard sleeps.")
+        (True, False)
+    """
     ends = (match.group(1).casefold() for match in _INNER_END.finditer(caption))
     return any(word not in ABBREVIATIONS and not (len(word) == 1 and word.isalpha()) for word in ends)
 

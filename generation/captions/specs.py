@@ -40,6 +40,7 @@ class TinySpec(FileModel):
     layers: Positive
     width: Positive
     heads: Positive
+    # A byte-level tokenizer has at least 257 tokens; 300 leaves a few merges to learn.
     vocabulary: Annotated[int, Field(ge=300)]
     """Upper bound of tokens; 257 of them are the bytes and the end of text."""
 
@@ -117,9 +118,11 @@ class RlSpec(FileModel):
     steps: Positive
     prompts_per_step: Positive
     """Classes asked in a step."""
+    # Rewards are compared within the group: with one caption its advantage is always 0.
     group_size: Annotated[int, Field(ge=2)]
     """Captions per class and step; rewards are compared within the group."""
     learning_rate: Rate
+    # No default: TRL's own is 0 for GRPO and 0.05 for RLOO, and a recipe should not depend on the method's.
     beta: Weight
     """Weight of the KL divergence to the stage-1 model."""
     temperature: Rate = 1.0
@@ -129,6 +132,7 @@ class RlSpec(FileModel):
 class SamplingSpec(FileModel):
     """How captions are drawn when they are written."""
 
+    # transformers refuses a temperature of 0.
     temperature: Rate = 1.0
     top_p: TopP = 1.0
     candidates: Positive = 4
@@ -148,6 +152,7 @@ class CaptionSpec(FileModel):
     classes: str | tuple[str, ...]
     """"all", a registered class set, or a list of wnids."""
     class_names: Literal["open_clip", "lemmas", "first-lemma"] = "open_clip"
+    # transformers seeds numpy's global generator as well, which takes 32 bits at most.
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     prompt: Annotated[str, Field(pattern=r"\{c\}")] = "{c}:"
     """What the model is given; it goes on with the caption."""

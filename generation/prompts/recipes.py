@@ -22,6 +22,7 @@ from imagenet_g.benchmark.classes import ClassInfo, load_classes
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.generation.specs.version import PromptSpec
 
+# Shorter words ("bar", "ice") stand inside too many unrelated ones, and a shared part of a word counts.
 _WORD = re.compile(r"[a-z]{4,}")
 ClassNames = Literal["open_clip", "lemmas", "first-lemma"]
 FIELDS = ("c", "h", "d", "b")
@@ -34,6 +35,7 @@ FAKE_IT_PATTERNS = {
     "multiple-different": "a photo of multiple different {c}, {h}",
     "c-hypernym-scene": "{c}, {h} inside {b}",
 }
+# The pattern that writes these prompts and `find_scene`, which takes them apart, share this separator.
 MISMATCHED_SCENE = "mismatched-scene"
 _IN_SCENE = " in the "
 RECIPES = ("openai-80", "template", *FAKE_IT_PATTERNS, MISMATCHED_SCENE)
@@ -46,6 +48,10 @@ def make_prompts(spec: PromptSpec, class_index: int, count: int) -> list[str]:
     Raises:
         UnknownNameError: No such recipe.
         InputError: A template with fields that do not exist, or none at all.
+
+    Example:
+        >>> make_prompts(PromptSpec(recipe="openai-80", class_names="open_clip"), class_index=1, count=2)
+        ['a photo of many goldfish.', 'a sculpture of a goldfish.']
     """
     info = load_classes()[class_index]
     scenes = list_mismatched_scenes(info) if spec.recipe == MISMATCHED_SCENE else load_scenes()
@@ -55,12 +61,22 @@ def make_prompts(spec: PromptSpec, class_index: int, count: int) -> list[str]:
         "h": load_hypernyms()[info.wnid],
         "d": info.definition,
     }
+    # Each class begins at its own index. If all began at 0, a split with one image a class would use the
+    # first template only.
     numbers = range(class_index, class_index + count)
     return [patterns[n % len(patterns)].format(**words, b=scenes[n % len(scenes)]) for n in numbers]
 
 
 def make_class_name(info: ClassInfo, names: ClassNames) -> str:
-    """What a class is called: open_clip's name, all WordNet lemmas, or the first of them."""
+    """What a class is called: open_clip's name, all WordNet lemmas, or the first of them.
+
+    Example:
+        >>> shark = load_classes()[2]
+        >>> make_class_name(shark, "open_clip"), make_class_name(shark, "first-lemma")
+        ('great white shark', 'great white shark')
+        >>> make_class_name(load_classes()[0], "lemmas")
+        'tench, Tinca tinca'
+    """
     if names == "open_clip":
         return info.name
     return info.lemmas if names == "lemmas" else info.lemmas.split(",")[0].strip()
@@ -72,6 +88,10 @@ def load_patterns(spec: PromptSpec) -> tuple[str, ...]:
     Raises:
         UnknownNameError: No such recipe.
         InputError: A template is missing, is not wanted, or has unknown fields.
+
+    Example:
+        >>> load_patterns(PromptSpec(recipe="multiple", class_names="open_clip"))
+        ('a photo of multiple {c}, {h}',)
     """
     if spec.recipe not in RECIPES:
         raise UnknownNameError("prompt recipe", spec.recipe, (*RECIPES, "captions"))
@@ -89,7 +109,12 @@ def load_patterns(spec: PromptSpec) -> tuple[str, ...]:
 
 @cache
 def load_scenes() -> tuple[str, ...]:
-    """The 365 scenes as words: "apartment_building/outdoor" reads "apartment building outdoor"."""
+    """The 365 scenes as words: "apartment_building/outdoor" reads "apartment building outdoor".
+
+    Example:
+        >>> load_scenes()[:3]
+        ('airfield', 'airplane cabin', 'airport terminal')
+    """
     return tuple(scene.replace("_", " ").replace("/", " ") for scene in load_lines("places365.txt"))
 
 
@@ -99,6 +124,11 @@ def list_mismatched_scenes(info: ClassInfo) -> tuple[str, ...]:
     A scene is left out where one of its words is a part of a word of the class's names, hypernym or
     definition, or the other way round: "fishpond" for a game fish. That the rest does not suit the class is
     likely, not known.
+
+    Example:
+        >>> scenes = list_mismatched_scenes(load_classes()[1])  # goldfish
+        >>> "fishpond" in scenes, "library indoor" in scenes
+        (False, True)
     """
     told = _list_words(f"{info.name} {info.lemmas} {info.definition} {load_hypernyms()[info.wnid]}")
     return tuple(scene for scene, words in _load_scene_words().items() if not _share_words(words, told))
@@ -109,7 +139,12 @@ def find_scene(prompt: str) -> str:
 
     Raises:
         InputError: It is no such prompt.
+
+    Example:
+        >>> find_scene("a photo of a goldfish in the airplane cabin")
+        'airplane cabin'
     """
+    # From the right, so that it does not matter what the class is called.
     scene = prompt.rpartition(_IN_SCENE)[2]
     if _IN_SCENE not in prompt or scene not in load_scenes():
         raise InputError(
@@ -141,6 +176,7 @@ def _list_words(text: str) -> frozenset[str]:
 
 @cache
 def _load_scene_words() -> dict[str, frozenset[str]]:
+    # Cached, because every class is compared with all 365 scenes.
     return {scene: _list_words(scene) for scene in load_scenes()}
 
 
@@ -154,8 +190,11 @@ def _validate_template(template: str) -> None:
     except ValueError as error:
         raise InputError(f"Template '{template}' is malformed: {error}.") from error
     fields = [field for _, field, _, _ in parsed if field is not None]
+    # A prompt without the class would give images that nobody can label.
     if "c" not in fields:
         raise InputError(f"Template '{template}' never names the class; write {{c}} where it belongs.")
     for _, field, form, conversion in parsed:
+        # str.format would also accept {c!r} or {c:>20}, and put quotes or blanks into every prompt of a
+        # version.
         if field is not None and (field not in FIELDS or form or conversion):
             raise UnknownNameError("field", field, FIELDS, hint=f"It stands in template '{template}'.")

@@ -31,9 +31,17 @@ def check_prompts(
         prompts: All prompts of a split, repeats included.
         limit: Tokens the encoder keeps.
         count_tokens: Token counts of unique prompts, start and end included; None where unknown.
+
+    Example:
+        >>> count_words = lambda prompts: [len(prompt.split()) for prompt in prompts]
+        >>> report = check_prompts(["a red fox", "a fox", "a red fox"], limit=2, count_tokens=count_words)
+        >>> report.num_unique, report.longest, report.num_over_limit, report.examples
+        (2, 3, 2, ('a red fox',))
     """
+    # A split repeats its prompts, and byte-pair encoding in Python is slow: each text is encoded once.
     unique = list(dict.fromkeys(prompts))
     if limit is None or count_tokens is None:
+        # Null and not 0: a card must not claim that no prompt is cut where nobody counted.
         return PromptReport(num_prompts=len(prompts), num_unique=len(unique), token_limit=limit,
                             longest=None, num_over_limit=None, examples=())  # fmt: skip
     lengths = dict(zip(unique, count_tokens(unique), strict=True))
@@ -53,7 +61,9 @@ def count_clip_tokens(prompts: Iterable[str]) -> list[int]:
 
     All of Stable Diffusion's CLIP encoders share it, so no weights are needed to count.
     """
+    # Imported late, because open_clip imports torch, which takes seconds.
     from open_clip.tokenizer import SimpleTokenizer
 
     tokenizer = SimpleTokenizer()
+    # `encode` leaves the start and end tokens out; they take two of the encoder's 77 places.
     return [len(tokenizer.encode(prompt)) + 2 for prompt in prompts]
