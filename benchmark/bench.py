@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NUM_SPEED_IMAGES = 192
 NUM_ROUNDS = 2
+# A factor of ten: memory that grows with the number of images shows at once.
 MEMORY_SIZES = (5_000, 50_000)
 
 
@@ -81,6 +82,7 @@ def write_images(folder: Path, number: int, *, size: int) -> Path:
 
     from imagenet_g.benchmark.classes import load_classes
 
+    # Seeded, so that both loops decode the same bytes.
     rng = np.random.default_rng(0)
     for index in range(number):
         path = folder / load_classes()[index % 1000].wnid / f"{index}.jpeg"
@@ -125,11 +127,13 @@ def _run_timm(folder: Path) -> None:
     from timm.data.dataset import ImageDataset
     from timm.data.loader import create_loader
 
+    # Random weights: the time of a forward pass does not depend on them, and nothing must be downloaded.
     model = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
     config = resolve_data_config({}, model=model, use_test_size=True)
     loader = create_loader(
         ImageDataset(str(folder)),
         input_size=config["input_size"],
+        # The default of timm's validate.py.
         batch_size=256,
         use_prefetcher=False,
         interpolation=config["interpolation"],
@@ -147,6 +151,8 @@ def _measure_peak_memory(folder: Path, home: Path) -> float:
     """Peak resident memory in MB of `imagenet-g evaluate` with a model that costs next to nothing."""
     words = ["evaluate", "--model", "python:imagenet_g.benchmark.bench:make_cheap_model"]
     words += ["--split", f"folder:{folder}", "--out", str(home / "out"), "--cache", str(home / "cache")]
+    # Linux counts ru_maxrss in KiB. macOS counts bytes: there the MB are wrong and the ratio is right. A new
+    # process each, because the peak of a process never falls.
     code = (
         "import resource, sys; from imagenet_g.benchmark.cli import main; code = main(sys.argv[1:]); "
         "print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024); sys.exit(code)"

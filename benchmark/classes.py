@@ -39,6 +39,14 @@ class ClassSet:
     Attributes:
         name: "all", a name of `CLASS_SET_NAMES`, or "split-classes" for the classes of one split.
         indices: Class indices in 0..999, ascending.
+
+    Example:
+        >>> ClassSet("a", (2, 3)).sha256 == ClassSet("b", (2, 3)).sha256
+        True
+        >>> ClassSet("unsorted", (3, 2))
+        Traceback (most recent call last):
+            ...
+        imagenet_g.benchmark.errors.InputError: Class set 'unsorted' must be ascending and without repeats.
     """
 
     name: str
@@ -55,6 +63,7 @@ class ClassSet:
     @property
     def covers_all(self) -> bool:
         """Whether this is the full 1000 classes."""
+        # Enough, because __post_init__ refuses repeats and indices out of range.
         return len(self.indices) == NUM_CLASSES
 
     @property
@@ -75,7 +84,12 @@ def load_classes() -> tuple[ClassInfo, ...]:
 
 @cache
 def load_index_by_wnid() -> dict[str, int]:
-    """Class index by wnid. Do not mutate: the same dict is handed to everyone."""
+    """Class index by wnid. Do not mutate: the same dict is handed to everyone.
+
+    Example:
+        >>> load_index_by_wnid()["n01440764"]  # the tench, the first wnid in sorted order
+        0
+    """
     return {info.wnid: info.index for info in load_classes()}
 
 
@@ -85,6 +99,10 @@ def load_class_set(name: str) -> ClassSet:
 
     Raises:
         UnknownNameError: For any other name.
+
+    Example:
+        >>> len(load_class_set("imagenet-a").indices)
+        200
     """
     if name == ALL_CLASSES:
         return ClassSet(ALL_CLASSES, tuple(range(NUM_CLASSES)))
@@ -96,7 +114,12 @@ def load_class_set(name: str) -> ClassSet:
 
 
 def make_class_set(name: str, indices: Iterable[int]) -> ClassSet:
-    """A class set from indices in any order, repeats allowed."""
+    """A class set from indices in any order, repeats allowed.
+
+    Example:
+        >>> make_class_set("two-sharks", [3, 2, 3])
+        ClassSet(name='two-sharks', indices=(2, 3))
+    """
     return ClassSet(name, tuple(sorted(set(indices))))
 
 
@@ -108,6 +131,12 @@ def list_class_indices(classes: str | Iterable[str]) -> tuple[int, ...]:
 
     Raises:
         UnknownNameError: No such class set, or a wnid that is none of the 1000.
+
+    Example:
+        >>> list_class_indices(["n01443537", "n01440764"])
+        (0, 1)
+        >>> len(list_class_indices("imagenet-r"))
+        200
     """
     if isinstance(classes, str):
         return load_class_set(classes).indices
@@ -123,12 +152,19 @@ def name_class_set(class_set: ClassSet) -> str:
     """The name under which outputs restricted to these classes are stored.
 
     "all", a registered name, or "classes-" and a hash, so that equal classes always share one name.
+
+    Example:
+        >>> name_class_set(make_class_set("mine", range(1000)))
+        'all'
+        >>> name_class_set(make_class_set("mine", load_class_set("imagenet-a").indices))
+        'imagenet-a'
     """
     if class_set.covers_all:
         return "all"
     for name in CLASS_SET_NAMES:
         if load_class_set(name).indices == class_set.indices:
             return name
+    # A hash and not the caller's name: two views of the same classes then share one stored output.
     return f"classes-{class_set.sha256[:12]}"
 
 

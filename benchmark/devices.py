@@ -38,4 +38,5 @@ def format_device_name(device: str) -> str:
         import torch
 
         return torch.cuda.get_device_name(device)
+    # On many Linux systems `platform.processor()` is empty.
     return platform.processor() or platform.machine()

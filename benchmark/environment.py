@@ -17,6 +17,8 @@ def list_versions(packages: Sequence[str]) -> dict[str, str]:
     for package in packages:
         try:
             found[package] = version(package)
+        # Which libraries are there depends on the extras that were installed; one that is absent computed
+        # nothing.
         except PackageNotFoundError:
             continue
     return found
@@ -26,8 +28,11 @@ def make_environment() -> Environment:
     """What computes the numbers: package versions, command and time."""
     return Environment(
         imagenet_g=version("imagenet-g"),
+        # Not argv[0]: it is a path of this machine, which a published result must not carry.
         command=" ".join(["imagenet-g", *sys.argv[1:]]),
         created_utc=format_now(),
+        # Only what scores and intervals depend on; the run record of each entry lists the libraries of the
+        # model.
         versions=list_versions(("numpy", "scipy", "pyarrow", "pydantic")),
     )
 

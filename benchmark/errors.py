@@ -32,6 +32,10 @@ class UnknownNameError(InputError):
         name: The name as given.
         known: The names that would have been accepted.
         hint: What to do next, a full sentence; may be empty.
+
+    Example:
+        >>> print(UnknownNameError("link", "logti", ["linear", "logit"], hint="See the help."))
+        Unknown link 'logti'. Did you mean 'logit'? Known: linear, logit. See the help.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> None:
@@ -63,14 +67,29 @@ class StorageError(ImagenetGError):
 
 
 def suggest_names(name: str, known: Iterable[str], *, limit: int = 3) -> tuple[str, ...]:
-    """Known names that look like `name`, nearest first, at most `limit`; case does not count."""
+    """Known names that look like `name`, nearest first, at most `limit`; case does not count.
+
+    Example:
+        >>> suggest_names("ImageNet-V3", ["imagenet-v2", "objectnet"])
+        ('imagenet-v2',)
+        >>> suggest_names("resnet50", ["imagenet-v2", "objectnet"])
+        ()
+    """
+    # Compared in lower case, given back as they are spelled: names of models mix cases.
     by_lower = {candidate.lower(): candidate for candidate in known}
     matches = difflib.get_close_matches(name.lower(), list(by_lower), n=limit, cutoff=0.6)
     return tuple(by_lower[match] for match in matches)
 
 
 def format_near_names(name: str, known: Iterable[str]) -> str:
-    """A question that names what was perhaps meant, a blank before it; empty where nothing is near."""
+    """A question that names what was perhaps meant, a blank before it; empty where nothing is near.
+
+    Example:
+        >>> format_near_names("logti", ["linear", "logit"])
+        " Did you mean 'logit'?"
+        >>> format_near_names("cubic", ["linear", "logit"])
+        ''
+    """
     near = suggest_names(name, known)
     return f" {_format_suggestions(near)}" if near else ""
 
@@ -85,6 +104,7 @@ def _format_unknown_name(
     parts = [f"Unknown {kind} '{name}'."]
     if suggestions:
         parts.append(_format_suggestions(suggestions))
+    # timm alone offers more than a thousand names; a list of them would bury the sentence before it.
     if known and len(known) <= 20:
         parts.append("Known: " + ", ".join(known) + ".")
     if hint:

@@ -11,11 +11,17 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+# Weights and archives reach gigabytes; hashing one must not take its size in memory.
 _READ_BYTES = 1 << 20
 
 
 def hash_bytes(data: bytes) -> str:
-    """sha256 of bytes, as 64 hex digits."""
+    """sha256 of bytes, as 64 hex digits.
+
+    Example:
+        >>> hash_bytes(b"abc")[:16]  # the first test vector of FIPS 180-2
+        'ba7816bf8f01cfea'
+    """
     return hashlib.sha256(data).hexdigest()
 
 
@@ -29,15 +35,28 @@ def hash_file(path: Path) -> str:
 
 
 def hash_lines(lines: Iterable[str]) -> str:
-    """sha256 of lines joined by newlines; the order counts."""
+    r"""sha256 of lines, each with a newline behind it; the order counts.
+
+    Example:
+        >>> hash_lines(["a", "b"]) == hash_bytes(b"a\nb\n")
+        True
+        >>> hash_lines(["ab"]) == hash_lines(["a", "b"])
+        False
+    """
     digest = hashlib.sha256()
     for line in lines:
+        # Every line ends in a newline: without it the lines 'ab' and the lines 'a', 'b' would have one hash.
         digest.update(line.encode() + b"\n")
     return digest.hexdigest()
 
 
 def hash_json(value: object) -> str:
-    """sha256 of the canonical JSON of plain data: sorted keys, no spaces, no NaN."""
+    """sha256 of the canonical JSON of plain data: sorted keys, no spaces, no NaN.
+
+    Example:
+        >>> hash_json({"a": 1, "b": [2, None]}) == hash_json({"b": [2, None], "a": 1})
+        True
+    """
     return hash_bytes(format_canonical_json(value).encode())
 
 
@@ -46,7 +65,12 @@ def format_canonical_json(value: object) -> str:
 
     Raises:
         ValueError: On NaN or infinity.
+
+    Example:
+        >>> format_canonical_json({"b": 1, "a": [True, "é"]})
+        '{"a":[true,"é"],"b":1}'
     """
+    # allow_nan=False: Python would write a bare NaN, which is no JSON and which other readers refuse.
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -55,16 +79,31 @@ def make_image_id(version: str, split: str, wnid: str, index: int) -> str:
 
     64 bits: among 1.3 million images the chance of any collision is under one in ten million, and a
     plan refuses one if it happens.
+
+    Example:
+        >>> make_image_id("v1", "sd-l", "n01440764", 0) == make_image_id("v1", "sd-l", "n01440764", 0)
+        True
+        >>> len(make_image_id("v1", "sd-l", "n01440764", 1))
+        16
     """
     return hash_bytes(f"{version}/{split}/{wnid}/{index}".encode())[:16]
 
 
 def make_seed(version: str, split: str, wnid: str, index: int) -> int:
-    """Seed of an image's own generator, an int in [0, 2**63), from the same identity as its id."""
+    """Seed of an image's own generator, an int in [0, 2**63), from the same identity as its id.
+
+    Example:
+        >>> make_seed("v1", "sd-l", "n01440764", 0) == make_seed("v1", "sd-l", "n01440764", 1)
+        False
+    """
+    # The prefix separates the two hashes: without it the first digits of the seed would be those of the id.
     digest = hashlib.sha256(f"seed/{version}/{split}/{wnid}/{index}".encode()).digest()
+    # 63 bits and not 64: releases store the seed in a signed int64 column.
     return int.from_bytes(digest[:8], "big") % 2**63
 
 
+# Most file systems allow 255 bytes a name; the hash, a suffix and the `.tmp` of an unfinished write must fit
+# behind the slug.
 MAX_LENGTH = 100
 
 
@@ -77,8 +116,12 @@ def make_slug(name: str) -> str:
     Example:
         >>> make_slug("timm:resnet50.a1_in1k"), make_slug("v1/sd-l")
         ('timm-resnet50.a1_in1k', 'v1-sd-l')
+        >>> make_slug("../a b")
+        'a-b-2c2c791a'
     """
+    # Stripped of dots: a leading one hides a file, and '..' alone is a path.
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "unnamed"
+    # Only a single ':' or '/' between words is plain: 'a//b' would otherwise have the slug of 'a/b'.
     plain = re.fullmatch(r"[A-Za-z0-9._-]+(?:[:/][A-Za-z0-9._-]+)*", name) is not None
     if plain and len(slug) <= MAX_LENGTH:
         return slug

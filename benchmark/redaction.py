@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+# Tokens of users start with `hf_`, those of organizations with `api_org_`.
 _TOKEN = re.compile(r"\b(hf|api_org)_[A-Za-z0-9]{8,}")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
 _URL_LOGIN = re.compile(r"(https?://)[^/\s@]+@")
@@ -13,8 +14,16 @@ _TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
 def redact(text: str) -> str:
-    """The text without access tokens, logins and the queries of URLs, which carry upload signatures."""
+    """The text without access tokens, logins and the queries of URLs, which carry upload signatures.
+
+    Example:
+        >>> redact("401 for https://me:secret@host/file?X-Signature=abc")
+        '401 for https://host/file'
+        >>> redact("Authorization: Bearer abcdefgh12345678")
+        'Authorization: Bearer ***'
+    """
     for name in _TOKEN_VARIABLES:
+        # A shorter value is a placeholder, and replacing it would cut holes into ordinary words.
         if len(value := os.environ.get(name, "").strip()) >= 8:
             text = text.replace(value, "***")
     text = _TOKEN.sub(r"\1_***", text)
@@ -24,6 +33,11 @@ def redact(text: str) -> str:
 
 
 def has_token(text: str) -> bool:
-    """Whether text holds something that looks like, or is, an access token."""
+    """Whether text holds something that looks like, or is, an access token.
+
+    Example:
+        >>> has_token("export HF_TOKEN=hf_abcdefgh12345678"), has_token("see hf_hub for more")
+        (True, False)
+    """
     given = [os.environ.get(name, "").strip() for name in _TOKEN_VARIABLES]
     return bool(_TOKEN.search(text)) or any(len(value) >= 8 and value in text for value in given)

@@ -23,6 +23,7 @@ def replace_file(path: Path) -> Iterator[Path]:
         StorageError: The disk is full, or the folder cannot be written.
     """
     # The process id keeps two runs that write the same file from sharing one temporary.
+    # A rename is atomic only within one file system, so the temporary lies beside its target and not in /tmp.
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with translate_storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,10 +61,12 @@ def validate_writable(folder: Path) -> None:
     Raises:
         StorageError: They cannot.
     """
+    # The folder itself is made later; whether that will work is decided by the nearest folder that exists.
     existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     with translate_storage_errors(folder):
         if not existing.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(existing))
+        # X_OK as well: a folder that may be written but not entered takes no new file.
         if not os.access(existing, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "no permission", str(existing))
 
@@ -82,10 +85,12 @@ def translate_storage_errors(path: Path) -> Iterator[None]:
 
 
 def _format_storage_error(path: Path, error: OSError) -> str:
+    # EDQUOT: shared homes report it when the user's own share is used up while the disk is not.
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"No space left to write '{path}'. Free some, or choose another place with --out or --cache."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"No permission to write '{path}'. Choose another place with --out or --cache."
+    # mkdir reports EEXIST where a file has the folder's name, and ENOTDIR where one has a parent's name.
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
         return (
             f"Cannot write '{path}': a file stands where a folder is needed. Choose another place with --out."

@@ -29,8 +29,20 @@ class HubFiles:
 
 
 def list_matching_files(folder: Path, patterns: Sequence[str]) -> tuple[str, ...]:
-    """Names of the files under a folder that match one of the patterns, sorted, with forward slashes."""
+    """Names of the files under a folder that match one of the patterns, sorted, with forward slashes.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     folder = Path(name)
+        ...     (folder / "data").mkdir()
+        ...     for file in ("data/1.parquet", "data/0.parquet", "README.md"):
+        ...         (folder / file).touch()
+        ...     list_matching_files(folder, ["data/*.parquet"])
+        ('data/0.parquet', 'data/1.parquet')
+    """
     found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    # Forward slashes and sorted: names enter hashes, which must not depend on the system.
     return tuple(sorted(path.relative_to(folder).as_posix() for path in found))
 
 
@@ -57,10 +69,13 @@ def fetch_hub_files(repo: str, patterns: Sequence[str], *, gated: bool, hint: st
         folder = snapshot_download(
             repo, repo_type="dataset", revision=commit, allow_patterns=list(patterns), etag_timeout=TIMEOUT_S
         )
+    # The Hub also answers "not found" for private datasets, so that nobody learns that they exist.
     except (GatedRepoError, RepositoryNotFoundError) as error:
         raise FetchError(_format_no_access(repo, gated=gated, hint=hint)) from error
     except Exception as error:
         # The Hub's client passes on whatever its own HTTP library raises, and that has changed before.
+        # Only where not even the commit was learnt. A download that broke off half-way is no whole copy, and
+        # the cache may hold some of its files.
         if commit is None and (cached := find_cached_files(repo, patterns)) is not None:
             return cached
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
@@ -80,6 +95,7 @@ def find_cached_files(repo: str, patterns: Sequence[str]) -> HubFiles | None:
     except (OSError, ValueError, HfHubHTTPError):
         return None
     cached = HubFiles(folder, folder.name)
+    # The client returns the folder of a commit even where it holds no file of these patterns.
     return cached if cached.list_files(patterns) else None
 
 

@@ -42,12 +42,14 @@ def _translate(error: Exception, repo: str, revision: str | None, purpose: Purpo
     from huggingface_hub import constants
 
     chain = list(_walk_chain(error))
+    # The client wraps the system's error in its own, so the whole chain is searched.
     if disk := next((e for e in chain if isinstance(e, OSError) and e.errno in _DISK_REASONS), None):
         return StorageError(
             f"The Hub's cache '{constants.HF_HUB_CACHE}' cannot be written "
             f"({_DISK_REASONS[disk.errno or 0]}). Free some space, or set HF_HOME "
             "to a folder elsewhere, and run this again."
         )
+    # By name and not by class: the Hub's client and its HTTP library have moved their exceptions before.
     names = {type(e).__name__ for e in chain}
     if "RevisionNotFoundError" in names:
         return make_unknown_revision(repo, revision or "main")
@@ -79,6 +81,8 @@ def _format_refusal(names: set[str], status: int | None, repo: str, place: str, 
             f"There is no dataset '{repo}' on the Hub, or you may not see it. Check the name; "
             f"if it is private, {step}."
         )
+    # The client has turned the 401 of a missing or private repository into RepositoryNotFoundError already;
+    # what is left here is about the token.
     if status == 401:
         if signed_in:
             return f"The Hub does not accept your token. {_SIGN_IN[0].upper()}{_SIGN_IN[1:]} again."
@@ -116,6 +120,8 @@ def _format_no_answer(chain: list[BaseException], repo: str, endpoint: str) -> s
     if "OfflineModeIsEnabled" in names:
         return f"'{repo}' is not in the cache, and HF_HUB_OFFLINE forbids to fetch it. Unset it for a moment."
     last = next((e for e in reversed(chain) if str(e).strip()), chain[0])
+    # Messages of HTTP libraries quote the URL, and that of a large file carries a signature that grants
+    # access.
     reason = redact(str(last).strip().splitlines()[0] if str(last).strip() else type(last).__name__)
     return (
         f"The Hub at {redact(endpoint)} could not be used for '{repo}' ({reason.rstrip('.')}). Check the "

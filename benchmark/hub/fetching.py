@@ -22,7 +22,10 @@ from imagenet_g.benchmark.hub.quiet import quiet_logs
 
 PROBE_TIMEOUT_S = 4.0
 STALL_TIMEOUT_S = 10.0
+# Only what passes with time: after a 403 or 404 the library's own error names the cause.
 _BUSY_STATUS = (408, 429, 500, 502, 503, 504)
+# By the name of the module: the Hub's client has changed its HTTP library, and none is imported here for the
+# sake of an `except`.
 _NETWORK_PACKAGES = (
     "huggingface_hub",
     "httpx",
@@ -103,7 +106,14 @@ def find_cached_files(
 
 
 def parse_revision(path: Path) -> str | None:
-    """The commit a cached hub file belongs to, from its path; None for any other file."""
+    """The commit a cached hub file belongs to, from its path; None for any other file.
+
+    Example:
+        >>> parse_revision(Path("hub/models--a--b/snapshots/" + "0" * 40 + "/config.json")) == "0" * 40
+        True
+        >>> parse_revision(Path("/data/model.safetensors")) is None
+        True
+    """
     match = _SNAPSHOT.search(path.as_posix())
     return match.group(1) if match else None
 
@@ -121,6 +131,8 @@ def fetch(file: RemoteFile | None) -> Iterator[None]:
         ModelError: The library fails for any other reason.
     """
     obstacle = None
+    # A cached hub file is probed as well: the library looks for a newer commit first, and waits for minutes
+    # where there is no network.
     if file is not None and (file.on_hub or not file.cached):
         obstacle = find_obstacle(file.url, on_hub=file.on_hub)
     if file is not None and obstacle and not file.cached:
@@ -144,8 +156,10 @@ def find_obstacle(url: str, *, on_hub: bool, timeout_s: float = PROBE_TIMEOUT_S)
     if on_hub and constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set"
     answers: list[str | None] = []
+    # A daemon: a thread that waits for name resolution cannot be stopped, and must not hold up the exit.
     asking = threading.Thread(target=lambda: answers.append(_ask(url, timeout_s)), daemon=True)
     asking.start()
+    # Half a second more than the request's own limit, so that its reason arrives before this gives up.
     asking.join(timeout_s + 0.5)
     return answers[0] if answers else f"no answer within {timeout_s:.0f} s"
 
@@ -167,6 +181,7 @@ def _offline(enabled: bool) -> Iterator[None]:
     """Keep the hub's library, and those built on it, to what is cached."""
     from huggingface_hub import constants
 
+    # Set on the module: it has read the environment variable at its import and does not look again.
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = before or enabled
     try:
@@ -211,6 +226,7 @@ def _walk_chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _is_network_error(error: BaseException) -> bool:
+    # This includes the Hub's own RepositoryNotFoundError and GatedRepoError: the advice for them is the same.
     return isinstance(error, ConnectionError | TimeoutError | socket.gaierror) or (
         type(error).__module__.partition(".")[0] in _NETWORK_PACKAGES
     )

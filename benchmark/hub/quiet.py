@@ -11,6 +11,7 @@ from contextlib import contextmanager
 @contextmanager
 def quiet_logs() -> Iterator[None]:
     """Hold back log lines of all libraries: their retries are not news, and what fails is raised."""
+    # One switch for all: which libraries log, and under which names, changes from version to version.
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
@@ -33,6 +34,7 @@ def quiet_training() -> Iterator[None]:
     """Hold back log lines and progress bars of the libraries, and what they deprecate in themselves."""
     from transformers.utils import logging
 
+    # Remembered, because the caller may have switched the bars off for good.
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:

@@ -21,6 +21,7 @@ from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.images.found import MAX_IMAGE_BYTES, is_hidden, is_image_name
 from imagenet_g.benchmark.storage import replace_file
 
+# A class is a number or a wnid; whatever is longer is no label and may be an attack.
 _MAX_LABEL_BYTES = 64
 _COPY_BYTES = 1 << 20
 
@@ -57,6 +58,8 @@ class ArchiveImages:
         member = self._members[row]
         try:
             return member.read()
+        # zipfile raises RuntimeError for an encrypted member and NotImplementedError for a compression that
+        # this Python lacks.
         except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
             raise DataError(f"cannot be read from its archive: {error}") from error
 
@@ -81,6 +84,8 @@ def list_tar(path: Path) -> list[Member]:
             return [
                 Member(info.name, _make_tar_read(path, info.offset_data, info.size))
                 for info in archive
+                # A link may name a file outside the archive, and a sparse member does not lie in one piece at
+                # its offset.
                 if info.isreg() and not info.issparse()
             ]
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
@@ -97,6 +102,7 @@ def list_zip(path: Path) -> list[Member]:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise DataError(f"'{path}' is not a whole zip file: {error}") from error
+    # Python does not promise that one ZipFile may be read from several threads.
     lock = threading.Lock()
     return [
         Member(info.filename, _make_zip_read(archive, info, lock))
@@ -115,6 +121,7 @@ def unpack_gzip(path: Path, *, cache: Path | None) -> Path:
     """
     if cache is None:
         raise InputError(f"'{path}' is compressed and must be unpacked once; give a folder with --cache.")
+    # Named by content: a renamed archive is not unpacked again, and another one at the same path is.
     target = cache / "archives" / f"{hash_file(path)}.tar"
     if target.exists():
         return target
@@ -129,9 +136,16 @@ def choose_class_members(members: Sequence[Member]) -> list[tuple[str, str, Memb
 
     Raises:
         DataError: One image comes twice.
+
+    Example:
+        >>> names = ["set/n01440764/b.JPEG", "set/n01440764/a.JPEG", "__MACOSX/n01440764/a.JPEG"]
+        >>> chosen = choose_class_members([Member(name, bytes) for name in names])
+        >>> [(image_id, label) for image_id, label, _ in chosen]
+        [('n01440764/a.JPEG', 'n01440764'), ('n01440764/b.JPEG', 'n01440764')]
     """
     chosen = []
     for member in members:
+        # Only the last two parts count: archives are packed below any number of folders of their own.
         parts = [part for part in member.name.split("/") if part not in ("", ".")]
         if len(parts) >= 2 and is_image_name(parts[-1]) and not any(map(is_hidden, parts)):
             chosen.append((f"{parts[-2]}/{parts[-1]}", parts[-2], member))
@@ -143,6 +157,11 @@ def choose_sample_members(members: Sequence[Member]) -> list[tuple[str, str, Mem
 
     Raises:
         DataError: An image has no class, a class file is too long, or one image comes twice.
+
+    Example:
+        >>> members = [Member("0.jpg", lambda: b"..."), Member("0.cls", lambda: b"207")]
+        >>> [(key, label) for key, label, _ in choose_sample_members(members)]
+        [('0', '207')]
     """
     classes = {member.name.removesuffix(".cls"): member for member in members if member.name.endswith(".cls")}
     chosen = []
@@ -157,6 +176,7 @@ def choose_sample_members(members: Sequence[Member]) -> list[tuple[str, str, Mem
 
 
 def _sort_unique(chosen: list[tuple[str, str, Member]]) -> list[tuple[str, str, Member]]:
+    # Rows follow the ids and not the archive: the same images packed in another order are the same rows.
     chosen.sort(key=lambda item: item[0])
     for first, second in itertools.pairwise(chosen):
         if first[0] == second[0]:
@@ -176,8 +196,10 @@ def _read_class(member: Member) -> str:
 
 def _make_tar_read(path: Path, offset: int, size: int) -> Callable[[], bytes]:
     def read() -> bytes:
+        # The size is what the archive claims; it is checked before any memory is taken.
         if size > MAX_IMAGE_BYTES:
             raise OSError(f"{size} bytes are more than {MAX_IMAGE_BYTES}")
+        # Opened anew for each image: threads that share a file would move each other's position.
         with path.open("rb") as stream:
             stream.seek(offset, os.SEEK_SET)
             data = stream.read(size)

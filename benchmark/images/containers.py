@@ -52,6 +52,7 @@ def load_found_parquet(
     class_names = find_class_names(images.schema, label_column)
     labels = [_format_label(value, class_names) for value in images.read_column(label_column)]
     ids = [
+        # Padded, so that ids sorted as text keep the order of the rows.
         f"{name}#{row:06d}"
         for name, num_rows in zip(names, images.num_rows_by_file, strict=True)
         for row in range(num_rows)
@@ -94,6 +95,7 @@ def load_found_archives(
 def find_class_names(schema: pa.Schema, column: str) -> list[str] | None:
     """Names of a ClassLabel column from the metadata `datasets` leaves, or None where it is none."""
     try:
+        # Parquet has no type for a class label; `datasets` writes its own as JSON into the schema's metadata.
         info = json.loads((schema.metadata or {})[b"huggingface"])
         names = info["info"]["features"][column]["names"]
     except (KeyError, TypeError, ValueError):
@@ -106,6 +108,7 @@ def _format_label(value: object, class_names: list[str] | None) -> str:
         raise DataError("An image has no class.")
     if class_names is None:
         return str(value)
+    # `datasets` writes -1 where the labels of a test set are kept secret.
     if not isinstance(value, int) or not 0 <= value < len(class_names):
         raise DataError(f"Class number {value} lies outside the {len(class_names)} names beside it.")
     return class_names[value]
@@ -122,4 +125,5 @@ def _hash_all(
     folder: Path, names: Sequence[str], *, cache: Path | None, progress: ProgressCallback | None
 ) -> str:
     sha256s = hash_files(folder, names, cache=cache, progress=progress)
+    # Names count beside contents: image ids are made of them.
     return hash_lines(f"{sha} {name}" for name, sha in zip(names, sha256s, strict=True))

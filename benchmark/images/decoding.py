@@ -36,8 +36,11 @@ def decode_image(data: bytes) -> Image.Image:
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         with Image.open(io.BytesIO(data), formats=_list_formats()) as image:
+            # The header is read and no pixel is decoded yet. Pillow alone would only warn up to twice this
+            # size.
             if image.width * image.height > MAX_PIXELS:
                 raise DataError(_format_size(image.width, image.height))
+            # Pillow decodes lazily; without this, damage would surface later, inside a transform.
             image.load()
             return _convert_to_rgb(image)
     except DataError:
@@ -56,6 +59,10 @@ def crop_border(image: Image.Image, px: int) -> Image.Image:
 
     Raises:
         DataError: Nothing would be left.
+
+    Example:
+        >>> crop_border(Image.new("RGB", (10, 6)), 2).size
+        (6, 2)
     """
     if px == 0:
         return image
@@ -65,8 +72,15 @@ def crop_border(image: Image.Image, px: int) -> Image.Image:
 
 
 def hash_pixels(image: Image.Image) -> str:
-    """sha256 over height, width and the uint8 RGB values; encoding again without loss keeps it."""
+    """sha256 over height, width and the uint8 RGB values; encoding again without loss keeps it.
+
+    Example:
+        >>> wide, high = Image.new("RGB", (8, 2)), Image.new("RGB", (2, 8))
+        >>> hash_pixels(wide) == hash_pixels(high)  # the same bytes, another shape
+        False
+    """
     pixels = np.asarray(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
+    # The size comes first: a 2 x 8 and a 4 x 4 image may consist of the same bytes.
     digest = hashlib.sha256(f"{pixels.shape[0]}x{pixels.shape[1]}x3:".encode())
     digest.update(np.ascontiguousarray(pixels).tobytes())
     return digest.hexdigest()
@@ -81,6 +95,7 @@ def _list_formats() -> tuple[str, ...]:
 
 def _convert_to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
+        # A copy, because leaving `with` closes the file behind Pillow's own object.
         return image.copy()
     if image.mode == "F":
         raise DataError("floating-point pixels have no fixed range")

@@ -10,6 +10,8 @@ IMAGE_SUFFIXES = (
     ".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
 )  # fmt: skip
 """File names that are taken for images, in lower case. timm's own list is .png, .jpg, .jpeg."""
+# What the largest image that decoding accepts takes as plain RGB; a file that claims more is damaged or an
+# attack.
 MAX_IMAGE_BYTES = 256 << 20
 
 
@@ -51,10 +53,20 @@ class FoundImages:
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file is taken for an image, by its ending and not being hidden."""
+    """Whether a file is taken for an image, by its ending and not being hidden.
+
+    Example:
+        >>> [is_image_name(name) for name in ("a.JPEG", "a.txt", "._a.jpg")]
+        [True, False, False]
+    """
     return not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES)
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a name is one that systems leave behind and people do not mean."""
+    """Whether a name is one that systems leave behind and people do not mean.
+
+    Example:
+        >>> is_hidden("__MACOSX"), is_hidden(".DS_Store"), is_hidden("n01440764")
+        (True, True, False)
+    """
     return name.startswith(".") or name == "__MACOSX"

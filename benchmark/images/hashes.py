@@ -60,6 +60,7 @@ def hash_files(
     finally:
         # Also after Ctrl-C: hashing 50,000 files takes minutes, and what is done is done.
         if memo_path is not None and missing:
+            # With the old entries: a listing of one part of a folder must not forget the rest.
             _write_memo(memo_path, root, known | found)
     if progress is not None:
         progress(len(names), len(names))
@@ -68,10 +69,12 @@ def hash_files(
 
 def make_memo_path(cache: Path, root: Path) -> Path:
     """The file that remembers the hashes of one folder."""
+    # Resolved: the same folder named through a link or relatively shares one memo.
     return cache / "hashes" / f"{hash_bytes(str(root.resolve()).encode())[:16]}.json"
 
 
 def _hash_many(root: Path, names: Sequence[str]) -> Iterator[tuple[str, Entry]]:
+    # Threads are enough: hashlib releases the interpreter's lock while it hashes.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         futures = [(name, pool.submit(_hash_one, root, name)) for name in names]
         try:

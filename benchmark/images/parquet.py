@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FileOpener = Callable[[Path], BinaryIO]
+# Threads that read ahead straddle the border of two groups; with one kept they would evict each other's.
 _GROUPS_KEPT = 3
+# A group is held in memory whole, and its size is what the file claims.
 _MAX_GROUP_BYTES = 2 << 30
 
 
@@ -70,6 +72,7 @@ class ParquetImages:
         Raises:
             DataError: The row has no bytes or its row group cannot be read.
         """
+        # bisect_right steps over row groups without rows, which start where the next one does.
         number = bisect_right(self._starts, row) - 1
         value = self._load_group(number)[row - self._starts[number]].as_py()
         if value is None:
@@ -91,6 +94,7 @@ class ParquetImages:
         values: list[object] = []
         for path, file in zip(self._paths, self._files, strict=True):
             try:
+                # ParquetFile does not promise to be safe to read from two threads.
                 with self._lock:
                     values += file.read(columns=[name])[name].to_pylist()
             except (pa.ArrowException, OSError, ValueError, KeyError) as error:
@@ -103,6 +107,8 @@ class ParquetImages:
     def _list_groups(self) -> list[_RowGroup]:
         groups = []
         for number, (path, file) in enumerate(zip(self._paths, self._files, strict=True)):
+            # Metadata names the writer and its version, which may differ from file to file; only columns must
+            # agree.
             if not file.schema_arrow.equals(self.schema, check_metadata=False):
                 raise DataError(f"'{path}' has other columns than '{self._paths[0].name}' beside it.")
             for group in range(file.metadata.num_row_groups):
@@ -145,6 +151,7 @@ class ParquetImages:
         try:
             table = self._files[group.file].read_row_group(group.group, columns=[self._leaf])
             column = table.column(self._column)
+            # Only one array has `field`, not the chunks in which pyarrow returns a column.
             return column if self._leaf == self._column else column.combine_chunks().field("bytes")
         except (pa.ArrowException, OSError, ValueError, KeyError) as error:
             raise DataError(f"'{self._paths[group.file]}' is damaged: {error}") from error
