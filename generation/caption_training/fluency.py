@@ -46,11 +46,14 @@ def _compute_batch(model: Model, tokenizer: Tokenizer, pairs: Sequence[tuple[str
     ids = torch.tensor([[*row, *[tokenizer.pad_token_id] * (longest - len(row))] for row, _ in rows])
     ids = ids.to(model.device)
     with torch.inference_mode():
+        # Shifted by one: the logits at a position predict the next token, and the last ones predict nothing
+        # here.
         logits = model(input_ids=ids).logits[:, :-1].float()
         losses = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none"
         )
     table = losses.view(len(rows), -1).double().cpu().numpy()
+    # The mean is over the caption's own tokens: longer captions and longer prompts must not look less fluent.
     means = [table[n, begin - 1 : len(row) - 1].mean() for n, (row, begin) in enumerate(rows)]
     perplexities: Floats = np.exp(np.asarray(means, dtype=np.float64))
     return perplexities
@@ -59,5 +62,6 @@ def _compute_batch(model: Model, tokenizer: Tokenizer, pairs: Sequence[tuple[str
 def _tokenize(tokenizer: Tokenizer, prompt: str, caption: str) -> tuple[list[int], int]:
     """Token ids, and where the caption begins."""
     begin: list[int] = tokenizer(prompt)["input_ids"]
+    # Split like the training rows: the blank before a word is part of its token in a byte-level vocabulary.
     rest: list[int] = tokenizer(f" {caption}", add_special_tokens=False)["input_ids"]
     return [*begin, *rest, tokenizer.eos_token_id], len(begin)

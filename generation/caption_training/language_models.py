@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from imagenet_g.benchmark.errors import FetchError, InputError, ModelError
+from imagenet_g.benchmark.errors import InputError, ModelError
 from imagenet_g.benchmark.hub.fetching import describe_hub_file, fetch
 from imagenet_g.benchmark.hub.quiet import quiet_training
 from imagenet_g.benchmark.identity import make_seed
@@ -19,6 +19,7 @@ Tokenizer = Any
 """A tokenizer of transformers."""
 END_OF_TEXT = "<|endoftext|>"
 LOCAL_REVISION = "local"
+# Positions of the tiny model: attention is quadratic in what is used, so that room to spare costs nothing.
 _CONTEXT = 128
 
 
@@ -46,12 +47,14 @@ def load_pretrained(spec: PretrainedSpec) -> tuple[Model, Tokenizer]:
     Raises:
         ImagenetGError: As `load_language_model`.
     """
+    # Imported late: transformers takes seconds, and most commands need no language model.
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     folder = Path(spec.repo).expanduser()
     if spec.revision == LOCAL_REVISION and not folder.is_dir():
         raise InputError(f"There is no folder '{spec.repo}' with a language model.")
     remote = None
+    # A folder has no revision, and transformers would look one up.
     place: dict[str, str] = {}
     if not folder.is_dir():
         place = {"revision": spec.revision}
@@ -61,9 +64,9 @@ def load_pretrained(spec: PretrainedSpec) -> tuple[Model, Tokenizer]:
     try:
         with fetch(remote), quiet_training():
             tokenizer = AutoTokenizer.from_pretrained(str(spec.repo), **place)
+            # transformers would keep the type of the file, often bfloat16; small steps of training vanish in
+            # its 8 bits.
             model = AutoModelForCausalLM.from_pretrained(str(spec.repo), dtype="float32", **place)
-    except FetchError:
-        raise
     except ModelError as error:
         raise ModelError(f"'{spec.repo}' cannot be loaded as a causal language model: {error}") from error
     return model, fit_tokenizer(tokenizer, spec.repo)
@@ -91,6 +94,7 @@ def fit_tokenizer(tokenizer: Tokenizer, name: str) -> Tokenizer:
         )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    # A causal model goes on from the last position, which must be the prompt's and not padding.
     tokenizer.padding_side = "left"
     return tokenizer
 
@@ -102,11 +106,15 @@ def build_tiny_model(spec: TinySpec, texts: Sequence[str], seed: int) -> tuple[M
 
     tokenizer = build_tokenizer(texts, spec.vocabulary)
     end = tokenizer.eos_token_id
+    # No dropout: stage 2 compares the policy with its reference model, and dropout would be noise in the KL
+    # term.
     config = GPT2Config(
         vocab_size=len(tokenizer), n_positions=_CONTEXT, n_embd=spec.width, n_layer=spec.layers,
         n_head=spec.heads, bos_token_id=end, eos_token_id=end, pad_token_id=end,
         resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
     )  # fmt: skip
+    # The caller's random state stays as it was; without the empty list torch would also save that of every
+    # GPU.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(make_seed("language-model", str(seed), "tiny", 0))
         model = GPT2LMHeadModel(config)
@@ -125,11 +133,14 @@ def build_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         special_tokens=[END_OF_TEXT],
+        # The library gives the alphabet in the order of a hash set, which differs from process to process,
+        # and with it the ids of all tokens.
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
     raw.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(
+        # Cleaning up would drop blanks before marks, and decoded text would differ from what was encoded.
         tokenizer_object=raw, eos_token=END_OF_TEXT, bos_token=END_OF_TEXT, pad_token=END_OF_TEXT,
         padding_side="left", clean_up_tokenization_spaces=False,
     )  # fmt: skip
@@ -164,6 +175,8 @@ def write_with_model(
         torch.manual_seed(make_seed("caption-seeds", str(seed), str(number), 0))
         inputs = tokenizer(_format_request(tokenizer, request), return_tensors="pt").to(device)
         with torch.inference_mode():
+            # top_k=0, because transformers' default of 50 would cut off rare words. Twice as many as wanted,
+            # because some fail the checks.
             output = model.generate(
                 **inputs, do_sample=True, temperature=settings.temperature, top_k=0,
                 max_new_tokens=settings.max_tokens, num_return_sequences=2 * settings.per_class,

@@ -105,6 +105,7 @@ def make_report(captions: CaptionSet, scores: RunScores | None, *, min_words: in
     """
     rows, names = captions.rows, read_class_names(captions)
     faults = [_find_faults(row, names, min_words) for row in rows]
+    # Only the CLIP's own tokenizer can count; without the run this check is left out.
     if scores is not None:
         faults = [
             (*found, "too-long") if long else found
@@ -149,12 +150,15 @@ def score_with_run(captions: CaptionSet, folder: Path, device: str) -> RunScores
     from imagenet_g.generation.captions.clip import count_tokens, read_context_length
     from imagenet_g.generation.generators.runtime import set_determinism
 
+    # The rewards are compared with stored ones, and their last bits depend on the number of threads.
     set_determinism(device, cpu_threads=1)
     run = load_run(folder)
     card = captions.header.card
+    # A stage's record holds the hash of its weights: equal records mean the same models.
     if card is None or card.stages != run.stages:
         raise DataError(f"'{folder}' is not the run that wrote '{captions.title}'.")
     scorer = load_scorer(run, folder, device)
+    # The model before the reward: one trained on the reward finds its own tricks fluent.
     model, tokenizer = load_trained(folder / "sft" / "model")
     model.to(device).eval()
     texts = [row.caption for row in captions.rows]
@@ -162,6 +166,8 @@ def score_with_run(captions: CaptionSet, folder: Path, device: str) -> RunScores
     prompts = [make_prompt(run.spec, index) for index in indices]
     limit = read_context_length(scorer.clip)
     return RunScores(
+        # Not `make_rewards`: a file stores minus the cosine, in a control run and for invalid captions as
+        # well.
         rewards=(-scorer.score(texts, indices).cosines).tolist(),
         perplexities=compute_perplexities(model, tokenizer, prompts, texts).tolist(),
         too_long=[count_tokens(scorer.clip, text) > limit for text in texts],
@@ -171,6 +177,7 @@ def score_with_run(captions: CaptionSet, folder: Path, device: str) -> RunScores
 def read_class_names(captions: CaptionSet) -> ClassNames:
     """What classes were called when the captions were written; open_clip's names where nothing says."""
     card = captions.header.card
+    # A loop and not a cast, so that a type checker sees one of the three names come out.
     names = "open_clip" if card is None else card.objective.get("class_names")
     for known in ("open_clip", "lemmas", "first-lemma"):
         if names == known:

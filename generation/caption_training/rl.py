@@ -43,6 +43,7 @@ class CaptionReward:
         objective: Grading and direction.
     """
 
+    # TRL names a column of its log after the reward function; without this, after the class.
     __name__ = "ood"
 
     def __init__(self, scorer: CaptionScorer, objective: ObjectiveSpec) -> None:
@@ -67,6 +68,7 @@ class CaptionReward:
         captions = [completion.strip() for completion in completions]
         scores = self._scorer.score(captions, class_index)
         rewards = scores.make_rewards(self._objective.grading, self._objective.direction)
+        # TRL counts finished steps, people count from 1.
         validate_rewards(rewards, scores, int(getattr(trainer_state, "global_step", 0)) + 1)
         if log_metric is not None:
             log_metric("valid", float(np.mean(scores.valid)))
@@ -109,6 +111,9 @@ def run_rl(
     checkpoint, resumed_at = resume_stage(folder, spec.rl.steps, note)
     trainer_class, config_class = TRAINERS[spec.rl.method]
     with quiet_training():
+        # A batch is whole groups, as TRL demands. bf16 and gradient checkpointing are on in TRL's defaults;
+        # here they would cost exactness and time for models this small. Shuffling is on as well, and the
+        # order of questions is planned in `make_questions`.
         config = config_class(
             output_dir=str(folder / "checkpoints"), max_steps=spec.rl.steps, save_strategy="steps",
             save_steps=spec.rl.save_steps, save_total_limit=2, logging_steps=1,
@@ -129,6 +134,7 @@ def run_rl(
             callbacks=[StepLog(out / "log.jsonl", "rl", resumed_at, note)],
         )
     run_trainer(trainer, checkpoint, folder)
+    # On the CPU, so that weights trained on a GPU are saved and hashed like any others.
     return finish_stage(
         folder, trainer.model.cpu(), tokenizer, method=spec.rl.method, settings=settings, steps=spec.rl.steps
     )
@@ -148,6 +154,7 @@ def make_questions(spec: CaptionSpec) -> list[dict[str, str | int]]:
             f"rl.prompts_per_step = {per_step} asks more classes in a step than the {len(indices)} there are."
         )
     rng = np.random.default_rng(make_seed("caption-questions", str(spec.seed), "", 0))
+    # Whole rounds over the classes, so that no class is trained on more than once more than another.
     order: list[int] = []
     while len(order) < spec.rl.steps * per_step:
         order += [indices[number] for number in rng.permutation(len(indices))]

@@ -104,12 +104,15 @@ def run_training(request: TrainRequest) -> CaptionRun:
         ModelError: A model cannot be loaded, or a reward is not finite.
         StorageError: The folder cannot be written.
     """
+    # Imported late: TRL is an optional package, and `--help` must not wait for it.
     from imagenet_g.generation.caption_training.rl import run_rl
     from imagenet_g.generation.caption_training.sft import run_sft
 
     spec, out = request.spec, request.out
     _validate_device(request.device)
     _claim_folder(spec, out)
+    # One thread: sums over several threads end in other last bits, and a resumed run must end at the same
+    # weights.
     set_determinism(request.device, cpu_threads=1)
     clip = load_clip_encoder(spec.objective.clip)
     seeds = _load_seeds(request, clip)
@@ -123,6 +126,7 @@ def run_training(request: TrainRequest) -> CaptionRun:
                   device=request.device, note=request.note)  # fmt: skip
     rl_settings = make_rl_settings(spec, sft, describe_clip(clip), means.record)
     scorer = CaptionScorer(clip, means, names=spec.class_names, min_words=spec.objective.min_words)
+    # The tokenizer as it was saved, whether or not it was resumed: the same file is used.
     rl = run_rl(spec, scorer, out / "sft" / "model", load_trained(out / "sft" / "model")[1],
                 settings=rl_settings, out=out, device=request.device, note=request.note)  # fmt: skip
     run = CaptionRun(
@@ -133,6 +137,7 @@ def run_training(request: TrainRequest) -> CaptionRun:
         stages=(sft, rl),
         clip=describe_clip(clip),
         means=means.record,
+        # Which of several GPUs it was says nothing.
         device=request.device.partition(":")[0],
         versions=list_versions(PACKAGES),
     )
@@ -195,6 +200,7 @@ def make_rl_settings(
     """Everything stage 2 depends on."""
     return {
         **spec.rl.model_dump(mode="json"),
+        # The CLIP by its record and its weights' hash: the spec may hold a path of this machine.
         "objective": {**spec.objective.model_dump(mode="json"), "clip": clip.spec},
         "seed": spec.seed,
         "clip_sha256": clip.weights_sha256,
@@ -206,6 +212,7 @@ def make_rl_settings(
 def _validate_device(device: str) -> None:
     import torch
 
+    # transformers would spread the batch over all GPUs it sees, which TRL's trainers refuse.
     if device.startswith("cuda") and torch.cuda.device_count() > 1:
         raise InputError(
             "Training uses one GPU and sees several. Show it one, such as CUDA_VISIBLE_DEVICES=0."
@@ -215,6 +222,7 @@ def _validate_device(device: str) -> None:
 def _claim_folder(spec: CaptionSpec, out: Path) -> None:
     validate_writable(out)
     path = out / "settings.json"
+    # Written before anything is trained, so that a killed run is known by its settings.
     if not path.exists():
         write_text(path, spec.model_dump_json(indent=1) + "\n")
         return
@@ -232,6 +240,7 @@ def _claim_folder(spec: CaptionSpec, out: Path) -> None:
 def _load_seeds(request: TrainRequest, clip: ClipEncoder) -> tuple[SeedCaption, ...]:
     """Seeds kept from before, or new ones, none longer than the CLIP takes."""
     spec, path = request.spec, request.out / _SEEDS_FILE
+    # Kept, because a language model's captions cannot be drawn again alike on another machine.
     if path.exists():
         return tuple(load_file_seeds(spec, path))
     found = load_seeds(
@@ -268,6 +277,7 @@ def _validate_length(spec: CaptionSpec, model: Model, tokenizer: Tokenizer) -> N
     limit = getattr(model.config, "max_position_embeddings", None)
     prompts = (make_prompt(spec, index) for index in spec.class_indices)
     longest = max(len(tokenizer(prompt)["input_ids"]) for prompt in prompts)
+    # Past its positions a model fails in the middle of training with an index error that names nothing.
     if limit is not None and longest + spec.max_tokens > limit:
         raise InputError(
             f"The language model takes {limit} tokens; the longest prompt has {longest} and max_tokens = "

@@ -18,7 +18,9 @@ from imagenet_g.generation.prompts.recipes import ClassNames, load_lines, load_s
 
 SeedWriter = Callable[[ModelSeeds, Sequence[str], int], list[list[str]]]
 """From settings, requests and a seed to several texts for each request."""
+# Written with a vowel and spoken with a consonant: "a unicycle", "a European", "a ukulele".
 _NO_VOWEL = ("uni", "use", "util", "eu", "one", "uk")
+# Places365 puts these last: "market/outdoor".
 _QUALIFIERS = (
     "indoor",
     "outdoor",
@@ -60,6 +62,7 @@ def load_seeds(spec: CaptionSpec, write: SeedWriter) -> tuple[SeedCaption, ...]:
             found = load_file_seeds(spec, Path(spec.seeds.path))
         case ModelSeeds():
             found = _write_model_seeds(spec, spec.seeds, write)
+    # The sort keeps the order within a class, which for a file is the author's.
     seeds = tuple(dict.fromkeys(sorted(found, key=lambda seed: seed.class_index)))
     _validate_covered(spec, seeds)
     return seeds
@@ -80,6 +83,7 @@ def drop_long_seeds(
         InputError: A caption of a file is too long.
         DataError: A class keeps no seed.
     """
+    # A person's own caption is never dropped in silence.
     if too_long and isinstance(spec.seeds, FileSeeds):
         raise InputError(
             f"{len(too_long)} of {len(seeds)} seed captions are longer than the CLIP's text encoder takes "
@@ -116,11 +120,14 @@ def make_scene_seeds(spec: CaptionSpec, settings: SceneSeeds) -> list[SeedCaptio
     for index in spec.class_indices:
         info = load_classes()[index]
         named = add_article(name_class(index, spec.class_names))
+        # Seeded by the class, so that it has the same seeds whichever other classes are in the run.
         rng = np.random.default_rng(make_seed("captions", str(spec.seed), info.wnid, 0))
         size = min(settings.per_class, len(patterns) * len(scenes))
+        # One number for the pair, so that drawing without replacement rules out repeated pairs.
         for draw in rng.choice(len(patterns) * len(scenes), size=size, replace=False):
             scene, pattern = divmod(int(draw), len(patterns))
             text = patterns[pattern].format(c=named, b=add_article(turn_scene(scenes[scene])))
+            # Not `capitalize`, which would write "St. bernard".
             seeds.append(SeedCaption(index, text[0].upper() + text[1:]))
     return seeds
 
@@ -152,7 +159,12 @@ def load_file_seeds(spec: CaptionSpec, path: Path) -> list[SeedCaption]:
 
 
 def name_class(class_index: int, names: ClassNames) -> str:
-    """The usual name of a class."""
+    """The usual name of a class.
+
+    Example:
+        >>> name_class(21, "open_clip")
+        'kite'
+    """
     return list_class_names(load_classes()[class_index], names)[0]
 
 
@@ -162,8 +174,14 @@ def make_prompt(spec: CaptionSpec, class_index: int) -> str:
 
 
 def add_article(noun: str) -> str:
-    """A noun with "a" or "an"; a plural becomes "a heap of", so that verbs agree."""
+    """A noun with "a" or "an"; a plural becomes "a heap of", so that verbs agree.
+
+    Example:
+        >>> add_article("unicycle"), add_article("hourglass"), add_article("binoculars")
+        ('a unicycle', 'an hourglass', 'a heap of binoculars')
+    """
     lower = noun.casefold()
+    # Singular names in these endings: "glass", "cactus", "iris", "triceratops".
     if lower.endswith("s") and not lower.endswith(("ss", "us", "is", "ps")):
         return f"a heap of {noun}"
     vowel = lower.startswith(_SILENT_H) or (lower[0] in "aeiou" and not lower.startswith(_NO_VOWEL))
@@ -171,7 +189,12 @@ def add_article(noun: str) -> str:
 
 
 def turn_scene(scene: str) -> str:
-    """A scene as people say it: "church indoor" is "indoor church"."""
+    """A scene as people say it: "church indoor" is "indoor church".
+
+    Example:
+        >>> turn_scene("church indoor"), turn_scene("tree farm")
+        ('indoor church', 'tree farm')
+    """
     words = scene.split()
     if words[-1] in _QUALIFIERS:
         words = [words[-1], *words[:-1]]
@@ -205,6 +228,7 @@ def _write_model_seeds(spec: CaptionSpec, settings: ModelSeeds, write: SeedWrite
     texts: Mapping[int, list[str]] = dict(zip(indices, write(settings, requests, spec.seed), strict=True))
     seeds = []
     for index in indices:
+        # Models trained to follow instructions like to quote their answer.
         lines = dict.fromkeys(text.strip().strip('"').strip() for text in texts[index])
         valid = [
             line for line in lines

@@ -24,6 +24,7 @@ from imagenet_g.generation.caption_training.stages import (
 from imagenet_g.generation.captions.files import CaptionStageRecord
 from imagenet_g.generation.captions.specs import CaptionSpec
 
+# The index that torch's cross-entropy skips by default, and that TRL pads labels with.
 IGNORED = -100
 """Label of tokens that the loss leaves out: those of the prompt."""
 
@@ -62,6 +63,9 @@ def run_sft(
     rows = [make_row(spec, seed, tokenizer) for seed in seeds]
     checkpoint, resumed_at = resume_stage(folder, spec.sft.steps, note)
     with quiet_training():
+        # No length limit, because TRL's would cut rows off in silence; `make_row` refuses long captions. Two
+        # checkpoints, because a kill may leave the last one half written. Pinned memory warns where there is
+        # no GPU.
         config = SFTConfig(
             output_dir=str(folder / "checkpoints"), max_steps=spec.sft.steps, save_strategy="steps",
             save_steps=spec.sft.save_steps, save_total_limit=2, logging_steps=max(1, spec.sft.steps // 100),
@@ -86,8 +90,11 @@ def make_row(spec: CaptionSpec, seed: SeedCaption, tokenizer: Tokenizer) -> dict
     Raises:
         InputError: The caption has more tokens than `max_tokens`.
     """
+    # Prompt and caption are split apart: when captions are written, the model is given the prompt alone, and
+    # joined text may split differently at the seam.
     prompt: list[int] = tokenizer(make_prompt(spec, seed.class_index))["input_ids"]
     caption: list[int] = tokenizer(f" {seed.caption}", add_special_tokens=False)["input_ids"]
+    # Part of the loss, so that the model learns where a caption ends.
     caption = [*caption, tokenizer.eos_token_id]
     if len(caption) > spec.max_tokens:
         raise InputError(

@@ -27,6 +27,7 @@ from imagenet_g.generation.caption_training.language_models import Model, Tokeni
 from imagenet_g.generation.captions.files import CaptionStageRecord
 
 Note = Callable[[str], None]
+# transformers writes this file last of a checkpoint.
 _STATE = "trainer_state.json"
 _UNTOLD = ("epoch", "total_flos", "train_loss", "train_runtime", "train_samples_per_second")
 
@@ -62,6 +63,8 @@ def finish_stage(
     target, temporary = folder / "model", folder / "model.tmp"
     with translate_storage_errors(folder), quiet_training():
         shutil.rmtree(temporary, ignore_errors=True)
+        # A folder that is not empty cannot be renamed onto; without stage.json what is there was never
+        # finished.
         shutil.rmtree(target, ignore_errors=True)
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
@@ -75,6 +78,7 @@ def finish_stage(
             "weights_sha256": hash_state_dict(model.state_dict()),
         }
     )
+    # After the model: a kill in between repeats the end of the stage and never trusts half a model.
     write_text(folder / "stage.json", record.model_dump_json(indent=1) + "\n")
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return record
@@ -86,6 +90,7 @@ def find_checkpoint(folder: Path) -> Path | None:
     for path in sorted((folder / "checkpoints").glob("checkpoint-*")):
         try:
             found.append((int(json.loads((path / _STATE).read_bytes())["global_step"]), path))
+        # Killed while it was written. The next run would take its number for a step that was reached.
         except (OSError, ValueError, KeyError, TypeError):
             shutil.rmtree(path, ignore_errors=True)
     return max(found)[1] if found else None
@@ -121,17 +126,20 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, path: Path, stage: str, resumed_at: int, note: Note) -> None:
         self._path, self._stage, self._note = path, stage, note
+        # A run killed after step 17 goes on from the checkpoint of step 10: steps 11 to 17 are logged again.
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         write_text(path, "".join(f"{line}\n" for line in lines if self._is_kept(line, resumed_at)))
 
     def on_log(self, args, state, control, logs=None, **kwargs) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN003
         """Append one line."""
         numbers = {key: value for key, value in (logs or {}).items() if key not in _UNTOLD}
+        # The summary at the end of training is no step.
         if "train_runtime" in (logs or {}):
             return
         line = {"stage": self._stage, "step": state.global_step, **numbers}
         with translate_storage_errors(self._path), self._path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
+        # Twenty lines a stage, however long it is.
         every = max(1, state.max_steps // 20)
         if state.global_step % every == 0 or state.global_step == state.max_steps:
             self._note(_format_step(self._stage, state.global_step, state.max_steps, numbers))
@@ -152,6 +160,7 @@ def run_trainer(trainer: Model, checkpoint: Path | None, folder: Path) -> None:
         StorageError: Checkpoints cannot be written.
         ModelError: Memory runs out.
     """
+    # Either prints every logged step to stdout, which belongs to the command's own answer.
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
     with translate_storage_errors(folder), quiet_training(), _translate_memory():

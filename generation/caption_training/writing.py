@@ -105,8 +105,10 @@ def draw_captions(
 
     inputs = tokenizer(prompt, return_tensors="pt").to(model.device)
     captions: list[str] = []
+    # `generate` takes no generator: it draws from torch's global state, which is put back afterwards.
     with torch.inference_mode(), torch.random.fork_rng():
         torch.manual_seed(seed)
+        # Whole batches: asking for more captions must not change the first ones.
         while len(captions) < count:
             output = model.generate(
                 **inputs, do_sample=True, temperature=sampling.temperature, top_p=sampling.top_p, top_k=0,
@@ -121,11 +123,19 @@ def draw_captions(
 def rank_captions(
     captions: Sequence[str], rewards: Sequence[float], valid: Sequence[bool], count: int
 ) -> list[tuple[str, float]]:
-    """The best valid captions and their rewards, best first; those that differ in marks only count once."""
+    """The best valid captions and their rewards, best first; those that differ in marks only count once.
+
+    Example:
+        >>> captions = ["A fox reads.", "A fox reads!", "A fox sleeps.", "A fox"]
+        >>> rank_captions(captions, [0.1, 0.3, 0.2, 0.9], [True, True, True, False], count=2)
+        [('A fox reads!', 0.3), ('A fox sleeps.', 0.2)]
+    """
+    # Equal rewards are ordered by text; the order in which captions were drawn must not decide.
     order = sorted(range(len(captions)), key=lambda n: (-rewards[n], captions[n]))
     kept: dict[tuple[str, ...], tuple[str, float]] = {}
     for number in order:
         if valid[number] and not find_banned(captions[number]):
+            # The same sentence with another mark at its end is no second prompt.
             kept.setdefault(split_words(captions[number]), (captions[number], rewards[number]))
     return list(kept.values())[:count]
 
@@ -165,6 +175,7 @@ def _write_class(
     wnid, prompt = load_classes()[index].wnid, make_prompt(spec, index)
     captions: list[str] = []
     best: list[tuple[str, float]] = []
+    # All rounds are scored together, so that a good caption of an earlier round is not lost.
     for number in range(spec.sampling.rounds):
         captions += draw_captions(
             *writer, prompt, per_class * spec.sampling.candidates, spec.sampling,

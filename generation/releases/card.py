@@ -31,6 +31,8 @@ def _format_front_matter(manifest: Manifest) -> str:
             f"- config_name: {name}",
             "  data_files:",
             "  - split: validation",
+            # A pattern and not a list: the number of shards changes with the images, the card's head does
+            # not.
             f"    path: data/{name}/validation-*.parquet",
         ]
     return "\n".join([*lines, "---", ""])
@@ -120,6 +122,7 @@ def _format_accuracy(recipe: SplitRecipe) -> list[str]:
         "| --- | ---: |" + " ---: |" * len(scorers),
     ]
     for view in views:
+        # Every scorer ranks every image, so that the table has no holes.
         row = [cells[view, scorer] for scorer in scorers]
         label = "all" if view == ALL_IMAGES else f"`:{view}`"
         lines.append(f"| {label} | {row[0].n} | " + " | ".join(f"{100 * c.top1:.1f}" for c in row) + " |")
@@ -131,5 +134,6 @@ def _format_unknown(value: int | None, otherwise: str) -> str:
 
 
 def _quote(text: str) -> str:
+    # A title may hold a colon, which ends a key in YAML.
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -26,6 +26,7 @@ from imagenet_g.generation.releases.recipe import SplitRecipe, list_split_files
 
 MAX_GROUP_BYTES = 286 << 20
 """Largest row group, uncompressed, that the Hub's viewer shows (its TooBigContentError)."""
+# The form only: the list of SPDX licences grows, and "LicenseRef-x" is in none.
 _LICENSE_WORD = r"[A-Za-z0-9][A-Za-z0-9.+-]*"
 _LICENSE = re.compile(rf"{_LICENSE_WORD}( (AND|OR|WITH) {_LICENSE_WORD})*")
 _MAX_LISTED = 8
@@ -60,6 +61,7 @@ def check_release(folder: Path) -> CheckedRelease:
     # Only whole files are worth opening.
     if not problems:
         for name, split in manifest.splits.items():
+            # Sizes only: every byte was hashed a moment ago.
             problems += _collect(partial(load_release_split, folder, name, cache=None, verify="size"))
             problems += _collect(partial(_check_split, folder, name, split))
     if problems:
@@ -103,7 +105,7 @@ def check_hashes(folder: Path, files: Sequence[FileRecord]) -> list[str]:
     """What is wrong with the files of a release, one sentence each; empty when all are as recorded."""
     present = [file for file in files if (folder / file.path).is_file()]
     problems = [f"'{file.path}' is missing." for file in files if file not in present]
-    # No memory of earlier hashes: what leaves the house is read once more.
+    # Without the cache of earlier hashes: what is published is read once more.
     found = hash_files(folder, [file.path for file in present], cache=None)
     for file, sha256 in zip(present, found, strict=True):
         if sha256 != file.sha256:
@@ -116,8 +118,10 @@ def _check_split(folder: Path, name: str, split: SplitManifest) -> None:
 
     for file in split.files:
         parquet = pq.ParquetFile(folder / file.path)
+        # Without this note in the schema `datasets` loads the column as bytes and a path.
         if b"huggingface" not in (parquet.schema_arrow.metadata or {}):
             raise DataError(f"'{file.path}' does not say that its images are images; write it with us.")
+        # `total_byte_size` is of the uncompressed data, which is what the viewer's limit is about.
         groups = [parquet.metadata.row_group(n) for n in range(parquet.metadata.num_row_groups)]
         if (largest := max((g.total_byte_size for g in groups), default=0)) > MAX_GROUP_BYTES:
             raise DataError(f"A row group of '{file.path}' has {largest >> 20} MiB; the viewer takes 286.")
@@ -130,6 +134,7 @@ def _check_plan(folder: Path, name: str, split: SplitManifest) -> None:
 
     try:
         recipe = SplitRecipe.model_validate(split.recipe)
+    # Not built by a plan of ours, such as an imported set: there is nothing to compare with.
     except ValidationError:
         return
     planned = set(pq.read_table(folder / recipe.plan.path, columns=["image_id"])["image_id"].to_pylist())

@@ -28,6 +28,7 @@ def format_croissant(source: CardSource) -> str:
         InputError: mlcroissant is not installed.
     """
     try:
+        # An optional package: only publishing needs it.
         import mlcroissant
     except ImportError as error:
         raise InputError("Croissant metadata needs 'pip install mlcroissant'.") from error
@@ -60,6 +61,8 @@ def _make_metadata(source: CardSource) -> mlcroissant.Metadata:
                 name=_REPO_FILE,
                 content_url=f"{place}/tree/{source.shown_tag}",
                 encoding_formats=["git+https"],
+                # A file needs a hash, a git repository has none; the Hub's own Croissant files hold this
+                # address instead.
                 sha256="https://github.com/mlcommons/croissant/issues/80",
             ),
             *(
@@ -86,7 +89,12 @@ def _choose_date(released: str | None) -> datetime:
 
 
 def _make_version(tag: str) -> str:
-    """Croissant wants MAJOR.MINOR.PATCH."""
+    """Croissant wants MAJOR.MINOR.PATCH.
+
+    Example:
+        >>> _make_version("v1.2.0"), _make_version("main")
+        ('1.2.0', '0.0.0')
+    """
     parts = tag.removeprefix("v").split(".")
     return ".".join(parts) if len(parts) == 3 and all(part.isdecimal() for part in parts) else "0.0.0"
 
@@ -116,10 +124,12 @@ def _make_field(split: str, column: str, kind: Any) -> mlcroissant.Field:  # noq
         description=_COLUMNS.get(column, "A score or fact of the image; see the card."),
         data_types=[_choose_type(kind.value_type if repeated else kind)],
         is_array=True if repeated else None,
+        # One dimension of any length.
         array_shape="-1" if repeated else None,
         source=mlc.Source(
             file_set=f"files-{split}",
             extract=mlc.Extract(column=column),
+            # `datasets` stores an image as a struct of bytes and path.
             transforms=[mlc.Transform(json_path="bytes")] if column == "image" else [],
         ),
     )

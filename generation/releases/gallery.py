@@ -57,6 +57,7 @@ def load_sheet(
     manifest, names = load_release(release, splits)
     present = sorted({index for name in names for index in manifest.splits[name].class_indices})
     count = min(num_classes, len(present))
+    # Neighbouring classes are alike (118 dogs): spread over the list, few rows show more.
     chosen = tuple(sorted({present[n * len(present) // count] for n in range(count)}))
     cells: dict[tuple[str, int], tuple[Row, ...]] = {}
     for name in names:
@@ -86,6 +87,7 @@ def draw_sheet(sheet: Sheet) -> Image.Image:
     cell, block = sheet.size_px + GAP_PX, sheet.per_class * (sheet.size_px + GAP_PX) + GAP_PX
     width = LABEL_PX + block * len(sheet.splits)
     picture = Image.new("RGB", (width, 2 * HEADER_PX + cell * len(sheet.class_indices)), "white")
+    # Pillow's own font: machines for rendering often have no other.
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
     draw.text((GAP_PX, GAP_PX), sheet.title, fill="black", font=font)
     for number, split in enumerate(sheet.splits):
@@ -127,6 +129,7 @@ def _format_line(sheet: Sheet, index: int) -> str:
 def _format_thumbnail(row: Row, size_px: int) -> str:
     stream = io.BytesIO()
     _shrink(row, size_px).save(stream, format="PNG")
+    # Inside the page, so that one file can be sent around.
     data = base64.b64encode(stream.getvalue()).decode()
     about = f"{row['prompt'] or row['recipe']} | {row['image_id']} | seed {row['seed']}"
     kind = ' class="flat"' if row["is_flat"] else ""
@@ -154,6 +157,7 @@ def _load_first_rows(
     columns = ["image", "label", "image_id", "prompt", "recipe", "seed", "is_flat"]
     for file in manifest.splits[split].files:
         missing = [index for index, rows in wanted.items() if len(rows) < per_class]
+        # Labels first: reading a file for its images takes long, and most files hold none of the classes.
         labels = set(pq.read_table(release / file.path, columns=["label"])["label"].to_pylist())
         if needed := sorted(labels & set(missing)):
             table = pq.read_table(release / file.path, columns=columns, filters=[("label", "in", needed)])

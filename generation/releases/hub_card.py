@@ -17,9 +17,12 @@ from imagenet_g.generation.releases.check import CheckedRelease, count_classes
 SAMPLES_NAME = "samples.jpg"
 _UNKNOWN_REPO = "ORG/NAME"
 _UNKNOWN_TAG = "main"
+# Licences that the Hub has an identifier for, of those in use here; it takes any other as "other" with a
+# name.
 _HUB_LICENSES = {
     "apache-2.0", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-4.0", "cc0-1.0", "creativeml-openrail-m", "mit",
 }  # fmt: skip
+# The Hub's own names of sizes.
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 PAPER_BIBTEX = """@article{bansal2023leaving,
   title   = {Leaving Reality to Imagination: Robust Classification via Generated Datasets},
@@ -84,6 +87,7 @@ def make_card_metadata(source: CardSource) -> dict[str, object]:
     configs: list[dict[str, object]] = []
     for name, split in manifest.splits.items():
         files_of = {"split": "validation", "path": f"data/{name}/validation-*.parquet"}
+        # The Hub's viewer opens this one, and `load_dataset` takes it where no name is given.
         first = {"default": True} if not configs else {}
         configs.append({"config_name": name, **first, "data_files": [files_of]})
         for view, spec in split.views.items():
@@ -100,7 +104,13 @@ def make_card_metadata(source: CardSource) -> dict[str, object]:
 
 
 def make_filters(view: ViewSpec) -> list[list[object]]:
-    """A view as `datasets` filters parquet rows: `[[column, operator, value]]`."""
+    """A view as `datasets` filters parquet rows: `[[column, operator, value]]`.
+
+    Example:
+        >>> from imagenet_g.benchmark.splits.manifests import ThresholdView
+        >>> make_filters(ThresholdView(column="clip_cos.vit", minimum=0.2))
+        [['clip_cos.vit', '>=', 0.2]]
+    """
     if isinstance(view, ClassView):
         return [["label", "in", list(load_class_set(view.class_set).indices)]]
     if isinstance(view, EqualsView):
@@ -204,13 +214,19 @@ def list_settings(split: SplitManifest) -> list[tuple[str, str]]:
     if not isinstance(recipe, dict):
         return [("recipe", "unknown")]
     parts: JsonValue = recipe
+    # A release built here also stores its results, which the card shows elsewhere.
     if "recipe" in recipe:
         parts = {key: recipe.get(key) for key in ("recipe", "generator", "runtimes", "scorers")}
     return list(flatten("", parts))
 
 
 def flatten(name: str, value: JsonValue) -> Iterator[tuple[str, str]]:
-    """Every leaf of a JSON value with its dotted path."""
+    """Every leaf of a JSON value with its dotted path.
+
+    Example:
+        >>> list(flatten("", {"encoding": {"format": "png"}, "steps": None, "sizes": [64, 96]}))
+        [('encoding.format', 'png'), ('steps', 'unknown'), ('sizes', '[64, 96]')]
+    """
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from flatten(f"{name}.{key}" if name else key, inner)
@@ -222,6 +238,7 @@ def flatten(name: str, value: JsonValue) -> Iterator[tuple[str, str]]:
 
 
 def _escape(text: str) -> str:
+    # A bar ends a cell of the table, and the Hub would read "<" as HTML. Cells are cut for long lists.
     return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")[:400]
 
 

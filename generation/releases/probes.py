@@ -15,13 +15,22 @@ from imagenet_g.generation.plans.plan import PlanMeta
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# Few enough to render in minutes, many enough for a judge's accuracy to mean something.
 PROBE_IMAGES = 64
 
 
 def choose_probe_batches(
     num_rows: int, batch_size: int, *, num_images: int = PROBE_IMAGES
 ) -> tuple[int, ...]:
-    """Ids of whole batches spread evenly over a plan: `num_images` images or a few more, or all there are."""
+    """Ids of whole batches spread evenly over a plan: `num_images` images or a few more, or all there are.
+
+    Example:
+        >>> choose_probe_batches(num_rows=1000, batch_size=16)
+        (0, 15, 31, 47)
+        >>> choose_probe_batches(num_rows=20, batch_size=16)
+        (0, 1)
+    """
+    # Whole batches, because an image's last bits depend on its batch size and slot.
     num_batches = -(-num_rows // batch_size)
     wanted = min(num_batches, -(-num_images // batch_size))
     return tuple(sorted({position * num_batches // wanted for position in range(wanted)}))
@@ -37,6 +46,7 @@ def write_probe(out: Path, split: str, meta: PlanMeta, files: Sequence[FileRecor
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    # Released rows store the number of a batch as text.
     batches = set(map(str, choose_probe_batches(meta.num_rows, meta.batch_size)))
     path = f"probe/{split}.parquet"
     try:
@@ -44,6 +54,7 @@ def write_probe(out: Path, split: str, meta: PlanMeta, files: Sequence[FileRecor
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"The files of '{split}' cannot be read: {error}. Run the build again.") from error
     with replace_file(out / path) as temporary:
+        # Small row groups: one image can be read without decompressing the file.
         pq.write_table(table, temporary, row_group_size=100, compression="zstd")
         sha256, num_bytes = hash_file(temporary), temporary.stat().st_size
     return FileRecord(path=path, sha256=sha256, num_bytes=num_bytes, num_rows=table.num_rows)

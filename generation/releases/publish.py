@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoFile
 
 RECORD_NAME = "published.json"
+# Files elsewhere, such as .gitattributes or a person's notes, are left alone.
 _OWNED_FOLDERS = ("data/", "plan/", "probe/")
 _BRANCH = "main"
 
@@ -95,6 +96,7 @@ def publish_release(request: PublishRequest, say: Callable[[str], None]) -> Publ
 
 
 def _prepare_repo(api: HfApi, request: PublishRequest) -> None:
+    # None and not False, so that an organisation's own default holds.
     api.create_repo(request.repo, repo_type="dataset", private=request.private or None, exist_ok=True)
     info = api.dataset_info(request.repo)
     if request.private and not info.private:
@@ -109,6 +111,7 @@ def _find_published(api: HfApi, request: PublishRequest) -> str | None:
     """The commit of the tag if it is this very release; None where there is no such tag."""
     from huggingface_hub import hf_hub_download
 
+    # Asked before anything is sent: the Hub refuses a second tag of one name only at the end.
     tags = {tag.name for tag in api.list_repo_refs(request.repo, repo_type="dataset").tags}
     if request.tag not in tags:
         return None
@@ -116,6 +119,7 @@ def _find_published(api: HfApi, request: PublishRequest) -> str | None:
     paths = [entry.path for entry in _list_files(api, request.repo, commit)]
     if MANIFEST_NAME in paths:
         there = hf_hub_download(request.repo, MANIFEST_NAME, repo_type="dataset", revision=commit)
+        # A manifest holds the hash of every file: equal manifests are equal releases.
         if hash_file(Path(there)) == hash_file(request.release.folder / MANIFEST_NAME):
             return commit
     raise InputError(
@@ -135,6 +139,8 @@ def _upload(api: HfApi, request: PublishRequest, say: Callable[[str], None]) -> 
         if entry.path.startswith(_OWNED_FOLDERS) and entry.path not in wanted
     ]
     say(f"sending {len(request.tree)} files to {request.repo}; if it breaks off, run the same command again")
+    # Not `upload_folder`, which makes several commits: between them the branch would hold half a release.
+    # With the parent named, the Hub refuses where somebody else was faster.
     commit = api.create_commit(
         request.repo,
         [
@@ -158,6 +164,7 @@ def _compare(api: HfApi, request: PublishRequest, commit: str) -> None:
     there = {entry.path: entry for entry in _list_files(api, request.repo, commit)}
     for file in request.release.files:
         entry = there.get(file.path)
+        # The Hub gives a sha256 for large files only; of small ones the size is compared.
         large = entry.lfs if entry is not None else None
         if entry is None or entry.size != file.num_bytes or (large and large.sha256 != file.sha256):
             raise DataError(
@@ -169,6 +176,7 @@ def _compare(api: HfApi, request: PublishRequest, commit: str) -> None:
 
 
 def _validate_tag(api: HfApi, request: PublishRequest, commit: str) -> None:
+    # A tag can be moved by anyone who may write, so it is read back.
     if (found := str(api.dataset_info(request.repo, revision=request.tag).sha)) != commit:
         raise DataError(
             f"Tag '{request.tag}' of '{request.repo}' points at {found}, not at {commit} as it must: "

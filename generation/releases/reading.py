@@ -34,6 +34,7 @@ def load_release(folder: Path, splits: Sequence[str]) -> tuple[Manifest, tuple[s
         UnknownNameError: It has no such split.
     """
     manifest = load_manifest(folder)
+    # A misspelt split is refused before anything is hashed.
     for split in splits:
         if split not in manifest.splits:
             raise UnknownNameError("split", split, manifest.splits)
@@ -99,6 +100,7 @@ def _find_fault(folder: Path, file: FileRecord) -> str | None:
     path = folder / file.path
     if not path.is_file():
         return "missing"
+    # The size first: a download that was cut off is found without reading it.
     if (size := path.stat().st_size) != file.num_bytes:
         return f"{size} bytes instead of {file.num_bytes}"
     return None if hash_file(path) == file.sha256 else "other bytes than were released (sha256 differs)"

@@ -109,10 +109,12 @@ def compute_view_masks(table: pa.Table, views: Mapping[str, ViewSpec]) -> dict[s
         if isinstance(view, ClassView):
             masks[name] = np.isin(table["label"].to_numpy(), load_class_set(view.class_set).indices)
         elif isinstance(view, EqualsView):
+            # A view writes its value as text, a column may hold numbers or booleans.
             masks[name] = np.array([str(v) == view.value for v in table[view.column].to_pylist()], dtype=bool)
             if view.class_set is not None:
                 masks[name] &= np.isin(table["label"].to_numpy(), load_class_set(view.class_set).indices)
         else:
+            # An image that has no score (NaN) is in no view.
             masks[name] = np.asarray(table[view.column].to_numpy() >= view.minimum)
     return masks
 
@@ -129,6 +131,7 @@ def compute_accuracy(
         )
         for view, mask in masks.items()
         for scorer in scorers
+        # An empty view has no accuracy.
         if mask.any()
     )
 

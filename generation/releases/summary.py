@@ -47,6 +47,7 @@ def summarize_split(
         DataError: A file cannot be read.
     """
     table = _read_counted_columns(job, files)
+    # A scorer describes itself alike in every shard, so the first one is enough.
     described = {
         name: found[1].scorer for name in scorers if (found := load_scores(job, name, 0)) is not None
     }
@@ -93,6 +94,7 @@ def _read_counted_columns(job: BuildJob, files: Sequence[FileRecord]) -> pa.Tabl
 
 
 def _list_runtimes(records: Sequence[ShardRecord]) -> tuple[dict[str, str], ...]:
+    # A dict cannot be in a set, its items can.
     unique = {tuple(sorted(record.runtime.items())): record.runtime for record in records}
     return tuple(unique[key] for key in sorted(unique))
 
@@ -101,6 +103,7 @@ def _count_images(
     meta: PlanMeta, records: Sequence[ShardRecord], files: Sequence[FileRecord], table: pa.Table
 ) -> ImageCounts:
     verdicts: list[JsonValue] = table["is_flagged_unsafe"].to_pylist()
+    # Null means that no checker was asked; 0 would claim that one found nothing.
     asked = any(verdict is not None for verdict in verdicts)
     return ImageCounts(
         planned=meta.num_rows,

@@ -56,6 +56,7 @@ def make_tree(release: CheckedRelease, *, repo: str | None, tag: str | None) -> 
         CARD_NAME: format_dataset_card(source),
         CROISSANT_NAME: format_croissant(source),
     }
+    # The manifest was checked before; these texts are made now, from the same facts and this machine.
     for name, text in texts.items():
         if has_token(text):
             raise DataError(f"'{name}' would hold something that looks like an access token.")
@@ -64,6 +65,7 @@ def make_tree(release: CheckedRelease, *, repo: str | None, tag: str | None) -> 
         *(TreeFile(name, folder / name) for name in _LICENSE_NAMES if (folder / name).is_file()),
         TreeFile(SAMPLES_NAME, draw_samples(release)),
         *(TreeFile(name, text.encode()) for name, text in texts.items()),
+        # Last, because its presence says that the tree is whole.
         TreeFile(MANIFEST_NAME, folder / MANIFEST_NAME),
     )
 
@@ -73,6 +75,7 @@ def draw_samples(release: CheckedRelease) -> bytes:
     from imagenet_g.generation.releases.gallery import draw_sheet, load_sheet
 
     splits = list(release.manifest.splits)
+    # About eight images a row, however many splits share it.
     per_class = max(2, 8 // len(splits))
     sheet = load_sheet(release.folder, splits, num_classes=8, per_class=per_class, size_px=96)
     stream = io.BytesIO()
@@ -96,5 +99,6 @@ def write_tree(tree: Sequence[TreeFile], folder: Path) -> None:
         if isinstance(file.content, bytes):
             write_bytes(folder / file.path, file.content)
             continue
+        # Copied and not linked: a tree is handed on, the release stays.
         with replace_file(folder / file.path) as temporary:
             shutil.copyfile(file.content, temporary)
