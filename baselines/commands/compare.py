@@ -59,9 +59,13 @@ def run(arguments: Namespace) -> int:
         load_group_column,
         load_runs,
     )
+    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+    from imagenet_g.benchmark.predictions.evidence import load_predicted_split
 
     runs = load_runs(arguments.models, arguments.split)
-    split = load_compared_split(runs, arguments) if arguments.by or arguments.sheet else None
+    needs_split = arguments.by or arguments.sheet
+    data = parse_data_pairs(arguments.data)
+    split = load_predicted_split(runs[0].meta.split, data=data) if needs_split else None
     columns = {name: load_group_column(split, name) for name in arguments.by} if split else {}
     answers = align_answers(runs, outputs=arguments.outputs or choose_outputs(runs), columns=columns)
     comparison = compare_models(answers, num_resamples=arguments.resamples, seed=arguments.seed)
@@ -69,23 +73,6 @@ def run(arguments: Namespace) -> int:
     if arguments.sheet is not None and split is not None:
         write_sheet(answers, comparison, split, arguments)
     return 0
-
-
-def load_compared_split(runs: Sequence[StoredRun], arguments: Namespace) -> Split:
-    """The split the predictions were made on.
-
-    Raises:
-        DataError: The copy on hand is another one.
-    """
-    from imagenet_g.benchmark.catalogue.catalogue import load_split, parse_data_pairs
-    from imagenet_g.benchmark.errors import DataError
-    from imagenet_g.benchmark.splits.references import parse_split_ref
-
-    record = runs[0].meta.split
-    split = load_split(parse_split_ref(record.ref), data=parse_data_pairs(arguments.data), cache=None)
-    if split.record.content_sha256 != record.content_sha256:
-        raise DataError(f"The copy of '{record.ref}' on hand is not the one these predictions were made on.")
-    return split
 
 
 def write_sheet(answers: Answers, comparison: ModelComparison, split: Split, arguments: Namespace) -> None:

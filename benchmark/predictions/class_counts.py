@@ -13,21 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from imagenet_g.benchmark.classes import (
-    CLASS_SET_NAMES,
     ClassSet,
-    load_class_set,
-    make_class_set,
     name_class_set,
 )
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.predictions.evidence import Evidence, select_view
-from imagenet_g.benchmark.predictions.predictions import Predictions, load_predictions
-from imagenet_g.benchmark.predictions.rescoring import restrict_to_classes
+from imagenet_g.benchmark.predictions.evidence import Evidence, restrict_to_view
+from imagenet_g.benchmark.predictions.predictions import Predictions
 from imagenet_g.benchmark.predictions.scoring import count_by_class, select_outputs
 from imagenet_g.benchmark.records import Outputs
 from imagenet_g.benchmark.results import Entry, Gap, Result
-from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.benchmark.statistics.accuracy import FloatArray, compute_correct
 
 
@@ -87,38 +81,10 @@ def load_entry_evidence(entry: Entry, folder: Path, *, data: Mapping[str, Path])
     Raises:
         DataError: The file is missing, or is another than the result names.
     """
-    path = folder / entry.predictions.file
-    predictions, meta = load_predictions(path)
-    if hash_file(path) != entry.predictions.sha256:
-        raise DataError(f"'{path}' is not the file the result was computed from: its sha256 differs.")
-    classes = make_class_set("split-classes", meta.classes.indices)
-    classes = load_class_set("all") if classes.covers_all else classes
-    evidence = Evidence(
-        record=meta.split,
-        predictions=predictions,
-        class_set=classes,
-        output_set=classes,
-        outputs="all" if classes.covers_all else meta.outputs,
-        source=entry.predictions,
-        limit=meta.limit,
-    )
-    evidence = _select_rows(evidence, entry, data)
+    stored = entry.predictions
+    evidence = Evidence.from_file(folder / stored.file, name=stored.file, sha256=stored.sha256)
+    evidence = restrict_to_view(evidence, entry.split.view, data=data)
     return evidence.without_unscored() if entry.unscored_count_as == "left-out" else evidence
-
-
-def _select_rows(evidence: Evidence, entry: Entry, data: Mapping[str, Path]) -> Evidence:
-    from imagenet_g.benchmark.catalogue.catalogue import load_split
-
-    view = entry.split.view
-    if view is None:
-        return evidence
-    if view in CLASS_SET_NAMES:
-        return restrict_to_classes(evidence, view)
-    base = parse_split_ref(parse_split_ref(entry.split.ref).base)
-    split = load_split(base, data=data, cache=None)
-    if split.record.content_sha256 != entry.split.content_sha256:
-        raise DataError(f"The copy of '{base}' on hand is not the one these predictions were made on.")
-    return select_view(evidence, split, view)
 
 
 def _load_reference(result: Result, gap: Gap, folder: Path, data: Mapping[str, Path]) -> Evidence | None:

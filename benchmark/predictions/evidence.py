@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 
-from imagenet_g.benchmark.classes import ClassSet, load_class_set
-from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta
-from imagenet_g.benchmark.records import Outputs, SplitRecord
+from imagenet_g.benchmark.catalogue.catalogue import load_split
+from imagenet_g.benchmark.classes import CLASS_SET_NAMES, ClassSet, load_class_set, make_class_set
+from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, load_predictions
+from imagenet_g.benchmark.records import ModelRecord, Outputs, SplitRecord
 from imagenet_g.benchmark.results import PredictionsRecord
 from imagenet_g.benchmark.splits.manifests import ThresholdView
+from imagenet_g.benchmark.splits.references import parse_split_ref, validate_set_view
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.splits.views import apply_view, find_view, find_view_class_set
 
@@ -21,6 +27,7 @@ class Evidence:
     """Predictions on one split or view, ready to be scored.
 
     Attributes:
+        model: What predicted.
         record: The split, with its view.
         predictions: The rows of the view.
         class_set: Classes that have images; a measured reference is restricted to them.
@@ -32,6 +39,7 @@ class Evidence:
         quality_filter: What the view keeps images by, such as a CLIP threshold; None where it keeps them all.
     """
 
+    model: ModelRecord
     record: SplitRecord
     predictions: Predictions
     class_set: ClassSet
@@ -40,6 +48,34 @@ class Evidence:
     source: PredictionsRecord
     limit: int | None
     quality_filter: ThresholdView | None = None
+
+    @classmethod
+    def from_file(cls, path: Path, *, name: str | None = None, sha256: str | None = None) -> Self:
+        """Evidence from a stored predictions file, on the whole split: no image and no model is needed.
+
+        Args:
+            path: The predictions.
+            name: What the result calls the file, relative to itself; the file's own name by default.
+            sha256: Hash that the file must have, where a result states one.
+
+        Raises:
+            DataError: The file is missing or damaged, or has another hash.
+        """
+        predictions, meta = load_predictions(path)
+        found = hash_file(path)
+        if sha256 not in (None, found):
+            raise DataError(f"'{path}' is not the file the result was computed from: its sha256 differs.")
+        class_set = make_class_set("split-classes", meta.classes.indices)
+        return cls(
+            model=meta.model,
+            record=meta.split,
+            predictions=predictions,
+            class_set=class_set,
+            output_set=class_set,
+            outputs="all" if class_set.covers_all else meta.outputs,
+            source=PredictionsRecord(file=name or path.name, sha256=found, run=meta.run),
+            limit=meta.limit,
+        )
 
     def without_unscored(self) -> Evidence:
         """The same, with images that have no prediction left out."""
@@ -51,6 +87,7 @@ def make_evidence(
 ) -> Evidence:
     """Evidence on a whole split."""
     return Evidence(
+        model=meta.model,
         record=split.record,
         predictions=predictions,
         class_set=split.class_set,
@@ -91,4 +128,70 @@ def restrict_outputs(evidence: Evidence, class_set_name: str) -> Evidence:
     output_set = load_class_set(class_set_name)
     return replace(
         evidence, output_set=output_set, outputs="all" if output_set.covers_all else "split-classes"
+    )
+
+
+def restrict_to_view(evidence: Evidence, view: str | None, *, data: Mapping[str, Path]) -> Evidence:
+    """The rows of one view of a stored split.
+
+    Args:
+        evidence: On the whole split.
+        view: A registered class set, a view of the split, or None for all rows.
+        data: Local copies of splits, needed for views by a column.
+
+    Raises:
+        DataError: The local copy of the split has other images or labels.
+        InputError: No row is left, or there is no local copy.
+        UnknownNameError: There is no such view.
+    """
+    if view is None:
+        return evidence
+    if view in CLASS_SET_NAMES:
+        return restrict_to_classes(evidence, view)
+    ref = parse_split_ref(evidence.record.ref)
+    if ref.kind != "version":
+        validate_set_view(ref.base, view)
+    return select_view(evidence, load_predicted_split(evidence.record, data=data), view)
+
+
+def load_predicted_split(record: SplitRecord, *, data: Mapping[str, Path]) -> Split:
+    """The local copy of the split that predictions were made on.
+
+    Raises:
+        DataError: The copy has other images or labels.
+        InputError: There is no copy.
+    """
+    split = load_split(parse_split_ref(record.ref), data=data, cache=None)
+    if split.record.content_sha256 != record.content_sha256:
+        raise DataError(
+            f"The local copy of '{record.ref}' has other images or labels than the one these predictions "
+            "were made on. Name that one by --data."
+        )
+    return split
+
+
+def restrict_to_classes(evidence: Evidence, name: str) -> Evidence:
+    """The rows whose label is in a registered class set; labels alone decide, so no image is needed.
+
+    Raises:
+        InputError: No row is left.
+    """
+    wanted = load_class_set(name)
+    labels = evidence.predictions.labels
+    # As views do: a release's image is of one class, first in its row; the others are answers only.
+    own = labels if evidence.record.version is None else labels[:, :1]
+    rows = np.flatnonzero(np.isin(own, wanted.indices).any(axis=1))
+    shared = set(wanted.indices) & set(evidence.class_set.indices)
+    if not len(rows) or not shared:
+        raise InputError(f"'{evidence.record.ref}' has no image of the classes of '{name}'.")
+    return restrict_outputs(
+        replace(
+            evidence,
+            record=evidence.record.model_copy(
+                update={"ref": f"{evidence.record.ref}:{name}", "view": name, "num_classes": len(shared)}
+            ),
+            predictions=evidence.predictions.take(rows),
+            class_set=make_class_set("split-classes", shared),
+        ),
+        name,
     )

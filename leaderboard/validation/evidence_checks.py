@@ -12,6 +12,7 @@ from imagenet_g.benchmark.errors import DataError, ImagenetGError, UnknownNameEr
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.naming.published import load_published_accuracies
 from imagenet_g.benchmark.predictions.class_counts import PairCounts, load_entry_counts, load_entry_evidence
+from imagenet_g.benchmark.predictions.evidence import Evidence
 from imagenet_g.benchmark.predictions.freshness import flag_entry
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, load_predictions
 from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
@@ -242,7 +243,7 @@ def recompute_entry(entry: Entry, evidence: SubmissionEvidence) -> Iterator[Prob
 def _list_notices(again: Entry, path: Path, evidence: SubmissionEvidence) -> set[str | None]:
     """The notice stored with the predictions, and today's where the split is available."""
     today = evidence.store.find_split(again.split.ref)
-    stored = load_predictions(path)[1].split.notice
+    stored = Evidence.from_file(path).record.notice
     return {stored, again.split.notice} | (set() if isinstance(today, str) else {today.record.notice})
 
 

@@ -127,6 +127,7 @@ def make_evidence(
     restricted = {name_class_set(class_set): predictions.top5, **predictions.restricted}
     predictions = replace(predictions, restricted=restricted)
     return Evidence(
+        model=make_model_record(),
         record=make_split_record(ref, len(class_set.indices)),
         predictions=predictions,
         class_set=class_set,
