@@ -82,6 +82,7 @@ def embed_rows(
     started = time.perf_counter()
     folder = None if cache is None else cache / "embeddings" / make_key(encoder, split, settings)
     known = {} if folder is None else load_kept(folder, encoder.record.num_dimensions)
+    # Row by row and not all or nothing: a view asks for some of the rows that its whole split has already.
     missing = [row for row in rows if row not in known]
     errors: dict[int, str] = {}
     done = len(rows) - len(missing)
@@ -115,6 +116,7 @@ def make_key(encoder: ClipEncoder, split: Split, settings: InferenceSettings) ->
             "content": split.record.content_sha256,
             "border_px": split.border_px,
             "dtype": settings.dtype,
+            # The batch size is left out: it changes an embedding by rounding only.
             "backend": make_backend(settings),
         }
     )
@@ -130,6 +132,7 @@ def load_kept(folder: Path, num_dimensions: int) -> dict[int, VectorArray]:
     known: dict[int, VectorArray] = {}
     for path in sorted(folder.glob("*.npz")):
         try:
+            # Without pickle: a cache may have been copied from somebody else, and a pickle runs code.
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 rows, vectors = arrays["rows"], arrays["vectors"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
@@ -162,6 +165,7 @@ def _compute(
         torch.backends.cuda.matmul.allow_tf32 = False
     encoder.model.to(device=device, dtype=dtype)
     size = settings.batch_size
+    # Rounded up to whole batches, so that no file ends inside one.
     chunk_rows = size * -(-CHUNK_ROWS // size)
     with ThreadPoolExecutor(max(1, settings.workers)) as pool:
         prepared = prepare_ahead(pool, split, rows, transform=encoder.transform, window=2 * size)
@@ -203,6 +207,7 @@ def _add_vectors(
             "Try a smaller --batch-size, or --device cpu."
         ) from error
     for row, vector in zip(ready, vectors, strict=True):
+        # A zero vector has no direction, and one that is not finite would spoil the mean of its class.
         if np.isfinite(vector).all() and vector.any():
             chunk[row] = vector
         else:

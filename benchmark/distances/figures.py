@@ -84,6 +84,7 @@ def make_cloud_figure(
     index = load_index_by_wnid()[wnid]
     new, known = split.of_class(index), reference.of_class(index)
     title = f"{load_classes()[index].name} ({wnid}) by {clip}"
+    # Fitted on both sides: on the axes of one side alone a difference in another direction would not show.
     pca = fit_pca(np.concatenate([new, known]), 2)
     if not len(new) or not len(known) or pca is None or len(pca.directions) < 2:
         raise InputError(
@@ -120,6 +121,7 @@ def list_by_reduction(measure: ClipDistances) -> list[ClassDistance]:
 def choose_plot_classes(measure: ClipDistances) -> tuple[str, ...]:
     """The farthest, the middle and the nearest class."""
     rows = list_by_reduction(measure) or list(measure.classes)
+    # With one or two classes the three places coincide.
     return tuple(dict.fromkeys(rows[place].wnid for place in (0, len(rows) // 2, -1)))
 
 
@@ -177,10 +179,12 @@ def _open_figure(path: Path, caption: str) -> Iterator[Figure]:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise InputError("Figures need matplotlib: pip install 'imagenet-g[plots]'.") from error
+    # Figure and not pyplot, which keeps global state and may look for a display.
     canvas = Figure(figsize=(7.2, 5.6), dpi=150)
     yield canvas
     canvas.text(0.02, 0.02, textwrap.fill(caption, 118), fontsize=7, color="#444444", va="bottom")
     with replace_file(path) as temporary:
+        # The format is named, because matplotlib would read it from the temporary's ending, `.tmp`.
         canvas.savefig(temporary, format=kind)
 
 

@@ -64,6 +64,10 @@ def normalize_rows(points: FloatArray) -> FloatArray:
 
     Raises:
         InputError: A point has no direction: all zeros, or not finite.
+
+    Example:
+        >>> normalize_rows(np.array([[3.0, 4.0]])).tolist()
+        [[0.6, 0.8]]
     """
     lengths = np.linalg.norm(points, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or (lengths == 0).any():
@@ -80,8 +84,13 @@ def compute_cosines(points: FloatArray, mean: FloatArray) -> FloatArray:
 
     Raises:
         InputError: A point or the mean is zero.
+
+    Example:
+        >>> compute_cosines(np.array([[2.0, 0.0], [0.0, 5.0], [-1.0, 0.0]]), np.array([1.0, 0.0])).tolist()
+        [1.0, 0.0, -1.0]
     """
     directions, target = normalize_rows(points), normalize_rows(mean[None])[0]
+    # Rounding carries the cosine of equal directions past 1, which the report's schema refuses.
     return np.asarray(np.clip(directions @ target, -1.0, 1.0))
 
 
@@ -96,6 +105,10 @@ def compute_own_cosines(points: FloatArray) -> FloatArray:
 
     Raises:
         InputError: Fewer than two points.
+
+    Example:
+        >>> compute_own_cosines(np.array([[1.0, 0.0], [0.0, 1.0]])).tolist()  # each against the other
+        [0.0, 0.0]
     """
     if len(points) < MIN_COSINE_IMAGES:
         raise InputError(f"{len(points)} image has no others to be compared with; two are needed.")
@@ -107,6 +120,10 @@ def compute_reduction(reference: float, measured: float) -> float | None:
     """By which part a similarity fell: 0.8 to 0.6 is 0.25; None where there was none to lose.
 
     The percent reduction of the paper's Fig. 4, as a fraction.
+
+    Example:
+        >>> round(compute_reduction(0.8, 0.6), 6), compute_reduction(0.0, 0.6)
+        (0.25, None)
     """
     return 1.0 - measured / reference if reference > 0 else None
 
@@ -117,15 +134,24 @@ def fit_pca(points: FloatArray, num_components: int) -> PcaFit | None:
     Args:
         points: `(N, D)`.
         num_components: K wanted; fewer come back where N - 1 or D is smaller.
+
+    Example:
+        >>> fit = fit_pca(np.array([[0.0, 0.0], [2.0, 0.0], [4.0, 0.0]]), 2)
+        >>> fit.mean.tolist(), fit.explained.tolist(), fit.project(np.array([[5.0, 7.0]]))[:, 0].tolist()
+        ([2.0, 0.0], [1.0, 0.0], [3.0])
+        >>> fit_pca(np.array([[1.0, 2.0], [1.0, 2.0]]), 2) is None  # the points do not differ
+        True
     """
     if len(points) < 2:
         return None
     mean = points.mean(axis=0)
     centred = points - mean
     values, vectors = np.linalg.eigh(centred.T @ centred / (len(points) - 1))
+    # Rounding leaves directions without variance slightly below zero.
     values, vectors = values[::-1].clip(min=0.0), vectors[:, ::-1].T
     if values.sum() <= _SMALLEST_VARIANCE:
         return None
+    # N points have no more than N - 1 directions about their mean; the rest would be noise.
     kept = min(num_components, len(points) - 1, points.shape[1])
     directions = vectors[:kept]
     # An eigenvector's sign is the library's whim; a plot must not flip with it.
@@ -143,10 +169,16 @@ def fit_shape(points: FloatArray) -> ShapeFit | None:
 
     Args:
         points: `(N, K)`, N >= 2.
+
+    Example:
+        >>> shape = fit_shape(np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]))
+        >>> shape.covariance.tolist()  # as wide in one direction as in the other
+        [[0.5, 0.0], [0.0, 0.5]]
     """
     mean = points.mean(axis=0)
     centred = points - mean
     num_points, num_dimensions = centred.shape
+    # Divided by N and not N - 1: the weight below is derived for this estimate.
     sample = centred.T @ centred / num_points
     scale = float(np.trace(sample)) / num_dimensions
     if scale <= _SMALLEST_VARIANCE:
@@ -155,6 +187,7 @@ def fit_shape(points: FloatArray) -> ShapeFit | None:
     away = float(((sample - round_part) ** 2).sum())
     # Sum over points of the squared distance between their own outer product and the sample covariance.
     scatter = float(((centred**2).sum(axis=1) ** 2).sum()) / num_points - float((sample**2).sum())
+    # b^2 and d^2 of the paper; its estimate of b^2 can exceed d^2, and a weight cannot exceed 1.
     shrinkage = min(scatter / num_points, away) / away if away > 0 else 1.0
     # Points placed symmetrically about their mean ask for none at all, and would leave nothing to invert.
     shrinkage = max(shrinkage, _SMALLEST_SHRINKAGE)
@@ -165,6 +198,11 @@ def compute_mahalanobis(points: FloatArray, shape: ShapeFit) -> FloatArray:
     """Mahalanobis distance of each point to a class, `(N,)`, not squared.
 
     Source: Mahalanobis 1936; by a Cholesky factor, so that nothing is inverted.
+
+    Example:
+        >>> shape = ShapeFit(np.zeros(2), np.diag([4.0, 1.0]), 0.0)
+        >>> compute_mahalanobis(np.array([[2.0, 0.0], [0.0, 2.0]]), shape).tolist()  # in standard deviations
+        [1.0, 2.0]
     """
     from scipy.linalg import solve_triangular
 
@@ -190,6 +228,7 @@ def compute_own_mahalanobis(points: FloatArray) -> FloatArray | None:
     """
     if len(points) < MIN_SHAPE_IMAGES:
         raise InputError(f"{len(points)} images are too few for a covariance; {MIN_SHAPE_IMAGES} are needed.")
+    # Dealt in turn and not at random: the same images have the same distances without a seed.
     folds = np.arange(len(points)) % min(NUM_FOLDS, len(points))
     distances = np.empty(len(points))
     for fold in np.unique(folds):

@@ -42,11 +42,20 @@ def list_clip_uses(
     ]
     if isinstance(view, ThresholdView):
         uses += _list_filter_uses(described.get("scorers"), part, view)
+    # A recipe and its generator may both describe the same CLIP.
     return tuple(dict.fromkeys(uses))
 
 
 def is_same_clip(use: ClipUse, clip: ClipRecord) -> bool:
-    """Whether a CLIP in use is the one that measures: by its weights, by its name where those are unknown."""
+    """Whether a CLIP in use is the one that measures: by its weights, by its name where those are unknown.
+
+    Example:
+        >>> use = ClipUse(part="split", role="filter", spec="open_clip:a", weights_sha256="0" * 64, detail="")
+        >>> clip = ClipRecord.model_construct(spec="open_clip:b", requested="b", weights_sha256="0" * 64)
+        >>> is_same_clip(use, clip)  # the same weights under another name
+        True
+    """
+    # Weights before names: one set of weights has several names, and a name can be given other weights.
     if use.weights_sha256 is not None:
         return use.weights_sha256 == clip.weights_sha256
     return use.spec is not None and use.spec in (clip.spec, clip.requested)
@@ -74,6 +83,7 @@ def _list_filter_uses(
     found = None if not isinstance(scorer, Mapping) else _read_clip(scorer)
     if found is not None:
         yield ClipUse(part=part, role="filter", spec=found[0], weights_sha256=found[1], detail=detail)
+    # The name of the column says that a CLIP scored it, and the release does not name that CLIP.
     elif view.column.startswith(_CLIP_COLUMN) and scorer is None:
         yield ClipUse(part=part, role="filter", spec=None, weights_sha256=None, detail=detail)
 
@@ -91,6 +101,7 @@ def _list_pixel_uses(value: JsonValue, part: Literal["split", "reference"], wher
 
 def _read_clip(table: Mapping[str, JsonValue]) -> tuple[str, str | None] | None:
     """Spec and weights hash of a table that describes a CLIP; None for any other table."""
+    # A recipe names its CLIP as `model`; the record of a loaded one (`ClipRecord`) names it as `spec`.
     for name in _NAMES:
         spec, weights = table.get(name), table.get("weights_sha256")
         if isinstance(spec, str) and spec.startswith("open_clip:"):

@@ -50,11 +50,18 @@ class EmbeddedImages:
 
     def of_class(self, class_index: int) -> FloatArray:
         """`(M, D)` float64 embeddings of one class."""
+        # float64: embeddings of one class are nearly parallel, and their small differences are what is
+        # measured.
         return np.asarray(self.vectors[self.labels == class_index], dtype=np.float64)
 
 
 def list_shared_classes(first: IntArray, second: IntArray) -> tuple[int, ...]:
-    """Class indices that occur on both sides, ascending."""
+    """Class indices that occur on both sides, ascending.
+
+    Example:
+        >>> list_shared_classes(np.array([7, 3, 3]), np.array([3, 9, 7]))
+        (3, 7)
+    """
     return tuple(int(index) for index in np.intersect1d(first, second))
 
 
@@ -109,11 +116,20 @@ def measure_clip(
 
 
 def compute_mean(values: Sequence[float]) -> Mean:
-    """Mean over classes, at least one, with the interval of drawing classes."""
+    """Mean over classes, at least one, with the interval of drawing classes.
+
+    Example:
+        >>> compute_mean([0.25])  # one class: a value without an interval
+        Mean(value=0.25, low=None, high=None, num_classes=1)
+        >>> mean = compute_mean([0.1, 0.2, 0.3])
+        >>> round(mean.value, 6), mean.low < 0.2 < mean.high
+        (0.2, True)
+    """
     present = np.array(values, dtype=np.float64)
     value = float(present.mean())
     if len(present) < 2:
         return Mean(value=value, low=None, high=None, num_classes=1)
+    # The same draws of classes for every number of a report, so that differences between them are not noise.
     rng = np.random.default_rng(BOOTSTRAP_SEED)
     weights = draw_cluster_weights(len(present), num_resamples=NUM_RESAMPLES, rng=rng)
     draws = np.asarray(weights @ present / len(present))
@@ -174,10 +190,12 @@ def _compare(first: ClipDistances, second: ClipDistances) -> Agreement | None:
     if len(pairs) < MIN_AGREEMENT_CLASSES:
         return None
     x, y = np.array(pairs).T
+    # A rank correlation with a constant is undefined; scipy warns and returns NaN.
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
     return Agreement(
         clips=(first.clip.spec, second.clip.spec),
+        # Rounding leaves [-1, 1], which the report's schema refuses.
         spearman=float(np.clip(spearmanr(x, y).statistic, -1.0, 1.0)),
         num_classes=len(pairs),
     )

@@ -21,6 +21,7 @@ from imagenet_g.benchmark.records import (
 from imagenet_g.benchmark.results import Environment, UnscoredImage
 from imagenet_g.benchmark.storage import write_text
 
+# A thousand classes under several CLIPs take a few megabytes; the file is looked at before it is read.
 MAX_BYTES = 50_000_000
 
 

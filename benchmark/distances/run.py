@@ -84,6 +84,7 @@ def run_distance(
         InputError: The two share no class, or a class asked for has no image on one side.
         ImagenetGError: As opening splits and loading CLIPs does.
     """
+    # Before the CLIPs are loaded: embedding takes hours, and its results must find a place.
     validate_writable(request.cache)
     split = open_side("split", request.split, data=request.data, cache=request.cache, note=listener.say)
     reference = open_side(
@@ -131,6 +132,7 @@ def _measure_clip(
 
 
 def _join_labels(side: Side, made: Embeddings) -> EmbeddedImages:
+    # Unreadable images have no embedding, so rows and embeddings no longer run in parallel.
     label_by_row = dict(zip(side.rows.tolist(), side.labels.tolist(), strict=True))
     labels = np.array([label_by_row[row] for row in made.rows.tolist()], dtype=np.int64)
     return EmbeddedImages(made.vectors, labels)
@@ -191,6 +193,7 @@ def _make_report(
 
 
 def _count_shared(split: Side, reference: Side) -> int:
+    # Row numbers name the same images only where both sides open the same files.
     if split.record.content_sha256 != reference.record.content_sha256:
         return 0
     return len(np.intersect1d(split.rows, reference.rows))
@@ -205,6 +208,7 @@ def _describe_side(
 ) -> MeasuredImages:
     wanted = set(request.classes or whole[1 - number].labels.tolist())
     missing = sorted(wanted - set(whole[number].labels.tolist()))
+    # Several CLIPs fail on the same images; each counts once.
     unreadable = {image.image_id: image for clip in measured for image in clip.errors[number]}
     return MeasuredImages(
         split=sides[number].record,

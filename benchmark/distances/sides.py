@@ -68,6 +68,7 @@ def open_side(
     if ref.view is not None:
         rows, _, record = apply_view(split, ref.view)
         view = find_view(split, ref.view)
+    # An image without a class of ImageNet has no class mean that it could be far from.
     rows = rows[split.rows.labels[rows, 0] != NO_CLASS]
     return Side(
         part=part,
@@ -125,4 +126,5 @@ def restrict_side(side: Side, classes: Sequence[int], *, per_class: int | None) 
 def _spread(positions: npt.NDArray[np.intp], limit: int | None) -> npt.NDArray[np.intp]:
     if limit is None or limit >= len(positions):
         return positions
+    # Evenly over the class and not the first ones: neighbours are often of one source.
     return positions[np.arange(limit) * len(positions) // limit]

@@ -71,6 +71,7 @@ class Cache:
             memo = ModelMemo.model_validate_json(path.read_bytes())
         except (OSError, ValidationError):
             return None
+        # Hashing gigabytes of weights at every start would take longer than many evaluations.
         return memo if all(is_unchanged(stamp) for stamp in memo.files) else None
 
     def write_memo(self, request_sha256: str, memo: ModelMemo) -> None:
@@ -92,6 +93,7 @@ class Cache:
             name in meta.class_sets and meta.class_sets[name].indices == class_set.indices
             for name, class_set in class_sets.items()
         )
+        # The key is compared again, because a file can be renamed or copied by hand.
         return (predictions, meta) if complete and meta.key == key else None
 
     def write_predictions(self, predictions: Predictions, meta: PredictionsMeta) -> None:
@@ -106,6 +108,7 @@ class Cache:
 
     def open_parts(self, key: str, class_sets: Mapping[str, ClassSet]) -> PartStore:
         """The parts of an interrupted run with the same key and class sets."""
+        # Other class sets need other outputs of the same model, so their parts must not be mixed with these.
         sets_sha256 = hash_json({name: class_set.indices for name, class_set in class_sets.items()})
         return PartStore(self.folder / "parts" / f"{key}-{sets_sha256[:16]}")
 
@@ -127,6 +130,7 @@ class PartStore:
         parts: list[Predictions] = []
         expected = 0
         for start, stop, path in self._list_parts():
+            # A run with another batch size leaves parts that overlap these; only an unbroken stretch counts.
             if start != expected:
                 break
             try:
@@ -164,6 +168,8 @@ def make_predictions_key(memo: ModelMemo, split: Split, *, limit: int | None) ->
     record = memo.record
     return hash_json(
         {
+            # Spec and split decide nothing, but the stored file names them: the same weights under another
+            # name need a file of their own.
             "spec": record.spec,
             "weights": record.weights_sha256,
             "class_map": record.class_map,

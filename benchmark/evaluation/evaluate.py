@@ -116,6 +116,7 @@ def _load_splits(request: EvaluationRequest, listener: EvaluationListener) -> di
                 stream=request.stream,
             )
         if ref.view is not None:
+            # Only for its errors: an unknown or empty view must be reported before a model is loaded.
             apply_view(splits[ref.base], ref.view)
     return splits
 
@@ -164,6 +165,7 @@ def _evaluate_model(
         )
     reference = evidence.get(str(request.reference))
     for ref in request.splits:
+        # The clean set may be listed among the splits as well; its entry stands already.
         if str(ref) in evidence:
             continue
         found = evidence[str(ref)] = _gather(run, ref, splits, wanted, request.limit, folder)
@@ -199,6 +201,7 @@ def list_kept_entries(folder: Path, record: ModelRecord, refs: Collection[str]) 
     return tuple(
         entry
         for entry in earlier.entries
+        # A partial entry is of a trial run, and one whose predictions have changed can no longer be checked.
         if entry.split.ref not in refs and not entry.partial and _has_predictions(folder, entry)
     )
 
@@ -222,6 +225,7 @@ def _gather(
     predictions, meta, cached = run.load_predictions(split, rows, relevant, limit=limit)
     file = folder / "predictions" / f"{make_slug(ref.base)}.parquet"
     with replace_file(file) as temporary:
+        # A copy and no link: the cache may be emptied, and a result must stay whole.
         shutil.copyfile(cached, temporary)
     source = PredictionsRecord(file=f"predictions/{file.name}", sha256=hash_file(file), run=meta.run)
     evidence = make_evidence(split, predictions, meta, source)
@@ -233,11 +237,17 @@ def choose_rows(num_rows: int, limit: int | None) -> range | list[int]:
 
     Raises:
         InputError: The limit is not positive.
+
+    Example:
+        >>> choose_rows(10, None), choose_rows(10, 4)
+        (range(0, 10), [0, 2, 5, 7])
     """
     if limit is None or limit >= num_rows:
         return range(num_rows)
     if limit < 1:
         raise InputError(f"--limit {limit} runs nothing; give a number of images of at least 1.")
+    # No random draw: most splits list their images class by class, so even steps reach many classes, and the
+    # sample needs no seed.
     return [number * num_rows // limit for number in range(limit)]
 
 

@@ -62,6 +62,7 @@ def list_result_files(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob(RESULT_NAME)):
         result = load_result(path)
+        # A result records the command that was typed, and a token may have been typed with it.
         if has_token(path.read_text(encoding="utf-8")):
             raise DataError(f"'{path}' holds something that looks like an access token; take it out.")
         place = f"{RESULTS_FOLDER}/{make_slug(result.model.spec)}"
@@ -99,6 +100,7 @@ def publish_results(folder: Path, repo: str, *, pull_request: bool) -> Published
     api = HfApi()
     with translate_hub_errors(repo, None, "write"):
         operations = [CommitOperationAdd(name, str(path)) for name, path in found.items()]
+        # A proposal creates no repository, and must not overwrite the card of somebody else's.
         if not pull_request:
             operations += _prepare_repo(api, repo)
         commit = api.create_commit(

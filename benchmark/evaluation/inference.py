@@ -147,6 +147,7 @@ class _Runner:
     ) -> Iterator[Predictions]:
         """Predictions of rows[first:], in parts of whole batches."""
         batch_size = self.settings.batch_size
+        # Whole batches, so that a resumed run forms the batches of an uninterrupted one.
         part_rows = batch_size * -(-PART_ROWS // batch_size)
         prepared = prepare_ahead(
             pool, self.split, rows[first:], transform=self.transform, window=2 * batch_size
@@ -163,11 +164,15 @@ class _Runner:
 
     def _predict_batch(self, batch: list[PreparedImage]) -> tuple[Mapping[str, TopFive], list[str | None]]:
         tensors = [image.tensor for image in batch if image.tensor is not None]
+        # NaN marks what was not predicted; a row of zeros would pass for an answer.
         logits = torch.full((len(batch), 1000), torch.nan)
+        # A batch of unreadable images only would reach the model empty, which many refuse.
         if tensors:
             readable = torch.tensor([image.tensor is not None for image in batch])
             logits[readable] = self._forward(stack_inputs(tensors))
         errors = [image.error for image in batch]
+        # -inf for some classes is legitimate (`MappedOutputs` gives it to classes without an output); for all
+        # of them it is a failure.
         broken = torch.isnan(logits).any(1) | torch.isposinf(logits).any(1) | torch.isneginf(logits).all(1)
         for number in torch.nonzero(broken).flatten().tolist():
             errors[number] = errors[number] or NOT_FINITE
@@ -214,6 +219,7 @@ class _Runner:
             batch_size=size // 2,
             workers=self.settings.workers,
         )
+        # Blocks cached for the larger batch would stand in the way of the smaller one.
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -237,6 +243,7 @@ class _Runner:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
+    # torch has OutOfMemoryError for CUDA; its allocators for CPU and MPS raise RuntimeError with these words.
     message = str(error).lower()
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
         "out of memory" in message or "not enough memory" in message or "can't allocate memory" in message
@@ -244,6 +251,8 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def _blank_outside(top5: TopFive, labels: npt.NDArray[np.int16], class_set: ClassSet) -> TopFive:
+    # Nothing is stored where no label lies in the set: the question does not arise there, and no score may
+    # count it.
     inside = np.asarray(np.isin(labels, class_set.indices).any(axis=1))[:, None]
     return TopFive(
         np.where(inside, top5.indices, np.int16(-1)).astype(np.int16),

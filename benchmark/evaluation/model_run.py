@@ -113,6 +113,7 @@ class ModelRun:
             self._memo = self.cache.load_memo(sha256) if sha256 else None
             if self._memo is None:
                 self._memo = self._make_memo()
+                # A model without files, such as a user's function, could change without a trace.
                 if sha256 and self._memo.files:
                     self.cache.write_memo(sha256, self._memo)
             elif self._memo.choice:
@@ -209,6 +210,7 @@ class ModelRun:
         return InferenceSettings(
             device=device,
             dtype=self.settings.dtype,
+            # Only the kind decides: `cuda:1` has the default of `cuda`.
             batch_size=self.settings.batch_size or DEFAULT_BATCH_SIZES[device.partition(":")[0]],
             workers=self.settings.workers or min(8, os.cpu_count() or 1),
         )
@@ -234,6 +236,7 @@ def hash_model_request(request: ModelRequest, settings: RunSettings) -> str | No
     """Identity of a request for the memo; None where nothing on disk stands for the weights (a factory)."""
     if request.spec.scheme == "python":
         return None
+    # Files given beside the request: with other contents they make another model of the same name.
     stamps = [_stamp_or_none(path) for path in (request.checkpoint, request.class_map)]
     return hash_json(
         {
@@ -253,6 +256,7 @@ def list_watched_files(files: Sequence[Path]) -> list[Path]:
     watched = list(files)
     for path in files:
         parts = path.parts
+        # A newer commit leaves the old files as they are and moves the branch, so the branch is watched too.
         if "snapshots" in parts:
             branch = Path(*parts[: parts.index("snapshots")]) / "refs" / "main"
             if branch.exists():

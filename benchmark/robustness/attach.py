@@ -89,6 +89,7 @@ def attach_effective_robustness(
             for link in links
         ]
         entries.append(_extend_entry(entry, placed, clustered=pair is not None))
+    # One entry that fits is enough: a clean set evaluated beside the split never has a line of its own.
     if len(refused) == len(result.entries):
         raise InputError(f"Baseline '{_name(baseline)}' fits no entry of this result. " + " ".join(refused))
     return result.model_copy(update={"entries": tuple(entries)})
@@ -111,6 +112,8 @@ def _explain_measured(entry: Entry, gap: Gap, baseline: MeasuredBaseline) -> str
         return f"the baseline was measured on '{baseline.target}'."
     if entry.split.content_sha256 != baseline.content_sha256:
         return "the baseline was measured on other images of that name."
+    # A restricted output is right more often than one over 1000 classes; on the other axis the line means
+    # nothing.
     if (gap.reference.set, gap.reference.outputs) != (baseline.reference_set, baseline.outputs):
         return (
             f"the baseline's clean axis is '{baseline.reference_set}' with outputs '{baseline.outputs}', "
@@ -171,6 +174,7 @@ def place_model(
 ) -> Placement:
     """Fit the line and hold a model against it."""
     clean = [one.top1 for one in evaluated.reference]
+    # Only the side of the knot on which the model lies: the line has another slope beyond it.
     points = points.select_piece(clean[0])
     fit = fit_line(points, link)
     value = float(compute_effective_robustness(fit, reference=clean, shifted=evaluated.shifted.top1)[0])
@@ -193,10 +197,19 @@ def validate_overlap(given: Sequence[int], known: Sequence[int], *, source: str)
 
     Raises:
         InputError: The classes are disjoint, or not the same.
+
+    Example:
+        >>> validate_overlap([1, 2], [2, 1], source="Baseline 'b'")
+        >>> validate_overlap([1, 2], [3], source="Baseline 'b'")
+        Traceback (most recent call last):
+            ...
+        imagenet_g.benchmark.errors.InputError: Baseline 'b' has no class in common ...
     """
     shared = set(given) & set(known)
     if not shared:
         raise InputError(f"{source} has no class in common with the split; measure it on this split.")
+    # Overlap is not enough: accuracies on different classes are not one axis, however many classes they
+    # share.
     if shared != set(given) or shared != set(known):
         raise InputError(
             f"{source} covers {len(set(known))} classes and the split {len(set(given))}; {len(shared)} "
@@ -216,6 +229,7 @@ def _name(baseline: Baseline) -> str:
 
 def _extend_entry(entry: Entry, placed: Sequence[Placement], *, clustered: bool) -> Entry:
     fresh = tuple(make_record(placement, clustered=clustered) for placement in placed)
+    # Attaching twice replaces and does not append; a result may hold several baselines and links.
     replaced = {(record.baseline, record.link) for record in fresh}
     kept = tuple(
         record for record in entry.effective_robustness if (record.baseline, record.link) not in replaced
@@ -223,6 +237,7 @@ def _extend_entry(entry: Entry, placed: Sequence[Placement], *, clustered: bool)
     notes = [describe_placement(placement) for placement in placed]
     if not clustered:
         notes.append(UNCLUSTERED_NOTE)
+    # A key each and no set: the order of the warnings is kept, and attaching twice repeats none.
     warnings = dict.fromkeys((*entry.warnings, *notes))
     return entry.model_copy(update={"effective_robustness": (*kept, *fresh), "warnings": tuple(warnings)})
 

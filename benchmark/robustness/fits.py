@@ -65,12 +65,29 @@ def fit_line(points: BaselinePoints, link: str) -> LineFit:
     Raises:
         InputError: The points break `validate_points`, or the clean axes repeat one another.
         UnknownNameError: There is no such link.
+
+    Example:
+        >>> clean = np.array([[0.5], [0.6], [0.7], [0.8], [0.9]])
+        >>> points = BaselinePoints(baseline="b", baseline_sha256="0" * 64, target="t", axes=("clean",),
+        ...                         models=tuple("vwxyz"), families=tuple("vwxyz"), reference=clean,
+        ...                         shifted=2 * clean[:, 0] - 1, reference_n=(1000,), shifted_n=1000)
+        >>> fit = fit_line(points, "linear")
+
+        >>> round(fit.intercept, 6), round(fit.slopes[0], 6), round(fit.r2, 6)
+        (-1.0, 2.0, 1.0)
+        >>> predict_top1(fit, 0.75).round(6).tolist()
+        [0.5]
+        >>> compute_effective_robustness(fit, reference=0.75, shifted=0.6).round(6).tolist()
+        [0.1]
+        >>> fit.is_extrapolated(0.75), fit.is_extrapolated(0.95)
+        (False, True)
     """
     name = parse_link(link)
     validate_points(points)
     design = make_design(apply_fit_link(points.reference, points.reference_n, name))
     outcome = apply_fit_link(points.shifted, points.shifted_n, name)
     coefficients, _, rank, _ = np.linalg.lstsq(design, outcome, rcond=None)
+    # lstsq would return the shortest of many solutions, and its slopes would mean nothing.
     if rank < design.shape[1]:
         raise InputError(
             f"The clean axes {', '.join(points.axes)} say the same over these models; leave one out."
@@ -100,7 +117,12 @@ def fit_line(points: BaselinePoints, link: str) -> LineFit:
 
 
 def make_design(linked: FloatArray) -> FloatArray:
-    """`(..., M, K)` linked clean accuracies to `(..., M, K + 1)` with a column of ones first."""
+    """`(..., M, K)` linked clean accuracies to `(..., M, K + 1)` with a column of ones first.
+
+    Example:
+        >>> make_design(np.array([[0.2], [0.4]])).tolist()
+        [[1.0, 0.2], [1.0, 0.4]]
+    """
     return np.concatenate([np.ones((*linked.shape[:-1], 1)), linked], axis=-1)
 
 
@@ -159,10 +181,12 @@ def compute_band(
         raise InputError(f"The fit of '{fit.baseline}' has no degrees of freedom left for a band.")
     linked = make_design(apply_fit_link(_make_rows(fit, reference), fit.reference_n, fit.link))
     leverage = np.einsum("nk,kl,nl->n", linked, np.array(fit.unscaled_covariance), linked)
+    # The scatter of one more model about the line, beside the doubt about the line itself.
     own = 1.0 if kind == "prediction" else 0.0
     freedom = fit.num_models - len(fit.slopes) - 1
     reach = t.ppf(0.5 + confidence / 2, freedom) * fit.residual_sd * np.sqrt(own + leverage)
     height = predict_linked(fit, reference)
+    # Inverted last: the band is symmetric on the link's scale only, and stays inside [0, 1] this way.
     return invert_link(height - reach, fit.link), invert_link(height + reach, fit.link)
 
 

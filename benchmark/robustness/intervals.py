@@ -97,11 +97,13 @@ def compute_interval(
     """
     num_families = compute_effective_families(points.families)
     num_coefficients = points.reference.shape[1] + 1
+    # The inflation below divides by their difference: so few families leave no freedom to judge a line by.
     if num_families <= num_coefficients:
         return Interval(low=None, high=None, method="none", num_resamples=0, seed=seed)
     rng = np.random.default_rng(seed)
     images = draw_images(points, evaluated, num_resamples=num_resamples, rng=rng)
     models = draw_model_weights(points.families, num_resamples=num_resamples, rng=rng)
+    # Each source of doubt is also drawn alone, because each needs its own degrees of freedom.
     still = draw_images(points, evaluated, num_resamples=0, rng=rng)
     equal = np.ones((1, len(points.models)))
     low, high = compute_bootstrap_interval(
@@ -119,7 +121,12 @@ def compute_interval(
     )
     method = "class-and-family-bootstrap" if images.num_clusters else "binomial-and-family-bootstrap"
     return Interval(
-        low=max(-1.0, low), high=min(1.0, high), method=method, num_resamples=num_resamples, seed=seed
+        # The stretch for few clusters may carry a bound beyond what a difference of two accuracies can be.
+        low=max(-1.0, low),
+        high=min(1.0, high),
+        method=method,
+        num_resamples=num_resamples,
+        seed=seed,
     )
 
 
@@ -167,6 +174,12 @@ def compute_effective_families(families: tuple[str, ...]) -> float:
 
     A bootstrap over clusters of very unequal size is too narrow; counting the large ones for what they weigh
     repairs it (Carter, Schnepel and Steigerwald 2017).
+
+    Example:
+        >>> compute_effective_families(("resnet", "vit", "swin")), compute_effective_families(("vit", "vit"))
+        (3.0, 1.0)
+        >>> round(compute_effective_families(("resnet",) * 8 + ("vit", "swin")), 2)  # three in name only
+        1.52
     """
     _, sizes = np.unique(np.array(families), return_counts=True)
     return float(sizes.sum() ** 2 / (sizes**2).sum())
@@ -179,9 +192,17 @@ def draw_model_weights(
 
     Families get uniform Dirichlet weights (the Bayesian bootstrap of Rubin 1981), which have nearly the
     variance of drawing with replacement but never leave a line without two distinct models.
+
+    Example:
+        >>> weights = draw_model_weights(
+        ...     ("vit", "vit", "swin"), num_resamples=4, rng=np.random.default_rng(0)
+        ... )
+        >>> weights.shape, bool((weights[:, 0] == weights[:, 1]).all())  # a family moves as one
+        ((4, 3), True)
     """
     names, index = np.unique(np.array(families), return_inverse=True)
     drawn = rng.standard_exponential((num_resamples, len(names)))
+    # Exponential draws over their mean are Dirichlet weights that sum to the number of families.
     return np.asarray((drawn / drawn.mean(axis=1, keepdims=True))[:, index])
 
 
@@ -195,6 +216,11 @@ def fit_weighted_lines(reference: FloatArray, shifted: FloatArray, weights: Floa
 
     Returns:
         `(B, K + 1)` coefficients, intercept first.
+
+    Example:
+        >>> clean, shifted = np.array([[[0.0], [1.0], [2.0]]]), np.array([[1.0, 3.0, 9.0]])
+        >>> fit_weighted_lines(clean, shifted, np.array([[1.0, 1.0, 0.0]])).round(6).tolist()  # 1 + 2 x
+        [[1.0, 2.0]]
     """
     design = make_design(reference)
     weighted = design * weights[..., None]
@@ -224,6 +250,7 @@ def _draw_class_weights(
         totals += [points.counts.reference.total, points.counts.shifted.total]
     if not totals:
         return None
+    # Classes without an image on any side are not drawn: they would only thin out the resamples.
     used = np.any([total > 0 for total in totals], axis=0)
     if used.sum() < MIN_CLUSTERS:
         raise InputError(
@@ -243,6 +270,7 @@ def _draw_observation(
         return _weigh(weights, observed.right, observed.total)
     if num_resamples == 0:
         return np.array([observed.top1])
+    # Without counts by class, images are taken as independent; the result says so in a warning.
     return np.asarray(rng.binomial(observed.n, observed.top1, size=num_resamples) / observed.n)
 
 

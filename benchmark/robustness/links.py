@@ -54,6 +54,10 @@ def parse_link(name: str) -> LinkName:
 
     Raises:
         UnknownNameError: It is not one of `LINKS`.
+
+    Example:
+        >>> parse_link("probit")
+        'probit'
     """
     if name not in LINKS:
         raise UnknownNameError("link", name, LINKS)
@@ -61,12 +65,22 @@ def parse_link(name: str) -> LinkName:
 
 
 def apply_link(values: npt.ArrayLike, link: str) -> FloatArray:
-    """Fractions to the link's scale; 0 and 1 become -inf and inf for logit and probit."""
+    """Fractions to the link's scale; 0 and 1 become -inf and inf for logit and probit.
+
+    Example:
+        >>> apply_link([0.5, 1.0], "logit").tolist()
+        [0.0, inf]
+    """
     return LINKS[parse_link(link)].apply(np.asarray(values, dtype=np.float64))
 
 
 def invert_link(values: npt.ArrayLike, link: str) -> FloatArray:
-    """The link's scale to fractions; kept inside [0, 1] on linear axes, where a line may leave it."""
+    """The link's scale to fractions; kept inside [0, 1] on linear axes, where a line may leave it.
+
+    Example:
+        >>> invert_link([0.0], "probit").tolist(), invert_link([-0.2, 1.2], "linear").tolist()
+        ([0.5], [0.0, 1.0])
+    """
     inverted = LINKS[parse_link(link)].invert(np.asarray(values, dtype=np.float64))
     return np.asarray(np.clip(inverted, 0.0, 1.0))
 
@@ -82,6 +96,13 @@ def apply_fit_link(values: npt.ArrayLike, num_images: npt.ArrayLike, link: str) 
     Returns:
         Finite values. Clipping to [1/2, n + 1/2] / (n + 1) is (k + 1/2) / (n + 1) at k = 0 and k = n, and
         leaves every other count alone, so that published fits are reproduced digit for digit.
+
+    Example:
+        >>> apply_fit_link([0.0, 0.5], 100, "linear").tolist()
+        [0.0, 0.5]
+        >>> zero = apply_fit_link(0.0, 100, "logit")  # half an answer of 101
+        >>> bool(zero == apply_link(0.5 / 101, "logit"))
+        True
     """
     fractions = np.asarray(values, dtype=np.float64)
     if not LINKS[parse_link(link)].bounded:

@@ -50,6 +50,7 @@ class MeasuredBaseline(FileModel):
     shifted_total: tuple[Count, ...]
     records: tuple[MeasuredRecord, ...]
 
+    # Cached: it is written into every record of a placement, and the file holds a thousand classes a model.
     @cached_property
     def sha256(self) -> str:
         """Hash of everything in the file."""
@@ -128,6 +129,7 @@ def build_measured_points(measured: MeasuredBaseline) -> BaselinePoints:
 def _make_counts(measured: MeasuredBaseline, rows: list[tuple[int, ...]], *, clean: bool) -> ClassCounts:
     total = np.zeros(NUM_CLASSES)
     total[list(measured.class_indices)] = measured.reference_total if clean else measured.shifted_total
+    # Spread over all 1000 classes, so that they line up with those of any evaluated model.
     right = np.zeros((len(rows), NUM_CLASSES))
     right[:, list(measured.class_indices)] = np.array(rows, dtype=np.float64)
     return ClassCounts(right=right, total=total)

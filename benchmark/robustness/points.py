@@ -53,6 +53,14 @@ class BaselinePoints:
         knot: Clean accuracy at which the line may bend, because the set's images were picked by a model
             there.
         counts: Right answers by class where the points were measured (K = 1), None where they were published.
+
+    Example:
+        >>> clean = np.array([[0.5], [0.6], [0.7]])
+        >>> points = BaselinePoints(baseline="b", baseline_sha256="0" * 64, target="t", axes=("clean",),
+        ...                         models=("u", "v", "w"), families=("u", "v", "w"), reference=clean,
+        ...                         shifted=clean[:, 0], reference_n=(10,), shifted_n=10, knot=0.6)
+        >>> points.select_piece(0.9).models, [piece.models for piece in points.list_pieces()]
+        (('v', 'w'), [('u',), ('v', 'w')])
     """
 
     baseline: str
@@ -114,6 +122,7 @@ def validate_points(points: BaselinePoints) -> None:
             f"{name} has {len(points.models)} models; a line needs at least {MIN_MODELS}. "
             "Choose a larger baseline; 'imagenet-g baselines list' shows them."
         )
+    # Equal clean accuracies leave the slope open; least squares would return one all the same.
     if (np.ptp(points.reference, axis=0) == 0).any():
         raise InputError(f"{name}: all models have the same clean accuracy, so no line can be fitted.")
 
@@ -123,6 +132,12 @@ def validate_names(models: tuple[str, ...], *, source: str) -> None:
 
     Raises:
         InputError: Naming the first such model.
+
+    Example:
+        >>> validate_names(("vgg11", "vgg13", "vgg11"), source="The table")
+        Traceback (most recent call last):
+            ...
+        imagenet_g.benchmark.errors.InputError: The table lists model 'vgg11' twice; keep one row.
     """
     seen: set[str] = set()
     for model in models:
@@ -136,9 +151,17 @@ def validate_fractions(values: FloatArray, *, source: str) -> None:
 
     Raises:
         InputError: NaN, percent, or out of range.
+
+    Example:
+        >>> validate_fractions(np.array([0.0, 0.761, 1.0]), source="top1")
+        >>> validate_fractions(np.array([76.1]), source="top1")
+        Traceback (most recent call last):
+            ...
+        imagenet_g.benchmark.errors.InputError: top1: 76.1 looks like percent. Accuracies are fractions ...
     """
     if not np.isfinite(values).all():
         raise InputError(f"{source}: NaN or infinity is no accuracy; leave a missing figure empty instead.")
+    # Percent is the likeliest mistake, and has its own advice; "not within [0, 1]" would not name it.
     if (values > 1).any() and (values >= 0).all() and (values <= 100).all():
         raise InputError(
             f"{source}: {values.max():g} looks like percent. Accuracies are fractions in [0, 1]; "

@@ -104,6 +104,7 @@ class BaselineSet:
     @cached_property
     def sha256(self) -> str:
         """Hash of header and table together."""
+        # The header holds the hash of the table, so that this covers both.
         return hash_json(self.header.model_dump(mode="json"))
 
     @property
@@ -181,11 +182,13 @@ def parse_records(lines: Sequence[str], header: BaselineHeader) -> tuple[Baselin
     """
     reader = csv.DictReader(lines)
     expected = (*ROW_FIELDS, *header.columns)
+    # Unknown columns are refused too: a typing error in a title would otherwise drop its figures unnoticed.
     if tuple(reader.fieldnames or ()) != expected:
         raise DataError(
             f"'{header.table}' has columns {', '.join(reader.fieldnames or ()) or 'none'}; "
             f"it needs {', '.join(expected)}."
         )
+    # From 2: line 1 holds the titles.
     return tuple(_parse_record(row, header, number) for number, row in enumerate(reader, start=2))
 
 
@@ -260,9 +263,11 @@ def build_points(
     rows = [
         row
         for row in baseline.fitted
+        # A model without one of the figures is left out of this fit only.
         if row.model not in spec.excluded and all(row.figures[column] is not None for column in wanted)
     ]
     values = np.array([[row.figures[column] for column in wanted] for row in rows], dtype=np.float64)
+    # An array of no rows has lost its number of columns.
     values = values.reshape(len(rows), len(wanted))
     return BaselinePoints(
         baseline=header.id,
@@ -275,6 +280,7 @@ def build_points(
         shifted=values[:, -1],
         reference_n=tuple(header.columns[column].n for column in columns),
         shifted_n=header.columns[spec.column].n,
+        # With two clean axes a knot would be a curve; the header gives numbers for one axis.
         knot=spec.knots.get(columns[0]) if len(columns) == 1 else None,
     )
 

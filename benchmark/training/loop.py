@@ -182,9 +182,12 @@ class _TrainingState:
 
     def load(self, path: Path) -> None:
         try:
+            # weights_only: a checkpoint is a pickle, and one from elsewhere must not run code.
             saved = torch.load(path, map_location="cpu", weights_only=True)
             self.module.load_state_dict(saved["weights"])
             self.optimizer.load_state_dict(saved["optimizer"])
+            # Moved like the mean of the fresh module: the checkpoint is read to the CPU, whatever device it
+            # was saved on.
             self.mean = {name: saved["mean"][name].to(value) for name, value in self.mean.items()}
             self.step, self.seconds = int(saved["step"]), float(saved["seconds"])
             self.since = int(saved["since"])
@@ -210,6 +213,8 @@ def _take_step(
     rate = schedule.learning_rate * find_rate(state.step, schedule, since=state.since)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
+    # A prime stride keeps the steps of one seed clear of those of the next for a million steps. The generator
+    # is the CPU's, so that every device draws the same numbers.
     numbers = torch.Generator("cpu").manual_seed(seed * 1_000_003 + state.step)
     state.module.train()
     values = task.compute_loss(numbers, schedule.batch_size)
@@ -228,8 +233,10 @@ def _take_step(
 @torch.no_grad()
 def _average(state: _TrainingState, decay: float) -> None:
     # Early on the mean forgets faster, so that it does not drag the first random weights along.
+    # The ramp (1 + step) / (10 + step) is that of TensorFlow's ExponentialMovingAverage.
     decay = min(decay, (1 + state.step) / (10 + state.step)) if decay else 0.0
     for name, value in state.module.state_dict().items():
+        # Counters such as BatchNorm's `num_batches_tracked` have no mean.
         if value.is_floating_point():
             state.mean[name].lerp_(value, 1 - decay)
         else:
@@ -243,8 +250,18 @@ def find_rate(step: int, schedule: ScheduleSpec, *, since: int = 0) -> float:
         step: Steps taken before this one.
         schedule: How long and how fast.
         since: Step at which the optimizer started, for a new one must not leap.
+
+    Example:
+        >>> schedule = ScheduleSpec(steps=100, batch_size=1, learning_rate=1e-3, warmup_steps=10,
+        ...                         decay_share=0.2, weight_decay=0, average=0)
+        >>> [find_rate(step, schedule) for step in (0, 9, 50, 90, 100)]
+        [0.1, 1.0, 1.0, 0.5, 0.0]
+        >>> find_rate(50, schedule, since=50)  # a new optimizer warms up where it starts
+        0.1
     """
+    # One is added, because a first step at a rate of zero would learn nothing.
     rising = (step - since + 1) / max(schedule.warmup_steps, 1)
+    # Not zero: with a decay_share of 0 the rate stays up to the end.
     left = (schedule.steps - step) / max(schedule.steps * schedule.decay_share, 1e-9)
     return min(1.0, rising, left)
 
@@ -260,6 +277,7 @@ def _report(
     line = {"step": state.step, "seconds": round(state.seconds, 1), **numbers}
     with translate_storage_errors(folder / LOG):
         folder.mkdir(parents=True, exist_ok=True)
+        # Opened for each line, so that a killed run leaves whole lines behind.
         with (folder / LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
     left = state.seconds / state.step * (schedule.steps - state.step)

@@ -46,6 +46,7 @@ class TrainingRecord(FileModel):
 
     def find_stage(self, stage: str) -> TrainingStageRecord | None:
         """The last record of a stage, None where the folder does not have it."""
+        # The last one, because a stage that went on from other data has several.
         return next((record for record in reversed(self.stages) if record.stage == stage), None)
 
     def list_earlier(self, now: TrainingStageRecord) -> tuple[TrainingStageRecord, ...]:
