@@ -54,7 +54,7 @@ def load_pretrained(spec: PretrainedSpec) -> tuple[Model, Tokenizer]:
     if spec.revision == LOCAL_REVISION and not folder.is_dir():
         raise InputError(f"There is no folder '{spec.repo}' with a language model.")
     remote = None
-    # A folder has no revision, and transformers would look one up.
+    # A folder has no revision.
     place: dict[str, str] = {}
     if not folder.is_dir():
         place = {"revision": spec.revision}

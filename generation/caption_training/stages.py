@@ -90,7 +90,7 @@ def find_checkpoint(folder: Path) -> Path | None:
     for path in sorted((folder / "checkpoints").glob("checkpoint-*")):
         try:
             found.append((int(json.loads((path / _STATE).read_bytes())["global_step"]), path))
-        # Killed while it was written. The next run would take its number for a step that was reached.
+        # Killed while it was written: nothing resumes from it, and it would count among those to keep.
         except (OSError, ValueError, KeyError, TypeError):
             shutil.rmtree(path, ignore_errors=True)
     return max(found)[1] if found else None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderTiny
 
 _ENCODE_BATCH = 256
+# Of the steps; the others see crops, because convolutions at the full size are what costs on a CPU.
 _WHOLE_SHARE = 0.25
 
 
@@ -47,6 +48,8 @@ class AutoencoderTask:
         """
         pictures = scale_pixels(self._pick(numbers, batch_size)).to(self._device)
         latents = self.vae.encode(pictures).latents
+        # From the CPU's generator on every device: a GPU's numbers are others, and differ between models of
+        # GPU.
         noise = torch.randn(latents.shape, generator=numbers).to(self._device)
         made = self.vae.decode(latents + self._spec.noise * noise).sample
         error = functional.l1_loss(made, pictures)
@@ -58,6 +61,7 @@ class AutoencoderTask:
     def _pick(self, numbers: torch.Generator, batch_size: int) -> torch.Tensor:
         """Crops of half the side, four times as many as whole pictures cost; every fourth step whole ones."""
         side = self._pixels.shape[-1]
+        # A quarter as many of four times the size: every step takes about as long.
         if torch.rand((), generator=numbers) < _WHOLE_SHARE:
             return self._pixels[
                 torch.randint(len(self._pixels), (max(batch_size // 4, 1),), generator=numbers)
@@ -76,6 +80,7 @@ def make_autoencoder(spec: AutoencoderSpec) -> AutoencoderTiny:
     """An untrained autoencoder for pictures of any side that its sizes divide."""
     from diffusers import AutoencoderTiny
 
+    # A class of diffusers, because the finished pipeline must load like any other.
     return AutoencoderTiny(
         encoder_block_out_channels=(spec.channels,) * len(spec.encoder_blocks),
         decoder_block_out_channels=(spec.channels,) * len(spec.decoder_blocks),
@@ -86,7 +91,13 @@ def make_autoencoder(spec: AutoencoderSpec) -> AutoencoderTiny:
 
 
 def scale_pixels(pixels: torch.Tensor) -> torch.Tensor:
-    """uint8 pixels as float32 in [-1, 1]."""
+    """uint8 pixels as float32 in [-1, 1].
+
+    Example:
+        >>> scale_pixels(torch.tensor([0, 255], dtype=torch.uint8)).tolist()
+        [-1.0, 1.0]
+    """
+    # The range in which diffusers' pipelines give pictures to an autoencoder.
     return pixels.float() / 127.5 - 1
 
 
@@ -104,5 +115,6 @@ def decode_latents(vae: AutoencoderTiny, latents: torch.Tensor) -> torch.Tensor:
     """uint8 `(N, 3, S, S)` pictures of latents that are not scaled."""
     vae.eval()
     made = vae.decode(latents.to(next(vae.parameters()).device)).sample
+    # Rounded before the cast, which would cut off: pictures would be half a level darker.
     pixels: torch.Tensor = ((made + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
     return pixels

@@ -64,7 +64,17 @@ def put_section(card: str, heading: str, text: str) -> str:
         card: Markdown.
         heading: Of second level, without its signs.
         text: Markdown without headings of first or second level.
+
+    Example:
+        >>> card = put_section("# A model", "Fidelity", "Not measured.")
+        >>> print(put_section(card, "Fidelity", "No copies found."), end="")
+        # A model
+        <BLANKLINE>
+        ## Fidelity
+        <BLANKLINE>
+        No copies found.
     """
+    # A lookahead, so that each heading stays with its section.
     first, *sections = re.split(r"(?m)^(?=## )", card)
     kept = [section for section in sections if section.partition("\n")[0] != f"## {heading}"]
     parts = [first, *kept, f"## {heading}\n\n{text}\n"]
@@ -82,4 +92,5 @@ def _format_stage(stage: TrainingStageRecord) -> str:
 
 def _format_license(expression: str) -> str:
     """The Hub knows single licences only."""
+    # A licence expression of several words, such as "MIT AND CC0-1.0", is no identifier of the Hub.
     return expression.lower() if " " not in expression else "other"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from open_clip.model import CLIP
     from transformers import CLIPTokenizer
 
+# Source: Radford et al. 2021, Section 2.5: a larger scale makes training unstable.
 _MAX_SCALE = 100.0
 _EMBED_BATCH = 256
 
@@ -38,6 +39,8 @@ class ClipTask:
         self._spec = spec
         self._pixels = pictures.pixels
         self._labels = pictures.labels
+        # Sorted, so that a caption's number does not depend on the order of a set, which changes with the
+        # process.
         texts = sorted(set(pictures.captions))
         numbers = {text: number for number, text in enumerate(texts)}
         self._caption_numbers = torch.tensor([numbers[text] for text in pictures.captions])
@@ -63,6 +66,7 @@ class ClipTask:
         captions = self._caption_numbers[rows]
         pixels = normalize_pixels(self._pixels[rows], side=self._side).to(self._device)
         images = self.clip.encode_image(pixels, normalize=True)
+        # Captions are short: without their padding the text tower costs a fraction.
         texts = encode_tokens(self.clip, trim_tokens(self._tokens[captions]).to(self._device))
         logits = (
             self.clip.logit_scale.clamp(max=torch.tensor(_MAX_SCALE).log().item()).exp() * images @ texts.T
@@ -73,6 +77,7 @@ class ClipTask:
         right = torch.maximum(same, self._spec.class_weight * kin)
         target = right / right.sum(dim=1, keepdim=True)
         loss = (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)) / 2
+        # Only a number for the log: the share of pictures whose best caption in the batch names their class.
         found = kin.gather(1, logits.argmax(dim=1, keepdim=True)).mean()
         return {"loss": loss, "found": found, "scale": self.clip.logit_scale.exp()}
 
@@ -109,6 +114,7 @@ def _make_vision_config(spec: ClipSpec, *, side: int) -> dict[str, Any]:
         "patch_size": vision.patch_px,
         "layers": vision.layers,
         "width": vision.width,
+        # open_clip asks for the width of a head, not for their number.
         "head_width": vision.width // vision.heads,
     }
 
@@ -128,7 +134,13 @@ def tokenize(tokenizer: CLIPTokenizer, texts: Sequence[str]) -> torch.Tensor:
 
 
 def trim_tokens(tokens: torch.Tensor) -> torch.Tensor:
-    """The same texts without the columns where all have ended, which nothing before them sees."""
+    """The same texts without the columns where all have ended, which nothing before them sees.
+
+    Example:
+        >>> trim_tokens(torch.tensor([[7, 1, 9, 9, 9], [7, 1, 2, 9, 9]])).tolist()
+        [[7, 1, 9, 9], [7, 1, 2, 9]]
+    """
+    # The end token has the highest number, and is also the padding.
     end = tokens.max()
     longest = int((tokens != end).sum(dim=1).max()) + 1
     return tokens[:, :longest]
@@ -142,6 +154,7 @@ def encode_tokens(clip: CLIP, tokens: torch.Tensor) -> torch.Tensor:
     length = tokens.shape[1]
     hidden = clip.token_embedding(tokens) + clip.positional_embedding[:length]
     hidden = clip.ln_final(clip.transformer(hidden, attn_mask=clip.attn_mask[:length, :length]))
+    # As CLIP reads a text: at its first end token, which argmax finds because its number is the highest.
     ends = hidden[torch.arange(len(tokens)), tokens.argmax(dim=1)]
     return functional.normalize(ends @ clip.text_projection, dim=-1)
 
@@ -162,6 +175,7 @@ def normalize_pixels(pixels: torch.Tensor, *, side: int) -> torch.Tensor:
     values = pixels.float() / 255
     if values.shape[-1] != side:
         resized = functional.interpolate(values, size=(side, side), mode="bicubic", antialias=True)
+        # Bicubic interpolation overshoots at edges.
         values = resized.clamp(0, 1)
     return (values - mean) / std
 

@@ -51,6 +51,7 @@ class DiffusionTask:
         self._data = data
         self._device = device
         self.unet = make_unet(spec, data.latents, text_width=int(data.captions.shape[-1]))
+        # Convolutions are faster in this order of memory, on CPUs as on GPUs.
         self.unet.to(device, memory_format=torch.channels_last)
         self._scheduler = make_noise_scheduler(spec)
 
@@ -73,6 +74,8 @@ class DiffusionTask:
         noisy = scheduler.add_noise(clean, noise, times)
         target = scheduler.get_velocity(clean, noise, times).to(self._device)
         told = self._pick_conditions(rows, numbers).to(self._device)
+        # Only the products are in bfloat16, the weights stay float32: small updates would vanish in its 8
+        # bits.
         with torch.autocast(
             torch.device(self._device).type, torch.bfloat16, enabled=self._spec.half_precision
         ):
@@ -80,6 +83,7 @@ class DiffusionTask:
         errors = (guess.float() - target).square().mean(dim=(1, 2, 3))
         ratio = find_signal_to_noise(scheduler, times).to(self._device)
         weights = ratio.clamp(max=self._spec.min_snr) / (ratio + 1)
+        # Divided by the weights drawn, so that the learning rate does not depend on which times a batch has.
         return {"loss": (weights * errors).sum() / weights.sum(), "error": errors.mean()}
 
     def _pick_conditions(self, rows: torch.Tensor, numbers: torch.Generator) -> torch.Tensor:
@@ -92,6 +96,7 @@ class DiffusionTask:
         told = data.captions[data.caption_numbers[rows]].float()
         by_image = torch.rand(len(rows), generator=numbers) < spec.image_share
         dropped = torch.rand(len(rows), generator=numbers) < spec.drop_share
+        # Before the pictures, whose own "nothing" is zeros.
         told[dropped] = data.nothing
         pictures = torch.where(dropped[:, None], 0.0, data.images[rows])
         told[by_image] = pictures[by_image][:, None].expand(-1, told.shape[1], -1)
@@ -121,5 +126,6 @@ def make_noise_scheduler(spec: DiffusionSpec) -> DDPMScheduler:
 
 def find_signal_to_noise(scheduler: DDPMScheduler, times: torch.Tensor) -> torch.Tensor:
     """Signal-to-noise ratio of each time step: alpha over (1 - alpha), of variances."""
+    # The first step keeps nearly everything, and 1 - alpha would be nearly zero.
     kept: torch.Tensor = scheduler.alphas_cumprod[times]
     return kept / (1 - kept).clamp(min=1e-8)

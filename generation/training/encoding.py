@@ -40,9 +40,11 @@ def recall_encoded(
     from safetensors.torch import save_file
 
     try:
+        # The key in the file itself: encodings of other pictures or parts are never taken for these.
         with safe_open(path, framework="pt") as file:
             if (file.metadata() or {}).get("key") == key:
                 return DiffusionData(**{name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    # Not there yet, or cut off by a kill: it is made again.
     except (OSError, SafetensorError):
         pass
     say("encoding pictures and captions")
@@ -58,10 +60,12 @@ def encode_everything(pictures: Pictures, parts: Parts, *, device: str) -> Diffu
     latents = encode_pictures(vae, pixels, device=device) * vae.config.scaling_factor
     texts = sorted(set(pictures.captions))
     numbers = {text: number for number, text in enumerate(texts)}
+    # The empty text is what the pipeline encodes for the unguided half.
     hidden = encode_texts(parts, [*texts, ""])
     return DiffusionData(
         latents=latents,
         caption_numbers=torch.tensor([numbers[text] for text in pictures.captions]),
+        # Half the memory; the rounding is far below what a training step changes.
         captions=hidden[:-1].half(),
         nothing=hidden[-1],
         images=encode_images(parts, pixels, device=device),
@@ -96,4 +100,5 @@ def encode_images(parts: Parts, pixels: torch.Tensor, *, device: str) -> torch.T
 def scale_image_embeddings(clip: CLIP, pixels: torch.Tensor) -> None:
     """Make image embeddings of unit variance, as a diffusion model likes to be told; no cosine changes."""
     deviation = embed_pictures(clip, pixels, device="cpu").std()
+    # A factor of the projection changes the length of embeddings and nothing else about them.
     clip.visual.proj.div_(deviation)

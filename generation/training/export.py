@@ -82,6 +82,8 @@ def export_clip(clip: CLIP, config: dict[str, Any], tokenizer: CLIPTokenizer, fo
     with translate_storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         tokenizer.save_pretrained(folder)
+    # Half precision halves the files; the shipped ones are part of a wheel that must stay under 60 MB.
+    # safetensors refuses tensors that are not contiguous.
     weights = {name: value.detach().half().contiguous() for name, value in clip.state_dict().items()}
     with replace_file(folder / CLIP_WEIGHTS) as temporary:
         save_file(weights, temporary)
@@ -103,12 +105,14 @@ def load_exported_clip(folder: Path) -> tuple[CLIP, CLIPTokenizer]:
 
     config = json.loads((folder / CLIP_CONFIG).read_text(encoding="utf-8"))["model_cfg"]
     clip = CLIP(**config)
+    # float32 again: a CPU computes slowly, and trains badly, in half precision.
     clip.load_state_dict({name: value.float() for name, value in load_file(folder / CLIP_WEIGHTS).items()})
     return clip.eval(), CLIPTokenizer.from_pretrained(folder)
 
 
 def scale_latents(vae: AutoencoderTiny, latents: torch.Tensor) -> torch.Tensor:
     """Latents of unit variance; the factor goes into the autoencoder's configuration."""
+    # Rounded before it is used, so that the number in the configuration is exactly the one trained with.
     factor = round(float(1 / latents.std()), 5)
     vae.register_to_config(scaling_factor=factor)
     return latents * factor
@@ -165,6 +169,7 @@ def export_pipeline(parts: Parts, unet: UNet2DConditionModel, spec: DiffusionSpe
     from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
     from transformers import CLIPImageProcessor
 
+    # A solver of second order draws in some twenty steps; the training's own schedule has a thousand.
     scheduler = DPMSolverMultistepScheduler(**spec.scheduler, algorithm_type="dpmsolver++", solver_order=2)
     side = parts.image_encoder.config.image_size
     silence_libraries()
@@ -176,6 +181,7 @@ def export_pipeline(parts: Parts, unet: UNet2DConditionModel, spec: DiffusionSpe
             unet=unet,
             scheduler=scheduler,
             safety_checker=None,
+            # The image-variation pipeline reads this of the same folder; text to image leaves it alone.
             feature_extractor=CLIPImageProcessor(
                 size={"shortest_edge": side}, crop_size={"height": side, "width": side}
             ),

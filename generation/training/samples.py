@@ -49,6 +49,7 @@ class SampleSheets:
         *,
         seed: int,
     ) -> None:
+        # The same rows and the same noise in every sheet, so that two sheets differ by what was learnt alone.
         numbers = torch.Generator("cpu").manual_seed(seed)
         self._spec, self._vae, self._data, self._folder = spec, vae, data, folder
         self._rows = torch.randint(len(pictures), (_COLUMNS * _ROWS,), generator=numbers)
@@ -63,9 +64,11 @@ class SampleSheets:
         data = self._data
         told = data.captions[data.caption_numbers[self._rows]].float()
         shown = data.images[self._rows][:, None].expand_as(told)
+        # The averaged weights, which are the ones that will be exported.
         with use_weights(unet, weights), torch.inference_mode():
             drawn = [
                 sample_latents(unet, self._spec, self._noise, told, data.nothing.expand_as(told)),
+                # Zeros, as the image-variation pipeline has them for its unguided half.
                 sample_latents(unet, self._spec, self._noise, shown, torch.zeros_like(shown)),
             ]
         factor = self._vae.config.scaling_factor

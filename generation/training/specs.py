@@ -124,8 +124,10 @@ class TrainingSpec(FileModel):
             return self
         if self.clip is None:
             raise ValueError("a CLIP is needed, or continues")
+        # A diffusion model draws latents, and nothing else here reads them.
         if (self.autoencoder is None) != (self.diffusion is None):
             raise ValueError("an autoencoder and a diffusion model go together")
+        # The pipelines hold the image tower as a class of transformers, which has no convolutions of timm's.
         if self.diffusion is not None and isinstance(self.clip.vision, ConvolutionsSpec):
             raise ValueError("a diffusion model needs a CLIP whose vision is a transformer")
         return self
@@ -137,6 +139,7 @@ class TrainingSpec(FileModel):
 
     def find_data(self, stage: str) -> str:
         """Reference of the split that a stage learns from."""
+        # The network may learn from more pictures than the parts, which then need no new training.
         own = self.diffusion.data if stage == "diffusion" and self.diffusion is not None else None
         return own or self.data
 
@@ -150,6 +153,13 @@ def change_steps(spec: TrainingSpec, stages: Sequence[str], steps: int) -> Train
 
     Raises:
         InputError: Not one stage, or no steps.
+
+    Example:
+        >>> recipe = change_steps(load_training_spec("mini-sd"), ["diffusion"], 8000)
+        >>> recipe.diffusion.schedule.steps
+        8000
+        >>> recipe.stages, recipe.name_folder("clip"), recipe.name_folder("diffusion")
+        (('clip', 'autoencoder', 'diffusion'), 'mini-sd-clip', 'mini-sd')
     """
     if len(stages) != 1:
         raise InputError("--steps goes with one --stage.")

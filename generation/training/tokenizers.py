@@ -28,9 +28,13 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int, max_tokens: i
     from tokenizers import pre_tokenizers
     from transformers import CLIPTokenizer
 
+    # Sorted, because the library gives a set in no order, and the numbers of all tokens would follow it.
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    # Every byte, inside a word and at its end: any text can be written.
     alphabet = [*letters, *(f"{letter}{_WORD_END}" for letter in letters)]
+    # Two places are for the start and the end token.
     merges = learn_merges(count_words(texts), vocabulary_size - len(alphabet) - 2)
+    # Two pairs may join to the same token ("ab" + "c", "a" + "bc"), which has one number.
     tokens = dict.fromkeys([*alphabet, *("".join(pair) for pair in merges)])
     vocabulary = {token: number for number, token in enumerate([*tokens, START, END])}
     return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=max_tokens)
@@ -40,6 +44,7 @@ def count_words(texts: Iterable[str]) -> Counter[tuple[str, ...]]:
     """How often each word occurs, as CLIP's tokenizer cuts texts into words, and words into letters."""
     from transformers import CLIPTokenizer
 
+    # The library's own rules for cutting text, taken from an empty tokenizer, so that both always agree.
     backend = CLIPTokenizer().backend_tokenizer
     counts: Counter[str] = Counter()
     for text in texts:
@@ -57,6 +62,11 @@ def learn_merges(words: Counter[tuple[str, ...]], limit: int) -> list[Pair]:
     Args:
         words: Words as tuples of letters, with their counts.
         limit: Most pairs.
+
+    Example:
+        >>> words = Counter({("l", "o", "w</w>"): 3, ("l", "o", "t</w>"): 2})
+        >>> learn_merges(words, limit=2)
+        [('l', 'o'), ('lo', 'w</w>')]
     """
     merges: list[Pair] = []
     current = dict(words)
@@ -67,6 +77,7 @@ def learn_merges(words: Counter[tuple[str, ...]], limit: int) -> list[Pair]:
                 counts[pair] += count
         if not counts:
             break
+        # Among equals by the alphabet, so that the order of the counts does not matter.
         best = min(counts, key=lambda pair: (-counts[pair], pair))
         merges.append(best)
         current = _join_everywhere(current, best)
@@ -76,6 +87,7 @@ def learn_merges(words: Counter[tuple[str, ...]], limit: int) -> list[Pair]:
 def _join_everywhere(words: dict[tuple[str, ...], int], pair: Pair) -> dict[tuple[str, ...], int]:
     joined: Counter[tuple[str, ...]] = Counter()
     for word, count in words.items():
+        # Most words do not hold the pair; looking for its first letter is far cheaper than joining.
         joined[tuple(_join(word, pair)) if pair[0] in word else word] += count
     return dict(joined)
 

@@ -75,6 +75,7 @@ def make_vision_tower(clip: CLIP) -> CLIPVisionModelWithProjection:
         **_convert_blocks(visual.transformer),
     }
     named = {f"vision_model.{name}": value for name, value in state.items()}
+    # open_clip multiplies by the projection from the right, a linear layer of torch by the transposed.
     return _fill(CLIPVisionModelWithProjection(config), {**named, "visual_projection.weight": visual.proj.T})
 
 
@@ -84,6 +85,8 @@ def _describe_blocks(transformer: Module, width: int) -> dict[str, Any]:
         "num_hidden_layers": len(transformer.resblocks),
         "num_attention_heads": block.attn.num_heads,
         "intermediate_size": block.mlp.c_fc.weight.shape[0],
+        # open_clip's own models use the exact function; transformers' default is the approximation that
+        # OpenAI's weights were trained with.
         "hidden_act": "gelu",
     }
 
@@ -94,6 +97,7 @@ def _convert_blocks(transformer: Module) -> dict[str, torch.Tensor]:
         place = f"encoder.layers.{number}"
         for own, theirs in _BLOCK.items():
             converted |= _name_norm(f"{place}.{theirs}", block.get_submodule(own))
+        # torch packs queries, keys and values into one matrix, transformers has three.
         weights, biases = block.attn.in_proj_weight.chunk(3), block.attn.in_proj_bias.chunk(3)
         for letter, weight, bias in zip("qkv", weights, biases, strict=True):
             converted[f"{place}.self_attn.{letter}_proj.weight"] = weight
@@ -108,10 +112,12 @@ def _name_norm(name: str, module: Module) -> dict[str, torch.Tensor]:
 def _fill(model: Module, state: dict[str, torch.Tensor]) -> Module:
     """A model with the given weights, none missing and none left over."""
     expected = set(model.state_dict())
+    # Versions of transformers differ in whether the names of the text tower begin with this.
     prefix = "text_model." if any(name.startswith("text_model.") for name in expected) else ""
     named = {
         name if name in expected else f"{prefix}{name}": value.detach().clone().contiguous()
         for name, value in state.items()
     }
+    # Strict: a name that is missing or left over is an error, not a tower with some random weights.
     model.load_state_dict(named)
     return model.eval()
