@@ -62,10 +62,11 @@ def find_clean_accuracy(arguments: Namespace) -> CleanAccuracy:
 
 def resolve_spec(text: str) -> str:
     """The spec a short name stands for; a name without a scheme is taken for one in the baseline's table."""
+    from imagenet_g.benchmark.naming.libraries import list_schemes
     from imagenet_g.benchmark.naming.resolve import resolve_model_spec
-    from imagenet_g.benchmark.naming.specs import SCHEMES, parse_model_spec
+    from imagenet_g.benchmark.naming.specs import parse_model_spec
 
-    if text.partition(":")[0] not in SCHEMES:
+    if text.partition(":")[0] not in list_schemes():
         return text
     resolved = resolve_model_spec(parse_model_spec(text))
     if resolved.reason:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.commands.command import parse_positive
 from imagenet_g.benchmark.commands.options import add_cache_option, add_data_option, add_inference_options
+from imagenet_g.benchmark.naming.libraries import list_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,8 +35,7 @@ def _add_model_arguments(parser: ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="SPEC",
-        help="timm:NAME, open_clip:ARCH/PRETRAINED, torchvision:NAME/WEIGHTS, "
-        "wheel:efficientnet-lite0, python:MODULE:FACTORY; repeatable",
+        help=f"{_list_examples()}; repeatable",
     )
     group.add_argument(
         "--checkpoint",
@@ -98,6 +98,11 @@ def _add_robustness_arguments(parser: ArgumentParser) -> None:
         help="also report effective robustness against this baseline, such as testbed; "
         "'imagenet-g baselines list' names them; repeatable",
     )
+
+
+def _list_examples() -> str:
+    # argparse takes a percent sign in a help text for a placeholder.
+    return ", ".join(library.example for library in list_libraries()[0]).replace("%", "%%")
 
 
 def _add_training_arguments(parser: ArgumentParser) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.naming.libraries import list_libraries, load_function
+from imagenet_g.benchmark.naming.library import ModelLibrary
 
-LIBRARIES = ("timm", "open_clip", "torchvision", "wheel")
 DEFAULT_LIMIT = 50
 PIPE_WIDTH = 160
 
@@ -36,7 +38,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         "pattern", nargs="?", default="", help="part of a name, or a pattern such as 'timm:convnext*384'"
     )
     parser.add_argument(
-        "--library", choices=LIBRARIES, action="append", help="search only this library (repeatable)"
+        "--library",
+        choices=[library.scheme for library in list_searchable()],
+        action="append",
+        help="search only this library (repeatable)",
     )
     parser.add_argument(
         "--limit", type=int, default=DEFAULT_LIMIT, help="show at most so many (default: %(default)s)"
@@ -53,7 +58,9 @@ def run(arguments: Namespace) -> int:
     """
     if arguments.limit < 1:
         raise InputError(f"--limit {arguments.limit} must be 1 or more.")
-    specs = list_specs(arguments.library or LIBRARIES)
+    for fault in list_libraries()[1]:
+        print(f"note: {fault}", file=sys.stderr)
+    specs = list_specs(arguments.library)
     matches = match_specs(arguments.pattern, specs)
     if not matches:
         names = sorted({spec.partition(":")[2].partition(".")[0] for spec in specs} | set(specs))
@@ -67,18 +74,19 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def list_specs(libraries: Iterable[str]) -> tuple[str, ...]:
-    """Specs of all models that score the 1000 classes without more ado, library by library."""
-    from imagenet_g.benchmark.classes import NUM_CLASSES
-    from imagenet_g.benchmark.naming import offered as names
+def list_searchable() -> tuple[ModelLibrary, ...]:
+    """The model libraries that can list their models."""
+    return tuple(library for library in list_libraries()[0] if library.names)
 
-    listers: dict[str, Callable[[], Iterable[str]]] = {
-        "timm": lambda: (w.name for w in names.list_timm_weights() if w.num_outputs == NUM_CLASSES),
-        "open_clip": lambda: _join_tags(names.list_open_clip_tags()),
-        "torchvision": lambda: _join_tags(names.list_torchvision_tags()),
-        "wheel": lambda: iter(names.WHEEL_NAMES),
-    }
-    return tuple(f"{library}:{name}" for library in libraries for name in listers[library]())
+
+def list_specs(schemes: Iterable[str] | None = None) -> tuple[str, ...]:
+    """Specs of all models that score the 1000 classes as they come, library by library.
+
+    Args:
+        schemes: Of the libraries to search; None for all.
+    """
+    chosen = (library for library in list_searchable() if schemes is None or library.scheme in schemes)
+    return tuple(f"{library.scheme}:{name}" for library in chosen for name in _list_names(library))
 
 
 def match_specs(pattern: str, specs: Sequence[str]) -> tuple[str, ...]:
@@ -106,8 +114,9 @@ def describe_model(spec: str) -> ListedModel:
     return ListedModel(spec, published.params_m, published.top1)
 
 
-def _join_tags(tags: dict[str, tuple[str, ...]]) -> Iterable[str]:
-    return (f"{name}/{tag}" for name, offered in tags.items() for tag in offered)
+def _list_names(library: ModelLibrary) -> Iterable[str]:
+    names: Iterable[str] = load_function(library, library.names or "")()
+    return names
 
 
 def _print_table(models: Sequence[ListedModel], *, limit: int) -> None:

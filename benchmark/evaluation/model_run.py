@@ -21,6 +21,7 @@ from imagenet_g.benchmark.evaluation.cache import (
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
 from imagenet_g.benchmark.models.fingerprints import hash_architecture
+from imagenet_g.benchmark.naming.libraries import find_library, list_packages
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, StoredClassSet
 from imagenet_g.benchmark.records import ModelRecord, RunRecord
 from imagenet_g.benchmark.splits.splits import Split
@@ -32,7 +33,6 @@ MEMORY_FORMAT = "channels-last"
 """Convolutions run up to twice as fast with it; other layers do not care."""
 DEFAULT_BATCH_SIZES = {"cpu": 8, "cuda": 256, "mps": 64}
 """On a CPU larger batches outgrow its caches and are slower (`make bench` shows it)."""
-_PACKAGES = ("imagenet-g", "torch", "torchvision", "timm", "open_clip_torch", "pillow", "numpy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,13 +228,13 @@ class ModelRun:
             seconds=round(outcome.seconds, 3),
             images_per_second=round(outcome.num_computed / outcome.seconds, 3),
             started_utc=started_utc,
-            versions=list_versions(_PACKAGES),
+            versions=list_versions(list_packages(self.request.spec.scheme)),
         )
 
 
 def hash_model_request(request: ModelRequest, settings: RunSettings) -> str | None:
     """Identity of a request for the memo; None where nothing on disk stands for the weights (a factory)."""
-    if request.spec.scheme == "python":
+    if not find_library(request.spec.scheme).runs_again:
         return None
     # Files given beside the request: with other contents they make another model of the same name.
     stamps = [_stamp_or_none(path) for path in (request.checkpoint, request.class_map)]
@@ -246,7 +246,7 @@ def hash_model_request(request: ModelRequest, settings: RunSettings) -> str | No
             "device": settings.device,
             "dtype": settings.dtype,
             "memory_format": MEMORY_FORMAT,
-            "versions": list_versions(_PACKAGES),
+            "versions": list_versions(list_packages(request.spec.scheme)),
         }
     )
 

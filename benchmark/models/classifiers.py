@@ -1,32 +1,25 @@
 """What a classifier is, and how a request for one is met.
 
 Each library has a module of its own (`timm_models`, `clip_models`, ...) with one function,
-`load_model(request) -> Classifier`; `LOADERS` names them by scheme, so that asking for one library never
-imports another.
+`load_model(request) -> Classifier`; the library's row in `naming.libraries` names it, so that asking for one
+library never imports another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.errors import InputError, ModelError
+from imagenet_g.benchmark.naming.libraries import find_library, list_libraries, load_function
 from imagenet_g.benchmark.naming.specs import ModelSpec
 from imagenet_g.benchmark.records import ModelRecord
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
-
-LOADERS = {
-    "timm": "imagenet_g.benchmark.models.timm_models",
-    "open_clip": "imagenet_g.benchmark.models.clip_models",
-    "torchvision": "imagenet_g.benchmark.models.torchvision_models",
-    "wheel": "imagenet_g.benchmark.models.wheel_models",
-    "python": "imagenet_g.benchmark.models.python_models",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +57,8 @@ class Classifier:
         precropped_transform: The same for images already cropped at 224: resized to the input size if that
             differs, never cropped again.
         files: Files the weights were read from; empty when unknown (python factories).
+        encoder: Maps inputs of the module to `(N, D)` embeddings on a scale of the model's own, on the device
+            the module was moved to; None for a model without image embeddings.
     """
 
     record: ModelRecord
@@ -71,6 +66,28 @@ class Classifier:
     transform: Callable[[Image.Image], torch.Tensor]
     precropped_transform: Callable[[Image.Image], torch.Tensor]
     files: tuple[Path, ...]
+    encoder: Callable[[torch.Tensor], torch.Tensor] | None = None
+
+    def encode_images(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        """Embeddings of RGB images, in one forward pass.
+
+        Returns:
+            `(N, D)` float32 on the CPU, each of length 1.
+
+        Raises:
+            ModelError: The model has no image embeddings.
+        """
+        import torch
+
+        if self.encoder is None:
+            raise ModelError(
+                f"'{self.record.spec}' has no image embeddings. Choose a CLIP, such as "
+                "open_clip:ViT-B-32/openai."
+            )
+        device = next(self.module.parameters()).device
+        with torch.inference_mode():
+            inputs = torch.stack([self.transform(image) for image in images]).to(device)
+            return torch.nn.functional.normalize(self.encoder(inputs).float(), dim=1).cpu()
 
 
 def load_classifier(request: ModelRequest) -> Classifier:
@@ -78,10 +95,16 @@ def load_classifier(request: ModelRequest) -> Classifier:
 
     Raises:
         UnknownNameError: No such model.
+        InputError: A checkpoint for a library that takes none.
         FetchError: Weights are not on hand and cannot be fetched.
         ModelError: The weights do not fit, or the head is not one of 1000 classes.
         UntrustedFileError: A checkpoint that would run code when loaded.
     """
-    loader = import_module(LOADERS[request.spec.scheme])
-    classifier: Classifier = loader.load_model(request)
+    library = find_library(request.spec.scheme)
+    if request.checkpoint is not None and not library.takes_checkpoint:
+        others = ", ".join(row.scheme for row in list_libraries()[0] if row.takes_checkpoint)
+        raise InputError(
+            f"'{request.requested}' brings its own weights; --checkpoint goes with models of {others}."
+        )
+    classifier: Classifier = load_function(library, library.loader)(request)
     return classifier

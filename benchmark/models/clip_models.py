@@ -77,11 +77,13 @@ def load_model(request: ModelRequest) -> Classifier:
         # The architecture counts: one set of weights with another activation encodes text differently.
         key=hash_json([str(spec), weights_sha256, zero_shot.model_dump()]),
     )
+    module = ZeroShotClassifier(model.cpu(), head)
     return make_classifier(
         request,
         LoadedModel(
             spec=f"{spec}{OWN_WEIGHTS if own_weights else ''}",
-            module=ZeroShotClassifier(model.cpu(), head),
+            module=module,
+            encoder=module.encode,
             weights_sha256=weights_sha256,
             preprocessing=describe_preprocessing(preprocess, transform),
             transform=transform,
@@ -136,15 +138,6 @@ def load_parts(request: ModelRequest, spec: ModelSpec) -> tuple[Any, Any, tuple[
     load_into(model, load_checkpoint(own), source=str(own), convert=_make_converter(spec, own))
     folder = spec.name.removeprefix("local-dir:")
     return model, tokenizer, (own,) if folder == spec.name else (own, Path(folder) / CONFIG_FILE)
-
-
-def load_tokenizer(spec: ModelSpec) -> Any:  # noqa: ANN401
-    """The tokenizer of a model whose weights are on hand, from a list of texts to token ids.
-
-    Raises:
-        UnknownNameError: No such model.
-    """
-    return open_clip.get_tokenizer(place_packaged(resolve_model_spec(spec).spec).name)
 
 
 def _find_local_weights(folder: Path) -> Path:

@@ -39,6 +39,7 @@ class LoadedModel:
         revision: Commit of the repository they came from.
         training_data: What it was trained on, or None for unknown.
         zero_shot: The text side, for zero-shot models.
+        encoder: As `Classifier.encoder`.
     """
 
     spec: str
@@ -51,6 +52,7 @@ class LoadedModel:
     training_data: str | None = None
     zero_shot: ZeroShot | None = None
     weights_sha256: str | None = None
+    encoder: Callable[[torch.Tensor], torch.Tensor] | None = None
 
 
 def load_requested_class_map(request: ModelRequest) -> ClassMap | None:
@@ -96,6 +98,7 @@ def make_classifier(request: ModelRequest, model: LoadedModel) -> Classifier:
         transform=model.transform,
         precropped_transform=model.precropped_transform,
         files=model.files,
+        encoder=model.encoder,
     )
 
 

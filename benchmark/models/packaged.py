@@ -12,6 +12,7 @@ from pathlib import Path
 
 from imagenet_g.benchmark.errors import UnknownNameError
 from imagenet_g.benchmark.models.classifiers import ModelRequest
+from imagenet_g.benchmark.naming.libraries import find_library
 from imagenet_g.benchmark.naming.specs import ModelSpec
 
 PREFIX = "packaged:"
@@ -19,25 +20,24 @@ CLASS_MAP_NAME = "classes.txt"
 """In a model's folder: the class of each output, where they are not the usual 1000."""
 TRAINING_NAME = "training.json"
 """In a model's folder: from what it was trained, and how long."""
-_SIGNS = {
-    "open_clip": ("open_clip_config.json", "model_cfg"),
-    "timm": ("config.json", "architecture"),
+_PIPELINE_SIGNS = {
     "diffusers": ("model_index.json", "_class_name"),
     "diffusers-part": ("config.json", "_class_name"),
 }
-"""The file by which each library knows a folder of its own, and a key that others' of that name lack."""
+"""As `ModelLibrary.packaged_sign`, of what generates images."""
 
 
 def list_packaged_models(library: str) -> tuple[str, ...]:
     """Names of the shipped models of a library, sorted.
 
     Args:
-        library: "timm", "open_clip", "diffusers" (pipelines) or "diffusers-part" (single networks).
+        library: Scheme of a model library, "diffusers" (pipelines) or "diffusers-part" (single networks).
     """
     folder = _find_folder()
-    if not folder.is_dir():
+    sign = _PIPELINE_SIGNS.get(library) or find_library(library).packaged_sign
+    if sign is None or not folder.is_dir():
         return ()
-    name, key = _SIGNS[library]
+    name, key = sign
     configs = (path for path in folder.glob(f"*/{name}") if key in json.loads(path.read_bytes()))
     return tuple(sorted(path.parent.name for path in configs))
 

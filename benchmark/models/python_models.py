@@ -38,11 +38,6 @@ def load_model(request: ModelRequest) -> Classifier:
     Raises:
         ImagenetGError: As `classifiers.load_classifier`.
     """
-    if request.checkpoint is not None:
-        raise InputError(
-            f"'{request.requested}' loads its own weights; --checkpoint goes with timm, torchvision and "
-            "open_clip models."
-        )
     factory = load_factory(request.spec.name)
     module, transform = call_factory(factory, request.spec.name)
     own = transform or build_default_transform(RESIZE_PX)

@@ -13,7 +13,7 @@ from pathlib import Path
 import timm
 import torch
 
-from imagenet_g.benchmark.errors import InputError, ModelError
+from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.models.checkpoints import StateDict, load_checkpoint
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.models.heads import IMAGENET_1K, LoadedModel, make_classifier
@@ -32,11 +32,6 @@ def load_model(request: ModelRequest) -> Classifier:
     Raises:
         ImagenetGError: As `classifiers.load_classifier`.
     """
-    if request.checkpoint is not None:
-        raise InputError(
-            f"'{request.requested}' brings its own weights; --checkpoint goes with timm, torchvision and "
-            "open_clip models."
-        )
     spec = resolve_model_spec(request.spec).spec
     path = find_wheel_weights(spec.name)
     module = timm.create_model(f"tf_{spec.name.replace('-', '_')}", pretrained=False)

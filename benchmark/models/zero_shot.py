@@ -37,10 +37,15 @@ class ZeroShotClassifier(torch.nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 1000)` cosine similarities on the scale (and with the bias) the model was trained with."""
-        features = self.model.encode_image(images, normalize=True)  # type: ignore[operator]
+        features = self.encode(images)
         logits: torch.Tensor = self.model.logit_scale.exp() * features @ self.head  # type: ignore[operator]
         bias = getattr(self.model, "logit_bias", None)
         return logits if bias is None else logits + bias
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        """`(N, D)` embeddings of length 1."""
+        features: torch.Tensor = self.model.encode_image(images, normalize=True)  # type: ignore[operator]
+        return features
 
 
 def load_class_names() -> tuple[str, ...]:

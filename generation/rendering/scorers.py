@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.generation.specs.version import ClipScorerSpec, ScorerSpec
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from imagenet_g.benchmark.models.classifiers import Classifier
+    from imagenet_g.benchmark.models.clip_encoders import ClipEncoder
+    from imagenet_g.benchmark.records import ClipRecord, ModelRecord
 
 BATCH_SIZE = 32
 """Images a forward pass; fixed, because the last bits of a score depend on it."""
@@ -63,21 +65,23 @@ def load_scorer(name: str, spec: ScorerSpec, device: str) -> Scorer:
         ImagenetGError: As loading a model does.
         InputError: A CLIP scorer whose model is not an open_clip one.
     """
+    if isinstance(spec, ClipScorerSpec):
+        return _load_clip_scorer(name, spec, device)
     from imagenet_g.benchmark.models.classifiers import ModelRequest, load_classifier
     from imagenet_g.benchmark.naming.specs import parse_model_spec
 
     parsed = parse_model_spec(spec.model)
-    is_clip = isinstance(spec, ClipScorerSpec)
-    if is_clip and parsed.scheme != "open_clip":
-        raise InputError(
-            f"Scorer '{name}' is a CLIP scorer: its model must be open_clip:..., not '{spec.model}'."
-        )
-    classifier = load_classifier(
-        ModelRequest(requested=spec.model, spec=parsed, templates="single", text_device=device)
-    )
-    if isinstance(spec, ClipScorerSpec):
-        return ClipScorer(name, spec, classifier, device)
-    return JudgeScorer(name, classifier, device)
+    request = ModelRequest(requested=spec.model, spec=parsed, templates="single", text_device=device)
+    return JudgeScorer(name, load_classifier(request), device)
+
+
+def _load_clip_scorer(name: str, spec: ClipScorerSpec, device: str) -> ClipScorer:
+    from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder
+
+    try:
+        return ClipScorer(name, spec, load_clip_encoder(spec.model), device)
+    except InputError as error:
+        raise InputError(f"Scorer '{name}' is a CLIP scorer: {error}") from error
 
 
 class JudgeScorer:
@@ -91,7 +95,7 @@ class JudgeScorer:
 
     def describe(self) -> dict[str, JsonValue]:
         """The model's record."""
-        return describe_classifier(self._classifier)
+        return describe_model(self._classifier.record)
 
     def score(
         self, images: Sequence[Image.Image], labels: Sequence[int], sources: SourcePairs | None
@@ -111,24 +115,19 @@ class JudgeScorer:
 class ClipScorer:
     """Cosine of image and label text; with sources, cosine of image and source."""
 
-    def __init__(self, name: str, spec: ClipScorerSpec, classifier: Classifier, device: str) -> None:
-        from imagenet_g.benchmark.models.clip_models import load_tokenizer
+    def __init__(self, name: str, spec: ClipScorerSpec, encoder: ClipEncoder, device: str) -> None:
         from imagenet_g.benchmark.models.zero_shot import build_head
-        from imagenet_g.benchmark.naming.specs import parse_model_spec
 
         self._name = name
         self._text = spec.text
-        self._classifier = classifier
-        self._device = device
-        model: Any = classifier.module.model
-        self._model = model.to(device)
-        tokenizer = load_tokenizer(parse_model_spec(spec.model))
+        self._encoder = encoder
         template = spec.text.replace("{c}", "{}")
-        self._head = build_head(model, tokenizer, (template,), device=device)
+        # Moves the encoder to the device, too.
+        self._head = build_head(encoder.model, encoder.tokenizer, (template,), device=device)
 
     def describe(self) -> dict[str, JsonValue]:
         """The model's record and the text."""
-        return {**describe_classifier(self._classifier), "text": self._text}
+        return {**describe_model(self._encoder.record), "text": self._text}
 
     def score(
         self, images: Sequence[Image.Image], labels: Sequence[int], sources: SourcePairs | None
@@ -136,23 +135,15 @@ class ClipScorer:
         """Cosine, margin and rank of the label; similarity to the sources where there are any."""
         import torch
 
-        features = self._encode(images)
+        features = self._encoder.encode_images(images)
         cosines = features @ self._head
         own = cosines[torch.arange(len(labels)), torch.tensor(labels)]
         columns = {f"clip_score.{self._name}": own.tolist(), **compare_labels(cosines, labels, self._name)}
         if sources is not None:
             for number, column in enumerate(("source_similarity", "other_similarity")):
-                theirs = self._encode([pair[number] for pair in sources])
+                theirs = self._encoder.encode_images([pair[number] for pair in sources])
                 columns[f"{column}.{self._name}"] = (features * theirs).sum(dim=1).tolist()
         return columns
-
-    def _encode(self, images: Sequence[Image.Image]) -> torch.Tensor:
-        import torch
-
-        with torch.inference_mode():
-            batch = stack_images(self._classifier, images, self._device)
-            features: torch.Tensor = self._model.encode_image(batch, normalize=True).float().cpu()
-        return features
 
 
 def compare_labels(scores: torch.Tensor, labels: Sequence[int], name: str) -> Columns:
@@ -183,9 +174,8 @@ def stack_images(classifier: Classifier, images: Sequence[Image.Image], device: 
     return torch.stack([classifier.transform(image) for image in images]).to(device)
 
 
-def describe_classifier(classifier: Classifier) -> dict[str, JsonValue]:
+def describe_model(record: ModelRecord | ClipRecord) -> dict[str, JsonValue]:
     """Spec, weights hash and revision of a model."""
-    record = classifier.record
     # A folder's place says nothing about the weights in it; their hash does.
     scheme, local, path = record.spec.partition("local-dir:")
     return {

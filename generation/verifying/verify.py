@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from imagenet_g.benchmark.errors import DataError, ImagenetGError
 from imagenet_g.benchmark.records import FileModel
@@ -33,6 +34,7 @@ from imagenet_g.generation.verifying.levels import (
 from imagenet_g.generation.verifying.regeneration import RegenerationSettings, render_again
 
 if TYPE_CHECKING:
+    import torch
     from PIL import Image
 
     from imagenet_g.benchmark.models.classifiers import Classifier
@@ -148,37 +150,42 @@ def judge_rows(model: str, released: Sequence[Row], remade: Sequence[Row], *, de
     Raises:
         ImagenetGError: The model cannot be loaded.
     """
-    import torch
-
     from imagenet_g.benchmark.models.classifiers import ModelRequest, load_classifier
     from imagenet_g.benchmark.naming.specs import parse_model_spec
 
     classifier = load_classifier(
         ModelRequest(requested=model, spec=parse_model_spec(model), templates="single", text_device=device)
     )
+    classifier.module.to(device)
     pictures = [[open_image(row) for row in rows] for rows in (released, remade)]
-    predicted = [_run(classifier, images, device, encode=False).argmax(dim=1).tolist() for images in pictures]
+    predicted = [_run_in_batches(partial(_classify, classifier, device), images) for images in pictures]
     cosine = None
-    if hasattr(classifier.module, "model"):
-        features = [_run(classifier, images, device, encode=True) for images in pictures]
-        cosine = float(torch.nn.functional.cosine_similarity(*features).mean())
+    if classifier.encoder is not None:
+        features = [_run_in_batches(classifier.encode_images, images) for images in pictures]
+        cosine = float((features[0] * features[1]).sum(dim=1).mean())
     labels = [int(str(row["label"])) for row in released]
-    return compare_judgements(model, labels, predicted[0], predicted[1], cosine)
+    return compare_judgements(model, labels, predicted[0].tolist(), predicted[1].tolist(), cosine)
 
 
-def _run(classifier: Classifier, images: Sequence[Image.Image], device: str, *, encode: bool) -> Any:  # noqa: ANN401
+def _classify(classifier: Classifier, device: str, images: Sequence[Image.Image]) -> torch.Tensor:
+    """`(N,)` class indices."""
     import torch
 
     from imagenet_g.generation.rendering.scorers import stack_images
 
-    module: Any = classifier.module.to(device)
-    call = module.model.encode_image if encode else module
-    parts = []
     with torch.inference_mode():
-        for first in range(0, len(images), JUDGE_BATCH):
-            batch = stack_images(classifier, images[first : first + JUDGE_BATCH], device)
-            parts.append(call(batch).float().cpu())
-    return torch.cat(parts)
+        logits: torch.Tensor = classifier.module(stack_images(classifier, images, device))
+    return logits.float().cpu().argmax(dim=1)
+
+
+def _run_in_batches(
+    run: Callable[[Sequence[Image.Image]], torch.Tensor], images: Sequence[Image.Image]
+) -> torch.Tensor:
+    import torch
+
+    return torch.cat(
+        [run(images[first : first + JUDGE_BATCH]) for first in range(0, len(images), JUDGE_BATCH)]
+    )
 
 
 def _choose_rows(rows: list[Row], num_batches: int | None) -> list[Row]:

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from imagenet_g.benchmark.errors import ImagenetGError
+from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
+from imagenet_g.benchmark.naming.libraries import find_library, list_schemes
 from imagenet_g.benchmark.records import ModelRecord, Preprocessing
 from imagenet_g.benchmark.results import Entry, Estimate, Score
 from imagenet_g.benchmark.splits.references import parse_split_ref
@@ -27,7 +28,6 @@ from imagenet_g.leaderboard.submissions.submission import (
 )
 
 INTERPOLATIONS = ("bicubic", "bilinear", "nearest", "lanczos", "box", "hamming", "area", "random")
-SCHEMES = ("timm", "open_clip", "torchvision", "wheel", "hf-hub", "python")
 MIN_INPUT_PX, MAX_INPUT_PX = 32, 1024
 _TOLERANCE = 1e-9
 
@@ -110,23 +110,46 @@ def check_consistency(submission: Submission) -> Iterator[Problem]:
 def check_model(submission: Submission) -> Iterator[Problem]:
     """Whether the model can be what it says, and can be run again."""
     model = submission.result.model
-    scheme = model.spec.split(":", 1)[0]
-    if scheme not in SCHEMES or ":" not in model.spec:
-        yield error(
-            "bad-model", "model.spec", f"{model.spec!r} is no model spec; known: {', '.join(SCHEMES)}"
-        )
-    if scheme == "python":
-        yield warning("private-model", "model.spec", "is code of its authors: nobody else can run it by name")
+    yield from check_library(model)
     if model.num_parameters == 0:
         yield error("impossible", "model.num_parameters", "a model has parameters; found 0")
     if model.num_outputs != 1000 and model.class_map is None:
         yield error("impossible", "model.num_outputs", f"{model.num_outputs} outputs need a class map")
     if set(model.weights_sha256) == {"0"}:
         yield error("impossible", "model.weights_sha256", "is all zeros, which hashes nothing")
-    yield from check_preprocessing(model.preprocessing, model)
+    yield from check_preprocessing(model.preprocessing)
 
 
-def check_preprocessing(found: Preprocessing, model: ModelRecord) -> Iterator[Problem]:
+def check_library(model: ModelRecord) -> Iterator[Problem]:
+    """Whether a known library loads the model, and what it asks of the record."""
+    scheme, _, rest = model.spec.partition(":")
+    try:
+        library = find_library(scheme)
+    except UnknownNameError:
+        yield _name_known_libraries(model.spec)
+        return
+    except InputError as problem:
+        yield error("bad-model", "model.spec", str(problem))
+        return
+    if not rest:
+        yield _name_known_libraries(model.spec)
+    if not library.runs_again:
+        yield warning("private-model", "model.spec", "is code of its authors: nobody else can run it by name")
+    if library.needs_prompts and model.zero_shot is None:
+        yield error("preprocessing", "model.zero_shot", f"a model of {scheme} needs its prompts recorded")
+
+
+def _name_known_libraries(spec: str) -> Problem:
+    known = ", ".join(list_schemes())
+    return error(
+        "bad-model",
+        "model.spec",
+        f"{spec!r} is no model spec; known: {known}. If another package registers its model library, "
+        "install that package before validating",
+    )
+
+
+def check_preprocessing(found: Preprocessing) -> Iterator[Problem]:
     """Whether images are prepared the way a trained network can have been."""
     where = "model.preprocessing"
     if not all(MIN_INPUT_PX <= side <= MAX_INPUT_PX for side in found.input_size_px):
@@ -147,8 +170,6 @@ def check_preprocessing(found: Preprocessing, model: ModelRecord) -> Iterator[Pr
         yield error("preprocessing", where, f"std {found.std} is no spread of pixels in [0, 1]")
     if not found.description.strip():
         yield error("preprocessing", where, "the transform is not described")
-    if model.spec.startswith("open_clip:") and model.zero_shot is None:
-        yield error("preprocessing", "model.zero_shot", "an open_clip model needs its prompts recorded")
 
 
 def check_entries(submission: Submission) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError, InputError, UntrustedFileError
 from imagenet_g.benchmark.identity import hash_file, make_slug
+from imagenet_g.benchmark.naming.libraries import find_library
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.predictions import Predictions, TopFive, load_predictions
 from imagenet_g.benchmark.predictions.result_files import RESULT_NAME, load_result
@@ -33,7 +34,6 @@ ROUNDING = 0.01
 HALF_ROUNDING = 0.05
 """The same where a run was in half precision."""
 MAX_NAMED = 5
-RUNNABLE = ("timm", "open_clip", "torchvision", "wheel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,11 @@ def make_command(submission: Submission, out: Path, data: Sequence[str]) -> list
     """Words of the `evaluate` that repeats a submission.
 
     Raises:
+        UnknownNameError: No installed package registers its model library.
         InputError: Its model is code of its authors, which is never run from a submission.
     """
     spec = submission.result.model.spec
-    if spec.split(":", 1)[0] not in RUNNABLE:
+    if not find_library(spec.partition(":")[0]).runs_again:
         raise InputError(f"'{spec}' is not run from a submission. Run it yourself and give --result.")
     references = {
         gap.reference.set

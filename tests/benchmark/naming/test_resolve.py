@@ -12,13 +12,10 @@ from imagenet_g.benchmark.naming.offered import (
     load_aliases,
     natural_key,
 )
-from imagenet_g.benchmark.naming.resolve import (
-    is_trained_on_imagenet_1k,
-    resolve_model_spec,
-    resolve_tagged_name,
-    resolve_timm_name,
-)
+from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.naming.specs import ModelSpec, parse_model_spec
+from imagenet_g.benchmark.naming.tagged_names import resolve_tagged_name
+from imagenet_g.benchmark.naming.timm_names import is_trained_on_imagenet_1k, resolve_timm_name
 
 OFFERED = (
     PretrainedName("alpha50.a1_in1k", 1000, True),
