@@ -65,23 +65,19 @@ def load_scorer(name: str, spec: ScorerSpec, device: str) -> Scorer:
         ImagenetGError: As loading a model does.
         InputError: A CLIP scorer whose model is not an open_clip one.
     """
-    if isinstance(spec, ClipScorerSpec):
-        return _load_clip_scorer(name, spec, device)
     from imagenet_g.benchmark.models.classifiers import ModelRequest, load_classifier
+    from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder
     from imagenet_g.benchmark.naming.specs import parse_model_spec
 
     parsed = parse_model_spec(spec.model)
+    if isinstance(spec, ClipScorerSpec):
+        if parsed.scheme != "open_clip":
+            raise InputError(
+                f"Scorer '{name}' is a CLIP scorer: its model must be open_clip:..., not '{spec.model}'."
+            )
+        return ClipScorer(name, spec, load_clip_encoder(spec.model), device)
     request = ModelRequest(requested=spec.model, spec=parsed, templates="single", text_device=device)
     return JudgeScorer(name, load_classifier(request), device)
-
-
-def _load_clip_scorer(name: str, spec: ClipScorerSpec, device: str) -> ClipScorer:
-    from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder
-
-    try:
-        return ClipScorer(name, spec, load_clip_encoder(spec.model), device)
-    except InputError as error:
-        raise InputError(f"Scorer '{name}' is a CLIP scorer: {error}") from error
 
 
 class JudgeScorer:

@@ -78,6 +78,19 @@ def test_logits_equal_open_clips_own_zero_shot_recipe(folder: Path) -> None:
         assert torch.allclose(classifier.module(images), expected, atol=1e-5)
 
 
+def test_image_embeddings_equal_open_clips_own(folder: Path) -> None:
+    """Of length 1, in the order of the images."""
+    images = [make_image(), make_image().rotate(90)]
+    model, transform = open_clip.create_model_from_pretrained(f"local-dir:{folder}")
+    with torch.no_grad():
+        expected = model.eval().encode_image(
+            torch.stack([transform(image) for image in images]), normalize=True
+        )
+    embeddings = load(f"open_clip:local-dir:{folder}").encode_images(images)
+    assert torch.allclose(embeddings, expected, atol=1e-6)
+    assert torch.allclose(embeddings.norm(dim=1), torch.ones(2))
+
+
 def test_the_80_templates_are_averaged_as_open_clip_does(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,13 @@ def test_a_bare_module_gets_the_default_preprocessing(module_name: str) -> None:
     assert classifier.record.training_data is None and classifier.record.generated_training_data is None
 
 
+def test_a_model_without_image_embeddings_says_so(module_name: str) -> None:
+    """By its spec, and with what to choose instead."""
+    classifier = load(f"python:{module_name}:make_plain")
+    with pytest.raises(ModelError, match=r"has no image embeddings\. Choose a CLIP"):
+        classifier.encode_images([Image.new("RGB", (300, 400))])
+
+
 def test_a_pair_brings_its_own_transform(module_name: str) -> None:
     """Its input size is measured; what cannot be told is not made up."""
     classifier = load(f"python:{module_name}:make_pair")

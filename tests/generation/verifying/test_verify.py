@@ -86,6 +86,17 @@ def test_a_clip_judge_measures_features(release: Path, tiny: Tiny, tmp_path: Pat
     assert 0.999 < judge["feature_cosine"] <= 1.000001
 
 
+def test_a_judge_of_ones_own_with_an_attribute_model_is_no_clip(
+    release: Path, tiny: Tiny, tmp_path: Path
+) -> None:
+    """Any module may keep its network under that name; without an encoder there are no features."""
+    words = ("--batch-size", 1, "--judge", "python:small_models:make_wrapped_model")
+    _, report = verify(release, tmp_path, "--pipeline", tiny("sd"), *words)
+    judge = report["splits"][0]["judge"]  # type: ignore[index]
+    assert judge["n"] == 12
+    assert judge["feature_cosine"] is None
+
+
 def test_a_flipped_byte_is_found_by_name_and_mended_by_a_build(
     tiny: Tiny, copy: Path, tmp_path: Path
 ) -> None:
