@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NUM_ROUNDS = 3
 MEMORY_SIZES = (1_000, 10_000)
 STEPS = 40
+# In a process of its own, because the peak of memory is that of the whole life of a process.
 PLAN_SCRIPT = """
 import resource, time
 from imagenet_g.generation.plans.plan import make_plan
@@ -85,6 +86,7 @@ def bench_overhead() -> str:
         spec = make_dit_spec(write_dit(folder / "dit"))
         bare, built = float("inf"), float("inf")
         for number in range(NUM_ROUNDS):
+            # The fastest of several: whatever else the machine does can only make a run slower.
             bare = min(bare, _time_bare(spec))
             built = min(built, _time_built(spec, folder / str(number)))
     images = 16

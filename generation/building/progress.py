@@ -30,6 +30,7 @@ class PrintingListener:
         self._shards += 1
         self._images += report.num_rows
         elapsed = max(time.perf_counter() - self._started, 1e-9)
+        # Only shards of this run: those that were there already took no time now.
         left = elapsed / self._shards * (self._total - self._done)
         notes = [f"{report.num_failed} failed"] * bool(report.num_failed)
         notes += [f"{report.num_flat} flat"] * bool(report.num_flat)
@@ -45,7 +46,12 @@ class PrintingListener:
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds as people say them: "45 s", "12 min", "3.4 h", "9.2 days"."""
+    """Seconds as people say them: "45 s", "12 min", "3.4 h", "9.2 days".
+
+    Example:
+        >>> format_duration(45), format_duration(720), format_duration(12_240), format_duration(800_000)
+        ('45 s', '12 min', '3.4 h', '9.3 days')
+    """
     for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
         if seconds < limit:
             return f"{seconds / size:.0f} {unit}" if unit != "h" else f"{seconds / size:.1f} {unit}"

@@ -29,6 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Run the chosen action."""
+    # Imported when chosen: `--help` must not wait for torch and transformers.
     module, name = _ACTIONS[arguments.action]
     action = cast(Callable[[Namespace], int], getattr(import_module(module), name))
     return action(arguments)

@@ -99,6 +99,7 @@ def validate_trl() -> None:
     """
     from importlib.util import find_spec
 
+    # Looked for and not imported: importing TRL takes seconds.
     if find_spec("trl") is None:
         raise InputError("Training captions needs TRL. Run: pip install 'imagenet-g[captions]'")
 

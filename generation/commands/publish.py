@@ -51,6 +51,7 @@ def _validate_options(arguments: Namespace) -> None:
     stays = arguments.to is not None or arguments.dry_run
     if not stays and not (arguments.repo and arguments.tag):
         raise InputError("Say where with --repo ORG/NAME --tag TAG; or --to DIR; or --dry-run.")
+    # Checked in a dry run as well: it is there to find mistakes.
     if arguments.repo:
         make_hub_source(arguments.repo, arguments.tag or "main")
     if arguments.tag == "main":

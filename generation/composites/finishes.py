@@ -16,11 +16,13 @@ from PIL import Image, ImageFilter
 from imagenet_g.generation.composites.scenes import Picture, make_noise
 
 Finish: TypeAlias = Callable[[np.random.Generator, Picture, Picture], Picture]
+# Source: ITU-R BT.601, as Pillow's own conversion to grey.
 _LUMA = np.array((0.299, 0.587, 0.114), np.float32)
 
 
 def to_image(picture: Picture) -> Image.Image:
     """The picture as 8-bit RGB."""
+    # Rounded, because a cast to integers cuts off.
     return Image.fromarray(np.clip(np.rint(picture), 0, 255).astype(np.uint8))
 
 
@@ -56,6 +58,7 @@ def _blur(rng: np.random.Generator, picture: Picture, coverage: Picture) -> Pict
 
 
 def _jpeg(rng: np.random.Generator, picture: Picture, coverage: Picture) -> Picture:
+    # Pillow's encoder and not an imitation, so that the blocks are those of real JPEG files.
     buffer = io.BytesIO()
     to_image(picture).save(buffer, format="JPEG", quality=int(rng.integers(4, 9)))
     return to_picture(Image.open(buffer))

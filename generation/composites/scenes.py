@@ -25,6 +25,8 @@ def make_scene(rng: np.random.Generator, side: int, kind: str, *, clutter: bool 
         kind: A key of `SCENES`, or "any": smooth colour or a horizon, with shapes lying about.
         clutter: Whether any do.
     """
+    # The order of draws is part of the recipe: one draw more or less changes every later one, and with it the
+    # pixels of published splits.
     if kind != "any":
         return SCENES[kind](rng, side)
     scene = _make_horizon(rng, side) if rng.random() < 0.4 else _make_smooth(rng, side)

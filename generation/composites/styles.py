@@ -38,7 +38,14 @@ def find_style(prompt: str, class_name: str) -> StyleSpec:
     Args:
         prompt: Any text.
         class_name: What the class is called in it.
+
+    Example:
+        >>> find_style("a sketch of a goldfish.", "goldfish").name
+        'sketch'
+        >>> find_style("a photo of the small white butterfly.", "small white butterfly").name
+        'plain'
     """
+    # Else every photo of the class "small white butterfly" would ask for a small object.
     words = re.sub(re.escape(class_name), " ", prompt, flags=re.IGNORECASE).lower()
     styles = load_styles()
     return next((style for style in styles if _is_asked(style, words)), styles[-1])
@@ -49,4 +56,5 @@ def _is_asked(style: StyleSpec, words: str) -> bool:
 
 
 def _has_word(word: str, text: str) -> bool:
+    # Whole words only: "dirty" stands in no other word, "art of" in "part of".
     return re.search(rf"(?<![a-z]){re.escape(word)}(?![a-z])", text) is not None

@@ -51,6 +51,7 @@ def place_on_canvas(art: Image.Image) -> Image.Image:
 def encode_image(image: Image.Image) -> bytes:
     """The image as a lossless WebP file."""
     buffer = io.BytesIO()
+    # For lossless files quality and method mean effort; both are fixed, because the bytes depend on them.
     image.save(buffer, format="WEBP", lossless=True, quality=80, method=4)
     return buffer.getvalue()
 

@@ -49,6 +49,7 @@ def embed_splits(release: Path, out: Path) -> Manifest:
         write_bytes(out / file.path, (release / file.path).read_bytes())
     after = merge_manifests(before, built)
     write_manifest(out, after)
+    # Last, so that a kill leaves a file too many and never a manifest that names a missing one.
     _remove_replaced(out, before, after)
     return after
 

@@ -7,6 +7,7 @@ import os
 from imagenet_g.benchmark.devices import choose_device
 from imagenet_g.benchmark.environment import list_versions
 
+# Those whose version can change a pixel, or the bytes of a file.
 PACKAGES = (
     "accelerate", "diffusers", "imagenet-g", "numpy", "open_clip_torch", "pillow", "pyarrow", "safetensors",
     "tokenizers", "torch", "torchvision", "transformers",
@@ -30,9 +31,12 @@ def set_determinism(device: str, *, cpu_threads: int) -> None:
     if device.startswith("cuda"):
         # Read when CUDA starts; set here it holds for a process that has not touched the GPU yet.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+        # Only a warning, because some operations have no deterministic form, and a build would stop at them.
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.backends.cudnn.deterministic = True
+        # It chooses algorithms by timing them, so that a busy GPU would choose others.
         torch.backends.cudnn.benchmark = False
+        # TF32 keeps 10 of the 23 bits of a product, and only some GPUs have it.
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
 
@@ -52,5 +56,6 @@ def read_runtime(device: str) -> dict[str, str]:
             "cudnn": str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]
         }
     else:
+        # The widest vectors a CPU has ("AVX2", "AVX512") decide the order of sums, and with it last bits.
         facts["device_name"] = torch.backends.cpu.get_cpu_capability()
     return dict(sorted(facts.items()))

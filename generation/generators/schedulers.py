@@ -69,6 +69,7 @@ def explain_irreproducible(scheduler: SchedulerClass) -> str | None:
         return "it has no step"
     if "generator" in inspect.signature(step).parameters:
         return None
+    # No attribute of a scheduler says whether a step draws noise; its source does.
     if _DRAWS.search(inspect.getsource(step)):
         return "its step draws noise and takes no generator"
     return None
@@ -81,6 +82,7 @@ def guard_random_state(device: str, name: str) -> Iterator[None]:
     Raises:
         ModelError: It did.
     """
+    # Comparing the state before and after catches every draw, in whatever library it is made.
     before = _read_states(device)
     yield
     import torch

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 META_KEY = b"imagenet_g.plan"
+# Class and index are left out: the image's id follows from them.
 _HASHED_COLUMNS = ("image_id", "seed", "prompt", "source_image_id", "batch_id", "slot", "shard")
+# A plan of ImageNet's training size has 1.3 million rows, too many to hold as Python objects at once.
 _HASH_ROWS = 20_000
 
 
@@ -92,6 +94,7 @@ def make_plan(
     batches = numbers // split.batch_size
     table = table.append_column("batch_id", pa.array(batches.astype(np.int32)))
     table = table.append_column("slot", pa.array((numbers % split.batch_size).astype(np.int32)))
+    # A shard is whole batches, so that a shard that is lost is rendered again in the batches it had.
     shards = batches // max(1, rows_per_shard // split.batch_size)
     table = table.append_column("shard", pa.array(shards.astype(np.int32)))
     meta = PlanMeta(
@@ -126,6 +129,7 @@ def write_plan(path: Path, plan: Plan) -> None:
     starts = np.searchsorted(shards, np.arange(plan.meta.num_shards + 1))
     with (
         replace_file(path) as temporary,
+        # A row group a shard: a worker reads its rows without the rest of the plan.
         pq.ParquetWriter(temporary, table.schema, compression="zstd") as out,
     ):
         for start, stop in pairwise(starts.tolist()):
@@ -213,5 +217,6 @@ def _choose_sources(ids: Sequence[str], count: int, wnid: str) -> list[str]:
 def _validate_ids(table: pa.Table, ref: str) -> None:
     import pyarrow.compute as pc
 
+    # Ids have 64 bits: two alike are all but impossible, and would mix up two images for ever.
     if pc.count_distinct(table["image_id"]).as_py() != table.num_rows:
         raise InputError(f"Two images of {ref} have the same id; choose another version or split name.")

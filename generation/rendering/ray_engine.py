@@ -50,12 +50,14 @@ def run_ray(
     count = min(workers or max(1, num_gpus), len(tasks))
     actor_class = ray.remote(
         num_cpus=cpus_per_worker,
+        # More actors than GPUs share them; Ray itself only counts, it does not limit memory.
         num_gpus=min(1, num_gpus / count) if num_gpus else 0,
         max_restarts=MAX_RESTARTS,
         max_task_retries=MAX_RESTARTS,
     )(RayWorker)
     actors = [actor_class.remote(job) for _ in range(count)]
     try:
+        # In the order they are done: each shard is a file of its own, and no other waits for it.
         for result in ray.util.ActorPool(actors).map_unordered(_submit, list(tasks)):
             report(result)
     except ray.exceptions.RayTaskError as error:
@@ -66,6 +68,7 @@ def run_ray(
             "What is committed stays; run the same command again to go on."
         ) from error
     finally:
+        # On a cluster that is not ours an actor would hold its GPU until this process ends.
         for actor in actors:
             ray.kill(actor)
 

@@ -84,9 +84,11 @@ class Renderer:
         # Encoding and hashing one batch goes on beside the rendering of the next.
         with ThreadPoolExecutor(1) as pool:
             behind: Future[list[WorkRow]] | None = None
+            # A plan is in the order of batches, which grouping neighbours needs.
             for _, group in groupby(rows, key=itemgetter("batch_id")):
                 batch = list(group)
                 if all(row["image_id"] in kept for row in batch):
+                    # Through the pool as well, so that rows stay in the order of the plan.
                     coming = pool.submit(lambda done: [kept[row["image_id"]] for row in done], batch)
                 else:
                     coming = pool.submit(self._make_rows, batch, *self._render_batch(batch))
@@ -103,6 +105,7 @@ class Renderer:
         if not ready:
             outcomes = [_fail(row, str(reason)) for row, reason in zip(batch, prepared, strict=True)]
         else:
+            # Any row will do as filler: the other slots' last bits do not depend on what is in it.
             slots = [row if isinstance(row, RenderRow) else ready[0] for row in prepared]
             slots += [ready[0]] * (self.settings.batch_size - len(slots))
             made = self._render_slots(slots)[: len(batch)]
@@ -135,11 +138,14 @@ class Renderer:
 
     def _render_slots(self, slots: list[RenderRow]) -> list[RenderOutcome]:
         try:
+            # A flat image is rendered again with its whole batch, because its bits depend on its slot and the
+            # batch size.
             outcomes = self._judge(slots, self.generator.render(slots), 0)
             for attempt in range(1, self.settings.flat.retries + 1):
                 if not any(outcome.is_flat for outcome in outcomes):
                     break
                 outcomes = self._retry_flat(slots, outcomes, attempt)
+        # A mistake in the spec or the data, which every further batch would repeat.
         except ImagenetGError:
             raise
         except Exception as error:
@@ -168,6 +174,7 @@ class Renderer:
         ]
 
     def _fail_all(self, slots: list[RenderRow], error: Exception) -> list[RenderOutcome]:
+        # One line, and cut: some libraries put whole configurations into their messages.
         reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"[:300]
         self._failures += 1
         if self._failures >= MAX_FAILURES_IN_A_ROW:
@@ -202,18 +209,37 @@ def _fail(row: PlanRow, reason: str) -> RenderOutcome:
 
 
 def compute_spread(image: Image.Image) -> float:
-    """Largest standard deviation of any RGB channel over the image, in levels of 0..255."""
+    """Largest standard deviation of any RGB channel over the image, in levels of 0..255.
+
+    Example:
+        >>> from PIL import Image
+        >>> halves = Image.new("L", (2, 1))
+        >>> halves.putpixel((1, 0), 200)
+        >>> compute_spread(halves)
+        100.0
+    """
     # From the histogram of each channel: exact, and much faster than over all pixels.
     return float(max(ImageStat.Stat(image.convert("RGB")).stddev))
 
 
 def is_flat(image: Image.Image, *, max_std: float) -> bool:
-    """Whether no channel varies by more than `max_std` levels."""
+    """Whether no channel varies by more than `max_std` levels.
+
+    Example:
+        >>> from PIL import Image
+        >>> is_flat(Image.new("RGB", (8, 8), "black"), max_std=2.0)
+        True
+    """
     return compute_spread(image) <= max_std
 
 
 def make_retry_seed(seed: int, attempt: int) -> int:
-    """Seed of a further attempt at an image, an int in [0, 2**63); attempt 0 keeps the planned one."""
+    """Seed of a further attempt at an image, an int in [0, 2**63); attempt 0 keeps the planned one.
+
+    Example:
+        >>> make_retry_seed(7, 0), make_retry_seed(7, 1) == make_retry_seed(7, 2)
+        (7, False)
+    """
     if attempt == 0:
         return seed
     return int(hash_bytes(f"retry/{seed}/{attempt}".encode())[:16], 16) % 2**63
@@ -223,7 +249,9 @@ def encode_image(image: Image.Image, spec: EncodingSpec) -> bytes:
     """The image as PNG (lossless) or JPEG (4:4:4)."""
     stream = io.BytesIO()
     if spec.format == "png":
+        # The level is spelt out, so that another default of Pillow does not change the size of releases.
         image.save(stream, format="PNG", compress_level=6)
     else:
+        # Pillow's default halves the resolution of colours, which classifiers would see.
         image.save(stream, format="JPEG", quality=spec.quality, subsampling=0)
     return stream.getvalue()

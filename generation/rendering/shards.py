@@ -64,6 +64,7 @@ def make_work_features() -> datasets.Features:
     """Columns of a work shard: a release's, and what only the build needs."""
     from datasets import Value
 
+    # A failed row is kept with its reason, so that the next run retries it alone with its batch.
     return make_release_features(make_extra_features() | {"error": Value("string")})
 
 
@@ -117,6 +118,7 @@ def commit_shard(
         seconds=round(seconds, 3),
         finished_utc=format_now(),
     )
+    # After the file: a kill in between leaves a shard without a record, which is rendered again.
     write_text(folder / f"{shard:05d}.json", record.model_dump_json(indent=2) + "\n")
     return record
 
@@ -126,6 +128,7 @@ def load_shard_record(out: Path, split: str, shard: int) -> ShardRecord | None:
     try:
         path = make_work_folder(out, split) / f"{shard:05d}.json"
         return ShardRecord.model_validate_json(path.read_bytes())
+    # A record that cannot be read is worth no more than none: the shard is rendered again.
     except (OSError, ValidationError):
         return None
 
@@ -139,6 +142,7 @@ def inspect_shard(out: Path, split: str, shard: int, plan_sha256: str) -> ShardS
     record = load_shard_record(out, split, shard)
     if record is None:
         return "missing"
+    # Refused and not rendered again: images that took days must not be lost to a mistyped option.
     if record.plan_sha256 != plan_sha256:
         raise DataError(
             f"Shard {shard} of '{split}' in '{out}' follows another plan. Continue with the spec it was "

@@ -123,6 +123,7 @@ def compare_judgements(
         cosine: Mean cosine of features, or None.
     """
     right = sum(a == b for a, b in zip(labels, released, strict=True))
+    # Wilson's, because a probe is small and a judge may be right on nearly all or none of it.
     low, high = compute_wilson_interval(right, len(labels))
     return JudgeComparison(
         model=model,
@@ -136,7 +137,12 @@ def compare_judgements(
 
 
 def list_runtime_differences(here: dict[str, str], there: Sequence[dict[str, str]]) -> tuple[str, ...]:
-    """Versions and hardware that differ from those a release was made with."""
+    """Versions and hardware that differ from those a release was made with.
+
+    Example:
+        >>> list_runtime_differences({"torch": "2.9"}, [{"torch": "2.15"}, {"torch": "2.14"}])
+        ('torch: 2.9 here, 2.14 or 2.15 there',)
+    """
     known = {key: sorted({runtime.get(key, "absent") for runtime in there}) for key in sorted(here)}
     return tuple(
         f"{key}: {here[key]} here, {' or '.join(values)} there"
@@ -158,6 +164,7 @@ def open_image(row: Row) -> Image.Image:
 
 
 def _compare(released: Row, remade: Row) -> npt.NDArray[np.int16]:
+    # Signed, because a difference of bytes below zero wraps around.
     pixels = [np.asarray(open_image(row), dtype=np.int16) for row in (released, remade)]
     if pixels[0].shape != pixels[1].shape:
         raise InputError(f"Image '{released['image_id']}' came out with another size.")
