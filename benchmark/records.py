@@ -22,6 +22,8 @@ Outputs = Literal["all", "split-classes"]
 class FileModel(BaseModel):
     """Base of everything that crosses a file boundary."""
 
+    # Unknown keys are refused because a misspelt one would be dropped in silence. Not strict, because TOML
+    # arrives as lists where the models have tuples.
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
 
 
@@ -107,6 +109,7 @@ DECLARED_FIELDS = ("requested", "training_data", "trained_until", "generated_tra
 
 def is_same_model(first: ModelRecord, second: ModelRecord) -> bool:
     """Whether two records are of the same weights run the same way, whatever was declared about them."""
+    # Blanked and not removed: a field that is added to a record later is compared without a change here.
     blank = dict.fromkeys(DECLARED_FIELDS)
     return first.model_dump() | blank == second.model_dump() | blank
 

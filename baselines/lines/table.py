@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from imagenet_g.benchmark.robustness.attach import Placement, place_model
 from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, Observation
+from imagenet_g.benchmark.robustness.published_records import BaselineRecord
 from imagenet_g.benchmark.robustness.published_sets import (
-    BaselineRecord,
     BaselineSet,
     build_points,
     find_target,

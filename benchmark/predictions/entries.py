@@ -18,6 +18,7 @@ from imagenet_g.benchmark.records import Outputs, PublishedAccuracy
 from imagenet_g.benchmark.results import Entry, Estimate, Gap, Reference, Score, UnscoredImage
 from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
 
+# Where a whole set cannot be read, its ids would make up most of the result; their number stays exact.
 MAX_LISTED_UNSCORED = 1000
 
 
@@ -131,6 +132,7 @@ def _make_measured_gap(evidence: Evidence, reference: Evidence) -> Gap | None:
         n=len(twin.predictions),
         top1=score.top1,
         same_classes=set(np.unique(twin.predictions.labels)) - {-1} >= set(evidence.class_set.indices),
+        # Images that passed a filter are easier; an unfiltered reference would hide part of the drop.
         filtered_alike=evidence.quality_filter in (None, reference.quality_filter),
         source=None,
         manifest_sha256=reference.record.manifest_sha256,
@@ -147,13 +149,23 @@ def _make_measured_gap(evidence: Evidence, reference: Evidence) -> Gap | None:
 
 
 def choose_published(class_set: ClassSet, published: Sequence[PublishedAccuracy]) -> PublishedAccuracy | None:
-    """The figure for exactly these classes if there is one, else the one for all 1000."""
+    """The figure for exactly these classes if there is one, else the one for all 1000.
+
+    Example:
+        >>> from imagenet_g.benchmark.classes import load_class_set
+        >>> whole = PublishedAccuracy(set="imagenet-val", class_set="all", top1=0.8, n=50_000, source="timm")
+        >>> choose_published(load_class_set("imagenet-r"), [whole]).class_set  # no figure for the 200 classes
+        'all'
+        >>> choose_published(load_class_set("imagenet-r"), []) is None
+        True
+    """
     by_classes = {figure.class_set: figure for figure in published if figure.set == "imagenet-val"}
     return by_classes.get(name_class_set(class_set)) or by_classes.get("all")
 
 
 def _make_published_reference(evidence: Evidence, figure: PublishedAccuracy) -> Reference:
     outputs: Outputs = "all" if figure.class_set == "all" else "split-classes"
+    # A product and no count: published accuracies are rounded, and the interval takes fractions of an image.
     low, high = compute_wilson_interval(figure.top1 * figure.n, figure.n)
     return Reference(
         kind="published",

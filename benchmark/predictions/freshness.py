@@ -67,6 +67,10 @@ def parse_declaration(data: str | None, until: str | None, generators: Sequence[
 
     Raises:
         InputError: No date, or "none" beside a name.
+
+    Example:
+        >>> parse_declaration("laion-400m", None, ["none"])
+        TrainingDeclaration(data='laion-400m', until=None, generators=())
     """
     if NO_GENERATOR in generators and len(generators) > 1:
         raise InputError("--trained-on-generated says 'none' and a name; say one of the two.")
@@ -83,6 +87,10 @@ def parse_last_day(text: str) -> date:
 
     Raises:
         InputError: It is none of these.
+
+    Example:
+        >>> str(parse_last_day("2024-02")), str(parse_last_day("2023"))
+        ('2024-02-29', '2023-12-31')
     """
     match = re.fullmatch(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?", text)
     try:
@@ -90,6 +98,7 @@ def parse_last_day(text: str) -> date:
             raise ValueError
         year, month = int(match[1]), int(match[2] or 12)
         return date(year, month, int(match[3] or calendar.monthrange(year, month)[1]))
+    # `monthrange` has an error class of its own for a 13th month.
     except (ValueError, calendar.IllegalMonthError) as error:
         raise InputError(f"'{text}' is no date. Use YYYY, YYYY-MM or YYYY-MM-DD.") from error
 
@@ -115,6 +124,7 @@ def find_contamination(model: ModelRecord, version: KnownVersion | None) -> tupl
         return ()
     flags = []
     published = version.published
+    # On the same day counts too: nobody can tell which came first.
     if published and model.trained_until and published.released <= model.trained_until:
         reason = (
             f"{version.name} was published on {published.released}, and the model's training data go up to "
@@ -132,8 +142,16 @@ def find_contamination(model: ModelRecord, version: KnownVersion | None) -> tupl
 
 
 def normalize_generator(name: str) -> str:
-    """A generator's name without owner, punctuation and version letter: "sd-1.5" is "stablediffusion15"."""
+    """A generator's name without owner, punctuation and version letter: "sd-1.5" is "stablediffusion15".
+
+    Example:
+        >>> normalize_generator("SD-1.5"), normalize_generator("runwayml/stable-diffusion-v1-5")
+        ('stablediffusion15', 'stablediffusion15')
+        >>> normalize_generator("SDXL")
+        'sdxl'
+    """
     plain = re.sub(r"[^a-z0-9]", "", name.lower().split("/")[-1])
+    # Only before a number: `sdxl` and `sd-turbo` are other models.
     plain = re.sub(r"^sd(?=v?\d)", "stablediffusion", plain)
     return re.sub(r"v(?=\d)", "", plain)
 

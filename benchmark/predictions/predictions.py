@@ -140,6 +140,7 @@ def write_predictions(path: Path, predictions: Predictions, meta: PredictionsMet
     """
     import pyarrow.parquet as pq
 
+    # Inside the file: predictions that are copied elsewhere still say what they are predictions of.
     table = make_table(predictions).replace_schema_metadata({META_KEY: meta.model_dump_json().encode()})
     with replace_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
@@ -156,6 +157,7 @@ def load_predictions(path: Path) -> tuple[Predictions, PredictionsMeta]:
 
     try:
         file = pq.ParquetFile(path)
+        # The footer is read before the rows; a submission may come from anybody.
         if file.metadata.num_rows > MAX_ROWS:
             raise DataError(f"'{path}' claims {file.metadata.num_rows} rows; at most {MAX_ROWS} are read.")
         meta = load_meta(path, file.schema_arrow)
@@ -221,6 +223,7 @@ def parse_table(table: pa.Table) -> Predictions:
 
 def concatenate_predictions(parts: Sequence[Predictions]) -> Predictions:
     """Join parts row-wise; all must have the same restricted class sets."""
+    # Parts were padded one by one, each to its own longest list of labels.
     width = max(part.labels.shape[1] for part in parts)
     labels = [
         np.pad(part.labels, ((0, 0), (0, width - part.labels.shape[1])), constant_values=NO_CLASS)
@@ -263,6 +266,7 @@ def _validate_top5(top5: TopFive, *, source: str) -> None:
         raise DataError(f"'{source}' predicts classes outside 0..999.")
     if not np.isfinite(probabilities).all() or ((probabilities < 0) | (probabilities > 1)).any():
         raise DataError(f"'{source}' has probabilities outside [0, 1].")
+    # Equal ones are allowed: ties are in the order of the classes.
     if (np.diff(probabilities, axis=1) > 0).any():
         raise DataError(f"'{source}' has a top-5 that is not sorted by probability.")
     ordered = np.sort(indices, axis=1)

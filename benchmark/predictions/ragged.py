@@ -27,12 +27,19 @@ def make_ragged(
 
     Returns:
         N lists, or null.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> values = np.array([[4, 2], [-1, -1]])
+        >>> make_ragged(values, values != -1, np.array([True, False]), pa.int16()).to_pylist()
+        [[4, 2], None]
     """
     import pyarrow as pa
 
     kept = kept & present[:, None]
     ends = np.cumsum(kept.sum(axis=1), dtype=np.int32)
     offsets = np.concatenate([np.zeros(1, dtype=np.int32), ends])
+    # Offsets alone cannot tell a missing list from an empty one; the mask does.
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values[kept], kind), mask=pa.array(~present))
 
 
@@ -50,6 +57,11 @@ def parse_ragged(column: pa.ChunkedArray, *, fill: float, width: int | None) -> 
     Raises:
         ValueError: A list is too long, or holds a null.
         TypeError: The column does not hold lists of numbers.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> parse_ragged(pa.chunked_array([[[4, 2], None, [7]]]), fill=-1, width=None).tolist()
+        [[4.0, 2.0], [-1.0, -1.0], [7.0, -1.0]]
     """
     import pyarrow as pa
 
@@ -58,8 +70,10 @@ def parse_ragged(column: pa.ChunkedArray, *, fill: float, width: int | None) -> 
         raise TypeError(f"{array.type} where a list of numbers belongs")
     lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
     longest = int(lengths.max(initial=1))
+    # Before the padded array is made: one list of a billion numbers would take its width for every row.
     if longest > (width or MAX_WIDTH):
         raise ValueError(f"a list of {longest} values where at most {width or MAX_WIDTH} belong")
+    # `flatten` and not `values`: the latter holds what null lists and slices leave out.
     flat = array.flatten()
     if flat.null_count:
         raise ValueError("a list holds a null")

@@ -50,7 +50,12 @@ def check_clean_accuracy(
 
 
 def compute_tolerance(top1: float, n: int) -> float:
-    """Half-width of the band around a published accuracy that n images may fall into by chance."""
+    """Half-width of the band around a published accuracy that n images may fall into by chance.
+
+    Example:
+        >>> round(compute_tolerance(0.5, 10_000), 4)  # three times 0.005, and the rounding
+        0.0155
+    """
     return TOLERATED_DEVIATIONS * math.sqrt(top1 * (1 - top1) / n) + ROUNDING
 
 

@@ -84,7 +84,13 @@ def compute_score(predictions: Predictions, *, stored_as: str, outputs: Outputs,
 
 
 def estimate_accuracy(right: int, total: int) -> Estimate:
-    """A proportion with its Wilson interval."""
+    """A proportion with its Wilson interval.
+
+    Example:
+        >>> estimate = estimate_accuracy(50, 100)
+        >>> estimate.value, round(estimate.low, 4), round(estimate.high, 4), estimate.method
+        (0.5, 0.4038, 0.5962, 'wilson')
+    """
     low, high = compute_wilson_interval(right, total)
     return Estimate(value=right / total, low=low, high=high, method="wilson")
 
@@ -156,6 +162,7 @@ def _compute_gap_interval(
         # All right or all wrong: resampling sees no spread where there is doubt all the same.
         other_low, other_high = compute_newcombe_interval(value, shifted, clean, reference)
         low, high = min(low, other_low), max(high, other_high)
+    # The stretch for few classes may carry a bound beyond what a difference of two accuracies can be.
     return max(-1.0, low), min(1.0, high)
 
 
@@ -170,7 +177,15 @@ def compute_newcombe_interval(
     clean: tuple[FloatArray, FloatArray] | None,
     reference: Reference,
 ) -> tuple[float, float]:
-    """Interval of a difference of two proportions from their Wilson intervals (Newcombe 1998, method 10)."""
+    """Interval of a difference of two proportions from their Wilson intervals (Newcombe 1998, method 10).
+
+    Example:
+        >>> shifted = np.array([56.0]), np.array([70.0])
+        >>> clean = np.array([48.0]), np.array([80.0])
+        >>> bounds = compute_newcombe_interval(0.2, shifted, clean, Reference.model_construct())
+        >>> [round(bound, 4) for bound in bounds]  # the paper's example (a), its Table II
+        [0.0524, 0.3339]
+    """
     right, total = float(shifted[0].sum()), float(shifted[1].sum())
     low, high = compute_wilson_interval(right, total)
     if clean is None:
@@ -205,6 +220,7 @@ def _draw_gaps(
     weights = draw_cluster_weights(int(used.sum()), num_resamples=num_resamples, rng=rng)
     ours = compute_resampled_accuracy(weights, shifted[0][used], shifted[1][used])
     if clean is None:
+        # A published figure names no images, so its classes cannot be drawn together with the split's.
         theirs = rng.binomial(reference.n, reference.top1.value, size=num_resamples) / reference.n
     else:
         theirs = compute_resampled_accuracy(weights, clean[0][used], clean[1][used])

@@ -25,6 +25,12 @@ def compute_top_five(logits: torch.Tensor, class_set: ClassSet | None = None) ->
 
     Returns:
         Indices in 0..999 and probabilities; -1 and 0 where fewer than five classes are there.
+
+    Example:
+        >>> compute_top_five(torch.tensor([[0.0, 2.0, 2.0]])).indices.tolist()  # a tie: the lower index first
+        [[1, 2, 0, -1, -1]]
+        >>> compute_top_five(torch.tensor([[torch.nan, 2.0, 2.0]])).indices.tolist()
+        [[-1, -1, -1, -1, -1]]
     """
     if class_set is None:
         columns = torch.arange(logits.shape[1])

@@ -44,6 +44,7 @@ def prepare_ahead(
     for row in rows:
         queue.append(pool.submit(prepare_image, split, row, transform))
         if len(queue) >= window:
+            # In order and not as they finish: predictions are stored in the order of the rows.
             yield queue.popleft().result()
     while queue:
         yield queue.popleft().result()

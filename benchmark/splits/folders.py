@@ -52,6 +52,7 @@ class FolderImages:
             data = path.read_bytes()
         except OSError as error:
             raise DataError(f"cannot be read: {error.strerror or error}") from error
+        # Results carry the hash of the listing; on a shared disk a file may change during a long run.
         if hash_bytes(data) != self._sha256s[row]:
             raise DataError("the file has changed since the folder was listed")
         return data
@@ -72,6 +73,7 @@ def list_class_folders(path: Path) -> tuple[str, ...]:
         InputError: There is no such folder, it cannot be read, or it is empty.
     """
     try:
+        # scandir returns the kind of each entry; iterdir would need a `stat` for each of 50,000 files.
         with os.scandir(path) as entries:
             listed = [entry for entry in entries if not is_hidden(entry.name)]
             folders = sorted(entry.name for entry in listed if _is_folder(entry))
@@ -148,6 +150,7 @@ def load_folder(path: Path, *, cache: Path | None, progress: ProgressCallback | 
             version=None,
             name=str(path),
             view=None,
+            # A folder has no manifest, and its content decides everything that one would.
             manifest_sha256=found.content_sha256,
             content_sha256=found.content_sha256,
             revision=None,
@@ -180,7 +183,12 @@ def validate_wnid_folders(path: Path, classes: Sequence[str]) -> None:
 
 
 def format_ignored(num_ignored: int) -> str | None:
-    """A sentence on files that were left out, or None when there are none."""
+    """A sentence on files that were left out, or None when there are none.
+
+    Example:
+        >>> format_ignored(2), format_ignored(0)
+        ('2 files that are no images were left out.', None)
+    """
     return f"{num_ignored} files that are no images were left out." if num_ignored else None
 
 
@@ -228,6 +236,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _is_utf8(name: str) -> bool:
     try:
+        # Python keeps undecodable bytes of a name as surrogates, which neither JSON nor parquet can hold.
         name.encode()
     except UnicodeEncodeError:
         return False

@@ -24,6 +24,7 @@ from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, FileRecord, Man
 
 Origin = Literal["hub", "cache"]
 _PAUSES_S = (0.5, 2.0)
+# Metadata of the cache, and what other programs write to the same disk meanwhile.
 _SPARE_BYTES = 64 << 20
 
 
@@ -61,6 +62,7 @@ def open_hub_release(source: HubSource, *, manifest_sha256: str | None = None) -
         DataError: The dataset is no release, or another one than expected.
     """
     cached = _find_cached(source, MANIFEST_NAME)
+    # A commit never moves, so a cached manifest of it needs no question to the Hub.
     obstacle = None if cached and source.is_pinned else _find_obstacle(source, patient=cached is None)
     if obstacle and cached is None:
         raise FetchError(_format_unreachable(source, obstacle))
@@ -104,6 +106,7 @@ def complete_files(
     if missing:
         _fetch_files(release, missing)
     damaged = _find_damaged(release, files, cache=cache, progress=progress)
+    # Fetched once more: most damage is of a copy here, and the Hub's own file is whole.
     if damaged:
         for file in damaged:
             _drop_file(release.folder / file.path)

@@ -23,6 +23,7 @@ from imagenet_g.benchmark.splits.releases import make_split
 from imagenet_g.benchmark.splits.splits import Split
 
 _PIXELS = "pixel_sha256"
+# fsspec fetches whole blocks, 5 MiB by default: more than a column of ids takes.
 _BLOCK_BYTES = 1 << 20
 _PATHS_PER_REQUEST = 100
 
@@ -102,6 +103,7 @@ def _compare_hashes(source: HubSource, files: Sequence[FileRecord]) -> None:
         found = {info.path: info for info in infos if isinstance(info, RepoFile)}
         for file in piece:
             info = found.get(file.path)
+            # Without `lfs` the Hub keeps the file in git, without a sha256 of its bytes.
             if info is None or info.lfs is None or info.lfs.sha256 != file.sha256:
                 raise DataError(
                     f"'{file.path}' of '{source.repo}' is not the shard its manifest describes. Tell the "

@@ -54,6 +54,7 @@ class ThresholdView(FileModel):
     minimum: float
 
 
+# Discriminated: an error then names the fields of one kind of view, and not of all three in turn.
 ViewSpec = Annotated[ClassView | EqualsView | ThresholdView, Field(discriminator="kind")]
 
 

@@ -67,7 +67,12 @@ def load_real_set_specs() -> dict[str, RealSetSpec]:
 
 
 def find_real_set(base: str) -> RealSetSpec:
-    """The spec of a real set by its parsed reference, such as "imagenet-r" or "imagenet-c/fog/3"."""
+    """The spec of a real set by its parsed reference, such as "imagenet-r" or "imagenet-c/fog/3".
+
+    Example:
+        >>> find_real_set("imagenet-c/fog/3").title
+        'ImageNet-C fog, severity 3'
+    """
     specs = load_real_set_specs()
     if base in specs:
         return specs[base]
@@ -86,7 +91,14 @@ def find_real_set(base: str) -> RealSetSpec:
 
 
 def parse_label(spec: RealSetSpec, kind: LabelKind, text: str) -> tuple[int, ...] | None:
-    """Class indices that a class name stands for, or None when it stands for none of the 1000."""
+    """Class indices that a class name stands for, or None when it stands for none of the 1000.
+
+    Example:
+        >>> parse_label(find_real_set("imagenet-v2"), "index", "207")
+        (207,)
+        >>> parse_label(find_real_set("imagenet-v2"), "index", "n01440764") is None
+        True
+    """
     match kind:
         case "wnid":
             index = load_index_by_wnid().get(text)

@@ -68,6 +68,16 @@ def parse_split_ref(text: str) -> SplitRef:
     Raises:
         InputError: The text has none of these forms.
         UnknownNameError: It starts like a real set but is not one of them, or such a set has no such view.
+
+    Example:
+        >>> parse_split_ref("v1/sd-l:clip-filtered")
+        SplitRef(kind='version', base='v1/sd-l', view='clip-filtered')
+        >>> parse_split_ref("imagenet-c/fog/3").kind, parse_split_ref("folder:/data/my images").name
+        ('real', '/data/my images')
+        >>> parse_split_ref("imagenet-r:noto")
+        Traceback (most recent call last):
+            ...
+        imagenet_g.benchmark.errors.UnknownNameError: Unknown view of 'imagenet-r' 'noto'. ...
     """
     if text.startswith("folder:"):
         return _parse_folder(text)

@@ -66,10 +66,11 @@ def format_superseded(spec: KnownVersion, split: str) -> str | None:
 def drop_superseded(notice: str | None) -> str | None:
     """A notice without the sentences of `format_superseded`, which are added long after a split is made.
 
-    >>> drop_superseded("For tests only. mini/sd-l is superseded by mini-v2/sd-l.")
-    'For tests only.'
-    >>> drop_superseded("mini is superseded by v1.") is None
-    True
+    Example:
+        >>> drop_superseded("For tests only. mini/sd-l is superseded by mini-v2/sd-l.")
+        'For tests only.'
+        >>> drop_superseded("mini is superseded by v1.") is None
+        True
     """
     return re.sub(r"\s*\S+ is superseded by \S+\.(?=\s|$)", "", notice or "").strip() or None
 

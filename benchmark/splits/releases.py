@@ -81,7 +81,12 @@ def make_release_features(extra: Mapping[str, object] | None = None) -> datasets
 
 
 def make_shard_path(split: str, number: int, total: int) -> str:
-    """Path of a shard relative to the release: `data/sd-l/validation-00000-of-00010.parquet`."""
+    """Path of a shard relative to the release: `data/sd-l/validation-00000-of-00010.parquet`.
+
+    Example:
+        >>> make_shard_path("sd-l", 0, 10)
+        'data/sd-l/validation-00000-of-00010.parquet'
+    """
     return f"data/{split}/validation-{number:05d}-of-{total:05d}.parquet"
 
 
@@ -116,6 +121,7 @@ def write_shard(
             for table in _make_tables(rows, schema, name):
                 writer.write_table(table, row_group_size=ROWS_PER_GROUP)
                 num_rows += table.num_rows
+        # Hashed under its temporary name: once it is renamed, somebody else could have changed it.
         sha256, num_bytes = hash_file(temporary), temporary.stat().st_size
     return FileRecord(path=name, sha256=sha256, num_bytes=num_bytes, num_rows=num_rows)
 
@@ -126,6 +132,7 @@ def _make_tables(rows: Iterable[Mapping[str, object]], schema: pa.Schema, name: 
     stream = iter(rows)
     while piece := list(islice(stream, ROWS_PER_GROUP)):
         for row in piece:
+            # pyarrow would fill a missing column with nulls and drop one that is too many.
             if row.keys() != set(schema.names):
                 odd = ", ".join(sorted(row.keys() ^ set(schema.names)))
                 raise DataError(f"A row of '{name}' has columns missing or too many: {odd}.")

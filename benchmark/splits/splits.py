@@ -63,7 +63,12 @@ class Split:
 
 
 def make_labels(labels: Sequence[Sequence[int]]) -> npt.NDArray[np.int16]:
-    """`(N, L)` int16 labels from ragged lists, padded with -1."""
+    """`(N, L)` int16 labels from ragged lists, padded with -1.
+
+    Example:
+        >>> make_labels([[3], [7, 9]]).tolist()
+        [[3, -1], [7, 9]]
+    """
     width = max((len(row) for row in labels), default=1)
     padded = np.full((len(labels), width), NO_CLASS, dtype=np.int16)
     for number, row in enumerate(labels):
@@ -72,6 +77,11 @@ def make_labels(labels: Sequence[Sequence[int]]) -> npt.NDArray[np.int16]:
 
 
 def make_split_class_set(labels: npt.NDArray[np.int16]) -> ClassSet:
-    """Every class that some image may be called; named "all" when that is all 1000."""
+    """Every class that some image may be called; named "all" when that is all 1000.
+
+    Example:
+        >>> make_split_class_set(make_labels([[3], [7, 9], [3]]))
+        ClassSet(name='split-classes', indices=(3, 7, 9))
+    """
     indices = sorted({int(index) for index in np.unique(labels) if index != NO_CLASS})
     return make_class_set("all" if len(indices) == 1000 else "split-classes", indices)

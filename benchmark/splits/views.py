@@ -67,7 +67,14 @@ def find_view(split: Split, name: str) -> ViewSpec:
 
 
 def find_view_class_set(view: ViewSpec) -> str | None:
-    """The registered class set a view is restricted to, rows and outputs; None where it is to none."""
+    """The registered class set a view is restricted to, rows and outputs; None where it is to none.
+
+    Example:
+        >>> find_view_class_set(ClassView(class_set="imagenet-a"))
+        'imagenet-a'
+        >>> find_view_class_set(ThresholdView(column="clip_score.vit", minimum=0.3)) is None
+        True
+    """
     return view.class_set if isinstance(view, ClassView | EqualsView) else None
 
 
@@ -100,6 +107,7 @@ def _compute_threshold_mask(split: Split, view: ThresholdView, name: str) -> Mas
         numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(f"View '{name}' needs numbers in column '{view.column}' and found others.") from error
+    # NaN is below every minimum: images without a score would drop out in silence.
     if missing := int(np.isnan(numbers).sum()):
         raise DataError(f"View '{name}' cannot be taken: column '{view.column}' has {missing} empty values.")
     return np.asarray(numbers >= view.minimum)

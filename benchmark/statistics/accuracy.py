@@ -28,12 +28,20 @@ def compute_correct(top_indices: IntArray, labels: IntArray, *, k: int) -> BoolA
 
     Raises:
         InputError: `k` is out of range or the rows do not match.
+
+    Example:
+        >>> top = np.array([[3, 7], [-1, -1]])  # the second image has no prediction
+        >>> labels = np.array([[7, -1], [4, -1]])
+        >>> compute_correct(top, labels, k=1).tolist(), compute_correct(top, labels, k=2).tolist()
+        ([False, False], [True, False])
     """
     if not 1 <= k <= top_indices.shape[1]:
         raise InputError(f"k = {k} must lie in 1..{top_indices.shape[1]}, the number of stored predictions.")
     if len(top_indices) != len(labels):
         raise InputError(f"{len(top_indices)} rows of predictions do not match {len(labels)} rows of labels.")
     predicted = top_indices[:, :k, None]
+    # Padding equals padding: without the second part, an image without a prediction would match its padded
+    # labels.
     hits = (predicted == labels[:, None, :]) & (predicted != NO_CLASS)
     return np.asarray(hits.any(axis=(1, 2)))
 
@@ -50,6 +58,12 @@ def compute_class_counts(
 
     Returns:
         Two `(C,)` float arrays: right answers, images.
+
+    Example:
+        >>> correct, classes = np.array([True, False, True]), np.array([0, 0, 2])
+        >>> right, total = compute_class_counts(correct, classes, num_clusters=3)
+        >>> right.tolist(), total.tolist()
+        ([1.0, 0.0, 1.0], [2.0, 0.0, 1.0])
     """
     right = np.bincount(clusters, weights=correct.astype(np.float64), minlength=num_clusters)
     total = np.bincount(clusters, minlength=num_clusters)
@@ -61,6 +75,10 @@ def compute_mean_per_class(right: FloatArray, total: FloatArray) -> float:
 
     Raises:
         InputError: No class has an image.
+
+    Example:
+        >>> compute_mean_per_class(np.array([9.0, 0.0, 0.0]), np.array([9.0, 1.0, 0.0]))  # not 9 of 10
+        0.5
     """
     seen = total > 0
     if not seen.any():

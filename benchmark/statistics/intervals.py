@@ -18,6 +18,7 @@ from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 
 CONFIDENCE = 0.95
+# So many that a bound at 2.5 % rests on 25 draws and not on a few.
 NUM_RESAMPLES = 1000
 BOOTSTRAP_SEED = 0
 
@@ -50,6 +51,7 @@ def compute_wilson_interval(
     share = right / total
     centre = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    # On paper the bounds stay within [0, 1]; rounding carries them out at 0 and at n.
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
@@ -63,7 +65,13 @@ def draw_cluster_weights(num_clusters: int, *, num_resamples: int, rng: np.rando
 
     Returns:
         `(B, C)` float64 counts; every row sums to C.
+
+    Example:
+        >>> weights = draw_cluster_weights(3, num_resamples=2, rng=np.random.default_rng(0))
+        >>> weights.shape, weights.sum(axis=1).tolist()
+        ((2, 3), [3.0, 3.0])
     """
+    # Counts and not lists of drawn clusters: a resample is then one row of a matrix product.
     uniform = np.full(num_clusters, 1.0 / num_clusters)
     return np.asarray(rng.multinomial(num_clusters, uniform, size=num_resamples), dtype=np.float64)
 
@@ -78,6 +86,11 @@ def compute_resampled_accuracy(weights: FloatArray, right: FloatArray, total: Fl
 
     Returns:
         `(B,)` fractions. A resample without any image is NaN, which cannot happen when every total is > 0.
+
+    Example:
+        >>> weights = np.array([[1.0, 1.0], [2.0, 0.0]])  # each class once; the first one twice
+        >>> compute_resampled_accuracy(weights, np.array([4.0, 1.0]), np.array([5.0, 5.0])).tolist()
+        [0.5, 0.8]
     """
     images = weights @ total
     accuracy = np.full(len(images), np.nan)
@@ -86,8 +99,14 @@ def compute_resampled_accuracy(weights: FloatArray, right: FloatArray, total: Fl
 
 
 def compute_percentile_interval(draws: FloatArray, *, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Percentile bootstrap interval of `(B,)` draws (Efron and Tibshirani 1993, chapter 13)."""
+    """Percentile bootstrap interval of `(B,)` draws (Efron and Tibshirani 1993, chapter 13).
+
+    Example:
+        >>> compute_percentile_interval(np.arange(101.0), confidence=0.5)
+        (25.0, 75.0)
+    """
     tail = (1 - confidence) / 2
+    # NaN is a resample without images; it is left out, not counted as an accuracy of 0.
     low, high = np.nanquantile(draws, [tail, 1 - tail])
     return float(low), float(high)
 
@@ -129,14 +148,28 @@ def compute_bootstrap_interval(
 
     Returns:
         Lower and upper bound; both `value` where nothing varies.
+
+    Example:
+        >>> compute_bootstrap_interval(0.5, np.full(10, 0.5), parts=[Spread(draws=np.full(10, 0.5))])
+        (0.5, 0.5)
     """
     low, high = compute_percentile_interval(draws, confidence=confidence)
     stretch = compute_stretch(parts, confidence=confidence)
+    # Draws may be so skewed that both percentiles lie on one side of the estimate; the interval must hold it.
     return min(value, value + stretch * (low - value)), max(value, value + stretch * (high - value))
 
 
 def compute_stretch(parts: Sequence[Spread], *, confidence: float = CONFIDENCE) -> float:
-    """Student's t over the normal quantile, times the root of the variance's inflation; >= 1."""
+    """Student's t over the normal quantile, times the root of the variance's inflation; >= 1.
+
+    Example:
+        >>> draws = np.array([0.4, 0.5, 0.6])
+        >>> compute_stretch([Spread(draws=draws)])  # independent images: the normal quantile is right
+        1.0
+        >>> round(compute_stretch([make_cluster_spread(draws, 2)]), 2)  # two classes tell little
+        9.17
+    """
+    # Not scipy.stats, whose import takes longer than the whole computation.
     from scipy.special import stdtrit
 
     raw = [float(np.nanvar(part.draws)) for part in parts]
@@ -145,6 +178,7 @@ def compute_stretch(parts: Sequence[Spread], *, confidence: float = CONFIDENCE) 
         return 1.0
     inflated = [variance * part.inflation for variance, part in zip(raw, parts, strict=True)]
     pieces = [square**2 / part.freedom for square, part in zip(inflated, parts, strict=True)]
+    # Independent images have infinite freedom: they add to the variance and nothing to this sum.
     freedom = sum(inflated) ** 2 / sum(pieces) if sum(pieces) > 0 else math.inf
     normal = NormalDist().inv_cdf(0.5 + confidence / 2)
     student = normal if math.isinf(freedom) else float(stdtrit(freedom, 0.5 + confidence / 2))

@@ -56,7 +56,14 @@ def compute_mcnemar(only_first: int, only_second: int) -> McNemarTest:
 
 
 def compute_exact_mcnemar(only_first: int, only_second: int) -> float:
-    """Two-sided binomial p-value that two counts of discordant images differ by chance; 1 without any."""
+    """Two-sided binomial p-value that two counts of discordant images differ by chance; 1 without any.
+
+    Example:
+        >>> round(compute_exact_mcnemar(1, 9), 6)  # 2 (1 + 10) / 2^10
+        0.021484
+        >>> compute_exact_mcnemar(5, 5), compute_exact_mcnemar(0, 0)
+        (1.0, 1.0)
+    """
     from scipy.stats import binom
 
     discordant = only_first + only_second
@@ -77,6 +84,11 @@ def compute_error_consistency(first: BoolArray, second: BoolArray) -> float | No
         would make them agree on every image.
 
     Source: Geirhos, Meding and Wichmann 2020, "Beyond accuracy", Eq. 1-3.
+
+    Example:
+        >>> right = np.array([True, True, False, False])
+        >>> compute_error_consistency(right, right), compute_error_consistency(right, ~right)
+        (1.0, -1.0)
     """
     observed = float(np.mean(first == second))
     p, q = float(first.mean()), float(second.mean())
@@ -85,7 +97,12 @@ def compute_error_consistency(first: BoolArray, second: BoolArray) -> float | No
 
 
 def adjust_holm(p_values: npt.ArrayLike) -> FloatArray:
-    """p-values that keep the chance of any false finding below the level (Holm 1979): `(K,)`."""
+    """p-values that keep the chance of any false finding below the level (Holm 1979): `(K,)`.
+
+    Example:
+        >>> adjust_holm([0.01, 0.04, 0.03]).round(6).tolist()
+        [0.03, 0.06, 0.06]
+    """
     given = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(given, kind="stable")
     factors = np.arange(len(given), 0, -1)
@@ -96,7 +113,12 @@ def adjust_holm(p_values: npt.ArrayLike) -> FloatArray:
 
 
 def adjust_benjamini_hochberg(p_values: npt.ArrayLike) -> FloatArray:
-    """p-values that keep the share of false findings below the level (Benjamini, Hochberg 1995): `(K,)`."""
+    """p-values that keep the share of false findings below the level (Benjamini, Hochberg 1995): `(K,)`.
+
+    Example:
+        >>> adjust_benjamini_hochberg([0.01, 0.04, 0.03]).round(6).tolist()
+        [0.03, 0.04, 0.04]
+    """
     given = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(given, kind="stable")
     factors = len(given) / np.arange(1, len(given) + 1)
@@ -141,6 +163,12 @@ def build_group_table(first: BoolArray, second: BoolArray, groups: npt.ArrayLike
         first: `(N,)` whether the first model is right.
         second: `(N,)` whether the second is.
         groups: `(N,)` name of each image's group.
+
+    Example:
+        >>> first, second = np.array([True, True, False]), np.array([True, False, False])
+        >>> table = build_group_table(first, second, ["a", "b", "b"])
+        >>> table.names, table.differences.tolist()
+        (('a', 'b'), [0.0, 0.5])
     """
     names, index = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True)
 
