@@ -131,7 +131,7 @@ def load_parts(request: ModelRequest, spec: ModelSpec) -> tuple[Any, Any, tuple[
     repository, names = find_repository(spec, own=own)
     remote = describe_hub_file(repository, names, instead=_INSTEAD) if repository else None
     with fetch(remote):
-        model = _create(spec, load_weights=own is None)
+        model = make_model(spec, load_weights=own is None)
         tokenizer = open_clip.get_tokenizer(spec.name)
     if own is None:
         return model, tokenizer, find_cached_files(repository, names)[:1]
@@ -174,8 +174,14 @@ def _read_text_config(spec: ModelSpec) -> dict[str, Any]:
     return {**config, "hf_tokenizer_name": ""} if spec.name.startswith("local-dir:") else config
 
 
-def _create(spec: ModelSpec, *, load_weights: bool) -> open_clip.CLIP:
-    """The model of a spec; without weights it still has the preprocessing of the weights that were named."""
+def make_model(spec: ModelSpec, *, load_weights: bool) -> open_clip.CLIP:
+    """The model of a spec in evaluation mode.
+
+    Args:
+        spec: An open_clip model that open_clip knows, or a local folder.
+        load_weights: Whether to load its weights. Without them they are random; the preprocessing is still
+            that of the weights that were named.
+    """
     tags = list_open_clip_tags().get(spec.name, ())
     tag = spec.weights or (tags[0] if tags else None)
     return open_clip.create_model(
@@ -192,7 +198,7 @@ def _make_converter(spec: ModelSpec, path: Path) -> Callable[[], StateDict]:
     """open_clip's own conversion of a checkpoint with older or foreign names."""
 
     def convert() -> StateDict:
-        model = _create(spec, load_weights=False)
+        model = make_model(spec, load_weights=False)
         load_open_clip_checkpoint(model, str(path), strict=True, weights_only=True)
         converted: StateDict = model.state_dict()
         return converted

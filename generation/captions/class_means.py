@@ -88,7 +88,7 @@ def make_class_means(
         content_sha256=split.record.content_sha256,
         images_per_class=spec.images_per_class,
         normalization=spec.normalization,
-        sha256=_hash_means(class_indices, means),
+        sha256=hash_means(class_indices, means),
     )
     return ClassMeans(record, tuple(class_indices), means)
 
@@ -125,12 +125,18 @@ def load_class_means(path: Path) -> ClassMeans:
             means = file.get_tensor("means")
     except (OSError, SafetensorError, ValidationError) as error:
         raise DataError(f"Class means '{path}' cannot be read: {error}") from error
-    if _hash_means(indices, means) != record.sha256:
+    if hash_means(indices, means) != record.sha256:
         raise DataError(f"Class means '{path}' were changed after they were made; delete the file.")
     return ClassMeans(record, indices, means)
 
 
-def _hash_means(class_indices: Sequence[int], means: npt.NDArray[np.float32]) -> str:
+def hash_means(class_indices: Sequence[int], means: npt.NDArray[np.float32]) -> str:
+    """The hash that a record of class means holds.
+
+    Args:
+        class_indices: K class indices.
+        means: `(K, D)`, a row for each of them.
+    """
     # Little-endian bytes, so that the hash is the same on every machine.
     return hash_json([list(class_indices), hash_bytes(np.ascontiguousarray(means, "<f4").tobytes())])
 

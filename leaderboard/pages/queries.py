@@ -21,6 +21,8 @@ SIZES = {
     "over 200 M": (200e6, 1e15),
 }
 MAX_SEARCH = 200
+MAX_WORDS = 50
+"""Of an address that are read."""
 PAGE_WORD = "part"
 """Of the address. Gradio takes `page` for itself and answers an unknown one with an error."""
 FILTER_COLUMNS = {
@@ -77,7 +79,8 @@ def parse_query(text: str) -> BoardQuery:
     """A query from an address; what is unknown or malformed is left at its default."""
     known = {field.name: field for field in fields(BoardQuery)}
     given: dict[str, Any] = {}
-    for name, value in parse_qsl(text[:4000], max_num_fields=50) if text else ():
+    # Cut by hand: parse_qsl raises an error at a longer one, and anybody can type an address.
+    for name, value in parse_qsl("&".join(text[:4000].split("&")[:MAX_WORDS])):
         if name == "ascending":
             given[name] = value == "1"
         elif name == PAGE_WORD:

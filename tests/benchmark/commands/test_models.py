@@ -3,9 +3,10 @@
 import json
 
 import pytest
+import timm
 
 from imagenet_g.benchmark.cli import main
-from imagenet_g.benchmark.commands.models import match_specs
+from imagenet_g.benchmark.commands.models import list_specs, match_specs
 
 SPECS = ("timm:convnext_base.fb_in1k", "timm:convnext_base.fb_in1k_384", "open_clip:ViT-B-32/openai")
 
@@ -53,8 +54,13 @@ def test_the_limit_says_what_it_hides(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_models_without_a_head_of_1000_are_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    """They cannot be evaluated without more ado."""
-    assert main(["models", "timm:*in21k", "--json"]) == 2
+    """Of timm's pretrained models, exactly those whose own configuration has 1000 outputs."""
+    outputs = {name: timm.get_pretrained_cfg(name).num_classes for name in timm.list_models(pretrained=True)}
+    others = {name for name, number in outputs.items() if number != 1000}
+    assert {name for name in others if name.endswith("in21k")}
+    assert set(list_specs(["timm"])) == {f"timm:{name}" for name in set(outputs) - others}
+    assert main(["models", "timm:*.augreg_in21k", "--json"]) == 2
+    assert "Unknown model 'timm:*.augreg_in21k'" in capsys.readouterr().err
 
 
 def test_nothing_found_gets_did_you_mean_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from imagenet_g.benchmark.errors import DataError, FetchError, InputError, ModelError, UntrustedFileError
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
+from imagenet_g.benchmark.models.clip_models import make_model
 from imagenet_g.benchmark.models.fingerprints import hash_state_dict
 from imagenet_g.benchmark.naming.specs import parse_model_spec
 
@@ -162,10 +163,8 @@ def test_preprocessing_follows_the_named_weights(
     spec: str, mean: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the weights themselves: SigLIP and CLIP normalise differently."""
-    from imagenet_g.benchmark.models.clip_models import _create
-
     monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, spec.partition("/")[0], CONFIG)
-    model = _create(parse_model_spec(f"open_clip:{spec}"), load_weights=False)
+    model = make_model(parse_model_spec(f"open_clip:{spec}"), load_weights=False)
     assert model.visual.preprocess_cfg["mean"][0] == mean
 
 

@@ -22,7 +22,7 @@ from imagenet_g.generation.caption_training.rl import make_questions
 from imagenet_g.generation.caption_training.run import load_run
 from imagenet_g.generation.caption_training.stages import find_checkpoint
 from imagenet_g.generation.caption_training.writing import WriteRequest, rank_captions, write_caption_set
-from imagenet_g.generation.captions.class_means import load_class_means, write_class_means
+from imagenet_g.generation.captions.class_means import hash_means, load_class_means, write_class_means
 from imagenet_g.generation.captions.files import CaptionSet, load_captions
 from imagenet_g.generation.captions.names import split_words
 from imagenet_g.generation.captions.sentences import find_faults
@@ -191,12 +191,10 @@ def test_a_reward_of_nan_stops_with_the_step_and_the_caption(run: Path, tmp_path
     """Class means that are broken, as a broken CLIP gives them."""
     from dataclasses import replace
 
-    from imagenet_g.generation.captions.class_means import _hash_means
-
     out = copy_stage_one(run, tmp_path / "nan")
     means = load_class_means(out / "means.safetensors")
     broken = np.full_like(means.means, np.nan)
-    record = means.record.model_copy(update={"sha256": _hash_means(means.class_indices, broken)})
+    record = means.record.model_copy(update={"sha256": hash_means(means.class_indices, broken)})
     write_class_means(out / "means.safetensors", replace(means, means=broken, record=record))
     with pytest.raises(ModelError, match=r"Step 1: the reward is nan for '.+', a caption of class '\w+'"):
         train(load_run(run).spec, out)

@@ -19,7 +19,7 @@ from imagenet_g.benchmark.distances.lineage import list_clip_uses
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
 from imagenet_g.benchmark.splits.manifests import load_manifest
-from imagenet_g.generation.captions.class_means import ClassMeans, _hash_means, write_class_means
+from imagenet_g.generation.captions.class_means import ClassMeans, hash_means, write_class_means
 from imagenet_g.generation.captions.files import MeansRecord
 from imagenet_g.generation.generators.away_from_mean import (
     AwayFromMeanGenerator,
@@ -66,7 +66,7 @@ def write_means(path: Path, *, size: int = 32, wnids: list[str] = CLASSES) -> st
     """Means drawn at random; their hash."""
     indices = tuple(load_index_by_wnid()[wnid] for wnid in wnids)
     means = np.random.default_rng(0).normal(size=(len(indices), size)).astype(np.float32)
-    sha256 = _hash_means(indices, means)
+    sha256 = hash_means(indices, means)
     record = MeansRecord(ref="mini/renditions", content_sha256=sha256, images_per_class=128,
                          normalization="images", sha256=sha256)  # fmt: skip
     write_class_means(path, ClassMeans(record, indices, means))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -39,8 +40,10 @@ from imagenet_g.leaderboard.pages.pages import (
 from imagenet_g.leaderboard.pages.pairs import compute_pair
 from imagenet_g.leaderboard.pages.plots import MAX_TICKS, build_rank_changes, choose_ticks
 from imagenet_g.leaderboard.pages.queries import (
+    PAGE_WORD,
     BoardQuery,
     compare_ranks,
+    find_scores,
     format_query,
     parse_query,
     select_rows,
@@ -110,10 +113,31 @@ def test_a_link_changes_ranks(board: Board) -> None:
     assert sum(here != there for here, there in changes.values()) > 50
 
 
-@given(st.text(max_size=80))
-def test_any_address_becomes_a_query(text: str) -> None:
-    """Old links and typed nonsense open the page all the same."""
-    assert isinstance(parse_query(text), BoardQuery)
+NAMES = sorted({field.name for field in fields(BoardQuery)} - {"page"} | {PAGE_WORD})
+ADDRESSES = st.text(max_size=80) | st.dictionaries(
+    st.sampled_from(NAMES), st.text(max_size=20) | st.integers().map(str)
+).map(urlencode)
+
+
+@given(ADDRESSES)
+def test_any_address_opens_a_page_of_the_board(board: Board, text: str) -> None:
+    """Old links and typed nonsense too: a version, a split and an order that the board has, and no error."""
+    query = settle_query(board, parse_query(text))
+    assert query.split in board.info.find_version(query.version).splits
+    assert set(select_rows(board, query)["model_id"]) <= set(find_scores(board, query)["model_id"])
+    assert "</table>" in show_table(board, query, DEFAULT_COLUMNS)
+
+
+@given(ADDRESSES)
+def test_the_address_of_a_query_gives_the_query_back(text: str) -> None:
+    """Whatever the first address was, the page's own says the same."""
+    query = parse_query(text)
+    assert parse_query(format_query(query)) == query
+
+
+def test_an_address_of_too_many_words_is_read_as_far_as_its_limit() -> None:
+    """The words behind are left out, and the page opens."""
+    assert parse_query("&".join(["sort=gap", *["x=1"] * 100, "link=linear"])) == BoardQuery(sort="gap")
 
 
 def test_an_address_brings_the_same_page_back() -> None:
