@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 
-from imagenet_g.benchmark.errors import InputError, UnknownNameError
-from imagenet_g.benchmark.naming.libraries import list_libraries, load_function
+from imagenet_g.benchmark.errors import InputError, ModelError, UnknownNameError
+from imagenet_g.benchmark.naming.libraries import list_libraries, list_names
 from imagenet_g.benchmark.naming.library import ModelLibrary
 
 DEFAULT_LIMIT = 50
@@ -79,14 +79,26 @@ def list_searchable() -> tuple[ModelLibrary, ...]:
     return tuple(library for library in list_libraries()[0] if library.names)
 
 
-def list_specs(schemes: Iterable[str] | None = None) -> tuple[str, ...]:
+def list_specs(schemes: Collection[str] | None = None) -> tuple[str, ...]:
     """Specs of all models that score the 1000 classes as they come, library by library.
 
     Args:
-        schemes: Of the libraries to search; None for all.
+        schemes: Of the libraries to search; None for all that work.
+
+    Raises:
+        ModelError: A library that was asked for by name fails.
     """
-    chosen = (library for library in list_searchable() if schemes is None or library.scheme in schemes)
-    return tuple(f"{library.scheme}:{name}" for library in chosen for name in _list_names(library))
+    specs: list[str] = []
+    for library in list_searchable():
+        if schemes is not None and library.scheme not in schemes:
+            continue
+        try:
+            specs += (f"{library.scheme}:{name}" for name in list_names(library))
+        except ModelError as error:
+            if schemes is not None:
+                raise
+            print(f"note: {error}", file=sys.stderr)
+    return tuple(specs)
 
 
 def match_specs(pattern: str, specs: Sequence[str]) -> tuple[str, ...]:
@@ -112,11 +124,6 @@ def describe_model(spec: str) -> ListedModel:
     if published is None:
         return ListedModel(spec, None, None)
     return ListedModel(spec, published.params_m, published.top1)
-
-
-def _list_names(library: ModelLibrary) -> Iterable[str]:
-    names: Iterable[str] = load_function(library, library.names or "")()
-    return names
 
 
 def _print_table(models: Sequence[ListedModel], *, limit: int) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.errors import InputError, ModelError
-from imagenet_g.benchmark.naming.libraries import find_library, list_libraries, load_function
+from imagenet_g.benchmark.naming.libraries import call_function, find_library, list_libraries
 from imagenet_g.benchmark.naming.specs import ModelSpec
 from imagenet_g.benchmark.records import ModelRecord
 
@@ -106,5 +106,5 @@ def load_classifier(request: ModelRequest) -> Classifier:
         raise InputError(
             f"'{request.requested}' brings its own weights; --checkpoint goes with models of {others}."
         )
-    classifier: Classifier = load_function(library, library.loader)(request)
+    classifier: Classifier = call_function(library, library.loader, request)
     return classifier

@@ -8,15 +8,17 @@ so that a broken one stops nothing else.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from imagenet_g.benchmark.errors import InputError, ModelError, UnknownNameError
+from imagenet_g.benchmark.errors import ImagenetGError, InputError, ModelError, UnknownNameError
 from imagenet_g.benchmark.naming.library import (
+    OWN_DISTRIBUTION,
     SOURCE_PREFIXES,
     ModelLibrary,
     split_factory,
@@ -148,6 +150,35 @@ def load_function(library: ModelLibrary, address: str) -> Callable[..., Any]:
     return function
 
 
+def call_function(library: ModelLibrary, address: str, *args: object, **options: object) -> Any:  # noqa: ANN401
+    """What a function returns that a row names by its address.
+
+    Raises:
+        ModelError: It cannot be imported, or the code of another package fails.
+        ImagenetGError: As the function.
+    """
+    function = load_function(library, address)
+    with _blame(library, address):
+        return function(*args, **options)
+
+
+def list_names(library: ModelLibrary) -> tuple[str, ...]:
+    """The models of a library that score the 1000 classes as they come, without the scheme.
+
+    Raises:
+        ModelError: The library cannot be imported, or its code fails.
+
+    >>> list_names(find_library("wheel"))
+    ('efficientnet-lite0', 'efficientnet-lite1', 'efficientnet-lite2')
+    """
+    if library.names is None:
+        return ()
+    function = load_function(library, library.names)
+    with _blame(library, library.names):
+        # The function may be a generator, which fails only here.
+        return tuple(function())
+
+
 def list_packages(scheme: str) -> tuple[str, ...]:
     """Distributions whose versions a run of the library's models records.
 
@@ -194,6 +225,22 @@ def _load_row(point: EntryPoint) -> ModelLibrary:
             f"letters, digits and underscores. {after}"
         )
     return replace(row, distribution=owner)
+
+
+@contextmanager
+def _blame(library: ModelLibrary, address: str) -> Iterator[None]:
+    try:
+        yield
+    except ImagenetGError:
+        raise
+    except Exception as error:
+        if library.distribution == OWN_DISTRIBUTION:
+            # A mistake of ours: its traceback says where.
+            raise
+        raise ModelError(
+            f"The model library '{library.scheme}' of the package '{library.distribution}' failed in "
+            f"'{address}' with {type(error).__name__}: {error}. Report it to the authors of the package."
+        ) from error
 
 
 def _name_distribution(point: EntryPoint) -> str:

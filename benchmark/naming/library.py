@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+OWN_DISTRIBUTION = "imagenet-g"
 SOURCE_PREFIXES = ("hf-hub:", "local-dir:", "packaged:")
 """Begin names that say where a model lies (the Hub, a folder, inside this package), weights included."""
 
@@ -51,7 +52,7 @@ class ModelLibrary:
     takes_checkpoint: bool = False
     needs_prompts: bool = False
     runs_again: bool = True
-    distribution: str = "imagenet-g"
+    distribution: str = OWN_DISTRIBUTION
 
 
 def split_plain(rest: str) -> tuple[str, None]:

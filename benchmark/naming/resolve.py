@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from imagenet_g.benchmark.errors import UnknownNameError
-from imagenet_g.benchmark.naming.libraries import find_library, load_function
+from imagenet_g.benchmark.naming.libraries import call_function, find_library, list_names
 from imagenet_g.benchmark.naming.resolved import SEARCH_HINT, ResolvedSpec, match_loosely
 from imagenet_g.benchmark.naming.specs import ModelSpec
 
@@ -25,11 +25,11 @@ def resolve_model_spec(spec: ModelSpec, *, own_weights: bool = False) -> Resolve
     if spec.name.startswith(library.sources):
         return ResolvedSpec(spec)
     if library.resolver is not None:
-        resolved: ResolvedSpec = load_function(library, library.resolver)(spec, own_weights=own_weights)
+        resolved: ResolvedSpec = call_function(library, library.resolver, spec, own_weights=own_weights)
         return resolved
     if library.names is None:
         return ResolvedSpec(spec)
-    return resolve_listed_name(spec, tuple(load_function(library, library.names)()))
+    return resolve_listed_name(spec, list_names(library))
 
 
 def resolve_listed_name(spec: ModelSpec, names: Sequence[str]) -> ResolvedSpec:

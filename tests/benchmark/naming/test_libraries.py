@@ -164,6 +164,28 @@ def test_a_loader_that_does_not_import_is_one_error_that_names_the_package(tmp_p
         load_classifier(ModelRequest(requested=str(spec), spec=spec))
 
 
+def test_a_search_leaves_out_a_library_whose_names_fail(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a note; asked for by name, it is an error."""
+    modules = {"tally_library": ROW, "tally_models": "def list_names(): yield 1 / 0"}
+    with install(write_distribution(tmp_path, modules=modules)):
+        assert main(["models", "lite0", "--limit", "1"]) == 0
+        assert "note: The model library 'tally' of the package 'tally' failed" in capsys.readouterr().err
+        assert main(["models", "--library", "tally"]) == 2
+        assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
+
+
+def test_a_loader_that_fails_is_one_error_that_names_the_package(tmp_path: Path) -> None:
+    """No traceback through this package."""
+    row = ROW.replace('names="tally_models:list_names",', "")
+    modules = {"tally_library": row, "tally_models": "def load_model(request): return 1 / 0"}
+    spec = ModelSpec("tally", "mean", None)
+    said = "of the package 'tally' failed in 'tally_models:load_model'"
+    with install(write_distribution(tmp_path, modules=modules)), pytest.raises(ModelError, match=said):
+        load_classifier(ModelRequest(requested=str(spec), spec=spec))
+
+
 def test_a_scheme_that_two_packages_register_is_refused(tmp_path: Path) -> None:
     """Which of them ran would depend on the order of installation."""
     folders = [write_distribution(tmp_path / name, name=name) for name in ("tally-a", "tally-b")]
