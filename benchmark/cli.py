@@ -25,10 +25,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in given
     try:
+        # Taken out here, so that --debug also shows errors that come before a command's own parser.
         return _run([word for word in given if word != "--debug"])
     except ImagenetGError as error:
         if debug:
             print(redact(traceback.format_exc()), file=sys.stderr)
+        # Redacted: libraries quote URLs with signatures, and users type tokens into commands.
         print(f"imagenet-g: {redact(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -73,6 +75,7 @@ def _run_word(
     command = commands.get(argv[0])
     if command is None:
         raise UnknownNameError("command", argv[0], known, hint=f"'{parser.prog} --help' lists them.")
+    # Only now: torch takes seconds to import, and `--help` must not wait for it.
     module = command.load()
     subparser = _Parser(prog=f"{parser.prog} {command.name}", description=f"{command.summary}.")
     module.add_arguments(subparser)

@@ -75,6 +75,7 @@ def parse_data_pairs(pairs: Sequence[str]) -> dict[str, Path]:
             raise InputError(f"Malformed --data '{pair}'. Use NAME=PATH, such as imagenet-val=/data/val.")
         if name in data:
             raise InputError(f"--data names '{name}' twice; give it one path.")
+        # Looked up at once: a mistyped repository must be reported before any model is loaded.
         if text.startswith(HUB_PREFIX):
             data[name] = open_hub_release(parse_hub_source(text)).folder
             continue
@@ -161,6 +162,7 @@ def _add_superseded(notice: str | None, ref: SplitRef) -> str | None:
     """A release cannot know what came after it; the registry does."""
     spec = load_versions().get(str(ref.version))
     added = None if spec is None else format_superseded(spec, ref.name)
+    # Compared, because the manifest may say the same.
     if added is None or added in (notice or ""):
         return notice
     return " ".join(filter(None, [notice, added]))

@@ -55,6 +55,7 @@ def find_download(cache: Path | None, version: str) -> DownloadRecord | None:
         return None
     try:
         return DownloadRecord.model_validate_json(_make_path(cache, version).read_bytes())
+    # A record that cannot be read counts as none; the download can be repeated.
     except (OSError, ValidationError):
         return None
 

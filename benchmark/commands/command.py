@@ -52,7 +52,16 @@ class Command:
 
 
 def parse_positive(text: str) -> int:
-    """A whole number of at least 1, for argparse."""
+    """A whole number of at least 1, for argparse.
+
+    Example:
+        >>> parse_positive("12")
+        12
+        >>> parse_positive("0")
+        Traceback (most recent call last):
+            ...
+        argparse.ArgumentTypeError: '0' is not a whole number of at least 1
+    """
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
     return int(text)

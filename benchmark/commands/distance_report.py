@@ -126,7 +126,14 @@ def _make_notes(report: DistanceReport) -> list[RenderableType]:
 
 
 def format_mean(mean: Mean | None, digits: int, *, scale: float, num_all: int) -> str:
-    """A mean with its interval, such as "0.612 (0.601 to 0.623)", and of how many classes if not of all."""
+    """A mean with its interval, such as "0.612 (0.601 to 0.623)", and of how many classes if not of all.
+
+    Example:
+        >>> format_mean(Mean(value=0.125, low=0.1, high=0.15, num_classes=3), 1, scale=100, num_all=4)
+        '12.5 (10.0 to 15.0) of 3 classes'
+        >>> format_mean(None, 1, scale=1, num_all=4)
+        'unknown'
+    """
     if mean is None:
         return UNKNOWN
     text = _format(mean.value, digits, scale=scale)

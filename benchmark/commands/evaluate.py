@@ -154,6 +154,7 @@ def run(arguments: Namespace) -> int:
 
     request = make_request(arguments)
     for baseline in arguments.baseline:
+        # Before anything runs: a mistyped baseline must not be reported after hours of evaluation.
         load_robustness("check")(baseline)
     with ProgressListener(Console(stderr=True)) as listener:
         outcomes = run_evaluation(request, listener)
@@ -261,6 +262,7 @@ def _make_model_requests(arguments: Namespace) -> tuple[ModelRequest, ...]:
     from imagenet_g.benchmark.models.classifiers import ModelRequest
     from imagenet_g.benchmark.naming.specs import parse_model_spec
 
+    # A model that is named twice runs once; both would write to one folder.
     models = list(dict.fromkeys(arguments.model))
     if len(models) > 1 and (arguments.checkpoint or arguments.class_map):
         raise InputError("--checkpoint and --class-map belong to one model; give one --model with them.")

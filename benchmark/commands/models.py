@@ -105,6 +105,11 @@ def match_specs(pattern: str, specs: Sequence[str]) -> tuple[str, ...]:
     """Specs that contain the pattern, or fit it as a whole where it has * or ? in it; case does not count.
 
     A pattern without a scheme is matched against the name behind the scheme too.
+
+    Example:
+        >>> specs = ["timm:convnext_base.fb_in1k", "timm:vit_base_patch16_384.augreg_in1k"]
+        >>> match_specs("ConvNeXt", specs), match_specs("vit*384*", specs)
+        (('timm:convnext_base.fb_in1k',), ('timm:vit_base_patch16_384.augreg_in1k',))
     """
     wanted = pattern.lower()
     if not any(character in wanted for character in "*?"):

@@ -13,6 +13,7 @@ from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.records import Difference, Fraction
 from imagenet_g.benchmark.results import EffectiveRobustness, Entry, Estimate, Gap, Result
 
+# The minus sign of typography (U+2212): as wide as a plus, so that columns line up.
 MINUS = "−"
 
 
@@ -33,18 +34,36 @@ def make_report(results: Sequence[Result]) -> RenderableType:
 
 
 def format_percent(value: Fraction, digits: int = 2) -> str:
-    """A fraction as percent without the sign: 0.7483 is "74.83"."""
+    """A fraction as percent without the sign: 0.7483 is "74.83".
+
+    Example:
+        >>> format_percent(0.7483), format_percent(1, digits=0)
+        ('74.83', '100')
+    """
     return f"{100 * value:.{digits}f}"
 
 
 def format_points(value: Difference, digits: int = 2) -> str:
-    """A difference of fractions as signed percentage points: -0.2335 is "−23.35"."""
+    """A difference of fractions as signed percentage points: -0.2335 is "−23.35".
+
+    Example:
+        >>> format_points(-0.2335), format_points(0.01), format_points(-0.00001)
+        ('−23.35', '+1.00', '+0.00')
+    """
+    # The sign is set after rounding: -0.00001 must not be shown as "−0.00".
     text = f"{100 * abs(value):.{digits}f}"
     return f"{MINUS if value < 0 and float(text) else '+'}{text}"
 
 
 def format_interval(estimate: Estimate) -> str:
-    """Bounds in percent, such as 72.1 to 77.4, or unknown."""
+    """Bounds in percent, such as 72.1 to 77.4, or unknown.
+
+    Example:
+        >>> format_interval(Estimate(value=0.75, low=0.721, high=0.774, method="wilson"))
+        '72.1 to 77.4'
+        >>> format_interval(Estimate(value=0.75, low=None, high=None, method="none"))
+        'unknown'
+    """
     if estimate.low is None or estimate.high is None:
         return "unknown"
     return f"{format_percent(estimate.low, 1)} to {format_percent(estimate.high, 1)}"

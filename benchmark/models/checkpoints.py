@@ -48,9 +48,14 @@ def find_state_dict(content: object, *, source: str) -> StateDict:
 
     Raises:
         ModelError: There is none.
+
+    Example:
+        >>> list(find_state_dict({"epoch": 3, "state_dict": {"fc.bias": torch.zeros(3)}}, source="a.pth"))
+        ['fc.bias']
     """
     candidate = content
     if isinstance(content, Mapping):
+        # Only a mapping counts: something else may stand under the same key, such as a whole pickled module.
         key = next((key for key in STATE_KEYS if isinstance(content.get(key), Mapping)), None)
         candidate = content[key] if key else content
     if not isinstance(candidate, Mapping) or not candidate:
@@ -65,7 +70,16 @@ def find_state_dict(content: object, *, source: str) -> StateDict:
 
 
 def strip_prefixes(state: StateDict) -> StateDict:
-    """Names without what data-parallel training and `torch.compile` put before all of them."""
+    """Names without what data-parallel training and `torch.compile` put before all of them.
+
+    Example:
+        >>> weight = torch.zeros(1)
+        >>> list(strip_prefixes({"module._orig_mod.fc.weight": weight}))
+        ['fc.weight']
+        >>> list(strip_prefixes({"module.a": weight, "b": weight}))  # not before all of them
+        ['module.a', 'b']
+    """
+    # Twice, because a compiled model in a parallel one carries both prefixes, in either order.
     for prefix in PREFIXES * 2:
         if all(name.startswith(prefix) for name in state):
             state = {name.removeprefix(prefix): value for name, value in state.items()}
@@ -98,6 +112,7 @@ def load_into(
         module.load_state_dict(state)
         return
     if convert is not None and (convert_shapes or set(own) != set(state)):
+        # The library's conversion comes second: weights that fit as they are must not be touched.
         converted = _try_conversion(convert)
         if converted is not None and find_mismatch(own, converted) is None:
             module.load_state_dict(converted)
@@ -106,7 +121,15 @@ def load_into(
 
 
 def find_mismatch(own: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> str | None:
-    """The first key, in the model's own order, that is missing, of another shape, or not the model's."""
+    """The first key, in the model's own order, that is missing, of another shape, or not the model's.
+
+    Example:
+        >>> own, given = {"fc.bias": torch.zeros(3)}, {"fc.bias": torch.zeros(3), "head": torch.zeros(2)}
+        >>> find_mismatch(own, given)
+        "it has 'head' of shape (2,), which the model has not."
+        >>> find_mismatch(own, own) is None
+        True
+    """
     for name, tensor in own.items():
         if name not in given:
             return f"it has no '{name}', which has shape {tuple(tensor.shape)} in the model."
@@ -138,6 +161,7 @@ def _is_safetensors(path: Path) -> bool:
     with path.open("rb") as stream:
         start = stream.read(9)
     return path.suffix == ".safetensors" or (
+        # By content as well: safetensors files are also saved under other endings.
         len(start) == 9 and start[8:] == b"{" and struct.unpack("<Q", start[:8])[0] < path.stat().st_size
     )
 
@@ -156,6 +180,7 @@ def _load_pickle(path: Path) -> object:
     try:
         # timm's training checkpoints carry their command line as a plain namespace.
         with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            # torch warns about old formats of a file that its user cannot change.
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

@@ -44,6 +44,12 @@ class MappedOutputs(torch.nn.Module):
     Args:
         module: Maps inputs to `(N, K)` outputs.
         class_map: The class of each of the K outputs.
+
+    Example:
+        >>> class_map = make_class_map(["n01443537", "-", "n01443537"], source="two of one class")
+        >>> mapped = MappedOutputs(torch.nn.Identity(), class_map)
+        >>> mapped(torch.tensor([[1.0, 9.0, 3.0]]))[0, :3].tolist()
+        [-inf, 3.0, -inf]
     """
 
     outputs: torch.Tensor
@@ -55,6 +61,7 @@ class MappedOutputs(torch.nn.Module):
         index_by_wnid = load_index_by_wnid()
         used = [number for number, wnid in enumerate(class_map.wnids) if wnid != IGNORED]
         classes = [index_by_wnid[class_map.wnids[number]] for number in used]
+        # Not persistent: the maps are no weights, and the hash of the weights must not depend on them.
         self.register_buffer("outputs", torch.tensor(used, dtype=torch.long), persistent=False)
         self.register_buffer("classes", torch.tensor(classes, dtype=torch.long), persistent=False)
 
@@ -62,6 +69,7 @@ class MappedOutputs(torch.nn.Module):
         """`(N, 1000)` logits: the largest of a class's outputs, -inf for a class that has none."""
         logits = self.module(images)
         places = self.classes.expand(len(logits), -1)
+        # Not zero: a class without an output must never win, whatever the scale of the logits.
         empty = logits.new_full((len(logits), NUM_CLASSES), -torch.inf)
         mapped: torch.Tensor = empty.scatter_reduce(1, places, logits[:, self.outputs], reduce="amax")
         return mapped
@@ -75,6 +83,7 @@ def load_class_map(path: Path) -> ClassMap:
         UnknownNameError: An entry is no wnid of ImageNet's 1000.
     """
     try:
+        # utf-8-sig, because spreadsheets on Windows put a mark before the first wnid.
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"Class map '{path}' cannot be read: {error}") from error
@@ -88,6 +97,10 @@ def make_class_map(entries: Sequence[str], *, source: str) -> ClassMap:
     Raises:
         InputError: No entry is a class.
         UnknownNameError: An entry is no wnid of ImageNet's 1000.
+
+    Example:
+        >>> make_class_map(["n01440764", "", "n01443537"], source="a file").wnids
+        ('n01440764', '-', 'n01443537')
     """
     wnids = tuple(entry.strip() or IGNORED for entry in entries)
     known = load_index_by_wnid()

@@ -92,6 +92,7 @@ def load_clip_encoder(requested: str) -> ClipEncoder:
         weights_sha256=weights_sha256,
         revision=parse_revision(files[0]) if files else None,
         num_parameters=count_parameters(model),
+        # Measured, because not every image tower of open_clip has an attribute for it.
         num_dimensions=int(model.encode_image(transform(Image.new("RGB", (8, 8)))[None]).shape[1]),
         preprocessing=describe_preprocessing(preprocess, transform),
     )

@@ -105,6 +105,7 @@ def describe_preprocessing(preprocess: PreprocessCfg, transform: object) -> Prep
     return Preprocessing(
         input_size_px=(size[0], size[1]),
         interpolation=preprocess.interpolation,
+        # open_clip resizes the shorter side to the input size itself, so the crop is as large as it can be.
         crop_fraction=1.0,
         crop_mode=preprocess.resize_mode,
         mean=tuple(preprocess.mean),
@@ -158,6 +159,7 @@ def find_repository(spec: ModelSpec, *, own: Path | None) -> tuple[str, tuple[st
     if own is None:
         location = get_pretrained_cfg(spec.name, spec.weights)["hf_hub"]
         repository, _, filename = location.rpartition("/")
+        # open_clip looks for safetensors first, under the same name.
         safe = f"{filename.rpartition('.')[0]}.safetensors"
         return repository, (safe, filename) if filename else WEIGHT_FILES
     text = _read_text_config(spec)

@@ -26,6 +26,7 @@ def hash_state_dict(state: Mapping[str, torch.Tensor]) -> str:
     Returns:
         64 hex digits.
     """
+    # In the order of the names: files of one model written by two libraries list the tensors differently.
     digest = hashlib.sha256()
     for name in sorted(state):
         tensor = state[name].detach()
@@ -51,6 +52,7 @@ _LIBRARIES = ("torch", "torchvision", "timm", "open_clip", "transformers", "imag
 def hash_architecture(module: torch.nn.Module) -> str:
     """sha256 of a module's layers and of the source files its own classes come from."""
     classes = {type(part) for part in module.modules()}
+    # A user's own layer prints like any other; only its source shows that `forward` was edited.
     own = [kind for kind in classes if kind.__module__.partition(".")[0] not in _LIBRARIES]
     sources = sorted({source for kind in own if (source := _read_source(kind))})
     return hash_lines([repr(module), *sources])

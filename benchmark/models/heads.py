@@ -72,10 +72,12 @@ def make_classifier(request: ModelRequest, model: LoadedModel) -> Classifier:
         InputError: The class map does not fit.
     """
     module = model.module.eval().requires_grad_(False)
+    # Before `float()`: weights stored as bfloat16 have the hash of what is in the file.
     weights_sha256 = model.weights_sha256 or hash_state_dict(module.state_dict())
     parameters = count_parameters(module)
     module = module.float()
     class_map = load_requested_class_map(request)
+    # By running it: what a library's config calls the number of classes is wrong for a replaced head.
     num_outputs = count_outputs(module, model.preprocessing.input_size_px, spec=model.spec)
     validate_head(num_outputs, class_map, request=request, spec=model.spec)
     record = ModelRecord(

@@ -38,6 +38,7 @@ def list_packaged_models(library: str) -> tuple[str, ...]:
     if sign is None or not folder.is_dir():
         return ()
     name, key = sign
+    # By a key and not by the file's name alone: `config.json` belongs to several libraries.
     configs = (path for path in folder.glob(f"*/{name}") if key in json.loads(path.read_bytes()))
     return tuple(sorted(path.parent.name for path in configs))
 

@@ -124,7 +124,9 @@ def describe_transform(
         ModelError: The transform fails, or does not give `(3, H, W)` floats.
     """
     size = _measure_output(transform)
+    # Addresses of objects differ from run to run, and the description is part of the cache key.
     words = _ADDRESS.sub("", " ".join(repr(transform).split()))
+    # Unwrapped, because a decorated factory would name the file of its decorator.
     source = inspect.getsourcefile(inspect.unwrap(factory)) if inspect.isroutine(factory) else None
     code = f"; factory source sha256 {hash_file(Path(source))}" if source else ""
     origin = "imagenet-g's default, the factory gave none" if default else "the factory's own"
@@ -141,6 +143,7 @@ def describe_transform(
 
 def _measure_output(transform: Callable[[Image.Image], torch.Tensor]) -> tuple[int, int]:
     try:
+        # Not square: a transform that mixes up height and width would pass with a square.
         made = transform(Image.new("RGB", (320, 288)))
     except Exception as error:
         raise ModelError(f"The factory's transform fails on an RGB image of 320 x 288: {error}") from error
@@ -164,6 +167,7 @@ def _measure_output(transform: Callable[[Image.Image], torch.Tensor]) -> tuple[i
 @contextmanager
 def _current_folder_importable() -> Iterator[None]:
     """The installed command does not look in the current folder, where a user's module usually is."""
+    # At the end, so that a file of the current folder never takes the place of an installed package.
     sys.path.append(str(Path.cwd()))
     try:
         yield

@@ -131,6 +131,7 @@ def _load_own_weights(request: ModelRequest, name: str, path: Path) -> torch.nn.
     """A model with the weights of a file; those of a folder are adapted to its config as timm does."""
     state = load_checkpoint(path)
     class_map = load_requested_class_map(request)
+    # A folder's config names its own head; a checkpoint for a registered name may have another.
     sizes = {"num_classes": len(class_map.wnids)} if class_map and request.checkpoint else {}
     module = _build(name, sizes)
     load_into(

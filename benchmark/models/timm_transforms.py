@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def resolve_timm_config(model: torch.nn.Module) -> dict[str, Any]:
     """Input size, crop, interpolation, mean and std of a model at test time."""
+    # use_test_size: many weights are evaluated at a larger size than they were trained at, and published so.
     config: dict[str, Any] = resolve_data_config({}, model=model, use_test_size=True)
     return config
 

@@ -87,6 +87,7 @@ def _load_module(
         own: torch.nn.Module = models.get_model(name, weights=None, **_quiet_init(name), **sizes)
         load_into(own, load_checkpoint(request.checkpoint), source=str(request.checkpoint))
         return own, (request.checkpoint,)
+    # Where torch.hub keeps downloads; torchvision itself does not report the path.
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
     with fetch(describe_url_file(weights.url, path, instead=_INSTEAD)):
         module: torch.nn.Module = models.get_model(name, weights=weights)

@@ -87,6 +87,11 @@ def map_in_order(own: Mapping[str, torch.Tensor], given: StateDict, *, source: s
 
     Raises:
         ModelError: The counts differ, or an entry is of another kind (the last part of its name) or shape.
+
+    Example:
+        >>> own, given = {"conv.weight": torch.zeros(2)}, {"_conv_stem.weight": torch.ones(2)}
+        >>> map_in_order(own, given, source="a.pth")
+        {'conv.weight': tensor([1., 1.])}
     """
     if len(own) != len(given):
         raise ModelError(f"'{source}' holds {len(given)} tensors; the model has {len(own)}.")

@@ -33,6 +33,7 @@ class ZeroShotClassifier(torch.nn.Module):
     def __init__(self, model: torch.nn.Module, head: torch.Tensor) -> None:
         super().__init__()
         self.model = model
+        # Not persistent: the head follows from weights and texts, and those two are hashed.
         self.register_buffer("head", head, persistent=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -61,6 +62,10 @@ def load_templates(name: str) -> tuple[str, ...]:
 
     Raises:
         UnknownNameError: There is no such set.
+
+    Example:
+        >>> load_templates("single"), len(load_templates("openai-80"))
+        (('a photo of a {}.',), 80)
     """
     if name not in TEMPLATE_SETS:
         raise UnknownNameError("template set", name, TEMPLATE_SETS)
@@ -126,6 +131,7 @@ def build_head(
         templates=tuple(templates),
         num_classes_per_batch=10,
         device=device,
+        # A log file would hold one line for every step of the bar.
         use_tqdm=sys.stderr.isatty(),
     )
     return head.float().cpu()

@@ -24,6 +24,11 @@ class PretrainedName:
         name: `architecture.tag`, or the architecture alone where its only weights carry no tag.
         num_outputs: Size of their head.
         is_default: Whether timm picks them when only the architecture is named.
+
+    Example:
+        >>> weights = PretrainedName("resnet50.a1_in1k", 1000, is_default=True)
+        >>> weights.architecture, weights.tag
+        ('resnet50', 'a1_in1k')
     """
 
     name: str
@@ -49,6 +54,7 @@ def list_timm_weights() -> tuple[PretrainedName, ...]:
     names = []
     for name in timm.list_pretrained():
         config: Any = timm.get_pretrained_cfg(name)
+        # timm names its default only by what an architecture without a tag resolves to.
         default: Any = timm.get_pretrained_cfg(name.partition(".")[0])
         names.append(PretrainedName(name, config.num_classes, default.tag == config.tag))
     return tuple(
@@ -73,6 +79,7 @@ def list_torchvision_tags() -> dict[str, tuple[str, ...]]:
     from torchvision import models
 
     offered = {}
+    # This module only: without it the list also has detection, segmentation and video models.
     for name in models.list_models(module=models):
         weights = models.get_model_weights(name)
         default = weights.DEFAULT.name
@@ -119,7 +126,12 @@ def load_aliases() -> dict[str, str]:
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key under which 32x4d comes before 32x16d."""
+    """Sort key under which 32x4d comes before 32x16d.
+
+    Example:
+        >>> sorted(["resnext101_32x16d", "resnext101_32x4d"], key=natural_key)
+        ['resnext101_32x4d', 'resnext101_32x16d']
+    """
     return tuple(
         (0, int(part), "") if part.isdigit() else (1, 0, part) for part in _DIGITS.split(name) if part
     )

@@ -50,7 +50,14 @@ class PublishedModel:
 
 
 def load_published_accuracies(spec: str) -> tuple[PublishedAccuracy, ...]:
-    """Published ImageNet-val top-1 of a resolved spec, all classes first; empty when unknown."""
+    """Published ImageNet-val top-1 of a resolved spec, all classes first; empty when unknown.
+
+    Example:
+        >>> [figure.class_set for figure in load_published_accuracies("timm:resnet50.a1_in1k")]
+        ['all', 'imagenet-r', 'imagenet-a']
+        >>> load_published_accuracies("timm:no-such-model")
+        ()
+    """
     model = load_published_models().get(spec)
     return model.accuracies if model else ()
 

@@ -40,7 +40,13 @@ class ResolvedSpec:
     reason: str = ""
 
     def format_choice(self, requested: str, *, limit: int = 6) -> str:
-        """One line that says what was picked and what else there is; empty when nothing was left open."""
+        """One line that says what was picked and what else there is; empty when nothing was left open.
+
+        Example:
+            >>> resolved = ResolvedSpec(ModelSpec("timm", "vgg16.tv_in1k", None), (), "timm's default")
+            >>> resolved.format_choice("timm:vgg16")
+            "'timm:vgg16' is taken as 'timm:vgg16.tv_in1k' (timm's default)."
+        """
         if not self.reason:
             return ""
         shown = ", ".join(self.alternatives[:limit])
@@ -57,6 +63,7 @@ def match_loosely(name: str, known: Sequence[str] | Mapping[str, object]) -> str
     """
     if name in known:
         return name
+    # Only a single match counts: a name that fits two must be typed in full.
     matches = [candidate for candidate in known if _simplify(candidate) == _simplify(name)]
     return matches[0] if len(matches) == 1 else None
 

@@ -44,6 +44,13 @@ def resolve_tagged_name(
     Raises:
         UnknownNameError: No such name or tag.
         ModelError: The name has no weights and none are given.
+
+    Example:
+        >>> tags = {"ViT-B-32": ("laion2b", "openai")}
+        >>> str(resolve_tagged_name(ModelSpec("open_clip", "vit-b-32", None), tags).spec)
+        'open_clip:ViT-B-32/openai'
+        >>> str(resolve_tagged_name(ModelSpec("open_clip", "ViT-B", "32/laion2b"), tags).spec)
+        'open_clip:ViT-B-32/laion2b'
     """
     name, typed_tag = _split_typed(spec, tags)
     if name is None:
@@ -57,6 +64,7 @@ def resolve_tagged_name(
             ModelSpec(spec.scheme, name, None), (), "" if name == spec.name else "its spelling"
         )
     if typed_tag is None:
+        # A bare CLIP name means OpenAI's weights in the literature.
         picked = "openai" if "openai" in tags[name] else tags[name][0]
         others = tuple(f"{spec.scheme}:{name}/{tag}" for tag in tags[name] if tag != picked)
         return ResolvedSpec(ModelSpec(spec.scheme, name, picked), others, "no weights were named")

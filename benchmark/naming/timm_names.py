@@ -63,8 +63,17 @@ def resolve_timm_name(
     Raises:
         UnknownNameError: Nothing fits.
         ModelError: The architecture exists but has no weights.
+
+    Example:
+        >>> tags = ("a1_in1k", True), ("tv_in1k", False)
+        >>> weights = [PretrainedName(f"resnet50.{tag}", 1000, default) for tag, default in tags]
+        >>> resolve_timm_name("ResNet-50", weights, ["resnet50"], {}).name
+        'resnet50.a1_in1k'
+        >>> resolve_timm_name("resnet50.tv_in1k", weights, ["resnet50"], {}).name
+        'resnet50.tv_in1k'
     """
     known = {weights.name: weights for weights in pretrained}
+    # A full name with a tag is never reinterpreted, whatever rule below would fit it too.
     if name in known and "." in name:
         return ResolvedName(name)
     found = _find_architecture(name, pretrained, architectures, aliases)
@@ -75,7 +84,12 @@ def resolve_timm_name(
 
 
 def is_trained_on_imagenet_1k(tag: str) -> bool:
-    """Whether a timm tag names ImageNet-1k and no other data or teacher, as far as the tag tells."""
+    """Whether a timm tag names ImageNet-1k and no other data or teacher, as far as the tag tells.
+
+    Example:
+        >>> [is_trained_on_imagenet_1k(tag) for tag in ("a1_in1k", "fb_in22k_ft_in1k", "fb_dist_in1k", "")]
+        [True, False, False, False]
+    """
     return (tag == "in1k" or tag.endswith("_in1k")) and not _MORE_DATA.search(tag.removesuffix("in1k"))
 
 

@@ -186,8 +186,7 @@ class _TrainingState:
             saved = torch.load(path, map_location="cpu", weights_only=True)
             self.module.load_state_dict(saved["weights"])
             self.optimizer.load_state_dict(saved["optimizer"])
-            # Moved like the mean of the fresh module: the checkpoint is read to the CPU, whatever device it
-            # was saved on.
+            # Moved like the fresh module's mean: the checkpoint is read to the CPU.
             self.mean = {name: saved["mean"][name].to(value) for name, value in self.mean.items()}
             self.step, self.seconds = int(saved["step"]), float(saved["seconds"])
             self.since = int(saved["since"])
@@ -213,8 +212,7 @@ def _take_step(
     rate = schedule.learning_rate * find_rate(state.step, schedule, since=state.since)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
-    # A prime stride keeps the steps of one seed clear of those of the next for a million steps. The generator
-    # is the CPU's, so that every device draws the same numbers.
+    # A prime stride keeps the seeds of two runs apart for a million steps; all devices use the CPU's numbers.
     numbers = torch.Generator("cpu").manual_seed(seed * 1_000_003 + state.step)
     state.module.train()
     values = task.compute_loss(numbers, schedule.batch_size)
