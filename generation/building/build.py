@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -10,15 +10,16 @@ from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.generation.plans.plan import Plan, PlanMeta, load_plan_meta, make_plan, write_plan
 from imagenet_g.generation.plans.recipe import list_differences, make_recipe
 from imagenet_g.generation.releases.summary import report_prompts
-from imagenet_g.generation.releases.writing import ReleaseRequest, write_release
+from imagenet_g.generation.releases.writing import write_release
 from imagenet_g.generation.rendering.jobs import load_job_sources
+from imagenet_g.generation.rendering.score_files import list_unscored
 from imagenet_g.generation.rendering.shards import inspect_shard, load_shard_record
-from imagenet_g.generation.rendering.tasks import BuildJob, Engine, ShardTask, TaskReport
-from imagenet_g.generation.specs.version import CaptionPromptSpec, VersionSpec, load_split_spec, validate_pins
+from imagenet_g.generation.rendering.tasks import BuildJob, BuildSettings, Engine, ShardTask, TaskReport
+from imagenet_g.generation.specs.version import CaptionPromptSpec, validate_pins
 
 
 class BuildListener(Protocol):
-    """Told what a build is doing."""
+    """Receives the progress of a build."""
 
     def start(self, what: str, total: int, done: int) -> None:
         """A pass over shards begins; some may be done already."""
@@ -31,34 +32,24 @@ class BuildListener(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BuildRequest:
+class BuildRequest(BuildSettings):
     """What to build.
 
     Attributes:
-        spec: The version, with overrides applied.
-        source: What the user called it, for messages.
+        source: What the user called the spec, for messages.
         splits: Split names.
-        out: The release folder.
         engine: Runs the tasks.
         shards: Range of shards [first, last) to render and nothing else; None for all and the release.
         leave_out_failed: Release without rows that could not be rendered.
         with_scores: Run the scorers; without, the release has no score columns and no views on them.
-        device: As `BuildJob`.
-        data: As `BuildJob`.
-        cache: As `BuildJob`.
     """
 
-    spec: VersionSpec
     source: str
     splits: tuple[str, ...]
-    out: Path
     engine: Engine
     shards: tuple[int, int] | None = None
     leave_out_failed: bool = False
     with_scores: bool = True
-    device: str = "auto"
-    data: dict[str, Path] = field(default_factory=dict)
-    cache: Path | None = None
 
 
 def run_build(request: BuildRequest, listener: BuildListener) -> Path | None:
@@ -70,37 +61,20 @@ def run_build(request: BuildRequest, listener: BuildListener) -> Path | None:
     Raises:
         ImagenetGError: The message says what to do; what is committed stays.
     """
+    jobs = [request.make_job(name) for name in request.splits]
     validate_pins(request.spec, request.splits, source=request.source)
-    for name in request.splits:
-        job = make_job(request, name)
-        meta = prepare_plan(job, listener)
-        _run_render(request, job, meta, listener)
+    for job in jobs:
+        _run_render(request, job, prepare_plan(job, listener), listener)
     if request.shards is not None:
         return None
     if request.with_scores:
-        for name in request.splits:
-            _run_scores(request, make_job(request, name), listener)
+        for job in jobs:
+            _run_scores(request, job, listener)
     return write_release(
-        ReleaseRequest(
-            spec=request.spec,
-            splits=request.splits,
-            out=request.out,
-            leave_out_failed=request.leave_out_failed,
-            with_scores=request.with_scores,
-        ),
+        jobs,
         listener.note,
-    )
-
-
-def make_job(request: BuildRequest, split: str) -> BuildJob:
-    """The job of one split."""
-    return BuildJob(
-        spec=request.spec,
-        split=split,
-        out=request.out,
-        device=request.device,
-        data=request.data,
-        cache=request.cache,
+        leave_out_failed=request.leave_out_failed,
+        with_scores=request.with_scores,
     )
 
 
@@ -108,13 +82,13 @@ def make_job_plan(job: BuildJob) -> Plan:
     """The plan of a job's split, from its spec and its sources.
 
     Raises:
-        ImagenetGError: The sources are not on hand, or a class has none.
+        ImagenetGError: The sources are not available, or a class has none.
     """
     sources = load_job_sources(job)
     return make_plan(
         job.spec.version,
         job.split,
-        load_split_spec(job.spec, job.split),
+        job.split_spec,
         rows_per_shard=job.spec.rows_per_shard,
         recipe=make_recipe(job.spec, job.split, sources),
         source_ids=None if sources is None else sources.list_ids(),
@@ -143,7 +117,7 @@ def prepare_plan(job: BuildJob, listener: BuildListener) -> PlanMeta:
 
 def _note_cut_captions(job: BuildJob, plan: Plan, listener: BuildListener) -> None:
     """Say at once what no template needs saying: captions have any length."""
-    if not isinstance(load_split_spec(job.spec, job.split).prompts, CaptionPromptSpec):
+    if not isinstance(job.split_spec.prompts, CaptionPromptSpec):
         return
     report = report_prompts(job, plan.table["prompt"].to_pylist())
     if report is None or report.num_over_limit == 0:
@@ -182,9 +156,7 @@ def _run_render(request: BuildRequest, job: BuildJob, meta: PlanMeta, listener: 
 
 
 def _run_scores(request: BuildRequest, job: BuildJob, listener: BuildListener) -> None:
-    from imagenet_g.generation.rendering.score_files import list_unscored
-
-    for scorer in load_split_spec(job.spec, job.split).scorers:
+    for scorer in job.split_spec.scorers:
         meta = load_plan_meta(job.plan_path)
         pending = list_unscored(job, scorer, meta.num_shards)
         listener.start(f"{job.split}: scoring with {scorer}", meta.num_shards, meta.num_shards - len(pending))

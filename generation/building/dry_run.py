@@ -6,23 +6,15 @@ import time
 from dataclasses import dataclass
 
 from imagenet_g.benchmark.errors import ImagenetGError
-from imagenet_g.generation.building.build import BuildRequest, make_job
+from imagenet_g.generation.building.build import BuildRequest
 from imagenet_g.generation.building.progress import format_duration
-from imagenet_g.generation.generators.pipelines import find_call_defaults
 from imagenet_g.generation.plans.plan import Plan, make_plan
 from imagenet_g.generation.plans.sources import Sources
 from imagenet_g.generation.releases.summary import report_prompts
 from imagenet_g.generation.rendering.jobs import Worker, load_job_sources
 from imagenet_g.generation.rendering.tasks import BuildJob
-from imagenet_g.generation.specs.generator import (
-    DiffusersSpec,
-    GeneratorSpec,
-    PipelinePartSpec,
-    PythonSpec,
-    StageSpec,
-)
-from imagenet_g.generation.specs.repos import is_on_hand
-from imagenet_g.generation.specs.version import EncodingSpec, VersionSpec, load_split_spec
+from imagenet_g.generation.specs.repos import is_available
+from imagenet_g.generation.specs.version import EncodingSpec, VersionSpec
 
 # Rules of thumb for photographs, used only where no batch can be timed.
 BITS_PER_PIXEL = {"jpeg": 3.0, "png": 14.0}
@@ -46,13 +38,13 @@ def run_dry_run(request: BuildRequest, *, seconds_per_image: float | None) -> st
 
     Args:
         request: What would be built.
-        seconds_per_image: For the estimate where no generator is on hand.
+        seconds_per_image: For the estimate where no batch can be timed.
 
     Raises:
         ImagenetGError: The plan itself cannot be made.
     """
     parts = [f"{request.spec.version}: {request.spec.title} ({request.spec.status})"]
-    totals = [_describe_split(make_job(request, name), seconds_per_image, parts) for name in request.splits]
+    totals = [_describe_split(request.make_job(name), seconds_per_image, parts) for name in request.splits]
     images = sum(count for count, _ in totals)
     known = [seconds for _, seconds in totals if seconds is not None]
     cost = "unknown"
@@ -91,13 +83,13 @@ def _describe_split(
     job: BuildJob, seconds_per_image: float | None, parts: list[str]
 ) -> tuple[int, float | None]:
     plan, sources_note = _make_plan(job)
-    meta, split = plan.meta, load_split_spec(job.spec, job.split)
+    meta, split = plan.meta, job.split_spec
     parts += [
         f"\n{job.spec.version}/{job.split}: {split.title}",
         f"  images   {meta.num_rows} = {len(split.class_indices)} classes x {split.images_per_class}; "
         f"{meta.num_shards} shards of up to {_max_shard_rows(job.spec, meta.batch_size)} rows, "
         f"batches of {meta.batch_size}",
-        f"  made by  {_describe_generator(job.spec.generators[split.generator])}",
+        f"  made by  {job.generator_spec.format_settings()}",
         *_describe_prompts(job, plan),
         *sources_note,
     ]
@@ -109,21 +101,21 @@ def _describe_split(
     else:
         how = "a timed batch" if timed else "--seconds-per-image"
         parts.append(f"  time     {format_duration(seconds)} at {per_image:.3g} s an image (from {how})")
-    parts.append(_describe_disk(job, split.generator, meta.num_rows, timed))
+    parts.append(_describe_disk(job, meta.num_rows, timed))
     return meta.num_rows, seconds
 
 
 def _make_plan(job: BuildJob) -> tuple[Plan, list[str]]:
-    """The plan; where sources are not on hand, without their ids, and a line that says so."""
-    split = load_split_spec(job.spec, job.split)
+    """The plan; where sources are not available, without their ids and with a line that says so."""
+    split = job.split_spec
     sources: Sources | None = None
     note = []
     if split.sources is not None:
         try:
             sources = load_job_sources(job)
-            note = [f"  sources  {split.sources.ref}: on hand"]
+            note = [f"  sources  {split.sources.ref}: available"]
         except ImagenetGError as error:
-            note = [f"  sources  {split.sources.ref}: not on hand ({error})"]
+            note = [f"  sources  {split.sources.ref}: not available ({error})"]
     plan = make_plan(
         job.spec.version,
         job.split,
@@ -139,26 +131,6 @@ def _max_shard_rows(spec: VersionSpec, batch_size: int) -> int:
     return max(1, spec.rows_per_shard // batch_size) * batch_size
 
 
-def _describe_generator(spec: GeneratorSpec) -> str:
-    if isinstance(spec, PythonSpec):
-        return f"python:{spec.factory}"
-    defaults = find_call_defaults(spec.pipeline)
-    steps = spec.steps or f"{defaults.get('num_inference_steps', 'unknown')} (default)"
-    guidance = spec.guidance if spec.guidance is not None else f"{defaults.get('guidance_scale')} (default)"
-    strength = "" if spec.strength is None else f", strength {spec.strength}"
-    parts = "".join(
-        f", {name} of {part.repo} @ {_format_revision(part)}" for name, part in spec.parts.items()
-    )
-    return (
-        f"{spec.pipeline} {spec.repo} @ {_format_revision(spec)}{parts}; {spec.dtype}, steps {steps}, "
-        f"guidance {guidance}{strength}"
-    )
-
-
-def _format_revision(spec: StageSpec | PipelinePartSpec) -> str:
-    return spec.revision if spec.is_pinned else f"{spec.revision}, NOT PINNED: imagenet-g build pin"
-
-
 def _describe_prompts(job: BuildJob, plan: Plan) -> list[str]:
     prompts = plan.table["prompt"].to_pylist()
     report = report_prompts(job, prompts)
@@ -172,25 +144,17 @@ def _describe_prompts(job: BuildJob, plan: Plan) -> list[str]:
 
 
 def _try_timing(job: BuildJob, plan: Plan) -> tuple[TimedBatch | None, str]:
-    generator = job.spec.generators[load_split_spec(job.spec, job.split).generator]
-    if isinstance(generator, DiffusersSpec):
-        missing = [found.repo for found in generator.all_repositories if not is_on_hand(found)]
-        if missing:
-            return None, f"the weights of '{missing[0]}' are not on this machine"
+    missing = [found.repo for found in job.generator_spec.all_repositories if not is_available(found)]
+    if missing:
+        return None, f"the weights of '{missing[0]}' are not on this machine"
     try:
         return time_batch(job, plan), ""
     except ImagenetGError as error:
         return None, str(error)
 
 
-def _describe_disk(job: BuildJob, generator: str, num_rows: int, timed: TimedBatch | None) -> str:
-    spec = job.spec.generators[generator]
-    size: float | None = None
-    if isinstance(spec, DiffusersSpec):
-        # An image made from an image has its size, unless the spec says otherwise.
-        side = spec.source.size_px if spec.source and spec.inputs == "prompt+image" else None
-        size = estimate_bytes(job.spec.encoding, spec.height_px or side, spec.width_px or side)
-    how = "rule of thumb"
+def _describe_disk(job: BuildJob, num_rows: int, timed: TimedBatch | None) -> str:
+    size, how = estimate_bytes(job.spec.encoding, *job.generator_spec.image_size), "rule of thumb"
     if timed is not None:
         size, how = timed.bytes_per_image, "measured"
     if size is None:

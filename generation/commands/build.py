@@ -162,12 +162,10 @@ def _make_request(source: str, arguments: Namespace) -> BuildRequest:
 
 def _load_spec(source: str, arguments: Namespace) -> tuple[VersionSpec, tuple[str, ...]]:
     from imagenet_g.generation.specs.overrides import Overrides, apply_overrides
-    from imagenet_g.generation.specs.version import load_split_spec, load_version_spec
+    from imagenet_g.generation.specs.version import load_version_spec
 
     spec = load_version_spec(source)
     splits = tuple(dict.fromkeys(arguments.split or spec.splits))
-    for split in splits:
-        load_split_spec(spec, split)
     changes = Overrides(
         name=arguments.name,
         sources=arguments.sources,

@@ -14,7 +14,7 @@ from imagenet_g.benchmark.errors import DataError, InputError, ModelError
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
 from imagenet_g.generation.captions.class_means import ClassMeans, load_class_means
 from imagenet_g.generation.generators.diffusers import DiffusersGenerator
-from imagenet_g.generation.specs.generator import AwayFromMeanSpec, AwaySpec
+from imagenet_g.generation.specs.comparators import AwayFromMeanSpec, AwaySpec
 
 if TYPE_CHECKING:
     from PIL import Image

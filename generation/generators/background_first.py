@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.generation.generators.diffusers import DiffusersGenerator
 from imagenet_g.generation.prompts.recipes import find_scene
-from imagenet_g.generation.specs.generator import BackgroundFirstSpec
+from imagenet_g.generation.specs.comparators import BackgroundFirstSpec
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -12,15 +12,15 @@ from imagenet_g.generation.generators.generator import Rendering, RenderRow
 from imagenet_g.generation.generators.pipelines import (
     LoadedStage,
     Pipeline,
-    PipelineClass,
     describe_stage,
-    list_call_arguments,
     load_stage,
 )
 from imagenet_g.generation.generators.runtime import set_determinism
 from imagenet_g.generation.generators.schedulers import guard_random_state
 from imagenet_g.generation.plans.sources import transform_source
-from imagenet_g.generation.specs.generator import DiffusersSpec, StageSpec
+from imagenet_g.generation.specs.diffusers import DiffusersSpec
+from imagenet_g.generation.specs.pipeline_classes import PipelineClass, list_call_arguments
+from imagenet_g.generation.specs.stages import StageSpec
 
 if TYPE_CHECKING:
     import torch

@@ -14,7 +14,7 @@ from imagenet_g.generation.generators.quiet import silence_libraries
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from imagenet_g.generation.specs.generator import PipelinePartSpec, StageSpec
+    from imagenet_g.generation.specs.stages import PipelinePartSpec, StageSpec
 
 Network: TypeAlias = Any
 NetworkClass: TypeAlias = Any

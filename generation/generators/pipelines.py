@@ -10,40 +10,26 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from imagenet_g.benchmark.errors import InputError, ModelError, UnknownNameError
+from imagenet_g.benchmark.errors import ModelError, UnknownNameError
 from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
 from imagenet_g.generation.generators.parts import load_part, read_pretrained
 from imagenet_g.generation.generators.schedulers import load_scheduler_class, validate_scheduler
-from imagenet_g.generation.specs.generator import DiffusersSpec, StageSpec
+from imagenet_g.generation.specs.diffusers import DiffusersSpec
+from imagenet_g.generation.specs.pipeline_classes import (
+    PipelineClass,
+    find_pipeline_class,
+    list_call_arguments,
+    list_call_defaults,
+)
 from imagenet_g.generation.specs.repos import fetch_repo, hash_repo, name_repo
+from imagenet_g.generation.specs.stages import StageSpec
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
 Pipeline: TypeAlias = Any
-PipelineClass: TypeAlias = Any
-"""diffusers' pipelines share no typed interface: every class has attributes and call arguments of its own."""
+"""An instance of a `PipelineClass`."""
 _TEXT_PARTS = ("text_encoder", "tokenizer")
-
-
-def find_pipeline_class(name: str) -> PipelineClass:
-    """A pipeline class of diffusers by name.
-
-    Raises:
-        UnknownNameError: The installed diffusers has none of this name.
-        InputError: diffusers is not installed.
-    """
-    try:
-        import diffusers
-    except ImportError as error:
-        raise InputError("Building needs diffusers. Run: pip install 'imagenet-g[generate]'") from error
-    known = [n for n in dir(diffusers) if n.endswith("Pipeline") or n.startswith("AutoPipelineFor")]
-    if name not in known:
-        raise UnknownNameError(
-            "pipeline", name, known, hint=f"The installed diffusers is {diffusers.__version__}."
-        )
-    with ignore_library_warnings():
-        return getattr(diffusers, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,31 +114,6 @@ def _describe_parts(stage: LoadedStage) -> dict[str, JsonValue]:
         }
         for name, part in sorted(stage.spec.parts.items())
     }
-
-
-def list_call_arguments(pipeline_class: PipelineClass) -> tuple[str, ...]:
-    """Names of the arguments a pipeline's call takes."""
-    return tuple(inspect.signature(pipeline_class.__call__).parameters)[1:]
-
-
-def list_call_defaults(pipeline_class: PipelineClass) -> dict[str, JsonValue]:
-    """Plain default values of a pipeline's call: steps, guidance and the like."""
-    parameters = inspect.signature(pipeline_class.__call__).parameters
-    return {
-        name: parameter.default
-        for name, parameter in parameters.items()
-        if isinstance(parameter.default, bool | int | float | str)
-    }
-
-
-def find_call_defaults(name: str) -> dict[str, JsonValue]:
-    """The same by class name; empty for classes that choose another class on loading.
-
-    Raises:
-        UnknownNameError: The installed diffusers has no such pipeline.
-    """
-    found = find_pipeline_class(name)
-    return {} if name.startswith("Auto") or name == "DiffusionPipeline" else list_call_defaults(found)
 
 
 def _read_index(folder: Path, spec: StageSpec) -> dict[str, Any]:

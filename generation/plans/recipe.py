@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.generation.captions.prompts import describe_caption_prompts
-from imagenet_g.generation.specs.generator import AwayFromMeanSpec, DiffusersSpec, GeneratorSpec, StageSpec
-from imagenet_g.generation.specs.repos import identify_repo
-from imagenet_g.generation.specs.version import CaptionPromptSpec, PromptSpec, VersionSpec, load_split_spec
+from imagenet_g.generation.specs.version import CaptionPromptSpec, PromptSpec, VersionSpec
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -24,7 +22,7 @@ def make_recipe(spec: VersionSpec, name: str, sources: Sources | None) -> dict[s
 
     Scorers, views, titles and licences are left out: changing them needs no new images.
     """
-    split = load_split_spec(spec, name)
+    split = spec.splits[name]
     return {
         "recipe_version": RECIPE_VERSION,
         "version": spec.version,
@@ -35,27 +33,11 @@ def make_recipe(spec: VersionSpec, name: str, sources: Sources | None) -> dict[s
         "rows_per_shard": spec.rows_per_shard,
         "prompts": None if split.prompts is None else _describe_prompts(split.prompts),
         "sources": None if sources is None else _describe_sources(sources),
-        "generator": describe_generator_spec(spec.generators[split.generator]),
+        "generator": spec.generators[split.generator].describe_recipe(),
         "generator_name": split.generator,
         "encoding": spec.encoding.model_dump(mode="json"),
         "flat": spec.flat.model_dump(mode="json"),
     }
-
-
-def describe_generator_spec(spec: GeneratorSpec) -> dict[str, JsonValue]:
-    """A generator's spec with local folders named by what is in them, not by where they are."""
-    if not isinstance(spec, DiffusersSpec):
-        return spec.model_dump(mode="json")
-    described = _describe_stage(spec)
-    described["upscalers"] = [_describe_stage(stage) for stage in spec.upscalers]
-    if isinstance(spec, AwayFromMeanSpec):
-        scheme, local, path = spec.away.model.partition("local-dir:")
-        described["away"] = {
-            **spec.away.model_dump(mode="json"),
-            "model": f"{scheme}{local}{Path(path).name}" if local else spec.away.model,
-            "means": Path(spec.away.means).name,
-        }
-    return described
 
 
 def list_differences(old: JsonValue, new: JsonValue, where: str = "") -> list[str]:
@@ -66,18 +48,6 @@ def list_differences(old: JsonValue, new: JsonValue, where: str = "") -> list[st
     if old == new:
         return []
     return [f"{where}: {_shorten(old)} became {_shorten(new)}"]
-
-
-def _describe_stage(stage: StageSpec) -> dict[str, JsonValue]:
-    # Recipes written before there were parts have no such word, and must keep their hash.
-    plain = stage.model_dump(mode="json", exclude={"parts"})
-    described: dict[str, JsonValue] = {**plain, **identify_repo(stage)}
-    if stage.parts:
-        described["parts"] = {
-            name: {**part.model_dump(mode="json"), **identify_repo(part)}
-            for name, part in stage.parts.items()
-        }
-    return described
 
 
 def _describe_prompts(prompts: PromptSpec | CaptionPromptSpec) -> dict[str, JsonValue]:

@@ -12,7 +12,7 @@ from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.images.decoding import crop_border, decode_image
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
-from imagenet_g.generation.specs.generator import TransformSpec
+from imagenet_g.generation.specs.stages import TransformSpec
 
 if TYPE_CHECKING:
     import torch

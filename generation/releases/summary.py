@@ -21,7 +21,6 @@ from imagenet_g.generation.releases.recipe import (
 from imagenet_g.generation.rendering.score_files import load_scores
 from imagenet_g.generation.rendering.shards import ShardRecord
 from imagenet_g.generation.rendering.tasks import BuildJob
-from imagenet_g.generation.specs.version import load_split_spec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,7 +60,7 @@ def summarize_split(
         counts=_count_images(meta, records, files, table),
         left_out=tuple(failure for record in records for failure in record.failures),
         prompts=report_prompts(job, table["prompt"].to_pylist()),
-        captions=load_caption_header(load_split_spec(job.spec, job.split)),
+        captions=load_caption_header(job.split_spec),
         scorers=described,
         accuracy=compute_accuracy(table, views, scorers),
         source_survival=compute_survival(table, scorers),
@@ -70,10 +69,9 @@ def summarize_split(
 
 def report_prompts(job: BuildJob, prompts: Sequence[str | None]) -> PromptReport | None:
     """How the prompts of a split fit its text encoder; None for splits without prompts."""
-    split = load_split_spec(job.spec, job.split)
-    if split.prompts is None:
+    if job.split_spec.prompts is None:
         return None
-    limit = job.spec.generators[split.generator].clip_token_limit
+    limit = job.generator_spec.token_limit
     given = [prompt for prompt in prompts if prompt is not None]
     return check_prompts(given, limit=limit, count_tokens=count_clip_tokens)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -29,15 +28,15 @@ from imagenet_g.benchmark.splits.releases import (
     write_shard,
 )
 from imagenet_g.benchmark.storage import write_text
-from imagenet_g.generation.plans.plan import PlanMeta, load_plan_meta
+from imagenet_g.generation.plans.plan import load_plan_meta
 from imagenet_g.generation.releases.card import format_card
 from imagenet_g.generation.releases.probes import write_probe
+from imagenet_g.generation.releases.recipe import SplitRecipe
 from imagenet_g.generation.releases.summary import summarize_split
 from imagenet_g.generation.rendering.renderer import WorkRow
 from imagenet_g.generation.rendering.score_files import load_scores
 from imagenet_g.generation.rendering.scorers import list_score_columns
 from imagenet_g.generation.rendering.shards import (
-    FailureRecord,
     ShardRecord,
     load_shard_record,
     load_work_rows,
@@ -45,32 +44,13 @@ from imagenet_g.generation.rendering.shards import (
     make_work_folder,
 )
 from imagenet_g.generation.rendering.tasks import BuildJob
-from imagenet_g.generation.specs.version import SplitSpec, VersionSpec, load_split_spec
+from imagenet_g.generation.specs.version import SplitSpec, VersionSpec
 
 if TYPE_CHECKING:
     import datasets
 
 RELEASE_FORMAT = 1
 """Goes up when the same work would give other release files."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseRequest:
-    """What to release.
-
-    Attributes:
-        spec: The version.
-        splits: Splits that were built.
-        out: The release folder.
-        leave_out_failed: Release without the rows that could not be rendered.
-        with_scores: Add the columns of the split's scorers, and its views.
-    """
-
-    spec: VersionSpec
-    splits: tuple[str, ...]
-    out: Path
-    leave_out_failed: bool
-    with_scores: bool
 
 
 class ReleasedShard(FileModel):
@@ -81,10 +61,22 @@ class ReleasedShard(FileModel):
     file: FileRecord
 
 
-def write_release(request: ReleaseRequest, note: Callable[[str], None]) -> Path:
+def write_release(
+    jobs: Sequence[BuildJob],
+    note: Callable[[str], None],
+    *,
+    leave_out_failed: bool = False,
+    with_scores: bool = True,
+) -> Path:
     """Write everything, the manifest last; files that are right already are left as they are.
 
     Splits that are in the manifest and not asked for stay in it.
+
+    Args:
+        jobs: The splits that were built, at least one; all of one version and one folder.
+        note: Receives what a person should know.
+        leave_out_failed: Release without the rows that could not be rendered.
+        with_scores: Add the columns of the splits' scorers, and the views on them.
 
     Returns:
         Path of the manifest.
@@ -93,10 +85,12 @@ def write_release(request: ReleaseRequest, note: Callable[[str], None]) -> Path:
         DataError: Rows failed and may not be left out, or shards were made by different weights.
         StorageError: A file cannot be written.
     """
-    out, made = request.out, {}
-    for name in request.splits:
-        made[name] = _write_split(request, name, note)
-    manifest = _make_manifest(request.spec, {**_load_other_splits(request), **made})
+    spec, out = jobs[0].spec, jobs[0].out
+    made = {}
+    for job in jobs:
+        records = _load_records(job, allow_failures=leave_out_failed)
+        made[job.split] = _write_split(job, records, note, with_scores=with_scores)
+    manifest = _make_manifest(spec, {**_load_other_splits(spec, out, made), **made})
     # The card first: it must never describe a manifest that is not there yet, nor the other way round.
     write_text(out / "README.md", format_card(manifest))
     write_manifest(out, manifest)
@@ -123,26 +117,24 @@ def list_views(split: SplitSpec, *, with_scores: bool) -> dict[str, ViewSpec]:
     }
 
 
-def _write_split(request: ReleaseRequest, name: str, note: Callable[[str], None]) -> SplitManifest:
-    job = BuildJob(spec=request.spec, split=name, out=request.out)
-    split, meta = load_split_spec(request.spec, name), load_plan_meta(job.plan_path)
-    records = _load_records(job, meta)
-    left_out = tuple(failure for record in records for failure in record.failures)
-    _validate_failures(name, left_out, allowed=request.leave_out_failed)
-    if left_out:
-        note(f"{name}: {len(left_out)} of {meta.num_rows} rows could not be rendered and are left out")
-    scorers = split.scorers if request.with_scores else ()
-    files = [_write_data(request, job, scorers, n, meta.num_shards) for n in range(meta.num_shards)]
-    probe = write_probe(request.out, name, meta, files)
-    views = list_views(split, with_scores=request.with_scores)
+def _write_split(
+    job: BuildJob, records: Sequence[ShardRecord], note: Callable[[str], None], *, with_scores: bool
+) -> SplitManifest:
+    meta = load_plan_meta(job.plan_path)
+    if num_failed := sum(len(record.failures) for record in records):
+        note(f"{job.split}: {num_failed} of {meta.num_rows} rows could not be rendered and are left out")
+    scorers = job.split_spec.scorers if with_scores else ()
+    files = [_write_data(job, scorers, number, meta.num_shards) for number in range(meta.num_shards)]
+    probe = write_probe(job.out, job.split, meta, files)
+    views = list_views(job.split_spec, with_scores=with_scores)
     recipe = summarize_split(job, meta, records, files=files, views=views, scorers=scorers, probe=probe)
     if recipe.counts.flat:
-        note(f"{name}: {recipe.counts.flat} images stayed flat after every attempt; see column is_flat")
-    return make_split_manifest(request.out, files, views=views, recipe=recipe.model_dump(mode="json"))
+        note(f"{job.split}: {recipe.counts.flat} images stayed flat after every attempt; see column is_flat")
+    return make_split_manifest(job.out, files, views=views, recipe=recipe.model_dump(mode="json"))
 
 
-def _load_records(job: BuildJob, meta: PlanMeta) -> list[ShardRecord]:
-    records = []
+def _load_records(job: BuildJob, *, allow_failures: bool) -> list[ShardRecord]:
+    meta, records = load_plan_meta(job.plan_path), []
     for number in range(meta.num_shards):
         record = load_shard_record(job.out, job.split, number)
         if record is None or record.plan_sha256 != meta.plan_sha256:
@@ -154,22 +146,17 @@ def _load_records(job: BuildJob, meta: PlanMeta) -> list[ShardRecord]:
             "(other weights, libraries or settings). Remove the odd ones from "
             f"'{make_work_folder(job.out, job.split)}' and run the build again."
         )
+    failures = [failure for record in records for failure in record.failures]
+    if failures and not allow_failures:
+        raise DataError(
+            f"{len(failures)} images of '{job.split}' could not be rendered, first '{failures[0].image_id}': "
+            f"{failures[0].error}. Run the same command again to retry them, or add --leave-out-failed to "
+            "release without them."
+        )
     return records
 
 
-def _validate_failures(name: str, failures: tuple[FailureRecord, ...], *, allowed: bool) -> None:
-    if failures and not allowed:
-        first = failures[0]
-        raise DataError(
-            f"{len(failures)} images of '{name}' could not be rendered, first '{first.image_id}': "
-            f"{first.error}. Run the same command again to retry them, or add --leave-out-failed to release "
-            "without them."
-        )
-
-
-def _write_data(
-    request: ReleaseRequest, job: BuildJob, scorers: tuple[str, ...], number: int, total: int
-) -> FileRecord:
+def _write_data(job: BuildJob, scorers: tuple[str, ...], number: int, total: int) -> FileRecord:
     """One release file, unless it is there and made from the same work."""
     path = make_shard_path(job.split, number, total)
     memo = make_work_folder(job.out, job.split) / "released" / f"{number:05d}.json"
@@ -180,9 +167,7 @@ def _write_data(
             return known.file
     except (OSError, ValidationError):
         pass
-    features = make_split_features(
-        request.spec, load_split_spec(request.spec, job.split), with_scores=bool(scorers)
-    )
+    features = make_split_features(job.spec, job.split_spec, with_scores=bool(scorers))
     file = write_shard(job.out, path, _merge_rows(job, scorers, number), features)
     write_text(memo, ReleasedShard(key=key, file=file).model_dump_json() + "\n")
     return file
@@ -225,18 +210,16 @@ def _index_scores(job: BuildJob, scorer: str, number: int) -> Mapping[object, di
     return {row["image_id"]: {key: row[key] for key in row if key != "image_id"} for row in rows}
 
 
-def _load_other_splits(request: ReleaseRequest) -> dict[str, SplitManifest]:
-    if not (request.out / MANIFEST_NAME).exists():
+def _load_other_splits(spec: VersionSpec, out: Path, made: Collection[str]) -> dict[str, SplitManifest]:
+    if not (out / MANIFEST_NAME).exists():
         return {}
-    manifest = load_manifest(request.out)
-    if manifest.version != request.spec.version:
-        raise DataError(f"'{request.out}' holds version '{manifest.version}'; choose another --out.")
-    return {name: split for name, split in manifest.splits.items() if name not in request.splits}
+    manifest = load_manifest(out)
+    if manifest.version != spec.version:
+        raise DataError(f"'{out}' holds version '{manifest.version}'; choose another --out.")
+    return {name: split for name, split in manifest.splits.items() if name not in made}
 
 
 def _make_manifest(spec: VersionSpec, splits: dict[str, SplitManifest]) -> Manifest:
-    from imagenet_g.generation.releases.recipe import SplitRecipe
-
     recipes = [SplitRecipe.model_validate(split.recipe) for split in splits.values()]
     return Manifest(
         version=spec.version,

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.generation.rendering.jobs import Worker
-from imagenet_g.generation.rendering.tasks import BuildJob, ShardTask, TaskReport
-
-if TYPE_CHECKING:
-    from imagenet_g.generation.rendering.tasks import Engine
+from imagenet_g.generation.rendering.tasks import BuildJob, Engine, ShardTask, TaskReport
 
 
 def choose_engine(
@@ -25,8 +21,6 @@ def choose_engine(
     if name == "serial":
         if address or workers:
             raise InputError("--address and --workers need --engine ray.")
-        from imagenet_g.generation.rendering.engines import run_serial
-
         return run_serial
     if cpus_per_worker <= 0:
         raise InputError(f"--cpus-per-worker {cpus_per_worker} must be above 0; 0.5 is allowed.")

@@ -19,8 +19,7 @@ from imagenet_g.generation.rendering.score_files import score_shard
 from imagenet_g.generation.rendering.scorers import Scorer, load_scorer
 from imagenet_g.generation.rendering.shards import commit_shard, inspect_shard, load_work_rows
 from imagenet_g.generation.rendering.tasks import BuildJob, ShardTask, TaskReport
-from imagenet_g.generation.specs.generator import DiffusersSpec
-from imagenet_g.generation.specs.version import CaptionPromptSpec, SplitSpec, VersionSpec, load_split_spec
+from imagenet_g.generation.specs.version import CaptionPromptSpec
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -90,11 +89,8 @@ class Worker:
 
     def _load_scorer(self, name: str) -> Scorer:
         if name not in self._scorers:
-            spec = self._job.spec
-            generator = spec.generators[load_split_spec(spec, self._job.split).generator]
-            threads = generator.cpu_threads if isinstance(generator, DiffusersSpec) else 1
-            set_determinism(self._device, cpu_threads=threads)
-            self._scorers[name] = load_scorer(name, spec.scorers[name], self._device)
+            set_determinism(self._device, cpu_threads=self._job.generator_spec.num_cpu_threads)
+            self._scorers[name] = load_scorer(name, self._job.spec.scorers[name], self._device)
         return self._scorers[name]
 
     @cached_property
@@ -115,15 +111,15 @@ class Worker:
 
     @cached_property
     def _renderer(self) -> Renderer:
-        spec, split = self._job.spec, load_split_spec(self._job.spec, self._job.split)
-        generator = make_generator(spec.generators[split.generator])
+        job = self._job
+        generator = make_generator(job.generator_spec)
         generator.load(self._device)
         settings = RenderSettings(
-            batch_size=split.batch_size,
-            encoding=spec.encoding,
-            flat=spec.flat,
-            recipe=name_recipe(split, spec),
-            generator=split.generator,
+            batch_size=job.split_spec.batch_size,
+            encoding=job.spec.encoding,
+            flat=job.spec.flat,
+            recipe=name_recipe(job),
+            generator=job.split_spec.generator,
         )
         return Renderer(generator, settings, self._load_source)
 
@@ -137,18 +133,17 @@ def load_job_sources(job: BuildJob) -> Sources | None:
     """The sources of a job's split; None where it has none.
 
     Raises:
-        ImagenetGError: They are not on hand or damaged.
+        ImagenetGError: They are not available or damaged.
     """
-    split = load_split_spec(job.spec, job.split)
-    if split.sources is None:
-        return None
-    return load_sources(split.sources.ref, data=job.data, cache=job.cache)
+    sources = job.split_spec.sources
+    return None if sources is None else load_sources(sources.ref, data=job.data, cache=job.cache)
 
 
-def name_recipe(split: SplitSpec, spec: VersionSpec) -> str:
-    """What a row's `recipe` says: the prompt recipe, or what the image was made from."""
-    if split.prompts is None:
-        return spec.generators[split.generator].inputs
-    if isinstance(split.prompts, CaptionPromptSpec):
-        return f"{split.prompts.recipe}:{Path(split.prompts.file).stem}"
-    return split.prompts.template or split.prompts.recipe
+def name_recipe(job: BuildJob) -> str:
+    """What stands in a row's column `recipe`: the prompt recipe, or what the image was made from."""
+    prompts = job.split_spec.prompts
+    if prompts is None:
+        return job.generator_spec.inputs
+    if isinstance(prompts, CaptionPromptSpec):
+        return f"{prompts.recipe}:{Path(prompts.file).stem}"
+    return prompts.template or prompts.recipe

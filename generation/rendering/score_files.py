@@ -18,7 +18,6 @@ from imagenet_g.generation.rendering.renderer import WorkRow
 from imagenet_g.generation.rendering.scorers import BATCH_SIZE, Columns, Scorer, list_score_columns
 from imagenet_g.generation.rendering.shards import load_shard_record, load_work_rows, make_work_folder
 from imagenet_g.generation.rendering.tasks import BuildJob
-from imagenet_g.generation.specs.version import load_split_spec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -78,7 +77,7 @@ def make_score_path(job: BuildJob, name: str, shard: int) -> Path:
 
 
 def _list_columns(job: BuildJob, name: str) -> tuple[str, ...]:
-    with_sources = load_split_spec(job.spec, job.split).sources is not None
+    with_sources = job.split_spec.sources is not None
     return list_score_columns(name, job.spec.scorers[name], with_sources=with_sources)
 
 

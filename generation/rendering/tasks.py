@@ -3,34 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
-from imagenet_g.generation.specs.version import VersionSpec
+from imagenet_g.generation.specs.generator import GeneratorSpec
+from imagenet_g.generation.specs.version import SplitSpec, VersionSpec, load_split_spec
 
 TaskKind = Literal["render", "score"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BuildJob:
-    """What a worker must know to work on one split; plain data, so that it travels to other processes.
+class LocalSettings:
+    """What rendering needs to know of this machine.
 
     Attributes:
-        spec: The version, with overrides applied.
-        split: Name of the split.
-        out: The release being made, on a disk all workers see.
         device: "auto", "cpu", "cuda" or "cuda:N".
         data: Local copies of real sets by name.
         cache: Where file hashes of sources are remembered.
     """
 
-    spec: VersionSpec
-    split: str
-    out: Path
     device: str = "auto"
     data: dict[str, Path] = field(default_factory=dict)
     cache: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildSettings(LocalSettings):
+    """What all splits of a build share.
+
+    Attributes:
+        spec: The version, with overrides applied.
+        out: The release being made, on a disk all workers see.
+    """
+
+    spec: VersionSpec
+    out: Path
+
+    def make_job(self, split: str) -> BuildJob:
+        """The job of one split.
+
+        Raises:
+            UnknownNameError: The version has no such split.
+        """
+        shared = {one.name: getattr(self, one.name) for one in fields(BuildSettings)}
+        return BuildJob(**shared, split=split)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildJob(BuildSettings):
+    """What a worker must know to work on one split; plain data, so that it travels to other processes.
+
+    Attributes:
+        split: Name of the split.
+        split_spec: What the version says of it, looked up once.
+
+    Raises:
+        UnknownNameError: The version has no such split.
+    """
+
+    split: str
+    split_spec: SplitSpec = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "split_spec", load_split_spec(self.spec, self.split))
+
+    @property
+    def generator_spec(self) -> GeneratorSpec:
+        """What makes the images of the split."""
+        return self.spec.generators[self.split_spec.generator]
 
     @property
     def plan_path(self) -> Path:

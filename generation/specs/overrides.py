@@ -13,22 +13,12 @@ from pydantic import ValidationError
 
 from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.generation.specs.generator import (
-    LOCAL_REVISION,
-    DiffusersSpec,
-    GeneratorSpec,
-    Inputs,
-    PythonSpec,
-)
+from imagenet_g.generation.specs.generator import GeneratorSpec
+from imagenet_g.generation.specs.python import PythonSpec
+from imagenet_g.generation.specs.stages import LOCAL_REVISION
 from imagenet_g.generation.specs.version import SplitSpec, VersionSpec, load_split_spec
 
 PRIVATE_VERSION = "private"
-AUTO_PIPELINES: dict[Inputs, str] = {
-    "prompt": "AutoPipelineForText2Image",
-    "prompt+image": "AutoPipelineForImage2Image",
-    "image": "DiffusionPipeline",
-    "class": "DiffusionPipeline",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +91,6 @@ def _replace_generator(old: GeneratorSpec, overrides: Overrides) -> GeneratorSpe
     if not overrides.pipeline:
         return None
     repo, separator, revision = overrides.pipeline.partition("@")
-    is_folder = Path(overrides.pipeline).is_dir()
-    changes: dict[str, object] = {
-        "repo": overrides.pipeline if is_folder else repo,
-        "revision": LOCAL_REVISION if is_folder else (revision if separator else "main"),
-        "variant": None,
-        "parts": {},
-    }
-    if isinstance(old, DiffusersSpec):
-        return old.model_copy(update={**changes, "pipeline": AUTO_PIPELINES[old.inputs]})
-    raise InputError("--pipeline replaces a diffusers pipeline; this split is made by a Python generator.")
+    if Path(overrides.pipeline).is_dir():
+        return old.replace_pipeline(overrides.pipeline, LOCAL_REVISION)
+    return old.replace_pipeline(repo, revision if separator else "main")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imagenet_g.benchmark.errors import FetchError, InputError
 from imagenet_g.benchmark.storage import write_text
-from imagenet_g.generation.specs.generator import DiffusersSpec, PipelinePartSpec, StageSpec, needs_pin
+from imagenet_g.generation.specs.stages import Repository, needs_pin
 from imagenet_g.generation.specs.version import (
     VersionSpec,
     find_version_spec,
@@ -57,11 +57,10 @@ def pin_version_spec(name_or_path: str, *, resolve: Resolver | None = None) -> l
     return lines
 
 
-def list_repositories(spec: VersionSpec) -> Iterator[StageSpec | PipelinePartSpec]:
-    """All that a version's pipelines are loaded from: each stage and its parts, upscalers last."""
+def list_repositories(spec: VersionSpec) -> Iterator[Repository]:
+    """Everything that a version's generators are loaded from, generator by generator."""
     for generator in spec.generators.values():
-        if isinstance(generator, DiffusersSpec):
-            yield from generator.all_repositories
+        yield from generator.all_repositories
 
 
 def replace_revision(text: str, repo: str, revision: str, commit: str) -> str:

@@ -10,16 +10,18 @@ from imagenet_g.benchmark.hub.fetching import RemoteFile, describe_hub_file, fet
 from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
 from imagenet_g.benchmark.identity import hash_file, hash_json
 from imagenet_g.benchmark.models.packaged import PREFIX, find_packaged_model
-from imagenet_g.generation.specs.generator import LOCAL_REVISION, PipelinePartSpec, StageSpec
+from imagenet_g.generation.specs.stages import LOCAL_REVISION, PipelinePartSpec, Repository, StageSpec
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
 _HASHED_SUFFIXES = (".safetensors", ".bin", ".json", ".model", ".txt")
 _WEIGHT_SUFFIXES = (".safetensors", ".bin")
+LOCAL_PREFIX = "local/"
+"""Before the name of a folder, in what a release says of it."""
 
 
-def fetch_repo(spec: StageSpec | PipelinePartSpec) -> Path:
+def fetch_repo(spec: Repository) -> Path:
     """The folder with the files: the repo itself where it is a folder, else the pinned commit's copy.
 
     Raises:
@@ -37,7 +39,7 @@ def fetch_repo(spec: StageSpec | PipelinePartSpec) -> Path:
     return folder
 
 
-def place_repo(spec: StageSpec | PipelinePartSpec) -> Path:
+def place_repo(spec: Repository) -> Path:
     """Where the files would be if the repository is a folder.
 
     Raises:
@@ -63,7 +65,7 @@ def place_folder(repo: str, *, subfolder: str | None) -> Path:
     return folder / (subfolder or "")
 
 
-def is_on_hand(spec: StageSpec | PipelinePartSpec) -> bool:
+def is_available(spec: Repository) -> bool:
     """Whether the weights are on this machine: a folder, or in the Hub's cache."""
     from huggingface_hub import try_to_load_from_cache
 
@@ -82,7 +84,7 @@ def hash_repo(folder: Path) -> dict[str, str]:
     return {name: hash_file(path) for name, path in named if not name.startswith(".")}
 
 
-def identify_repo(spec: StageSpec | PipelinePartSpec) -> dict[str, JsonValue]:
+def identify_repo(spec: Repository) -> dict[str, JsonValue]:
     """Repository and revision as a recipe says them: a folder's revision is the hash of what is in it."""
     folder = place_repo(spec)
     if not folder.is_dir():
@@ -96,21 +98,21 @@ def identify_folder(folder: Path) -> str:
     return f"sha256:{hash_json(contents)}"
 
 
-def name_repo(spec: StageSpec | PipelinePartSpec) -> str:
+def name_repo(spec: Repository) -> str:
     """The repository as a release may name it: a local folder by its last part only."""
     if spec.repo.startswith(PREFIX):
         return spec.repo
-    return f"local/{Path(spec.repo).resolve().name}" if Path(spec.repo).is_dir() else spec.repo
+    return f"{LOCAL_PREFIX}{Path(spec.repo).resolve().name}" if Path(spec.repo).is_dir() else spec.repo
 
 
-def _name_sign(spec: StageSpec | PipelinePartSpec) -> str:
+def _name_sign(spec: Repository) -> str:
     """The file by which a repository on the Hub is known to hold what is asked for."""
     if isinstance(spec, PipelinePartSpec):
         return f"{spec.subfolder}/config.json".lstrip("/")
     return "model_index.json"
 
 
-def _describe_sign(spec: StageSpec | PipelinePartSpec) -> RemoteFile:
+def _describe_sign(spec: Repository) -> RemoteFile:
     instead = "give a folder in the diffusers format with --pipeline"
     return describe_hub_file(spec.repo, [_name_sign(spec)], revision=spec.revision, instead=instead)
 

@@ -16,24 +16,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from imagenet_g.benchmark.classes import list_class_indices
-from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError, suggest_names
+from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.records import FileModel, Sha256
 from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names
 from imagenet_g.benchmark.splits.manifests import ViewSpec
-from imagenet_g.generation.specs.generator import (
-    GENERATOR_KINDS,
-    AwayFromMeanSpec,
-    AwaySpec,
-    BackgroundFirstSpec,
-    DiffusersSpec,
-    GeneratorSpec,
-    Inputs,
-    Positive,
-    PythonSpec,
-    SchedulerSpec,
-    TransformSpec,
-    needs_pin,
-)
+from imagenet_g.generation.specs.generator import Inputs
+from imagenet_g.generation.specs.kinds import GeneratorTable
+from imagenet_g.generation.specs.spec_errors import format_first_error
+from imagenet_g.generation.specs.stages import Positive, needs_pin
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
@@ -147,7 +137,7 @@ class VersionSpec(FileModel):
     rows_per_shard: Positive = 500
     encoding: EncodingSpec
     flat: FlatSpec = FlatSpec()
-    generators: dict[Name, GeneratorSpec]
+    generators: dict[Name, GeneratorTable]
     scorers: dict[Name, ScorerSpec] = Field(default_factory=dict)
     splits: dict[Name, SplitSpec]
 
@@ -218,7 +208,8 @@ def parse_version_spec(text: str, *, source: str) -> VersionSpec:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"Version spec '{source}' is not TOML: {error}.") from error
     except ValidationError as error:
-        raise InputError(f"Version spec '{source}' cannot be used: {_format_first_error(error)}") from error
+        problem = format_first_error(error, VersionSpec, ignore=PROMPT_TAGS)
+        raise InputError(f"Version spec '{source}' cannot be used: {problem}") from error
 
 
 def load_split_spec(spec: VersionSpec, name: str) -> SplitSpec:
@@ -241,32 +232,9 @@ def validate_pins(spec: VersionSpec, splits: tuple[str, ...], *, source: str) ->
         DataError: A generator of these splits has a revision that is no commit.
     """
     for name in sorted({spec.splits[split].generator for split in splits}):
-        generator = spec.generators[name]
-        if isinstance(generator, PythonSpec):
-            continue
-        for found in generator.all_repositories:
+        for found in spec.generators[name].all_repositories:
             if needs_pin(found):
                 raise DataError(
                     f"Generator '{name}' is not pinned: revision '{found.revision}' of '{found.repo}' is no "
                     f"commit, and may mean other weights tomorrow. Run 'imagenet-g build pin {source}'."
                 )
-
-
-def _format_first_error(error: ValidationError) -> str:
-    # A misspelt key is also a missing one; the misspelling is what a person looks for.
-    first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-    where = ".".join(str(part) for part in first["loc"] if part not in (*GENERATOR_KINDS, *PROMPT_TAGS))
-    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if first["type"] == "extra_forbidden":
-        near = suggest_names(str(first["loc"][-1]), _list_keys())
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        return f"unknown key '{where}'.{hint}{more}"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}.{more}" if where else f"{message}.{more}"
-
-
-def _list_keys() -> tuple[str, ...]:
-    models = (VersionSpec, SplitSpec, DiffusersSpec, BackgroundFirstSpec, AwayFromMeanSpec, AwaySpec,
-              PythonSpec, PromptSpec, CaptionPromptSpec, SourceSpec, TransformSpec, SchedulerSpec,
-              EncodingSpec, FlatSpec, ClipScorerSpec, JudgeScorerSpec)  # fmt: skip
-    return tuple(sorted({key for model in models for key in model.model_fields}))

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from imagenet_g.benchmark.classes import load_classes
-from imagenet_g.benchmark.errors import DataError, InputError
-from imagenet_g.benchmark.models.packaged import PREFIX
+from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.splits.manifests import Manifest
 from imagenet_g.generation.releases.reading import Row
 from imagenet_g.generation.releases.recipe import SplitRecipe
 from imagenet_g.generation.rendering.jobs import Worker
-from imagenet_g.generation.rendering.tasks import BuildJob
-from imagenet_g.generation.specs.generator import LOCAL_REVISION
-from imagenet_g.generation.specs.repos import identify_folder, place_folder
+from imagenet_g.generation.rendering.tasks import BuildJob, LocalSettings
+from imagenet_g.generation.specs.kinds import find_generator_kind
 from imagenet_g.generation.specs.version import VersionSpec
 
 if TYPE_CHECKING:
@@ -26,23 +24,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegenerationSettings:
+class RegenerationSettings(LocalSettings):
     """Where and with what to render again.
 
     Attributes:
-        device: "auto", "cpu", "cuda" or "cuda:N".
         pipelines: Folders of pipelines that the release knows by name only, and files beside them.
-        sources: Split reference of the sources, where the release's own says nothing here.
-        data: Local copies of real sets by name.
-        cache: Where file hashes are remembered.
+        sources: Split reference of the sources, in place of the release's own.
         batch_size: Another batch size than the recipe's, to see what it changes; None keeps it.
     """
 
-    device: str = "auto"
     pipelines: tuple[Path, ...] = ()
     sources: str | None = None
-    data: dict[str, Path] = field(default_factory=dict)
-    cache: Path | None = None
     batch_size: int | None = None
 
 
@@ -55,7 +47,7 @@ def render_again(
         Rows as a build makes them, in the order given.
 
     Raises:
-        ImagenetGError: The generator or the sources are not on hand, or are not the release's.
+        ImagenetGError: The generator or the sources are not available, or are not the release's.
     """
     spec = make_split_version_spec(manifest, split, recipe, settings)
     job = BuildJob(
@@ -78,9 +70,9 @@ def make_split_version_spec(
         DataError: The recipe is of a later format.
         InputError: It needs a local pipeline that was not given, or was given with other contents.
     """
-    told = recipe.recipe
-    name = str(told["generator_name"])
-    sources = told["sources"]
+    recorded = recipe.recipe
+    name = str(recorded["generator_name"])
+    sources = recorded["sources"]
     if isinstance(sources, Mapping):
         sources = {"ref": settings.sources or str(sources["ref"])}
     classes = load_classes()
@@ -90,17 +82,17 @@ def make_split_version_spec(
         "title": manifest.title,
         "status": "draft",
         "license": manifest.license,
-        "encoding": told["encoding"],
-        "flat": told["flat"],
-        "generators": {name: _place_pipelines(_require_table(told, "generator"), settings.pipelines)},
+        "encoding": recorded["encoding"],
+        "flat": recorded["flat"],
+        "generators": {name: _restore_generator(_require_table(recorded, "generator"), settings.pipelines)},
         "splits": {
             split: {
                 "title": split,
                 "generator": name,
-                "classes": [classes[int(str(index))].wnid for index in _require_list(told, "classes")],
-                "images_per_class": told["images_per_class"],
-                "batch_size": settings.batch_size or told["batch_size"],
-                "prompts": told["prompts"],
+                "classes": [classes[int(str(index))].wnid for index in _require_list(recorded, "classes")],
+                "images_per_class": recorded["images_per_class"],
+                "batch_size": settings.batch_size or recorded["batch_size"],
+                "prompts": recorded["prompts"],
                 "sources": sources,
             }
         },
@@ -113,65 +105,9 @@ def make_split_version_spec(
         ) from error
 
 
-def _place_pipelines(table: dict[str, JsonValue], folders: Sequence[Path]) -> dict[str, JsonValue]:
-    """The generator's table with local pipelines where they are on this machine."""
-    placed = _place_pipeline(table, folders)
-    upscalers = table.get("upscalers")
-    if isinstance(upscalers, list):
-        placed["upscalers"] = [_place_pipeline(dict(s), folders) for s in upscalers if isinstance(s, dict)]
-    if isinstance(away := table.get("away"), dict):
-        placed["away"] = _place_away(away, folders)
-    return placed
-
-
-def _place_away(table: dict[str, JsonValue], folders: Sequence[Path]) -> dict[str, JsonValue]:
-    """The table of a guidance with its means, and a local CLIP, where they are on this machine."""
-    scheme, local, name = str(table["model"]).partition("local-dir:")
-    model = f"{scheme}{local}{_find_place(name, folders)}" if local else table["model"]
-    return {**table, "model": model, "means": str(_find_place(str(table["means"]), folders))}
-
-
-def _find_place(name: str, places: Sequence[Path]) -> Path:
-    place = next((path for path in places if path.resolve().name == name), None)
-    if place is None:
-        raise InputError(f"This split was made with '{name}'. Give its place: --pipeline PATH/{name}.")
-    return place
-
-
-def _place_pipeline(table: dict[str, JsonValue], folders: Sequence[Path]) -> dict[str, JsonValue]:
-    placed = _place_repo(table, folders, subfolder=None)
-    if isinstance(parts := table.get("parts"), dict):
-        placed["parts"] = {
-            name: _place_repo(part, folders, subfolder=str(part.get("subfolder") or ""))
-            for name, part in parts.items()
-            if isinstance(part, dict)
-        }
-    return placed
-
-
-def _place_repo(
-    table: dict[str, JsonValue], folders: Sequence[Path], *, subfolder: str | None
-) -> dict[str, JsonValue]:
-    repo, revision = str(table.get("repo")), str(table.get("revision"))
-    if repo.startswith(PREFIX):
-        place = repo
-    elif repo.startswith("local/"):
-        place = str(_find_local_pipeline(repo.removeprefix("local/"), folders))
-    else:
-        return dict(table)
-    if identify_folder(place_folder(place, subfolder=subfolder)) != revision:
-        raise InputError(f"'{place}' holds other files than the pipeline that made this split.")
-    return {**table, "repo": place, "revision": LOCAL_REVISION}
-
-
-def _find_local_pipeline(name: str, folders: Sequence[Path]) -> Path:
-    folder = next((path for path in folders if path.resolve().name == name), None)
-    if folder is None:
-        raise InputError(
-            f"This split was made by the local pipeline '{name}'. Give a folder of that name: "
-            f"--pipeline PATH/{name}."
-        )
-    return folder
+def _restore_generator(recorded: dict[str, JsonValue], places: Sequence[Path]) -> dict[str, JsonValue]:
+    """A generator's table as a spec on this machine would have it."""
+    return find_generator_kind(str(recorded.get("kind"))).restore_table(recorded, places)
 
 
 def _regroup(rows: Sequence[Row], batch_size: int | None) -> list[Row]:
@@ -181,15 +117,15 @@ def _regroup(rows: Sequence[Row], batch_size: int | None) -> list[Row]:
     return [{**row, "batch_id": n // batch_size, "slot": n % batch_size} for n, row in enumerate(rows)]
 
 
-def _require_table(told: dict[str, JsonValue], key: str) -> dict[str, JsonValue]:
-    value = told.get(key)
+def _require_table(recorded: dict[str, JsonValue], key: str) -> dict[str, JsonValue]:
+    value = recorded.get(key)
     if not isinstance(value, dict):
         raise DataError(f"The recipe has no table '{key}'.")
     return value
 
 
-def _require_list(told: dict[str, JsonValue], key: str) -> list[JsonValue]:
-    value = told.get(key)
+def _require_list(recorded: dict[str, JsonValue], key: str) -> list[JsonValue]:
+    value = recorded.get(key)
     if not isinstance(value, list):
         raise DataError(f"The recipe has no list '{key}'.")
     return value

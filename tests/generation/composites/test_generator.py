@@ -14,6 +14,7 @@ from imagenet_g.generation.composites.scenes import SCENES, make_scene
 from imagenet_g.generation.composites.styles import StyleSpec, find_style, load_styles
 from imagenet_g.generation.generators.generator import RenderRow
 from imagenet_g.generation.prompts.recipes import load_patterns
+from imagenet_g.generation.specs.python import PythonSpec
 from imagenet_g.generation.specs.version import PromptSpec, load_version_spec
 
 HELD_OUT = {"noto", "noto-v1", "fluent-high-contrast"}
@@ -188,6 +189,6 @@ def test_an_unknown_hand_is_named() -> None:
 def test_held_out_hands_are_in_no_composite(version: str) -> None:
     """What natural shifts are measured on is never trained on, nor in the real set."""
     generators = load_version_spec(version).generators.values()
-    drawn = [spec.options["hands"] for spec in generators if spec.kind == "python"]
+    drawn = [spec.options["hands"] for spec in generators if isinstance(spec, PythonSpec)]
     assert drawn
     assert not any(HELD_OUT & set(hands) for hands in drawn)  # type: ignore[arg-type]

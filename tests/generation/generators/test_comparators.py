@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from build_specs import CLASSES, build, make_spec, make_split, make_stage, read_release
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from tiny_clip import build_tiny_clip
 
 from imagenet_g.benchmark.classes import load_classes, load_index_by_wnid
@@ -37,16 +37,13 @@ from imagenet_g.generation.prompts.recipes import (
     load_scenes,
     make_prompts,
 )
-from imagenet_g.generation.specs.generator import (
-    AwayFromMeanSpec,
-    BackgroundFirstSpec,
-    DiffusersSpec,
-    GeneratorSpec,
-)
+from imagenet_g.generation.specs.comparators import AwayFromMeanSpec, BackgroundFirstSpec
+from imagenet_g.generation.specs.diffusers import DiffusersSpec
+from imagenet_g.generation.specs.generator import GeneratorSpec
+from imagenet_g.generation.specs.kinds import parse_generator_spec
 from imagenet_g.generation.specs.version import PromptSpec, VersionSpec, load_version_spec
 
 Tiny = Callable[[str], Path]
-ADAPTER: TypeAdapter[GeneratorSpec] = TypeAdapter(GeneratorSpec)
 MISMATCHED = PromptSpec(recipe="mismatched-scene", class_names="open_clip")
 
 
@@ -141,7 +138,7 @@ def test_a_prompt_without_a_scene_is_refused(prompt: str) -> None:
 
 def test_the_background_is_drawn_first_and_alone(tiny: Tiny) -> None:
     """By hand: the scene's prompt through the pipeline, its picture and the prompt through image-to-image."""
-    spec = ADAPTER.validate_python(make_background_stage(tiny("sd")))
+    spec = parse_generator_spec(make_background_stage(tiny("sd")))
     assert isinstance(spec, BackgroundFirstSpec)
     rows = make_rows(make_prompts(MISMATCHED, 0, 2))
     generator = BackgroundFirstGenerator(spec)
@@ -161,8 +158,8 @@ def test_a_background_needs_a_second_stage_and_a_scene(tiny: Tiny) -> None:
     """Refused where the spec is read, and where the prompt has none."""
     table = make_background_stage(tiny("sd"))
     with pytest.raises(ValidationError, match="first upscaler"):
-        ADAPTER.validate_python({**table, "upscalers": []})
-    generator = make_generator(ADAPTER.validate_python(table))
+        parse_generator_spec({**table, "upscalers": []})
+    generator = make_generator(parse_generator_spec(table))
     generator.load("cpu")
     with pytest.raises(InputError, match="names no scene"):
         generator.render(make_rows(["a photo of a tench."]))
@@ -189,7 +186,7 @@ def test_the_guide_sees_what_the_clip_sees(clip: ClipEncoder) -> None:
 
 def load_guided(tiny: Tiny, clip_folder: Path, means: tuple[Path, str], **away: object) -> AwayFromMeanSpec:
     """A spec of the guidance on the tiny pipeline."""
-    spec = ADAPTER.validate_python(make_away_stage(tiny("sd"), clip_folder, means, **away))
+    spec = parse_generator_spec(make_away_stage(tiny("sd"), clip_folder, means, **away))
     assert isinstance(spec, AwayFromMeanSpec)
     return spec
 
@@ -243,7 +240,7 @@ def test_guidance_lowers_the_cosine_and_more_lowers_it_more(
         images = render(load_guided(tiny, clip_folder, means, scale=scale), rows)
         cosines.append(compute_mean_cosine(images, clip, means))
         if not scale:
-            plain = ADAPTER.validate_python(make_stage("StableDiffusionPipeline", tiny("sd"), steps=4))
+            plain = parse_generator_spec(make_stage("StableDiffusionPipeline", tiny("sd"), steps=4))
             assert all(np.array_equal(a, b) for a, b in zip(images, render(plain, rows), strict=True))
     assert cosines[0] > cosines[1] > cosines[2]
 
@@ -304,7 +301,7 @@ def test_pipelines_that_cannot_be_guided_are_refused(
     """With the reason, when they are loaded."""
     table = {**make_away_stage(tiny(name), clip_folder, means), "pipeline": pipeline}
     with pytest.raises(InputError, match=reason):
-        make_generator(ADAPTER.validate_python(table)).load("cpu")
+        make_generator(parse_generator_spec(table)).load("cpu")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ import pytest
 import torch
 from build_specs import TRANSFORMS, make_noise_spec, make_stage
 from PIL import Image
-from pydantic import TypeAdapter
 from torchvision import transforms
 
 from imagenet_g.benchmark.errors import (
@@ -35,11 +34,13 @@ from imagenet_g.generation.generators.schedulers import (
 from imagenet_g.generation.plans.sources import CLIP_MEAN, CLIP_STD, transform_source
 from imagenet_g.generation.prompts.token_limit import check_prompts, count_clip_tokens
 from imagenet_g.generation.rendering.renderer import compute_spread, encode_image, is_flat, make_retry_seed
-from imagenet_g.generation.specs.generator import DiffusersSpec, GeneratorSpec, PythonSpec, TransformSpec
+from imagenet_g.generation.specs.diffusers import DiffusersSpec
+from imagenet_g.generation.specs.kinds import parse_generator_spec
+from imagenet_g.generation.specs.python import PythonSpec
+from imagenet_g.generation.specs.stages import TransformSpec
 from imagenet_g.generation.specs.version import EncodingSpec
 
 Tiny = Callable[[str], Path]
-ADAPTER: TypeAdapter[GeneratorSpec] = TypeAdapter(GeneratorSpec)
 RNG = np.random.default_rng(0)
 SEEDED_SCHEDULERS = (
     "DDIMScheduler",
@@ -61,7 +62,7 @@ def make_rows(count: int = 4, *, start: int = 0) -> list[RenderRow]:
 
 def render(stage: dict[str, object], rows: Sequence[RenderRow] | None = None) -> list[Rendering]:
     """Load a generator and render."""
-    generator = make_generator(ADAPTER.validate_python(stage))
+    generator = make_generator(parse_generator_spec(stage))
     generator.load("cpu")
     return generator.render(rows or make_rows())
 
@@ -76,7 +77,7 @@ def test_an_image_does_not_depend_on_its_neighbours(tiny: Tiny) -> None:
     stage = make_stage("StableDiffusionPipeline", tiny("sd"))
     first, others = make_rows(4), make_rows(4, start=100)
     mixed = [first[0], others[1], first[2], others[3]]
-    generator = make_generator(ADAPTER.validate_python(stage))
+    generator = make_generator(parse_generator_spec(stage))
     generator.load("cpu")
     plain, again = read_pixels(generator.render(first)), read_pixels(generator.render(mixed))
     assert [plain[0], plain[2]] == [again[0], again[2]]
@@ -290,5 +291,5 @@ def test_png_keeps_every_pixel_and_jpeg_keeps_chroma() -> None:
 def test_specs_travel_through_json() -> None:
     """A recipe in a manifest is parsed back to the same generator."""
     for generator in make_noise_spec().generators.values():
-        assert ADAPTER.validate_python(json.loads(generator.model_dump_json())) == generator
+        assert parse_generator_spec(json.loads(generator.model_dump_json())) == generator
     assert issubclass(DiffusersSpec, object)

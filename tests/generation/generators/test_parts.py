@@ -19,11 +19,10 @@ from imagenet_g.benchmark.errors import InputError, ModelError, UnknownNameError
 from imagenet_g.benchmark.splits.manifests import load_manifest
 from imagenet_g.generation.generators.generator import RenderRow
 from imagenet_g.generation.generators.make import make_generator
-from imagenet_g.generation.plans.recipe import describe_generator_spec
 from imagenet_g.generation.releases.recipe import parse_split_recipe
-from imagenet_g.generation.specs.generator import DiffusersSpec
+from imagenet_g.generation.specs.diffusers import DiffusersSpec
 from imagenet_g.generation.specs.pins import pin_version_spec
-from imagenet_g.generation.specs.repos import is_on_hand
+from imagenet_g.generation.specs.repos import is_available
 from imagenet_g.generation.specs.version import load_version_spec
 
 Tiny = Callable[[str], Path]
@@ -114,9 +113,9 @@ def test_a_part_on_the_hub_is_taken_from_its_cache_at_the_commit(
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     parts = make_parts("org/unet", revision=COMMIT, subfolder="inner")
     spec = DiffusersSpec.model_validate(make_stage("StableDiffusionPipeline", tiny("sd"), parts=parts))
-    assert not is_on_hand(spec.parts["unet"])
+    assert not is_available(spec.parts["unet"])
     shutil.copytree(unet, tmp_path / "hub" / "models--org--unet" / "snapshots" / COMMIT / "inner")
-    assert is_on_hand(spec.parts["unet"])
+    assert is_available(spec.parts["unet"])
     assert draw(tiny("sd"), parts) == draw(tiny("sd"), make_parts(unet))
 
 
@@ -187,4 +186,4 @@ def test_recipes_of_shipped_splits_are_those_that_are_written_today() -> None:
     manifest = load_manifest(EMBEDDED / "mini")
     for name, split in spec.splits.items():
         written = parse_split_recipe(manifest, name).recipe["generator"]
-        assert written == describe_generator_spec(spec.generators[split.generator])
+        assert written == spec.generators[split.generator].describe_recipe()

@@ -9,7 +9,7 @@ import pytest
 from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.splits.manifests import ThresholdView
-from imagenet_g.generation.specs.generator import DiffusersSpec
+from imagenet_g.generation.specs.diffusers import DiffusersSpec
 from imagenet_g.generation.specs.version import (
     find_version_spec,
     list_version_names,
@@ -43,7 +43,7 @@ def test_newer_generators_have_drafts() -> None:
 
 def test_every_shipped_pipeline_is_a_class_of_the_installed_diffusers() -> None:
     """No spec names a pipeline that cannot be loaded."""
-    from imagenet_g.generation.generators.pipelines import find_pipeline_class
+    from imagenet_g.generation.specs.pipeline_classes import find_pipeline_class
 
     for name in list_version_names():
         for generator in load_version_spec(name).generators.values():

@@ -19,7 +19,7 @@ from imagenet_g.benchmark.training.records import load_record
 from imagenet_g.generation.generators.diffusers import DiffusersGenerator
 from imagenet_g.generation.generators.generator import RenderRow
 from imagenet_g.generation.plans.sources import transform_source
-from imagenet_g.generation.specs.generator import DiffusersSpec
+from imagenet_g.generation.specs.diffusers import DiffusersSpec
 from imagenet_g.generation.training.clip import normalize_pixels
 from imagenet_g.generation.training.diffusion import DiffusionData, DiffusionTask
 from imagenet_g.generation.training.encoding import encode_everything
@@ -119,7 +119,7 @@ def test_a_source_reaches_the_image_encoder_as_in_training(pictures: Pictures) -
     """Same size, same normalisation: what it was told in training is what it is told later."""
     from PIL import Image
 
-    from imagenet_g.generation.specs.generator import TransformSpec
+    from imagenet_g.generation.specs.stages import TransformSpec
 
     spec = TransformSpec(size_px=SIDE, interpolation="bicubic", antialias=True, normalization="clip")
     image = Image.fromarray(pictures.pixels[0].permute(1, 2, 0).numpy())

@@ -1,0 +1,123 @@
+"""Two comparators of Ramos et al. 2023, on whatever pipeline a spec names.
+
+Both are other ways than captions to move a class away from its usual look. Each class says which parts of its
+source it follows and which it does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from imagenet_g.benchmark.records import FileModel, Sha256
+from imagenet_g.generation.specs.diffusers import DiffusersSpec
+from imagenet_g.generation.specs.restoring import find_place
+from imagenet_g.generation.specs.stages import Positive
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+_LOCAL_CLIP = "local-dir:"
+
+
+class BackgroundFirstSpec(DiffusersSpec):
+    """An object in a mismatched background, after D3S: the background is drawn first, the object into it.
+
+    The pipeline draws the prompt's scene without the object; the first upscaler, an image-to-image pipeline,
+    starts from that picture with the whole prompt. Prompts come from the recipe "mismatched-scene".
+
+    Source: Kattakinda, Levine and Feizi 2022, "Invariant Learning via Diffusion Dreamed Distribution Shifts".
+    Faithful: Stable Diffusion, led by a prompt that names object and background and by an initial picture of
+    the background, so that objects stand where they seldom do.
+    Not faithful: the original pastes a real object into real templates of ten backgrounds; here the initial
+    picture is the generator's own, holds no object, and is of one of the 365 scenes of Places. That a scene
+    does not suit a class is decided from words alone, and nobody checked it.
+    """
+
+    made_by: ClassVar[str] = "imagenet_g.generation.generators.background_first:BackgroundFirstGenerator"
+
+    kind: Literal["background-first"]  # type: ignore[assignment]
+    inputs: Literal["prompt"]
+    background: Annotated[str, Field(pattern=r"^[^{}]*\{b\}[^{}]*$")] = "a photo of a {b}"
+    """Prompt of the initial picture."""
+
+    @model_validator(mode="after")
+    def _validate_second_stage(self) -> Self:
+        if not self.upscalers:
+            raise ValueError(
+                "kind = 'background-first' needs an image-to-image pipeline as its first upscaler"
+            )
+        return self
+
+
+class AwaySpec(FileModel):
+    """What a picture is driven away from, and how hard."""
+
+    model: Annotated[str, Field(pattern=r"^open_clip:")]
+    """The CLIP that embeds the picture."""
+    means: str
+    """File with the mean embedding of each class under that CLIP; see `class_means`."""
+    sha256: Sha256 | None = None
+    """Hash of the means, which the file states; absent: not pinned yet, and not to be built."""
+    scale: Annotated[float, Field(ge=0.0)]
+    """Weight of the gradient; 0 leaves the pictures as they were."""
+    every: Positive = 1
+    """Guide every so many steps; each guided one costs about as much again as a plain one."""
+
+
+class AwayFromMeanSpec(DiffusersSpec):
+    """Guidance away from the mean of the class, after low-density sampling.
+
+    In each step the picture to come is estimated, decoded and embedded by a CLIP, and the predicted noise is
+    moved along the gradient of its cosine to the class mean, as classifier guidance does with a class
+    probability (Dhariwal and Nichol 2021, Algorithm 2), with the opposite sign.
+
+    Source: Sehwag et al. 2022, "Generating High Fidelity Data from Low-density Regions using Diffusion
+    Models".
+    Faithful: sampling is guided, without training, away from the mean embedding of the class.
+    Not faithful: the original guides a class-conditional model, and a second guidance, from a network that
+    separates real from synthetic, keeps it near real pictures. Here the pipeline follows its prompt by
+    classifier-free guidance, which has to do that work, and the CLIP is an ordinary one, applied to an
+    estimate of the clean picture.
+    """
+
+    made_by: ClassVar[str] = "imagenet_g.generation.generators.away_from_mean:AwayFromMeanGenerator"
+
+    kind: Literal["away-from-mean"]  # type: ignore[assignment]
+    inputs: Literal["prompt"]
+    away: AwaySpec
+
+    def describe_recipe(self) -> dict[str, JsonValue]:
+        """With the means, and a local CLIP, by their names alone: the hash of the means is in the spec.
+
+        Raises:
+            UnknownNameError: A shipped model is named that there is not.
+        """
+        scheme, local, path = self.away.model.partition(_LOCAL_CLIP)
+        away = {
+            **self.away.model_dump(mode="json"),
+            "model": f"{scheme}{local}{Path(path).name}" if local else self.away.model,
+            "means": Path(self.away.means).name,
+        }
+        return {**super().describe_recipe(), "away": away}
+
+    @classmethod
+    def restore_table(cls, recorded: dict[str, JsonValue], places: Sequence[Path]) -> dict[str, JsonValue]:
+        """With the means, and a local CLIP, where they are on this machine.
+
+        Raises:
+            InputError: Something is not among the places, or holds other files.
+        """
+        restored = super().restore_table(recorded, places)
+        if isinstance(away := recorded.get("away"), dict):
+            restored["away"] = _restore_away(away, places)
+        return restored
+
+
+def _restore_away(recorded: dict[str, JsonValue], places: Sequence[Path]) -> dict[str, JsonValue]:
+    scheme, local, name = str(recorded["model"]).partition(_LOCAL_CLIP)
+    model = f"{scheme}{local}{find_place(name, places)}" if local else recorded["model"]
+    return {**recorded, "model": model, "means": str(find_place(str(recorded["means"]), places))}

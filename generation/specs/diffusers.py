@@ -1,0 +1,155 @@
+"""The kind "diffusers": a pipeline, and further pipelines behind it where it has stages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from imagenet_g.generation.specs.generator import GeneratorSpec, Inputs
+from imagenet_g.generation.specs.pipeline_classes import find_call_defaults
+from imagenet_g.generation.specs.repos import identify_repo
+from imagenet_g.generation.specs.restoring import restore_stage
+from imagenet_g.generation.specs.stages import Positive, Repository, StageSpec, TransformSpec
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+AUTO_PIPELINES: dict[Inputs, str] = {
+    "prompt": "AutoPipelineForText2Image",
+    "prompt+image": "AutoPipelineForImage2Image",
+    "image": "DiffusionPipeline",
+    "class": "DiffusionPipeline",
+}
+
+
+class DiffusersSpec(StageSpec, GeneratorSpec):
+    """A generator that is a diffusers pipeline, with further pipelines behind it where it has stages."""
+
+    made_by: ClassVar[str] = "imagenet_g.generation.generators.diffusers:DiffusersGenerator"
+
+    kind: Literal["diffusers"] = "diffusers"
+    inputs: Inputs
+    """What an image is made from."""
+    height_px: Positive | None = None
+    """Absent: the pipeline's default."""
+    width_px: Positive | None = None
+    strength: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    """For inputs "prompt+image": 1 replaces the source image by noise entirely, so that little survives."""
+    source: TransformSpec | None = None
+    """For inputs with an image."""
+    upscalers: tuple[StageSpec, ...] = ()
+    """Called in turn with the prompt and the images so far."""
+    clip_token_limit: Positive | None = None
+    """Prompt tokens a CLIP text encoder keeps, start and end included (77); absent where there is none."""
+    safety: Literal["verdict", "off"] = "verdict"
+    """"verdict": a safety checker in the repository is asked and its answer kept; no image is blackened."""
+    attention_slicing: bool = False
+    compile: bool = False
+    offload: bool = False
+    """Keep components on the CPU until they are used; needs less GPU memory and more time."""
+    cpu_threads: Positive = 1
+    """Threads on a CPU, part of the recipe: another number gives other last bits."""
+
+    @model_validator(mode="after")
+    def _validate_inputs(self) -> Self:
+        if ("image" in self.inputs) != (self.source is not None):
+            raise ValueError(f"inputs = '{self.inputs}' and the table [source] do not belong together")
+        if (self.strength is not None) and self.inputs != "prompt+image":
+            raise ValueError("strength belongs to inputs = 'prompt+image'")
+        return self
+
+    @property
+    def stages(self) -> tuple[StageSpec, ...]:
+        """The pipelines in the order they run."""
+        return (self, *self.upscalers)
+
+    @property
+    def all_repositories(self) -> tuple[Repository, ...]:
+        """Those of every stage, in the order they run."""
+        return tuple(found for stage in self.stages for found in stage.repositories)
+
+    @property
+    def token_limit(self) -> int | None:
+        """As the spec says."""
+        return self.clip_token_limit
+
+    @property
+    def num_cpu_threads(self) -> int:
+        """As the spec says."""
+        return self.cpu_threads
+
+    @property
+    def image_size(self) -> tuple[int | None, int | None]:
+        """As the spec says; an image made from an image has the size of that one where it does not say."""
+        side = self.source.size_px if self.source and self.inputs == "prompt+image" else None
+        return self.height_px or side, self.width_px or side
+
+    def format_settings(self) -> str:
+        """Pipeline, repositories, precision, steps and guidance, with the pipeline's defaults filled in.
+
+        Raises:
+            ImagenetGError: diffusers is not installed, or has no such pipeline.
+        """
+        defaults = find_call_defaults(self.pipeline)
+        steps = self.steps or f"{defaults.get('num_inference_steps', 'unknown')} (default)"
+        guidance = self.guidance
+        shown = f"{defaults.get('guidance_scale')} (default)" if guidance is None else guidance
+        strength = "" if self.strength is None else f", strength {self.strength}"
+        parts = "".join(f", {name} of {_format_repository(part)}" for name, part in self.parts.items())
+        return (
+            f"{self.pipeline} {_format_repository(self)}{parts}; {self.dtype}, steps {steps}, "
+            f"guidance {shown}{strength}"
+        )
+
+    def describe_recipe(self) -> dict[str, JsonValue]:
+        """The spec with local folders named by what is in them, not by where they are.
+
+        Raises:
+            UnknownNameError: A shipped model is named that there is not.
+        """
+        return {
+            **describe_stage_recipe(self),
+            "upscalers": [describe_stage_recipe(s) for s in self.upscalers],
+        }
+
+    @classmethod
+    def restore_table(cls, recorded: dict[str, JsonValue], places: Sequence[Path]) -> dict[str, JsonValue]:
+        """The same with local folders where they are on this machine.
+
+        Raises:
+            InputError: A folder is not among the places, or holds other files.
+        """
+        restored = restore_stage(recorded, places)
+        if isinstance(upscalers := recorded.get("upscalers"), list):
+            restored["upscalers"] = [restore_stage(s, places) for s in upscalers if isinstance(s, dict)]
+        return restored
+
+    def replace_pipeline(self, repo: str, revision: str) -> Self:
+        """The same inputs through the pipeline that diffusers chooses for a repository."""
+        changes: dict[str, object] = {"repo": repo, "revision": revision, "variant": None, "parts": {}}
+        return self.model_copy(update={**changes, "pipeline": AUTO_PIPELINES[self.inputs]})
+
+
+def describe_stage_recipe(stage: StageSpec) -> dict[str, JsonValue]:
+    """A stage as part of a recipe, its repositories by their contents or commits.
+
+    Raises:
+        UnknownNameError: A shipped model is named that there is not.
+    """
+    # Recipes written before there were parts have no such word, and must keep their hash.
+    plain = stage.model_dump(mode="json", exclude={"parts"})
+    described: dict[str, JsonValue] = {**plain, **identify_repo(stage)}
+    if stage.parts:
+        described["parts"] = {
+            name: {**part.model_dump(mode="json"), **identify_repo(part)}
+            for name, part in stage.parts.items()
+        }
+    return described
+
+
+def _format_repository(found: Repository) -> str:
+    revision = found.revision if found.is_pinned else f"{found.revision}, NOT PINNED: imagenet-g build pin"
+    return f"{found.repo} @ {revision}"

@@ -1,0 +1,94 @@
+"""The kinds of generators: ours, and those that installed packages add through an entry point.
+
+A package adds a kind by a line in its own pyproject.toml, with the name that specs give as `kind`:
+
+    [project.entry-points."imagenet_g.generator_kinds"]
+    my-kind = "my_package.specs:MySpec"
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Annotated
+
+from pydantic import BeforeValidator, SerializeAsAny
+
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.generation.specs.comparators import AwayFromMeanSpec, BackgroundFirstSpec
+from imagenet_g.generation.specs.diffusers import DiffusersSpec
+from imagenet_g.generation.specs.generator import GeneratorSpec
+from imagenet_g.generation.specs.python import PythonSpec
+
+ENTRY_POINTS = "imagenet_g.generator_kinds"
+OWN_KINDS: dict[str, type[GeneratorSpec]] = {
+    "diffusers": DiffusersSpec,
+    "background-first": BackgroundFirstSpec,
+    "away-from-mean": AwayFromMeanSpec,
+    "python": PythonSpec,
+}
+
+
+def find_generator_kind(name: str) -> type[GeneratorSpec]:
+    """The class of a kind.
+
+    Raises:
+        UnknownNameError: Neither we nor an installed package have it.
+        InputError: Two packages have it, or what a package names is no kind.
+
+    Example:
+        >>> find_generator_kind("diffusers").__name__
+        'DiffusersSpec'
+    """
+    if name in OWN_KINDS:
+        return OWN_KINDS[name]
+    # One package may be found twice on the path: as installed, and as the folder of its sources.
+    found = {point.value: point for point in entry_points(group=ENTRY_POINTS) if point.name == name}
+    if not found:
+        hint = "A kind of another package needs that package installed."
+        raise UnknownNameError("kind of generator", name, list_generator_kinds(), hint=hint)
+    if len(found) > 1:
+        addresses = " and ".join(sorted(found))
+        raise InputError(f"Two packages add the kind of generator '{name}': {addresses}. Remove one of them.")
+    return _load_kind(next(iter(found.values())))
+
+
+def list_generator_kinds() -> tuple[str, ...]:
+    """Names of all kinds: ours, then those of other packages, sorted."""
+    others = {point.name for point in entry_points(group=ENTRY_POINTS)} - set(OWN_KINDS)
+    return (*OWN_KINDS, *sorted(others))
+
+
+def parse_generator_spec(table: object) -> GeneratorSpec:
+    """A generator's table as the class of its kind.
+
+    Raises:
+        ValueError: It names no known kind, which pydantic reports beside the table's name.
+        ValidationError: It breaks the contract of its kind.
+    """
+    if isinstance(table, GeneratorSpec):
+        return table
+    kind = table.get("kind") if isinstance(table, dict) else None
+    if not isinstance(kind, str):
+        raise ValueError(f"a generator needs a kind, one of {', '.join(list_generator_kinds())}")
+    try:
+        found = find_generator_kind(kind)
+    except InputError as error:
+        raise ValueError(str(error)) from error
+    return found.model_validate(table)
+
+
+GeneratorTable = Annotated[SerializeAsAny[GeneratorSpec], BeforeValidator(parse_generator_spec)]
+"""A field that takes any kind and is written with all keys of its own."""
+
+
+def _load_kind(point: EntryPoint) -> type[GeneratorSpec]:
+    try:
+        found = point.load()
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"The kind of generator '{point.name}' cannot be loaded: {error}.") from error
+    if not (isinstance(found, type) and issubclass(found, GeneratorSpec) and "inputs" in found.model_fields):
+        raise InputError(
+            f"'{point.value}' is no kind of generator: it must be a subclass of "
+            "imagenet_g.generation.specs.generator.GeneratorSpec with a field 'inputs'."
+        )
+    return found

@@ -1,0 +1,110 @@
+"""One diffusers pipeline as a spec writes it: where it comes from, how it is called, what it is fed.
+
+TOML cannot say null: a key that may be absent means "the pipeline's own default" or "does not apply", and
+each one says which. What the default was is recorded in the release.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, JsonValue, model_validator
+
+from imagenet_g.benchmark.records import FileModel
+
+Positive = Annotated[int, Field(ge=1)]
+LOCAL_REVISION = "local"
+
+
+class TransformSpec(FileModel):
+    """What happens to a source image before the pipeline sees it."""
+
+    size_px: Positive
+    """Side of the square it is resized to; the aspect ratio is not kept."""
+    interpolation: Literal["bicubic", "bilinear", "lanczos"]
+    antialias: bool
+    normalization: Literal["clip", "none"]
+    """"clip": a tensor with CLIP's mean and std. "none": a PIL image, which the pipeline scales."""
+
+    @model_validator(mode="after")
+    def _validate_path(self) -> Self:
+        if self.normalization == "none" and not self.antialias:
+            raise ValueError("a PIL image is always resized with antialiasing: set antialias = true")
+        if self.normalization == "clip" and self.interpolation == "lanczos":
+            raise ValueError("tensors cannot be resized with lanczos: use bicubic or bilinear")
+        return self
+
+
+class SchedulerSpec(FileModel):
+    """A scheduler in place of the repository's own."""
+
+    name: str
+    """Class name in diffusers."""
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    """Changes to the configuration it takes over from the repository's scheduler."""
+
+
+class PipelinePartSpec(FileModel):
+    """A part of a pipeline from another repository: a network trained on, an autoencoder mended."""
+
+    repo: str
+    """Hub repository, a local folder, or "packaged:NAME"."""
+    revision: str
+    """As a stage's."""
+    subfolder: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$")] = ""
+    """Where in the repository the part is, such as "unet"; empty: at its root."""
+    variant: str | None = None
+    """As a stage's."""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the revision is a commit or a folder on this machine."""
+        return _is_fixed(self.revision)
+
+
+class StageSpec(FileModel):
+    """One diffusers pipeline and how it is called."""
+
+    pipeline: str
+    """Class name in diffusers, such as "StableDiffusionPipeline" or "AutoPipelineForText2Image"."""
+    repo: str
+    """Hub repository, or a local folder in the diffusers format."""
+    revision: str
+    """Commit of 40 hex digits once pinned; a branch or tag before; "local" for a folder."""
+    variant: str | None = None
+    """Weight variant, such as "fp16"; absent: the plain files."""
+    dtype: Literal["float32", "float16", "bfloat16"]
+    scheduler: SchedulerSpec | None = None
+    """Absent: the repository's own."""
+    steps: Positive | None = None
+    """Denoising steps; absent: the pipeline's default, which the release records."""
+    guidance: float | None = None
+    """Guidance scale; absent: the pipeline's default."""
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    """Further arguments of the pipeline's call, under the library's own names."""
+    parts: dict[str, PipelinePartSpec] = Field(default_factory=dict)
+    """Parts that take the place of the repository's own, by their name there, such as "unet" or "vae"."""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the revision is a commit or a folder on this machine."""
+        return _is_fixed(self.revision)
+
+    @property
+    def repositories(self) -> tuple[StageSpec | PipelinePartSpec, ...]:
+        """All that has a repository and a revision: the stage, then its parts."""
+        return (self, *self.parts.values())
+
+
+Repository = StageSpec | PipelinePartSpec
+"""What has a repository and a revision to be pinned."""
+
+
+def needs_pin(found: Repository) -> bool:
+    """Whether what is loaded may be other weights tomorrow: no commit, and no folder on this machine."""
+    return not found.is_pinned and not Path(found.repo).is_dir()
+
+
+def _is_fixed(revision: str) -> bool:
+    return revision == LOCAL_REVISION or (len(revision) == 40 and set(revision) <= set("0123456789abcdef"))
