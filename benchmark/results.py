@@ -1,11 +1,14 @@
 """The result file: every number of a model on its splits, with its interval.
 
-These models are the contract of `result.json`; what was run on what is described by `records`.
+These models are the contract of `result.json`; what was run on what is described by `records`. Version 2 of
+the schema holds a score's numbers in a mapping from the metric's name; version 1 had a field for each, and is
+read for ever.
 """
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -21,7 +24,10 @@ from imagenet_g.benchmark.records import (
     SplitRecord,
 )
 
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
+HEADLINE = "top1"
+METRIC_PATTERN = r"^[a-z][a-z0-9_]{0,60}$"
+MetricName = Annotated[str, Field(pattern=METRIC_PATTERN)]
 
 
 class Estimate(FileModel):
@@ -30,14 +36,37 @@ class Estimate(FileModel):
     value: Fraction
     low: Fraction | None
     high: Fraction | None
-    method: Literal["wilson", "class-bootstrap", "none"]
+    method: str
+    """How the interval was computed, such as "wilson"; "none" where there is no interval."""
     confidence: Fraction = 0.95
 
     @model_validator(mode="after")
     def _validate_order(self) -> Self:
-        if self.low is not None and self.high is not None and self.low > self.high:
-            raise ValueError(f"interval [{self.low}, {self.high}] is upside down")
+        _validate_order(self)
         return self
+
+
+class MetricEstimate(FileModel):
+    """The value of a metric with its interval; which values there can be is for the metric to say."""
+
+    value: float
+    low: float | None
+    high: float | None
+    method: str
+    """How the interval was computed, such as "wilson"; "none" where there is no interval."""
+    confidence: Fraction = 0.95
+    right: Count | None
+    """How many images count, where the metric is a share of the images; null for any other."""
+
+    @model_validator(mode="after")
+    def _validate_order(self) -> Self:
+        _validate_order(self)
+        return self
+
+
+def _validate_order(estimate: Estimate | MetricEstimate) -> None:
+    if estimate.low is not None and estimate.high is not None and estimate.low > estimate.high:
+        raise ValueError(f"interval [{estimate.low}, {estimate.high}] is upside down")
 
 
 class UnscoredImage(FileModel):
@@ -48,11 +77,38 @@ class UnscoredImage(FileModel):
 
 
 class Score(FileModel):
-    """Accuracy under one choice of outputs.
+    """A model's metrics under one choice of outputs.
 
     `outputs` is "all" when the model chose among all 1000 classes, "split-classes" when it chose among the
     classes of the split only (the field's protocol for ImageNet-R, -A and ObjectNet).
     """
+
+    outputs: Outputs
+    num_outputs: Count
+    metrics: dict[MetricName, MetricEstimate]
+    """By the metric's name; "top1" is always there. A name may belong to a package that is not installed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, data: object) -> object:
+        # Here and not in `Result`: other files hold entries too.
+        return upgrade_score(data) if isinstance(data, dict) and "metrics" not in data else data
+
+    @model_validator(mode="after")
+    def _validate_top1(self) -> Self:
+        if HEADLINE not in self.metrics:
+            raise ValueError(f"metrics lack '{HEADLINE}', which every score has")
+        _ = self.top1
+        return self
+
+    @property
+    def top1(self) -> Estimate:
+        """The accuracy that gaps, lines and ranks are about."""
+        return Estimate(**self.metrics[HEADLINE].model_dump(exclude={"right"}))
+
+
+class ScoreV1(FileModel):
+    """A score as version 1 of the schema held it."""
 
     outputs: Outputs
     num_outputs: Count
@@ -61,6 +117,28 @@ class Score(FileModel):
     top1: Estimate
     top5: Estimate
     mean_per_class_top1: Fraction
+
+
+def upgrade_score(data: Mapping[str, object]) -> dict[str, object]:
+    """A score of version 1 in the form of today; nothing is computed, so its mean per class has no interval.
+
+    Raises:
+        ValidationError: It is no score of version 1.
+    """
+    old = ScoreV1.model_validate(data)
+    macro = Estimate(value=old.mean_per_class_top1, low=None, high=None, method="none")
+    found = {
+        "top1": (old.top1, old.num_correct_top1),
+        "top5": (old.top5, old.num_correct_top5),
+        "mean_per_class_top1": (macro, None),
+    }
+    return {
+        "outputs": old.outputs,
+        "num_outputs": old.num_outputs,
+        "metrics": {
+            name: {**estimate.model_dump(), "right": right} for name, (estimate, right) in found.items()
+        },
+    }
 
 
 class Reference(FileModel):
@@ -176,9 +254,17 @@ class Environment(FileModel):
 class Result(FileModel):
     """A result file."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     model: ModelRecord
     environment: Environment
     entries: tuple[Entry, ...]
     extra: dict[str, JsonValue] = Field(default_factory=dict)
     """For the submitter's own notes; never read by the benchmark."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, data: object) -> object:
+        # Its scores upgrade themselves.
+        if isinstance(data, dict) and data.get("schema_version") == 1:
+            return {**data, "schema_version": SCHEMA_VERSION}
+        return data

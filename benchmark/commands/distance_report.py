@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from imagenet_g.benchmark.classes import load_classes, load_index_by_wnid
-from imagenet_g.benchmark.commands.report import MINUS
 from imagenet_g.benchmark.distances.results import ClassDistance, ClipDistances, DistanceReport, Mean
+from imagenet_g.benchmark.predictions.metrics import MINUS
 
 UNKNOWN = "unknown"
 _COLUMNS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -10,27 +10,84 @@ from rich.table import Table
 from rich.text import Text
 
 from imagenet_g.benchmark.predictions.entries import choose_headline
+from imagenet_g.benchmark.predictions.metrics import MINUS, Metric, load_metrics
 from imagenet_g.benchmark.records import Difference, Fraction
-from imagenet_g.benchmark.results import EffectiveRobustness, Entry, Estimate, Gap, Result
+from imagenet_g.benchmark.results import (
+    HEADLINE,
+    EffectiveRobustness,
+    Entry,
+    Estimate,
+    Gap,
+    MetricEstimate,
+    Result,
+)
 
-# The minus sign of typography (U+2212): as wide as a plus, so that columns line up.
-MINUS = "−"
+LEFT_COLUMNS = ("model", "split", "reference")
 
 
 def make_report(results: Sequence[Result]) -> RenderableType:
-    """One table over all results, with every warning below it."""
+    """One table over all results, a second one of further metrics, with every warning below them."""
+    prominent = [metric for metric in load_metrics().values() if metric.prominent and metric.name != HEADLINE]
+    headings = ["model", "split", "n", load_metrics()[HEADLINE].title, "95 %"]
+    headings += [*(metric.title for metric in prominent), "reference", "AG", "95 % "]
+    table = _make_table(results, headings, lambda entry: _list_cells(entry, prominent))
+    further = [name for name in _list_metric_names(results) if not _is_prominent(name)]
+    tables = [table]
+    if further:
+        headings = ["model", "split", *map(_format_heading, further)]
+        tables.append(_make_table(results, headings, lambda entry: _list_further_cells(entry, further)))
+    robustness = [Text(f"{r.model.spec} on {line}") for r in results for line in list_robustness(r)]
+    return Group(*tables, *robustness, *_make_notes(results))
+
+
+def _make_table(
+    results: Sequence[Result], headings: Sequence[str], list_cells: Callable[[Entry], Sequence[str | Text]]
+) -> Table:
     table = Table(title=None, header_style="bold", expand=False)
-    for name, justify in (
-        ("model", "left"), ("split", "left"), ("n", "right"), ("top-1", "right"), ("95 %", "right"),
-        ("top-5", "right"), ("reference", "left"), ("AG", "right"), ("95 % ", "right"),
-    ):  # fmt: skip
-        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+    for name in headings:
+        table.add_column(name, justify="left" if name in LEFT_COLUMNS else "right", overflow="fold")
     for result in results:
         for number, entry in enumerate(result.entries):
-            table.add_row(*_make_row("" if number else result.model.spec, entry))
+            table.add_row("" if number else result.model.spec, *list_cells(entry))
         table.add_section()
-    robustness = [Text(f"{r.model.spec} on {line}") for r in results for line in list_robustness(r)]
-    return Group(table, *robustness, *_make_notes(results))
+    return table
+
+
+def _list_metric_names(results: Sequence[Result]) -> list[str]:
+    """Metrics of the shown scores, in the order of their rows; those of no installed package last."""
+    scores = [choose_headline(entry) for result in results for entry in result.entries]
+    found = dict.fromkeys(name for score in scores for name in score.metrics)
+    return [*(name for name in load_metrics() if name in found), *sorted(set(found) - set(load_metrics()))]
+
+
+def _is_prominent(name: str) -> bool:
+    metric = load_metrics().get(name)
+    return metric is not None and metric.prominent
+
+
+def _format_heading(name: str) -> str:
+    metric = load_metrics().get(name)
+    return f"{name} (unknown metric)" if metric is None else metric.heading
+
+
+def format_estimate(name: str, estimate: MetricEstimate | None) -> str:
+    """A metric with its interval in its unit; as it stands in the file where no installed package has it.
+
+    >>> format_estimate("top1", MetricEstimate(value=0.5, low=0.25, high=0.75, method="wilson", right=2))
+    '50.00 (25.0 to 75.0)'
+    >>> format_estimate("other", MetricEstimate(value=0.5, low=None, high=None, method="none", right=None))
+    '0.5'
+    """
+    metric = load_metrics().get(name)
+    if estimate is None:
+        return "not stored"
+    if metric is None:
+        return f"{estimate.value:g}"
+    if estimate.low is None or estimate.high is None:
+        return metric.format_value(estimate.value)
+    digits = max(metric.unit.digits - 1, 0)
+    low, high = (metric.format_value(bound, digits) for bound in (estimate.low, estimate.high))
+    return f"{metric.format_value(estimate.value)} ({low} to {high})"
 
 
 def format_percent(value: Fraction, digits: int = 2) -> str:
@@ -94,13 +151,24 @@ def _format_robustness(entry: Entry, record: EffectiveRobustness) -> str:
     return f"{entry.split.ref} against {record.baseline} ({record.link}, r2 {record.r2:.2f}): {stated}{flag}"
 
 
-def _make_row(model: str, entry: Entry) -> tuple[str | Text, ...]:
+def _format_split(entry: Entry) -> Text:
+    score = choose_headline(entry)
+    outputs = "" if score.outputs == "all" else f" ({score.num_outputs} classes)"
+    return Text(entry.split.ref + outputs)
+
+
+def _list_further_cells(entry: Entry, names: Sequence[str]) -> tuple[str | Text, ...]:
+    metrics = choose_headline(entry).metrics
+    return (_format_split(entry), *(format_estimate(name, metrics.get(name)) for name in names))
+
+
+def _list_cells(entry: Entry, prominent: Sequence[Metric]) -> tuple[str | Text, ...]:
     score = choose_headline(entry)
     count = str(entry.n) if not entry.n_unscored else f"{entry.n} ({entry.n_unscored} unscored)"
-    outputs = "" if score.outputs == "all" else f" ({score.num_outputs} classes)"
+    others = [(metric, score.metrics.get(metric.name)) for metric in prominent]
     cells: list[str | Text] = [
-        model, Text(entry.split.ref + outputs), count, format_percent(score.top1.value),
-        format_interval(score.top1), format_percent(score.top5.value),
+        _format_split(entry), count, format_percent(score.top1.value), format_interval(score.top1),
+        *("not stored" if found is None else metric.format_value(found.value) for metric, found in others),
     ]  # fmt: skip
     if not entry.gaps:
         return (*cells, "", "", "")

@@ -6,13 +6,14 @@ Pure: everything here is computed from predictions, records and published figure
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from imagenet_g.benchmark.classes import ClassSet, name_class_set
 from imagenet_g.benchmark.predictions.evidence import Evidence
+from imagenet_g.benchmark.predictions.metrics import TOP1, Metric
 from imagenet_g.benchmark.predictions.scoring import compute_gap, compute_score
 from imagenet_g.benchmark.records import Outputs, PublishedAccuracy
 from imagenet_g.benchmark.results import Entry, Estimate, Gap, Reference, Score, UnscoredImage
@@ -77,12 +78,13 @@ def choose_headline(entry: Entry) -> Score:
     return matching[0] if matching else entry.scores[0]
 
 
-def _make_score(evidence: Evidence, outputs: Outputs) -> Score:
+def _make_score(evidence: Evidence, outputs: Outputs, metrics: Iterable[Metric] | None = None) -> Score:
     return compute_score(
         evidence.predictions,
         stored_as=_stored_as(evidence, outputs),
         outputs=outputs,
         num_outputs=1000 if outputs == "all" else len(evidence.output_set.indices),
+        metrics=metrics,
     )
 
 
@@ -105,7 +107,7 @@ def _make_gap(
         return None
     clean = _make_published_reference(evidence, figure)
     return compute_gap(
-        _make_score(evidence, clean.outputs),
+        _make_score(evidence, clean.outputs, [TOP1]),
         evidence.predictions,
         clean,
         reference_predictions=None,
@@ -123,7 +125,7 @@ def _make_measured_gap(evidence: Evidence, reference: Evidence) -> Gap | None:
         return None
     outputs = evidence.outputs
     twin = replace(twin, class_set=evidence.class_set, output_set=evidence.output_set)
-    score = _make_score(twin, outputs)
+    score = _make_score(twin, outputs, [TOP1])
     clean = Reference(
         kind="measured",
         set=reference.record.ref,
@@ -140,7 +142,7 @@ def _make_measured_gap(evidence: Evidence, reference: Evidence) -> Gap | None:
     )
     stored = _stored_as(evidence, outputs)
     return compute_gap(
-        _make_score(evidence, outputs),
+        _make_score(evidence, outputs, [TOP1]),
         evidence.predictions,
         clean,
         reference_predictions=twin.predictions,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from imagenet_g.benchmark.classes import NUM_CLASSES, make_class_set, name_class_set
 from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.predictions.metrics import Metric, estimate_metric, load_metrics
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, TopFive
+from imagenet_g.benchmark.predictions.scored_images import ScoredImages
 from imagenet_g.benchmark.records import Outputs
 from imagenet_g.benchmark.results import Estimate, Gap, Reference, Score
 from imagenet_g.benchmark.statistics.accuracy import (
@@ -17,7 +20,6 @@ from imagenet_g.benchmark.statistics.accuracy import (
     FloatArray,
     compute_class_counts,
     compute_correct,
-    compute_mean_per_class,
 )
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,
@@ -54,32 +56,36 @@ def name_own_outputs(meta: PredictionsMeta) -> str:
     return name_class_set(make_class_set(SPLIT_CLASSES, meta.classes.indices))
 
 
-def compute_score(predictions: Predictions, *, stored_as: str, outputs: Outputs, num_outputs: int) -> Score:
-    """Top-1 and top-5 with Wilson intervals; an image without a prediction is wrong.
+def compute_score(
+    predictions: Predictions,
+    *,
+    stored_as: str,
+    outputs: Outputs,
+    num_outputs: int,
+    metrics: Iterable[Metric] | None = None,
+) -> Score:
+    """Every metric with its interval; an image without a prediction is wrong.
 
     Args:
         predictions: Rows to score; drop unscored rows beforehand to leave them out.
         stored_as: Which stored top-5 to use: "all" or a class set's name.
         outputs: What to call that choice in the result.
         num_outputs: How many classes the model chose among.
+        metrics: What to compute, top-1 among it; None for all there are. Those that need what the predictions
+            do not hold are left out.
 
     Raises:
         InputError: There is no image.
     """
     if not len(predictions):
         raise InputError("There is no image to score.")
-    top5 = select_outputs(predictions, stored_as)
-    first = compute_correct(top5.indices, predictions.labels, k=1)
-    fifth = compute_correct(top5.indices, predictions.labels, k=5)
-    right, total = count_by_class(first, predictions)
+    images = ScoredImages(predictions.labels, select_outputs(predictions, stored_as), num_outputs)
+    chosen = load_metrics().values() if metrics is None else metrics
+    found = {metric.name: estimate_metric(metric, images) for metric in chosen}
     return Score(
         outputs=outputs,
         num_outputs=num_outputs,
-        num_correct_top1=int(first.sum()),
-        num_correct_top5=int(fifth.sum()),
-        top1=estimate_accuracy(int(first.sum()), len(first)),
-        top5=estimate_accuracy(int(fifth.sum()), len(fifth)),
-        mean_per_class_top1=compute_mean_per_class(right, total),
+        metrics={name: estimate for name, estimate in found.items() if estimate is not None},
     )
 
 

@@ -10,7 +10,7 @@ from gradio.components import Component
 from imagenet_g.leaderboard.app.state import CONTROLS, RAW, list_bases, list_views, part_view, split_query
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages.queries import ANY, FILTER_COLUMNS, SIZES, BoardQuery, list_choices
-from imagenet_g.leaderboard.pages.tables import COLUMNS, DEFAULT_COLUMNS
+from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS, load_columns
 
 Controls: TypeAlias = list[Component]
 
@@ -48,7 +48,7 @@ def build_controls(board: Board, start: BoardQuery) -> tuple[Controls, gr.Dropdo
             gr.Dropdown([ANY, *SIZES], value=ANY, label="Parameters", min_width=140),
         ]
         columns = gr.Dropdown(
-            [(column.title, column.name) for column in COLUMNS],
+            [(column.title, column.name) for column in load_columns().values()],
             value=list(DEFAULT_COLUMNS),
             multiselect=True,
             label="Columns",

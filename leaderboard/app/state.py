@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from imagenet_g.leaderboard.board.board import Board
-from imagenet_g.leaderboard.pages.queries import BoardQuery, settle_query
+from imagenet_g.leaderboard.pages.queries import BoardQuery, is_smallest_first, settle_query
 
 Order: TypeAlias = tuple[str, bool, int]
 """Column sorted by, whether ascending, page."""
@@ -18,7 +18,6 @@ CONTROLS = (
 and paging are in the table itself."""
 RAW = ""
 """The view of all images."""
-SORT_ASCENDING_FIRST = ("model", "family", "training_data")
 
 
 def make_query(board: Board, values: Sequence[object], order: Order) -> BoardQuery:
@@ -62,7 +61,7 @@ def click_table(order: Order, clicked: Mapping[str, object]) -> Order:
     sort, ascending, page = order
     if wanted := clicked.get("sort"):
         same = wanted == sort
-        return str(wanted), (not ascending) if same else wanted in SORT_ASCENDING_FIRST, 0
+        return str(wanted), (not ascending) if same else is_smallest_first(str(wanted)), 0
     text = str(clicked.get("page", page))
     return sort, ascending, int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
 

@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.naming.published import load_published_models
+from imagenet_g.benchmark.results import HEADLINE, MetricEstimate
 from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
 from imagenet_g.leaderboard.board.ranks import compute_difference_interval
 from imagenet_g.leaderboard.board.rows import UNKNOWN, RobustnessRow, ScoreRow
@@ -97,7 +98,6 @@ def _make_row(table: str, header: Mapping[str, Any], target: str, record: Mappin
         generated=UNKNOWN,
         n=shifted["n"],
         outputs=1000 if shifted["outputs"] == "all" else _count_classes(shifted["class_set"]),
-        top5=None,
         clean_kind="published",
         clean_set=clean["set"],
         same_classes=same,
@@ -136,9 +136,7 @@ def _compute_scores(shifted: tuple[float, int], clean: tuple[float, int]) -> dic
     clean_interval = compute_wilson_interval(reference * reference_n, reference_n)
     gap_low, gap_high = compute_difference_interval((top1, low, high), (reference, *clean_interval))
     return {
-        "top1": top1,
-        "top1_low": low,
-        "top1_high": high,
+        "metrics": {HEADLINE: MetricEstimate(value=top1, low=low, high=high, method="wilson", right=None)},
         "clean": reference,
         "gap": top1 - reference,
         "gap_low": gap_low,

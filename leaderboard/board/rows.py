@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.predictions.metrics import Metric, load_metrics
+from imagenet_g.benchmark.results import MetricEstimate
 from imagenet_g.leaderboard.board.ranks import compute_shared_ranks
 from imagenet_g.leaderboard.submissions.problems import Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
@@ -38,8 +42,8 @@ class ScoreRow:
         parameters: Number of parameters; None when unknown.
         n: Images scored.
         outputs: Number of classes the model chose among.
-        top1: Accuracy, with its 95 % interval.
-        top5: Accuracy; None when unknown.
+        metrics: Estimates by the metric's name, "top1" among them; absent where unknown. In the
+            table each has three columns: its name, and the name with "_low" and "_high".
         clean: Clean reference accuracy; None when there is none.
         clean_kind: "measured", "published" or empty.
         clean_set: The clean set.
@@ -65,10 +69,7 @@ class ScoreRow:
     parameters: int | None
     n: int
     outputs: int
-    top1: float
-    top1_low: float | None
-    top1_high: float | None
-    top5: float | None
+    metrics: Mapping[str, MetricEstimate]
     clean: float | None
     clean_kind: str
     clean_set: str
@@ -100,9 +101,6 @@ class RobustnessRow:
 
 
 _OPTIONAL_FLOATS = (
-    "top1_low",
-    "top1_high",
-    "top5",
     "clean",
     "gap",
     "gap_low",
@@ -140,16 +138,44 @@ def hide_other_axes(frame: pd.DataFrame, keys: list[str], name: str) -> pd.DataF
     return frame.assign(**{name: frame[name].where(same | ~any_same)})
 
 
+def list_board_metrics() -> tuple[Metric, ...]:
+    """The metrics that have columns on the board.
+
+    Raises:
+        InputError: A metric has the name of another column.
+    """
+    taken = {field.name for kind in (ScoreRow, RobustnessRow) for field in fields(kind)}
+    for metric in load_metrics().values():
+        if metric.name in taken or metric.name.endswith(("_low", "_high")) or metric.name.startswith("rank"):
+            raise InputError(f"A metric cannot be named '{metric.name}': the board has such a column.")
+    return tuple(load_metrics().values())
+
+
 def _make_frame(rows: Iterable[ScoreRow] | Iterable[RobustnessRow], kind: type) -> pd.DataFrame:
     import pandas as pd
 
-    names = [field.name for field in fields(kind)]
     # Not `asdict`: it copies every value deeply, which takes longer than all the rest.
     listed = list(rows)
-    frame = pd.DataFrame({name: [getattr(row, name) for row in listed] for name in names}, columns=names)
-    for name in set(_OPTIONAL_FLOATS) & set(names):
+    columns: dict[str, list[Any]] = {}
+    for field in fields(kind):
+        if field.name == "metrics":
+            columns |= _list_metric_columns([row.metrics for row in listed if isinstance(row, ScoreRow)])
+        else:
+            columns[field.name] = [getattr(row, field.name) for row in listed]
+    frame = pd.DataFrame(columns)
+    for name in set(_OPTIONAL_FLOATS) & set(columns):
         frame[name] = frame[name].astype("float64")
     return frame
+
+
+def _list_metric_columns(rows: list[Mapping[str, MetricEstimate]]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {}
+    for metric in list_board_metrics():
+        found = [row.get(metric.name) for row in rows]
+        for suffix, part in (("", "value"), ("_low", "low"), ("_high", "high")):
+            values = (None if one is None else getattr(one, part) for one in found)
+            columns[metric.name + suffix] = [math.nan if value is None else value for value in values]
+    return columns
 
 
 def _rank(frame: pd.DataFrame, keys: list[str], name: str) -> pd.Series[int]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.commands.report import format_percent, format_points
+from imagenet_g.benchmark.predictions.metrics import Metric
 from imagenet_g.leaderboard.submissions.problems import TRUST_LEVELS
 
 if TYPE_CHECKING:
@@ -44,6 +45,18 @@ def format_accuracy(row: Row, name: str) -> str:
     if is_missing(low) or is_missing(high):
         return format_percent(row[name])
     return f"{format_percent(row[name])}<small>{format_percent(low, 1)}–{format_percent(high, 1)}</small>"
+
+
+def format_metric(row: Row, metric: Metric) -> str:
+    """A metric in its own unit with its interval below; a board of another day may lack its column."""
+    if is_missing(row.get(metric.name)):
+        return '<span class="none" title="unknown">–</span>'
+    value = metric.format_value(row[metric.name])
+    low, high = (row.get(f"{metric.name}_{end}", math.nan) for end in ("low", "high"))
+    if is_missing(low) or is_missing(high):
+        return value
+    digits = max(metric.unit.digits - 1, 0)
+    return f"{value}<small>{metric.format_value(low, digits)}–{metric.format_value(high, digits)}</small>"
 
 
 def format_difference(row: Row, name: str, why_missing: str) -> str:

@@ -13,7 +13,7 @@ from imagenet_g.leaderboard.pages.cells import escape
 from imagenet_g.leaderboard.pages.pages import choose_line, keep_one_axis
 from imagenet_g.leaderboard.pages.plots import build_scatter
 from imagenet_g.leaderboard.pages.queries import BoardQuery, select_rows, settle_query
-from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS, format_table
+from imagenet_g.leaderboard.pages.tables import format_table, list_filled_columns
 
 MAX_ROWS = 200
 _STYLE = """
@@ -52,7 +52,8 @@ def _format_split(board: Board, version: str, split: str) -> str:
     rows = select_rows(board, query)
     drawn = keep_one_axis(rows)
     caption = f"{split}: the {min(len(rows), MAX_ROWS)} best of {len(rows)} models by top-1"
-    table = format_table(rows.head(MAX_ROWS), DEFAULT_COLUMNS, sort="", ascending=False, caption=caption)
+    columns = list_filled_columns(rows)
+    table = format_table(rows.head(MAX_ROWS), columns, sort="", ascending=False, caption=caption)
     figure = build_scatter(drawn, choose_line(board, query, drawn), link=query.link, split=split)
     plot = figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False})
     # Without a script behind it, a heading that looks like a button would promise too much.

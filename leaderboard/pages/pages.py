@@ -27,7 +27,7 @@ from imagenet_g.leaderboard.pages.queries import (
     format_query,
     select_rows,
 )
-from imagenet_g.leaderboard.pages.tables import format_table
+from imagenet_g.leaderboard.pages.tables import format_table, name_sorting
 from imagenet_g.leaderboard.validation.lines import Line, find_line
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def show_table(board: Board, query: BoardQuery, columns: Sequence[str]) -> str:
     last = max(0, (len(rows) - 1) // PAGE_ROWS)
     page = min(query.page, last)
     shown = rows.iloc[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
-    caption = f"{query.split}: {len(rows)} models, sorted by {query.sort}"
+    caption = f"{query.split}: {len(rows)} models, sorted by {name_sorting(query.sort)}"
     table = format_table(shown, columns, sort=query.sort, ascending=query.ascending, caption=caption)
     return format_notice(board, query) + table + format_pager(page, last, query)
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
+from imagenet_g.benchmark.predictions.metrics import load_metrics
+from imagenet_g.benchmark.results import HEADLINE
 from imagenet_g.leaderboard.board.board import ROBUSTNESS_KEYS, Board
+from imagenet_g.leaderboard.board.rows import list_board_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +119,7 @@ def settle_query(board: Board, query: BoardQuery) -> BoardQuery:
     known = board.list_baselines(version.name)
     baseline = query.baseline if query.baseline in known else (known or ("",))[0]
     link = query.link if query.link in board.links else "logit"
-    sort = query.sort if query.sort in SORTABLE else "top1"
+    sort = query.sort if query.sort in list_sortable() else HEADLINE
     filters: dict[str, Any] = {
         name: ANY
         for name in FILTER_COLUMNS
@@ -127,20 +130,20 @@ def settle_query(board: Board, query: BoardQuery) -> BoardQuery:
     )
 
 
-SORTABLE = (
-    "model",
-    "top1",
-    "top5",
-    "clean",
-    "gap",
-    "er",
-    "parameters",
-    "trust",
-    "training_data",
-    "family",
-    "n",
-)
+_SORTABLE = ("model", "clean", "gap", "er", "parameters", "trust", "training_data", "family", "n")
+_SMALLEST_FIRST = ("model", "family", "training_data")
 _TRUST_ORDER = ("published", "self-reported", "recomputed", "verified")
+
+
+def list_sortable() -> tuple[str, ...]:
+    """Columns of the frame that rows can be sorted by: every metric, and the others that have an order."""
+    return (*(metric.name for metric in list_board_metrics()), *_SORTABLE)
+
+
+def is_smallest_first(sort: str) -> bool:
+    """Whether a first click on a heading brings the smallest up: for text, and where lower is better."""
+    metric = load_metrics().get(sort)
+    return sort in _SMALLEST_FIRST or (metric is not None and not metric.higher_is_better)
 
 
 def select_rows(board: Board, query: BoardQuery) -> pd.DataFrame:
@@ -150,7 +153,8 @@ def select_rows(board: Board, query: BoardQuery) -> pd.DataFrame:
     """
     rows = find_scores(board, query).merge(find_robustness(board, query), on="model_id", how="left")
     rows = rows[match_rows(rows, query)]
-    key = query.sort
+    # A board that was built before a metric was added has no such column.
+    key = query.sort if query.sort in rows else HEADLINE
     if key == "trust":
         order = rows["trust"].map({name: number for number, name in enumerate(_TRUST_ORDER)})
         return rows.iloc[order.argsort(kind="stable").to_numpy()[:: 1 if query.ascending else -1]]

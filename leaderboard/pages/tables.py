@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache as remember
 from typing import TYPE_CHECKING, Any
 
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.predictions.metrics import Metric
+from imagenet_g.benchmark.results import HEADLINE
+from imagenet_g.leaderboard.board.rows import list_board_metrics
 from imagenet_g.leaderboard.pages.cells import (
     Row,
     escape,
     format_accuracy,
     format_difference,
     format_flags,
+    format_metric,
     format_model,
     format_parameters,
     format_plain,
@@ -45,7 +51,7 @@ class Column:
 
 
 _NO_ER = "No baseline has been measured on this split, or the clean accuracy covers other classes."
-COLUMNS: tuple[Column, ...] = (
+_LEADING: tuple[Column, ...] = (
     Column(
         name="rank",
         title="#",
@@ -60,13 +66,8 @@ COLUMNS: tuple[Column, ...] = (
         sort="model",
         numeric=False,
     ),
-    Column(
-        name="top1",
-        title="Top-1, %",
-        help="Accuracy with its 95 % Wilson interval",
-        cell=lambda r: format_accuracy(r, "top1"),
-        sort="top1",
-    ),
+)
+_DERIVED: tuple[Column, ...] = (
     Column(
         name="gap",
         title="AG, points",
@@ -130,13 +131,8 @@ COLUMNS: tuple[Column, ...] = (
         cell=format_parameters,
         sort="parameters",
     ),
-    Column(
-        name="top5",
-        title="Top-5, %",
-        help="Accuracy among the best five",
-        cell=lambda r: format_accuracy(r, "top5"),
-        sort="top5",
-    ),
+)
+_OTHERS: tuple[Column, ...] = (
     Column(
         name="family",
         title="Family",
@@ -175,7 +171,6 @@ COLUMNS: tuple[Column, ...] = (
         numeric=False,
     ),
 )
-BY_NAME = {column.name: column for column in COLUMNS}
 DEFAULT_COLUMNS = (
     "rank",
     "model",
@@ -191,9 +186,50 @@ DEFAULT_COLUMNS = (
 )
 
 
+@remember
+def load_columns() -> Mapping[str, Column]:
+    """Every column by name, in their order: top-1 stands first of the numbers, other metrics behind the rest.
+
+    Raises:
+        InputError: A metric has the name of another column.
+    """
+    metrics = {metric.name: _make_metric_column(metric) for metric in list_board_metrics()}
+    headline = metrics.pop(HEADLINE)
+    columns = (*_LEADING, headline, *_DERIVED, *metrics.values(), *_OTHERS)
+    if clashes := set(metrics) & {column.name for column in (*_LEADING, *_DERIVED, *_OTHERS)}:
+        raise InputError(f"A metric cannot be named '{min(clashes)}': the board has such a column.")
+    return {column.name: column for column in columns}
+
+
+def _make_metric_column(metric: Metric) -> Column:
+    return Column(
+        name=metric.name,
+        title=metric.heading,
+        help=metric.help,
+        cell=lambda row: format_metric(row, metric),
+        sort=metric.name,
+    )
+
+
+def list_filled_columns(rows: pd.DataFrame) -> tuple[str, ...]:
+    """The usual columns, and those of the other metrics that some row has."""
+    filled = (m.name for m in list_board_metrics() if m.name in rows and rows[m.name].notna().any())
+    return tuple(dict.fromkeys((*DEFAULT_COLUMNS, *filled)))
+
+
+def name_sorting(sort: str) -> str:
+    """What a table is sorted by, in the words of its heading without the unit.
+
+    >>> name_sorting("top1")
+    'Top-1'
+    """
+    title = next((column.title for column in load_columns().values() if column.sort == sort), sort)
+    return title.partition(",")[0]
+
+
 def list_columns(text: str) -> tuple[str, ...]:
     """Columns as the address names them; the usual ones where it names none."""
-    return tuple(name for name in text.split(",") if name in BY_NAME) or DEFAULT_COLUMNS
+    return tuple(name for name in text.split(",") if name in load_columns()) or DEFAULT_COLUMNS
 
 
 def format_columns(names: Sequence[str]) -> str:
@@ -205,7 +241,8 @@ def format_table(
     rows: pd.DataFrame, columns: Sequence[str], *, sort: str, ascending: bool, caption: str
 ) -> str:
     """An accessible HTML table: caption, scoped headings that are buttons, the sorted one announced."""
-    chosen = [BY_NAME[name] for name in columns if name in BY_NAME] or [BY_NAME["model"]]
+    known = load_columns()
+    chosen = [known[name] for name in columns if name in known] or [known["model"]]
     head = "".join(_format_heading(column, sort, ascending) for column in chosen)
     body = "".join(_format_row(row, chosen) for row in rows.to_dict(orient="records"))
     if not len(rows):

@@ -9,8 +9,9 @@ from pathlib import PurePath
 
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
 from imagenet_g.benchmark.naming.libraries import find_library, list_schemes
+from imagenet_g.benchmark.predictions.metrics import Metric, load_metrics
 from imagenet_g.benchmark.records import ModelRecord, Preprocessing
-from imagenet_g.benchmark.results import Entry, Estimate, Score
+from imagenet_g.benchmark.results import Entry, MetricEstimate, Score
 from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.leaderboard.submissions.names import (
     explain_bad_contact,
@@ -231,24 +232,40 @@ def check_entry(entry: Entry, stem: str) -> Iterator[Problem]:
 
 
 def check_score(score: Score, num_images: int, ref: str) -> Iterator[Problem]:
-    """Counts and fractions that can be."""
-    where = f"{ref} ({score.outputs})"
-    first, fifth = score.num_correct_top1, score.num_correct_top5
-    if first > fifth or score.top1.value > score.top5.value + _TOLERANCE:
-        yield error("impossible", where, f"top-5 ({fifth} right) is below top-1 ({first} right)")
-    if fifth > num_images:
-        yield error("impossible", where, f"{fifth} right answers on {num_images} images")
-    for name, count, estimate in (("top-1", first, score.top1), ("top-5", fifth, score.top5)):
-        if num_images and not math.isclose(estimate.value, count / num_images, abs_tol=_TOLERANCE):
+    """Values that their metrics allow, and that agree with one another."""
+    for name, estimate in score.metrics.items():
+        where = f"{ref} ({score.outputs}): {name}"
+        metric = load_metrics().get(name)
+        if metric is None:
+            known = ", ".join(load_metrics())
+            message = f"no installed package has this metric, so it cannot be checked; known: {known}"
+            yield warning("unknown-metric", where, message)
+            continue
+        yield from check_estimate(metric, estimate, num_images, where)
+        floor = score.metrics.get(metric.not_below or "")
+        if floor is not None and estimate.value < floor.value - _TOLERANCE:
             yield error(
-                "impossible", where, f"{name} is {estimate.value:.6f}, but {count} of {num_images} right"
+                "impossible", where, f"{estimate.value:.6f} is below {metric.not_below}, {floor.value:.6f}"
             )
-        if not _encloses_estimate(estimate):
-            yield error("impossible", where, f"{name} lies outside its interval")
 
 
-def _encloses_estimate(estimate: Estimate) -> bool:
-    return _encloses(estimate.low, estimate.value, estimate.high)
+def check_estimate(
+    metric: Metric, estimate: MetricEstimate, num_images: int, where: str
+) -> Iterator[Problem]:
+    """One value against its metric's bounds, its own interval and its own count."""
+    for number in (estimate.value, estimate.low, estimate.high):
+        if number is not None and not metric.allows(number):
+            message = f"{number} is outside the bounds {metric.low} to {metric.high} of {metric.title}"
+            yield error("impossible", where, message)
+    if not _encloses(estimate.low, estimate.value, estimate.high):
+        yield error("impossible", where, f"{estimate.value} lies outside its interval")
+    right = estimate.right
+    if right is None:
+        return
+    if right > num_images:
+        yield error("impossible", where, f"{right} right answers on {num_images} images")
+    if num_images and not math.isclose(estimate.value, right / num_images, abs_tol=_TOLERANCE):
+        yield error("impossible", where, f"is {estimate.value:.6f}, but {right} of {num_images} are right")
 
 
 def _encloses(low: float | None, value: float, high: float | None) -> bool:

@@ -8,12 +8,13 @@ file.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from imagenet_g.benchmark.records import is_same_split
-from imagenet_g.benchmark.results import Entry
+from imagenet_g.benchmark.results import HEADLINE, Entry
 from imagenet_g.benchmark.splits.registry import drop_superseded
-from imagenet_g.leaderboard.submissions.problems import Problem, error, warning
+from imagenet_g.leaderboard.submissions.problems import Problem, error, note, warning
 
 TOLERANCE = 1e-6
 """Of any fraction: sums of floats in another order differ by less than 1e-9."""
@@ -25,6 +26,7 @@ def compare_entries(claimed: Entry, recomputed: Entry) -> Iterator[Problem]:
     ref = claimed.split.ref
     ours = recomputed.model_dump(exclude=set(_SKIPPED))
     theirs = claimed.model_dump(exclude=set(_SKIPPED))
+    yield from _keep_shared_metrics(theirs["scores"], ours["scores"], ref)
     # The clean set's own entry is written without a gap; recomputing may look one up.
     if not claimed.gaps and ours["gaps"] and ours["gaps"][0]["reference"]["set"] == ref:
         ours["gaps"] = ()
@@ -37,6 +39,25 @@ def compare_entries(claimed: Entry, recomputed: Entry) -> Iterator[Problem]:
         yield error("warning-removed", ref, f"the result lacks the warning: {hidden[0]}")
     if added := sorted(theirs_said - ours_said):
         yield warning("own-warning", ref, f"the result carries another warning: {added[0]}")
+
+
+def _keep_shared_metrics(
+    claimed: Sequence[dict[str, Any]], recomputed: Sequence[dict[str, Any]], ref: str
+) -> Iterator[Problem]:
+    """Drop from dumped scores what only one side can have; nothing is held against a file for it.
+
+    A metric of a package that is not installed here cannot be recomputed (`claim_checks` warns of it). One
+    that was added after the file was written, and an interval that came later, cannot be claimed.
+    """
+    for theirs, ours in zip(claimed, recomputed, strict=False):
+        given, right = theirs["metrics"], ours["metrics"]
+        theirs["metrics"] = {name: given[name] for name in given if name in right}
+        ours["metrics"] = {name: right[name] for name in right if name in given}
+        if missing := sorted(set(right) - set(given)):
+            yield note("no-metric", f"{ref} ({theirs['outputs']})", f"has no {', '.join(missing)}")
+        for name in set(theirs["metrics"]) - {HEADLINE}:
+            if given[name]["method"] == "none" and given[name]["low"] is given[name]["high"] is None:
+                ours["metrics"][name] |= dict.fromkeys(("low", "high")) | {"method": "none"}
 
 
 def check_notice(claimed: Entry, known: Collection[str | None]) -> Iterator[Problem]:

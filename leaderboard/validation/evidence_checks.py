@@ -89,7 +89,9 @@ def check_evidence(
             found[ref] += recompute_entry(entry, evidence)
     return EvidenceFindings(
         problems=tuple(problem for problems in found.values() for problem in problems),
-        recomputed=frozenset(ref for ref, problems in found.items() if not problems),
+        recomputed=frozenset(
+            ref for ref, problems in found.items() if all(one.severity == "note" for one in problems)
+        ),
     )
 
 

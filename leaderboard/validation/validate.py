@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from imagenet_g.benchmark.errors import UntrustedFileError
 from imagenet_g.benchmark.identity import hash_bytes
+from imagenet_g.benchmark.results import SCHEMA_VERSION
 from imagenet_g.benchmark.robustness.attach import Baseline
 from imagenet_g.benchmark.robustness.measured_sets import load_measured_baseline
 from imagenet_g.leaderboard.submissions.problems import Problem, Trust, ValidationReport, error
@@ -75,9 +76,15 @@ def validate_submission(path: Path, context: ValidationContext) -> ValidationRep
 
 def parse_submission(content: object) -> tuple[Submission | None, list[Problem]]:
     """A submission from parsed JSON, or one problem for each broken field."""
-    if isinstance(content, dict) and isinstance(number := content.get("schema_version"), int) and number > 1:
-        message = f"is {number}; this release reads 1. Update imagenet-g, or submit with this one"
-        return None, [error("future-schema", "schema_version", message)]
+    if isinstance(content, dict):
+        result = content.get("result")
+        for where, part, newest in (
+            ("schema_version", content, 1),
+            ("result.schema_version", result if isinstance(result, dict) else {}, SCHEMA_VERSION),
+        ):
+            if isinstance(number := part.get("schema_version"), int) and number > newest:
+                message = f"is {number}; this release reads up to {newest}. Update it, or submit with it"
+                return None, [error("future-schema", where, message)]
     try:
         return Submission.model_validate(content), []
     except ValidationError as broken:

@@ -73,7 +73,8 @@ def _vary(entry: Entry, split: int, rng: random.Random) -> Entry:
         for name in ("value", "low", "high")
         if (value := getattr(score.top1, name)) is not None
     }
-    moved = score.model_copy(update={"top1": score.top1.model_copy(update=bounds)})
+    top1 = score.metrics["top1"].model_copy(update=bounds)
+    moved = score.model_copy(update={"metrics": {**score.metrics, "top1": top1}})
     return entry.model_copy(update={"split": record, "scores": (moved, *entry.scores[1:])})
 
 

@@ -47,7 +47,7 @@ def evaluate_colour(tmp_path: Path, folder: Path, *words: str) -> Result:
 def test_a_folder_is_scored_image_by_image(tmp_path: Path, folder: Path) -> None:
     """Every image is counted and every answer is the model's own."""
     entry = evaluate_colour(tmp_path, folder).entries[0]
-    assert (entry.n, entry.n_unscored, entry.scores[0].num_correct_top1) == (300, 0, 300)
+    assert (entry.n, entry.n_unscored, entry.scores[0].metrics["top1"].right) == (300, 0, 300)
 
 
 def test_predictions_lie_beside_the_result_with_the_hash_it_names(tmp_path: Path, folder: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_truncated_jpeg_is_counted_as_wrong_and_named(tmp_path: Path, folder: 
     broken = folder / "n01440764" / "00000.png"
     broken.write_bytes(broken.read_bytes()[:40])
     entry = evaluate_colour(tmp_path, folder).entries[0]
-    assert (entry.n, entry.n_unscored, entry.scores[0].num_correct_top1) == (300, 1, 299)
+    assert (entry.n, entry.n_unscored, entry.scores[0].metrics["top1"].right) == (300, 1, 299)
     assert entry.unscored[0].image_id == "n01440764/00000.png"
     assert entry.scores[0].top1.value == pytest.approx(299 / 300)
 
@@ -99,7 +99,7 @@ def test_a_changed_image_is_computed_again(tmp_path: Path, folder: Path) -> None
     """The cache goes by content, not by name."""
     evaluate_colour(tmp_path, folder)
     (folder / "n01440764" / "00000.png").write_bytes((folder / "n01443537" / "00001.png").read_bytes())
-    assert evaluate_colour(tmp_path, folder).entries[0].scores[0].num_correct_top1 == 299
+    assert evaluate_colour(tmp_path, folder).entries[0].scores[0].metrics["top1"].right == 299
 
 
 def test_a_view_costs_no_inference(tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

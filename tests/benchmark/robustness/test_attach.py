@@ -20,6 +20,7 @@ from imagenet_g.benchmark.results import (
     Environment,
     Estimate,
     Gap,
+    MetricEstimate,
     PredictionsRecord,
     Reference,
     Result,
@@ -51,11 +52,7 @@ def make_result(
     score = Score(
         outputs=outputs,
         num_outputs=200,
-        num_correct_top1=round(top1 * 30_000),
-        num_correct_top5=round(top1 * 30_000),
-        top1=estimate,
-        top5=estimate,
-        mean_per_class_top1=estimate.value,
+        metrics={"top1": MetricEstimate(**estimate.model_dump(), right=round(top1 * 30_000))},
     )
     gap = Gap(
         reference=reference,

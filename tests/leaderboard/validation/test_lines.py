@@ -10,7 +10,15 @@ from statsmodels.api import OLS, add_constant
 
 from factories import make_run_record, make_split_record
 from imagenet_g.benchmark.predictions.scoring import estimate_accuracy
-from imagenet_g.benchmark.results import EffectiveRobustness, Entry, Gap, PredictionsRecord, Reference, Score
+from imagenet_g.benchmark.results import (
+    EffectiveRobustness,
+    Entry,
+    Gap,
+    MetricEstimate,
+    PredictionsRecord,
+    Reference,
+    Score,
+)
 from imagenet_g.benchmark.robustness.links import LINKS, LinkName
 from imagenet_g.benchmark.robustness.published_sets import build_points
 from imagenet_g.leaderboard.validation.lines import (
@@ -90,11 +98,7 @@ def make_entry(top1: float = 0.65, clean: float = 0.75) -> Entry:
             Score(
                 outputs="all",
                 num_outputs=1000,
-                num_correct_top1=6500,
-                num_correct_top5=6500,
-                top1=shifted,
-                top5=shifted,
-                mean_per_class_top1=top1,
+                metrics={"top1": MetricEstimate(**shifted.model_dump(), right=6500)},
             ),
         ),
         gaps=(
