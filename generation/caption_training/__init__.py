@@ -1,4 +1,4 @@
-"""A language model that is trained to write captions.
+"""Training a language model to write captions.
 
 Imports captions and everything below.
 """

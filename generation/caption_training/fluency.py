@@ -1,4 +1,4 @@
-"""How surprised a language model is by captions: perplexity."""
+"""Perplexity of captions under a language model."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def compute_perplexities(
 ) -> Floats:
     """Perplexity of each caption after its prompt, the end of text included.
 
-    exp of the mean negative log-likelihood per token, in nats; at least 1. Only values under one model and
-    its tokenizer compare.
+    exp of the mean negative log-likelihood per token, in nats; at least 1. Only values of the same model
+    and tokenizer can be compared.
 
     Args:
         model: In eval mode, on its device.
         tokenizer: The model's.
-        prompts: One a caption.
+        prompts: One per caption.
         captions: N texts.
 
     Returns:
@@ -42,7 +42,7 @@ def _compute_batch(model: Model, tokenizer: Tokenizer, pairs: Sequence[tuple[str
 
     rows = [_tokenize(tokenizer, *pair) for pair in pairs]
     longest = max(len(ids) for ids, _ in rows)
-    # Padded on the right, where a causal model does not look.
+    # Padded on the right: in a causal model no token depends on those after it.
     ids = torch.tensor([[*row, *[tokenizer.pad_token_id] * (longest - len(row))] for row, _ in rows])
     ids = ids.to(model.device)
     with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""Causal language models that learn to write captions: pretrained ones, or a tiny one made here."""
+"""Causal language models that are trained to write captions: pretrained ones, or a tiny new one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imagenet_g.generation.captions.files import WeightsRecord
 from imagenet_g.generation.captions.specs import LanguageModelSpec, ModelSeeds, PretrainedSpec, TinySpec
 
 Model = Any
-"""A model of transformers, which is taken as untyped."""
+"""A model of transformers, treated as untyped."""
 Tokenizer = Any
 """A tokenizer of transformers."""
 END_OF_TEXT = "<|endoftext|>"
@@ -27,14 +27,14 @@ def load_language_model(spec: LanguageModelSpec, texts: Sequence[str], seed: int
     """A model and its tokenizer, in float32 on the CPU, ready for training.
 
     Args:
-        spec: Which.
+        spec: Which model.
         texts: What the tokenizer of a tiny model is trained on.
         seed: Of a tiny model's weights.
 
     Raises:
         FetchError: It is on the Hub and cannot be fetched.
-        ModelError: It is no causal language model that transformers loads.
-        InputError: Its tokenizer has no end of text, or a folder is missing.
+        ModelError: transformers cannot load it as a causal language model.
+        InputError: Its tokenizer has no end-of-text token, or a folder is missing.
     """
     if isinstance(spec, TinySpec):
         return build_tiny_model(spec, texts, seed)
@@ -82,10 +82,10 @@ def load_trained(folder: Path) -> tuple[Model, Tokenizer]:
 
 
 def fit_tokenizer(tokenizer: Tokenizer, name: str) -> Tokenizer:
-    """Pad on the left, with the end of text where there is no token for it (GPT-2 has none).
+    """Pad on the left, with the end-of-text token if the tokenizer has no padding token (as GPT-2).
 
     Raises:
-        InputError: There is no end of text either.
+        InputError: The tokenizer has no end-of-text token either.
     """
     if tokenizer.eos_token is None:
         raise InputError(
@@ -122,7 +122,7 @@ def build_tiny_model(spec: TinySpec, texts: Sequence[str], seed: int) -> tuple[M
 
 
 def build_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
-    """A byte-level byte-pair tokenizer: any text is some tokens."""
+    """A byte-level byte-pair tokenizer, which can encode any text."""
     import tokenizers
     from tokenizers import decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -165,7 +165,7 @@ def describe_language_model(spec: LanguageModelSpec, model: Model) -> WeightsRec
 def write_with_model(
     settings: ModelSeeds, requests: Sequence[str], seed: int, *, device: str
 ) -> list[list[str]]:
-    """Texts of an instruction-tuned model, twice as many a request as are wanted."""
+    """Texts of an instruction-tuned model, twice as many per request as are needed."""
     import torch
 
     model, tokenizer = load_pretrained(settings.model)

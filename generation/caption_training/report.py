@@ -1,4 +1,4 @@
-"""What `captions check` says of a frozen caption file."""
+"""The report of `captions check` on a frozen caption file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NUM_SHOWN = 5
 
 
 class FaultyCaption(FileModel):
-    """A caption that is not as it should be, and why."""
+    """A caption with faults, and which."""
 
     wnid: str
     rank: Count
@@ -61,9 +61,9 @@ class CaptionReport(FileModel):
     num_classes: Count
     valid: Fraction
     faults: dict[str, Count]
-    """How often each fault was found."""
+    """Number of captions with each fault."""
     duplicates: Count
-    """Captions that say the same as a better one of their class, marks and case aside."""
+    """Captions equal to a better one of their class, except for punctuation and case."""
     mean_reward: float | None
     distinct_1: Fraction
     distinct_2: Fraction
@@ -82,12 +82,12 @@ class CaptionReport(FileModel):
 
 @dataclass(frozen=True, slots=True)
 class RunScores:
-    """What only the run behind a file can say of its captions, in their order.
+    """Scores of captions, in their order, that need the run that wrote them.
 
     Attributes:
-        rewards: Measured again.
+        rewards: Computed again.
         perplexities: Under the stage-1 model.
-        too_long: Whether the CLIP's text encoder cuts something off.
+        too_long: Whether the CLIP's text encoder cuts the caption.
     """
 
     rewards: Sequence[float]
@@ -96,10 +96,10 @@ class RunScores:
 
 
 def make_report(captions: CaptionSet, scores: RunScores | None, *, min_words: int) -> CaptionReport:
-    """Look at every caption.
+    """Check every caption.
 
     Args:
-        captions: What to look at.
+        captions: What to check.
         scores: From `score_with_run`; None without a run.
         min_words: Fewest words of a valid caption.
     """
@@ -138,10 +138,10 @@ def make_report(captions: CaptionSet, scores: RunScores | None, *, min_words: in
 
 
 def score_with_run(captions: CaptionSet, folder: Path, device: str) -> RunScores:
-    """Measure captions again with the run that wrote them.
+    """Score captions again with the run that wrote them.
 
     Raises:
-        DataError: The folder is another run, or not trained.
+        DataError: The folder holds another run, or is not trained.
     """
     from imagenet_g.generation.caption_training.fluency import compute_perplexities
     from imagenet_g.generation.caption_training.language_models import load_trained
@@ -158,7 +158,7 @@ def score_with_run(captions: CaptionSet, folder: Path, device: str) -> RunScores
     if card is None or card.stages != run.stages:
         raise DataError(f"'{folder}' is not the run that wrote '{captions.title}'.")
     scorer = load_scorer(run, folder, device)
-    # The model before the reward: one trained on the reward finds its own tricks fluent.
+    # The model before stage 2: one trained on the reward gives its own tricks a low perplexity.
     model, tokenizer = load_trained(folder / "sft" / "model")
     model.to(device).eval()
     texts = [row.caption for row in captions.rows]
@@ -175,7 +175,7 @@ def score_with_run(captions: CaptionSet, folder: Path, device: str) -> RunScores
 
 
 def read_class_names(captions: CaptionSet) -> ClassNames:
-    """What classes were called when the captions were written; open_clip's names where nothing says."""
+    """Which class names counted when the captions were written; open_clip's if the card is missing."""
     card = captions.header.card
     # A loop and not a cast, so that a type checker sees one of the three names come out.
     names = "open_clip" if card is None else card.objective.get("class_names")

@@ -1,7 +1,7 @@
-"""Stage 2: reinforcement learning from the reward, held near the stage-1 model by a KL term.
+"""Stage 2: reinforcement learning from the reward, with a KL term to the stage-1 model.
 
-The paper used PPO. TRL has no trainer for it any more; GRPO and RLOO take a reward function and compare the
-captions of a class with each other in place of a learned value function.
+The paper used PPO, for which TRL no longer has a trainer. GRPO and RLOO accept a reward function; instead of
+a learned value function they compare the captions of a class with each other.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TRAINERS = {"grpo": (GRPOTrainer, GRPOConfig), "rloo": (RLOOTrainer, RLOOConfig)
 
 
 class CaptionReward:
-    """The reward function as TRL calls it.
+    """The reward function in the form that TRL calls.
 
     Args:
         scorer: Scores captions.
@@ -88,17 +88,17 @@ def run_rl(
     device: str,
     note: Note,
 ) -> CaptionStageRecord:
-    """Train, or go on, or find it done.
+    """Train the stage, resume it, or return the record of the finished one.
 
     Args:
         spec: The run.
         scorer: Scores captions.
-        model_folder: The stage-1 model: where learning starts, and what the KL term holds to.
+        model_folder: The stage-1 model: start of training, and reference of the KL term.
         tokenizer: Its tokenizer.
-        settings: What the stage depends on, for its record.
+        settings: Everything the stage depends on, for its record.
         out: Folder of the run; the stage's is `rl` in it.
         device: "cpu" or "cuda".
-        note: Told a sentence now and then.
+        note: Called with a sentence of progress.
 
     Raises:
         DataError: The folder was trained with other settings.
@@ -141,17 +141,17 @@ def run_rl(
 
 
 def make_questions(spec: CaptionSpec) -> list[dict[str, str | int]]:
-    """Prompts of all steps in order: every class once, in an order of its own, then every class again.
+    """Prompts of all steps in order: every class once in random order, then every class again.
 
-    The order is planned here, in one epoch, so that a resumed run asks the same questions.
+    The order is fixed here, as one epoch, so that a resumed run sees the same prompts.
 
     Raises:
-        InputError: A step asks for more classes than there are.
+        InputError: A step needs more classes than the run has.
     """
     indices, per_step = spec.class_indices, spec.rl.prompts_per_step
     if per_step > len(indices):
         raise InputError(
-            f"rl.prompts_per_step = {per_step} asks more classes in a step than the {len(indices)} there are."
+            f"rl.prompts_per_step = {per_step} is more than the {len(indices)} classes of the run. Lower it."
         )
     rng = np.random.default_rng(make_seed("caption-questions", str(spec.seed), "", 0))
     # Whole rounds over the classes, so that no class is trained on more than once more than another.

@@ -1,10 +1,10 @@
-"""A captions run from settings to two trained stages, kept in one folder and resumed from it.
+"""A captions run, from settings to two trained stages, in one folder from which it can resume.
 
-<out>/settings.json        what was asked for; another run needs another folder
-<out>/seeds.tsv            seed captions, once they are there
+<out>/settings.json        the settings; another run needs another folder
+<out>/seeds.tsv            seed captions
 <out>/means.safetensors    class means
-<out>/sft/, <out>/rl/      the stages, see `caption_stages`
-<out>/log.jsonl            what was logged on the way
+<out>/sft/, <out>/rl/      the stages, see `stages`
+<out>/log.jsonl            log of every step
 <out>/run.json             written last: the run is trained
 """
 
@@ -62,7 +62,7 @@ _SEEDS_FILE = "seeds.tsv"
 
 
 class CaptionRun(FileModel):
-    """A run that is trained, as `run.json` says."""
+    """A trained run, as stored in `run.json`."""
 
     schema_version: Literal[1]
     spec: CaptionSpec
@@ -81,11 +81,11 @@ class TrainRequest:
 
     Attributes:
         spec: The run's settings.
-        out: Its folder; an interrupted run goes on there.
+        out: Its folder; an interrupted run resumes there.
         device: "cpu" or "cuda".
         data: Local copies of splits by name.
         cache: Where image embeddings are kept between runs.
-        note: Told a sentence now and then.
+        note: Called with a sentence of progress.
     """
 
     spec: CaptionSpec
@@ -97,7 +97,7 @@ class TrainRequest:
 
 
 def run_training(request: TrainRequest) -> CaptionRun:
-    """Train both stages; whatever is done already is left as it is.
+    """Train both stages; finished parts are kept.
 
     Raises:
         InputError: The folder belongs to other settings, a class has no image, a seed caption is too long.
@@ -137,7 +137,7 @@ def run_training(request: TrainRequest) -> CaptionRun:
         stages=(sft, rl),
         clip=describe_clip(clip),
         means=means.record,
-        # Which of several GPUs it was says nothing.
+        # Without the number of the GPU, which does not matter.
         device=request.device.partition(":")[0],
         versions=list_versions(PACKAGES),
     )
@@ -146,10 +146,10 @@ def run_training(request: TrainRequest) -> CaptionRun:
 
 
 def load_run(folder: Path) -> CaptionRun:
-    """What a trained run says of itself.
+    """The record of a trained run.
 
     Raises:
-        DataError: It is not trained to its end, or damaged.
+        DataError: The run is unfinished or damaged.
     """
     path = folder / "run.json"
     if not path.is_file():
@@ -164,7 +164,7 @@ def load_scorer(run: CaptionRun, folder: Path, device: str) -> CaptionScorer:
     """The scorer a run was trained with.
 
     Raises:
-        DataError: The CLIP or the means are not those of the run.
+        DataError: The CLIP or the means differ from those of the run.
     """
     clip = load_clip_encoder(run.spec.objective.clip)
     means = load_class_means(folder / FILE_NAME)
@@ -175,7 +175,7 @@ def load_scorer(run: CaptionRun, folder: Path, device: str) -> CaptionScorer:
 
 
 def list_texts(spec: CaptionSpec, seeds: tuple[SeedCaption, ...]) -> list[str]:
-    """Prompt and caption of every seed: what a tokenizer is trained on."""
+    """Prompt and caption of every seed caption: training texts of a tokenizer."""
     return [f"{make_prompt(spec, seed.class_index)} {seed.caption}" for seed in seeds]
 
 
@@ -215,7 +215,7 @@ def _validate_device(device: str) -> None:
     # transformers would spread the batch over all GPUs it sees, which TRL's trainers refuse.
     if device.startswith("cuda") and torch.cuda.device_count() > 1:
         raise InputError(
-            "Training uses one GPU and sees several. Show it one, such as CUDA_VISIBLE_DEVICES=0."
+            "Training uses one GPU, and several are visible. Select one, as with CUDA_VISIBLE_DEVICES=0."
         )
 
 
@@ -238,7 +238,7 @@ def _claim_folder(spec: CaptionSpec, out: Path) -> None:
 
 
 def _load_seeds(request: TrainRequest, clip: ClipEncoder) -> tuple[SeedCaption, ...]:
-    """Seeds kept from before, or new ones, none longer than the CLIP takes."""
+    """Stored seed captions, or new ones, none longer than the CLIP accepts."""
     spec, path = request.spec, request.out / _SEEDS_FILE
     # Kept, because a language model's captions cannot be drawn again alike on another machine.
     if path.exists():
@@ -280,6 +280,6 @@ def _validate_length(spec: CaptionSpec, model: Model, tokenizer: Tokenizer) -> N
     # Past its positions a model fails in the middle of training with an index error that names nothing.
     if limit is not None and longest + spec.max_tokens > limit:
         raise InputError(
-            f"The language model takes {limit} tokens; the longest prompt has {longest} and max_tokens = "
+            f"The language model accepts {limit} tokens; the longest prompt has {longest} and max_tokens = "
             f"{spec.max_tokens}. Lower max_tokens."
         )

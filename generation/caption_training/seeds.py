@@ -1,4 +1,4 @@
-"""Captions that stage 1 learns from: from patterns and scenes, a file, or another language model."""
+"""Captions that stage 1 is trained on: from patterns and scenes, a file, or another language model."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ _SILENT_H = ("hour", "honest", "heir")
 
 @dataclass(frozen=True, slots=True)
 class SeedCaption:
-    """A caption to learn from."""
+    """A training caption of stage 1."""
 
     class_index: int
     caption: str
 
 
 def load_seeds(spec: CaptionSpec, write: SeedWriter) -> tuple[SeedCaption, ...]:
-    """The seed captions of a run, by class, all valid, none twice.
+    """The seed captions of a run, by class, all valid and distinct.
 
     Args:
         spec: The run's settings.
-        write: Asks a language model; called for seeds of kind "model" only.
+        write: Generates text with a language model; called for seeds of kind "model" only.
 
     Raises:
         InputError: A file cannot be read or is malformed, or has an invalid caption.
@@ -71,22 +71,22 @@ def load_seeds(spec: CaptionSpec, write: SeedWriter) -> tuple[SeedCaption, ...]:
 def drop_long_seeds(
     spec: CaptionSpec, seeds: tuple[SeedCaption, ...], too_long: Collection[str], *, limit: int
 ) -> tuple[SeedCaption, ...]:
-    """Seeds without those that the CLIP's text encoder would cut; a person's own are refused instead.
+    """Seeds without those that the CLIP's text encoder would cut; a user's own are refused instead.
 
     Args:
         spec: The run's settings.
         seeds: All seeds.
         too_long: Captions of more than `limit` tokens.
-        limit: Tokens the text encoder takes.
+        limit: Tokens the text encoder accepts.
 
     Raises:
         InputError: A caption of a file is too long.
         DataError: A class keeps no seed.
     """
-    # A person's own caption is never dropped in silence.
+    # A caption that the user wrote is never dropped without a message.
     if too_long and isinstance(spec.seeds, FileSeeds):
         raise InputError(
-            f"{len(too_long)} of {len(seeds)} seed captions are longer than the CLIP's text encoder takes "
+            f"{len(too_long)} of {len(seeds)} seed captions are longer than the CLIP's text encoder accepts "
             f"({limit} tokens), first: '{next(iter(too_long))}'. Shorten them."
         )
     kept = tuple(seed for seed in seeds if seed.caption not in too_long)
@@ -95,7 +95,7 @@ def drop_long_seeds(
 
 
 def describe_seeds(spec: CaptionSpec) -> str:
-    """Where the seeds come from, without a machine's paths."""
+    """Where the seeds come from, without paths of this machine."""
     match spec.seeds:
         case SceneSeeds():
             return "scenes"
@@ -111,9 +111,9 @@ def hash_seeds(seeds: Sequence[SeedCaption]) -> str:
 
 
 def make_scene_seeds(spec: CaptionSpec, settings: SceneSeeds) -> list[SeedCaption]:
-    """Patterns with the class and a scene; which ones follows from seed, class and number alone.
+    """Patterns filled with the class and a scene; the choice depends only on seed, class and number.
 
-    Pairs of pattern and scene are drawn without repeats.
+    Pairs of pattern and scene are sampled without replacement.
     """
     patterns, scenes = load_lines("caption_patterns.txt"), load_scenes()
     seeds = []
@@ -169,7 +169,7 @@ def name_class(class_index: int, names: ClassNames) -> str:
 
 
 def make_prompt(spec: CaptionSpec, class_index: int) -> str:
-    """What the language model is given for a class."""
+    """Input of the language model for a class."""
     return spec.prompt.format(c=name_class(class_index, spec.class_names))
 
 
@@ -189,7 +189,7 @@ def add_article(noun: str) -> str:
 
 
 def turn_scene(scene: str) -> str:
-    """A scene as people say it: "church indoor" is "indoor church".
+    """A scene in natural word order: "church indoor" becomes "indoor church".
 
     Example:
         >>> turn_scene("church indoor"), turn_scene("tree farm")
@@ -207,7 +207,7 @@ def _validate_covered(spec: CaptionSpec, seeds: Sequence[SeedCaption]) -> None:
         if index not in have:
             info = load_classes()[index]
             raise DataError(
-                f"Class {info.wnid} ({info.name}) has no valid seed caption; give it some, or leave it out."
+                f"Class {info.wnid} ({info.name}) has no valid seed caption; add one, or leave the class out."
             )
 
 
@@ -215,12 +215,13 @@ def _validate_seed(spec: CaptionSpec, index: int, caption: str, *, where: str) -
     faults = find_faults(caption, index, names=spec.class_names, min_words=spec.objective.min_words)
     if faults:
         raise InputError(
-            f"{where}: '{caption}' is no valid caption of {load_classes()[index].name}: {', '.join(faults)}."
+            f"{where}: '{caption}' is not a valid caption of {load_classes()[index].name}: "
+            f"{', '.join(faults)}."
         )
 
 
 def _write_model_seeds(spec: CaptionSpec, settings: ModelSeeds, write: SeedWriter) -> list[SeedCaption]:
-    """Valid captions of an instruction-tuned model; it is asked for twice as many as are kept."""
+    """Valid captions of an instruction-tuned model, which writes twice as many as are kept."""
     indices = spec.class_indices
     requests = [
         settings.instruction.format(c=add_article(name_class(index, spec.class_names))) for index in indices
@@ -228,7 +229,7 @@ def _write_model_seeds(spec: CaptionSpec, settings: ModelSeeds, write: SeedWrite
     texts: Mapping[int, list[str]] = dict(zip(indices, write(settings, requests, spec.seed), strict=True))
     seeds = []
     for index in indices:
-        # Models trained to follow instructions like to quote their answer.
+        # Models trained to follow instructions often put their answer in quotation marks.
         lines = dict.fromkeys(text.strip().strip('"').strip() for text in texts[index])
         valid = [
             line for line in lines

@@ -40,17 +40,17 @@ def run_sft(
     device: str,
     note: Note,
 ) -> CaptionStageRecord:
-    """Train, or go on, or find it done.
+    """Train the stage, resume it, or return the record of the finished one.
 
     Args:
         spec: The run.
-        seeds: What to learn.
+        seeds: The training captions.
         model: Before training; changed in place.
         tokenizer: The model's.
-        settings: What the stage depends on, for its record.
+        settings: Everything the stage depends on, for its record.
         out: Folder of the run; the stage's is `sft` in it.
         device: "cpu" or "cuda".
-        note: Told a sentence now and then.
+        note: Called with a sentence of progress.
 
     Raises:
         DataError: The folder was trained with other settings.
@@ -63,9 +63,9 @@ def run_sft(
     rows = [make_row(spec, seed, tokenizer) for seed in seeds]
     checkpoint, resumed_at = resume_stage(folder, spec.sft.steps, note)
     with quiet_training():
-        # No length limit, because TRL's would cut rows off in silence; `make_row` refuses long captions. Two
-        # checkpoints, because a kill may leave the last one half written. Pinned memory warns where there is
-        # no GPU.
+        # No length limit, because TRL's would cut rows without a message; `make_row` refuses long captions.
+        # Two checkpoints, because a kill may leave the last one half written. Pinned memory warns where there
+        # is no GPU.
         config = SFTConfig(
             output_dir=str(folder / "checkpoints"), max_steps=spec.sft.steps, save_strategy="steps",
             save_steps=spec.sft.save_steps, save_total_limit=2, logging_steps=max(1, spec.sft.steps // 100),

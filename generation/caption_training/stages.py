@@ -1,9 +1,9 @@
-"""What both stages of training share: folders, checkpoints that are whole, the log, the record of being done.
+"""What both stages of training share: folders, complete checkpoints, the log, and the final record.
 
-<out>/<stage>/checkpoints/checkpoint-N/   written by transformers; whole once trainer_state.json can be read
+<out>/<stage>/checkpoints/checkpoint-N/   written by transformers; complete if trainer_state.json can be read
 <out>/<stage>/model/                      the trained model
-<out>/<stage>/stage.json                  written last: the stage is done
-<out>/log.jsonl                           a line a logged step
+<out>/<stage>/stage.json                  written last: the stage is finished
+<out>/log.jsonl                           one line per logged step
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _UNTOLD = ("epoch", "total_flos", "train_loss", "train_runtime", "train_samples_
 
 
 def load_stage(folder: Path, settings: dict[str, JsonValue]) -> CaptionStageRecord | None:
-    """The record of a stage that is done; None for one that is not.
+    """The record of a finished stage; None for an unfinished one.
 
     Raises:
         DataError: It is damaged, or was trained with other settings.
@@ -59,7 +59,7 @@ def finish_stage(
     settings: dict[str, JsonValue],
     steps: int,
 ) -> CaptionStageRecord:
-    """Keep the trained model, then say so, then drop the checkpoints."""
+    """Save the trained model, then its record, then delete the checkpoints."""
     target, temporary = folder / "model", folder / "model.tmp"
     with translate_storage_errors(folder), quiet_training():
         shutil.rmtree(temporary, ignore_errors=True)
@@ -85,7 +85,7 @@ def finish_stage(
 
 
 def find_checkpoint(folder: Path) -> Path | None:
-    """The last whole checkpoint of a stage; what a killed process left half written is removed."""
+    """The last complete checkpoint of a stage; incomplete ones of a killed process are removed."""
     found: list[tuple[int, Path]] = []
     for path in sorted((folder / "checkpoints").glob("checkpoint-*")):
         try:
@@ -97,31 +97,31 @@ def find_checkpoint(folder: Path) -> Path | None:
 
 
 def resume_stage(folder: Path, steps: int, note: Note) -> tuple[Path | None, int]:
-    """The checkpoint a stage goes on from and its step, which is told; None and 0 where it begins anew.
+    """The checkpoint a stage resumes from and its step; None and 0 if it starts from the beginning.
 
     Args:
         folder: The stage's, named after it.
         steps: Of the whole stage.
-        note: Told where it goes on.
+        note: Called with the step it resumes at.
     """
     checkpoint = find_checkpoint(folder)
     if checkpoint is None:
         return None, 0
     step = int(checkpoint.name.rpartition("-")[2])
-    note(f"{folder.name}: goes on at step {step} of {steps}")
+    note(f"{folder.name}: resumes at step {step} of {steps}")
     return checkpoint, step
 
 
 class StepLog(TrainerCallback):  # type: ignore[misc]
-    """Writes a JSON line a logged step, and tells a person about one in twenty.
+    """Writes a JSON line per logged step, and prints about twenty lines per stage.
 
-    Lines of steps that a resumed run does again are taken out first.
+    Lines of steps that a resumed run repeats are removed first.
 
     Args:
         path: The log of the whole run.
         stage: "sft" or "rl".
-        resumed_at: Step the stage goes on from; 0 for a new one.
-        note: Told a sentence now and then.
+        resumed_at: Step the stage resumes from; 0 for a new one.
+        note: Called with a sentence of progress.
     """
 
     def __init__(self, path: Path, stage: str, resumed_at: int, note: Note) -> None:
@@ -139,7 +139,7 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
         line = {"stage": self._stage, "step": state.global_step, **numbers}
         with translate_storage_errors(self._path), self._path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
-        # Twenty lines a stage, however long it is.
+        # Twenty lines for any number of steps.
         every = max(1, state.max_steps // 20)
         if state.global_step % every == 0 or state.global_step == state.max_steps:
             self._note(_format_step(self._stage, state.global_step, state.max_steps, numbers))
@@ -154,13 +154,13 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
 
 
 def run_trainer(trainer: Model, checkpoint: Path | None, folder: Path) -> None:
-    """Train to the end, from a checkpoint where there is one; libraries keep quiet.
+    """Train to the end, from a checkpoint if given; output of the libraries is suppressed.
 
     Raises:
         StorageError: Checkpoints cannot be written.
         ModelError: Memory runs out.
     """
-    # Either prints every logged step to stdout, which belongs to the command's own answer.
+    # Either prints every logged step to stdout, which is for the command's own output.
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
     with translate_storage_errors(folder), quiet_training(), _translate_memory():

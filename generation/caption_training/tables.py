@@ -12,7 +12,7 @@ MAX_FAULTY = 5
 
 
 def format_report(report: CaptionReport) -> str:
-    """A report for people: numbers first, then captions to read."""
+    """A report as text: numbers first, then captions to read."""
     return "\n".join(
         [
             *_format_numbers(report),
@@ -34,7 +34,7 @@ def format_captions(captions: CaptionSet, wnids: Sequence[str], count: int) -> s
 
 
 def format_card(captions: CaptionSet) -> Iterator[str]:
-    """What a file says of itself, a line a fact."""
+    """The header and card of a file, one line per fact."""
     header = captions.header
     yield f"{captions.title}: {header.num_captions} captions of {header.num_classes} classes"
     yield f"licence {header.license}"

@@ -1,4 +1,4 @@
-"""Drawing captions from a trained model, and choosing which to freeze: valid, none twice, best first."""
+"""Sampling captions from a trained model, and choosing which to freeze: valid, distinct, best first."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class WriteRequest:
         per_class: Captions for each class.
         name: Name of the set; None for the run's.
         version: Version of the set.
-        seed: Seed of the draw; None for the run's.
-        allow_fewer: Freeze classes that reach fewer valid captions, as long as they have one.
+        seed: Seed of the sampling; None for the run's.
+        allow_fewer: Freeze classes with fewer valid captions, at least one.
         device: "cpu" or "cuda".
-        note: Told a sentence now and then.
+        note: Called with a sentence of progress.
     """
 
     folder: Path
@@ -57,10 +57,10 @@ class WriteRequest:
 
 
 def write_caption_set(request: WriteRequest) -> CaptionSet:
-    """Draw captions for every class of a run and choose the best.
+    """Sample captions for every class of a run and choose the best.
 
     Raises:
-        DataError: The run is not trained, or a class reaches too few valid captions.
+        DataError: The run is not trained, or a class has too few valid captions.
     """
     # The last bits of a logit, and so now and then a word, depend on the number of threads.
     set_determinism(request.device, cpu_threads=1)
@@ -90,16 +90,16 @@ def draw_captions(
     max_tokens: int,
     seed: int,
 ) -> list[str]:
-    """Sample captions for one prompt; a longer draw begins with the same ones, in whole batches.
+    """Sample captions for one prompt; a larger sample begins with the same ones, in whole batches.
 
     Args:
         model: In eval mode, on its device.
         tokenizer: The model's.
-        prompt: What it goes on from.
+        prompt: Text to continue.
         count: How many.
         sampling: Temperature and top-p.
         max_tokens: Longest caption.
-        seed: Of this draw.
+        seed: Of this sample.
     """
     import torch
 
@@ -123,7 +123,7 @@ def draw_captions(
 def rank_captions(
     captions: Sequence[str], rewards: Sequence[float], valid: Sequence[bool], count: int
 ) -> list[tuple[str, float]]:
-    """The best valid captions and their rewards, best first; those that differ in marks only count once.
+    """The best valid captions and their rewards, best first; punctuation does not make a caption another.
 
     Example:
         >>> captions = ["A fox reads.", "A fox reads!", "A fox sleeps.", "A fox"]
@@ -141,7 +141,7 @@ def rank_captions(
 
 
 def make_card(run: CaptionRun, *, seed: int, per_class: int) -> CaptionCard:
-    """What a caption file says of the run behind it, without a path of this machine."""
+    """The card of a caption file: the run behind it, without paths of this machine."""
     spec = run.spec
     objective: dict[str, JsonValue] = {
         **spec.objective.model_dump(mode="json"), "clip": run.clip.spec, "class_names": spec.class_names,
@@ -192,7 +192,7 @@ def _write_class(
 
 def _make_rows(wnid: str, ranked: Iterable[tuple[str, float]]) -> list[CaptionRecord]:
     return [
-        # Six digits: what is left of a float32 cosine on any machine.
+        # Six digits: the precision of a float32 cosine.
         CaptionRecord(wnid=wnid, rank=rank, caption=caption, reward=float(np.round(reward, 6)))
         for rank, (caption, reward) in enumerate(ranked)
     ]
@@ -202,9 +202,7 @@ def _validate_count(index: int, count: int, request: WriteRequest) -> None:
     if count == request.per_class:
         return
     info = load_classes()[index]
-    message = (
-        f"Class {info.wnid} ({info.name}) reaches {count} of {request.per_class} valid, distinct captions"
-    )
+    message = f"Class {info.wnid} ({info.name}) has {count} of {request.per_class} valid, distinct captions"
     if not count or not request.allow_fewer:
         raise DataError(
             f"{message}. Ask for fewer (-n), raise sampling.candidates and train again, or add --allow-fewer."

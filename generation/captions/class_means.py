@@ -31,7 +31,7 @@ class ClassMeans:
     """Means of some classes.
 
     Attributes:
-        record: Where they come from.
+        record: The images and settings they come from.
         class_indices: C class indices, ascending.
         means: `(C, D)` float32.
     """
@@ -44,7 +44,7 @@ class ClassMeans:
         """`(N, D)` means of N classes, repeats allowed.
 
         Raises:
-            DataError: A class has none.
+            DataError: A class has no mean.
         """
         rows = {index: row for row, index in enumerate(self.class_indices)}
         for index in class_indices:
@@ -65,8 +65,8 @@ def make_class_means(
 ) -> ClassMeans:
     """Embed images of every class and average them.
 
-    A class with more images than are wanted gives a seeded choice of them; an image with several labels
-    counts for its first.
+    If a class has more images than needed, some are chosen with a seed. An image with several labels counts
+    for its first label.
 
     Raises:
         InputError: A class has no image.
@@ -83,7 +83,7 @@ def make_class_means(
     ).astype(np.float32)
     ref = spec.ref
     record = MeansRecord(
-        # A folder's place says nothing about its images; the content hash does.
+        # The path of a folder does not identify its images; the content hash does.
         ref=f"folder:{Path(ref).name}" if ref.startswith("folder:") else ref,
         content_sha256=split.record.content_sha256,
         images_per_class=spec.images_per_class,

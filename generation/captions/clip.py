@@ -1,4 +1,4 @@
-"""Captions as a CLIP's text encoder sees them."""
+"""Captions encoded by a CLIP's text encoder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BATCH_SIZE = 64
 
 
 def encode_captions(clip: ClipEncoder, captions: Sequence[str]) -> npt.NDArray[np.float64]:
-    """`(N, D)` embeddings of length 1; what the text encoder does not take is cut off."""
+    """`(N, D)` embeddings of length 1; tokens beyond the text encoder's limit are cut off."""
     # numpy refuses to concatenate nothing.
     if not captions:
         return np.zeros((0, clip.record.num_dimensions))
@@ -29,14 +29,16 @@ def encode_captions(clip: ClipEncoder, captions: Sequence[str]) -> npt.NDArray[n
 
 
 def read_context_length(clip: ClipEncoder) -> int:
-    """Tokens the text encoder takes, begin and end marks included.
+    """Most tokens the text encoder accepts, begin and end marks included.
 
     Raises:
-        ModelError: The model does not say.
+        ModelError: The model does not state its limit.
     """
     length = getattr(clip.model, "context_length", None)
     if length is None:
-        raise ModelError(f"'{clip.record.spec}' does not say how long its texts may be; choose another CLIP.")
+        raise ModelError(
+            f"'{clip.record.spec}' does not state its longest text (context_length); choose another CLIP."
+        )
     return int(length)
 
 
@@ -51,12 +53,12 @@ def count_tokens(clip: ClipEncoder, caption: str) -> int:
 
 
 def find_too_long(clip: ClipEncoder, captions: Sequence[str]) -> list[str]:
-    """Captions of which the text encoder would cut something off."""
+    """Captions that the text encoder would cut."""
     limit = read_context_length(clip)
     return [caption for caption in captions if count_tokens(clip, caption) > limit]
 
 
 def describe_clip(clip: ClipEncoder) -> WeightsRecord:
-    """What a caption file says of the CLIP."""
+    """The CLIP's record in a caption file."""
     record = clip.record
     return WeightsRecord(spec=record.spec, revision=record.revision, weights_sha256=record.weights_sha256)

@@ -1,4 +1,4 @@
-"""How much captions differ from each other: pure functions over words."""
+"""Diversity of captions: pure functions over words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_ORDER = 4
 
 
 def compute_distinct(captions: Sequence[str], order: int) -> float:
-    """Share of n-grams that are distinct, in [0, 1]; 0 where there are none.
+    """Share of n-grams that are distinct, in [0, 1]; 0 if there are no n-grams.
 
     Source: Li et al. 2016, "A Diversity-Promoting Objective Function for Neural Conversation Models",
     distinct-n. It falls with the number of captions: compare equal numbers only.
@@ -26,7 +26,7 @@ def compute_distinct(captions: Sequence[str], order: int) -> float:
 
 
 def compute_self_bleu(captions: Sequence[str]) -> float:
-    """Mean BLEU-4 of each caption against all others, in [0, 1]: 1 where all are alike.
+    """Mean BLEU-4 of each caption against all others, in [0, 1]: 1 if all are equal.
 
     Source: Zhu et al. 2018, "Texygen", self-BLEU; smoothing 1 of Chen and Cherry 2014 (0.1 for an order
     without a match). It grows with the number of captions: compare equal numbers only.

@@ -1,8 +1,8 @@
-"""Frozen caption files: what a language model wrote once, and where it came from.
+"""Frozen caption files: captions that a language model wrote once, and their origin.
 
 A file is JSON lines in UTF-8. The first line is the header, with the model's card; each further line is one
 caption, by class, best first. The captions are the data: the policy that wrote them is a tool, and sampling
-from it again need not give the same text on another machine.
+from it again may give other text on another machine.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ Line = Annotated[str, Field(min_length=1, pattern=r"^\S(?:[^\n\r]*\S)?$")]
 
 
 class WeightsRecord(FileModel):
-    """A model, closely enough to find it again."""
+    """A model: enough to find the same weights again."""
 
     spec: str
     """Hub name, `open_clip:` spec or the name of a local folder."""
     revision: str | None
-    """Commit of the repository; null where it is unknown or there is none."""
+    """Commit of the repository; null if unknown, or if the model is not in a repository."""
     weights_sha256: Sha256
 
 
@@ -47,20 +47,20 @@ class CaptionStageRecord(FileModel):
     settings_sha256: Sha256
     steps: Count
     weights_sha256: Sha256
-    """Weights when the stage was done."""
+    """Weights at the end of the stage."""
 
 
 class SeedsRecord(FileModel):
     """The captions that stage 1 learned from."""
 
     source: str
-    """How they came about, such as "scenes" or "file:captions.txt"."""
+    """Their origin, such as "scenes" or "file:captions.txt"."""
     num_captions: Count
     sha256: Sha256
 
 
 class MeansRecord(FileModel):
-    """The class means that captions were driven away from."""
+    """The class means that captions were trained to be far from."""
 
     ref: str
     """Split of the images."""
@@ -69,7 +69,7 @@ class MeansRecord(FileModel):
     images_per_class: Positive
     """Upper bound; a class with fewer images uses all it has."""
     normalization: Literal["images", "images-and-mean"]
-    """Embeddings have length 1 before the mean; "images-and-mean": the mean is brought to length 1, too."""
+    """Embeddings have length 1 before the mean; "images-and-mean": the mean is scaled to length 1, too."""
     sha256: Sha256
     """Hash of the float32 means in class order."""
 
@@ -78,7 +78,7 @@ class CaptionCard(FileModel):
     """How the captions were made."""
 
     language_model: WeightsRecord
-    """Before stage 1."""
+    """The model before stage 1."""
     seeds: SeedsRecord
     stages: tuple[CaptionStageRecord, ...]
     clip: WeightsRecord
@@ -88,7 +88,7 @@ class CaptionCard(FileModel):
     seed: int
     versions: dict[str, str]
     remark: str | None
-    """What a reader must know, such as a difference from the paper."""
+    """A remark for readers, such as a difference from the paper."""
 
 
 class CaptionHeader(FileModel):
@@ -116,7 +116,7 @@ class CaptionRecord(FileModel):
     """0 is the best of its class."""
     caption: Line
     reward: float | None
-    """Minus the cosine to the class mean, in [-1, 1]; null where it was not measured."""
+    """Minus the cosine to the class mean, in [-1, 1]; null if it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class CaptionSet:
     """Captions of some classes, frozen.
 
     Attributes:
-        header: What the file says of itself.
+        header: Header of the file.
         rows: By wnid, then rank.
     """
 
@@ -153,14 +153,14 @@ class CaptionSet:
         """Captions of a class, best first.
 
         Raises:
-            DataError: The class has none.
+            DataError: The class has no captions.
         """
         if wnid not in self.rows_by_wnid:
             index = load_index_by_wnid().get(wnid)
             name = "no ImageNet class" if index is None else load_classes()[index].name
             raise DataError(
-                f"Captions '{self.title}' have none for class {wnid} ({name}). They cover "
-                f"{len(self.rows_by_wnid)} classes; write captions for it or leave the class out."
+                f"Captions '{self.title}' have no caption for class {wnid} ({name}); they cover "
+                f"{len(self.rows_by_wnid)} classes. Write captions for it, or leave the class out."
             )
         return tuple(row.caption for row in self.rows_by_wnid[wnid])
 
@@ -211,7 +211,7 @@ def hash_captions(rows: Sequence[CaptionRecord]) -> str:
 
 
 def find_problem(rows: Sequence[CaptionRecord]) -> str | None:
-    """What is wrong with rows sorted by class and rank, as a sentence; None when all is well.
+    """The first problem of rows sorted by class and rank, as a sentence; None if they are valid.
 
     Example:
         >>> find_problem([])
@@ -236,10 +236,10 @@ def find_problem(rows: Sequence[CaptionRecord]) -> str | None:
 
 
 def write_captions(path: Path, captions: CaptionSet) -> None:
-    """Freeze captions; a file that is there already is never changed.
+    """Freeze captions; an existing file is never changed.
 
     Raises:
-        InputError: The file is there and says something else.
+        InputError: The file exists and holds other captions.
         StorageError: It cannot be written.
     """
     text = "".join(f"{line}\n" for line in _format_lines(captions))
@@ -248,8 +248,8 @@ def write_captions(path: Path, captions: CaptionSet) -> None:
         if path.read_bytes() == text.encode():
             return
         raise InputError(
-            f"'{path}' is frozen and holds other captions. Choose another --out, or a higher --version "
-            "and a new file."
+            f"'{path}' is frozen and holds other captions. Choose another --out; for another version of "
+            "the captions also raise --version."
         )
     write_text(path, text)
 
@@ -258,7 +258,7 @@ def load_captions(path: Path) -> CaptionSet:
     """Read a caption file and check its hash.
 
     Raises:
-        DataError: There is none, it is no caption file, or it was changed after it was frozen.
+        DataError: It does not exist, is not a caption file, or was changed after it was frozen.
     """
     try:
         # Not `splitlines`, which also breaks at U+0085 and U+2028; JSON keeps both inside a caption.
@@ -272,7 +272,7 @@ def load_captions(path: Path) -> CaptionSet:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"Caption file '{path}' cannot be read: {error}") from error
     except ValidationError as error:
-        raise DataError(f"'{path}' is no caption file: {_format_first(error)}") from error
+        raise DataError(f"'{path}' is not a caption file: {_format_first(error)}") from error
     _validate_content(path, captions)
     return captions
 
@@ -282,7 +282,7 @@ def _validate_content(path: Path, captions: CaptionSet) -> None:
     if hash_captions(captions.rows) != header.content_sha256 or len(captions.rows) != header.num_captions:
         raise DataError(
             f"Caption file '{path}' was changed or cut off after it was frozen: its captions do not have the "
-            "hash of its header. Take a whole copy, or freeze the changed captions under a new version."
+            "hash of its header. Use a complete copy, or freeze the changed captions under a new version."
         )
     problem = find_problem(captions.rows)
     if problem is None and len(captions.rows_by_wnid) != header.num_classes:

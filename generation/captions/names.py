@@ -1,4 +1,4 @@
-"""Whether a caption names its class: on word boundaries, in any number, whichever of its names.
+"""Whether a caption names its class: as whole words, singular or plural, by any of its names.
 
 "Two grey wolves howl." names grey wolf, "A sea lion sleeps." does not name lion: words that belong to another
 class's longer name do not count. Case, accents, hyphens and possessives make no difference.
@@ -46,9 +46,9 @@ _NO_PLURAL_ENDINGS = ("ss", "us", "is")
 
 
 def list_class_names(info: ClassInfo, names: ClassNames) -> tuple[str, ...]:
-    """What a class may be called, the usual name first.
+    """The accepted names of a class, the usual name first.
 
-    Remarks in brackets are left out and alternatives taken apart: "kite (bird of prey)" is "kite",
+    Remarks in brackets are removed and alternatives are split: "kite (bird of prey)" is "kite",
     "cardboard box / carton" is either.
 
     Example:
@@ -58,7 +58,7 @@ def list_class_names(info: ClassInfo, names: ClassNames) -> tuple[str, ...]:
         >>> list_class_names(by_name["cardboard box / carton"], "open_clip")
         ('cardboard box', 'carton')
     """
-    # Nobody writes the remark in a sentence, and it may stand in the middle of the name.
+    # Nobody writes the remark in a sentence.
     text = re.sub(r"\s*\([^)]*\)", "", make_class_name(info, names))
     parts = re.split(r"\s*,\s*|\s+/\s+|\s+or\s+", ALTERNATIVES.get(text, text))
     return tuple(dict.fromkeys(part for part in parts if part))
@@ -80,7 +80,7 @@ def split_words(text: str) -> Words:
 
 
 def list_word_forms(word: str) -> frozenset[str]:
-    """A noun in singular and plural; too many rather than too few, for recognition only.
+    """Singular and plural forms of a noun, with some that do not exist: for recognition only.
 
     Example:
         >>> sorted(list_word_forms("goose")), sorted(list_word_forms("fox"))
@@ -98,7 +98,7 @@ def list_word_forms(word: str) -> frozenset[str]:
 
 @cache
 def list_name_forms(name: str) -> frozenset[Words]:
-    """Spellings of a name: its last word in both numbers, or its head in "loaf of bread".
+    """Forms of a name: its last word in singular and plural, or its head in "loaf of bread".
 
     Example:
         >>> ("loaves", "of", "bread") in list_name_forms("loaf of bread")
@@ -146,7 +146,7 @@ def _list_forms(class_index: int, names: ClassNames) -> frozenset[Words]:
 
 @cache
 def _list_longer_forms(class_index: int, names: ClassNames) -> frozenset[Words]:
-    """Names of other classes that hold a name of this one, as "sea lion" holds "lion"."""
+    """Names of other classes that contain a name of this one, as "sea lion" contains "lion"."""
     own = _list_forms(class_index, names)
     by_word = _index_forms(names)
     # A longer name holds the first word of this one; without the index all names would be compared with all.
@@ -157,7 +157,7 @@ def _list_longer_forms(class_index: int, names: ClassNames) -> frozenset[Words]:
 
 @cache
 def _index_forms(names: ClassNames) -> dict[str, frozenset[Words]]:
-    """Spellings of all names by each word in them."""
+    """Forms of all names by each word in them."""
     found: dict[str, set[Words]] = {}
     for info in load_classes():
         for form in _list_forms(info.index, names):
@@ -174,7 +174,7 @@ def _holds(longer: Words, shorter: Words) -> bool:
 
 
 def _find_spans(words: Sequence[str], forms: Iterable[Words]) -> set[tuple[int, int]]:
-    """First and one past the last word of every mention."""
+    """Every mention as the index of its first word and one past its last."""
     wanted = frozenset(forms)
     return {
         (start, start + size)

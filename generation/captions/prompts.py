@@ -1,4 +1,4 @@
-"""Frozen captions as the prompts of a split: found, checked against the hash a spec pins, and dealt out.
+"""Frozen captions as the prompts of a split: found, checked against the pinned hash, assigned to images.
 
 Image `index` of a class takes caption `index` of the class, best first, modulo their number: more images per
 class never change the first ones.
@@ -25,7 +25,7 @@ def make_caption_prompts(spec: CaptionPromptSpec, class_index: int, count: int) 
     """Captions of the first `count` images of a class, in index order.
 
     Raises:
-        DataError: The captions are not on hand, not those that are pinned, or the class has none.
+        DataError: The captions are not available, are not the pinned ones, or the class has no caption.
         InputError: The spec pins no hash.
     """
     captions = load_pinned_captions(spec).captions_of(load_classes()[class_index].wnid)
@@ -33,25 +33,25 @@ def make_caption_prompts(spec: CaptionPromptSpec, class_index: int, count: int) 
 
 
 def load_pinned_captions(spec: CaptionPromptSpec) -> CaptionSet:
-    """The captions of a spec, which are exactly those it pins.
+    """The captions of a spec, checked against the hash it pins.
 
     Raises:
         UnknownNameError: No caption file of this name ships with the package.
-        DataError: There is no such file, or it holds other captions.
-        InputError: The spec pins no hash; the message says which one to pin.
+        DataError: The file does not exist, or holds other captions.
+        InputError: The spec pins no hash; the message gives the hash to pin.
     """
     path = find_caption_file(spec.file)
     captions = _load(path, path.stat().st_mtime_ns if path.is_file() else 0)
     found = captions.header.content_sha256
     if spec.sha256 is None:
         raise InputError(
-            f"Captions '{spec.file}' are not pinned: other captions would be another split. Write "
+            f"Captions '{spec.file}' are not pinned, and other captions would give another split. Write "
             f'sha256 = "{found}" beside file in the spec.'
         )
     if found != spec.sha256:
         raise DataError(
             f"Captions '{spec.file}' are not those of the spec: their content hash is {found}, the spec pins "
-            f"{spec.sha256}. Take the file the spec was written for, or pin this one under another version."
+            f"{spec.sha256}. Use the file the spec was written for, or pin this one under another version."
         )
     return captions
 
@@ -60,7 +60,7 @@ def find_caption_file(name_or_path: str) -> Path:
     """Path of a caption file that ships with the package, or of the file itself.
 
     Raises:
-        UnknownNameError: None of this name ships.
+        UnknownNameError: No caption file of this name ships with the package.
     """
     if name_or_path.endswith(SUFFIX):
         return Path(name_or_path)
@@ -82,13 +82,13 @@ def list_caption_files() -> dict[str, Path]:
 
 
 def describe_caption_prompts(spec: CaptionPromptSpec) -> dict[str, JsonValue]:
-    """What decides the prompts: the captions themselves; where their file lies does not."""
+    """What decides the prompts: the captions, but not the path of their file."""
     # Part of a hashed recipe: a path would make the same captions another recipe on another machine.
     return {"recipe": spec.recipe, "file": Path(spec.file).name, "sha256": spec.sha256}
 
 
 def load_caption_header(split: SplitSpec) -> CaptionHeader | None:
-    """What a split's captions say of themselves, their model's card included; None for other prompts."""
+    """Header of a split's caption file, with the model's card; None for other prompts."""
     from imagenet_g.generation.specs.version import CaptionPromptSpec
 
     if not isinstance(split.prompts, CaptionPromptSpec):

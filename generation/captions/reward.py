@@ -27,12 +27,12 @@ FLOOR = -1.0
 def compute_class_mean(embeddings: npt.ArrayLike, normalization: Normalization) -> Floats:
     """Mean of a class's image embeddings.
 
-    Every embedding is brought to length 1 first, so that no image counts more than another. The cosine of
-    Eq. 1 does not depend on the mean's own length; "images-and-mean" brings that to 1 as well, for use as a
-    point among embeddings.
+    Every embedding is scaled to length 1 first, so that no image counts more than another. The cosine of
+    Eq. 1 does not depend on the length of the mean; "images-and-mean" scales it to length 1 as well, for use
+    as a point among embeddings.
 
     Args:
-        embeddings: `(N, D)` floats, none of them zero.
+        embeddings: `(N, D)` floats, no row zero.
         normalization: "images" or "images-and-mean".
 
     Returns:
@@ -84,9 +84,9 @@ def compute_rewards(
 
     Args:
         cosines: `(N,)` from `compute_cosines`.
-        num_faults: Faults of each caption, see `caption_sentences`; 0 for valid ones.
+        num_faults: Faults of each caption, see `captions.sentences`; 0 for valid ones.
         grading: "floor" gives every invalid caption -1, as in the paper; a group of captions that are all
-            invalid then teaches nothing. "graded" goes on below: -1 minus the share of checks that failed,
+            invalid then has no gradient. "graded" continues below: -1 minus the share of checks that failed,
             down to -2, so that fewer faults are always better and validity still comes first.
         direction: "far" minimises the cosine; "near" flips its sign, a control that must make it worse.
 
@@ -109,7 +109,7 @@ def compute_rewards(
 
 
 def normalize_rows(rows: Floats) -> Floats:
-    """Rows brought to length 1.
+    """Rows scaled to length 1.
 
     Raises:
         DataError: A row of length zero, or one that is not finite.

@@ -1,4 +1,4 @@
-"""Captions scored whole: faults, cosine to the class mean, reward."""
+"""Scores of captions: faults, cosine to the class mean, reward."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CaptionScores:
     Attributes:
         captions: Their texts.
         class_indices: Their classes.
-        faults: What is wrong with each; empty for valid ones.
+        faults: Faults of each; empty for valid ones.
         cosines: `(N,)` R of Eq. 1, in [-1, 1].
     """
 
@@ -42,7 +42,7 @@ class CaptionScores:
         return tuple(not faults for faults in self.faults)
 
     def make_rewards(self, grading: Grading, direction: Direction = "far") -> Floats:
-        """`(N,)` rewards; see `caption_reward.compute_rewards`."""
+        """`(N,)` rewards; see `captions.reward.compute_rewards`."""
         num_faults = [len(faults) for faults in self.faults]
         return compute_rewards(self.cosines, num_faults, grading=grading, direction=direction)
 
@@ -53,7 +53,7 @@ class CaptionScorer:
     Args:
         clip: The CLIP that also made the means.
         means: Class means.
-        names: What a class may be called.
+        names: Which names of a class count.
         min_words: Fewest words of a valid caption.
     """
 
@@ -78,7 +78,7 @@ class CaptionScorer:
 
 
 def validate_rewards(rewards: Floats, scores: CaptionScores, step: int) -> None:
-    """Stop training that has nothing to learn from.
+    """Stop training when a reward is not finite.
 
     Raises:
         ModelError: A reward is not finite; the message has the step and the caption.
@@ -90,5 +90,5 @@ def validate_rewards(rewards: Floats, scores: CaptionScores, step: int) -> None:
         name = load_classes()[scores.class_indices[first]].name
         raise ModelError(
             f"Step {step}: the reward is {rewards[first]} for '{scores.captions[first]}', a caption of class "
-            f"'{name}'. The CLIP or the class means give no finite embedding; check their weights."
+            f"'{name}'. The CLIP or the class means contain values that are not finite; check their weights."
         )

@@ -1,7 +1,7 @@
-"""What is wrong with a caption, as names of faults: none means valid.
+"""Faults of a caption, by name; a caption without faults is valid.
 
-Whether a sentence has a verb is not looked at; that takes a parser, and the language model's own sense of
-fluency (the KL term, and perplexity in `captions check`) stands in for one.
+Whether a sentence has a verb is not checked, which would need a parser. Fluency under the language model (the
+KL term, and perplexity in `captions check`) takes its place.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ FAULTS: tuple[Fault, ...] = (
     "class-not-named", "no-capital", "no-end", "several-sentences", "too-short", "stutter", "odd-text",
     "too-long",
 )  # fmt: skip
-"""Every check a caption is put to.
+"""Every check of a caption.
 
-class-not-named     see `caption_names`
+class-not-named     see `captions.names`
 no-capital          does not begin with a capital letter or a digit
 no-end              does not end in a full stop, "!" or "?": cut off
 several-sentences   a second sentence begins
-too-short           fewer words than asked for
+too-short           fewer words than required
 stutter             one word twice in a row
-odd-text            line breaks, control characters, or bytes that are no text
-too-long            longer than the CLIP's text encoder takes; found by whoever has the CLIP
+odd-text            line breaks, control characters, or bytes that are not text
+too-long            longer than the CLIP's text encoder accepts; checked where the CLIP is loaded
 """
 # Without their full stop, in lower case; "no" is "No. 5".
 ABBREVIATIONS = frozenset({"dr", "mr", "mrs", "ms", "mt", "no", "st", "vs"})
@@ -80,7 +80,7 @@ def has_inner_end(caption: str) -> bool:
 
 
 def find_banned(caption: str) -> tuple[str, ...]:
-    """Words of a caption that no published prompt should have."""
+    """Words of a caption that no published prompt should contain."""
     return tuple(word for word in split_words(caption) if word in _load_banned())
 
 

@@ -1,6 +1,6 @@
-"""Settings of a captions run, as TOML: which model learns from what, away from which images, and how long.
+"""Settings of a captions run, as TOML: the models, the data, the objective, and how long to train.
 
-TOML cannot say null: an absent key means what its description says.
+TOML has no null: the description of each optional key says what its absence means.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class ModelSeeds(FileModel):
         "Write one short, complete sentence that describes an unusual photo of {c} in a place or a style "
         "where nobody expects it. Use the word {c}. Answer with the sentence alone."
     )
-    """What the model is asked; {c} is the class with its article."""
+    """Instruction to the model; {c} is the class with its article."""
     temperature: Rate = 1.0
     max_tokens: Positive = 40
 
@@ -81,7 +81,7 @@ SeedsSpec = Annotated[SceneSeeds | FileSeeds | ModelSeeds, Field(discriminator="
 
 
 class MeansSpec(FileModel):
-    """Which images captions are driven away from."""
+    """Images that captions are trained to be far from."""
 
     ref: str
     """Split reference, such as "imagenet-val"."""
@@ -90,7 +90,7 @@ class MeansSpec(FileModel):
 
 
 class ObjectiveSpec(FileModel):
-    """Eq. 1 and what counts as a valid caption; see `caption_reward` and `caption_sentences`."""
+    """Eq. 1 and what counts as a valid caption; see `captions.reward` and `captions.sentences`."""
 
     clip: str
     """Model spec, such as "open_clip:ViT-B-32/openai"."""
@@ -108,16 +108,16 @@ class SftSpec(FileModel):
     learning_rate: Rate
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     save_steps: Positive
-    """A killed run goes on at a multiple of these."""
+    """A killed run resumes at a multiple of these."""
 
 
 class RlSpec(FileModel):
-    """Stage 2: reinforcement learning from the reward, held near stage 1 by a KL term."""
+    """Stage 2: reinforcement learning from the reward, with a KL term to the stage-1 model."""
 
     method: Literal["grpo", "rloo"]
     steps: Positive
     prompts_per_step: Positive
-    """Classes asked in a step."""
+    """Classes in a step."""
     # Rewards are compared within the group: with one caption its advantage is always 0.
     group_size: Annotated[int, Field(ge=2)]
     """Captions per class and step; rewards are compared within the group."""
@@ -130,15 +130,15 @@ class RlSpec(FileModel):
 
 
 class SamplingSpec(FileModel):
-    """How captions are drawn when they are written."""
+    """How captions are sampled when they are written."""
 
     # transformers refuses a temperature of 0.
     temperature: Rate = 1.0
     top_p: TopP = 1.0
     candidates: Positive = 4
-    """Captions drawn for each that is wanted; the best valid ones are kept."""
+    """Captions sampled for each one to keep; the best valid ones are kept."""
     rounds: Positive = 4
-    """How often as many again are drawn for classes that lack valid captions."""
+    """Largest number of rounds of sampling for a class that lacks valid captions."""
 
 
 class CaptionSpec(FileModel):
@@ -155,9 +155,9 @@ class CaptionSpec(FileModel):
     # transformers seeds numpy's global generator as well, which takes 32 bits at most.
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     prompt: Annotated[str, Field(pattern=r"\{c\}")] = "{c}:"
-    """What the model is given; it goes on with the caption."""
+    """Input of the model; it continues with the caption."""
     max_tokens: Positive = 40
-    """Longest caption, in the language model's tokens; what is cut off there is invalid."""
+    """Longest caption, in the language model's tokens; a caption that is cut there is invalid."""
     language_model: LanguageModelSpec
     seeds: SeedsSpec
     means: MeansSpec
@@ -182,7 +182,7 @@ class CaptionSpec(FileModel):
 
 
 def load_caption_spec(name_or_path: str) -> CaptionSpec:
-    """Read and validate shipped settings ("tiny") or a TOML file of one's own.
+    """Read and validate shipped settings ("tiny") or a user's TOML file.
 
     Raises:
         UnknownNameError: No such settings.
@@ -211,7 +211,7 @@ def _find_folder() -> Traversable:
 
 
 def _format_first(error: ValidationError) -> str:
-    # A misspelt key is also a missing one; the misspelling is what a person looks for.
+    # A misspelt key is also a missing one; the misspelling is the cause, so it comes first.
     first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":

@@ -1,4 +1,4 @@
-"""`imagenet-g train`: a generator and a CLIP of one's own, from a split of captioned pictures."""
+"""`imagenet-g train`: a generator and a CLIP of one's own, from a split of captioned images."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What is done to a whole composite, so that a style's words can be seen: blur, pixels, a pencil sketch.
 
-Every finish takes a numpy generator, the picture and the objects' coverage, and returns a picture: `(side,
+Every finish takes a numpy generator, the image and the objects' coverage, and returns an image: `(side,
 side, 3)` float32 in [0, 255], coverage `(side, side, 1)` in [0, 1].
 """
 
@@ -21,7 +21,7 @@ _LUMA = np.array((0.299, 0.587, 0.114), np.float32)
 
 
 def to_image(picture: Picture) -> Image.Image:
-    """The picture as 8-bit RGB."""
+    """The image as 8-bit RGB."""
     # Rounded, because a cast to integers cuts off.
     return Image.fromarray(np.clip(np.rint(picture), 0, 255).astype(np.uint8))
 

@@ -12,13 +12,13 @@ from imagenet_g.benchmark.records import FileModel
 
 
 class StyleSpec(FileModel):
-    """One style: the words that ask for it, and what they do to the picture."""
+    """One style: the words that ask for it, and what they do to the image."""
 
     name: str
     words: tuple[tuple[str, ...], ...]
     """Any of these, each a group of words that must all be there."""
     scale: tuple[float, float] = (0.62, 0.92)
-    """Longer side of the object as a share of the picture's side, lowest and highest."""
+    """Longer side of the object as a share of the image's side, lowest and highest."""
     copies: tuple[int, int] = (1, 1)
     scene: Literal["any", "paper", "skin", "bricks", "cloth"] = "any"
     finishes: tuple[str, ...] = ()
@@ -56,5 +56,5 @@ def _is_asked(style: StyleSpec, words: str) -> bool:
 
 
 def _has_word(word: str, text: str) -> bool:
-    # Whole words only: "dirty" stands in no other word, "art of" in "part of".
+    # Whole words only: "art of" must not be found in "part of".
     return re.search(rf"(?<![a-z]){re.escape(word)}(?![a-z])", text) is not None

@@ -112,7 +112,7 @@ def load_pinned_means(spec: AwaySpec, clip: ClipEncoder) -> ClassMeans:
 
 
 def validate_pipeline(pipe: Pipeline) -> None:
-    """Refuse a pipeline whose picture to come cannot be estimated from predicted noise.
+    """Refuse a pipeline whose image to come cannot be estimated from predicted noise.
 
     Raises:
         InputError: With the reason.
@@ -160,7 +160,7 @@ def guide_steps(scheduler: Scheduler, direction: Direction, *, scale: float, eve
 
 
 def make_direction(pipe: Pipeline, clip: ClipEncoder, targets: torch.Tensor) -> Direction:
-    """The gradient, by the noisy sample, of the cosine of the picture to come and a target.
+    """The gradient, by the noisy sample, of the cosine of the image to come and a target.
 
     Args:
         pipe: The pipeline, on its device.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class BackgroundFirstGenerator(DiffusersGenerator):
-    """A pipeline for the scene, and one that draws the object into its picture.
+    """A pipeline for the scene, and one that draws the object into its image.
 
     Args:
         spec: Which pipelines, and the prompt of the scene.
@@ -44,7 +44,7 @@ class BackgroundFirstGenerator(DiffusersGenerator):
 
 
 def make_background_prompt(row: RenderRow, template: str) -> str:
-    """The prompt of a row's initial picture.
+    """The prompt of a row's initial image.
 
     Raises:
         InputError: The row's own prompt names no scene.

@@ -2,7 +2,7 @@
 
 A plan is a pure function of the version's spec and, where there are sources, of their ids. Rows go by class,
 then index. The canonical batch of row r is r // B and its slot r % B: an image is always rendered in
-that batch and slot, because the last bits of a picture depend on both. A shard is a run of whole batches.
+that batch and slot, because the last bits of an image depend on both. A shard is a run of whole batches.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def make_plan(
 
 
 def hash_plan_rows(table: pa.Table) -> str:
-    """sha256 of the columns that decide a picture, in row order, however the table is chunked."""
+    """sha256 of the columns that decide an image, in row order, however the table is chunked."""
     batches = table.select(_HASHED_COLUMNS).to_batches(max_chunksize=_HASH_ROWS)
     rows = (zip(*(column.to_pylist() for column in batch.columns), strict=True) for batch in batches)
     return hash_lines("\t".join(map(str, row)) for row in chain.from_iterable(rows))

@@ -4,7 +4,7 @@ A recipe is a list of patterns. Image `index` of class `class_index` takes patte
 `class_index + index`, modulo their number: no randomness, every pattern is used about equally often over all
 classes, and asking for more images per class never changes the first ones.
 
-"mismatched-scene" counts through the scenes that do not suit the class, not through all.
+"mismatched-scene" uses only the scenes that do not suit the class.
 
 Fields of a pattern: {c} class name, {h} WordNet hypernym, {d} WordNet definition, {b} a Places365 scene.
 """
@@ -39,7 +39,7 @@ FAKE_IT_PATTERNS = {
 MISMATCHED_SCENE = "mismatched-scene"
 _IN_SCENE = " in the "
 RECIPES = ("openai-80", "template", *FAKE_IT_PATTERNS, MISMATCHED_SCENE)
-"""Of patterns; the recipe "captions" takes a frozen file."""
+"""Recipes of patterns; the recipe "captions" reads a frozen file."""
 
 
 def make_prompts(spec: PromptSpec, class_index: int, count: int) -> list[str]:
@@ -68,7 +68,7 @@ def make_prompts(spec: PromptSpec, class_index: int, count: int) -> list[str]:
 
 
 def make_class_name(info: ClassInfo, names: ClassNames) -> str:
-    """What a class is called: open_clip's name, all WordNet lemmas, or the first of them.
+    """The name of a class: open_clip's, all WordNet lemmas, or the first lemma.
 
     Example:
         >>> shark = load_classes()[2]
@@ -87,7 +87,7 @@ def load_patterns(spec: PromptSpec) -> tuple[str, ...]:
 
     Raises:
         UnknownNameError: No such recipe.
-        InputError: A template is missing, is not wanted, or has unknown fields.
+        InputError: A template is missing, does not belong to the recipe, or has unknown fields.
 
     Example:
         >>> load_patterns(PromptSpec(recipe="multiple", class_names="open_clip"))
@@ -96,7 +96,9 @@ def load_patterns(spec: PromptSpec) -> tuple[str, ...]:
     if spec.recipe not in RECIPES:
         raise UnknownNameError("prompt recipe", spec.recipe, (*RECIPES, "captions"))
     if (spec.recipe == "template") != (spec.template is not None):
-        raise InputError("'template' belongs to the prompt recipe 'template', and only to it.")
+        raise InputError(
+            "The key 'template' and the prompt recipe 'template' need each other; give both or neither."
+        )
     if spec.template is not None:
         _validate_template(spec.template)
         return (spec.template,)
@@ -119,11 +121,11 @@ def load_scenes() -> tuple[str, ...]:
 
 
 def list_mismatched_scenes(info: ClassInfo) -> tuple[str, ...]:
-    """Scenes of which nothing known of the class speaks, in order.
+    """Scenes that share no word with the class, in order.
 
     A scene is left out where one of its words is a part of a word of the class's names, hypernym or
-    definition, or the other way round: "fishpond" for a game fish. That the rest does not suit the class is
-    likely, not known.
+    definition, or the other way round: "fishpond" for a game fish. That the other scenes do not suit the
+    class is likely, but nobody has checked it.
 
     Example:
         >>> scenes = list_mismatched_scenes(load_classes()[1])  # goldfish
@@ -148,8 +150,8 @@ def find_scene(prompt: str) -> str:
     scene = prompt.rpartition(_IN_SCENE)[2]
     if _IN_SCENE not in prompt or scene not in load_scenes():
         raise InputError(
-            f"'{prompt}' names no scene. A background is drawn first for prompts of the recipe "
-            f"'{MISMATCHED_SCENE}'."
+            f"'{prompt}' names no scene. A generator that draws the background first needs prompts of the "
+            f"recipe '{MISMATCHED_SCENE}'."
         )
     return scene
 
@@ -170,7 +172,7 @@ def load_lines(name: str) -> tuple[str, ...]:
 
 
 def _list_words(text: str) -> frozenset[str]:
-    """Words that mean something, in lower case: of at least four letters, and not where a camera stands."""
+    """Words in lower case, of at least four letters, without "indoor" and "outdoor"."""
     return frozenset(_WORD.findall(text.lower())) - {"indoor", "outdoor"}
 
 
@@ -192,9 +194,11 @@ def _validate_template(template: str) -> None:
     fields = [field for _, field, _, _ in parsed if field is not None]
     # A prompt without the class would give images that nobody can label.
     if "c" not in fields:
-        raise InputError(f"Template '{template}' never names the class; write {{c}} where it belongs.")
+        raise InputError(
+            f"Template '{template}' does not name the class; write {{c}} where the name belongs."
+        )
     for _, field, form, conversion in parsed:
         # str.format would also accept {c!r} or {c:>20}, and put quotes or blanks into every prompt of a
         # version.
         if field is not None and (field not in FIELDS or form or conversion):
-            raise UnknownNameError("field", field, FIELDS, hint=f"It stands in template '{template}'.")
+            raise UnknownNameError("field", field, FIELDS, hint=f"Found in template '{template}'.")

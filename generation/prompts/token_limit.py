@@ -1,4 +1,4 @@
-"""Prompts that a text encoder cuts short: counted and reported, because a cut prompt makes another image."""
+"""Prompts that a text encoder would cut: counted and reported, because a cut prompt gives another image."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class PromptReport(FileModel):
     num_prompts: Count
     num_unique: Count
     token_limit: Count | None
-    """Tokens the encoder keeps, start and end included; null where its tokenizer is not known."""
+    """Tokens the encoder keeps, start and end included; null if its tokenizer is unknown."""
     longest: Count | None
-    """Tokens of the longest prompt; null where they were not counted."""
+    """Tokens of the longest prompt; null if they were not counted."""
     num_over_limit: Count | None
-    """Prompts (with repeats) that are cut; null where they were not counted."""
+    """Prompts (with repeats) that are cut; null if they were not counted."""
     examples: tuple[str, ...]
     """A few of them."""
 

@@ -81,7 +81,7 @@ def write_gallery(folder: Path, sheet: Sheet) -> tuple[Path, Path]:
 
 
 def draw_sheet(sheet: Sheet) -> Image.Image:
-    """The sheet as one picture."""
+    """The sheet as one image."""
     from PIL import Image, ImageDraw, ImageFont
 
     cell, block = sheet.size_px + GAP_PX, sheet.per_class * (sheet.size_px + GAP_PX) + GAP_PX
@@ -143,7 +143,7 @@ def _shrink(row: Row, size_px: int) -> Image.Image:
     picture = decode_image(data if isinstance(data, bytes) else b"")
     scale = size_px / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    # Small pictures are enlarged as they are, so that their pixels can be seen.
+    # Small images are enlarged as they are, so that their pixels can be seen.
     method = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
     return picture.resize(size, resample=method)
 

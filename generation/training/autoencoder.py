@@ -1,4 +1,4 @@
-"""The autoencoder of a generator: pictures to latents and back, learnt on the pictures alone."""
+"""The autoencoder of a generator: images to latents and back, learnt on the images alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WHOLE_SHARE = 0.25
 
 
 class AutoencoderTask:
-    """Learns to give a picture back.
+    """Learns to give an image back.
 
     Args:
         spec: The architecture and the weights of the loss.
@@ -59,7 +59,7 @@ class AutoencoderTask:
         return {"loss": loss, "error": error, "size": size}
 
     def _pick(self, numbers: torch.Generator, batch_size: int) -> torch.Tensor:
-        """Crops of half the side, four times as many as whole pictures cost; every fourth step whole ones."""
+        """Crops of half the side, four times as many as whole images cost; every fourth step whole ones."""
         side = self._pixels.shape[-1]
         # A quarter as many of four times the size: every step takes about as long.
         if torch.rand((), generator=numbers) < _WHOLE_SHARE:
@@ -77,7 +77,7 @@ class AutoencoderTask:
 
 
 def make_autoencoder(spec: AutoencoderSpec) -> AutoencoderTiny:
-    """An untrained autoencoder for pictures of any side that its sizes divide."""
+    """An untrained autoencoder for images of any side that its sizes divide."""
     from diffusers import AutoencoderTiny
 
     # A class of diffusers, because the finished pipeline must load like any other.
@@ -97,13 +97,13 @@ def scale_pixels(pixels: torch.Tensor) -> torch.Tensor:
         >>> scale_pixels(torch.tensor([0, 255], dtype=torch.uint8)).tolist()
         [-1.0, 1.0]
     """
-    # The range in which diffusers' pipelines give pictures to an autoencoder.
+    # The range in which diffusers' pipelines give images to an autoencoder.
     return pixels.float() / 127.5 - 1
 
 
 @torch.inference_mode()
 def encode_pictures(vae: AutoencoderTiny, pixels: torch.Tensor, *, device: str) -> torch.Tensor:
-    """Latents of uint8 `(N, 3, S, S)` pictures: float32 on the CPU, not yet scaled."""
+    """Latents of uint8 `(N, 3, S, S)` images: float32 on the CPU, not yet scaled."""
     vae.eval().to(device)
     batches = torch.split(pixels, _ENCODE_BATCH)
     means = [vae.encode(scale_pixels(batch).to(device)).latents.cpu() for batch in batches]
@@ -112,9 +112,9 @@ def encode_pictures(vae: AutoencoderTiny, pixels: torch.Tensor, *, device: str) 
 
 @torch.inference_mode()
 def decode_latents(vae: AutoencoderTiny, latents: torch.Tensor) -> torch.Tensor:
-    """uint8 `(N, 3, S, S)` pictures of latents that are not scaled."""
+    """uint8 `(N, 3, S, S)` images of latents that are not scaled."""
     vae.eval()
     made = vae.decode(latents.to(next(vae.parameters()).device)).sample
-    # Rounded before the cast, which would cut off: pictures would be half a level darker.
+    # Rounded before the cast, which would cut off: images would be half a level darker.
     pixels: torch.Tensor = ((made + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
     return pixels

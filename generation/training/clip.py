@@ -1,4 +1,4 @@
-"""The CLIP of a recipe: pictures and captions in one space, learnt by contrast."""
+"""The CLIP of a recipe: images and captions in one space, learnt by contrast."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EMBED_BATCH = 256
 
 
 class ClipTask:
-    """Learns which caption belongs to which picture.
+    """Learns which caption belongs to which image.
 
     Args:
         spec: The architecture.
@@ -55,10 +55,10 @@ class ClipTask:
         return clip
 
     def compute_loss(self, numbers: torch.Generator, batch_size: int) -> dict[str, torch.Tensor]:
-        """Symmetric cross-entropy over the batch, where a picture has more than one right caption.
+        """Symmetric cross-entropy over the batch, where an image has more than one right caption.
 
         Captions equal to its own are right, and those of its class in another style are so in part: else a
-        class would be learnt anew in every style, and a plain prompt would find none but plain pictures.
+        class would be learnt anew in every style, and a plain prompt would find none but plain images.
 
         Source: Radford et al. 2021, Fig. 3; equal captions as Yang et al. 2022 (UniCL), Eq. 4.
         """
@@ -77,13 +77,13 @@ class ClipTask:
         right = torch.maximum(same, self._spec.class_weight * kin)
         target = right / right.sum(dim=1, keepdim=True)
         loss = (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)) / 2
-        # Only a number for the log: the share of pictures whose best caption in the batch names their class.
+        # Only a number for the log: the share of images whose best caption in the batch names their class.
         found = kin.gather(1, logits.argmax(dim=1, keepdim=True)).mean()
         return {"loss": loss, "found": found, "scale": self.clip.logit_scale.exp()}
 
 
 def make_clip_config(spec: ClipSpec, *, side: int) -> dict[str, Any]:
-    """The open_clip model configuration of a recipe, for pictures of `side` pixels."""
+    """The open_clip model configuration of a recipe, for images of `side` pixels."""
     return {
         "embed_dim": spec.embed_dim,
         "vision_cfg": _make_vision_config(spec, side=side),

@@ -1,4 +1,4 @@
-"""The diffusion model of a recipe: latents out of noise, told what to draw by a caption or by a picture."""
+"""The diffusion model of a recipe: latents out of noise, told what to draw by a caption or by an image."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class DiffusionData:
 
     Attributes:
         latents: `(N, C, H, W)` float32, scaled to unit variance.
-        caption_numbers: `(N,)` int64, which caption each picture has.
+        caption_numbers: `(N,)` int64, which caption each image has.
         captions: `(M, T, D)` the text encoder's last hidden states of all captions; float16 to save room.
         nothing: `(T, D)` the same of the empty text: what is said when nothing is.
-        images: `(N, D)` image embeddings of the pictures themselves.
+        images: `(N, D)` image embeddings of the images themselves.
     """
 
     latents: torch.Tensor
@@ -35,8 +35,8 @@ class DiffusionData:
 class DiffusionTask:
     """Learns to take noise away.
 
-    One network hears both captions and pictures, so that the text-to-image pipeline and its image-variation
-    sibling share their weights: a picture's embedding stands where the caption's tokens would.
+    One network hears both captions and images, so that the text-to-image pipeline and its image-variation
+    sibling share their weights: an image's embedding stands where the caption's tokens would.
 
     Args:
         spec: The architecture, the noise and the shares.
@@ -87,16 +87,16 @@ class DiffusionTask:
         return {"loss": (weights * errors).sum() / weights.sum(), "error": errors.mean()}
 
     def _pick_conditions(self, rows: torch.Tensor, numbers: torch.Generator) -> torch.Tensor:
-        """`(B, T, D)`: captions, pictures, or nothing.
+        """`(B, T, D)`: captions, images, or nothing.
 
-        A picture's one token is repeated over the caption's length, which attention cannot tell from one.
-        Nothing is the empty text, or for pictures zeros: what either pipeline gives for the unguided half.
+        An image's one token is repeated over the caption's length, which attention cannot tell from one.
+        Nothing is the empty text, or for images zeros: what either pipeline gives for the unguided half.
         """
         data, spec = self._data, self._spec
         told = data.captions[data.caption_numbers[rows]].float()
         by_image = torch.rand(len(rows), generator=numbers) < spec.image_share
         dropped = torch.rand(len(rows), generator=numbers) < spec.drop_share
-        # Before the pictures, whose own "nothing" is zeros.
+        # Before the images, whose own "nothing" is zeros.
         told[dropped] = data.nothing
         pictures = torch.where(dropped[:, None], 0.0, data.images[rows])
         told[by_image] = pictures[by_image][:, None].expand(-1, told.shape[1], -1)

@@ -1,4 +1,4 @@
-"""What a diffusion model is taught from: pictures and captions as the parts before it see them."""
+"""What a diffusion model is taught from: images and captions as the parts before it see them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def recall_encoded(
     from safetensors.torch import save_file
 
     try:
-        # The key in the file itself: encodings of other pictures or parts are never taken for these.
+        # The key in the file itself: encodings of other images or parts are never taken for these.
         with safe_open(path, framework="pt") as file:
             if (file.metadata() or {}).get("key") == key:
                 return DiffusionData(**{name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118

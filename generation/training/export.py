@@ -31,9 +31,9 @@ class Parts:
 
     Attributes:
         text_encoder: Its last hidden states are what a caption says.
-        image_encoder: Its embedding is what a picture says.
+        image_encoder: Its embedding is what an image says.
         tokenizer: Of the text encoder.
-        vae: Makes latents of pictures and pictures of latents.
+        vae: Makes latents of images and images of latents.
     """
 
     text_encoder: CLIPTextModel

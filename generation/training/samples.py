@@ -1,4 +1,4 @@
-"""What a diffusion model has learnt so far, in pictures: sheets of always the same rows."""
+"""What a diffusion model has learnt so far, in images: sheets of always the same rows."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _ROWS = 3
 
 
 class SampleSheets:
-    """Draws sheets of captions' pictures.
+    """Draws sheets of captions' images.
 
-    Three kinds of row: training pictures as the autoencoder gives them back, pictures made from their
-    captions, and pictures made from themselves.
+    Three kinds of row: training images as the autoencoder gives them back, images made from their
+    captions, and images made from themselves.
 
     Args:
         spec: Steps and guidance.
-        vae: Turns latents into pictures.
+        vae: Turns latents into images.
         data: Conditions to draw from.
         pictures: What was learnt from.
         folder: Where sheets go.
@@ -112,7 +112,7 @@ def sample_latents(
 
 
 def make_sheet(groups: list[torch.Tensor]) -> Image.Image:
-    """A picture of groups of pictures, each group below the last.
+    """An image of groups of images, each group below the last.
 
     Args:
         groups: uint8 `(N, 3, S, S)` each, in rows of eight.

@@ -34,15 +34,15 @@ class VisionTransformerSpec(TowerSpec):
 
 
 class ConvolutionsSpec(FileModel):
-    """An image tower of timm's, which learns from far fewer pictures."""
+    """An image tower of timm's, which learns from far fewer images."""
 
     timm_model: str
     size_px: Positive
-    """Side that pictures are resized to."""
+    """Side that images are resized to."""
 
 
 class ClipSpec(FileModel):
-    """A contrastive model of pictures and captions."""
+    """A contrastive model of images and captions."""
 
     embed_dim: Positive
     vision: VisionTransformerSpec | ConvolutionsSpec
@@ -50,7 +50,7 @@ class ClipSpec(FileModel):
     vocabulary_size: Positive
     max_tokens: Positive
     class_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """How right a caption of the same class in another style is, where the picture's own is 1."""
+    """How right a caption of the same class in another style is, where the image's own is 1."""
     schedule: ScheduleSpec
 
 
@@ -60,14 +60,14 @@ class AutoencoderSpec(FileModel):
     channels: Positive
     """Of every layer."""
     encoder_blocks: tuple[Annotated[int, Field(ge=0)], ...]
-    """Blocks at each size, the first at that of the picture; each further size halves it."""
+    """Blocks at each size, the first at that of the image; each further size halves it."""
     decoder_blocks: tuple[Annotated[int, Field(ge=0)], ...]
-    """The same on the way back, the last at the picture's size."""
+    """The same on the way back, the last at the image's size."""
     latent_channels: Positive
     noise: Annotated[float, Field(ge=0)]
     """Deviation of noise on latents while learning, so that small errors of latents do not show."""
     edge_weight: float
-    """Weight of the error of the picture's differences beside that of its values."""
+    """Weight of the error of the image's differences beside that of its values."""
     size_weight: float
     """Weight of the latents' mean square, which keeps them small."""
     schedule: ScheduleSpec
@@ -139,7 +139,7 @@ class TrainingSpec(FileModel):
 
     def find_data(self, stage: str) -> str:
         """Reference of the split that a stage learns from."""
-        # The network may learn from more pictures than the parts, which then need no new training.
+        # The network may learn from more images than the parts, which then need no new training.
         own = self.diffusion.data if stage == "diffusion" and self.diffusion is not None else None
         return own or self.data
 

@@ -132,7 +132,7 @@ def test_captions_follow_from_the_seed(run: Path) -> None:
 
 def test_a_class_short_of_captions_is_named(run: Path) -> None:
     """The model knows twelve sentences a class; fewer may be allowed."""
-    with pytest.raises(DataError, match=r"reaches \d+ of 60 valid, distinct captions"):
+    with pytest.raises(DataError, match=r"has \d+ of 60 valid, distinct captions"):
         write(run, per_class=60)
     assert write(run, per_class=60, allow_fewer=True).header.num_captions < 240
 
@@ -157,7 +157,7 @@ def test_a_killed_run_ends_at_the_same_captions(run: Path, clip: Path, tmp_path:
     assert train_and_die(spec, tmp_path / "again", "rl: step 5") == 9
     assert find_checkpoint(tmp_path / "again" / "rl") is not None
     resumed, notes = train(spec, tmp_path / "again")
-    assert any(note.startswith("rl: goes on at step 3") for note in notes)
+    assert any(note.startswith("rl: resumes at step 3") for note in notes)
     assert resumed.stages == load_run(run).stages
     assert write(tmp_path / "again") == write(run)
     assert list_steps(tmp_path / "again") == list_steps(run)
@@ -217,7 +217,7 @@ def test_a_seed_longer_than_the_text_encoder_takes_is_shown(clip: Path, tmp_path
         train(make_caption_spec(tmp_path, clip), tmp_path / "run")
 
 
-@pytest.mark.parametrize(("tokens", "words"), [(5, "max_tokens = 5"), (200, "takes 128 tokens")])
+@pytest.mark.parametrize(("tokens", "words"), [(5, "max_tokens = 5"), (200, "accepts 128 tokens")])
 def test_captions_that_do_not_fit_the_language_model_are_refused(
     clip: Path, tmp_path: Path, tokens: int, words: str
 ) -> None:

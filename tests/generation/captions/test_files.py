@@ -71,7 +71,7 @@ def test_a_frozen_file_is_never_changed(tmp_path: Path) -> None:
 
 def test_a_class_without_captions_is_named() -> None:
     """With what the file covers."""
-    with pytest.raises(DataError, match=r"none for class n01484850 \(great white shark\)"):
+    with pytest.raises(DataError, match=r"no caption for class n01484850 \(great white shark\)"):
         make_set().captions_of("n01484850")
 
 
@@ -97,7 +97,7 @@ def test_a_file_cut_off_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="changed or cut off"):
         load_captions(path)
     path.write_text(text[:-10])
-    with pytest.raises(DataError, match="is no caption file"):
+    with pytest.raises(DataError, match="is not a caption file"):
         load_captions(path)
 
 

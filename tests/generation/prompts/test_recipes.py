@@ -108,8 +108,8 @@ def test_an_unknown_recipe_is_refused_with_the_nearest() -> None:
 
 @pytest.mark.parametrize(
     ("template", "words"),
-    [("a photo", "never names the class"), ("a {c} {x}", "Unknown field 'x'"), ("a {c", "malformed"),
-     ("a {c!r}", "Unknown field 'c'"), (None, "belongs to the prompt recipe")],
+    [("a photo", "does not name the class"), ("a {c} {x}", "Unknown field 'x'"), ("a {c", "malformed"),
+     ("a {c!r}", "Unknown field 'c'"), (None, "need each other")],
 )  # fmt: skip
 def test_a_bad_template_is_refused(template: str | None, words: str) -> None:
     """Before anything is planned."""
