@@ -18,7 +18,13 @@ from imagenet_g.benchmark.errors import InputError, UnknownNameError
 
 NUM_CLASSES = 1000
 ALL_CLASSES = "all"
-CLASS_SET_NAMES = ("drawn-104", "imagenet-100", "imagenet-a", "imagenet-r", "imagenet-r-a", "objectnet")
+_DATA = files("imagenet_g.benchmark.data")
+CLASS_SET_NAMES = tuple(
+    # A file in the folder is all it takes to add one, so that no list can fall behind.
+    sorted(entry.name.removesuffix(".txt") for entry in (_DATA / "class_sets").iterdir()
+           if entry.name.endswith(".txt"))
+)  # fmt: skip
+"""Registered class sets, each a file `data/class_sets/NAME.txt` and a view of every split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,7 @@ class ClassSet:
 @cache
 def load_classes() -> tuple[ClassInfo, ...]:
     """The 1000 classes in index order."""
-    text = (files("imagenet_g.benchmark.data") / "imagenet_classes.csv").read_text(encoding="utf-8")
+    text = (_DATA / "imagenet_classes.csv").read_text(encoding="utf-8")
     return tuple(
         ClassInfo(int(row["index"]), row["wnid"], row["name"], row["lemmas"], row["definition"])
         for row in csv.DictReader(text.splitlines())
@@ -108,9 +114,30 @@ def load_class_set(name: str) -> ClassSet:
         return ClassSet(ALL_CLASSES, tuple(range(NUM_CLASSES)))
     if name not in CLASS_SET_NAMES:
         raise UnknownNameError("class set", name, (ALL_CLASSES, *CLASS_SET_NAMES))
-    text = (files("imagenet_g.benchmark.data") / "class_sets" / f"{name}.txt").read_text(encoding="utf-8")
-    wnids = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return make_class_set(name, (load_index_by_wnid()[wnid] for wnid in wnids))
+    return parse_class_set(name, (_DATA / "class_sets" / f"{name}.txt").read_text(encoding="utf-8"))
+
+
+def parse_class_set(name: str, text: str) -> ClassSet:
+    r"""A class set from the text of its file: one wnid a line, and lines that start with `#`.
+
+    Raises:
+        UnknownNameError: A line is no wnid of the 1000.
+        InputError: There is no wnid.
+
+    Example:
+        >>> parse_class_set("fish", "# Two of them.\nn01443537\nn01440764\n").indices
+        (0, 1)
+    """
+    lines = (line.strip() for line in text.splitlines())
+    wnids = [line for line in lines if line and not line.startswith("#")]
+    return make_class_set(name, (_find_index(wnid) for wnid in wnids))
+
+
+def _find_index(wnid: str) -> int:
+    known = load_index_by_wnid()
+    if wnid not in known:
+        raise UnknownNameError("wnid", wnid, known)
+    return known[wnid]
 
 
 def make_class_set(name: str, indices: Iterable[int]) -> ClassSet:
@@ -140,12 +167,7 @@ def list_class_indices(classes: str | Iterable[str]) -> tuple[int, ...]:
     """
     if isinstance(classes, str):
         return load_class_set(classes).indices
-    known = load_index_by_wnid()
-    wanted = tuple(classes)
-    for wnid in wanted:
-        if wnid not in known:
-            raise UnknownNameError("wnid", wnid, known)
-    return make_class_set("spec", (known[wnid] for wnid in wanted)).indices
+    return make_class_set("spec", (_find_index(wnid) for wnid in classes)).indices
 
 
 def name_class_set(class_set: ClassSet) -> str:
@@ -169,14 +191,44 @@ def name_class_set(class_set: ClassSet) -> str:
 
 
 @cache
-def load_objectnet_labels() -> dict[str, tuple[int, ...]]:
-    """ImageNet indices an ObjectNet object class may be called, by ObjectNet's class name.
+def load_class_names(name: str) -> dict[str, tuple[int, ...]]:
+    """ImageNet indices that each class name of a set may stand for. Do not mutate.
 
-    113 of ObjectNet's 313 classes overlap ImageNet; some map to several indices.
-    Source: Barbu et al. 2019, ObjectNet, file objectnet_to_imagenet_1k.json.
+    The files are `data/class_names/NAME.csv`. ObjectNet's is its objectnet_to_imagenet_1k.json (Barbu et al.
+    2019; 113 of its 313 classes overlap ImageNet), ImageNet-D's its imgnet_d2imgnet_id.txt (Zhang et al.
+    2024).
+
+    Raises:
+        UnknownNameError: There is no such file.
     """
-    text = (files("imagenet_g.benchmark.data") / "objectnet_classes.csv").read_text(encoding="utf-8")
-    labels: dict[str, list[int]] = {}
-    for row in csv.DictReader(text.splitlines()):
-        labels.setdefault(row["objectnet_class"], []).append(load_index_by_wnid()[row["wnid"]])
-    return {name: tuple(indices) for name, indices in labels.items()}
+    folder = _DATA / "class_names"
+    known = [entry.name.removesuffix(".csv") for entry in folder.iterdir() if entry.name.endswith(".csv")]
+    if name not in known:
+        raise UnknownNameError("class names", name, sorted(known))
+    return parse_class_names((folder / f"{name}.csv").read_text(encoding="utf-8"))
+
+
+def parse_class_names(text: str) -> dict[str, tuple[int, ...]]:
+    r"""ImageNet indices by class name, from CSV with the columns `name` and `wnid`.
+
+    A name that stands for several classes has a row for each.
+
+    Raises:
+        InputError: The columns are others, a row has no name, or there is no row.
+        UnknownNameError: A wnid is none of the 1000.
+
+    Example:
+        >>> parse_class_names("name,wnid\nalarm clock,n02708093\nalarm clock,n03196217\n")
+        {'alarm clock': (409, 530)}
+    """
+    reader = csv.DictReader(text.splitlines())
+    if reader.fieldnames != ["name", "wnid"]:
+        raise InputError(f"Class names need the columns name,wnid; found {reader.fieldnames}.")
+    indices: dict[str, list[int]] = {}
+    for row in reader:
+        if not row["name"] or None in row:
+            raise InputError(f"Line {reader.line_num} of the class names needs a name and a wnid.")
+        indices.setdefault(row["name"], []).append(_find_index(row["wnid"] or ""))
+    if not indices:
+        raise InputError("There is no class name below the line name,wnid.")
+    return {name: tuple(found) for name, found in indices.items()}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from imagenet_g.benchmark.commands.command import parse_positive
+from imagenet_g.benchmark.commands.options import add_sets_option
 
 _BASELINE_HELP = "testbed, timm-in1k, or a .toml header of your own, or a measured .json"
 _LINK_HELP = "logit, linear or probit; repeatable (default: logit)"
@@ -74,6 +75,7 @@ def _add_run(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--data", action="append", default=[], metavar="NAME=PATH", help="a local copy; repeatable"
     )
+    add_sets_option(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
     parser.add_argument("--batch-size", type=parse_positive, metavar="N", help="images per forward pass")
     parser.add_argument("--workers", type=parse_positive, metavar="N", help="threads that decode images")

@@ -6,6 +6,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.commands.options import add_sets_option
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -41,6 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="NAME=PATH",
         help="a local copy of the split; repeatable",
     )
+    add_sets_option(parser)
     parser.add_argument("--groups", type=int, default=MAX_GROUPS, metavar="N", help="rows of a group table")
     parser.add_argument(
         "--sheet", type=Path, metavar="PNG", help="images only one of the two best gets right"
@@ -61,11 +64,13 @@ def run(arguments: Namespace) -> int:
     )
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.predictions.evidence import load_predicted_split
+    from imagenet_g.benchmark.splits.real_set_files import load_sets
 
     runs = load_runs(arguments.models, arguments.split)
     needs_split = arguments.by or arguments.sheet
-    data = parse_data_pairs(arguments.data)
-    split = load_predicted_split(runs[0].meta.split, data=data) if needs_split else None
+    sets = load_sets(arguments.sets)
+    data = parse_data_pairs(arguments.data, sets)
+    split = load_predicted_split(runs[0].meta.split, data=data, sets=sets) if needs_split else None
     columns = {name: load_group_column(split, name) for name in arguments.by} if split else {}
     answers = align_answers(runs, outputs=arguments.outputs or choose_outputs(runs), columns=columns)
     comparison = compare_models(answers, num_resamples=arguments.resamples, seed=arguments.seed)

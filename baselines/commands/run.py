@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from imagenet_g.benchmark.evaluation.evaluate import EvaluationOutcome, EvaluationRequest
     from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline
     from imagenet_g.benchmark.robustness.published_sets import BaselineSet
+    from imagenet_g.benchmark.splits.real_set_files import RealSet
 
 
 def run_models(arguments: Namespace) -> int:
@@ -27,9 +28,10 @@ def run_models(arguments: Namespace) -> int:
     from imagenet_g.benchmark.robustness.measured_sets import write_measured_baseline
 
     baseline = load_baseline(arguments.set)
+    request = make_request(baseline, arguments)
     with ProgressListener(Console(stderr=True)) as listener:
-        outcomes = run_evaluation(make_request(baseline, arguments), listener)
-    found = gather_outcomes(baseline, outcomes, data=parse_data(arguments))
+        outcomes = run_evaluation(request, listener)
+    found = gather_outcomes(baseline, outcomes, data=request.data)
     for split in arguments.split:
         measured = build_measured_baseline(baseline, found, split)
         path = arguments.out / f"{baseline.header.id}-{make_slug(split)}.json"
@@ -45,13 +47,15 @@ def make_request(baseline: BaselineSet, arguments: Namespace) -> EvaluationReque
     from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
     from imagenet_g.benchmark.evaluation.evaluate import EvaluationRequest
     from imagenet_g.benchmark.evaluation.model_run import RunSettings
+    from imagenet_g.benchmark.splits.real_set_files import load_sets
     from imagenet_g.benchmark.splits.references import parse_split_ref
 
+    sets = load_sets(arguments.sets)
     return EvaluationRequest(
         models=list_requests(baseline),
-        splits=tuple(parse_split_ref(split) for split in arguments.split),
-        reference=parse_split_ref(arguments.reference),
-        data=parse_data(arguments),
+        splits=tuple(parse_split_ref(split, sets) for split in arguments.split),
+        reference=parse_split_ref(arguments.reference, sets),
+        data=parse_data(arguments, sets),
         settings=RunSettings(
             device=arguments.device, batch_size=arguments.batch_size, workers=arguments.workers
         ),
@@ -60,11 +64,11 @@ def make_request(baseline: BaselineSet, arguments: Namespace) -> EvaluationReque
     )
 
 
-def parse_data(arguments: Namespace) -> Mapping[str, Path]:
-    """Local copies by name."""
+def parse_data(arguments: Namespace, sets: Mapping[str, RealSet] | None = None) -> Mapping[str, Path]:
+    """Local copies by name; `sets` are the known real sets, None for the shipped ones."""
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
 
-    return parse_data_pairs(arguments.data)
+    return parse_data_pairs(arguments.data, sets)
 
 
 def gather_outcomes(

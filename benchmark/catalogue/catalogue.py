@@ -1,67 +1,40 @@
-"""Which splits there are, which are on hand, and how a reference becomes a split."""
+"""How a reference becomes a split, and where its files are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
 from imagenet_g.benchmark.catalogue.downloads import find_download
-from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
-from imagenet_g.benchmark.hub.datasets import find_cached_files
 from imagenet_g.benchmark.hub.sources import HUB_PREFIX, parse_hub_source
 from imagenet_g.benchmark.images.hashes import ProgressCallback
 from imagenet_g.benchmark.splits.folders import load_folder
 from imagenet_g.benchmark.splits.hub_releases import complete_files, open_hub_release, open_snapshot
 from imagenet_g.benchmark.splits.hub_streams import stream_split
-from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, Manifest, load_manifest
-from imagenet_g.benchmark.splits.real_set_specs import RealSetSpec, find_real_set, load_real_set_specs
+from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, load_manifest
+from imagenet_g.benchmark.splits.real_set_files import (
+    RealSet,
+    find_real_set,
+    format_near_sets,
+    load_real_sets,
+)
+from imagenet_g.benchmark.splits.real_set_specs import RealSetSpec
 from imagenet_g.benchmark.splits.real_sets import load_real_set
 from imagenet_g.benchmark.splits.references import SplitRef, parse_split_ref
-from imagenet_g.benchmark.splits.registry import KnownVersion, format_superseded, load_versions
+from imagenet_g.benchmark.splits.registry import format_superseded, load_versions
 from imagenet_g.benchmark.splits.releases import load_release_split
 from imagenet_g.benchmark.splits.splits import Split
 
-Status = Literal["embedded", "local", "hub cache", "hub", "hub, gated", "not published"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplitListing:
-    """One line of `imagenet-g splits`.
-
-    Attributes:
-        ref: The reference, or the pattern of references for ImageNet-C.
-        title: What it is.
-        num_images: Images of a whole copy; None when unknown.
-        num_classes: Classes it covers; None when unknown.
-        status: Where it is.
-        location: Path or Hub repository; None where there is neither.
-        views: The release's own row filters.
-        superseded: What should be used instead, in one sentence; None where nothing should.
-        license: Under what terms, in the source's words; None when unknown.
-    """
-
-    ref: str
-    title: str
-    num_images: int | None
-    num_classes: int | None
-    status: Status
-    location: str | None
-    views: tuple[str, ...]
-    license: str | None
-    superseded: str | None = None
-
-    @property
-    def on_hand(self) -> bool:
-        """Whether it can be opened without a network."""
-        return self.status in ("embedded", "local", "hub cache")
-
-
-def parse_data_pairs(pairs: Sequence[str]) -> dict[str, Path]:
+def parse_data_pairs(pairs: Sequence[str], sets: Mapping[str, RealSet] | None = None) -> dict[str, Path]:
     """Local copies by name, from `NAME=PATH` words; `VERSION=hub:ORG/NAME@TAG` is looked up on the Hub.
+
+    Args:
+        pairs: The words.
+        sets: Known real sets by name; None for the shipped ones.
 
     Raises:
         FetchError: A release on the Hub cannot be fetched.
@@ -82,7 +55,7 @@ def parse_data_pairs(pairs: Sequence[str]) -> dict[str, Path]:
         path = Path(text).expanduser()
         if not path.is_dir():
             raise InputError(f"There is no folder '{path}' for --data {name}.")
-        known = (*load_real_set_specs(), *load_versions())
+        known = (*(load_real_sets() if sets is None else sets), *load_versions())
         if name not in known and not (path / MANIFEST_NAME).exists():
             hint = f"For a version of your own, PATH needs its {MANIFEST_NAME}."
             raise UnknownNameError("--data name", name, known, hint=hint)
@@ -120,8 +93,11 @@ def load_split(
             split = load_folder(Path(ref.name).expanduser(), cache=cache, progress=progress)
             return replace(split, record=split.record.model_copy(update={"ref": ref.base, "name": ref.name}))
         case "real":
-            path = find_local_copy(ref.base, data)
-            return load_real_set(ref.base, path=path, cache=cache, progress=progress)
+            real_set = ref.real_set or find_real_set(ref.base)
+            if real_set is None:
+                raise UnknownNameError("real set", ref.base, load_real_sets())
+            path = find_local_copy(real_set.spec, data)
+            return load_real_set(real_set, path=path, cache=cache, progress=progress)
         case _:
             folder = find_release(ref, data, cache=cache)
             if stream and (release := open_snapshot(folder)) is not None:
@@ -179,7 +155,7 @@ def find_release(ref: SplitRef, data: Mapping[str, Path], *, cache: Path | None 
     """
     version = str(ref.version)
     known = load_versions()
-    if (folder := _list_releases(data).get(version)) is not None:
+    if (folder := list_releases(data).get(version)) is not None:
         if (found := load_manifest(folder).version) != version:
             raise DataError(f"'{folder}' holds version '{found}', not '{version}'. Use --data {found}=PATH.")
         return folder
@@ -189,9 +165,10 @@ def find_release(ref: SplitRef, data: Mapping[str, Path], *, cache: Path | None 
         return open_hub_release(found_on_hub.source, manifest_sha256=found_on_hub.manifest_sha256).folder
     if version not in known:
         hint = (
-            f"'imagenet-g splits' lists what there is; a release of your own goes with --data {version}=DIR."
+            f"{format_near_sets(version)} 'imagenet-g splits' lists what there is; "
+            f"a release of your own goes with --data {version}=DIR."
         )
-        raise UnknownNameError("version", version, known, hint=hint)
+        raise UnknownNameError("version", version, known, hint=hint.strip())
     if ref.name not in known[version].splits:
         splits = [f"{version}/{name}" for name in known[version].splits]
         raise UnknownNameError("split", ref.base, splits)
@@ -203,14 +180,13 @@ def find_release(ref: SplitRef, data: Mapping[str, Path], *, cache: Path | None 
     )
 
 
-def find_local_copy(base: str, data: Mapping[str, Path]) -> Path | None:
+def find_local_copy(spec: RealSetSpec, data: Mapping[str, Path]) -> Path | None:
     """The path given for a real set: under its own name, or its family's where that holds the variant."""
-    if base in data:
-        return data[base]
-    root = data.get(base.split("/")[0])
+    if spec.name in data:
+        return data[spec.name]
+    root = data.get(spec.family)
     if root is None:
         return None
-    spec = find_real_set(base)
     if spec.inner_required or any((root / inner).is_dir() for inner in spec.inner):
         return root
     return None
@@ -227,29 +203,13 @@ def newest_version(data: Mapping[str, Path]) -> tuple[SplitRef, ...]:
     """
     known = load_versions()
     found = [
-        (name, at) for name, at in _list_releases(data).items() if name not in known or known[name].default
+        (name, at) for name, at in list_releases(data).items() if name not in known or known[name].default
     ]
     version, folder = found[-1]
     return tuple(parse_split_ref(f"{version}/{name}") for name in load_manifest(folder).splits)
 
 
-def list_splits(data: Mapping[str, Path]) -> tuple[SplitListing, ...]:
-    """Everything that is known: versions first, then real sets.
-
-    Raises:
-        DataError: A release given in `data` has no valid manifest.
-    """
-    listings: list[SplitListing] = []
-    releases = _list_releases(data)
-    for version in dict.fromkeys((*load_versions(), *releases)):
-        if (folder := releases.get(version)) is not None:
-            listings += _list_release(load_manifest(folder), folder, embedded=version not in data)
-        else:
-            listings += _list_absent(load_versions()[version])
-    return (*listings, *(_list_real_set(spec, data) for spec in load_real_set_specs().values()))
-
-
-def _list_releases(data: Mapping[str, Path]) -> dict[str, Path]:
+def list_releases(data: Mapping[str, Path]) -> dict[str, Path]:
     """Release folders on hand by version, oldest first."""
     found = {}
     for name, spec in load_versions().items():
@@ -257,60 +217,8 @@ def _list_releases(data: Mapping[str, Path]) -> dict[str, Path]:
             found[name] = data[name]
         elif spec.embedded:
             found[name] = Path(str(files("imagenet_g.benchmark.data") / name))
-    known = (*load_versions(), *load_real_set_specs())
-    return found | {name: path for name, path in data.items() if name not in known}
-
-
-def _list_release(manifest: Manifest, folder: Path, *, embedded: bool) -> list[SplitListing]:
-    spec = load_versions().get(manifest.version)
-    return [
-        SplitListing(
-            ref=f"{manifest.version}/{name}",
-            title=manifest.title,
-            num_images=split.num_images,
-            num_classes=len(split.class_indices),
-            status="embedded" if embedded else "local",
-            location=None if embedded else str(folder),
-            views=tuple(sorted(split.views)),
-            license=manifest.license,
-            superseded=None if spec is None else format_superseded(spec, name),
-        )
-        for name, split in manifest.splits.items()
-    ]
-
-
-def _list_absent(spec: KnownVersion) -> list[SplitListing]:
-    published = spec.published
-    return [
-        SplitListing(
-            ref=f"{spec.name}/{name}",
-            title=spec.title,
-            num_images=None,
-            num_classes=None,
-            status="not published" if published is None else "hub",
-            location=None if published is None else f"{published.repo}@{published.tag}",
-            views=(),
-            license=None,
-            superseded=format_superseded(spec, name),
-        )
-        for name in spec.splits
-    ]
-
-
-def _list_real_set(spec: RealSetSpec, data: Mapping[str, Path]) -> SplitListing:
-    path = find_local_copy(spec.name, data)
-    status: Status = "hub, gated" if spec.hub.gated else "hub"
-    if path is not None:
-        status = "local"
-    elif "{" not in spec.hub.repo and find_cached_files(spec.hub.repo, spec.hub.files) is not None:
-        status = "hub cache"
-    return SplitListing(
-        ref=f"{spec.name}/<corruption>/<severity>" if spec.inner_required else spec.name,
-        title=spec.title,
-        num_images=spec.num_images,
-        num_classes=len(load_class_set(spec.class_set).indices),
-        status=status,
-        location=str(path) if path is not None else spec.hub.repo.replace("{", "<").replace("}", ">"),
-        views=(),
-        license=spec.license,
-    )
+    known = (*load_versions(), *load_real_sets())
+    # What has no manifest is a copy of a user's own real set: a version of one's own always has one.
+    return found | {
+        name: path for name, path in data.items() if name not in known and (path / MANIFEST_NAME).exists()
+    }

@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.command import parse_positive
-from imagenet_g.benchmark.commands.options import add_cache_option, add_data_option, add_inference_options
+from imagenet_g.benchmark.commands.options import (
+    add_cache_option,
+    add_data_option,
+    add_inference_options,
+    add_sets_option,
+)
 
 if TYPE_CHECKING:
     from imagenet_g.benchmark.distances.results import DistanceReport
@@ -42,6 +47,7 @@ def _add_set_arguments(parser: ArgumentParser) -> None:
         "(default: up to two whose weights are on this machine)",
     )
     add_data_option(group)
+    add_sets_option(group)
 
 
 def _add_choice_arguments(parser: ArgumentParser) -> None:
@@ -146,16 +152,18 @@ def make_request(arguments: Namespace) -> DistanceRequest:
     from imagenet_g.benchmark.distances.run import DistanceRequest
     from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
     from imagenet_g.benchmark.evaluation.model_run import RunSettings
+    from imagenet_g.benchmark.splits.real_set_files import load_sets
     from imagenet_g.benchmark.splits.references import parse_split_ref
     from imagenet_g.benchmark.storage import validate_writable
 
     validate_writable(arguments.out.parent)
+    sets = load_sets(arguments.sets)
     wnids = arguments.wnids
     return DistanceRequest(
-        split=parse_split_ref(arguments.split),
-        reference=parse_split_ref(arguments.reference),
+        split=parse_split_ref(arguments.split, sets),
+        reference=parse_split_ref(arguments.reference, sets),
         clips=_choose_clips(arguments.clip),
-        data=parse_data_pairs(arguments.data),
+        data=parse_data_pairs(arguments.data, sets),
         cache=choose_cache_folder(arguments.cache),
         settings=RunSettings(
             device=arguments.device, batch_size=arguments.batch_size, workers=arguments.workers

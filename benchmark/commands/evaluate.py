@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.commands.command import parse_positive
-from imagenet_g.benchmark.commands.options import add_cache_option, add_data_option, add_inference_options
+from imagenet_g.benchmark.commands.options import (
+    add_cache_option,
+    add_data_option,
+    add_inference_options,
+    add_sets_option,
+)
 from imagenet_g.benchmark.naming.libraries import list_libraries
 
 if TYPE_CHECKING:
@@ -15,6 +20,7 @@ if TYPE_CHECKING:
 
     from imagenet_g.benchmark.evaluation.evaluate import EvaluationOutcome, EvaluationRequest
     from imagenet_g.benchmark.models.classifiers import ModelRequest
+    from imagenet_g.benchmark.splits.real_set_files import RealSet
     from imagenet_g.benchmark.splits.references import SplitRef
 
 
@@ -73,6 +79,7 @@ def _add_image_arguments(parser: ArgumentParser) -> None:
         "(default: imagenet-val if --data has it, else published)",
     )
     add_data_option(group)
+    add_sets_option(group)
     group.add_argument(
         "--limit",
         type=parse_positive,
@@ -206,12 +213,14 @@ def make_request(arguments: Namespace) -> EvaluationRequest:
     from imagenet_g.benchmark.evaluation.evaluate import EvaluationRequest
     from imagenet_g.benchmark.evaluation.model_run import RunSettings
     from imagenet_g.benchmark.predictions.freshness import parse_declaration
+    from imagenet_g.benchmark.splits.real_set_files import load_sets
 
-    data = parse_data_pairs(arguments.data)
+    sets = load_sets(arguments.sets)
+    data = parse_data_pairs(arguments.data, sets)
     return EvaluationRequest(
         models=_make_model_requests(arguments),
-        splits=_choose_splits(arguments.split, data),
-        reference=_choose_reference(arguments.reference, data),
+        splits=_choose_splits(arguments.split, data, sets),
+        reference=_choose_reference(arguments.reference, data, sets),
         data=data,
         settings=RunSettings(
             device=arguments.device,
@@ -278,19 +287,23 @@ def _make_model_requests(arguments: Namespace) -> tuple[ModelRequest, ...]:
     )
 
 
-def _choose_splits(texts: list[str] | None, data: Mapping[str, Path]) -> tuple[SplitRef, ...]:
+def _choose_splits(
+    texts: list[str] | None, data: Mapping[str, Path], sets: Mapping[str, RealSet]
+) -> tuple[SplitRef, ...]:
     from imagenet_g.benchmark.catalogue.catalogue import newest_version
     from imagenet_g.benchmark.splits.references import parse_split_ref
 
     if texts:
-        return tuple(parse_split_ref(text) for text in dict.fromkeys(texts))
+        return tuple(parse_split_ref(text, sets) for text in dict.fromkeys(texts))
     return newest_version(data)
 
 
-def _choose_reference(text: str | None, data: Mapping[str, Path]) -> SplitRef | None:
+def _choose_reference(
+    text: str | None, data: Mapping[str, Path], sets: Mapping[str, RealSet]
+) -> SplitRef | None:
     from imagenet_g.benchmark.evaluation.evaluate import PUBLISHED
     from imagenet_g.benchmark.splits.references import parse_split_ref
 
     if text is None:
         return parse_split_ref("imagenet-val") if "imagenet-val" in data else None
-    return None if text == PUBLISHED else parse_split_ref(text)
+    return None if text == PUBLISHED else parse_split_ref(text, sets)

@@ -29,6 +29,18 @@ def add_data_option(holder: OptionHolder) -> None:
     )
 
 
+def add_sets_option(holder: OptionHolder) -> None:
+    """`--sets FILE`, for `load_sets`."""
+    holder.add_argument(
+        "--sets",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="a TOML file that describes real sets of your own, its class-set files beside it; repeatable",
+    )
+
+
 def add_inference_options(holder: OptionHolder, *, batch_note: str = "") -> None:
     """`--device`, `--batch-size` and `--workers`, for `RunSettings`.
 

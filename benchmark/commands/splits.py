@@ -5,19 +5,20 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.commands.options import add_data_option
+from imagenet_g.benchmark.commands.options import add_data_option, add_sets_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rich.table import Table
 
-    from imagenet_g.benchmark.catalogue.catalogue import SplitListing
+    from imagenet_g.benchmark.catalogue.listing import SplitListing
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
     add_data_option(parser)
+    add_sets_option(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
@@ -27,18 +28,22 @@ def run(arguments: Namespace) -> int:
 
     from rich.console import Console
 
-    from imagenet_g.benchmark.catalogue.catalogue import list_splits, parse_data_pairs
+    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+    from imagenet_g.benchmark.catalogue.listing import list_splits
+    from imagenet_g.benchmark.classes import CLASS_SET_NAMES
+    from imagenet_g.benchmark.splits.real_set_files import load_sets
 
-    listings = list_splits(parse_data_pairs(arguments.data))
+    sets = load_sets(arguments.sets)
+    listings = list_splits(parse_data_pairs(arguments.data, sets), sets)
     if arguments.json:
         print(format_json(listings))
         return 0
     Console(width=None if sys.stdout.isatty() else 160, markup=False).print(make_table(listings))
     print(
-        "Views by class go with any split: append "
-        "':imagenet-100', ':imagenet-r', ':imagenet-a', ':imagenet-r-a' or ':objectnet'.\n"
+        "Views by class go with any split: append one of "
+        f"{', '.join(f':{name}' for name in CLASS_SET_NAMES)}.\n"
         "Any folder whose sub-folders are named by wnid: folder:PATH. "
-        "A local copy: --data NAME=PATH."
+        "A local copy: --data NAME=PATH. Sets of your own: --sets FILE."
     )
     return 0
 

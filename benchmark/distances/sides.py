@@ -18,7 +18,7 @@ from imagenet_g.benchmark.distances.results import ClipUse
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.records import SplitRecord
 from imagenet_g.benchmark.splits.manifests import load_manifest
-from imagenet_g.benchmark.splits.references import SplitRef, parse_split_ref
+from imagenet_g.benchmark.splits.references import SplitRef
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.splits.views import apply_view, find_view
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS, IntArray
@@ -63,7 +63,7 @@ def open_side(
     Raises:
         ImagenetGError: As `catalogue.load_split` and `views.apply_view`.
     """
-    split = load_split(parse_split_ref(ref.base), data=data, cache=cache, note=note)
+    split = load_split(replace(ref, view=None), data=data, cache=cache, note=note)
     rows, record, view = np.arange(len(split.rows)), split.record, None
     if ref.view is not None:
         rows, _, record = apply_view(split, ref.view)

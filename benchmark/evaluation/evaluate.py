@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imagenet_g.benchmark.catalogue.catalogue import load_split
@@ -29,7 +29,7 @@ from imagenet_g.benchmark.predictions.result_files import load_result, write_res
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
 from imagenet_g.benchmark.records import ModelRecord, is_same_model
 from imagenet_g.benchmark.results import Entry, PredictionsRecord, Result
-from imagenet_g.benchmark.splits.references import SplitRef, parse_split_ref
+from imagenet_g.benchmark.splits.references import SplitRef
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.splits.views import apply_view
 from imagenet_g.benchmark.storage import replace_file, validate_writable
@@ -107,9 +107,8 @@ def _load_splits(request: EvaluationRequest, listener: EvaluationListener) -> di
     splits: dict[str, Split] = {}
     for ref in _list_refs(request):
         if ref.base not in splits:
-            base = parse_split_ref(ref.base)
             splits[ref.base] = load_split(
-                base,
+                replace(ref, view=None),
                 data=request.data,
                 cache=request.cache.folder,
                 note=listener.say,

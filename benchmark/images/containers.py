@@ -35,7 +35,7 @@ def load_found_parquet(
     cache: Path | None,
     progress: ProgressCallback | None = None,
 ) -> FoundImages:
-    """Images of parquet files; an image's id is its file and row.
+    """Images of parquet files; an image's id is its file and row. A list of classes is several right answers.
 
     Args:
         folder: Where the files are.
@@ -50,7 +50,7 @@ def load_found_parquet(
     """
     images = ParquetImages([folder / name for name in names], image_column)
     class_names = find_class_names(images.schema, label_column)
-    labels = [_format_label(value, class_names) for value in images.read_column(label_column)]
+    labels = [_format_labels(value, class_names) for value in images.read_column(label_column)]
     ids = [
         # Padded, so that ids sorted as text keep the order of the rows.
         f"{name}#{row:06d}"
@@ -97,10 +97,19 @@ def find_class_names(schema: pa.Schema, column: str) -> list[str] | None:
     try:
         # Parquet has no type for a class label; `datasets` writes its own as JSON into the schema's metadata.
         info = json.loads((schema.metadata or {})[b"huggingface"])
-        names = info["info"]["features"][column]["names"]
-    except (KeyError, TypeError, ValueError):
+        feature = info["info"]["features"][column]
+        # A list column holds the feature of its items one level down.
+        names = feature.get("feature", feature)["names"]
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
     return list(map(str, names)) if isinstance(names, list) else None
+
+
+def _format_labels(value: object, class_names: list[str] | None) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    if not values:
+        raise DataError("An image has no class.")
+    return tuple(_format_label(value, class_names) for value in values)
 
 
 def _format_label(value: object, class_names: list[str] | None) -> str:
@@ -118,7 +127,7 @@ def _make_found(chosen: list[tuple[str, str, Member]], sha256: str, names: Seque
     if not chosen:
         raise DataError(f"There is no image in {', '.join(names[:3])}.")
     ids, labels, members = zip(*chosen, strict=True)
-    return FoundImages(ids, labels, ArchiveImages(members), sha256)
+    return FoundImages(ids, tuple((label,) for label in labels), ArchiveImages(members), sha256)
 
 
 def _hash_all(

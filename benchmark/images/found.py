@@ -39,14 +39,14 @@ class FoundImages:
 
     Attributes:
         image_ids: N names, unique.
-        labels: N class names or numbers, as the source spells them.
+        labels: For each image the classes it may be called, as the source spells their names or numbers.
         reader: Where row n is read.
         content_sha256: Hash of all names and contents.
         num_ignored: Files that lie among the images and are none.
     """
 
     image_ids: tuple[str, ...]
-    labels: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
     reader: ImageReader
     content_sha256: str
     num_ignored: int = 0

@@ -17,6 +17,7 @@ from imagenet_g.benchmark.predictions.predictions import Predictions, Prediction
 from imagenet_g.benchmark.records import ModelRecord, Outputs, SplitRecord
 from imagenet_g.benchmark.results import PredictionsRecord
 from imagenet_g.benchmark.splits.manifests import ThresholdView
+from imagenet_g.benchmark.splits.real_set_files import RealSet
 from imagenet_g.benchmark.splits.references import parse_split_ref, validate_set_view
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.splits.views import apply_view, find_view, find_view_class_set
@@ -148,20 +149,30 @@ def restrict_to_view(evidence: Evidence, view: str | None, *, data: Mapping[str,
         return evidence
     if view in CLASS_SET_NAMES:
         return restrict_to_classes(evidence, view)
+    if evidence.record.version is None:
+        # No other view exists, and a set of the user's own could not even be parsed without its table.
+        validate_set_view(evidence.record.ref, view)
     ref = parse_split_ref(evidence.record.ref)
     if ref.kind != "version":
         validate_set_view(ref.base, view)
     return select_view(evidence, load_predicted_split(evidence.record, data=data), view)
 
 
-def load_predicted_split(record: SplitRecord, *, data: Mapping[str, Path]) -> Split:
+def load_predicted_split(
+    record: SplitRecord, *, data: Mapping[str, Path], sets: Mapping[str, RealSet] | None = None
+) -> Split:
     """The local copy of the split that predictions were made on.
+
+    Args:
+        record: What the predictions say of it.
+        data: Local copies by name.
+        sets: Known real sets by name; None for the shipped ones.
 
     Raises:
         DataError: The copy has other images or labels.
         InputError: There is no copy.
     """
-    split = load_split(parse_split_ref(record.ref), data=data, cache=None)
+    split = load_split(parse_split_ref(record.ref, sets), data=data, cache=None)
     if split.record.content_sha256 != record.content_sha256:
         raise DataError(
             f"The local copy of '{record.ref}' has other images or labels than the one these predictions "

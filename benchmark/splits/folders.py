@@ -120,7 +120,7 @@ def load_found_folder(
     sha256s = hash_files(path, names, cache=cache, progress=progress)
     return FoundImages(
         image_ids=tuple(names),
-        labels=tuple(name.split("/", 1)[0] for name in names),
+        labels=tuple((name.split("/", 1)[0],) for name in names),
         reader=FolderImages(path, names, sha256s),
         content_sha256=hash_lines(f"{sha} {name}" for name, sha in zip(names, sha256s, strict=True)),
         num_ignored=num_ignored,
@@ -142,7 +142,7 @@ def load_folder(path: Path, *, cache: Path | None, progress: ProgressCallback | 
     classes = list_class_folders(path)
     validate_wnid_folders(path, classes)
     found = load_found_folder(path, classes, cache=cache, progress=progress)
-    labels = np.array([[load_index_by_wnid()[wnid]] for wnid in found.labels], dtype=np.int16)
+    labels = np.array([[load_index_by_wnid()[wnid]] for (wnid,) in found.labels], dtype=np.int16)
     class_set = make_split_class_set(labels)
     return Split(
         record=SplitRecord(

@@ -1,122 +1,183 @@
-"""What is known of the real sets, from `data/real_sets.toml`, and how each one spells its classes."""
+"""What the table of a real set may say: the schema of `data/real_sets.toml` and of a user's own file.
+
+A table is data from anybody, so that every text in it is bounded, every path stays inside its folder, and
+placeholders are replaced as text, never by `str.format`, which would reach into attributes.
+"""
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
-import tomllib
-from functools import cache
-from importlib.resources import files
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
-from imagenet_g.benchmark.classes import NUM_CLASSES, load_index_by_wnid, load_objectnet_labels
 from imagenet_g.benchmark.records import Count, FileModel, Outputs
 
-LabelKind = Literal["wnid", "index", "objectnet"]
+LabelKind = Literal["wnid", "index", "names"]
+HubFormat = Literal["parquet", "tar", "tar.gz", "zip", "folders"]
+NAME_PATTERN = r"[a-z0-9][a-z0-9._-]*"
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_MAX_PARTS = 1000
+
+
+def _validate_inside(text: str) -> str:
+    if text.startswith(("/", "~")) or "\\" in text or ":" in text or ".." in text.split("/"):
+        raise ValueError(f"'{text}' must be a path inside the set, with forward slashes and no '..'")
+    return text
+
+
+# Control characters in a title or notice would reach the user's terminal as commands.
+Text = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+Name = Annotated[str, Field(max_length=80, pattern=rf"^{NAME_PATTERN}$")]
+SetName = Annotated[str, Field(max_length=160, pattern=rf"^{NAME_PATTERN}(/{NAME_PATTERN})*$")]
+InnerPath = Annotated[Text, AfterValidator(_validate_inside)]
+Repo = Annotated[str, Field(max_length=200, pattern=r"^[\w{][\w.{}-]*/[\w{][\w.{}-]*$")]
+
+
+class PartSpec(FileModel):
+    """One level of a set's parts, such as "corruption" or "severity"."""
+
+    name: Annotated[str, Field(max_length=40, pattern=r"^[a-z]+$")]
+    """What a level is called: in messages, and as the placeholder `{name}` in paths."""
+    values: Annotated[tuple[Name, ...], Field(min_length=1)]
 
 
 class HubSpec(FileModel):
     """Where a set lies on the Hub, and in what form."""
 
-    repo: str
-    format: Literal["parquet", "tar", "tar.gz", "zip"]
-    files: tuple[str, ...]
+    repo: Repo
+    format: HubFormat
+    files: Annotated[tuple[InnerPath, ...], Field(min_length=1)]
     """Patterns of the files that are needed."""
     label: LabelKind
-    image_column: str = ""
-    label_column: str = ""
+    image_column: Text = ""
+    label_column: Text = ""
     gated: bool
+
+    @model_validator(mode="after")
+    def _validate_columns(self) -> Self:
+        if self.format == "parquet" and not (self.image_column and self.label_column):
+            raise ValueError("parquet needs image_column and label_column")
+        return self
 
 
 class RealSetSpec(FileModel):
-    """One real set."""
+    """One real set.
 
-    name: str
-    title: str
-    num_images: Count
-    class_set: str
+    TOML cannot say null, so what may be unknown or absent has a default here.
+    """
+
+    name: SetName
+    title: Text
+    num_images: Count | None = None
+    """Images of a whole copy, of one part where there are parts; absent: unknown."""
+    class_set: Name
+    """A registered class set, "all", or for a user's set a file CLASS_SET.txt beside the table."""
+    every_class: bool = True
+    """Whether a whole copy has images of every class of the class set."""
+    class_names: Name | None = None
+    """The set's own class names: `data/class_names/NAME.csv`, for a user's set NAME.csv beside the table."""
+    aliases: dict[Text, Text] = Field(default_factory=dict)
+    """More spellings of those names."""
+    other_classes: Literal["refused", "left-out"] = "refused"
+    """What happens to images of classes that are not among ImageNet's 1000."""
     outputs: Outputs
     label: LabelKind
     """How the class folders of a local copy are named."""
-    inner: tuple[str, ...]
+    inner: tuple[InnerPath, ...] = ()
     inner_required: bool = False
-    border_px: Count = 0
+    parts: tuple[PartSpec, ...] = ()
+    """Levels of parts, outermost first; a reference then needs a value of each."""
+    border_px: Annotated[int, Field(ge=0, le=100)] = 0
     precropped: bool = False
-    license: str
-    source: str
-    notice: str = ""
-    local_hint: str
-    aliases: dict[str, str] = Field(default_factory=dict)
-    """More spellings of ObjectNet's class names."""
-    hub: HubSpec
+    license: Text
+    source: Text
+    notice: Text = ""
+    local_hint: Text
+    hub: HubSpec | None = None
+    """Absent: the Hub has no copy that we know of."""
+
+    @model_validator(mode="after")
+    def _validate_names(self) -> Self:
+        kinds = {self.label} | ({self.hub.label} if self.hub else set())
+        if ("names" in kinds) != (self.class_names is not None):
+            raise ValueError('label "names" and class_names go together')
+        if self.aliases and self.class_names is None:
+            raise ValueError("aliases need class_names")
+        return self
+
+    @model_validator(mode="after")
+    def _validate_parts(self) -> Self:
+        levels = [part.name for part in self.parts]
+        if len(set(levels)) != len(levels):
+            raise ValueError("two levels of parts have one name")
+        if (num_parts := math.prod(len(part.values) for part in self.parts)) > _MAX_PARTS:
+            raise ValueError(f"{num_parts} parts are more than {_MAX_PARTS}")
+        if levels and ("/" in self.name or not (self.inner and self.inner_required)):
+            raise ValueError("a set with parts has a name without '/', inner, and inner_required = true")
+        hub = () if self.hub is None else tuple(f"{self.hub.repo} {pattern}" for pattern in self.hub.files)
+        for text in (*self.inner, *hub):
+            # A placeholder that is left out would give two parts the same images.
+            if sorted(set(_PLACEHOLDER.findall(text))) != sorted(levels):
+                wanted = ", ".join(f"{{{level}}}" for level in levels) or "no placeholder"
+                raise ValueError(f"'{text}' must have {wanted}, one for each level of parts")
+        return self
+
+    @property
+    def family(self) -> str:
+        """The part of the name before the first slash; a local copy of the family may hold several sets."""
+        return self.name.split("/")[0]
+
+    @property
+    def pattern(self) -> str:
+        """How the set is referred to, such as "imagenet-c/<corruption>/<severity>"."""
+        return "/".join([self.name, *(f"<{part.name}>" for part in self.parts)])
 
     @property
     def hint(self) -> str:
         """What to do to have a local copy."""
-        name = self.name.split("/")[0] if self.inner_required else self.name
+        name = self.family if self.inner_required else self.name
         return f"Use a local copy with --data {name}=PATH: {self.local_hint}"
 
+    def list_references(self) -> Iterator[str]:
+        """Every reference the table stands for: one, or one a part."""
+        for values in itertools.product(*(part.values for part in self.parts)):
+            yield "/".join([self.name, *values])
 
-@cache
-def load_real_set_specs() -> dict[str, RealSetSpec]:
-    """All sets by name; "imagenet-c" stands for its 95 parts. Do not mutate."""
-    text = (files("imagenet_g.benchmark.data") / "real_sets.toml").read_text(encoding="utf-8")
-    specs = (RealSetSpec.model_validate(table) for table in tomllib.loads(text)["set"])
-    return {spec.name: spec for spec in specs}
+    def choose_part(self, values: Iterable[str]) -> RealSetSpec:
+        """The spec of one part, with its values in place of the placeholders.
 
-
-def find_real_set(base: str) -> RealSetSpec:
-    """The spec of a real set by its parsed reference, such as "imagenet-r" or "imagenet-c/fog/3".
-
-    Example:
-        >>> find_real_set("imagenet-c/fog/3").title
-        'ImageNet-C fog, severity 3'
-    """
-    specs = load_real_set_specs()
-    if base in specs:
-        return specs[base]
-    family, corruption, severity = base.split("/")
-    spec = specs[family]
-    values = {"corruption": corruption, "severity": severity}
-    repo = spec.hub.repo.format(**values)
-    return spec.model_copy(
-        update={
-            "name": base,
-            "title": f"{spec.title} {corruption}, severity {severity}",
-            "inner": tuple(inner.format(**values) for inner in spec.inner),
-            "hub": spec.hub.model_copy(update={"repo": repo}),
+        Args:
+            values: One valid value for each level of parts; empty for a set without parts.
+        """
+        chosen = {part.name: value for part, value in zip(self.parts, values, strict=True)}
+        if not chosen:
+            return self
+        words = ", ".join(
+            value if len(chosen) == 1 or not value.isdecimal() else f"{level} {value}"
+            for level, value in chosen.items()
+        )
+        update: dict[str, object] = {
+            "name": "/".join([self.name, *chosen.values()]),
+            "title": f"{self.title} {words}",
+            "inner": tuple(fill_placeholders(inner, chosen) for inner in self.inner),
+            "parts": (),
         }
-    )
+        if self.hub is not None:
+            files = tuple(fill_placeholders(pattern, chosen) for pattern in self.hub.files)
+            repo = fill_placeholders(self.hub.repo, chosen)
+            update["hub"] = self.hub.model_copy(update={"repo": repo, "files": files})
+        return self.model_copy(update=update)
 
 
-def parse_label(spec: RealSetSpec, kind: LabelKind, text: str) -> tuple[int, ...] | None:
-    """Class indices that a class name stands for, or None when it stands for none of the 1000.
+def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
+    """Replace `{name}` by its value, as text.
 
     Example:
-        >>> parse_label(find_real_set("imagenet-v2"), "index", "207")
-        (207,)
-        >>> parse_label(find_real_set("imagenet-v2"), "index", "n01440764") is None
-        True
+        >>> fill_placeholders("{corruption}/{severity}", {"corruption": "fog", "severity": "3"})
+        'fog/3'
     """
-    match kind:
-        case "wnid":
-            index = load_index_by_wnid().get(text)
-            return None if index is None else (index,)
-        case "index":
-            # As a number: sorted as text, "10" comes before "2", and every label would be wrong.
-            return (int(text),) if text.isascii() and text.isdecimal() and int(text) < NUM_CLASSES else None
-        case "objectnet":
-            aliases = {_simplify(alias): name for alias, name in spec.aliases.items()}
-            key = _simplify(aliases.get(_simplify(text), text))
-            return _load_objectnet_by_key().get(key)
-
-
-@cache
-def _load_objectnet_by_key() -> dict[str, tuple[int, ...]]:
-    return {_simplify(name): indices for name, indices in load_objectnet_labels().items()}
-
-
-def _simplify(name: str) -> str:
-    """`Coffee/French press` and `coffee_french_press` are one name."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return _PLACEHOLDER.sub(lambda match: values[match.group(1)], text)

@@ -1,24 +1,25 @@
-"""The real sets, ImageNet-val, -V2, -Sketch, -R, -A, -C and ObjectNet, from a local copy or the Hub.
+"""Real sets, from a local copy or the Hub; no set is named here.
 
-What each one holds and where it is found is data (`data/real_sets.toml`). Whatever the source, a set ends up
-as local files that one of four readers opens: class folders, parquet, webdataset tars, archives of folders.
+What each one holds and where it is found is data (`real_set_specs`). Whatever the source, a set ends up as
+local files that one of four readers opens: class folders, parquet, webdataset tars, archives of folders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagenet_g.benchmark.classes import ClassSet, load_class_set
-from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.classes import ClassSet
+from imagenet_g.benchmark.errors import DataError, FetchError, InputError
 from imagenet_g.benchmark.hub.datasets import fetch_hub_files, list_matching_files
 from imagenet_g.benchmark.images.containers import load_found_archives, load_found_parquet, load_found_samples
 from imagenet_g.benchmark.images.found import FoundImages, ImageReader
 from imagenet_g.benchmark.images.hashes import ProgressCallback
 from imagenet_g.benchmark.records import SplitRecord
 from imagenet_g.benchmark.splits.folders import format_ignored, list_class_folders, load_found_folder
-from imagenet_g.benchmark.splits.real_set_specs import LabelKind, RealSetSpec, find_real_set, parse_label
+from imagenet_g.benchmark.splits.real_set_files import RealSet, parse_label
+from imagenet_g.benchmark.splits.real_set_specs import HubSpec, LabelKind, RealSetSpec
 from imagenet_g.benchmark.splits.splits import (
     Split,
     SplitRows,
@@ -58,32 +59,34 @@ class SelectedImages:
 
 
 def load_real_set(
-    base: str, *, path: Path | None, cache: Path | None, progress: ProgressCallback | None = None
+    real_set: RealSet, *, path: Path | None, cache: Path | None, progress: ProgressCallback | None = None
 ) -> Split:
     """A real set from a local copy, or from the Hub where there is none.
 
     A copy that lacks images or classes is used, and its notice says so.
 
     Args:
-        base: Parsed name, such as "imagenet-r" or "imagenet-c/fog/3".
+        real_set: The set, or one part of it, see `real_set_files.find_real_set`.
         path: The local copy, or None for the Hub.
         cache: Where file hashes are remembered and compressed archives unpacked.
-        progress: Told how far the hashing is.
+        progress: Called with how far the hashing is.
 
     Raises:
         InputError: The local copy is missing, empty or laid out in another way.
         DataError: A file is damaged, or an image's class is not one of the set's.
-        FetchError: The Hub cannot be reached or does not let us in.
+        FetchError: The Hub cannot be reached, does not let us in, or has no copy.
     """
-    spec = find_real_set(base)
+    spec, hub = real_set.spec, real_set.spec.hub
     revision = None
-    if path is None:
-        fetched = fetch_hub_files(spec.hub.repo, spec.hub.files, gated=spec.hub.gated, hint=spec.hint)
-        names, revision = fetched.list_files(spec.hub.files), fetched.commit
-        found, kind = _load_hub_layout(spec, fetched.folder, names, cache, progress), spec.hub.label
+    if path is not None:
+        found, kind = _load_local(real_set, path, cache, progress)
+    elif hub is None:
+        raise FetchError(f"'{spec.name}' is not on the Hub. {spec.hint}")
     else:
-        found, kind = _load_local(spec, path, cache, progress)
-    return _make_split(spec, found, kind, revision)
+        fetched = fetch_hub_files(hub.repo, hub.files, gated=hub.gated, hint=spec.hint)
+        names, revision = fetched.list_files(hub.files), fetched.commit
+        found, kind = _load_hub_layout(spec, hub, fetched.folder, names, cache, progress), hub.label
+    return _make_split(real_set, found, kind, revision)
 
 
 def locate_class_folders(spec: RealSetSpec, path: Path) -> Path:
@@ -95,25 +98,29 @@ def locate_class_folders(spec: RealSetSpec, path: Path) -> Path:
     for inner in spec.inner:
         if (path / inner).is_dir():
             return path / inner
-    if spec.inner_required and path.is_dir() and not list_matching_files(path, spec.hub.files):
+    if spec.inner_required and path.is_dir() and not _list_hub_files(spec, path):
         raise InputError(f"'{path}' has no folder '{spec.inner[0]}', which {spec.name} needs. {spec.hint}")
     return path
 
 
+def _list_hub_files(spec: RealSetSpec, path: Path) -> tuple[str, ...]:
+    return () if spec.hub is None else list_matching_files(path, spec.hub.files)
+
+
 def _load_local(
-    spec: RealSetSpec, path: Path, cache: Path | None, progress: ProgressCallback | None
+    real_set: RealSet, path: Path, cache: Path | None, progress: ProgressCallback | None
 ) -> tuple[FoundImages, LabelKind]:
+    spec = real_set.spec
     root = locate_class_folders(spec, path)
     try:
         folders = list_class_folders(root)
     except InputError as error:
         raise InputError(f"{error} {spec.local_hint}") from error
-    named = [folder for folder in folders if parse_label(spec, spec.label, folder) is not None]
-    if not named and (names := list_matching_files(path, spec.hub.files)):
-        return _load_hub_layout(spec, path, names, cache, progress), spec.hub.label
+    named = [folder for folder in folders if parse_label(real_set, spec.label, folder) is not None]
+    if not named and spec.hub is not None and (names := _list_hub_files(spec, path)):
+        return _load_hub_layout(spec, spec.hub, path, names, cache, progress), spec.hub.label
     strange = [folder for folder in folders if folder not in named]
-    # ObjectNet's other 200 classes have no counterpart among the 1000 and are left out by definition.
-    if not named or (strange and spec.label != "objectnet"):
+    if not named or (strange and spec.other_classes == "refused"):
         shown = ", ".join(f"'{folder}'" for folder in strange[:5]) or "no folders at all"
         raise InputError(f"'{root}' is no copy of {spec.name}: it has {shown}. {spec.local_hint}")
     return load_found_folder(root, named, cache=cache, progress=progress), spec.label
@@ -121,12 +128,12 @@ def _load_local(
 
 def _load_hub_layout(
     spec: RealSetSpec,
+    hub: HubSpec,
     folder: Path,
     names: Sequence[str],
     cache: Path | None,
     progress: ProgressCallback | None,
 ) -> FoundImages:
-    hub = spec.hub
     if not names:
         raise DataError(f"Dataset '{hub.repo}' has no file like {', '.join(hub.files)}. {spec.hint}")
     match hub.format:
@@ -143,18 +150,19 @@ def _load_hub_layout(
             return load_found_samples(folder, names, cache=cache, progress=progress)
         case "tar.gz" | "zip":
             return load_found_archives(folder, names, cache=cache, progress=progress)
+        case "folders":
+            root = locate_class_folders(spec, folder)
+            return load_found_folder(root, list_class_folders(root), cache=cache, progress=progress)
 
 
-def _make_split(spec: RealSetSpec, found: FoundImages, kind: LabelKind, revision: str | None) -> Split:
-    meanings = {text: parse_label(spec, kind, text) for text in dict.fromkeys(found.labels)}
-    if kind != "objectnet" and (strange := [text for text, indices in meanings.items() if indices is None]):
-        raise DataError(f"{spec.name} has images of class '{strange[0]}', which is none of ImageNet's 1000.")
-    chosen = [(row, indices) for row, text in enumerate(found.labels) if (indices := meanings[text])]
+def _make_split(real_set: RealSet, found: FoundImages, kind: LabelKind, revision: str | None) -> Split:
+    spec = real_set.spec
+    chosen = list(_choose_rows(real_set, found, kind))
     if not chosen:
         raise DataError(f"No image of {spec.name} is of one of ImageNet's 1000 classes. {spec.hint}")
     rows = tuple(row for row, _ in chosen)
     labels = make_labels([indices for _, indices in chosen])
-    class_set = _name_class_set(spec, make_split_class_set(labels))
+    class_set = _name_class_set(real_set, make_split_class_set(labels))
     return Split(
         record=SplitRecord(
             ref=spec.name,
@@ -165,7 +173,7 @@ def _make_split(spec: RealSetSpec, found: FoundImages, kind: LabelKind, revision
             content_sha256=found.content_sha256,
             revision=revision,
             num_classes=len(class_set.indices),
-            notice=format_notice(spec, len(rows), len(class_set.indices), found.num_ignored),
+            notice=format_notice(real_set, len(rows), len(class_set.indices), found.num_ignored),
         ),
         rows=SplitRows(tuple(found.image_ids[row] for row in rows), labels, (None,) * len(rows)),
         reader=SelectedImages(found.reader, rows) if len(rows) < len(found.labels) else found.reader,
@@ -176,18 +184,44 @@ def _make_split(spec: RealSetSpec, found: FoundImages, kind: LabelKind, revision
     )
 
 
-def _name_class_set(spec: RealSetSpec, covered: ClassSet) -> ClassSet:
-    whole = load_class_set(spec.class_set)
+def _choose_rows(
+    real_set: RealSet, found: FoundImages, kind: LabelKind
+) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Rows that have a class among the 1000, each with every index it may be called."""
+    meanings: dict[str, tuple[int, ...] | None] = {}
+    for row, names in enumerate(found.labels):
+        for name in names:
+            if name not in meanings:
+                meanings[name] = parse_label(real_set, kind, name)
+            if meanings[name] is None and real_set.spec.other_classes == "refused":
+                raise DataError(
+                    f"{real_set.spec.name} has images of class '{name}', which is none of ImageNet's 1000."
+                )
+        indices = dict.fromkeys(index for name in names for index in meanings[name] or ())
+        if indices:
+            yield row, tuple(indices)
+
+
+def _name_class_set(real_set: RealSet, covered: ClassSet) -> ClassSet:
+    whole = real_set.classes
     if outside := sorted(set(covered.indices) - set(whole.indices)):
-        raise DataError(f"{spec.name} has images of class {outside[0]}, which is not one of the set's own.")
+        raise DataError(
+            f"{real_set.spec.name} has images of class {outside[0]}, which is not one of the set's own."
+        )
     return whole if covered.indices == whole.indices else replace(covered, name="split-classes")
 
 
-def format_notice(spec: RealSetSpec, num_images: int, num_classes: int, num_ignored: int) -> str | None:
+def format_notice(real_set: RealSet, num_images: int, num_classes: int, num_ignored: int) -> str | None:
     """What must be known before a number on this copy is quoted, or None."""
-    expected = len(load_class_set(spec.class_set).indices)
+    spec, expected = real_set.spec, len(real_set.classes.indices)
     parts = [spec.notice, format_ignored(num_ignored)]
-    if (num_images, num_classes) != (spec.num_images, expected):
+    lacks_classes = spec.every_class and num_classes != expected
+    if spec.num_images is None:
+        parts.append(
+            f"How many images {spec.name} has as a whole is unknown; this copy has {num_images:,} "
+            f"of {num_classes} classes."
+        )
+    elif num_images != spec.num_images or lacks_classes:
         parts.append(
             f"Not the whole of {spec.name}: this copy has {num_images:,} of {spec.num_images:,} images "
             f"and {num_classes} of {expected} classes."

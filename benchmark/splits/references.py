@@ -1,35 +1,21 @@
 """How images are named: `v1/sd-l:clip-filtered`, `imagenet-c/fog/3`, `folder:PATH`.
 
-Parsing is pure and knows the grammar and the real sets; whether a version or a release's own view exists is
-for the catalogue to say.
+Parsing needs the grammar and the tables of the real sets, and opens no images; whether a version or its
+view exists is for the catalogue to say.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from imagenet_g.benchmark.classes import CLASS_SET_NAMES
-from imagenet_g.benchmark.errors import InputError, UnknownNameError, format_near_names
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.splits.real_set_files import RealSet, find_real_set, format_near_sets
+from imagenet_g.benchmark.splits.real_set_specs import NAME_PATTERN
 
-REAL_SETS = (
-    "imagenet-val",
-    "imagenet-v2",
-    "imagenet-v2/threshold-0.7",
-    "imagenet-v2/top-images",
-    "imagenet-sketch",
-    "imagenet-r",
-    "imagenet-a",
-    "objectnet",
-)
-CORRUPTIONS = (
-    "brightness", "contrast", "defocus_blur", "elastic_transform", "fog", "frost", "gaussian_blur",
-    "gaussian_noise", "glass_blur", "impulse_noise", "jpeg_compression", "motion_blur", "pixelate",
-    "saturate", "shot_noise", "snow", "spatter", "speckle_noise", "zoom_blur",
-)  # fmt: skip
-SEVERITIES = (1, 2, 3, 4, 5)
-_REAL_FAMILIES = ("imagenet-val", "imagenet-v2", "imagenet-sketch", "imagenet-r", "imagenet-a", "objectnet")
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_NAME = re.compile(NAME_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +26,14 @@ class SplitRef:
         kind: "version" (a split of an ImageNet-G version), "real" (a named real set) or "folder".
         base: The reference without its view: "v1/sd-l", "imagenet-val", "folder:PATH".
         view: Name of a row filter, or None for all rows.
+        real_set: The set that a "real" reference names, with the classes of its table; else None.
     """
 
     kind: str
     base: str
     view: str | None
+    # Carried along, so that only the parsing needs to know where tables are; the name identifies the set.
+    real_set: RealSet | None = field(default=None, compare=False, repr=False)
 
     @property
     def version(self) -> str | None:
@@ -62,8 +51,12 @@ class SplitRef:
         return self.base if self.view is None else f"{self.base}:{self.view}"
 
 
-def parse_split_ref(text: str) -> SplitRef:
+def parse_split_ref(text: str, sets: Mapping[str, RealSet] | None = None) -> SplitRef:
     """Parse `<version>/<split>[:<view>]`, a real set's name `[:<view>]`, or `folder:PATH`.
+
+    Args:
+        text: The reference.
+        sets: Known real sets by name, see `real_set_files.load_sets`; None for the shipped ones.
 
     Raises:
         InputError: The text has none of these forms.
@@ -84,16 +77,15 @@ def parse_split_ref(text: str) -> SplitRef:
     base, separator, view = text.partition(":")
     if separator and not _NAME.fullmatch(view):
         raise InputError(f"Malformed view '{view}' in '{text}'. A view is lower-case, like ':clip-filtered'.")
-    if base.split("/")[0] in (*_REAL_FAMILIES, "imagenet-c"):
-        _validate_real_set(base)
+    if (real_set := find_real_set(base, sets)) is not None:
         validate_set_view(base, view or None)
-        return SplitRef("real", base, view or None)
+        return SplitRef("real", base, view or None, real_set)
     parts = base.split("/")
     if len(parts) != 2 or not all(_NAME.fullmatch(part) for part in parts):
-        near = format_near_names(base, (*REAL_SETS, "imagenet-c/<corruption>/<severity>"))
         raise InputError(
-            f"Malformed split '{text}'.{near} Use <version>/<split>[:<view>] such as 'v1/sd-l', "
-            "a real set such as 'imagenet-val', or 'folder:PATH'; 'imagenet-g splits' lists what is known."
+            f"Malformed split '{text}'.{format_near_sets(base, sets)} Use <version>/<split>[:<view>] such as "
+            "'v1/sd-l', a real set such as 'imagenet-val', or 'folder:PATH'; "
+            "'imagenet-g splits' lists what is known."
         )
     return SplitRef("version", base, view or None)
 
@@ -116,17 +108,3 @@ def _parse_folder(text: str) -> SplitRef:
     if text == "folder:":
         raise InputError("'folder:' needs a path: folder:PATH, with one sub-folder per class named by wnid.")
     return SplitRef("folder", text, None)
-
-
-def _validate_real_set(base: str) -> None:
-    if base in REAL_SETS:
-        return
-    parts = base.split("/")
-    if parts[0] != "imagenet-c":
-        raise UnknownNameError("real set", base, REAL_SETS)
-    if len(parts) != 3:
-        raise InputError(f"'{base}' needs a corruption and a severity: imagenet-c/<corruption>/<severity>.")
-    if parts[1] not in CORRUPTIONS:
-        raise UnknownNameError("corruption", parts[1], CORRUPTIONS)
-    if parts[2] not in map(str, SEVERITIES):
-        raise InputError(f"Severity '{parts[2]}' of '{base}' must be one of 1, 2, 3, 4, 5.")

@@ -11,6 +11,7 @@ from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import InputError, UntrustedFileError
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions.entries import choose_headline
+from imagenet_g.benchmark.splits.real_set_files import load_real_sets
 from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.benchmark.splits.registry import (
     KnownVersion,
@@ -40,8 +41,6 @@ from imagenet_g.leaderboard.validation.validate import (
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FIRST_SPLITS = ("imagenet-v2", "imagenet-sketch", "imagenet-r", "imagenet-a", "objectnet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +165,7 @@ def list_versions(scores: pd.DataFrame, notices: Mapping[str, str | None]) -> tu
     for name in names:
         rows = scores[scores["version"] == name]
         splits = list(rows["split"].unique())
-        ordered = [split for split in FIRST_SPLITS if split in splits]
+        ordered = [split for split in load_real_sets() if split in splits]
         found.append(
             BoardVersion(
                 name=name,

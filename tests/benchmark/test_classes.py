@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from imagenet_g.benchmark.classes import (
     CLASS_SET_NAMES,
     ClassSet,
+    load_class_names,
     load_class_set,
     load_classes,
     load_index_by_wnid,
-    load_objectnet_labels,
     make_class_set,
     name_class_set,
 )
@@ -82,7 +82,7 @@ def test_imagenet_100_has_100_classes() -> None:
 
 def test_objectnet_has_113_names_on_its_own_class_set() -> None:
     """125 rows of Barbu et al.'s table, no index twice."""
-    labels = load_objectnet_labels()
+    labels = load_class_names("objectnet")
     indices = [index for row in labels.values() for index in row]
     assert (len(labels), len(indices)) == (113, 125)
     assert load_class_set("objectnet").indices == tuple(sorted(set(indices)))
@@ -102,7 +102,7 @@ def test_objectnet_has_113_names_on_its_own_class_set() -> None:
 )
 def test_objectnet_labels_are_the_published_ones(name: str, indices: set[int]) -> None:
     """Spot checks by hand against ObjectNet's mapping file."""
-    assert set(load_objectnet_labels()[name]) == indices
+    assert set(load_class_names("objectnet")[name]) == indices
 
 
 def test_all_covers_all() -> None:

@@ -8,19 +8,22 @@ from pathlib import Path
 import pytest
 from image_sets import write_class_folders, write_release
 
-from imagenet_g.benchmark.catalogue.catalogue import (
-    list_splits,
-    load_split,
-    newest_version,
-    parse_data_pairs,
-)
+from imagenet_g.benchmark.catalogue.catalogue import load_split, newest_version, parse_data_pairs
+from imagenet_g.benchmark.catalogue.listing import list_splits
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.splits.manifests import EqualsView
-from imagenet_g.benchmark.splits.references import REAL_SETS, parse_split_ref
+from imagenet_g.benchmark.splits.real_set_files import load_real_sets
+from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.benchmark.splits.registry import load_versions
 
+LISTED_SETS = {
+    "imagenet-val", "imagenet-v2", "imagenet-v2/threshold-0.7", "imagenet-v2/top-images", "imagenet-sketch",
+    "imagenet-r", "imagenet-a", "objectnet", "imagenet-c/<corruption>/<severity>", "imagenet-hard",
+    "imagenet-c-bar/<corruption>/<severity>", "imagenet-d-diffusion/background",
+    "imagenet-d-diffusion/texture", "imagenet-d-diffusion/material",
+}  # fmt: skip
 WNIDS = [info.wnid for info in load_classes()]
 
 
@@ -161,7 +164,7 @@ def test_everything_known_is_listed(tmp_path: Path) -> None:
         tmp_path / "own", [0, 1], version="v7", views={"zero": EqualsView(column="wnid", value=WNIDS[0])}
     )
     listings = {listing.ref: listing for listing in list_splits({"v7": own, "imagenet-a": tmp_path})}
-    assert set(listings) >= {*REAL_SETS, "imagenet-c/<corruption>/<severity>", "v7/sd-l"}
+    assert set(listings) >= {*LISTED_SETS, "v7/sd-l"}
     assert set(listings) >= {f"v1/{name}" for name in load_versions()["v1"].splits}
     status = {ref: listing.status for ref, listing in listings.items()}
     assert status["mini/renditions"] == "embedded"
@@ -191,7 +194,7 @@ def test_the_command_lists_splits(
     monkeypatch.chdir(tmp_path)
     assert main(["splits", "--data", "imagenet-a=[red]"]) == 0
     text = capsys.readouterr().out
-    assert all(name in text for name in REAL_SETS)
+    assert all(name in text for name in load_real_sets())
     assert "local [red]" in text
 
 

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from image_sets import encode, make_image, write_class_folders, write_hub_parquet, write_tar
 
 from imagenet_g.benchmark.classes import (
+    load_class_names,
     load_class_set,
     load_classes,
     load_index_by_wnid,
-    load_objectnet_labels,
 )
 from imagenet_g.benchmark.errors import DataError, FetchError, InputError
-from imagenet_g.benchmark.splits.real_set_specs import find_real_set, load_real_set_specs, parse_label
-from imagenet_g.benchmark.splits.real_sets import load_real_set
-from imagenet_g.benchmark.splits.references import CORRUPTIONS, REAL_SETS, SEVERITIES
+from imagenet_g.benchmark.splits import real_sets
+from imagenet_g.benchmark.splits.real_set_files import RealSet, find_real_set, load_real_sets, parse_label
+from imagenet_g.benchmark.splits.splits import Split
 
 WNIDS = [info.wnid for info in load_classes()]
 R_WNIDS = [WNIDS[index] for index in load_class_set("imagenet-r").indices]
@@ -41,6 +41,18 @@ watch water_bottle weight_exercise weight_scale wheel whistle wine_bottle winter
 """
 
 
+def get_set(base: str) -> RealSet:
+    """The set of a reference that exists."""
+    real_set = find_real_set(base)
+    assert real_set is not None
+    return real_set
+
+
+def load_real_set(base: str, *, path: Path | None, cache: Path | None) -> Split:
+    """A set by its reference."""
+    return real_sets.load_real_set(get_set(base), path=path, cache=cache)
+
+
 def make_images(count: int) -> list[bytes]:
     """Different small images."""
     return [encode(make_image((number, 0, 0))) for number in range(count)]
@@ -54,16 +66,21 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_reference_has_a_spec() -> None:
-    """All 8 sets and 95 corruptions."""
-    names = [*REAL_SETS, *(f"imagenet-c/{name}/{level}" for name in CORRUPTIONS for level in SEVERITIES)]
-    assert [find_real_set(name).name for name in names] == names
-    assert set(load_real_set_specs()) == {*REAL_SETS, "imagenet-c"}
-    assert "{" not in find_real_set("imagenet-c/fog/3").hub.repo + find_real_set("imagenet-c/fog/3").inner[0]
+    """9 sets, 95 parts of ImageNet-C, 50 of ImageNet-C-bar and 3 of ImageNet-D, no placeholder left."""
+    names = [name for real_set in load_real_sets().values() for name in real_set.spec.list_references()]
+    specs = [get_set(name).spec for name in names]
+    assert [spec.name for spec in specs] == names
+    assert len(names) == len(set(names)) == 9 + 95 + 50 + 3
+    hubs = [spec.hub for spec in specs if spec.hub is not None]
+    paths = [path for spec in specs for path in spec.inner] + [
+        path for hub in hubs for path in (hub.repo, *hub.files)
+    ]
+    assert not any("{" in path for path in paths)
 
 
 def test_sizes_are_the_published_ones() -> None:
     """ImageNet-Sketch has 50,889 images, not 50,000."""
-    sizes = {name: spec.num_images for name, spec in load_real_set_specs().items()}
+    sizes = {name: real_set.spec.num_images for name, real_set in load_real_sets().items()}
     assert sizes == {
         "imagenet-val": 50_000,
         "imagenet-v2": 10_000,
@@ -74,17 +91,20 @@ def test_sizes_are_the_published_ones() -> None:
         "imagenet-a": 7_500,
         "objectnet": 18_574,
         "imagenet-c": 50_000,
+        "imagenet-c-bar": 50_000,
+        "imagenet-d-diffusion": None,
+        "imagenet-hard": 10_980,
     }
 
 
 @pytest.mark.parametrize("base", ["imagenet-val", "imagenet-sketch", "imagenet-r", "imagenet-a"])
 def test_wnid_folders_are_read(tmp_path: Path, base: str) -> None:
     """The layout of the authors' archives."""
-    indices = load_class_set(find_real_set(base).class_set).indices
+    indices = load_class_set(get_set(base).spec.class_set).indices
     root = write_class_folders(tmp_path / "set", [WNIDS[index] for index in indices])
     split = load_real_set(base, path=root, cache=None)
     assert split.rows.labels.ravel().tolist() == list(indices)
-    assert split.class_set.name == find_real_set(base).class_set
+    assert split.class_set.name == get_set(base).spec.class_set
     assert split.outputs == ("all" if split.class_set.covers_all else "split-classes")
     assert (split.record.ref, split.record.version, split.record.revision) == (base, None, None)
 
@@ -113,20 +133,20 @@ def test_v2_folders_are_within_range(tmp_path: Path, name: str) -> None:
 
 def test_all_objectnet_folders_have_labels() -> None:
     """The 113 of them are the 113 classes, one to one."""
-    spec = find_real_set("objectnet")
+    spec = get_set("objectnet")
     folders = OBJECTNET_FOLDERS.split()
-    labels = [parse_label(spec, "objectnet", name) for name in folders]
-    assert sorted(label for label in labels if label) == sorted(load_objectnet_labels().values())
+    labels = [parse_label(spec, "names", name) for name in folders]
+    assert sorted(label for label in labels if label) == sorted(load_class_names("objectnet").values())
     assert len(set(folders)) == len(set(labels)) == 113
 
 
-@pytest.mark.parametrize("name", load_objectnet_labels())
+@pytest.mark.parametrize("name", load_class_names("objectnet"))
 def test_objectnet_names_are_read_in_both_spellings(name: str) -> None:
     """As in its mapping file, and as a folder."""
-    spec = find_real_set("objectnet")
+    spec = get_set("objectnet")
     folder = name.lower().replace(" ", "_").replace("(", "").replace(")", "").replace("/", "_")
-    expected = load_objectnet_labels()[name]
-    assert parse_label(spec, "objectnet", name) == parse_label(spec, "objectnet", folder) == expected
+    expected = load_class_names("objectnet")[name]
+    assert parse_label(spec, "names", name) == parse_label(spec, "names", folder) == expected
 
 
 def test_objectnet_takes_its_shared_classes_and_several_labels(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hub_clients import Client
 from hub_server import serve_hub
 from image_sets import write_release
 
-from imagenet_g.benchmark.catalogue import catalogue
+from imagenet_g.benchmark.catalogue import catalogue, listing
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.hub.sources import find_snapshot_source, parse_hub_source
@@ -90,10 +90,11 @@ def test_a_superseded_split_says_so_in_what_is_evaluated_and_in_lists(
     """In the notice of the split's record, and in the listing."""
     release = write_release(tmp_path / "release", [3, 7])
     row = parse_versions(ROW.replace('superseded_by = "v10"', 'superseded_splits = { sd-l = "v10/sd-l" }'))
-    monkeypatch.setattr(catalogue, "load_versions", lambda: row)
+    for module in (catalogue, listing):
+        monkeypatch.setattr(module, "load_versions", lambda: row)
     split = catalogue.load_split(parse_split_ref("v9/sd-l"), data={"v9": release}, cache=None)
-    listing = next(found for found in catalogue.list_splits({"v9": release}) if found.ref == "v9/sd-l")
-    assert split.record.notice == listing.superseded == "v9/sd-l is superseded by v10/sd-l."
+    listed = next(found for found in listing.list_splits({"v9": release}) if found.ref == "v9/sd-l")
+    assert split.record.notice == listed.superseded == "v9/sd-l is superseded by v10/sd-l."
 
 
 def test_a_version_that_only_renews_splits_is_never_the_default(

@@ -10,13 +10,14 @@ import pytest
 from image_sets import write_class_folders, write_release
 
 from factories import make_evidence, make_predictions
-from imagenet_g.benchmark.classes import CLASS_SET_NAMES, load_class_set, load_classes, load_objectnet_labels
+from imagenet_g.benchmark.catalogue.catalogue import load_split
+from imagenet_g.benchmark.classes import CLASS_SET_NAMES, load_class_names, load_class_set, load_classes
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.evidence import select_view
 from imagenet_g.benchmark.splits.folders import load_folder
 from imagenet_g.benchmark.splits.manifests import ClassView, EqualsView, ThresholdView, ViewSpec
-from imagenet_g.benchmark.splits.real_sets import load_real_set
+from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.benchmark.splits.releases import load_release_split
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.splits.views import apply_view, list_views
@@ -127,11 +128,11 @@ def test_several_labels_count_within_the_set(tmp_path: Path) -> None:
     wanted = load_class_set("imagenet-100").indices
     name, labels = next(
         (name, labels)
-        for name, labels in load_objectnet_labels().items()
+        for name, labels in load_class_names("objectnet").items()
         if 0 < len({*labels} & {*wanted}) < len(labels)
     )
     write_class_folders(tmp_path, [name.lower().replace(" ", "_")])
-    split = load_real_set("objectnet", path=tmp_path, cache=None)
+    split = load_split(parse_split_ref("objectnet"), data={"objectnet": tmp_path}, cache=None)
     rows, class_set, _ = apply_view(split, "imagenet-100")
     assert rows.tolist() == [0]
     assert class_set.indices == tuple(sorted({*labels} & {*wanted}))
