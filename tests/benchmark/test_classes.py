@@ -137,8 +137,11 @@ def test_registered_classes_are_stored_under_their_registered_name() -> None:
         assert name_class_set(make_class_set("split-classes", load_class_set(name).indices)) == name
 
 
-@pytest.mark.parametrize("indices", [(), (2, 1), (1, 1), (-1,), (1000,)])
-def test_malformed_sets_are_refused(indices: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("indices", "reason"),
+    [((), "empty"), ((2, 1), "ascending"), ((1, 1), "repeats"), ((-1,), "outside"), ((1000,), "outside")],
+)
+def test_malformed_sets_are_refused(indices: tuple[int, ...], reason: str) -> None:
     """Empty, unsorted, repeated, out of range."""
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=rf"'x' .*{reason}"):
         ClassSet("x", indices)

@@ -203,16 +203,16 @@ def test_points_that_ask_for_no_shrinkage_can_still_be_inverted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("compute", "points"),
+    ("compute", "points", "reason"),
     [
-        (lambda p: compute_cosines(p, np.ones(2)), np.zeros((1, 2))),
-        (lambda p: compute_cosines(np.ones((1, 2)), p), np.zeros(2)),
-        (lambda p: compute_cosines(p, np.ones(2)), np.array([[np.nan, 1.0]])),
-        (compute_own_cosines, np.ones((1, 2))),
-        (compute_own_mahalanobis, np.ones((MIN_SHAPE_IMAGES - 1, 2))),
+        (lambda p: compute_cosines(p, np.ones(2)), np.zeros((1, 2)), "zero or not finite"),
+        (lambda p: compute_cosines(np.ones((1, 2)), p), np.zeros(2), "zero or not finite"),
+        (lambda p: compute_cosines(p, np.ones(2)), np.array([[np.nan, 1.0]]), "zero or not finite"),
+        (compute_own_cosines, np.ones((1, 2)), "^1 image "),
+        (compute_own_mahalanobis, np.ones((MIN_SHAPE_IMAGES - 1, 2)), f"^{MIN_SHAPE_IMAGES - 1} images "),
     ],
 )
-def test_what_has_no_answer_is_refused(compute: object, points: Array) -> None:
+def test_what_has_no_answer_is_refused(compute: object, points: Array, reason: str) -> None:
     """Zero vectors, single images."""
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=reason):
         compute(points)  # type: ignore[operator]

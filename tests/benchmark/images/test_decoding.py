@@ -126,7 +126,7 @@ def test_exif_rotation_is_ignored() -> None:
 def test_a_truncated_jpeg_is_refused(kept: float) -> None:
     """Never half an image with the rest grey."""
     data = encode(make_ramp("RGB").resize((200, 200)), "JPEG")
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match=r"(?i)cannot be decoded: .*truncated"):
         decode_image(data[: int(len(data) * kept)])
 
 
@@ -142,7 +142,7 @@ def test_a_truncated_jpeg_is_refused_though_a_library_allowed_them(monkeypatch: 
 def test_half_a_file_is_refused(kind: str) -> None:
     """In every format."""
     data = encode(make_ramp("RGB"), kind)
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match=r"cannot be decoded|not an image file"):
         decode_image(data[: len(data) // 2])
 
 

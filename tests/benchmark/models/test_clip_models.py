@@ -180,7 +180,7 @@ def test_a_malicious_folder_is_refused(tmp_path: Path) -> None:
     """Before open_clip sees the file."""
     (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": CONFIG}))
     torch.save(torch.nn.Linear(1, 1), tmp_path / "open_clip_pytorch_model.bin")
-    with pytest.raises(UntrustedFileError):
+    with pytest.raises(UntrustedFileError, match="could run code"):
         load(f"open_clip:local-dir:{tmp_path}")
 
 

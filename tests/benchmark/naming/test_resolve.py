@@ -147,7 +147,7 @@ def test_the_rule_on_a_small_table(typed: str, resolved: str) -> None:
 
 def test_a_family_ends_at_a_word_boundary() -> None:
     """`beta` is not betamax."""
-    with pytest.raises(UnknownNameError):
+    with pytest.raises(UnknownNameError, match="timm model 'betam'"):
         resolve_timm_name("betam", OFFERED, ARCHITECTURES, {})
 
 

@@ -128,7 +128,7 @@ def test_there_are_nineteen_corruptions_at_five_severities() -> None:
 )
 def test_malformed_references_are_refused(text: str) -> None:
     """None of these is silently something else."""
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"Malformed (split|view)"):
         parse_split_ref(text)
 
 

@@ -149,7 +149,7 @@ def test_versions_lists_every_row(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_a_malformed_source_is_refused(text: str) -> None:
     """Before it becomes part of an address or a path."""
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"no revision|Malformed (repository|revision)"):
         parse_hub_source(text)
 
 

@@ -38,7 +38,7 @@ def test_wilson_interval_holds_the_estimate_and_stays_in_range(total: int, share
 @pytest.mark.parametrize(("right", "total"), [(1, 0), (-1, 5), (6, 5)])
 def test_impossible_counts_are_refused(right: int, total: int) -> None:
     """There is no interval without a proportion."""
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=f"^{right} right of {total} "):
         compute_wilson_interval(right, total)
 
 

@@ -78,7 +78,7 @@ def test_the_mean_is_the_closed_form() -> None:
 @pytest.mark.parametrize("rows", [np.zeros((0, 3)), np.zeros((1, 3)), np.full((1, 3), np.nan)])
 def test_a_mean_of_nothing_is_refused(rows: np.ndarray) -> None:
     """No rows, a zero row, a NaN."""
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match="embedding"):
         compute_class_mean(rows, "images")
 
 

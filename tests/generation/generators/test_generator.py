@@ -130,7 +130,7 @@ def test_the_guard_lets_seeded_noise_pass() -> None:
     """Only the process's own state is watched."""
     with guard_random_state("cpu", "it"):
         torch.randn(3, generator=torch.Generator().manual_seed(1))
-    with pytest.raises(ModelError), guard_random_state("cpu", "it"):
+    with pytest.raises(ModelError, match="it drew random numbers"), guard_random_state("cpu", "it"):
         torch.randn(3)
 
 
