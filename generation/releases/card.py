@@ -1,4 +1,4 @@
-"""The README.md of a release: what `datasets` needs to load it, and the numbers a reader should see first."""
+"""The README.md of a release: what `datasets` needs to load it, and the most important numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def format_card(manifest: Manifest) -> str:
     parts = [
         _format_front_matter(manifest),
         f"# {manifest.title}\n\nVersion `{manifest.version}` of ImageNet-G: images of ImageNet classes "
-        "made by generative models, to measure how far image classifiers fall on them.\n",
+        "made by generative models, to measure how much accuracy image classifiers lose on them.\n",
     ]
     if manifest.notice:
         parts.append(f"> {manifest.notice}\n")
@@ -50,7 +50,7 @@ def _format_split(manifest: Manifest, name: str, split: SplitManifest) -> str:
 
 
 def format_split_facts(split: SplitManifest) -> list[str]:
-    """Lines of markdown on how a built split turned out.
+    """Markdown lines with the results of a built split.
 
     Raises:
         ValidationError: This package did not build it.
@@ -61,7 +61,7 @@ def format_split_facts(split: SplitManifest) -> list[str]:
         f"- {counts.released} images of {len(split.class_indices)} classes"
         + (f"; {len(recipe.left_out)} planned ones could not be rendered" if recipe.left_out else ""),
         f"- flat after every attempt: {counts.flat} (column `is_flat`); rendered again: {counts.retried}",
-        f"- flagged by the safety checker: {_format_unknown(counts.flagged_unsafe, 'none was asked')}",
+        f"- flagged by the safety checker: {_format_unknown(counts.flagged_unsafe, 'no checker was used')}",
         *_format_prompts(recipe),
         *_format_captions(recipe),
         *_format_survival(recipe),
@@ -74,9 +74,11 @@ def format_split_facts(split: SplitManifest) -> list[str]:
 def _format_prompts(recipe: SplitRecipe) -> list[str]:
     report = recipe.prompts
     if report is None:
-        return ["- prompts: none"]
+        return ["- no prompts"]
     if report.num_over_limit is None:
-        return [f"- prompts: {report.num_unique} different ones; how many the text encoder cuts is unknown"]
+        return [
+            f"- prompts: {report.num_unique} different ones; the number that the text encoder cuts is unknown"
+        ]
     return [
         f"- prompts: {report.num_unique} different ones, the longest {report.longest} tokens of "
         f"{report.token_limit}; {report.num_over_limit} images have a prompt that is cut"
@@ -90,8 +92,8 @@ def _format_captions(recipe: SplitRecipe) -> list[str]:
     origin = "of unknown origin"
     if header.card is not None:
         origin = (
-            f"written to be far from their class by {header.card.clip.spec}, so that how far they are is for "
-            "another CLIP to say"
+            f"written to be far from their class under {header.card.clip.spec}: measure their "
+            "distance with another CLIP"
         )
     return [
         f"- captions: `{header.name}-v{header.version}`, {header.num_captions} for {header.num_classes} "
@@ -101,14 +103,14 @@ def _format_captions(recipe: SplitRecipe) -> list[str]:
 
 def _format_survival(recipe: SplitRecipe) -> list[str]:
     return [
-        f"- what survives of the source image: mean CLIP cosine {row.own_source:.3f} to its own source, "
+        f"- similarity to the source image: mean CLIP cosine {row.own_source:.3f} to its own source, "
         f"{row.other_source:.3f} to another's ({row.scorer})"
         for row in recipe.source_survival
     ]
 
 
 def _format_accuracy(recipe: SplitRecipe) -> list[str]:
-    """Rows are views, columns are scorers: a filter looks good to the model that made it."""
+    """Rows are views, columns are scorers: a filter raises the accuracy of its own model most."""
     scorers = list(recipe.scorers)
     if not scorers:
         return []

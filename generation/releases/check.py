@@ -1,4 +1,4 @@
-"""What must hold of a release before anybody else sees it."""
+"""Checks of a release before it is published."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class CheckedRelease:
     Attributes:
         folder: Where it is.
         manifest: What it holds.
-        files: Every file the manifest vouches for: images, plans and probes.
-        facts: What was found, one line a split.
+        files: Every file in the manifest: images, plans and probes.
+        facts: Summary, one line per split.
     """
 
     folder: Path
@@ -53,7 +53,7 @@ def check_release(folder: Path) -> CheckedRelease:
     """Check hashes, schema, row groups, images per class, licence and secrets.
 
     Raises:
-        DataError: Something is wrong; the message lists it.
+        DataError: A check failed; the message lists the problems.
     """
     manifest = load_manifest(folder)
     files = tuple(file for split in manifest.splits.values() for file in list_split_files(split))
@@ -68,7 +68,7 @@ def check_release(folder: Path) -> CheckedRelease:
         more = f" And {len(problems) - _MAX_LISTED} more." if len(problems) > _MAX_LISTED else ""
         raise DataError(
             f"'{folder}' cannot be published: {' '.join(problems[:_MAX_LISTED])}{more} "
-            "Build it again, or mend what is named, and publish then."
+            "Build it again or fix these problems, then publish."
         )
     facts = tuple(_describe(folder, name, split) for name, split in manifest.splits.items())
     return CheckedRelease(folder, manifest, files, facts)
@@ -94,7 +94,7 @@ def _collect(check: Callable[[], object]) -> list[str]:
 
 def _check_words(manifest: Manifest) -> Iterator[str]:
     if manifest.license.lower() in ("unknown", "none") or not _LICENSE.fullmatch(manifest.license):
-        yield f"The licence '{manifest.license}' is no SPDX expression such as 'CC-BY-4.0' or 'LicenseRef-x'."
+        yield f"The licence '{manifest.license}' is no SPDX expression like 'CC-BY-4.0' or 'LicenseRef-x'."
     if not manifest.splits:
         yield "It has no splits."
     if has_token(format_manifest(manifest)):
@@ -102,7 +102,7 @@ def _check_words(manifest: Manifest) -> Iterator[str]:
 
 
 def check_hashes(folder: Path, files: Sequence[FileRecord]) -> list[str]:
-    """What is wrong with the files of a release, one sentence each; empty when all are as recorded."""
+    """Problems of the files of a release, one sentence each; empty if all are as recorded."""
     present = [file for file in files if (folder / file.path).is_file()]
     problems = [f"'{file.path}' is missing." for file in files if file not in present]
     # Without the cache of earlier hashes: what is published is read once more.
@@ -120,16 +120,20 @@ def _check_split(folder: Path, name: str, split: SplitManifest) -> None:
         parquet = pq.ParquetFile(folder / file.path)
         # Without this note in the schema `datasets` loads the column as bytes and a path.
         if b"huggingface" not in (parquet.schema_arrow.metadata or {}):
-            raise DataError(f"'{file.path}' does not say that its images are images; write it with us.")
+            raise DataError(
+                f"'{file.path}' does not declare its images as images. Build it with 'imagenet-g build'."
+            )
         # `total_byte_size` is of the uncompressed data, which is what the viewer's limit is about.
         groups = [parquet.metadata.row_group(n) for n in range(parquet.metadata.num_row_groups)]
         if (largest := max((g.total_byte_size for g in groups), default=0)) > MAX_GROUP_BYTES:
-            raise DataError(f"A row group of '{file.path}' has {largest >> 20} MiB; the viewer takes 286.")
+            raise DataError(
+                f"A row group of '{file.path}' has {largest >> 20} MiB; the Hub's viewer accepts 286."
+            )
     _check_plan(folder, name, split)
 
 
 def _check_plan(folder: Path, name: str, split: SplitManifest) -> None:
-    """Every planned image is there or said to be left out: the count of each class follows."""
+    """Every planned image is in the split or recorded as left out, which fixes the count of each class."""
     import pyarrow.parquet as pq
 
     try:
@@ -145,8 +149,8 @@ def _check_plan(folder: Path, name: str, split: SplitManifest) -> None:
         for image_id in pq.read_table(folder / file.path, columns=["image_id"])["image_id"].to_pylist()
     }
     if odd := sorted(expected ^ found):
-        what = "planned and not there" if odd[0] in expected else "there and not planned"
-        raise DataError(f"{len(odd)} images of '{name}' do not fit the plan, first '{odd[0]}': {what}.")
+        what = "planned but missing" if odd[0] in expected else "present but not planned"
+        raise DataError(f"{len(odd)} images of '{name}' do not match the plan, first '{odd[0]}': {what}.")
 
 
 def _describe(folder: Path, name: str, split: SplitManifest) -> str:
@@ -154,6 +158,6 @@ def _describe(folder: Path, name: str, split: SplitManifest) -> str:
     low, high = min(counts), max(counts)
     each = f"{low}" if low == high else f"{low} to {high}"
     return (
-        f"{name}: {split.num_images} images of {len(split.class_indices)} classes, {each} a class, "
+        f"{name}: {split.num_images} images of {len(split.class_indices)} classes, {each} per class, "
         f"{len(split.files)} shards"
     )

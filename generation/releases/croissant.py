@@ -1,4 +1,4 @@
-"""Croissant metadata of a release: files, columns and where they come from, for machines.
+"""Croissant metadata of a release: files, columns and their origin, in machine-readable form.
 
 Croissant 1.0, http://mlcommons.org/croissant/1.0; written and validated by `mlcroissant`.
 """
@@ -53,7 +53,7 @@ def _make_metadata(source: CardSource) -> mlcroissant.Metadata:
         version=_make_version(source.shown_tag),
         cite_as=PAPER_BIBTEX,
         date_published=_choose_date(manifest.released),
-        data_biases=["Generators repeat the stereotypes of the web pictures they were trained on."],
+        data_biases=["Generators repeat the stereotypes of the web images they were trained on."],
         data_collection="Images rendered by generative models; settings are in manifest.json.",
         distribution=[
             mlc.FileObject(
@@ -108,7 +108,7 @@ def _make_records(source: CardSource, split: str) -> mlcroissant.RecordSet:
     return mlc.RecordSet(
         id=split,
         name=split,
-        description=f"One row an image of {source.release.manifest.version}/{split}.",
+        description=f"One row per image of {source.release.manifest.version}/{split}.",
         fields=[_make_field(split, name, schema.field(name).type) for name in schema.names],
     )
 
@@ -153,15 +153,15 @@ _COLUMNS = {
     "label": "Index of the ImageNet-1k class, 0 to 999.",
     "image_id": "Identity of the image; it never changes.",
     "wnid": "WordNet id of the class.",
-    "prompt": "Text the generator was given; null where there was none.",
+    "prompt": "Prompt of the generator; null for splits without prompts.",
     "recipe": "How the prompt was made.",
     "seed": "Seed of the image's own random numbers.",
     "batch_id": "Batch it was rendered in.",
     "slot": "Place in the batch.",
-    "source_image_id": "Image it was made from; null where there was none.",
-    "generator": "What rendered it.",
+    "source_image_id": "Image it was made from; null for splits without source images.",
+    "generator": "Name of the generator.",
     "pixel_sha256": "sha256 of the decoded pixels.",
     "is_flat": "Whether it is one colour.",
-    "is_flagged_unsafe": "Answer of the generator's safety checker; null where none was asked.",
-    "also": "Other class indices it may rightly be called by.",
+    "is_flagged_unsafe": "Verdict of the generator's safety checker; null without a checker.",
+    "also": "Other class indices that are correct.",
 }

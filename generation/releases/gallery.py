@@ -1,4 +1,4 @@
-"""Contact sheets of a release: a row a class, a block of columns a split, as PNG and as HTML."""
+"""Contact sheets of a release, as PNG and HTML: one row per class, one block of columns per split."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Sheet:
     """What a contact sheet shows.
 
     Attributes:
-        title: Over everything.
+        title: Heading.
         splits: Names of the blocks, left to right.
         class_indices: Rows, top to bottom.
         cells: Rows of the release by split and class, at most `per_class` each.
@@ -48,7 +48,7 @@ class Sheet:
 def load_sheet(
     release: Path, splits: Sequence[str], *, num_classes: int, per_class: int, size_px: int
 ) -> Sheet:
-    """Choose classes spread evenly over those there are, and the first images of each.
+    """Choose classes spread evenly over all, and the first images of each.
 
     Raises:
         DataError: It is not a complete release.
@@ -105,7 +105,7 @@ def draw_sheet(sheet: Sheet) -> Image.Image:
 
 
 def format_sheet(sheet: Sheet) -> str:
-    """The sheet as one HTML page with the thumbnails inside; hovering shows prompt, id and seed."""
+    """The sheet as one HTML page with the thumbnails inside; the tooltip shows prompt, id and seed."""
     heads = "".join(f'<th colspan="{sheet.per_class}">{escape(name)}</th>' for name in sheet.splits)
     body = "\n".join(_format_line(sheet, index) for index in sheet.class_indices)
     return (

@@ -1,4 +1,4 @@
-"""The dataset card of a published release: from the manifest alone, save for what no manifest can know."""
+"""The dataset card of a published release, from its manifest, repository and tag."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ PAPER_BIBTEX = """@article{bansal2023leaving,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardSource:
-    """What a card is written from.
+    """The contents of a card.
 
     Attributes:
         release: The release.
-        repo: Dataset on the Hub; None where it is not known.
-        tag: Its tag; None where it is not known.
+        repo: Dataset on the Hub; None if not yet known.
+        tag: Its tag; None if not yet known.
     """
 
     release: CheckedRelease
@@ -48,12 +48,12 @@ class CardSource:
 
     @property
     def shown_repo(self) -> str:
-        """The repository as the card writes it."""
+        """The repository, or a placeholder."""
         return self.repo or _UNKNOWN_REPO
 
     @property
     def shown_tag(self) -> str:
-        """The revision as the card writes it."""
+        """The revision, or the branch."""
         return self.tag or _UNKNOWN_TAG
 
     @property
@@ -82,7 +82,7 @@ def format_dataset_card(source: CardSource) -> str:
 
 
 def make_card_metadata(source: CardSource) -> dict[str, object]:
-    """The YAML at the head of the card, with one config a split and one a view."""
+    """The YAML at the head of the card, with one config per split and per view."""
     manifest = source.release.manifest
     configs: list[dict[str, object]] = []
     for name, split in manifest.splits.items():
@@ -142,7 +142,8 @@ def _format_introduction(source: CardSource) -> str:
     manifest = source.release.manifest
     return (
         f"Version `{manifest.version}` of ImageNet-G: {source.num_images:,} images for the classes of "
-        "ImageNet-1k, made to measure how far image classifiers fall on images unlike its photos. Splits: "
+        "ImageNet-1k, made to measure how much accuracy image classifiers lose on images unlike its photos. "
+        "Splits: "
         + ", ".join(f"`{name}`" for name in manifest.splits)
         + ". A published version never changes; a better generator gives a new version.\n"
     )
@@ -169,8 +170,8 @@ from datasets import load_dataset
 images = load_dataset("{source.shown_repo}", "{name}", split="validation", revision="{source.shown_tag}")
 ```
 
-A view is a config of its own, named `split--view`. Give the tag as `revision`, or another version may answer
-tomorrow. `manifest.json` has the sha256 of every file.
+Each view is a config named `split--view`. Give the tag as `revision`; without it, a later version may be
+loaded. `manifest.json` has the sha256 of every file.
 """
 
 
@@ -209,7 +210,7 @@ def _describe_view(view: ViewSpec) -> str:
 
 
 def list_settings(split: SplitManifest) -> list[tuple[str, str]]:
-    """How a split was made, as dotted names and values; what came out of it is left aside."""
+    """How a split was made, as dotted names and values, without its results."""
     recipe = split.recipe
     if not isinstance(recipe, dict):
         return [("recipe", "unknown")]
@@ -247,7 +248,7 @@ def _format_terms(source: CardSource) -> str:
     made = ", ".join(f"{name} {version}" for name, version in manifest.made_with.items()) or "unknown"
     return (
         f"## Licence and files\n\nLicence of the images (SPDX): `{manifest.license}`. The terms of the "
-        f"generators' weights apply besides.\n\nFiles written with: {made}. `croissant.json` describes the "
+        f"generators' weights apply as well.\n\nFiles written with: {made}. `croissant.json` describes the "
         "columns (Croissant 1.0).\n"
     )
 

@@ -1,4 +1,4 @@
-"""The probe of a split: some 64 images in whole batches, enough to see which level a machine reaches."""
+"""The probe of a split: about 64 images in whole batches, to test which level a machine reaches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROBE_IMAGES = 64
 def choose_probe_batches(
     num_rows: int, batch_size: int, *, num_images: int = PROBE_IMAGES
 ) -> tuple[int, ...]:
-    """Ids of whole batches spread evenly over a plan: `num_images` images or a few more, or all there are.
+    """Ids of whole batches spread evenly over a plan: at least `num_images` images, or all of a smaller plan.
 
     Example:
         >>> choose_probe_batches(num_rows=1000, batch_size=16)

@@ -1,7 +1,7 @@
-"""A release onto the Hub: one commit with everything, checked there, and the tag last.
+"""Publishing a release on the Hub: one commit with everything, a check of the uploaded files, then the tag.
 
-Large files are sent before the commit and kept by the Hub, so an upload that breaks off goes on where it was.
-The branch never shows half a release. A tag that exists is never moved.
+Large files are uploaded before the commit and stored by the Hub, so that an interrupted upload resumes. The
+branch never shows a partial release. An existing tag is never moved.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BRANCH = "main"
 
 
 class PublicationsRecord(FileModel):
-    """`published.json` beside a release: where it went. It is not uploaded."""
+    """`published.json` beside a release: where it was published. It is not uploaded."""
 
     schema_version: Literal[1] = 1
     publications: tuple[Publication, ...]
@@ -43,15 +43,15 @@ class PublicationsRecord(FileModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishRequest:
-    """What to publish where.
+    """What to publish, and where.
 
     Attributes:
-        release: What passed the check.
-        tree: Its files, from `release_tree.make_tree`.
-        repo: Dataset repository, made if it is not there.
+        release: The checked release.
+        tree: Its files, from `tree.make_tree`.
+        repo: Dataset repository, created if it does not exist.
         tag: Name of the version on the Hub; must be new.
         private: Make the repository private.
-        gated: Ask readers to accept the terms first.
+        gated: Require readers to accept the terms first.
     """
 
     release: CheckedRelease
@@ -63,15 +63,15 @@ class PublishRequest:
 
 
 def publish_release(request: PublishRequest, say: Callable[[str], None]) -> Publication:
-    """Upload, compare what arrived, tag, and note the commit beside the release.
+    """Upload, compare the uploaded files, tag, and record the commit beside the release.
 
     Publishing the same release under the same tag again changes nothing and gives the same commit.
 
     Raises:
-        InputError: The tag exists and is another release, or the repository is public and should be private.
-        FetchError: No network, no right to write, or the Hub refused.
-        DataError: What arrived is not what was sent.
-        StorageError: The commit cannot be noted.
+        InputError: The tag exists and is another release, or --private and the repository is public.
+        FetchError: No network, no write permission, or a Hub error.
+        DataError: An uploaded file differs from the release.
+        StorageError: The record of the commit cannot be written.
     """
     from huggingface_hub import HfApi
 
@@ -90,25 +90,25 @@ def publish_release(request: PublishRequest, say: Callable[[str], None]) -> Publ
                 tag_message=f"ImageNet-G {request.release.manifest.version}",
             )  # fmt: skip
         else:
-            say(f"{request.tag} of {request.repo} is this release already; nothing is sent")
+            say(f"{request.tag} of {request.repo} is this release already; nothing was uploaded")
         _validate_tag(api, request, commit)
     return _note_publication(request, commit)
 
 
 def _prepare_repo(api: HfApi, request: PublishRequest) -> None:
-    # None and not False, so that an organisation's own default holds.
+    # None and not False, so that an organisation's default applies.
     api.create_repo(request.repo, repo_type="dataset", private=request.private or None, exist_ok=True)
     info = api.dataset_info(request.repo)
     if request.private and not info.private:
         raise InputError(
-            f"'{request.repo}' exists and is public; leave out --private, or make it private on its page."
+            f"'{request.repo}' exists and is public; omit --private, or make it private on its page."
         )
     if request.gated and not info.gated:
         api.update_repo_settings(request.repo, repo_type="dataset", gated="auto")
 
 
 def _find_published(api: HfApi, request: PublishRequest) -> str | None:
-    """The commit of the tag if it is this very release; None where there is no such tag."""
+    """The commit of the tag if it is this release; None if the tag does not exist."""
     from huggingface_hub import hf_hub_download
 
     # Asked before anything is sent: the Hub refuses a second tag of one name only at the end.
@@ -138,7 +138,10 @@ def _upload(api: HfApi, request: PublishRequest, say: Callable[[str], None]) -> 
         for entry in _list_files(api, request.repo, head)
         if entry.path.startswith(_OWNED_FOLDERS) and entry.path not in wanted
     ]
-    say(f"sending {len(request.tree)} files to {request.repo}; if it breaks off, run the same command again")
+    say(
+        f"uploading {len(request.tree)} files to {request.repo}; "
+        "if it is interrupted, run the same command again"
+    )
     # Not `upload_folder`, which makes several commits: between them the branch would hold half a release.
     # With the parent named, the Hub refuses where somebody else was faster.
     commit = api.create_commit(
@@ -160,7 +163,7 @@ def _open_content(file: TreeFile) -> str | bytes:
 
 
 def _compare(api: HfApi, request: PublishRequest, commit: str) -> None:
-    """Check on the Hub's side, before the tag, that every file has the hash of the manifest."""
+    """Check on the Hub, before tagging, that every file has the hash of the manifest."""
     there = {entry.path: entry for entry in _list_files(api, request.repo, commit)}
     for file in request.release.files:
         entry = there.get(file.path)
@@ -168,19 +171,21 @@ def _compare(api: HfApi, request: PublishRequest, commit: str) -> None:
         large = entry.lfs if entry is not None else None
         if entry is None or entry.size != file.num_bytes or (large and large.sha256 != file.sha256):
             raise DataError(
-                f"'{file.path}' did not arrive in '{request.repo}' as it was sent; no tag was made. "
+                f"'{file.path}' in '{request.repo}' differs from the release after upload; no tag was made. "
                 "Run the same command again."
             )
     if absent := [file.path for file in request.tree if file.path not in there]:
-        raise DataError(f"'{absent[0]}' did not arrive in '{request.repo}'; no tag was made. Run it again.")
+        raise DataError(
+            f"'{absent[0]}' is missing in '{request.repo}' after the upload; no tag was made. Run it again."
+        )
 
 
 def _validate_tag(api: HfApi, request: PublishRequest, commit: str) -> None:
     # A tag can be moved by anyone who may write, so it is read back.
     if (found := str(api.dataset_info(request.repo, revision=request.tag).sha)) != commit:
         raise DataError(
-            f"Tag '{request.tag}' of '{request.repo}' points at {found}, not at {commit} as it must: "
-            "somebody made it meanwhile. Choose a new --tag."
+            f"Tag '{request.tag}' of '{request.repo}' points at {found}, not at {commit}: "
+            "somebody else created it in the meantime. Choose a new --tag."
         )
 
 
@@ -210,7 +215,7 @@ def _note_publication(request: PublishRequest, commit: str) -> Publication:
 
 
 def load_publications(path: Path) -> tuple[Publication, ...]:
-    """Where a release went before; none when the file is not there.
+    """Earlier publications of a release; empty if the file does not exist.
 
     Raises:
         DataError: The file is malformed.
@@ -220,4 +225,4 @@ def load_publications(path: Path) -> tuple[Publication, ...]:
     except FileNotFoundError:
         return ()
     except ValidationError as error:
-        raise DataError(f"'{path}' is not a record of publications; move it away. {error}") from error
+        raise DataError(f"'{path}' is not a record of publications; remove it. {error}") from error

@@ -1,4 +1,4 @@
-"""Reading a release that was built here or fetched: rows with their images, by batch or by id."""
+"""Reading a release, built or fetched: rows with their images, by batch or by id."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Row = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A file that is not what the manifest says."""
+    """A file that differs from the manifest."""
 
     path: str
     reason: str
 
 
 def load_release(folder: Path, splits: Sequence[str]) -> tuple[Manifest, tuple[str, ...]]:
-    """The manifest of a release and the splits asked for (all where none were named).
+    """The manifest of a release and the requested splits (by default all).
 
     Raises:
         DataError: It is not a complete release.
@@ -42,7 +42,7 @@ def load_release(folder: Path, splits: Sequence[str]) -> tuple[Manifest, tuple[s
 
 
 def find_damage(folder: Path, manifest: Manifest, splits: Sequence[str]) -> Iterator[Damage | None]:
-    """Hash every file of the splits; yields None for a sound one, for progress."""
+    """Hash every file of the splits; yields None for an undamaged one, to report progress."""
     for split in splits:
         for file in list_split_files(manifest.splits[split]):
             reason = _find_fault(folder, file)
@@ -71,16 +71,16 @@ def find_image(folder: Path, manifest: Manifest, image_id: str) -> tuple[str, Ro
     """The split an image is in, and its row.
 
     Raises:
-        UnknownNameError: No split has it.
+        UnknownNameError: It is in no split.
         DataError: A file cannot be read.
     """
     for split, described in manifest.splits.items():
         for file in described.files:
-            # Ids only, first: a file's images are read once its row is known to be there.
+            # Ids only, first: a file's images are read only if it holds the row.
             if image_id in _read_column(folder / file.path, "image_id").to_pylist():
                 rows = _read_rows(folder / file.path, filters=[("image_id", "=", image_id)])
                 return split, _unwrap(rows[0])
-    raise UnknownNameError("image", image_id, (), hint=f"No split of '{folder}' has it.")
+    raise UnknownNameError("image", image_id, (), hint=f"It is in no split of '{folder}'.")
 
 
 def load_batch(folder: Path, manifest: Manifest, split: str, batch_id: str) -> list[Row]:

@@ -1,4 +1,4 @@
-"""What a release says of how a split was made and how it turned out: the `recipe` of its manifest."""
+"""How a split was made, and its results: the `recipe` in the manifest of a release."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ALL_IMAGES = "all"
 
 
 class ImageCounts(FileModel):
-    """How many images came out how."""
+    """Counts of images by outcome."""
 
     planned: Count
     released: Count
@@ -40,7 +40,7 @@ class ImageCounts(FileModel):
     retried: Count
     """Flat at first, and rendered again with another seed."""
     flagged_unsafe: Count | None
-    """By the generator's safety checker; null where none was asked."""
+    """By the generator's safety checker; null without a checker."""
 
 
 class ViewAccuracy(FileModel):
@@ -54,13 +54,13 @@ class ViewAccuracy(FileModel):
 
 
 class SourceSurvival(FileModel):
-    """How much of the source image is left, as mean CLIP cosine."""
+    """Similarity to the source image, as mean CLIP cosine."""
 
     scorer: str
     n: Count
     own_source: float
     other_source: float
-    """With the source of an image of (nearly always) another class: what no survival at all looks like."""
+    """With the source of an image of (nearly always) another class: the value for an unrelated source."""
 
 
 class SplitRecipe(FileModel):
@@ -71,16 +71,16 @@ class SplitRecipe(FileModel):
     plan: FileRecord
     probe: FileRecord
     recipe: dict[str, JsonValue]
-    """What decides the pixels; its hash is in the plan's."""
+    """Everything that decides the pixels; the plan's hash covers it."""
     generator: JsonValue
-    """What the loaded generator said it is."""
+    """Description by the loaded generator."""
     runtimes: tuple[dict[str, str], ...]
-    """Versions and hardware the shards were rendered with; one entry unless they differ."""
+    """Versions and hardware of the shards; one entry unless they differ."""
     counts: ImageCounts
     left_out: tuple[FailureRecord, ...]
     """Planned images that could not be rendered."""
     prompts: PromptReport | None
-    # Has a default, unlike other unknowns, because releases were made before there were captions.
+    # Has a default, because the first releases were made before captions existed.
     captions: CaptionHeader | None = None
     """Header of the frozen caption file that the prompts are from; null for other prompts."""
     scorers: dict[str, JsonValue]
@@ -92,7 +92,7 @@ def parse_split_recipe(manifest: Manifest, split: str) -> SplitRecipe:
     """The recipe of a split that this package built.
 
     Raises:
-        DataError: The release was made some other way.
+        DataError: The release was made by other means.
     """
     try:
         return SplitRecipe.model_validate(manifest.splits[split].recipe)
@@ -103,7 +103,7 @@ def parse_split_recipe(manifest: Manifest, split: str) -> SplitRecipe:
 
 
 def compute_view_masks(table: pa.Table, views: Mapping[str, ViewSpec]) -> dict[str, npt.NDArray[np.bool_]]:
-    """Rows of each view, and of "all", from the columns of a release."""
+    """Boolean masks of the rows of each view, and of "all"."""
     masks = {ALL_IMAGES: np.ones(table.num_rows, dtype=np.bool_)}
     for name, view in views.items():
         if isinstance(view, ClassView):
@@ -122,7 +122,7 @@ def compute_view_masks(table: pa.Table, views: Mapping[str, ViewSpec]) -> dict[s
 def compute_accuracy(
     table: pa.Table, views: Mapping[str, ViewSpec], scorers: Sequence[str]
 ) -> tuple[ViewAccuracy, ...]:
-    """Top-1 of every scorer on every view: a filter's own model looks too good on what it let through."""
+    """Top-1 of every scorer on every view; a filter's own model scores too high on its view."""
     masks = compute_view_masks(table, views)
     ranks = {scorer: table[f"label_rank.{scorer}"].to_numpy() for scorer in scorers}
     return tuple(
@@ -137,7 +137,7 @@ def compute_accuracy(
 
 
 def compute_survival(table: pa.Table, scorers: Sequence[str]) -> tuple[SourceSurvival, ...]:
-    """Mean similarity to the own and to another source, for scorers that measured it."""
+    """Mean similarity to the own source and to another one, for scorers that measured it."""
     measured = [name for name in scorers if f"source_similarity.{name}" in table.column_names]
     return tuple(
         SourceSurvival(
@@ -151,7 +151,7 @@ def compute_survival(table: pa.Table, scorers: Sequence[str]) -> tuple[SourceSur
 
 
 def list_split_files(split: SplitManifest) -> tuple[FileRecord, ...]:
-    """Images of a split, and the plan and probe of one that this package built."""
+    """Files of a split: images and, if this package built it, plan and probe."""
     try:
         recipe = SplitRecipe.model_validate(split.recipe)
     except ValidationError:

@@ -1,4 +1,4 @@
-"""The tree that is published: what the manifest vouches for, the manifest, and what people read beside it."""
+"""The published tree: the files in the manifest, the manifest, and texts for readers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TreeFile:
 
     Attributes:
         path: Relative to the repository.
-        content: The file to send, or its bytes.
+        content: The file to upload, or its bytes.
     """
 
     path: str
@@ -35,7 +35,7 @@ class TreeFile:
 
     @property
     def num_bytes(self) -> int:
-        """Size."""
+        """Size of the content."""
         return self.content.stat().st_size if isinstance(self.content, Path) else len(self.content)
 
 
@@ -43,9 +43,9 @@ def make_tree(release: CheckedRelease, *, repo: str | None, tag: str | None) -> 
     """Everything that is published, the manifest last.
 
     Args:
-        release: What passed the check.
-        repo: Dataset the card tells people to load; None: not known yet.
-        tag: Revision the card tells people to load.
+        release: The checked release.
+        repo: Dataset that the card loads in its examples; None: not known yet.
+        tag: Revision that the card loads in its examples.
 
     Raises:
         DataError: A text holds something that looks like an access token.
@@ -84,7 +84,7 @@ def draw_samples(release: CheckedRelease) -> bytes:
 
 
 def write_tree(tree: Sequence[TreeFile], folder: Path) -> None:
-    """Make the published tree on disk.
+    """Write the published tree to disk.
 
     Raises:
         InputError: The folder holds another release.

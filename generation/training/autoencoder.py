@@ -1,4 +1,4 @@
-"""The autoencoder of a generator: images to latents and back, learnt on the images alone."""
+"""The autoencoder of a generator: images to latents and back, trained on the images alone."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _WHOLE_SHARE = 0.25
 
 
 class AutoencoderTask:
-    """Learns to give an image back.
+    """Trains an autoencoder to reconstruct images.
 
     Args:
         spec: The architecture and the weights of the loss.
-        pictures: What is learnt from.
-        device: Where.
-        seed: Of the weights at the start.
+        pictures: The training images.
+        device: Device of the training.
+        seed: Seed of the initial weights.
     """
 
     def __init__(self, spec: AutoencoderSpec, pictures: Pictures, *, device: str, seed: int) -> None:
@@ -44,7 +44,7 @@ class AutoencoderTask:
     def compute_loss(self, numbers: torch.Generator, batch_size: int) -> dict[str, torch.Tensor]:
         """Mean absolute error of values and of differences between neighbours.
 
-        The differences are what keeps outlines sharp without another network to judge them.
+        The differences keep outlines sharp without a discriminator.
         """
         pictures = scale_pixels(self._pick(numbers, batch_size)).to(self._device)
         latents = self.vae.encode(pictures).latents

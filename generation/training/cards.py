@@ -1,4 +1,4 @@
-"""The README.md beside trained weights: what they are, from what they were trained, and how to load them."""
+"""The README.md beside trained weights: what they are, their training data, and how to load them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def format_card(record: TrainingRecord, *, title: str, continues: str | None = N
     """The card of a folder of weights, from its record alone.
 
     Args:
-        record: Its stages, the last one being what the folder is.
-        title: One line on what it is.
-        continues: The pipeline whose network it is; None for a folder that is whole.
+        record: Its stages; the folder holds the last one.
+        title: Description in one line.
+        continues: The pipeline whose network it is; None for a complete pipeline.
     """
     loading = LOADING[record.stages[-1].stage] if continues is None else LOADING_PART
     sources = sorted({f"`{stage.data['ref']}`" for stage in record.stages})
@@ -41,7 +41,7 @@ def format_card(record: TrainingRecord, *, title: str, continues: str | None = N
         "---",
         f"# {record.name}",
         "",
-        f"{title}. Trained from nothing but {' and '.join(sources)}; for teaching, tests and CI.",
+        f"{title}. Trained only on {' and '.join(sources)}; for teaching, tests and CI.",
         "",
         f"To load it: {loading.format(name=record.name, continues=continues)}.",
         "",
@@ -49,8 +49,8 @@ def format_card(record: TrainingRecord, *, title: str, continues: str | None = N
         "|---|---|---|---|---|---|---|",
         *(_format_stage(stage) for stage in record.stages),
         "",
-        "Hashes are the first twelve digits of sha256; whole ones, and the versions of all libraries, are in "
-        "`training.json`. Times count training alone, over all sittings, on whatever else the machine did.",
+        "Hashes are the first twelve digits of sha256; full hashes and the versions of libraries are in "
+        "`training.json`. Times are of training alone, summed over runs; the machine may have been busy.",
         "",
         f"Licence of the weights and of what they were trained on: {record.license}.",
     ]
@@ -58,7 +58,7 @@ def format_card(record: TrainingRecord, *, title: str, continues: str | None = N
 
 
 def put_section(card: str, heading: str, text: str) -> str:
-    """A card with a section at its end, in place of one of the same heading where it has one.
+    """A card with a section at its end, which replaces an existing one of the same heading.
 
     Args:
         card: Markdown.
@@ -91,6 +91,6 @@ def _format_stage(stage: TrainingStageRecord) -> str:
 
 
 def _format_license(expression: str) -> str:
-    """The Hub knows single licences only."""
+    """The Hub accepts single licences only."""
     # A licence expression of several words, such as "MIT AND CC0-1.0", is no identifier of the Hub.
     return expression.lower() if " " not in expression else "other"

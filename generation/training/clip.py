@@ -1,4 +1,4 @@
-"""The CLIP of a recipe: images and captions in one space, learnt by contrast."""
+"""The CLIP of a recipe: images and captions in one space, trained by contrast."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _EMBED_BATCH = 256
 
 
 class ClipTask:
-    """Learns which caption belongs to which image.
+    """Trains a CLIP to match captions and images.
 
     Args:
         spec: The architecture.
-        pictures: What is learnt from.
-        tokenizer: Of the captions.
-        device: Where.
-        seed: Of the weights at the start.
+        pictures: The training images.
+        tokenizer: Tokenizer of the captions.
+        device: Device of the training.
+        seed: Seed of the initial weights.
     """
 
     def __init__(
@@ -57,8 +57,9 @@ class ClipTask:
     def compute_loss(self, numbers: torch.Generator, batch_size: int) -> dict[str, torch.Tensor]:
         """Symmetric cross-entropy over the batch, where an image has more than one right caption.
 
-        Captions equal to its own are right, and those of its class in another style are so in part: else a
-        class would be learnt anew in every style, and a plain prompt would find none but plain images.
+        Captions equal to its own are right, and those of its class in another style are partly right.
+        Otherwise each class would be learnt separately in every style, and a plain prompt would match only
+        plain images.
 
         Source: Radford et al. 2021, Fig. 3; equal captions as Yang et al. 2022 (UniCL), Eq. 4.
         """
@@ -93,7 +94,7 @@ def make_clip_config(spec: ClipSpec, *, side: int) -> dict[str, Any]:
             "width": spec.text.width,
             "heads": spec.text.heads,
             "layers": spec.text.layers,
-            # Any text will do: a saved folder is its own tokenizer's place.
+            # Any text is accepted: the tokenizer is loaded from the saved folder itself.
             "hf_tokenizer_name": "own",
         },
     }
@@ -134,7 +135,7 @@ def tokenize(tokenizer: CLIPTokenizer, texts: Sequence[str]) -> torch.Tensor:
 
 
 def trim_tokens(tokens: torch.Tensor) -> torch.Tensor:
-    """The same texts without the columns where all have ended, which nothing before them sees.
+    """The same texts without the columns where all have ended; in a causal tower nothing depends on those.
 
     Example:
         >>> trim_tokens(torch.tensor([[7, 1, 9, 9, 9], [7, 1, 2, 9, 9]])).tolist()
@@ -149,7 +150,7 @@ def trim_tokens(tokens: torch.Tensor) -> torch.Tensor:
 def encode_tokens(clip: CLIP, tokens: torch.Tensor) -> torch.Tensor:
     """`(N, D)` text embeddings of length 1, of texts of any length up to the model's.
 
-    As `clip.encode_text`, which takes the full length only.
+    As `clip.encode_text`, which accepts the full length only.
     """
     length = tokens.shape[1]
     hidden = clip.token_embedding(tokens) + clip.positional_embedding[:length]
@@ -160,13 +161,13 @@ def encode_tokens(clip: CLIP, tokens: torch.Tensor) -> torch.Tensor:
 
 
 def find_input_side(clip: CLIP) -> int:
-    """Pixels of the side of what the image tower takes."""
+    """Side of the image tower's input, in pixels."""
     size = clip.visual.image_size
     return int(size[0] if isinstance(size, tuple | list) else size)
 
 
 def normalize_pixels(pixels: torch.Tensor, *, side: int) -> torch.Tensor:
-    """uint8 `(N, 3, S, S)` as CLIP sees it, `(N, 3, side, side)` float32, by CLIP's own statistics."""
+    """uint8 `(N, 3, S, S)` as CLIP's input: `(N, 3, side, side)` float32, normalised by CLIP's statistics."""
     from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 
     mean, std = (

@@ -1,4 +1,4 @@
-"""The diffusion model of a recipe: latents out of noise, told what to draw by a caption or by an image."""
+"""The diffusion model of a recipe: latents from noise, conditioned on a caption or on an image."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DiffusionData:
-    """Everything a step needs, computed once by the parts that were trained before.
+    """Everything a step needs, computed once by the parts trained before.
 
     Attributes:
         latents: `(N, C, H, W)` float32, scaled to unit variance.
         caption_numbers: `(N,)` int64, which caption each image has.
         captions: `(M, T, D)` the text encoder's last hidden states of all captions; float16 to save room.
-        nothing: `(T, D)` the same of the empty text: what is said when nothing is.
+        nothing: `(T, D)` the same of the empty text: the condition without a caption.
         images: `(N, D)` image embeddings of the images themselves.
     """
 
@@ -33,16 +33,16 @@ class DiffusionData:
 
 
 class DiffusionTask:
-    """Learns to take noise away.
+    """Trains a network to remove noise.
 
-    One network hears both captions and images, so that the text-to-image pipeline and its image-variation
-    sibling share their weights: an image's embedding stands where the caption's tokens would.
+    One network is conditioned on both captions and images, so that the text-to-image and the
+    image-variation pipeline share their weights: an image's embedding replaces the caption's tokens.
 
     Args:
-        spec: The architecture, the noise and the shares.
-        data: What is learnt from.
-        device: Where.
-        seed: Of the weights at the start.
+        spec: The architecture, the noise schedule and the shares of conditions.
+        data: The encoded training set.
+        device: Device of the training.
+        seed: Seed of the initial weights.
     """
 
     def __init__(self, spec: DiffusionSpec, data: DiffusionData, *, device: str, seed: int) -> None:
@@ -89,8 +89,8 @@ class DiffusionTask:
     def _pick_conditions(self, rows: torch.Tensor, numbers: torch.Generator) -> torch.Tensor:
         """`(B, T, D)`: captions, images, or nothing.
 
-        An image's one token is repeated over the caption's length, which attention cannot tell from one.
-        Nothing is the empty text, or for images zeros: what either pipeline gives for the unguided half.
+        An image's one token is repeated over the caption's length, which attention cannot distinguish from
+        one token. Nothing is the empty text, or zeros for images, as in the unguided half of either pipeline.
         """
         data, spec = self._data, self._spec
         told = data.captions[data.caption_numbers[rows]].float()

@@ -1,4 +1,4 @@
-"""What a diffusion model is taught from: images and captions as the parts before it see them."""
+"""The training set of a diffusion model: images and captions, encoded by the parts trained before it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _ENCODE_BATCH = 256
 def recall_encoded(
     path: Path, encode: Callable[[], DiffusionData], *, key: str, say: Callable[[str], None]
 ) -> DiffusionData:
-    """What a killed run has encoded already, or a new encoding, kept for the next sitting.
+    """The stored encoding of an earlier run, or a new one, stored for the next run.
 
     Args:
-        path: Where it is kept.
-        encode: Makes it; called only when none is kept.
+        path: File of the encoding.
+        encode: Computes it; called only if no valid file exists.
         key: Hash of everything it depends on.
-        say: Told when it takes a while.
+        say: Called before a long computation.
 
     Raises:
         StorageError: The folder cannot be written.
@@ -47,7 +47,7 @@ def recall_encoded(
     # Not there yet, or cut off by a kill: it is made again.
     except (OSError, SafetensorError):
         pass
-    say("encoding pictures and captions")
+    say("encoding images and captions")
     data = encode()
     with replace_file(path) as temporary:
         save_file({name: value.contiguous() for name, value in vars(data).items()}, temporary, {"key": key})
@@ -86,7 +86,7 @@ def encode_images(parts: Parts, pixels: torch.Tensor, *, device: str) -> torch.T
     Args:
         parts: The encoder is left on the CPU.
         pixels: uint8 `(N, 3, S, S)`.
-        device: Where it is done.
+        device: Where it is computed.
     """
     encoder = parts.image_encoder.to(device)
     side = int(encoder.config.image_size)
@@ -98,7 +98,7 @@ def encode_images(parts: Parts, pixels: torch.Tensor, *, device: str) -> torch.T
 
 @torch.no_grad()
 def scale_image_embeddings(clip: CLIP, pixels: torch.Tensor) -> None:
-    """Make image embeddings of unit variance, as a diffusion model likes to be told; no cosine changes."""
+    """Scale image embeddings to unit variance, as a diffusion model needs; no cosine changes."""
     deviation = embed_pictures(clip, pixels, device="cpu").std()
     # A factor of the projection changes the length of embeddings and nothing else about them.
     clip.visual.proj.div_(deviation)

@@ -1,4 +1,4 @@
-"""Trained parts as folders that others load: an open_clip model, and a diffusers pipeline."""
+"""Trained parts as folders that libraries load: an open_clip model, and a diffusers pipeline."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ CLIP_CONFIG = "open_clip_config.json"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a diffusion model needs beside its own network, in float32 on the CPU.
+    """The parts of a pipeline other than its network, in float32 on the CPU.
 
     Attributes:
-        text_encoder: Its last hidden states are what a caption says.
-        image_encoder: Its embedding is what an image says.
-        tokenizer: Of the text encoder.
-        vae: Makes latents of images and images of latents.
+        text_encoder: Its last hidden states are the condition of a caption.
+        image_encoder: Its embedding is the condition of an image.
+        tokenizer: Tokenizer of the text encoder.
+        vae: Encodes images to latents and decodes latents to images.
     """
 
     text_encoder: CLIPTextModel
@@ -43,7 +43,7 @@ class Parts:
 
 
 def make_parts(clip: CLIP, tokenizer: CLIPTokenizer, vae: AutoencoderTiny) -> Parts:
-    """The parts of a pipeline, of a CLIP and an autoencoder."""
+    """The parts of a pipeline, from a CLIP and an autoencoder."""
     text = make_text_tower(clip, start_id=tokenizer.bos_token_id, end_id=tokenizer.eos_token_id)
     return Parts(text, make_vision_tower(clip), tokenizer, vae)
 
@@ -67,7 +67,7 @@ def load_parts(folder: Path) -> Parts:
             load_autoencoder(folder / "vae"),
         )
     except OSError as error:
-        raise ModelError(f"'{folder}' has no CLIP and autoencoder to go on with: {error}") from error
+        raise ModelError(f"'{folder}' has no CLIP and autoencoder to continue with: {error}") from error
 
 
 def export_clip(clip: CLIP, config: dict[str, Any], tokenizer: CLIPTokenizer, folder: Path) -> None:
@@ -98,7 +98,7 @@ def export_clip(clip: CLIP, config: dict[str, Any], tokenizer: CLIPTokenizer, fo
 
 
 def load_exported_clip(folder: Path) -> tuple[CLIP, CLIPTokenizer]:
-    """The model of such a folder in float32, and its tokenizer."""
+    """The exported model in float32, and its tokenizer."""
     from open_clip.model import CLIP
     from safetensors.torch import load_file
     from transformers import CLIPTokenizer
@@ -129,13 +129,13 @@ def export_autoencoder(vae: AutoencoderTiny, folder: Path) -> None:
 
 
 def load_autoencoder(folder: Path) -> AutoencoderTiny:
-    """The autoencoder of a folder that was written so, or of a pipeline, in float32."""
+    """The autoencoder of an exported folder or of a pipeline, in float32."""
     from diffusers import AutoencoderTiny
 
     silence_libraries()
     with ignore_library_warnings():
         vae = AutoencoderTiny.from_pretrained(folder, torch_dtype=torch.float32).eval()
-    # Else a pipeline made of it would carry the path of this folder.
+    # Otherwise a pipeline made of it would store the path of this folder.
     vae.register_to_config(_name_or_path="")
     return vae
 

@@ -1,4 +1,4 @@
-"""What a diffusion model has learnt so far, in images: sheets of always the same rows."""
+"""Sample sheets of a diffusion model during training, always of the same rows."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _ROWS = 3
 
 
 class SampleSheets:
-    """Draws sheets of captions' images.
+    """Draws sample sheets.
 
-    Three kinds of row: training images as the autoencoder gives them back, images made from their
-    captions, and images made from themselves.
+    Three kinds of row: training images as the autoencoder reconstructs them, images generated from their
+    captions, and images generated from their embeddings.
 
     Args:
         spec: Steps and guidance.
-        vae: Turns latents into images.
+        vae: Decodes latents to images.
         data: Conditions to draw from.
-        pictures: What was learnt from.
-        folder: Where sheets go.
-        seed: Of the noise and of the choice of rows.
+        pictures: The training images.
+        folder: Folder of the sheets.
+        seed: Seed of the noise and of the choice of rows.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ def sample_latents(
         spec: Noise schedule, steps, guidance.
         noise: `(N, C, H, W)` to start from.
         told: `(N, T, D)` conditions.
-        nothing: `(N, T, D)` of the unguided half.
+        nothing: `(N, T, D)` conditions of the unguided half.
     """
     from diffusers import DPMSolverMultistepScheduler
 

@@ -1,4 +1,4 @@
-"""Training recipes: what is trained from what, for how long; reviewed TOML in `data/training/`."""
+"""Training recipes: models, training data and schedule; reviewed TOML in `data/training/`."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class TowerSpec(FileModel):
 
 
 class VisionTransformerSpec(TowerSpec):
-    """The image tower that diffusers' pipelines know."""
+    """The image tower that diffusers' pipelines accept."""
 
     patch_px: Positive
 
 
 class ConvolutionsSpec(FileModel):
-    """An image tower of timm's, which learns from far fewer images."""
+    """An image tower from timm, which learns from far fewer images."""
 
     timm_model: str
     size_px: Positive
@@ -58,14 +58,14 @@ class AutoencoderSpec(FileModel):
     """An `AutoencoderTiny`: convolutions without normalisation, which learn fast."""
 
     channels: Positive
-    """Of every layer."""
+    """Channels of every layer."""
     encoder_blocks: tuple[Annotated[int, Field(ge=0)], ...]
     """Blocks at each size, the first at that of the image; each further size halves it."""
     decoder_blocks: tuple[Annotated[int, Field(ge=0)], ...]
-    """The same on the way back, the last at the image's size."""
+    """The same for the decoder, the last at the image's size."""
     latent_channels: Positive
     noise: Annotated[float, Field(ge=0)]
-    """Deviation of noise on latents while learning, so that small errors of latents do not show."""
+    """Deviation of noise on latents in training, so that small errors of latents are not visible."""
     edge_weight: float
     """Weight of the error of the image's differences beside that of its values."""
     size_weight: float
@@ -74,16 +74,16 @@ class AutoencoderSpec(FileModel):
 
 
 class DiffusionSpec(FileModel):
-    """A `UNet2DConditionModel` over the autoencoder's latents, told what to draw by the CLIP."""
+    """A `UNet2DConditionModel` over the autoencoder's latents, conditioned on the CLIP."""
 
     unet: dict[str, JsonValue]
-    """Arguments of UNet2DConditionModel, without sizes that follow from the parts."""
+    """Arguments of UNet2DConditionModel, without the sizes that the parts determine."""
     scheduler: dict[str, JsonValue]
     """Configuration of the noise schedule."""
     image_share: Annotated[float, Field(ge=0, le=1)]
-    """Share of steps' examples that are told by an image instead of a caption."""
+    """Share of examples conditioned on an image instead of a caption."""
     drop_share: Annotated[float, Field(ge=0, le=1)]
-    """Share of examples that are told nothing, for classifier-free guidance."""
+    """Share of examples without a condition, for classifier-free guidance."""
     min_snr: Annotated[float, Field(gt=0)]
     """Cap on the signal-to-noise ratio in the loss weight; Hang et al. 2023."""
     half_precision: bool = False
@@ -97,10 +97,10 @@ class DiffusionSpec(FileModel):
 
 
 class TrainingSpec(FileModel):
-    """A recipe: a CLIP alone; a CLIP, an autoencoder and the diffusion model made of both; or more training.
+    """A recipe: a CLIP alone; a CLIP, an autoencoder and a diffusion model on both; or further training.
 
-    A recipe that continues another has a diffusion stage alone. It trains the network of a finished pipeline,
-    and that network is all it writes; the other parts stay as they are.
+    A recipe that continues another has only a diffusion stage. It trains the network of a finished pipeline
+    and writes that network alone; the other parts stay as they are.
     """
 
     schema_version: Annotated[int, Field(ge=1, le=1)]
@@ -111,7 +111,7 @@ class TrainingSpec(FileModel):
     """Reference of the split that is learnt from, where a stage names no other."""
     seed: int
     continues: str | None = None
-    """The finished pipeline to go on from: "packaged:NAME" or a folder."""
+    """The finished pipeline to continue: "packaged:NAME" or a folder."""
     clip: ClipSpec | None = None
     autoencoder: AutoencoderSpec | None = None
     diffusion: DiffusionSpec | None = None
@@ -123,10 +123,10 @@ class TrainingSpec(FileModel):
                 raise ValueError("a recipe that continues another has a diffusion stage and no other")
             return self
         if self.clip is None:
-            raise ValueError("a CLIP is needed, or continues")
+            raise ValueError("a recipe needs a table [clip], or the key 'continues'")
         # A diffusion model draws latents, and nothing else here reads them.
         if (self.autoencoder is None) != (self.diffusion is None):
-            raise ValueError("an autoencoder and a diffusion model go together")
+            raise ValueError("a recipe needs both [autoencoder] and [diffusion], or neither")
         # The pipelines hold the image tower as a class of transformers, which has no convolutions of timm's.
         if self.diffusion is not None and isinstance(self.clip.vision, ConvolutionsSpec):
             raise ValueError("a diffusion model needs a CLIP whose vision is a transformer")
@@ -134,7 +134,7 @@ class TrainingSpec(FileModel):
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages there are, in the order they are trained."""
+        """The stages of the recipe, in the order they are trained."""
         return tuple(name for name in STAGE_NAMES if getattr(self, name) is not None)
 
     def find_data(self, stage: str) -> str:
@@ -144,7 +144,7 @@ class TrainingSpec(FileModel):
         return own or self.data
 
     def name_folder(self, stage: str) -> str:
-        """What a stage's finished model is called: the last one has the recipe's name."""
+        """Folder name of a stage's finished model: the last one has the recipe's name."""
         return self.name if stage == self.stages[-1] else f"{self.name}-{stage}"
 
 
@@ -152,7 +152,7 @@ def change_steps(spec: TrainingSpec, stages: Sequence[str], steps: int) -> Train
     """The recipe with another number of steps for one stage.
 
     Raises:
-        InputError: Not one stage, or no steps.
+        InputError: More than one stage, or no steps.
 
     Example:
         >>> recipe = change_steps(load_training_spec("mini-sd"), ["diffusion"], 8000)
@@ -162,7 +162,7 @@ def change_steps(spec: TrainingSpec, stages: Sequence[str], steps: int) -> Train
         (('clip', 'autoencoder', 'diffusion'), 'mini-sd-clip', 'mini-sd')
     """
     if len(stages) != 1:
-        raise InputError("--steps goes with one --stage.")
+        raise InputError("--steps needs exactly one --stage.")
     if steps < 1:
         raise InputError(f"--steps {steps}: at least 1 is needed.")
     part = getattr(spec, stages[0])
@@ -176,7 +176,7 @@ def list_training_names() -> tuple[str, ...]:
 
 
 def load_training_spec(name_or_path: str) -> TrainingSpec:
-    """A shipped recipe, or a TOML file of one's own.
+    """A shipped recipe, or a user's TOML file.
 
     Raises:
         UnknownNameError: No such recipe.

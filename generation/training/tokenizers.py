@@ -1,4 +1,4 @@
-"""A small vocabulary in CLIP's own tokenizer format, learnt from the texts that will be asked about."""
+"""A small vocabulary in CLIP's tokenizer format, learnt from the texts it will encode."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Pair = tuple[str, str]
 
 
 def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int, max_tokens: int) -> CLIPTokenizer:
-    """A byte-pair tokenizer that writes any text, and the given ones in few tokens.
+    """A byte-pair tokenizer that encodes any text, and the given ones in few tokens.
 
-    The end token has the highest number, because CLIP's text tower reads its answer where the highest is.
+    The end token has the highest number, because CLIP's text tower takes its embedding at the highest number.
 
     Args:
-        texts: What to learn from.
-        vocabulary_size: Most tokens there may be, start and end included.
+        texts: Training texts.
+        vocabulary_size: Largest number of tokens, start and end included.
         max_tokens: Tokens of a text, start and end included; longer ones are cut.
     """
     from tokenizers import pre_tokenizers
@@ -41,7 +41,7 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int, max_tokens: i
 
 
 def count_words(texts: Iterable[str]) -> Counter[tuple[str, ...]]:
-    """How often each word occurs, as CLIP's tokenizer cuts texts into words, and words into letters."""
+    """Counts of words as CLIP's tokenizer splits texts, each word split into letters."""
     from transformers import CLIPTokenizer
 
     # The library's own rules for cutting text, taken from an empty tokenizer, so that both always agree.
@@ -56,12 +56,12 @@ def count_words(texts: Iterable[str]) -> Counter[tuple[str, ...]]:
 def learn_merges(words: Counter[tuple[str, ...]], limit: int) -> list[Pair]:
     """The pairs to join, most frequent first; of equally frequent ones, the first in the alphabet.
 
-    The library's own trainer breaks ties by chance, which would make two trainings two vocabularies.
+    The library's own trainer breaks ties at random, so that two trainings would give two vocabularies.
     Source: Sennrich et al. 2016, Algorithm 1.
 
     Args:
         words: Words as tuples of letters, with their counts.
-        limit: Most pairs.
+        limit: Largest number of pairs.
 
     Example:
         >>> words = Counter({("l", "o", "w</w>"): 3, ("l", "o", "t</w>"): 2})

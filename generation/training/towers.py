@@ -1,4 +1,4 @@
-"""The two towers of an open_clip model as transformers' classes, which diffusers' pipelines are made of."""
+"""The two towers of an open_clip model as classes of transformers, which diffusers' pipelines hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from transformers import CLIPTextModel, CLIPVisionModelWithProjection
 
 Module: TypeAlias = Any
-"""Parts of either library, whose attributes no type checker knows."""
+"""Parts of either library, which have no types for their attributes."""
 _BLOCK = {
     "ln_1": "layer_norm1",
     "ln_2": "layer_norm2",
@@ -23,7 +23,7 @@ _BLOCK = {
 
 
 def make_text_tower(clip: CLIP, *, start_id: int, end_id: int) -> CLIPTextModel:
-    """The text tower; its last hidden state is what the model's own text tower projects.
+    """The text tower; its last hidden state equals the input of the projection in the model's own tower.
 
     Args:
         clip: An open_clip model with its own text transformer.
@@ -53,7 +53,7 @@ def make_text_tower(clip: CLIP, *, start_id: int, end_id: int) -> CLIPTextModel:
 
 
 def make_vision_tower(clip: CLIP) -> CLIPVisionModelWithProjection:
-    """The image tower; its image embeddings are `clip.encode_image` of the same pixels."""
+    """The image tower; its image embeddings equal `clip.encode_image` of the same pixels."""
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
     visual = clip.visual
@@ -69,7 +69,7 @@ def make_vision_tower(clip: CLIP) -> CLIPVisionModelWithProjection:
         "embeddings.class_embedding": visual.class_embedding,
         "embeddings.patch_embedding.weight": visual.conv1.weight,
         "embeddings.position_embedding.weight": visual.positional_embedding,
-        # The misspelling is transformers' own.
+        # transformers spells it so.
         **_name_norm("pre_layrnorm", visual.ln_pre),
         **_name_norm("post_layernorm", visual.ln_post),
         **_convert_blocks(visual.transformer),
@@ -110,7 +110,7 @@ def _name_norm(name: str, module: Module) -> dict[str, torch.Tensor]:
 
 
 def _fill(model: Module, state: dict[str, torch.Tensor]) -> Module:
-    """A model with the given weights, none missing and none left over."""
+    """A model with exactly the given weights."""
     expected = set(model.state_dict())
     # Versions of transformers differ in whether the names of the text tower begin with this.
     prefix = "text_model." if any(name.startswith("text_model.") for name in expected) else ""

@@ -124,7 +124,7 @@ def test_a_tag_is_never_moved(hub: StandInHub, owner: Client, release: Path, tmp
     )
     repo = hub.repos[REPO]
     assert (first.code, again.code, moved.code, second.code) == (0, 0, 2, 0), second.err
-    assert "is this release already; nothing is sent" in again.out
+    assert "is this release already; nothing was uploaded" in again.out
     assert "a published tag is never moved. Choose a new --tag." in moved.err
     old, new = repo.commits[repo.tags["v1.0.0"]].tree, repo.commits[repo.tags["v2.0.0"]].tree
     assert old["manifest.json"].data == (release / "manifest.json").read_bytes()
