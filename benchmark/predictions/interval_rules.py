@@ -57,6 +57,8 @@ def _bound_class_means(images: ScoredImages, value: float, function: MetricFunct
 
 def _bound_by_jackknife(images: ScoredImages, value: float, function: MetricFunction) -> Bounds:
     classes = np.unique(images.classes)
+    if len(classes) < 2:
+        return None
     left_out = [function(images.take(np.flatnonzero(images.classes != one))) for one in classes]
     values = np.array([found for found in left_out if found is not None])
     if len(values) < 2:

@@ -237,9 +237,7 @@ def check_score(score: Score, num_images: int, ref: str) -> Iterator[Problem]:
         where = f"{ref} ({score.outputs}): {name}"
         metric = load_metrics().get(name)
         if metric is None:
-            known = ", ".join(load_metrics())
-            message = f"no installed package has this metric, so it cannot be checked; known: {known}"
-            yield warning("unknown-metric", where, message)
+            # Of a package that is not installed: `compare_numbers` warns that it was not recomputed.
             continue
         yield from check_estimate(metric, estimate, num_images, where)
         floor = score.metrics.get(metric.not_below or "")

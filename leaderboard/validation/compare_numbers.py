@@ -46,13 +46,16 @@ def _keep_shared_metrics(
 ) -> Iterator[Problem]:
     """Drop from dumped scores what only one side can have; nothing is held against a file for it.
 
-    A metric of a package that is not installed here cannot be recomputed (`claim_checks` warns of it). One
+    A metric of a package that is not installed here cannot be recomputed, and the reviewer is warned. One
     that was added after the file was written, and an interval that came later, cannot be claimed.
     """
     for theirs, ours in zip(claimed, recomputed, strict=False):
         given, right = theirs["metrics"], ours["metrics"]
         theirs["metrics"] = {name: given[name] for name in given if name in right}
         ours["metrics"] = {name: right[name] for name in right if name in given}
+        for name in sorted(set(given) - set(right)):
+            message = f"'{name}' was not recomputed: no package here has it, or its column is missing"
+            yield warning("unknown-metric", f"{ref} ({theirs['outputs']})", message)
         if missing := sorted(set(right) - set(given)):
             yield note("no-metric", f"{ref} ({theirs['outputs']})", f"has no {', '.join(missing)}")
         for name in set(theirs["metrics"]) - {HEADLINE}:

@@ -1,0 +1,188 @@
+"""A metric of another package, from its one row: in a result, the terminal, the checks and on the board."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from outside_metric import write_package
+from submission_cases import ROOT, STEM, list_codes, set_at, validate_case, write_case
+
+from imagenet_g.benchmark.cli import main
+from imagenet_g.benchmark.predictions.metrics import load_metrics
+from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
+from imagenet_g.benchmark.results import Result
+from imagenet_g.leaderboard.app.state import click_table
+from imagenet_g.leaderboard.board.board import Board, load_board
+from imagenet_g.leaderboard.pages.cells import format_csv
+from imagenet_g.leaderboard.pages.pages import show_table
+from imagenet_g.leaderboard.pages.queries import BoardQuery, select_rows, settle_query
+from imagenet_g.leaderboard.pages.tables import load_columns
+from imagenet_g.leaderboard.submissions.reviews import make_review, write_review
+
+PREDICTIONS = ROOT / "mini" / STEM / "mini-renditions.parquet"
+DOUBT = "result.entries.0.scores.0.metrics.doubt"
+
+
+def forget_metrics() -> None:
+    """Look for metrics again."""
+    load_metrics.cache_clear()
+    load_columns.cache_clear()
+
+
+@pytest.fixture
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The package is installed for one test."""
+    (tmp_path / "site").mkdir()
+    with monkeypatch.context() as changed:
+        changed.syspath_prepend(write_package(tmp_path / "site"))
+        forget_metrics()
+        yield
+    sys.modules.pop("doubting", None)
+    forget_metrics()
+
+
+def compute_doubt() -> float:
+    """The metric by hand, from the stored column."""
+    rows = pq.read_table(PREDICTIONS)["top5_probability"].to_pylist()
+    return float(np.mean([-np.log(row[0]) for row in rows if row]))
+
+
+def renew(content: dict[str, Any]) -> None:
+    """The submission's scores computed again, by every metric there is now."""
+    request = RescoreRequest(
+        files=(PREDICTIONS,), reference=None, view=None, data={}, skip_unreadable=False, out=Path()
+    )
+    result = Result.model_validate(content["result"])
+    scores = rescore(request).entries[0].scores
+    entry = result.entries[0].model_copy(update={"scores": scores})
+    content["result"] = result.model_copy(update={"entries": (entry,)}).model_dump(mode="json")
+
+
+def change(path: str, value: object) -> Callable[[dict[str, Any]], None]:
+    """Scores computed again, and one number of them changed."""
+
+    def apply(content: dict[str, Any]) -> None:
+        renew(content)
+        set_at(path, value)(content)
+
+    return apply
+
+
+def build(tmp_path: Path) -> Board:
+    """A board of two submissions: one that has the metric, and one of a day before it."""
+    write_case(tmp_path, renew)
+    other = "imagenet-g__efficientnet-lite1"
+    folder = tmp_path / "mini"
+    (folder / f"{other}.json").write_bytes((ROOT / "mini" / f"{other}.json").read_bytes())
+    (folder / other).symlink_to(ROOT / "mini" / other)
+    for name in (STEM, other):
+        path = folder / f"{name}.json"
+        write_review(path, make_review(validate_case(path)))
+    assert main(["leaderboard", "build", "--submissions", str(tmp_path), "--board", str(tmp_path / "b")]) == 0
+    return load_board(tmp_path / "b")
+
+
+def test_score_writes_it_and_show_prints_it(
+    outside: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With its interval, in its own unit."""
+    assert main(["score", str(PREDICTIONS), "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "result.json").read_bytes())["entries"][0]["scores"][0]["metrics"]["doubt"]
+    assert found["value"] == pytest.approx(compute_doubt(), rel=1e-6)
+    assert found["low"] < found["value"] < found["high"]
+    assert found["method"] == "class-jackknife"
+    assert f"{found['value']:.4f}" in capsys.readouterr().out
+    assert main(["show", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "Doubt" in shown
+    assert f"{found['value']:.4f}" in shown
+
+
+def test_a_true_claim_is_recomputed(outside: None, tmp_path: Path) -> None:
+    """With the trust of any other number."""
+    report = validate_case(write_case(tmp_path, renew))
+    assert report.trust == "recomputed", report.problems
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code"),
+    [
+        (f"{DOUBT}.value", 1.5, "not-reproduced"),
+        (f"{DOUBT}.high", 99.0, "not-reproduced"),
+        (f"{DOUBT}.value", -1.0, "impossible"),
+        (f"{DOUBT}.low", 50.0, "schema"),
+    ],
+)
+def test_a_false_claim_is_refused(path: str, value: float, code: str, outside: None, tmp_path: Path) -> None:
+    """By the row's bounds, or by the predictions."""
+    assert code in list_codes(validate_case(write_case(tmp_path, change(path, value))))
+
+
+def test_without_the_package_the_claim_is_not_trusted_as_recomputed(tmp_path: Path) -> None:
+    """Nor refused: the reviewer installs the package."""
+    estimate = {"value": 1.5, "low": None, "high": None, "method": "none", "right": None}
+    report = validate_case(write_case(tmp_path, change(DOUBT, estimate)))
+    assert report.accepted
+    assert report.trust == "self-reported"
+    assert [problem.code for problem in report.problems] == ["unknown-metric"]
+
+
+def test_a_submission_of_a_day_before_the_metric_stays_recomputed(outside: None, tmp_path: Path) -> None:
+    """A note says what it lacks."""
+    report = validate_case(write_case(tmp_path))
+    assert report.trust == "recomputed"
+    assert "has no doubt" in {problem.message for problem in report.problems}
+
+
+def test_the_board_shows_sorts_and_exports_it(outside: None, tmp_path: Path) -> None:
+    """The heading, the cell, the caption, the order, the CSV and the page for archives."""
+    board = build(tmp_path)
+    query = settle_query(board, BoardQuery(version="mini", split="mini/renditions", sort="doubt"))
+    assert query.sort == "doubt"
+    table = show_table(board, query, ["model", "doubt"])
+    assert 'data-sort="doubt"' in table
+    assert "sorted by Doubt" in table
+    assert f"{compute_doubt():.4f}<small>" in table
+    frame = pd.DataFrame(select_rows(board, query))
+    # The model without a value stands last, whichever way the rest is sorted.
+    assert frame["doubt"].isna().tolist() == [False, True]
+    assert "doubt,doubt_low,doubt_high" in format_csv(frame).splitlines()[0]
+    assert click_table(("top1", False, 0), {"sort": "doubt"}) == ("doubt", True, 0)
+    assert (
+        main(["leaderboard", "export", "--board", str(tmp_path / "b"), "--to", str(tmp_path / "p.html")]) == 0
+    )
+    assert ">Doubt</" in (tmp_path / "p.html").read_text()
+
+
+def test_a_metric_cannot_take_the_name_of_a_column(outside: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would hide the accuracy gap."""
+    from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.leaderboard.board import rows
+
+    gap = {"gap": type(load_metrics()["doubt"])(
+        name="gap", title="gap", help="Gap.", function=lambda images: 0.0,
+        interval=load_metrics()["doubt"].interval,
+    )}  # fmt: skip
+    monkeypatch.setattr(rows, "load_metrics", lambda: gap)
+    with pytest.raises(InputError, match="cannot be named 'gap'"):
+        rows.list_board_metrics()
+
+
+def test_mean_per_class_reaches_the_board_from_its_row(tmp_path: Path) -> None:
+    """It was in every result and never on the board."""
+    board = build(tmp_path)
+    query = settle_query(
+        board, BoardQuery(version="mini", split="mini/renditions", sort="mean_per_class_top1")
+    )
+    frame = select_rows(board, query)
+    assert frame["mean_per_class_top1"].notna().all()
+    assert frame["mean_per_class_top1"].is_monotonic_decreasing
+    assert "Mean per class, %" in show_table(board, query, ["model", "mean_per_class_top1"])
