@@ -28,7 +28,7 @@ MEMORY_SIZES = (5_000, 50_000)
 
 
 def main() -> int:
-    """Run the benchmarks asked for and print one line each."""
+    """Run the named benchmarks and print one line each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", metavar="NAME", help="start, speed, memory (default: all three)")
     benches = {"start": bench_start, "speed": bench_speed, "memory": bench_memory}
@@ -60,7 +60,7 @@ def bench_start() -> None:
 
 
 def bench_memory() -> None:
-    """Peak memory of an evaluation of 5,000 and of 50,000 images, each in a process of its own."""
+    """Peak memory of an evaluation of 5,000 and of 50,000 images, each in a separate process."""
     peaks = []
     for number in MEMORY_SIZES:
         with tempfile.TemporaryDirectory() as name:
@@ -72,11 +72,11 @@ def bench_memory() -> None:
 
 def report(name: str, text: str) -> None:
     """Print one line of the report."""
-    print(f"{name:8} {text}", flush=True)  # noqa: T201 - a benchmark speaks
+    print(f"{name:8} {text}", flush=True)  # noqa: T201 - the report of the benchmark
 
 
 def write_images(folder: Path, number: int, *, size: int) -> Path:
-    """A folder of JPEGs by wnid, each of noise of its own."""
+    """A folder of JPEGs by wnid, each of different noise."""
     import numpy as np
     from PIL import Image
 
@@ -163,7 +163,7 @@ def _measure_peak_memory(folder: Path, home: Path) -> float:
 
 
 def make_cheap_model() -> tuple[torch.nn.Module, Callable[[Image.Image], torch.Tensor]]:
-    """A model and transform that leave the measured memory to everything around them."""
+    """A model and transform that take next to no memory themselves."""
     import torch
     from torchvision import transforms
 

@@ -90,7 +90,7 @@ def load_classes() -> tuple[ClassInfo, ...]:
 
 @cache
 def load_index_by_wnid() -> dict[str, int]:
-    """Class index by wnid. Do not mutate: the same dict is handed to everyone.
+    """Class index by wnid. Do not mutate: all callers share one dict.
 
     Example:
         >>> load_index_by_wnid()["n01440764"]  # the tench, the first wnid in sorted order
@@ -151,13 +151,13 @@ def make_class_set(name: str, indices: Iterable[int]) -> ClassSet:
 
 
 def list_class_indices(classes: str | Iterable[str]) -> tuple[int, ...]:
-    """Class indices a spec asks for, ascending.
+    """Class indices of a spec, ascending.
 
     Args:
         classes: A registered class set, or wnids.
 
     Raises:
-        UnknownNameError: No such class set, or a wnid that is none of the 1000.
+        UnknownNameError: No such class set, or a wnid outside the 1000.
 
     Example:
         >>> list_class_indices(["n01443537", "n01440764"])

@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"imagenet-g: {redact(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nimagenet-g: interrupted; run the same command again to go on.", file=sys.stderr)
+        print("\nimagenet-g: interrupted; run the same command again to resume.", file=sys.stderr)
         return 130
 
 

@@ -1,4 +1,4 @@
-"""What is installed, what was typed, what time it is: the facts a result records of its making."""
+"""Package versions, command line and time: the facts that a result records about its computation."""
 
 from __future__ import annotations
 

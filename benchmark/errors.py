@@ -6,8 +6,8 @@ ImagenetGError                 one clear message, no traceback, exit code 2
 │   └── UntrustedFileError     a file that fails validation or would run code when loaded
 ├── DataError                  data on disk is missing, damaged or not what it says it is
 ├── ModelError                 a model cannot be loaded, or its outputs cannot be scored
-├── FetchError                 something must come over the network and could not
-└── StorageError               the disk is full, read-only or not ours to write
+├── FetchError                 a download is needed and failed
+└── StorageError               the disk is full or read-only, or permission is missing
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class InputError(ImagenetGError):
 
 
 class UnknownNameError(InputError):
-    """A name that is in no list we know.
+    """A name that no list contains.
 
     Args:
         kind: What was named, such as "split" or "model".
@@ -59,11 +59,11 @@ class ModelError(ImagenetGError):
 
 
 class FetchError(ImagenetGError):
-    """Something had to come over the network and could not."""
+    """A download was needed and failed."""
 
 
 class StorageError(ImagenetGError):
-    """The place results are written to does not take them."""
+    """Results cannot be written to their place."""
 
 
 def suggest_names(name: str, known: Iterable[str], *, limit: int = 3) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ def suggest_names(name: str, known: Iterable[str], *, limit: int = 3) -> tuple[s
 
 
 def format_near_names(name: str, known: Iterable[str]) -> str:
-    """A question that names what was perhaps meant, a blank before it; empty where nothing is near.
+    """A question with similar names, after a blank; empty where no name is similar.
 
     Example:
         >>> format_near_names("logti", ["linear", "logit"])

@@ -1,7 +1,7 @@
 """What was run on what: the model, its preprocessing, the run and the split, as every file records them.
 
 `FileModel` is the base of everything that crosses a file boundary. Unknown keys are refused, NaN is refused,
-and a field that may be unknown has no default: whoever writes a record must say `null`. Accuracies are
+and a field that may be unknown has no default: a writer must state `null`. Accuracies are
 fractions in [0, 1].
 """
 
@@ -38,7 +38,7 @@ class Preprocessing(FileModel):
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
     description: str
-    """The library's own words for the whole transform."""
+    """The whole transform, as the library prints it."""
 
 
 class ZeroShot(FileModel):
@@ -51,7 +51,7 @@ class ZeroShot(FileModel):
 
 
 class PublishedAccuracy(FileModel):
-    """A clean accuracy somebody else reported."""
+    """A clean accuracy from a publication."""
 
     set: str
     """Set the figure is for, such as "imagenet-val"."""
@@ -98,13 +98,13 @@ class ModelRecord(FileModel):
     training_data: str | None
     generated_training_data: tuple[str, ...] | None
     """Generators whose images the model was trained on; empty for none, null for unknown."""
-    # Has a default, unlike other unknowns, because results were written before it was asked for.
+    # Has a default, unlike other unknowns, because results were written before the field existed.
     trained_until: date | None = None
     """Last day the training data can be from; null for unknown."""
 
 
 DECLARED_FIELDS = ("requested", "training_data", "trained_until", "generated_training_data")
-"""What people say of a model; it changes no prediction."""
+"""Declared by the submitter; no prediction depends on them."""
 
 
 def is_same_model(first: ModelRecord, second: ModelRecord) -> bool:
@@ -148,13 +148,13 @@ class SplitRecord(FileModel):
 
 
 SPLIT_COMMENTARY = ("manifest_sha256", "notice", "revision")
-"""What is said of a split and of the release around it: it may change later, and changes no number.
+"""Comments on a split and on its release: they may change later, and no number depends on them.
 
 The facts of the images and labels are held by `content_sha256`.
 """
 
 
 def is_same_split(first: SplitRecord, second: SplitRecord) -> bool:
-    """Whether two records are of the same images seen through the same view, whatever was said about them."""
+    """Whether two records are of the same images through the same view, whatever the comments on them."""
     blank = dict.fromkeys(SPLIT_COMMENTARY)
     return first.model_dump() | blank == second.model_dump() | blank

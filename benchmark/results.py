@@ -181,7 +181,7 @@ class EffectiveRobustness(FileModel):
     low: Difference | None
     high: Difference | None
     clustered: bool
-    """Whether the interval knows which images share a class; if not, it is too narrow."""
+    """Whether the interval accounts for images that share a class; if not, it is too narrow."""
     expected_top1: Fraction
     band_low: Fraction
     """Where 95 % of standard models of this clean accuracy would lie."""
@@ -234,7 +234,7 @@ class Entry(FileModel):
     effective_robustness: tuple[EffectiveRobustness, ...]
     warnings: tuple[str, ...]
     contamination: tuple[ContaminationFlag, ...] = ()
-    """Empty where nothing known speaks for it, which is no proof of the contrary."""
+    """Empty where nothing known indicates it, which is no proof of the contrary."""
 
     @property
     def partial(self) -> bool:

@@ -1,4 +1,4 @@
-"""Specs that ship with the package as TOML, or are a person's own file: found by name or by path."""
+"""Specs as TOML, shipped with the package or the user's own: found by name or by path."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ def find_shipped_spec(name_or_path: str, folder: Traversable, *, kind: str) -> P
         kind: What they are called in messages, such as "version".
 
     Raises:
-        UnknownNameError: None of that name ships.
+        UnknownNameError: No spec of that name ships.
     """
     if name_or_path.endswith(".toml"):
         return Path(name_or_path)
     known = list_shipped_names(folder)
     if name_or_path not in known:
-        raise UnknownNameError(kind, name_or_path, known, hint="Or give a .toml file of your own.")
+        raise UnknownNameError(kind, name_or_path, known, hint="Or give your own .toml file.")
     # pip unpacks a wheel, so a resource of the package is a file with a path of its own.
     return Path(str(folder / f"{name_or_path}.toml"))
 
 
 def load_shipped_spec(model: type[Spec], name_or_path: str, folder: Traversable, *, kind: str) -> Spec:
-    """Read and validate a shipped spec, or a file of one's own.
+    """Read and validate a shipped spec or the user's own file.
 
     Raises:
-        UnknownNameError: None of that name ships.
+        UnknownNameError: No spec of that name ships.
         InputError: The file cannot be read or breaks the contract; the message names the key.
     """
     path = find_shipped_spec(name_or_path, folder, kind=kind)

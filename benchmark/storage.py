@@ -31,7 +31,7 @@ def replace_file(path: Path) -> Iterator[Path]:
             yield temporary
             temporary.replace(path)
         finally:
-            # Where its folder is gone there is nothing to remove, and the first error must be heard.
+            # Where its folder is gone there is nothing to remove, and the first error must be reported.
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
 
@@ -73,7 +73,7 @@ def validate_writable(folder: Path) -> None:
 
 @contextmanager
 def translate_storage_errors(path: Path) -> Iterator[None]:
-    """Turn the system's complaints about writing `path` into a StorageError that says what to do.
+    """Turn system errors from writing `path` into a StorageError with the next step.
 
     Raises:
         StorageError: Instead of the OSError.

@@ -78,7 +78,7 @@ def load_split(
         ref: What to open.
         data: Local copies by name, see `parse_data_pairs`.
         cache: Where file hashes are remembered; None remembers nothing.
-        progress: Told how far the hashing of files is.
+        progress: Called with the number of files hashed and of all files.
         note: Told which copy of a release on the Hub is used.
         stream: Read a release on the Hub as it is needed and keep no copy.
 

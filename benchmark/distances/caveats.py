@@ -22,8 +22,8 @@ def list_warnings(
     Args:
         split: The images that were measured.
         reference: What they were measured from.
-        uses: CLIPs that had a say in the images.
-        measures: What each CLIP says, at least one.
+        uses: CLIPs that influenced the images.
+        measures: The distances under each CLIP, at least one.
         num_shared: Images that are on both sides.
     """
     sides = (split, reference)
@@ -83,8 +83,8 @@ def _list_few_images(measure: ClipDistances) -> list[str]:
     lines, classes = [], measure.classes
     if alone := [row for row in classes if row.cosine_reference is None]:
         lines.append(
-            f"{len(alone)} of {len(classes)} classes have a single reference image: nothing says what cosine "
-            "to expect of them, so they have no reduction."
+            f"{len(alone)} of {len(classes)} classes have a single reference image: their expected "
+            "cosine is unknown, so they have no reduction."
         )
     if lacking := [row for row in classes if row.mahalanobis_split is None]:
         lines.append(
@@ -106,7 +106,7 @@ def _list_few_images(measure: ClipDistances) -> list[str]:
     if measure.pca and measure.pca.num_components < measure.pca.requested:
         lines.append(
             f"The reference images span {measure.pca.num_components} dimensions, not the "
-            f"{measure.pca.requested} asked for."
+            f"{measure.pca.requested} requested."
         )
     return lines
 

@@ -2,8 +2,8 @@
 
     <cache>/embeddings/<key>/<hash of rows>.npz     rows of the split and their vectors, about 128 at a time
 
-The key hashes weights, architecture, preprocessing, images, dtype and backend. What is asked for is looked up
-row by row: a view, a class or a rerun after an interruption computes only what is missing.
+The key hashes weights, architecture, preprocessing, images, dtype and backend. Rows are looked up one by
+one: a view, a class or a rerun after an interruption computes only what is missing.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Embeddings:
     """Embeddings of some rows of a split.
 
     Attributes:
-        rows: `(M,)` row numbers, those asked for without the unreadable ones, in the order asked for.
+        rows: `(M,)` row numbers, the requested ones without the unreadable, in the requested order.
         vectors: `(M, D)` float32, each of length 1.
         errors: Why a row has no embedding, by row.
         seconds: How long this run took.
@@ -73,7 +73,7 @@ def embed_rows(
         rows: Which rows, without repeats.
         settings: Device, dtype, batch size and threads; the batch size is taken as it is.
         cache: Where embeddings are kept between runs; None keeps none.
-        on_progress: Told rows done and rows in all, after every chunk.
+        on_progress: Called with rows done and rows in all, after every chunk.
 
     Raises:
         ModelError: The model fails.
@@ -82,7 +82,7 @@ def embed_rows(
     started = time.perf_counter()
     folder = None if cache is None else cache / "embeddings" / make_key(encoder, split, settings)
     known = {} if folder is None else load_kept(folder, encoder.record.num_dimensions)
-    # Row by row and not all or nothing: a view asks for some of the rows that its whole split has already.
+    # Row by row and not all or nothing: a view needs some of the rows that its whole split has already.
     missing = [row for row in rows if row not in known]
     errors: dict[int, str] = {}
     done = len(rows) - len(missing)

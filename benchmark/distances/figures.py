@@ -49,7 +49,7 @@ class CloudFigure:
 
     @property
     def caption(self) -> str:
-        """How the axes came about."""
+        """How the axes were chosen."""
         return (
             "First two principal components of the CLIP embeddings of both sets together: axes that show a "
             "difference where there is one. They are not the space of the Mahalanobis distance."

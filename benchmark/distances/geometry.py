@@ -117,7 +117,7 @@ def compute_own_cosines(points: FloatArray) -> FloatArray:
 
 
 def compute_reduction(reference: float, measured: float) -> float | None:
-    """By which part a similarity fell: 0.8 to 0.6 is 0.25; None where there was none to lose.
+    """By which part a similarity fell: 0.8 to 0.6 is 0.25; None where the first is not positive.
 
     The percent reduction of the paper's Fig. 4, as a fraction.
 
@@ -154,7 +154,7 @@ def fit_pca(points: FloatArray, num_components: int) -> PcaFit | None:
     # N points have no more than N - 1 directions about their mean; the rest would be noise.
     kept = min(num_components, len(points) - 1, points.shape[1])
     directions = vectors[:kept]
-    # An eigenvector's sign is the library's whim; a plot must not flip with it.
+    # The sign of an eigenvector is arbitrary; a plot must not flip with it.
     largest = np.abs(directions).argmax(axis=1)
     signs = np.sign(directions[np.arange(kept), largest])
     return PcaFit(mean, directions * signs[:, None], values[:kept] / values.sum())
@@ -189,7 +189,7 @@ def fit_shape(points: FloatArray) -> ShapeFit | None:
     scatter = float(((centred**2).sum(axis=1) ** 2).sum()) / num_points - float((sample**2).sum())
     # b^2 and d^2 of the paper; its estimate of b^2 can exceed d^2, and a weight cannot exceed 1.
     shrinkage = min(scatter / num_points, away) / away if away > 0 else 1.0
-    # Points placed symmetrically about their mean ask for none at all, and would leave nothing to invert.
+    # Points placed symmetrically about their mean need no shrinkage, and would leave nothing to invert.
     shrinkage = max(shrinkage, _SMALLEST_SHRINKAGE)
     return ShapeFit(mean, (1 - shrinkage) * sample + shrinkage * round_part, shrinkage)
 

@@ -1,8 +1,8 @@
-"""Which CLIPs had a say in the images of a split: by a filter, or in the recipe that made them.
+"""Which CLIPs influenced the images of a split: by a filter, or in the recipe that made them.
 
 An image that passed a filter by one CLIP is near its class by that CLIP, and a prompt that was written to be
-far by one CLIP is far by it. Neither says much about any other. A release's manifest names the models; its
-words are the recipe's own, so they are read with care and without a schema. That a generator reads its
+far by one CLIP is far by it. Neither result carries over to another CLIP. A release's manifest names the
+models; its keys are the recipe's own, so they are read without a schema. That a generator reads its
 prompts through the text side of a CLIP, as Stable Diffusion 1.5 does with ViT-L-14/openai, is not counted.
 """
 
@@ -30,7 +30,7 @@ def list_clip_uses(
     Args:
         recipe: The `recipe` of the split in the manifest; `scorers` names the models of score columns,
             `recipe` is what decides the pixels, `captions` says where the prompts come from, and `generator`
-            is what the loaded generator said it is.
+            is the record of the loaded generator.
         part: Which side of the comparison it is.
         view: The view it is seen through.
     """
@@ -62,7 +62,7 @@ def is_same_clip(use: ClipUse, clip: ClipRecord) -> bool:
 
 
 def format_use(use: ClipUse, ref: str, clip: ClipRecord) -> str:
-    """What it means that the CLIP that measures had a say in the images, in one sentence."""
+    """What follows where the measuring CLIP influenced the images, in one sentence."""
     if use.role == "filter":
         return (
             f"'{ref}' was filtered by {clip.spec} ({use.detail}): its images cannot be far by that CLIP. "

@@ -26,7 +26,7 @@ MAX_BYTES = 50_000_000
 
 
 class ClipUse(FileModel):
-    """A CLIP that had a say in which images there are."""
+    """A CLIP that influenced which images there are."""
 
     part: Literal["split", "reference"]
     role: Literal["filter", "recipe"]
@@ -91,7 +91,7 @@ class PcaRecord(FileModel):
 
 
 class ClipDistances(FileModel):
-    """All that one CLIP says."""
+    """All distances under one CLIP."""
 
     clip: ClipRecord
     run: RunRecord

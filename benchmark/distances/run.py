@@ -60,7 +60,7 @@ class DistanceRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredClip:
-    """What one CLIP says, with the points behind it.
+    """The distances under one CLIP, with the embeddings behind them.
 
     Attributes:
         distances: For the report.
@@ -78,10 +78,10 @@ class MeasuredClip:
 def run_distance(
     request: DistanceRequest, listener: EvaluationListener
 ) -> tuple[DistanceReport, tuple[MeasuredClip, ...]]:
-    """Measure a split against a reference under every CLIP asked for.
+    """Measure a split against a reference under every requested CLIP.
 
     Raises:
-        InputError: The two share no class, or a class asked for has no image on one side.
+        InputError: The two share no class, or a requested class has no image on one side.
         ImagenetGError: As opening splits and loading CLIPs does.
     """
     # Before the CLIPs are loaded: embedding takes hours, and its results must find a place.

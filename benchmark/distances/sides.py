@@ -1,4 +1,4 @@
-"""The two sides of a comparison: images of a split, of some classes, and the CLIPs that are behind them."""
+"""The two sides of a comparison: images of a split, of some classes, and the CLIPs that influenced them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Side:
         record: The split with its view.
         rows: `(N,)` rows of the split.
         labels: `(N,)` class of each; an image with several acceptable labels counts for its first.
-        clip_uses: CLIPs that had a say in which images there are.
+        clip_uses: CLIPs that influenced which images there are.
     """
 
     part: Part
@@ -81,17 +81,17 @@ def open_side(
 
 
 def load_recipe(ref: SplitRef, *, data: Mapping[str, Path], cache: Path | None) -> JsonValue:
-    """What a release says of how a split was made; None for real sets and folders, which say nothing."""
+    """A release's record of how a split was made; None for real sets and folders, which have no recipe."""
     if ref.kind != "version":
         return None
     return load_manifest(find_release(ref, data, cache=cache)).splits[ref.name].recipe
 
 
 def choose_classes(split: Side, reference: Side, wanted: Sequence[int] | None) -> tuple[int, ...]:
-    """Classes to compare: all that both sides have, or those asked for.
+    """Classes to compare: all that both sides have, or the requested ones.
 
     Raises:
-        InputError: A class asked for has no image on one side, or there is no class that both have.
+        InputError: A requested class has no image on one side, or there is no class that both have.
     """
     for side in (split, reference):
         for index in wanted or ():
@@ -117,7 +117,7 @@ def restrict_side(side: Side, classes: Sequence[int], *, per_class: int | None) 
         InputError: The number of images is not positive.
     """
     if per_class is not None and per_class < 1:
-        raise InputError(f"{per_class} images a class are none; give a number of at least 1.")
+        raise InputError(f"The number of images a class must be at least 1, not {per_class}.")
     groups = [np.flatnonzero(side.labels == index) for index in classes]
     chosen = np.sort(np.concatenate([_spread(group, per_class) for group in groups]))
     return replace(side, rows=side.rows[chosen], labels=side.labels[chosen])

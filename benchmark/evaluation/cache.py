@@ -52,7 +52,7 @@ class ModelMemo(FileModel):
     record: ModelRecord
     architecture_sha256: Sha256
     choice: str
-    """How a short name was understood; empty when nothing was left open."""
+    """How a short name was resolved; empty when nothing was left open."""
     backend: str
     dtype: str
     files: tuple[FileStamp, ...]
@@ -154,7 +154,7 @@ class PartStore:
                     pq.write_table(make_table(part), temporary, compression="zstd")
                 return
             except StorageError:
-                # Another run of the same may have finished and tidied this folder away under us.
+                # Another run of the same may have finished and removed this folder meanwhile.
                 if attempt == 2:
                     raise
 
@@ -204,7 +204,7 @@ def is_unchanged(stamp: FileStamp) -> bool:
 
 
 def choose_cache_folder(requested: Path | None) -> Path:
-    """The folder asked for, else the user's own cache folder (on Linux `~/.cache/imagenet-g`)."""
+    """The requested folder, else the user's own cache folder (on Linux `~/.cache/imagenet-g`)."""
     from platformdirs import user_cache_path
 
     return requested if requested is not None else user_cache_path("imagenet-g")

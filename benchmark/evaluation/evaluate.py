@@ -53,7 +53,7 @@ class EvaluationRequest:
         out: Folder for results.
         cache: What is kept between runs.
         stream: Read releases on the Hub as they are needed, and keep no copy.
-        declaration: What the user says of the models' training.
+        declaration: What the user declares about the models' training.
     """
 
     models: tuple[ModelRequest, ...]
@@ -71,10 +71,10 @@ class EvaluationRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationOutcome:
-    """How one model ended.
+    """The outcome for one model.
 
     Attributes:
-        requested: The model as asked for.
+        requested: The model as requested.
         result: What was measured; None when it failed.
         path: The result file; None when it failed.
         error: Why it failed; None when it did not.
@@ -92,7 +92,7 @@ def run_evaluation(request: EvaluationRequest, listener: EvaluationListener) -> 
     """Evaluate every model on every split.
 
     Raises:
-        InputError: A split is unknown, empty or not on hand; checked before any model is loaded.
+        InputError: A split is unknown, empty or not available here; checked before any model is loaded.
         FetchError: A split is on the Hub and cannot be fetched.
         DataError: A split is damaged.
         StorageError: Results or the cache cannot be written.
@@ -149,7 +149,7 @@ def _evaluate_model(
     evidence: dict[str, Evidence] = {}
     entries: list[Entry] = []
     if request.reference is not None:
-        # First, so that a wrongly set up model is known before hours are spent on it.
+        # First, so that a wrongly set up model shows before hours are spent on it.
         clean = _gather(run, request.reference, splits, wanted, request.limit, folder)
         evidence[str(request.reference)] = clean
         doubts = check_clean_accuracy(

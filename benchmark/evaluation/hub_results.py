@@ -2,9 +2,9 @@
 
     results/<model>/result.json
     results/<model>/predictions/<split>.parquet
-    README.md                                    written once, when the repository is made
+    README.md                                    written once, when the repository is created
 
-What comes back is a folder like the one that went, which `score`, `show` and the leaderboard read.
+The layout is that of `evaluate --out`, so `score`, `show` and the leaderboard read a downloaded copy.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def list_result_files(folder: Path) -> dict[str, Path]:
             raise DataError(f"'{path}' holds something that looks like an access token; take it out.")
         place = f"{RESULTS_FOLDER}/{make_slug(result.model.spec)}"
         if f"{place}/{RESULT_NAME}" in found:
-            raise DataError(f"'{folder}' holds two results of '{result.model.spec}'; publish them apart.")
+            raise DataError(
+                f"'{folder}' holds two results of '{result.model.spec}'; publish them separately."
+            )
         found[f"{place}/{RESULT_NAME}"] = path
         for entry in result.entries:
             source = path.parent / entry.predictions.file
@@ -84,7 +86,7 @@ def publish_results(folder: Path, repo: str, *, pull_request: bool) -> Published
 
     Args:
         folder: What `evaluate --out` wrote.
-        repo: Dataset on the Hub; made if it is not there and no pull request is asked for.
+        repo: Dataset on the Hub; created if it does not exist and no pull request is requested.
         pull_request: Propose them to somebody else's repository instead of writing to it.
 
     Raises:

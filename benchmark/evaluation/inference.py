@@ -1,6 +1,6 @@
-"""Run one classifier over one split, and keep what it said.
+"""Run one classifier over one split, and store its outputs.
 
-Rows are kept in parts as they are done; an interrupted run goes on at the first missing part, with the same
+Rows are kept in parts as they are done; an interrupted run resumes at the first missing part, with the same
 batches as an uninterrupted one.
 """
 
@@ -56,10 +56,10 @@ class InferenceSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceOutcome:
-    """What a run gave.
+    """What a run returned.
 
     Attributes:
-        predictions: In the order of the rows asked for.
+        predictions: In the order of the requested rows.
         settings: The settings, with the batch size that memory allowed in the end.
         seconds: How long this run took.
         num_computed: How many rows this run computed; fewer than all when it resumed an earlier one.
@@ -90,10 +90,10 @@ def run_inference(
         class_sets: Class sets to store restricted outputs for, by stored name.
         settings: How to run.
         parts: Where finished stretches are kept.
-        on_progress: Told after every batch.
+        on_progress: Called after every batch.
 
     Raises:
-        ModelError: The model fails on a batch, or memory does not even take one image.
+        ModelError: The model fails on a batch, or memory does not hold even one image.
         StorageError: Parts cannot be written.
     """
     started = time.perf_counter()
@@ -210,7 +210,7 @@ class _Runner:
     def _halve_batch_size(self, size: int) -> None:
         if size <= 1:
             raise ModelError(
-                f"Memory on '{self.settings.device}' does not take a single image of this model. "
+                f"Memory on '{self.settings.device}' does not hold a single image of this model. "
                 "Use --device cpu, a smaller --dtype, or a machine with more memory."
             )
         self.settings = InferenceSettings(

@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from imagenet_g.benchmark.evaluation.inference import InferenceOutcome, InferenceSettings
 
 MEMORY_FORMAT = "channels-last"
-"""Convolutions run up to twice as fast with it; other layers do not care."""
+"""Convolutions run up to twice as fast with it; other layers are not affected."""
 DEFAULT_BATCH_SIZES = {"cpu": 8, "cuda": 256, "mps": 64}
 """On a CPU larger batches outgrow its caches and are slower (`make bench` shows it)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """How to run, as asked for.
+    """How to run, as requested.
 
     Attributes:
         device: "auto", "cpu", "cuda" or "mps".
@@ -53,10 +53,10 @@ class RunSettings:
 
 
 class EvaluationListener(Protocol):
-    """Who wants to know how a run goes."""
+    """Receives the progress of a run."""
 
     def say(self, text: str) -> None:
-        """A line worth reading."""
+        """A message for the user."""
 
     def start_split(self, model: str, split: str) -> None:
         """A split is about to be run."""
@@ -66,7 +66,7 @@ class EvaluationListener(Protocol):
 
 
 class ModelRun:
-    """A model as asked for, its predictions from the cache or computed.
+    """A requested model, its predictions from the cache or computed.
 
     Attributes:
         computed: How many splits had to be run.

@@ -54,7 +54,7 @@ def fetch_hub_files(repo: str, patterns: Sequence[str], *, gated: bool, hint: st
     Args:
         repo: "owner/name" of a dataset.
         patterns: File patterns such as "data/*.parquet".
-        gated: Whether the owner asks for terms to be accepted.
+        gated: Whether the owner requires terms to be accepted.
         hint: What to do when it cannot be fetched, a full sentence.
 
     Raises:
@@ -105,4 +105,4 @@ def _format_no_access(repo: str, *, gated: bool, hint: str) -> str:
             f"Dataset '{repo}' is gated: accept its terms on its page on the Hugging Face Hub, "
             f"sign in with 'hf auth login', and run this again. {hint}"
         )
-    return f"Dataset '{repo}' is not there, or not visible to you. {hint}"
+    return f"Dataset '{repo}' does not exist, or you have no access to it. {hint}"

@@ -1,4 +1,4 @@
-"""What the Hub and its client complain about, as one message with the next step and no secrets."""
+"""Errors of the Hub and its client as one message, with the next step and without secrets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def translate_hub_errors(repo: str, revision: str | None, purpose: Purpose = "re
 
 
 def has_account() -> bool:
-    """Whether the Hub's client has a token to send; the token itself is not looked at."""
+    """Whether the Hub's client has a token to send; the token itself is not read."""
     from huggingface_hub import get_token
 
     return bool(get_token())
@@ -86,7 +86,7 @@ def _format_refusal(names: set[str], status: int | None, repo: str, place: str, 
     if status == 401:
         if signed_in:
             return f"The Hub does not accept your token. {_SIGN_IN[0].upper()}{_SIGN_IN[1:]} again."
-        return f"The Hub asks who you are. {_SIGN_IN[0].upper()}{_SIGN_IN[1:]}, and run this again."
+        return f"The Hub requires a login. {_SIGN_IN[0].upper()}{_SIGN_IN[1:]}, and run this again."
     if status == 403:
         what = "write to" if purpose == "write" else "read"
         return (
@@ -97,14 +97,14 @@ def _format_refusal(names: set[str], status: int | None, repo: str, place: str, 
 
 
 _FORMATS = {
-    409: "The Hub already has what was to be made in '{repo}'. Look at its page, then choose another name.",
-    412: "Somebody else committed to '{repo}' meanwhile, and nothing of this was committed. Run it again.",
-    429: "The Hub asks for fewer requests (429). Wait some minutes and run this again; it goes on.",
-    500: "The Hub has trouble of its own (500) with '{repo}'. Run this again later; it goes on.",
-    502: "The Hub has trouble of its own (502) with '{repo}'. Run this again later; it goes on.",
-    503: "The Hub has trouble of its own (503) with '{repo}'. Run this again later; it goes on.",
-    504: "The Hub has trouble of its own (504) with '{repo}'. Run this again later; it goes on.",
-    507: "The Hub has no space left for '{repo}'. Look at the storage page of its owner.",
+    409: "The Hub already has what was to be created in '{repo}'. Check its page, then choose another name.",
+    412: "Another commit to '{repo}' came first, and nothing was committed. Run the command again.",
+    429: "Too many requests to the Hub (429). Wait some minutes and run the command again; it resumes.",
+    500: "Hub server error (500) for '{repo}'. Run the command again later; the transfer resumes.",
+    502: "Hub server error (502) for '{repo}'. Run the command again later; the transfer resumes.",
+    503: "Hub server error (503) for '{repo}'. Run the command again later; the transfer resumes.",
+    504: "Hub server error (504) for '{repo}'. Run the command again later; the transfer resumes.",
+    507: "The Hub has no space left for '{repo}'. Check the storage page of its owner.",
 }
 _DISK_REASONS = {
     errno.ENOSPC: "no space left",
@@ -118,14 +118,14 @@ _DISK_REASONS = {
 def _format_no_answer(chain: list[BaseException], repo: str, endpoint: str) -> str:
     names = {type(e).__name__ for e in chain}
     if "OfflineModeIsEnabled" in names:
-        return f"'{repo}' is not in the cache, and HF_HUB_OFFLINE forbids to fetch it. Unset it for a moment."
+        return f"'{repo}' is not in the cache, and HF_HUB_OFFLINE prevents a download. Unset that variable."
     last = next((e for e in reversed(chain) if str(e).strip()), chain[0])
     # Messages of HTTP libraries quote the URL, and that of a large file carries a signature that grants
     # access.
     reason = redact(str(last).strip().splitlines()[0] if str(last).strip() else type(last).__name__)
     return (
         f"The Hub at {redact(endpoint)} could not be used for '{repo}' ({reason.rstrip('.')}). Check the "
-        "network and run this again: it goes on where it stopped, and what is in the cache needs no network."
+        "network and run the command again: the transfer resumes, and what is in the cache needs no network."
     )
 
 

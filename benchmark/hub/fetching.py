@@ -1,8 +1,8 @@
-"""Weights that must come over the network: a quick answer when there is none.
+"""Weights that must be downloaded: a quick error when there is no network.
 
-Libraries wait and retry for minutes, each with its own traceback. Here the place is asked once, for a few
-seconds. If it gives no answer, a library may work from its cache alone; if nothing is cached, one FetchError
-says what could not be fetched and what to do.
+Libraries wait and retry for minutes, each with its own traceback. Here the server is probed once, for a few
+seconds. Without a reply, a library may work from its cache alone; if nothing is cached, one FetchError names
+what could not be fetched and the next step.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def fetch(file: RemoteFile | None) -> Iterator[None]:
 def find_obstacle(url: str, *, on_hub: bool, timeout_s: float = PROBE_TIMEOUT_S) -> str | None:
     """Why a server cannot be used, or None when it answers; takes at most about `timeout_s`.
 
-    Name resolution knows no time limit, so the question is asked in a thread that can be left behind.
+    Name resolution has no time limit, so the request runs in a thread that can be abandoned.
     """
     from huggingface_hub import constants
 

@@ -1,4 +1,4 @@
-"""Libraries held back while what goes wrong comes out as one error."""
+"""Silence libraries whose failures are reported as one error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_logs() -> Iterator[None]:
-    """Hold back log lines of all libraries: their retries are not news, and what fails is raised."""
+    """Silence the logs of all libraries: retries do not concern the user, and failures are raised."""
     # One switch for all: which libraries log, and under which names, changes from version to version.
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
@@ -22,7 +22,7 @@ def quiet_logs() -> Iterator[None]:
 
 @contextmanager
 def ignore_library_warnings() -> Iterator[None]:
-    """Hold back what libraries warn each other about; a user can do nothing about it."""
+    """Silence warnings from one library to another; the user cannot act on them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -31,7 +31,7 @@ def ignore_library_warnings() -> Iterator[None]:
 
 @contextmanager
 def quiet_training() -> Iterator[None]:
-    """Hold back log lines and progress bars of the libraries, and what they deprecate in themselves."""
+    """Silence log lines and progress bars of the libraries, and their own deprecation warnings."""
     from transformers.utils import logging
 
     # Remembered, because the caller may have switched the bars off for good.

@@ -33,7 +33,7 @@ class HubSource:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the revision is a commit, which nobody can move."""
+        """Whether the revision is a commit, which never moves."""
         return _COMMIT.fullmatch(self.revision) is not None
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Images inside parquet, tar and zip files of other people's making."""
+"""Images inside parquet, tar and zip files from other sources."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def load_found_parquet(
         image_column: Column with the encoded images.
         label_column: Column with the class; of a ClassLabel its names are taken, not its numbers.
         cache: Where file hashes are remembered.
-        progress: Told how far the hashing is.
+        progress: Called with the number of files hashed and of all files.
 
     Raises:
         DataError: A file is damaged, a column is missing, or an image has no class.
@@ -93,7 +93,7 @@ def load_found_archives(
 
 
 def find_class_names(schema: pa.Schema, column: str) -> list[str] | None:
-    """Names of a ClassLabel column from the metadata `datasets` leaves, or None where it is none."""
+    """Names of a ClassLabel column from the metadata `datasets` leaves, or None for any other column."""
     try:
         # Parquet has no type for a class label; `datasets` writes its own as JSON into the schema's metadata.
         info = json.loads((schema.metadata or {})[b"huggingface"])

@@ -1,4 +1,4 @@
-"""Encoded bytes to RGB pixels, the way timm sees them, or one clear reason why not.
+"""Encoded bytes to RGB pixels as timm decodes them, or one clear reason for the failure.
 
 timm and torchvision call `Image.open(file).convert("RGB")`: alpha is dropped, not blended; CMYK goes through
 Pillow's own formula; EXIF rotation is ignored; of an animation the first frame counts. So it is here. Two
@@ -18,7 +18,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from imagenet_g.benchmark.errors import DataError
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
-"""Decoders that may see a file. Not EPS, for which Pillow starts Ghostscript on the file's own program."""
+"""Decoders that may be given a file. Not EPS: Pillow starts Ghostscript on the program in such a file."""
 MAX_PIXELS = 89_478_485
 """Pillow's limit for a suspected decompression bomb: 256 MiB of RGB."""
 

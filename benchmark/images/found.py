@@ -1,4 +1,4 @@
-"""Images that were found somewhere, with the words that name their classes there."""
+"""Images as a source lists them, with the source's own names of their classes."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class ImageReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FoundImages:
-    """A listing, in a fixed order, before anything is said about ImageNet's classes.
+    """A listing, in a fixed order, before its labels are mapped to ImageNet's classes.
 
     Attributes:
         image_ids: N names, unique.
         labels: For each image the classes it may be called, as the source spells their names or numbers.
         reader: Where row n is read.
         content_sha256: Hash of all names and contents.
-        num_ignored: Files that lie among the images and are none.
+        num_ignored: Other files that lie among the images.
     """
 
     image_ids: tuple[str, ...]
@@ -63,7 +63,7 @@ def is_image_name(name: str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a name is one that systems leave behind and people do not mean.
+    """Whether a name is hidden, or one that operating systems leave behind.
 
     Example:
         >>> is_hidden("__MACOSX"), is_hidden(".DS_Store"), is_hidden("n01440764")

@@ -43,7 +43,7 @@ def hash_files(
         root: Folder the names are relative to.
         names: File names with forward slashes.
         cache: Where hashes are remembered; None remembers nothing.
-        progress: Told now and then how far the hashing is.
+        progress: Called now and then with the number of files hashed and of all files.
 
     Raises:
         DataError: A file is missing or cannot be read.

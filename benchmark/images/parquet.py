@@ -134,7 +134,7 @@ class ParquetImages:
         raise DataError(f"Column '{self._column}' of '{self._paths[0]}' holds {kind}, not encoded images.")
 
     def _load_group(self, number: int) -> pa.ChunkedArray:
-        # One lock for the read as well: neighbouring rows are asked for at once, and one read serves all.
+        # One lock for the read as well: neighbouring rows are requested at once, and one read serves all.
         with self._lock:
             if number in self._kept:
                 self._kept.move_to_end(number)

@@ -64,7 +64,7 @@ def load_published_accuracies(spec: str) -> tuple[PublishedAccuracy, ...]:
 
 @cache
 def load_published_models() -> dict[str, PublishedModel]:
-    """The whole table by spec. Do not mutate: the same dict is handed to everyone."""
+    """The whole table by spec. Do not mutate: all callers share one dict."""
     text = (files("imagenet_g.benchmark.data") / "published_top1.csv").read_text(encoding="utf-8")
     return {row["spec"]: _parse_row(row) for row in csv.DictReader(text.splitlines())}
 

@@ -1,4 +1,4 @@
-"""Effective robustness onto a result: pure, from a result, a baseline and the counts behind both."""
+"""Add effective robustness to a result: pure, from a result, a baseline and the counts behind both."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMP
 Baseline = BaselineSet | MeasuredBaseline
 UNCLUSTERED_NOTE = (
     "The interval of the effective robustness takes images as independent: no predictions by class "
-    "were at hand, so it is too narrow."
+    "were available, so it is too narrow."
 )
 
 
@@ -96,7 +96,7 @@ def attach_effective_robustness(
 
 
 def explain_mismatch(entry: Entry, baseline: Baseline) -> str | None:
-    """Why a baseline says nothing about an entry; None where it does."""
+    """Why a baseline does not apply to an entry; None where it does."""
     if not entry.gaps:
         return "no clean reference, so no axis to fit on."
     gap = entry.gaps[0]
@@ -146,7 +146,7 @@ def place_entry(
     num_resamples: int,
     seed: int,
 ) -> Placement:
-    """Hold one entry against a baseline; `explain_mismatch` must have found nothing."""
+    """Compare one entry with a baseline; `explain_mismatch` must have returned None."""
     gap = entry.gaps[0]
     score = next(score for score in entry.scores if score.outputs == gap.reference.outputs)
     evaluated = EvaluatedModel(
@@ -172,7 +172,7 @@ def _find_class_set(baseline: BaselineSet, split: str) -> str:
 def place_model(
     points: BaselinePoints, evaluated: EvaluatedModel, link: str, *, num_resamples: int, seed: int
 ) -> Placement:
-    """Fit the line and hold a model against it."""
+    """Fit the line and compare a model with it."""
     clean = [one.top1 for one in evaluated.reference]
     # Only the side of the knot on which the model lies: the line has another slope beyond it.
     points = points.select_piece(clean[0])

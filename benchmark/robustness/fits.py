@@ -90,7 +90,7 @@ def fit_line(points: BaselinePoints, link: str) -> LineFit:
     # lstsq would return the shortest of many solutions, and its slopes would mean nothing.
     if rank < design.shape[1]:
         raise InputError(
-            f"The clean axes {', '.join(points.axes)} say the same over these models; leave one out."
+            f"The clean axes {', '.join(points.axes)} are collinear over these models; leave one out."
         )
     residuals = outcome - design @ coefficients
     freedom = len(outcome) - design.shape[1]

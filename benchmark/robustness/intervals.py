@@ -285,7 +285,7 @@ def _draw_baseline(points: BaselinePoints, weights: FloatArray | None) -> tuple[
 
 
 def _weigh(weights: FloatArray, right: FloatArray, total: FloatArray) -> FloatArray:
-    # A resample that misses every class with images says nothing: NaN, which the interval leaves out.
+    # A resample that misses every class with images gives NaN, which the interval leaves out.
     images = weights @ total
     images = np.where(images > 0, images, np.nan)
     return np.asarray((weights @ right) / (images if right.ndim == 1 else images[:, None]))

@@ -1,7 +1,7 @@
 """A baseline measured on a split nobody has published figures for.
 
 `imagenet-g baselines run` evaluates the models of a set and puts their right answers by class into one file
-that can be hashed, published and fitted again, without any predictions at hand.
+that can be hashed, published and fitted again, without the predictions.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 
 MIN_MODELS = 5
-"""A line through fewer models says nothing about the next one."""
+"""A line through fewer models does not predict the next one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 A set is a TOML header and a CSV table beside it. The header says what each figure column is (set, classes,
 outputs, images, source) and which pairs of columns make a fit; the table has one row per model. A set without
-figure columns is a list of models to measure on a split nobody has figures for.
+figure columns is a list of models to measure on a split without published figures.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ def find_target(baseline: BaselineSet, target: str) -> TargetSpec:
     """
     header = baseline.header
     if target not in header.targets:
-        # A name that is no split at all is said to be none: measuring it would fail too.
+        # A name that is no split has its own error: measuring it would fail too.
         parse_split_ref(target)
         raise UnknownNameError(
             f"split of baseline '{header.id}':",

@@ -103,7 +103,7 @@ def load_found_folder(
         path: Folder that holds the class folders.
         classes: Names of class folders, in order.
         cache: Where file hashes are remembered.
-        progress: Told how far the hashing is.
+        progress: Called with the number of files hashed and of all files.
 
     Raises:
         InputError: There is no image, or images lie deeper than the class folders.
@@ -133,7 +133,7 @@ def load_folder(path: Path, *, cache: Path | None, progress: ProgressCallback | 
     Args:
         path: The folder.
         cache: Where file hashes are remembered, so that 50,000 files are read whole only once.
-        progress: Told how far the hashing is.
+        progress: Called with the number of files hashed and of all files.
 
     Raises:
         InputError: There is no such folder, it is empty, or its folders are not wnids of ImageNet's 1000.

@@ -92,7 +92,7 @@ def complete_files(
         release: From `open_hub_release`.
         files: Records of its manifest.
         cache: Where hashes are remembered, see `hash_files`.
-        progress: Told how far the hashing is.
+        progress: Called with the number of files hashed and of all files.
 
     Returns:
         "cache" when everything was here already, "hub" when something had to be fetched.

@@ -192,7 +192,7 @@ def load_release_split(
         name: Split name inside the version, such as "sd-l".
         cache: Where file hashes are remembered, so that they are computed once; None: every time.
         verify: "hashes" compares every shard with its recorded sha256, "size" only its length.
-        progress: Told how far the hashing is.
+        progress: Called with the number of files hashed and of all files.
 
     Raises:
         DataError: The manifest or a shard is missing, damaged, or breaks the contract.

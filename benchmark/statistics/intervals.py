@@ -1,6 +1,6 @@
 """How far a number could be off: Wilson intervals and the class-clustered bootstrap.
 
-Images of one class are not independent (a model that does not know the class fails on all of them), so a
+Images of one class are not independent (a model that has not learnt a class fails on all of them), so a
 bootstrap resamples whole classes. Images made from one source photograph lie within one class, so drawing
 classes keeps them together too (Davison and Hinkley 1997, section 3.8).
 """
@@ -166,7 +166,7 @@ def compute_stretch(parts: Sequence[Spread], *, confidence: float = CONFIDENCE) 
         >>> draws = np.array([0.4, 0.5, 0.6])
         >>> compute_stretch([Spread(draws=draws)])  # independent images: the normal quantile is right
         1.0
-        >>> round(compute_stretch([make_cluster_spread(draws, 2)]), 2)  # two classes tell little
+        >>> round(compute_stretch([make_cluster_spread(draws, 2)]), 2)  # two classes only
         9.17
     """
     # Not scipy.stats, whose import takes longer than the whole computation.

@@ -1,7 +1,6 @@
 """Two models on the same images: tests that use the pairing, pure functions over booleans.
 
-On n images, b are right for A only and c for B only. Everything that says which model is better is in b and
-c.
+On n images, b are right for A only and c for B only. Only b and c show which model is better.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""One loop for everything this project trains: seeded, resumable after any kill, and able to go on longer.
+"""One loop for everything this project trains: seeded, resumable after an interruption, and extendable.
 
-What a step sees is decided by the seed and the step's number alone, so nothing about chance needs saving: a
-run that was killed goes on from its last checkpoint as if it had not been. The learning rate warms up, stays,
-and falls over the last part; more steps later start from where it still stayed.
+The seed and the step's number alone decide what a step draws, so no random state is saved: an interrupted run
+resumes from its last checkpoint with the same draws. The learning rate warms up, stays constant, and falls
+over the last part of the steps; with more steps it stays constant for longer.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class TrainingTask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Weights of an earlier training to go on from; its optimizer is not kept and starts anew.
+    """Weights of an earlier training to continue from; its optimizer is not kept and starts anew.
 
     Attributes:
         weights: By name, as the module has them.
@@ -84,9 +84,9 @@ class Trained:
 
     Attributes:
         weights: The running mean of the weights, float32 on the CPU.
-        steps: Steps taken in all, over all sittings.
+        steps: Steps taken in all, over all runs.
         seconds: Time spent in all.
-        device: Where the last sitting ran.
+        device: Device of the last run.
     """
 
     weights: dict[str, torch.Tensor]
@@ -112,7 +112,7 @@ def run_training(
         schedule: How.
         folder: Where the checkpoint and the log are.
         seed: Decides every step's chance; weights at the start are the caller's.
-        say: Told how it goes.
+        say: Receives progress messages.
         sample: Called with the kept weights now and then, to draw what has been learnt.
         start: Where to start when there is no checkpoint; None for the module's own weights.
 
@@ -127,7 +127,7 @@ def run_training(
     elif start is not None:
         state.start(start)
     if state.step:
-        say(f"going on from step {state.step}")
+        say(f"resuming at step {state.step}")
     started, since = time.monotonic(), state.seconds
     while state.step < schedule.steps:
         values = _take_step(task, schedule, state, seed)
@@ -143,7 +143,7 @@ def run_training(
 
 
 class _TrainingState:
-    """All that a later sitting needs: weights, their mean, the optimizer, and how far it is."""
+    """All that a later run needs: weights, their mean, the optimizer and the step."""
 
     def __init__(self, module: torch.nn.Module, schedule: ScheduleSpec) -> None:
         self.module = module
@@ -174,7 +174,7 @@ class _TrainingState:
             self.module.load_state_dict(start.weights)
         except RuntimeError as error:
             raise DataError(
-                f"The weights to go on from are of another recipe: {str(error).splitlines()[0]}"
+                f"The weights to continue from are of another recipe: {str(error).splitlines()[0]}"
             ) from error
         self.mean = deepcopy(self.module.state_dict())
         self.step = self.since = start.steps

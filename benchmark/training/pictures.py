@@ -1,4 +1,4 @@
-"""Pictures to learn from: a split, read once into memory as it will be shown to a model."""
+"""Images to train on: a split, read once into memory in the form that a model receives."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Pictures:
     Attributes:
         pixels: `(N, 3, S, S)` uint8.
         labels: `(N,)` int64 class indices in 0..999.
-        captions: The prompt of each; none where they were not asked for.
+        captions: The prompt of each; empty where they are not needed.
         record: Which split, with its content hash.
     """
 
@@ -53,7 +53,7 @@ def load_pictures(
         ref: The split.
         data: Local copies by name.
         cache: Where file hashes are remembered; None remembers nothing.
-        say: Told how it goes.
+        say: Receives progress messages.
         captioned: Whether the prompts are needed.
 
     Raises:
@@ -81,5 +81,5 @@ def load_pictures(
 
 def _require_text(value: object, ref: str) -> str:
     if not isinstance(value, str):
-        raise DataError(f"'{ref}' has images without a prompt: nothing to learn a text from.")
+        raise DataError(f"'{ref}' has images without a prompt: training on captions needs one for each.")
     return value

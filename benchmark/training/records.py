@@ -19,18 +19,18 @@ class TrainingStageRecord(FileModel):
 
     stage: str
     steps: int
-    """Over all sittings, those before `start_from` included."""
+    """Over all runs, those before `start_from` included."""
     seconds: float
-    """Spent training, over all sittings."""
+    """Spent training, over all runs."""
     device: str
-    """Where the last sitting ran."""
+    """Device of the last run."""
     seed: int
     recipe_sha256: str
     """Of the stage's part of the recipe."""
     data: dict[str, JsonValue]
     """The split that was learnt from, with its content hash."""
     versions: dict[str, str]
-    """Libraries of the last sitting."""
+    """Libraries of the last run."""
 
 
 class TrainingRecord(FileModel):

@@ -44,7 +44,7 @@ def test_a_path_is_the_file_itself(folder: Path, tmp_path_factory: pytest.TempPa
 
 def test_an_unknown_name_is_told_with_those_there_are(folder: Path) -> None:
     """And that a file would do."""
-    with pytest.raises(UnknownNameError, match=r"'fsat'.*fast.*Or give a .toml file of your own"):
+    with pytest.raises(UnknownNameError, match=r"'fsat'.*fast.*Or give your own .toml file"):
         find_shipped_spec("fsat", folder, kind="recipe")
 
 

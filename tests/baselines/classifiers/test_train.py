@@ -105,7 +105,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
         train_classifier(replace(make_school(tmp_path / "killed"), say=stop), MODEL)
     heard: list[str] = []
     again = train_classifier(replace(make_school(tmp_path / "killed"), say=heard.append), MODEL)
-    assert heard[0] == "small: going on from step 4"
+    assert heard[0] == "small: resuming at step 4"
     assert (again / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
@@ -229,7 +229,7 @@ def test_a_model_listed_twice_is_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_recipe_names_the_known() -> None:
     """And says that a file will do."""
-    with pytest.raises(UnknownNameError, match=r"\.toml file of your own"):
+    with pytest.raises(UnknownNameError, match=r"your own \.toml file"):
         load_recipe("maxi")
 
 

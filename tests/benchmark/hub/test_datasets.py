@@ -80,7 +80,7 @@ def test_a_gated_set_says_how_to_get_in(hub_url: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("hub_url", [(404, "RepoNotFound")], indirect=True)
 def test_a_set_that_is_gone_is_named(hub_url: str, tmp_path: Path) -> None:
     """Repositories are renamed and deleted."""
-    assert "'owner/name' is not there, or not visible to you" in fetch(hub_url, tmp_path, gated=False)
+    assert "'owner/name' does not exist, or you have no access to it" in fetch(hub_url, tmp_path, gated=False)
 
 
 @pytest.mark.parametrize("hub_url", [(418, "")], indirect=True)

@@ -178,7 +178,7 @@ def test_the_same_clean_set_twice_is_refused() -> None:
     points = build_points(
         load_baseline("testbed"), "imagenet-sketch", references=["imagenet_val", "imagenet_val"]
     )
-    with pytest.raises(InputError, match="say the same over these models"):
+    with pytest.raises(InputError, match="are collinear over these models"):
         fit_line(points, "logit")
 
 

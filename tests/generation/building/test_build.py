@@ -304,7 +304,7 @@ def test_ctrl_c_is_one_line_and_the_build_goes_on_afterwards(tmp_path: Path) -> 
     path = write_spec(tmp_path / "tiny.toml", spec)
     code, output = kill_build(path, tmp_path / "out", after_shards=2, by=signal.SIGINT)
     assert code == 130
-    assert "run the same command again to go on" in output
+    assert "run the same command again to resume" in output
     assert "Traceback" not in output
     assert 0 < len(build(spec, tmp_path / "out").tasks) < 30
 

@@ -165,7 +165,7 @@ def test_a_lost_race_is_told_and_nothing_is_tagged(hub: StandInHub, owner: Clien
     hub.fail("POST", "/commit/", "status", status=412, times=9)
     done = publish(owner, release)
     assert done.code == 2
-    assert f"Somebody else committed to '{REPO}' meanwhile" in done.err
+    assert f"Another commit to '{REPO}' came first" in done.err
     assert hub.repos[REPO].tags == {}
 
 
