@@ -62,6 +62,7 @@ def run_build(request: BuildRequest, listener: BuildListener) -> Path | None:
         ImagenetGError: The message says what to do; what is committed stays.
     """
     jobs = [request.make_job(name) for name in request.splits]
+    # Before hours of rendering: what is unpinned cannot be built again.
     validate_pins(request.spec, request.splits, source=request.source)
     for job in jobs:
         _run_render(request, job, prepare_plan(job, listener), listener)
@@ -164,6 +165,7 @@ def _run_scores(request: BuildRequest, job: BuildJob, listener: BuildListener) -
 
 
 def _format_changed_plan(job: BuildJob, begun: PlanMeta, now: PlanMeta) -> str:
+    # Recipes alike with other rows: a caption file or a list of sources has changed behind its name.
     lines = list_differences(begun.recipe, now.recipe) or ["the rows themselves differ"]
     shown = "; ".join(lines[:5]) + (f"; and {len(lines) - 5} more" if len(lines) > 5 else "")
     return (

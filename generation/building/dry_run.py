@@ -56,7 +56,12 @@ def run_dry_run(request: BuildRequest, *, seconds_per_image: float | None) -> st
 
 
 def estimate_bytes(encoding: EncodingSpec, height_px: int | None, width_px: int | None) -> float | None:
-    """Bytes of an encoded image by rule of thumb; None where the size is not known."""
+    """Bytes of an encoded image by rule of thumb; None where the size is not known.
+
+    Example:
+        >>> estimate_bytes(EncodingSpec(format="jpeg"), 512, 512)
+        98304.0
+    """
     if height_px is None or width_px is None:
         return None
     return height_px * width_px * BITS_PER_PIXEL[encoding.format] / 8
@@ -71,6 +76,7 @@ def time_batch(job: BuildJob, plan: Plan) -> TimedBatch:
     worker = Worker(job)
     worker.load()
     rows = plan.table.slice(0, plan.meta.batch_size).to_pylist()
+    # The first batch also compiles kernels and fills caches.
     worker.render_rows(rows)
     started = time.perf_counter()
     made = worker.render_rows(rows)
@@ -121,6 +127,7 @@ def _make_plan(job: BuildJob) -> tuple[Plan, list[str]]:
         job.split,
         split,
         rows_per_shard=job.spec.rows_per_shard,
+        # Nothing of this plan is written, so that its hash does not matter.
         recipe={},
         source_ids=None if sources is None else sources.list_ids(),
     )

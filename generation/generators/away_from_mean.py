@@ -103,6 +103,7 @@ def load_pinned_means(spec: AwaySpec, clip: ClipEncoder) -> ClassMeans:
             f"Class means '{spec.means}' are not those of the spec: their hash is {found}, the spec pins "
             f"{spec.sha256}."
         )
+    # All that can be checked: a file of means holds no hash of the CLIP that made them.
     if means.means.shape[1] != clip.record.num_dimensions:
         raise DataError(
             f"Class means '{spec.means}' have {means.means.shape[1]} dimensions, {clip.record.spec} has "
@@ -134,6 +135,7 @@ def guide_steps(scheduler: Scheduler, direction: Direction, *, scale: float, eve
     Adds `scale * sqrt(1 - alpha_bar) * direction` to the predicted noise: classifier guidance (Dhariwal and
     Nichol 2021, Algorithm 2) of a log-probability that is minus the direction's potential.
     """
+    # Pipelines have no hook between the prediction and the step, so the step itself is replaced for a while.
     plain, count = scheduler.step, 0
 
     @wraps(plain)
@@ -156,6 +158,7 @@ def guide_steps(scheduler: Scheduler, direction: Direction, *, scale: float, eve
     try:
         yield
     finally:
+        # The attribute of the object alone: the method of its class is found again.
         del scheduler.step
 
 
@@ -172,9 +175,12 @@ def make_direction(pipe: Pipeline, clip: ClipEncoder, targets: torch.Tensor) -> 
 
     def compute(model_output: torch.Tensor, timestep: int, sample: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode(False), torch.enable_grad():
+            # In float32, because the gradient passes through a division by alpha, which is small in early
+            # steps.
             noisy = sample.detach().clone().float().requires_grad_()
             noise = model_output.detach().clone().float()
             alpha = float(pipe.scheduler.alphas_cumprod[timestep])
+            # Source: Song et al. 2021 (DDIM), Eq. 9: the estimate of the clean sample.
             clean = (noisy - (1 - alpha) ** 0.5 * noise) / alpha**0.5
             pixels = pipe.vae.decode(clean.to(pipe.vae.dtype) / pipe.vae.config.scaling_factor).sample
             features = clip.model.encode_image(look(pixels.float()), normalize=True)
@@ -210,6 +216,7 @@ def make_view(clip: ClipEncoder) -> Callable[[torch.Tensor], torch.Tensor]:
 
 def make_resizing(length: int, size: int) -> torch.Tensor:
     """`(size, length)` matrix that resizes a line of pixels: bicubic, antialiased."""
+    # Resizing is linear: what it makes of each unit vector is the matrix.
     line = torch.eye(length)[:, None, None, :]
     resized = torch.nn.functional.interpolate(line, size=(1, size), mode="bicubic", antialias=True)
     return resized[:, 0, 0, :].T.contiguous()

@@ -95,6 +95,7 @@ class DiffusersGenerator:
         """
         pipe = stage.pipe
         arguments = make_call(self._spec, stage.spec, rows, images)
+        # A list, because one generator for a batch would tie an image's noise to its slot.
         arguments["generator"] = [make_generator_for(row.seed, number) for row in rows]
         with ignore_library_warnings(), guard_random_state(self.device, type(pipe).__name__):
             made = pipe(**_keep_known(type(pipe), arguments)).images
@@ -124,6 +125,7 @@ def make_generator_for(seed: int, stage: int) -> torch.Generator:
     import torch
 
     if stage:
+        # Another seed for each stage, so that no stage draws the noise of another again.
         seed = int(hash_bytes(f"stage/{seed}/{stage}".encode())[:16], 16) % 2**63
     return torch.Generator("cpu").manual_seed(seed)
 
@@ -191,6 +193,7 @@ def _require_source(row: RenderRow) -> Image.Image:
 
 def _keep_known(pipeline_class: PipelineClass, arguments: dict[str, Any]) -> dict[str, Any]:
     known = list_call_arguments(pipeline_class)
+    # Python would name only the argument; the message says which settings of the spec it may come from.
     if unknown := [name for name in arguments if name not in known]:
         raise InputError(
             f"{pipeline_class.__name__} takes no '{unknown[0]}': the spec's inputs, size, steps or strength "

@@ -75,6 +75,7 @@ def read_pretrained(
     silence_libraries()
     try:
         with ignore_library_warnings():
+            # Local files only: everything was fetched at a pinned commit before.
             return saved_class.from_pretrained(
                 str(folder),
                 dtype=getattr(torch, dtype),
@@ -95,6 +96,8 @@ def _find_class(library: str, folder: Path, *, repo: str) -> NetworkClass:
     except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
         raise ModelError(f"'{repo}' has no config.json that names a model of {library}.") from error
     found = getattr(module, name, None) if isinstance(name, str) else None
+    # Only classes of the library: a configuration from elsewhere must not choose any other object of the
+    # module.
     if not (isinstance(found, type) and issubclass(found, getattr(module, _BASES[library]))):
         raise ModelError(f"'{repo}' is a {name!r}, which is no model of the installed {library}.")
     return found

@@ -64,6 +64,7 @@ def load_stage(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> Loaded
     pipeline_class = find_pipeline_class(spec.pipeline)
     scheduler = None if spec.scheduler is None else load_scheduler_class(spec.scheduler.name)
     if scheduler is not None:
+        # Before gigabytes of weights are read, and again below for the repository's own scheduler.
         validate_scheduler(scheduler)
     folder = fetch_repo(spec)
     index = _read_index(folder, spec)
@@ -97,6 +98,7 @@ def describe_stage(stage: LoadedStage) -> dict[str, JsonValue]:
         },
         "scheduler": {"class": type(pipe.scheduler).__name__, "config": _make_plain(config)},
         "attention": _list_attention(pipe),
+        # Recorded, because a later diffusers may have other ones.
         "defaults": list_call_defaults(type(pipe)),
         "files": dict(hash_repo(stage.folder)),
         **({"parts": _describe_parts(stage)} if spec.parts else {}),
@@ -182,5 +184,6 @@ def _make_plain(value: object) -> JsonValue:
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
+        # JSON has neither infinity nor NaN, for both of which this difference is NaN.
         return value if value - value == 0 else str(value)
     return _make_plain(value.tolist()) if isinstance(value, np.ndarray) else str(value)

@@ -42,8 +42,10 @@ class Sources:
         """Sorted image ids by class index; an image with several labels counts for its first."""
         ids: dict[int, list[str]] = {}
         for image_id, label in zip(self.split.rows.image_ids, self.split.rows.labels[:, 0], strict=True):
+            # A set may hold images of none of the 1000 classes.
             if label != NO_CLASS:
                 ids.setdefault(int(label), []).append(image_id)
+        # Sorted, because image i takes source i: the order of files on a disk must not decide.
         return {label: tuple(sorted(group)) for label, group in ids.items()}
 
     def load_image(self, image_id: str) -> Image.Image:
@@ -97,6 +99,7 @@ def transform_source(image: Image.Image, spec: TransformSpec) -> Image.Image | t
     from torchvision.transforms import InterpolationMode
     from torchvision.transforms import functional as transforms
 
+    # On a tensor, because the published SD-I recipe resizes without antialiasing, which Pillow cannot do.
     resized = transforms.resize(
         transforms.to_tensor(image),
         [spec.size_px, spec.size_px],

@@ -77,6 +77,7 @@ class Worker:
     def _load_kept(self, shard: int) -> dict[object, WorkRow]:
         """Rows of an earlier attempt that need no second try."""
         job = self._job
+        # A damaged file gives no row that can be trusted.
         if inspect_shard(job.out, job.split, shard, self._meta.plan_sha256) != "failed rows":
             return {}
         rows = load_work_rows(job.out, job.split, shard)
@@ -89,6 +90,7 @@ class Worker:
 
     def _load_scorer(self, name: str) -> Scorer:
         if name not in self._scorers:
+            # Scoring may run in a process that rendered nothing, and its last bits depend on this as well.
             set_determinism(self._device, cpu_threads=self._job.generator_spec.num_cpu_threads)
             self._scorers[name] = load_scorer(name, self._job.spec.scorers[name], self._device)
         return self._scorers[name]

@@ -63,6 +63,7 @@ def load_scores(job: BuildJob, name: str, shard: int) -> tuple[pa.Table, ScoreMe
     try:
         table = pq.read_table(make_score_path(job, name, shard))
         meta = ScoreMeta.model_validate_json((table.schema.metadata or {})[META_KEY])
+    # Scores are cheap beside images: whatever cannot be read is computed again.
     except (OSError, pa.ArrowException, ValidationError, KeyError):
         return None
     fits = load_shard_record(job.out, job.split, shard) is not None and meta.key == _make_key(

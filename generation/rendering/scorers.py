@@ -155,6 +155,7 @@ def compare_labels(scores: torch.Tensor, labels: Sequence[int], name: str) -> Co
     rows, chosen = torch.arange(len(labels)), torch.tensor(labels)
     own = scores[rows, chosen]
     others = scores.clone()
+    # Without the label itself, which would always be its own best rival.
     others[rows, chosen] = float("-inf")
     best = others.max(dim=1).values
     return {

@@ -17,6 +17,8 @@ from imagenet_g.generation.specs.stages import Positive, Repository, StageSpec, 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+# diffusers has no automatic class for an image alone or for a class label; `DiffusionPipeline` takes the one
+# that the repository names.
 AUTO_PIPELINES: dict[Inputs, str] = {
     "prompt": "AutoPipelineForText2Image",
     "prompt+image": "AutoPipelineForImage2Image",
@@ -129,6 +131,7 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
 
     def replace_pipeline(self, repo: str, revision: str) -> Self:
         """The same inputs through the pipeline that diffusers chooses for a repository."""
+        # Variant and parts belong to the repository they were written for.
         changes: dict[str, object] = {"repo": repo, "revision": revision, "variant": None, "parts": {}}
         return self.model_copy(update={**changes, "pipeline": AUTO_PIPELINES[self.inputs]})
 

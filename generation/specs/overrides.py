@@ -50,6 +50,7 @@ def apply_overrides(spec: VersionSpec, splits: tuple[str, ...], overrides: Overr
     """
     if overrides.pipeline and overrides.generator:
         raise InputError("Give --pipeline or --generator, not both.")
+    # Through plain tables and back, so that every rule of a spec holds for the changed one as well.
     tables = spec.model_dump(mode="json", exclude_none=True)
     for split in splits:
         described = load_split_spec(spec, split)
@@ -65,6 +66,8 @@ def apply_overrides(spec: VersionSpec, splits: tuple[str, ...], overrides: Overr
         if overrides.name:
             raise InputError("--name is for private builds; without a change the version keeps its own.")
         return spec
+    # The version is part of every image's id and seed: under the old name two sets of images would share
+    # them.
     return changed.model_copy(update={"version": overrides.name or f"{spec.version}-{PRIVATE_VERSION}"})
 
 

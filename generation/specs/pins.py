@@ -49,6 +49,7 @@ def pin_version_spec(name_or_path: str, *, resolve: Resolver | None = None) -> l
         commits[key] = commits.get(key) or (resolve or resolve_on_hub)(*key)
         lines.append(f"{found.repo}: {found.revision} is {commits[key]}")
     if commits:
+        # The text is edited, because writing TOML from the parsed spec would lose comments and order.
         text = path.read_text(encoding="utf-8")
         for (repo, revision), commit in commits.items():
             text = replace_revision(text, repo, revision, commit)
@@ -64,10 +65,17 @@ def list_repositories(spec: VersionSpec) -> Iterator[Repository]:
 
 
 def replace_revision(text: str, repo: str, revision: str, commit: str) -> str:
-    """TOML text with the revision of a repository replaced, wherever a table names both.
+    r"""TOML text with the revision of a repository replaced, wherever a table names both.
 
     The old revision stays behind as a comment.
+
+    Example:
+        >>> text = 'repo = "org/name"\nrevision = "main"'
+        >>> print(replace_revision(text, "org/name", "main", "0" * 40))
+        repo = "org/name"
+        revision = "0000000000000000000000000000000000000000"  # main
     """
+    # Table by table: the same branch name may stand in several, of which only some name this repository.
     starts = [0, *(match.start() for match in _TABLE.finditer(text)), len(text)]
     pieces = [text[a:b] for a, b in pairwise(starts)]
     named = re.compile(rf'^repo\s*=\s*"{re.escape(repo)}"', re.MULTILINE)

@@ -47,6 +47,7 @@ def find_call_defaults(name: str) -> dict[str, JsonValue]:
 
 def list_call_arguments(pipeline_class: PipelineClass) -> tuple[str, ...]:
     """Names of the arguments a pipeline's call takes."""
+    # Without `self`.
     return tuple(inspect.signature(pipeline_class.__call__).parameters)[1:]
 
 
@@ -56,5 +57,6 @@ def list_call_defaults(pipeline_class: PipelineClass) -> dict[str, JsonValue]:
     return {
         name: parameter.default
         for name, parameter in parameters.items()
+        # Callbacks and None say nothing that can be recorded.
         if isinstance(parameter.default, bool | int | float | str)
     }

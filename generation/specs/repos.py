@@ -15,6 +15,7 @@ from imagenet_g.generation.specs.stages import LOCAL_REVISION, PipelinePartSpec,
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+# What decides the pixels; cards and pictures beside the weights may change.
 _HASHED_SUFFIXES = (".safetensors", ".bin", ".json", ".model", ".txt")
 _WEIGHT_SUFFIXES = (".safetensors", ".bin")
 LOCAL_PREFIX = "local/"
@@ -34,6 +35,7 @@ def fetch_repo(spec: Repository) -> Path:
         if spec.revision == LOCAL_REVISION:
             raise InputError(f"There is no folder '{spec.repo}'; give the pipeline's place with --pipeline.")
         folder = _download_part(spec) if isinstance(spec, PipelinePartSpec) else _download_pipeline(spec)
+    # diffusers would run such code on request; a spec from elsewhere must not be able to run anything.
     if code := sorted(path.name for path in folder.rglob("*.py")):
         raise UntrustedFileError(f"'{spec.repo}' brings its own code ({code[0]}), which is never run.")
     return folder
@@ -73,6 +75,7 @@ def is_available(spec: Repository) -> bool:
         return True
     if not spec.is_pinned or spec.revision == LOCAL_REVISION:
         return False
+    # A look into the cache alone: a dry run must not fetch gigabytes to say what they would cost.
     found = try_to_load_from_cache(spec.repo, _name_sign(spec), revision=spec.revision)
     return isinstance(found, str)
 
@@ -80,6 +83,7 @@ def is_available(spec: Repository) -> bool:
 def hash_repo(folder: Path) -> dict[str, str]:
     """sha256 of every weight, configuration and vocabulary file of a folder, by relative path."""
     paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix in _HASHED_SUFFIXES)
+    # In the order of names, because the order of a folder's files differs between file systems.
     named = sorted((path.relative_to(folder).as_posix(), path) for path in paths)
     return {name: hash_file(path) for name, path in named if not name.startswith(".")}
 
@@ -102,6 +106,7 @@ def name_repo(spec: Repository) -> str:
     """The repository as a release may name it: a local folder by its last part only."""
     if spec.repo.startswith(PREFIX):
         return spec.repo
+    # The rest of the path may name a user or a project, and a release is public.
     return f"{LOCAL_PREFIX}{Path(spec.repo).resolve().name}" if Path(spec.repo).is_dir() else spec.repo
 
 
@@ -129,6 +134,7 @@ def _download_part(part: PipelinePartSpec) -> Path:
 
     inside = f"{part.subfolder}/" if part.subfolder else ""
     variant = "" if part.variant is None else f".{part.variant}"
+    # One variant of one part: the repository may hold several, of gigabytes each.
     patterns = [f"{inside}*.json", *(f"{inside}*{variant}{suffix}" for suffix in _WEIGHT_SUFFIXES)]
     with fetch(_describe_sign(part)):
         folder = snapshot_download(part.repo, revision=part.revision, allow_patterns=patterns)

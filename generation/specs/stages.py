@@ -14,6 +14,7 @@ from pydantic import Field, JsonValue, model_validator
 from imagenet_g.benchmark.records import FileModel
 
 Positive = Annotated[int, Field(ge=1)]
+# A folder has no commit; its contents are hashed in its place when a recipe is made.
 LOCAL_REVISION = "local"
 
 
@@ -29,6 +30,7 @@ class TransformSpec(FileModel):
 
     @model_validator(mode="after")
     def _validate_path(self) -> Self:
+        # Pillow's resize always widens its filter when it shrinks an image.
         if self.normalization == "none" and not self.antialias:
             raise ValueError("a PIL image is always resized with antialiasing: set antialias = true")
         if self.normalization == "clip" and self.interpolation == "lanczos":
@@ -102,9 +104,16 @@ Repository = StageSpec | PipelinePartSpec
 
 
 def needs_pin(found: Repository) -> bool:
-    """Whether what is loaded may be other weights tomorrow: no commit, and no folder on this machine."""
+    """Whether what is loaded may be other weights tomorrow: no commit, and no folder on this machine.
+
+    Example:
+        >>> stage = StageSpec(pipeline="DiTPipeline", repo="org/name", revision="main", dtype="float32")
+        >>> needs_pin(stage), needs_pin(stage.model_copy(update={"revision": "0" * 40}))
+        (True, False)
+    """
     return not found.is_pinned and not Path(found.repo).is_dir()
 
 
 def _is_fixed(revision: str) -> bool:
+    # 40 hex digits are a commit, which nobody can move; a branch or a tag can be.
     return revision == LOCAL_REVISION or (len(revision) == 40 and set(revision) <= set("0123456789abcdef"))

@@ -127,10 +127,12 @@ def _verify_split(
         remade = [row for row in remade if row["image_id"] in wanted]
         distance = compute_distance(released, remade)
         judge = None
+        # R0 needs no judge, and loading one takes longer than the comparison.
         if request.judge and distance.num_identical < distance.num_images:
             judge = judge_rows(
                 request.judge, released, remade, device=choose_generation_device(request.settings.device)
             )
+    # One split that cannot be made here must not hide what holds for the others.
     except ImagenetGError as error:
         return SplitVerification(
             split=split, level="unknown", distance=None, judge=None, runtime_differs=differs,
