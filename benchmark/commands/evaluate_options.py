@@ -1,0 +1,143 @@
+"""The options of `imagenet-g evaluate`, in the groups that its `--help` shows."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+from imagenet_g.benchmark.commands.command import parse_positive
+from imagenet_g.benchmark.commands.options import (
+    add_cache_option,
+    add_data_option,
+    add_inference_options,
+    add_sets_option,
+)
+from imagenet_g.benchmark.naming.libraries import list_libraries
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options, in the groups that `--help` shows."""
+    _add_model_arguments(parser)
+    _add_image_arguments(parser)
+    _add_robustness_arguments(parser)
+    _add_training_arguments(parser)
+    _add_run_arguments(parser)
+    _add_result_arguments(parser)
+
+
+def _add_model_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("models")
+    group.add_argument(
+        "--model",
+        action="append",
+        required=True,
+        metavar="SPEC",
+        help=f"{_list_examples()}; repeatable",
+    )
+    group.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="own weights for the model (safetensors, or a pickle without code)",
+    )
+    group.add_argument(
+        "--class-map",
+        type=Path,
+        metavar="FILE",
+        help="for a head that is not ImageNet's 1000: one wnid per output",
+    )
+    group.add_argument(
+        "--templates",
+        choices=("openai-80", "single"),
+        default="openai-80",
+        help="zero-shot prompts (default: %(default)s)",
+    )
+
+
+def _add_image_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("images")
+    group.add_argument(
+        "--split",
+        action="append",
+        metavar="REF",
+        help="v1/sd-l, mini/renditions:noto, imagenet-r, folder:PATH, ...; repeatable "
+        "(default: every split of the newest version available here)",
+    )
+    group.add_argument(
+        "--reference",
+        metavar="REF",
+        help="clean set to measure the gap from: a real set or folder to run, or 'published' "
+        "(default: imagenet-val if --data has it, else published)",
+    )
+    add_data_option(group)
+    add_sets_option(group)
+    group.add_argument(
+        "--limit",
+        type=parse_positive,
+        metavar="N",
+        help="run only N images of each split; such a result can not be submitted",
+    )
+    group.add_argument(
+        "--skip-unreadable",
+        action="store_true",
+        help="leave unreadable images out instead of counting them as wrong",
+    )
+    group.add_argument(
+        "--stream", action="store_true", help="read a release on the Hub as it is needed and keep no copy"
+    )
+
+
+def _add_robustness_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument_group("effective robustness").add_argument(
+        "--baseline",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="also report effective robustness against this baseline, such as testbed; "
+        "'imagenet-g baselines list' names them; repeatable",
+    )
+
+
+def _list_examples() -> str:
+    # argparse takes a percent sign in a help text for a placeholder.
+    return ", ".join(library.example for library in list_libraries()[0]).replace("%", "%%")
+
+
+def _add_training_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("training of the model, as declared by you")
+    group.add_argument("--training-data", metavar="NAME", help="what the model was trained on")
+    group.add_argument(
+        "--trained-until",
+        metavar="DATE",
+        help="last day its training data can be from (YYYY-MM-DD or YYYY-MM)",
+    )
+    group.add_argument(
+        "--trained-on-generated",
+        action="append",
+        default=[],
+        metavar="GENERATOR",
+        help="a generator whose images it was trained on, or 'none'; repeatable",
+    )
+
+
+def _add_run_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("inference")
+    add_inference_options(group, batch_note="; halved when memory runs out")
+    group.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16", "float16"),
+        default="float32",
+        help="of weights and inputs (default: %(default)s)",
+    )
+
+
+def _add_result_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("files")
+    group.add_argument(
+        "--out",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="folder for results (default: %(default)s)",
+    )
+    add_cache_option(group)
