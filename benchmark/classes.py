@@ -194,9 +194,7 @@ def name_class_set(class_set: ClassSet) -> str:
 def load_class_names(name: str) -> dict[str, tuple[int, ...]]:
     """ImageNet indices that each class name of a set may stand for. Do not mutate.
 
-    The files are `data/class_names/NAME.csv`. ObjectNet's is its objectnet_to_imagenet_1k.json (Barbu et al.
-    2019; 113 of its 313 classes overlap ImageNet), ImageNet-D's its imgnet_d2imgnet_id.txt (Zhang et al.
-    2024).
+    The files are `data/class_names/NAME.csv`; `data/real_sets.toml` names the source of each.
 
     Raises:
         UnknownNameError: There is no such file.

@@ -20,9 +20,8 @@ from imagenet_g.benchmark.splits.registry import load_versions
 
 LISTED_SETS = {
     "imagenet-val", "imagenet-v2", "imagenet-v2/threshold-0.7", "imagenet-v2/top-images", "imagenet-sketch",
-    "imagenet-r", "imagenet-a", "objectnet", "imagenet-c/<corruption>/<severity>", "imagenet-hard",
-    "imagenet-c-bar/<corruption>/<severity>", "imagenet-d-diffusion/background",
-    "imagenet-d-diffusion/texture", "imagenet-d-diffusion/material",
+    "imagenet-r", "imagenet-a", "objectnet", "imagenet-c/<corruption>/<severity>",
+    "imagenet-d-diffusion/background", "imagenet-d-diffusion/texture", "imagenet-d-diffusion/material",
 }  # fmt: skip
 WNIDS = [info.wnid for info in load_classes()]
 
