@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from imagenet_g.benchmark.distances.geometry import normalize_rows
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.generation.captions.sentences import FAULTS
 
@@ -39,7 +40,8 @@ def compute_class_mean(embeddings: npt.ArrayLike, normalization: Normalization) 
         `(D,)` float64.
 
     Raises:
-        DataError: No embedding, or one of length zero or not finite.
+        DataError: There is no embedding.
+        InputError: One has length zero, or is not finite.
 
     Example:
         >>> compute_class_mean([[3, 0], [0, 1]], "images").tolist()
@@ -52,7 +54,7 @@ def compute_class_mean(embeddings: npt.ArrayLike, normalization: Normalization) 
     return mean if normalization == "images" else normalize_rows(mean[None])[0]
 
 
-def compute_cosines(embeddings: npt.ArrayLike, means: npt.ArrayLike) -> Floats:
+def compute_row_cosines(embeddings: npt.ArrayLike, means: npt.ArrayLike) -> Floats:
     """R of Eq. 1: cosine of each caption's embedding and its class mean.
 
     Args:
@@ -63,7 +65,7 @@ def compute_cosines(embeddings: npt.ArrayLike, means: npt.ArrayLike) -> Floats:
         `(N,)` in [-1, 1]. A row that is not finite gives NaN.
 
     Example:
-        >>> compute_cosines([[2, 0], [0, 1]], [[1, 0], [1, 0]]).tolist()
+        >>> compute_row_cosines([[2, 0], [0, 1]], [[1, 0], [1, 0]]).tolist()
         [1.0, 0.0]
     """
     # A broken embedding gives NaN without a warning: `validate_rewards` reports it with step and caption.
@@ -83,7 +85,7 @@ def compute_rewards(
     """Rewards: minus the cosine for valid captions, the lower bound or less for others.
 
     Args:
-        cosines: `(N,)` from `compute_cosines`.
+        cosines: `(N,)` from `compute_row_cosines`.
         num_faults: Faults of each caption, see `captions.sentences`; 0 for valid ones.
         grading: "floor" gives every invalid caption -1, as in the paper; a group of captions that are all
             invalid then has no gradient. "graded" continues below: -1 minus the share of checks that failed,
@@ -106,19 +108,3 @@ def compute_rewards(
     invalid = FLOOR - (faults / len(FAULTS) if grading == "graded" else 0.0)
     rewards: Floats = np.where(faults == 0, valid, invalid)
     return rewards
-
-
-def normalize_rows(rows: Floats) -> Floats:
-    """Rows scaled to length 1.
-
-    Raises:
-        DataError: A row of length zero, or one that is not finite.
-
-    Example:
-        >>> normalize_rows(np.array([[3.0, 4.0]])).tolist()
-        [[0.6, 0.8]]
-    """
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    if not (np.isfinite(lengths).all() and (lengths > 0).all()):
-        raise DataError("An embedding is zero or not finite; the CLIP model or its input is broken.")
-    return np.asarray(rows / lengths, dtype=np.float64)

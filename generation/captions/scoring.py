@@ -12,7 +12,13 @@ from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.generation.captions.class_means import ClassMeans
 from imagenet_g.generation.captions.clip import count_tokens, encode_captions, read_context_length
-from imagenet_g.generation.captions.reward import Direction, Floats, Grading, compute_cosines, compute_rewards
+from imagenet_g.generation.captions.reward import (
+    Direction,
+    Floats,
+    Grading,
+    compute_rewards,
+    compute_row_cosines,
+)
 from imagenet_g.generation.captions.sentences import Fault, find_faults
 from imagenet_g.generation.prompts.recipes import ClassNames
 
@@ -67,7 +73,7 @@ class CaptionScorer:
     def score(self, captions: Sequence[str], class_indices: Sequence[int]) -> CaptionScores:
         """Score captions, one class each."""
         embeddings = encode_captions(self.clip, captions)
-        cosines = compute_cosines(embeddings, self.means.take(class_indices)) if captions else np.zeros(0)
+        cosines = compute_row_cosines(embeddings, self.means.take(class_indices)) if captions else np.zeros(0)
         faults = tuple(self._find(*pair) for pair in zip(captions, class_indices, strict=True))
         return CaptionScores(tuple(captions), tuple(class_indices), faults, cosines)
 

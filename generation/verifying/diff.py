@@ -13,6 +13,7 @@ import numpy.typing as npt
 from imagenet_g.benchmark.classes import NUM_CLASSES, load_classes
 from imagenet_g.benchmark.errors import DataError, UnknownNameError
 from imagenet_g.benchmark.identity import hash_lines
+from imagenet_g.benchmark.predictions.class_counts import SetCounts
 from imagenet_g.benchmark.predictions.predictions import load_predictions
 from imagenet_g.benchmark.records import Count, FileModel, Fraction
 from imagenet_g.benchmark.splits.manifests import Manifest, SplitManifest, load_manifest
@@ -22,7 +23,6 @@ from imagenet_g.generation.releases.hub_card import list_settings
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FloatArray = npt.NDArray[np.float64]
 _RANK_PREFIX = "label_rank."
 ABSENT = "absent"
 
@@ -68,25 +68,12 @@ class SplitDiff(FileModel):
 
 
 @dataclass(frozen=True, slots=True)
-class ClassAgreementCounts:
-    """Right answers and images by class, for one scorer or model on one version.
-
-    Attributes:
-        right: `(1000,)` right answers.
-        total: `(1000,)` images.
-    """
-
-    right: FloatArray
-    total: FloatArray
-
-
-@dataclass(frozen=True, slots=True)
 class ModelPair:
-    """One model on both versions."""
+    """Right answers of one model on both versions, by class."""
 
     name: str
-    before: ClassAgreementCounts
-    after: ClassAgreementCounts
+    before: SetCounts
+    after: SetCounts
 
 
 def diff_split(before: Path, after: Path, split: str, pairs: Sequence[ModelPair]) -> SplitDiff:
@@ -148,7 +135,7 @@ def diff_settings(old: SplitManifest, new: SplitManifest) -> Iterable[Change]:
             yield Change(setting=name, before=pair[0], after=pair[1])
 
 
-def load_agreement(folder: Path, split: SplitManifest) -> dict[str, ClassAgreementCounts]:
+def load_agreement(folder: Path, split: SplitManifest) -> dict[str, SetCounts]:
     """How often each scorer of a release ranks the label first, by class."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -170,7 +157,7 @@ def load_model_pairs(folders: Sequence[Path], old: SplitManifest, new: SplitMani
         DataError: A predictions file is damaged.
     """
     contents = [hash_lines(file.sha256 for file in split.files) for split in (old, new)]
-    found: dict[tuple[str, str], dict[str, ClassAgreementCounts]] = {}
+    found: dict[tuple[str, str], dict[str, SetCounts]] = {}
     for path in sorted({path for folder in folders for path in folder.rglob("predictions/*.parquet")}):
         predictions, meta = load_predictions(path)
         if meta.split.content_sha256 in contents and meta.limit is None:
@@ -185,7 +172,7 @@ def load_model_pairs(folders: Sequence[Path], old: SplitManifest, new: SplitMani
 
 
 def compare(
-    name: str, before: ClassAgreementCounts, after: ClassAgreementCounts, shared: npt.NDArray[np.intp]
+    name: str, before: SetCounts, after: SetCounts, shared: npt.NDArray[np.intp]
 ) -> VersionComparison:
     """Rates over the shared classes, in all and by class."""
     classes = load_classes()
@@ -206,5 +193,6 @@ def compare(
     )
 
 
-def _count(correct: npt.NDArray[np.bool_], labels: npt.NDArray[np.integer]) -> ClassAgreementCounts:
-    return ClassAgreementCounts(*compute_class_counts(correct, labels, num_clusters=NUM_CLASSES))
+def _count(correct: npt.NDArray[np.bool_], labels: npt.NDArray[np.integer]) -> SetCounts:
+    right, total = compute_class_counts(correct, labels, num_clusters=NUM_CLASSES)
+    return SetCounts(right=right, total=total)

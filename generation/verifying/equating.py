@@ -12,13 +12,22 @@ import numpy as np
 import numpy.typing as npt
 
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.predictions.class_counts import SetCounts
 from imagenet_g.benchmark.records import Count, FileModel, Fraction
-from imagenet_g.generation.verifying.diff import FloatArray, ModelPair
+from imagenet_g.benchmark.statistics.accuracy import FloatArray
+from imagenet_g.benchmark.statistics.intervals import (
+    BOOTSTRAP_SEED,
+    compute_bootstrap_interval,
+    compute_resampled_accuracy,
+    draw_cluster_weights,
+    make_cluster_spread,
+)
+from imagenet_g.generation.verifying.diff import ModelPair
 
 MIN_MODELS = 3
+MIN_CLASSES = 2
 NUM_RESAMPLES = 2000
-SEED = 0
-CONFIDENCE = 0.95
+"""Twice as many as for an accuracy: rank correlations take few values, and their ends need more draws."""
 
 
 class EquatingInterval(FileModel):
@@ -51,7 +60,7 @@ def compute_equating(
     shared: npt.NDArray[np.intp],
     *,
     num_resamples: int = NUM_RESAMPLES,
-    seed: int = SEED,
+    seed: int = BOOTSTRAP_SEED,
 ) -> Equating:
     """Rank correlation and equating line of models over the classes two versions share.
 
@@ -62,42 +71,50 @@ def compute_equating(
         seed: Of the resampling.
 
     Raises:
-        InputError: Too few models, or all alike.
+        InputError: Too few models or classes, or all models alike.
     """
-    if len(pairs) < MIN_MODELS:
-        raise InputError(
-            f"An order needs at least {MIN_MODELS} models with predictions on both versions; "
-            f"{len(pairs)} given."
-        )
-    random = np.random.default_rng(seed)
-    draws = random.multinomial(len(shared), np.full(len(shared), 1 / len(shared)), size=num_resamples)
-    weights = np.vstack([np.ones(len(shared)), draws])
-    before, after = (_accuracies(pairs, shared, weights, side) for side in ("before", "after"))
+    _validate_numbers(len(pairs), len(shared))
+    drawn = draw_cluster_weights(len(shared), num_resamples=num_resamples, rng=np.random.default_rng(seed))
+    weights = np.vstack([np.ones(len(shared)), drawn])
+    before, after = (
+        _compute_accuracies([getattr(pair, side) for pair in pairs], shared, weights)
+        for side in ("before", "after")
+    )
     if np.ptp(before[0]) == 0 or np.ptp(after[0]) == 0:
         raise InputError("All models score the same on one of the versions: they have no order to keep.")
     found = np.array([_summarize(x, y) for x, y in zip(before, after, strict=True)])
-    intervals = [_make_interval(column) for column in found[:, :4].T]
     return Equating(
         models=tuple(pair.name for pair in pairs),
         num_classes=len(shared),
-        spearman=intervals[0],
-        kendall=intervals[1],
-        slope=intervals[2],
-        intercept=intervals[3],
+        spearman=_make_interval(found[:, 0], len(shared), bound=1.0),
+        kendall=_make_interval(found[:, 1], len(shared), bound=1.0),
+        slope=_make_interval(found[:, 2], len(shared)),
+        intercept=_make_interval(found[:, 3], len(shared)),
         r2=float(np.clip(found[0, 4], 0, 1)),
         num_resamples=num_resamples,
         seed=seed,
     )
 
 
-def _accuracies(
-    pairs: Sequence[ModelPair], shared: npt.NDArray[np.intp], weights: FloatArray, side: str
+def _validate_numbers(num_models: int, num_classes: int) -> None:
+    if num_models < MIN_MODELS:
+        raise InputError(
+            f"An order needs at least {MIN_MODELS} models with predictions on both versions; "
+            f"{num_models} given."
+        )
+    if num_classes < MIN_CLASSES:
+        raise InputError(
+            f"An interval over drawn classes needs at least {MIN_CLASSES} classes that both versions have; "
+            f"{num_classes} given."
+        )
+
+
+def _compute_accuracies(
+    counts: Sequence[SetCounts], shared: npt.NDArray[np.intp], weights: FloatArray
 ) -> FloatArray:
-    """`(1 + resamples, models)` accuracies."""
-    counts = [getattr(pair, side) for pair in pairs]
-    right = np.stack([one.right[shared] for one in counts], axis=1)
-    total = np.stack([one.total[shared] for one in counts], axis=1)
-    return np.asarray((weights @ right) / (weights @ total))
+    """`(1 + resamples, models)` accuracies over the shared classes."""
+    columns = [compute_resampled_accuracy(weights, one.right[shared], one.total[shared]) for one in counts]
+    return np.stack(columns, axis=1)
 
 
 def _summarize(x: FloatArray, y: FloatArray) -> tuple[float, float, float, float, float]:
@@ -112,7 +129,8 @@ def _summarize(x: FloatArray, y: FloatArray) -> tuple[float, float, float, float
     return float(spearman), float(stats.kendalltau(x, y).statistic), float(slope), float(intercept), r * r
 
 
-def _make_interval(column: FloatArray) -> EquatingInterval:
-    tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.nanpercentile(column[1:], [tail, 100 - tail])
-    return EquatingInterval(value=float(column[0]), low=float(low), high=float(high))
+def _make_interval(column: FloatArray, num_classes: int, *, bound: float = np.inf) -> EquatingInterval:
+    """The first number with the interval of the others, kept within +-bound."""
+    value, draws = float(column[0]), column[1:]
+    low, high = compute_bootstrap_interval(value, draws, parts=(make_cluster_spread(draws, num_classes),))
+    return EquatingInterval(value=value, low=max(-bound, low), high=min(bound, high))

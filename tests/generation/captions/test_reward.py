@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cosine
 
 from imagenet_g.benchmark.classes import load_classes
-from imagenet_g.benchmark.errors import DataError
-from imagenet_g.generation.captions.reward import compute_class_mean, compute_cosines, compute_rewards
+from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.generation.captions.reward import compute_class_mean, compute_rewards, compute_row_cosines
 from imagenet_g.generation.captions.sentences import FAULTS, find_faults
 
 INDEX = {info.name: info.index for info in load_classes()}
@@ -50,7 +50,7 @@ def test_a_class_name_with_a_full_stop_ends_no_sentence() -> None:
 def test_the_cosine_is_scipys(first: np.ndarray, second: np.ndarray) -> None:
     """Row by row."""
     expected = [1 - cosine(a, b) for a, b in zip(first, second, strict=True)]
-    np.testing.assert_allclose(compute_cosines(first, second), expected, atol=1e-12)
+    np.testing.assert_allclose(compute_row_cosines(first, second), expected, atol=1e-12)
 
 
 @given(ROWS, st.floats(0.01, 100))
@@ -65,7 +65,7 @@ def test_no_image_counts_more_than_another(rows: np.ndarray, scale: float) -> No
 def test_both_normalizations_give_the_same_cosine(rows: np.ndarray) -> None:
     """The cosine does not see the mean's length."""
     plain, unit = compute_class_mean(rows, "images"), compute_class_mean(rows, "images-and-mean")
-    cosines = [compute_cosines(rows, np.tile(mean, (5, 1))) for mean in (plain, unit)]
+    cosines = [compute_row_cosines(rows, np.tile(mean, (5, 1))) for mean in (plain, unit)]
     np.testing.assert_allclose(cosines[0], cosines[1])
     assert np.linalg.norm(unit) == pytest.approx(1.0)
 
@@ -75,10 +75,16 @@ def test_the_mean_is_the_closed_form() -> None:
     np.testing.assert_allclose(compute_class_mean([[2.0, 0.0], [0.0, 5.0]], "images"), [0.5, 0.5])
 
 
-@pytest.mark.parametrize("rows", [np.zeros((0, 3)), np.zeros((1, 3)), np.full((1, 3), np.nan)])
-def test_a_mean_of_nothing_is_refused(rows: np.ndarray) -> None:
-    """No rows, a zero row, a NaN."""
-    with pytest.raises(DataError, match="embedding"):
+def test_a_mean_of_nothing_is_refused() -> None:
+    """No rows."""
+    with pytest.raises(DataError, match="at least one image embedding"):
+        compute_class_mean(np.zeros((0, 3)), "images")
+
+
+@pytest.mark.parametrize("rows", [np.zeros((1, 3)), np.full((1, 3), np.nan)])
+def test_a_mean_of_rows_without_a_direction_is_refused(rows: np.ndarray) -> None:
+    """A zero row, a NaN."""
+    with pytest.raises(InputError, match="no direction"):
         compute_class_mean(rows, "images")
 
 
@@ -103,4 +109,6 @@ def test_the_control_flips_the_sign_for_valid_captions_only() -> None:
 
 def test_nan_is_passed_on_for_whoever_must_stop() -> None:
     """A broken embedding is no reward of zero."""
-    assert np.isnan(compute_rewards(compute_cosines([[np.nan, 1.0]], [[1.0, 0.0]]), [0], grading="graded"))[0]
+    assert np.isnan(
+        compute_rewards(compute_row_cosines([[np.nan, 1.0]], [[1.0, 0.0]]), [0], grading="graded")
+    )[0]

@@ -15,10 +15,11 @@ from scipy import stats
 from factories import make_meta, make_model_record, make_predictions
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.predictions.class_counts import SetCounts
 from imagenet_g.benchmark.predictions.predictions import write_predictions
 from imagenet_g.benchmark.splits.manifests import load_manifest
 from imagenet_g.benchmark.splits.releases import load_release_split
-from imagenet_g.generation.verifying.diff import ClassAgreementCounts, ModelPair
+from imagenet_g.generation.verifying.diff import ModelPair
 from imagenet_g.generation.verifying.equating import compute_equating
 
 INDICES = [3, 7, 11, 13, 17, 19]
@@ -37,8 +38,8 @@ def write_model_predictions(folder: Path, release: Path, number: int, wrong: Seq
 def make_pairs(before: np.ndarray, after: np.ndarray) -> list[ModelPair]:
     """Models with given numbers of right answers, `(models, classes)`, of 50 a class."""
 
-    def count(right: np.ndarray) -> ClassAgreementCounts:
-        return ClassAgreementCounts(right.astype(float), np.full(right.shape, 50.0))
+    def count(right: np.ndarray) -> SetCounts:
+        return SetCounts(right=right.astype(float), total=np.full(right.shape, 50.0))
 
     return [
         ModelPair(f"m{n}", count(a), count(b)) for n, (a, b) in enumerate(zip(before, after, strict=True))
@@ -121,3 +122,30 @@ def test_an_order_needs_models_that_differ(count: int, message: str) -> None:
     same = np.full((count, 1000), 20)
     with pytest.raises(InputError, match=message):
         compute_equating(make_pairs(same, same), np.arange(1000), num_resamples=5)
+
+
+def test_an_interval_is_the_shipped_one_over_drawn_classes() -> None:
+    """With Student's t for few classes, and the variance that a bootstrap over few classes leaves out."""
+    random = np.random.default_rng(3)
+    before, after = random.integers(5, 45, (2, 5, 6))
+    found = compute_equating(make_pairs(before, after), np.arange(6), num_resamples=400)
+    drawn = np.random.default_rng(found.seed).multinomial(6, [1 / 6] * 6, size=400)
+    slopes = [stats.linregress(before @ counts / 300, after @ counts / 300).slope for counts in drawn]
+    low, high = np.quantile(slopes, [0.025, 0.975])
+    stretch = stats.t.ppf(0.975, 5) / stats.norm.ppf(0.975) * np.sqrt(6 / 5)
+    assert found.slope.high - found.slope.low == pytest.approx(stretch * (high - low))
+
+
+def test_a_correlation_stays_within_its_range() -> None:
+    """However far few classes stretch its interval."""
+    random = np.random.default_rng(4)
+    found = compute_equating(make_pairs(*random.integers(5, 45, (2, 4, 3))), np.arange(3), num_resamples=200)
+    for interval in (found.spearman, found.kendall):
+        assert -1 <= interval.low <= interval.value <= interval.high <= 1
+
+
+def test_one_class_gives_no_interval() -> None:
+    """There is nothing to draw from."""
+    pairs = make_pairs(np.array([[10], [20], [30]]), np.array([[10], [20], [30]]))
+    with pytest.raises(InputError, match="at least 2 classes"):
+        compute_equating(pairs, np.arange(1), num_resamples=5)
