@@ -27,12 +27,12 @@ class Cutout:
     Attributes:
         image: RGBA, cropped to the drawing, its longer side `CUTOUT_PX`.
         label: Class index.
-        hand: Who drew it.
+        art_set: Where it comes from.
     """
 
     image: Image.Image
     label: int
-    hand: str
+    art_set: str
 
 
 def cut_out(image: Image.Image) -> Image.Image:
@@ -77,31 +77,32 @@ def _crop(art: Image.Image) -> Image.Image:
 
 
 class CutoutStore:
-    """The drawings of a split by some hands, cut out when they are first asked for.
+    """The drawings of some art sets in a split, cut out when they are first asked for.
 
     Args:
-        split: Drawings on white, with a column that says who drew each.
-        hands: Whose drawings.
+        split: Drawings on white, with a column `hand` for the art set of each.
+        art_sets: Names of the art sets to take.
 
     Raises:
-        DataError: The split does not say who drew its images.
-        UnknownNameError: Nobody of that name drew for it.
+        DataError: The split has no column of art sets.
+        UnknownNameError: It has no such art set.
     """
 
-    def __init__(self, split: Split, hands: Iterable[str]) -> None:
-        wanted = frozenset(hands)
+    def __init__(self, split: Split, art_sets: Iterable[str]) -> None:
+        wanted = frozenset(art_sets)
         self._split = split
-        self._hands = [str(name) for name in split.reader.read_column("hand")]
-        if not wanted <= set(self._hands):
-            raise UnknownNameError("hand", min(wanted - set(self._hands)), sorted(set(self._hands)))
+        # The frozen release calls an art set "hand"; its columns keep their names for ever.
+        self._art_sets = [str(name) for name in split.reader.read_column("hand")]
+        if not wanted <= set(self._art_sets):
+            raise UnknownNameError("art set", min(wanted - set(self._art_sets)), sorted(set(self._art_sets)))
         self._rows: dict[int, list[int]] = {}
-        for row, name in enumerate(self._hands):
+        for row, name in enumerate(self._art_sets):
             if name in wanted:
                 self._rows.setdefault(int(split.rows.labels[row, 0]), []).append(row)
         self._cut: dict[int, tuple[Cutout, ...]] = {}
 
     def find_cutouts(self, label: int) -> tuple[Cutout, ...]:
-        """The drawings of a class, in the split's order; empty where nobody drew it.
+        """The drawings of a class, in the split's order; empty where there is none.
 
         Raises:
             DataError: An image cannot be read.
@@ -112,4 +113,4 @@ class CutoutStore:
 
     def _cut_row(self, row: int, label: int) -> Cutout:
         image = decode_image(self._split.reader.read_image(row))
-        return Cutout(cut_out(image), label, self._hands[row])
+        return Cutout(cut_out(image), label, self._art_sets[row])

@@ -57,7 +57,7 @@ class CompositeGenerator:
 
     Args:
         ref: Reference of the split the drawings come from.
-        hands: Who of those that drew it.
+        art_sets: Names of the art sets to take from it.
         size_px: Side of an image.
         framing: A key of `FRAMINGS`.
 
@@ -65,11 +65,11 @@ class CompositeGenerator:
         UnknownNameError: No such framing.
     """
 
-    def __init__(self, ref: str, hands: Sequence[str], size_px: int, framing: str = "free") -> None:
+    def __init__(self, ref: str, art_sets: Sequence[str], size_px: int, framing: str = "free") -> None:
         if framing not in FRAMINGS:
             raise UnknownNameError("framing", framing, FRAMINGS)
         self._ref = ref
-        self._hands = tuple(hands)
+        self._art_sets = tuple(art_sets)
         self._size_px = size_px
         self._framing = framing
         self._art: CutoutStore | None = None
@@ -85,16 +85,17 @@ class CompositeGenerator:
         from imagenet_g.benchmark.splits.references import parse_split_ref
 
         split = load_split(parse_split_ref(self._ref), data={}, cache=None)
-        self._art = CutoutStore(split, self._hands)
+        self._art = CutoutStore(split, self._art_sets)
         self._source = split.record.model_dump(mode="json")
 
     def describe(self) -> dict[str, JsonValue]:
-        """The drawings, the hands and the table of styles."""
+        """The drawings, the art sets and the table of styles."""
         styles = [style.model_dump(mode="json") for style in load_styles()]
         return {
             "kind": "composites",
             "drawings": self._source,
-            "hands": list(self._hands),
+            # As the option of the factory: described so in frozen manifests.
+            "hands": list(self._art_sets),
             "size_px": self._size_px,
             "styles_sha256": hash_json(styles),
             **({} if self._framing == "free" else {"framing": self._framing}),
@@ -104,21 +105,28 @@ class CompositeGenerator:
         """One composite per row.
 
         Raises:
-            InputError: Nobody drew a row's class.
+            InputError: The art sets have no drawing of a row's class.
         """
         return [Rendering(self._render_row(row)) for row in rows]
 
     def _render_row(self, row: RenderRow) -> Image.Image:
         art = self._art.find_cutouts(row.label) if self._art is not None else ()
         if not art:
-            raise InputError(f"No drawing of '{row.wnid}' in '{self._ref}' by {', '.join(self._hands)}.")
+            raise InputError(f"No drawing of '{row.wnid}' in '{self._ref}' from {', '.join(self._art_sets)}.")
         style = find_style(row.prompt or "", load_classes()[row.label].name)
         rng = np.random.default_rng(row.seed)
         return compose(rng, art, style, self._size_px, FRAMINGS[self._framing])
 
 
 def make_generator(ref: str, hands: Sequence[str], size_px: int, framing: str = "free") -> CompositeGenerator:
-    """The factory that a version spec names."""
+    """The factory that a version spec names.
+
+    Args:
+        ref: Reference of the split the drawings come from.
+        hands: Names of art sets. The word stands in the hashed recipes of frozen splits, so it stays.
+        size_px: Side of an image.
+        framing: A key of `FRAMINGS`.
+    """
     return CompositeGenerator(ref, hands, size_px, framing)
 
 

@@ -1,7 +1,7 @@
 """From a drawing to the image file of `mini/renditions`, the same bytes every time.
 
 Every image is 256 x 256 RGB on plain white. The art fills the middle 224 x 224: the usual evaluation crop
-keeps 7/8 of each side, and would otherwise cut the hands that draw to the edge but not those that leave a
+keeps 7/8 of each side, and would otherwise cut the art sets that draw to the edge but not those that leave a
 margin. White, because the drawings were made for light pages, and any texture would be ours, not the
 artist's. Lossless WebP, so that the hash of an image's pixels does not depend on the encoder's version.
 """

@@ -1,6 +1,6 @@
 """The art behind `mini/renditions`: the hand-checked tables, the npm packages, the icons inside them.
 
-A *hand* is one set of drawings by one maker. Packages are pinned by version and by npm's own sha512, so what
+An *art set* is one set of drawings by one maker. Packages are pinned by version and by npm's own sha512, so what
 is read here is byte for byte what was looked at when the labels were checked.
 """
 
@@ -27,8 +27,8 @@ _DATA = "imagenet_g.generation.data"
 _FETCH_SECONDS = 300
 
 
-class HandSpec(FileModel):
-    """One hand: its npm package, and whom to thank."""
+class ArtSetSpec(FileModel):
+    """One art set: its npm package, and whom to thank."""
 
     name: str
     package: str
@@ -56,10 +56,10 @@ class HandSpec(FileModel):
         return f"{self.package.removeprefix('@').replace('/', '-')}-{self.version}.tgz"
 
 
-class HandList(FileModel):
-    """`renditions_hands.toml`."""
+class ArtSetList(FileModel):
+    """`renditions_art_sets.toml`."""
 
-    hands: tuple[HandSpec, ...]
+    art_sets: tuple[ArtSetSpec, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,34 +87,17 @@ class EmojiSpec:
 
 @dataclass(frozen=True, slots=True)
 class ArtSpec:
-    """One drawing: an emoji by one hand, and what the hand's package calls it."""
+    """One drawing: an emoji by one art set, and what the art set's package calls it."""
 
     emoji_name: str
-    hand: str
+    art_set: str
     icon: str
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOutSpec:
-    """A drawing that was looked at for a class and refused.
-
-    Attributes:
-        index: Class index it was looked at for.
-        emoji_name: Short name.
-        hand: The hand refused, or "*" for all.
-        reason: Why.
-    """
-
-    index: int
-    emoji_name: str
-    hand: str
-    reason: str
-
-
-def load_hands() -> tuple[HandSpec, ...]:
-    """The hands of `mini/renditions`, in the order their images take within a class."""
-    text = (files(_DATA) / "renditions_hands.toml").read_text(encoding="utf-8")
-    return HandList.model_validate(tomllib.loads(text)).hands
+def load_art_sets() -> tuple[ArtSetSpec, ...]:
+    """The art sets of `mini/renditions`, in the order their images take within a class."""
+    text = (files(_DATA) / "renditions_art_sets.toml").read_text(encoding="utf-8")
+    return ArtSetList.model_validate(tomllib.loads(text)).art_sets
 
 
 def load_emoji() -> tuple[EmojiSpec, ...]:
@@ -134,17 +117,9 @@ def load_emoji() -> tuple[EmojiSpec, ...]:
 
 
 def load_art() -> tuple[ArtSpec, ...]:
-    """Every drawing of the split, in row order: by class, then emoji, then hand."""
+    """Every drawing of the split, in row order: by class, then emoji, then art set."""
     return tuple(
-        ArtSpec(row["emoji_name"], row["hand"], row["icon"]) for row in _read_table("renditions_art.csv")
-    )
-
-
-def load_left_out() -> tuple[LeftOutSpec, ...]:
-    """Everything looked at and refused, by class index."""
-    return tuple(
-        LeftOutSpec(int(row["index"]), row["emoji_name"], row["hand"], row["reason"])
-        for row in _read_table("renditions_left_out.csv")
+        ArtSpec(row["emoji_name"], row["art_set"], row["icon"]) for row in _read_table("renditions_art.csv")
     )
 
 
@@ -153,17 +128,17 @@ def load_licenses_text() -> str:
     return (files(_DATA) / "renditions_licenses.txt").read_text(encoding="utf-8")
 
 
-def fetch_package(hand: HandSpec, folder: Path) -> Path:
-    """Path of the hand's tarball in `folder`, fetched by `npm pack` where it is not there yet.
+def fetch_package(art_set: ArtSetSpec, folder: Path) -> Path:
+    """Path of the art set's tarball in `folder`, fetched by `npm pack` where it is not there yet.
 
     Raises:
         FetchError: npm is missing or could not fetch.
         DataError: The tarball is not the pinned one.
     """
-    path = folder / hand.tarball_name
+    path = folder / art_set.tarball_name
     if not path.exists():
-        _run_npm_pack(hand, folder)
-    validate_integrity(path, hand.integrity)
+        _run_npm_pack(art_set, folder)
+    validate_integrity(path, art_set.integrity)
     return path
 
 
@@ -180,20 +155,20 @@ def validate_integrity(path: Path, integrity: str) -> None:
         )
 
 
-def load_icons(tarball: Path, hand: HandSpec, names: Iterable[str]) -> dict[str, bytes]:
+def load_icons(tarball: Path, art_set: ArtSetSpec, names: Iterable[str]) -> dict[str, bytes]:
     """Drawings by icon name: an SVG document each, or an encoded raster.
 
     Raises:
         DataError: The package lacks one of the names.
     """
     with tarfile.open(tarball) as archive:
-        if hand.format == "svg":
-            icon_set = json.loads(_read_member(archive, "package/icons.json", hand))
-            return {name: make_svg(icon_set, name, hand).encode() for name in names}
-        return {name: _read_member(archive, f"package/assets/{name}.webp", hand) for name in names}
+        if art_set.format == "svg":
+            icon_set = json.loads(_read_member(archive, "package/icons.json", art_set))
+            return {name: make_svg(icon_set, name, art_set).encode() for name in names}
+        return {name: _read_member(archive, f"package/assets/{name}.webp", art_set) for name in names}
 
 
-def make_svg(icon_set: dict[str, Any], name: str, hand: HandSpec) -> str:
+def make_svg(icon_set: dict[str, Any], name: str, art_set: ArtSetSpec) -> str:
     """A whole SVG document from an Iconify icon, whose body comes without its frame.
 
     Glyphs in `currentColor` come out black.
@@ -202,7 +177,7 @@ def make_svg(icon_set: dict[str, Any], name: str, hand: HandSpec) -> str:
         DataError: There is no such icon.
     """
     if name not in icon_set["icons"]:
-        raise DataError(f"{hand.source} has no icon '{name}'.")
+        raise DataError(f"{art_set.source} has no icon '{name}'.")
     frame = {"left": 0, "top": 0, "width": 16, "height": 16, **icon_set, **icon_set["icons"][name]}
     box = f"{frame['left']} {frame['top']} {frame['width']} {frame['height']}"
     names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -210,30 +185,32 @@ def make_svg(icon_set: dict[str, Any], name: str, hand: HandSpec) -> str:
     return f'<svg {names} viewBox="{box}" {size} color="#000">{frame["body"]}</svg>'
 
 
-def _read_member(archive: tarfile.TarFile, name: str, hand: HandSpec) -> bytes:
+def _read_member(archive: tarfile.TarFile, name: str, art_set: ArtSetSpec) -> bytes:
     try:
         member = archive.extractfile(name)
     except KeyError as error:
-        raise DataError(f"{hand.source} has no file '{name}'.") from error
+        raise DataError(f"{art_set.source} has no file '{name}'.") from error
     if member is None:
-        raise DataError(f"'{name}' of {hand.source} is not a plain file.")
+        raise DataError(f"'{name}' of {art_set.source} is not a plain file.")
     return member.read()
 
 
-def _run_npm_pack(hand: HandSpec, folder: Path) -> None:
+def _run_npm_pack(art_set: ArtSetSpec, folder: Path) -> None:
     npm = shutil.which("npm")
-    hint = f"Install Node.js, or put {hand.tarball_name} in '{folder}' yourself (npm pack {hand.source})."
+    hint = (
+        f"Install Node.js, or put {art_set.tarball_name} in '{folder}' yourself (npm pack {art_set.source})."
+    )
     if npm is None:
-        raise FetchError(f"npm is needed to fetch {hand.source}, and is not installed. {hint}")
+        raise FetchError(f"npm is needed to fetch {art_set.source}, and is not installed. {hint}")
     folder.mkdir(parents=True, exist_ok=True)
-    command = [npm, "pack", hand.source, "--silent", "--pack-destination", str(folder)]
+    command = [npm, "pack", art_set.source, "--silent", "--pack-destination", str(folder)]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=_FETCH_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise FetchError(f"npm could not fetch {hand.source} in {_FETCH_SECONDS} s. {hint}") from error
+        raise FetchError(f"npm could not fetch {art_set.source} in {_FETCH_SECONDS} s. {hint}") from error
     except subprocess.CalledProcessError as error:
         raise FetchError(
-            f"npm could not fetch {hand.source}: {error.stderr.strip()[-300:]} {hint}"
+            f"npm could not fetch {art_set.source}: {error.stderr.strip()[-300:]} {hint}"
         ) from error
 
 

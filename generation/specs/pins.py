@@ -19,7 +19,6 @@ from imagenet_g.generation.specs.version import (
 
 Resolver = Callable[[str, str], str]
 """From a repository and a revision to a commit of 40 hex digits."""
-_STRING = r'"((?:[^"\\]|\\.)*)"'
 _TABLE = re.compile(r"^\s*\[", re.MULTILINE)
 
 

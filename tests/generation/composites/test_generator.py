@@ -128,7 +128,7 @@ def test_edges_do_not_keep_the_white_they_were_mixed_with(disc: Image.Image) -> 
 
 
 def test_a_class_that_nobody_drew_is_refused() -> None:
-    """With the class, the split and the hands."""
+    """With the class, the split and the art sets."""
     generator = CompositeGenerator("mini/renditions", ["fluent-3d"], SIDE)
     generator.load("cpu")
     with pytest.raises(InputError, match=r"n01440764.*mini/renditions.*fluent-3d"):
@@ -179,16 +179,16 @@ def test_an_unknown_framing_is_refused() -> None:
         CompositeGenerator("mini/renditions", ["fluent-3d"], SIDE, "hung")
 
 
-def test_an_unknown_hand_is_named() -> None:
+def test_an_unknown_art_set_is_named() -> None:
     """With those there are."""
     with pytest.raises(UnknownNameError, match="nobody"):
         CompositeGenerator("mini/renditions", ["nobody"], SIDE).load("cpu")
 
 
 @pytest.mark.parametrize("version", ["mini", "mini-train"])
-def test_held_out_hands_are_in_no_composite(version: str) -> None:
+def test_held_out_art_sets_are_in_no_composite(version: str) -> None:
     """What natural shifts are measured on is never trained on, nor in the real set."""
     generators = load_version_spec(version).generators.values()
     drawn = [spec.options["hands"] for spec in generators if isinstance(spec, PythonSpec)]
     assert drawn
-    assert not any(HELD_OUT & set(hands) for hands in drawn)  # type: ignore[arg-type]
+    assert not any(HELD_OUT & set(art_sets) for art_sets in drawn)  # type: ignore[arg-type]

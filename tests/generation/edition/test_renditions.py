@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 import unicodedata
@@ -22,13 +23,12 @@ from imagenet_g.benchmark.images.decoding import hash_pixels
 from imagenet_g.benchmark.splits.manifests import load_manifest
 from imagenet_g.benchmark.splits.releases import load_release_split
 from imagenet_g.generation.edition.art_sources import (
+    ArtSetSpec,
     ArtSpec,
     EmojiSpec,
-    HandSpec,
     load_art,
+    load_art_sets,
     load_emoji,
-    load_hands,
-    load_left_out,
 )
 from imagenet_g.generation.edition.renditions import (
     LICENSES_NAME,
@@ -38,6 +38,8 @@ from imagenet_g.generation.edition.renditions import (
 )
 
 MINI = Path(str(files("imagenet_g.benchmark.data") / "mini"))
+TABLES = files("imagenet_g.generation.data")
+LEFT_OUT = tuple(csv.DictReader((TABLES / "renditions_left_out.csv").read_text("utf-8").splitlines()))
 LEMMA_REASON = "the name is a lemma of the synset"
 FALSE_FRIENDS = {
     "mouse": 673,
@@ -118,46 +120,46 @@ def test_other_right_classes_are_other_classes() -> None:
 def test_a_false_friend_is_left_out_with_its_reason(emoji_name: str, index: int) -> None:
     """Same word or look as a synset, but another thing."""
     assert emoji_name not in {spec.emoji_name for spec in load_emoji()}
-    assert (index, emoji_name) in {(spec.index, spec.emoji_name) for spec in load_left_out()}
+    assert (index, emoji_name) in {(int(row["index"]), row["emoji_name"]) for row in LEFT_OUT}
 
 
-def test_there_are_at_least_120_classes_in_at_least_four_hands_each() -> None:
+def test_there_are_at_least_120_classes_in_at_least_four_art_sets_each() -> None:
     """The split's promise."""
     index_by_emoji = {spec.emoji_name: spec.index for spec in load_emoji()}
-    hands: dict[int, set[str]] = defaultdict(set)
+    art_sets: dict[int, set[str]] = defaultdict(set)
     for piece in load_art():
-        hands[index_by_emoji[piece.emoji_name]].add(piece.hand)
-    assert len(hands) >= 120
-    assert min(len(names) for names in hands.values()) >= 4
+        art_sets[index_by_emoji[piece.emoji_name]].add(piece.art_set)
+    assert len(art_sets) >= 120
+    assert min(len(names) for names in art_sets.values()) >= 4
 
 
 def test_no_drawing_is_used_that_was_refused() -> None:
-    """A hand left out of a class stays out."""
-    used = {(piece.emoji_name, piece.hand) for piece in load_art()}
+    """An art set left out of a class stays out."""
+    used = {(piece.emoji_name, piece.art_set) for piece in load_art()}
     index_by_emoji = {spec.emoji_name: spec.index for spec in load_emoji()}
-    for spec in load_left_out():
-        if index_by_emoji.get(spec.emoji_name) == spec.index:
-            assert spec.hand != "*"
-            assert (spec.emoji_name, spec.hand) not in used
+    for row in LEFT_OUT:
+        if index_by_emoji.get(row["emoji_name"]) == int(row["index"]):
+            assert row["art_set"] != "*"
+            assert (row["emoji_name"], row["art_set"]) not in used
 
 
 def test_each_drawing_is_used_once() -> None:
-    """No hand's icon stands for two emoji, and no emoji comes twice from a hand."""
+    """No art set's icon stands for two emoji, and no emoji comes twice from an art set."""
     art = load_art()
-    assert len({(piece.emoji_name, piece.hand) for piece in art}) == len(art)
-    assert len({(piece.hand, piece.icon) for piece in art}) == len(art)
+    assert len({(piece.emoji_name, piece.art_set) for piece in art}) == len(art)
+    assert len({(piece.art_set, piece.icon) for piece in art}) == len(art)
 
 
-def make_toy_art() -> tuple[list[EmojiSpec], list[ArtSpec], list[HandSpec], dict[str, dict[str, bytes]]]:
-    """Two classes by two hands: coloured discs as SVG, coloured squares as raster."""
-    hands = [hand for hand in load_hands() if hand.name in {"fluent-3d", "noto"}]
+def make_toy_art() -> tuple[list[EmojiSpec], list[ArtSpec], list[ArtSetSpec], dict[str, dict[str, bytes]]]:
+    """Two classes by two art sets: coloured discs as SVG, coloured squares as raster."""
+    art_sets = [art_set for art_set in load_art_sets() if art_set.name in {"fluent-3d", "noto"}]
     emoji = [spec for spec in load_emoji() if spec.emoji_name in {"scorpion", "lemon"}]
-    art = [ArtSpec(spec.emoji_name, hand.name, spec.emoji_name) for spec in emoji for hand in hands]
+    art = [ArtSpec(spec.emoji_name, art_set.name, spec.emoji_name) for spec in emoji for art_set in art_sets]
     discs = {name: make_disc(colour) for name, colour in (("scorpion", "#553"), ("lemon", "#fd0"))}
     squares = {
         name: make_square(colour) for name, colour in (("scorpion", (80, 80, 50)), ("lemon", (250, 220, 0)))
     }
-    return emoji, art, hands, {"noto": discs, "fluent-3d": squares}
+    return emoji, art, art_sets, {"noto": discs, "fluent-3d": squares}
 
 
 def make_disc(colour: str) -> bytes:
@@ -205,7 +207,7 @@ def test_a_wrong_package_ends_in_one_message(tmp_path: Path, capsys: pytest.Capt
     """Exit code 2, no traceback, nothing written."""
     packages = tmp_path / "packages"
     packages.mkdir()
-    (packages / load_hands()[0].tarball_name).write_bytes(b"not it")
+    (packages / load_art_sets()[0].tarball_name).write_bytes(b"not it")
     assert main(["lab", "renditions", "--out", str(tmp_path / "out"), "--packages", str(packages)]) == 2
     assert "is not the pinned package" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -225,7 +227,7 @@ def test_the_drawings_are_at_most_8_megabytes() -> None:
 
 def test_rows_are_the_tables_drawings_in_order(rows: list[dict[str, Any]]) -> None:
     """What the tables say is what the file holds."""
-    expected = [(piece.emoji_name, piece.hand) for piece in load_art()]
+    expected = [(piece.emoji_name, piece.art_set) for piece in load_art()]
     assert [(row["emoji_name"], row["hand"]) for row in rows] == expected
     emoji = {spec.emoji_name: spec for spec in load_emoji()}
     for row in rows:
@@ -259,16 +261,20 @@ def test_no_image_is_blank_and_no_two_are_the_same(rows: list[dict[str, Any]]) -
 
 
 def test_every_row_says_who_drew_it_and_under_which_licence(rows: list[dict[str, Any]]) -> None:
-    """The same words as the hand's entry."""
-    hands = {hand.name: hand for hand in load_hands()}
+    """The same words as the art set's entry."""
+    art_sets = {art_set.name: art_set for art_set in load_art_sets()}
     for row in rows:
-        hand = hands[row["hand"]]
-        assert (row["author"], row["license"], row["source"]) == (hand.author, hand.license, hand.source)
+        art_set = art_sets[row["hand"]]
+        assert (row["author"], row["license"], row["source"]) == (
+            art_set.author,
+            art_set.license,
+            art_set.source,
+        )
 
 
 def test_the_licences_beside_the_data_are_current() -> None:
-    """The file is what the hands' table makes it."""
-    assert (MINI / LICENSES_NAME).read_text(encoding="utf-8") == format_licenses(load_hands())
+    """The file is what the art sets' table makes it."""
+    assert (MINI / LICENSES_NAME).read_text(encoding="utf-8") == format_licenses(load_art_sets())
 
 
 def test_row_groups_are_100_rows() -> None:
