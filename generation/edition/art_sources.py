@@ -1,7 +1,7 @@
 """The art behind `mini/renditions`: the hand-checked tables, the npm packages, the icons inside them.
 
-An *art set* is one set of drawings by one maker. Packages are pinned by version and by npm's own sha512, so what
-is read here is byte for byte what was looked at when the labels were checked.
+An *art set* is one set of drawings by one maker. Packages are pinned by version and by npm's own sha512, so
+what is read here is byte for byte what was looked at when the labels were checked.
 """
 
 from __future__ import annotations
