@@ -141,7 +141,7 @@ def build_profile_tab(board: Board, controls: Controls, start: BoardQuery) -> Vi
                 label="Up to six models (type to search)",
                 min_width=300,
             )
-            metric = gr.Radio([("AG", "gap"), ("ER", "er"), ("top-1", "top1")], value="gap", label="Metric")
+            metric = gr.Radio(pages.list_profile_metrics(board), value="gap", label="Metric")
         plot = gr.Plot(show_label=False, elem_id="profiles")
         words = gr.Markdown(elem_id="profiles-words")
 

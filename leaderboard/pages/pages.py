@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.leaderboard.board.answer_tables import ANSWER, list_answering_models
 from imagenet_g.leaderboard.board.board import Board
+from imagenet_g.leaderboard.board.rows import list_board_metrics
 from imagenet_g.leaderboard.pages.cells import escape
 from imagenet_g.leaderboard.pages.image_cards import (
     PAGE_IMAGES,
@@ -18,7 +19,12 @@ from imagenet_g.leaderboard.pages.image_cards import (
     read_clip_scores,
 )
 from imagenet_g.leaderboard.pages.pairs import compute_pair, format_pair
-from imagenet_g.leaderboard.pages.plots import build_profiles, build_rank_changes, build_scatter
+from imagenet_g.leaderboard.pages.plots import (
+    build_profiles,
+    build_rank_changes,
+    build_scatter,
+    describe_axis,
+)
 from imagenet_g.leaderboard.pages.queries import (
     PAGE_ROWS,
     BoardQuery,
@@ -111,16 +117,23 @@ def show_profiles(board: Board, query: BoardQuery, chosen: Sequence[str], metric
     return build_profiles(rows, chosen, metric=metric)
 
 
+def list_profile_metrics(board: Board) -> list[tuple[str, str]]:
+    """Title and name of what profiles can show: differences, then every metric that the board has."""
+    metrics = [(metric.title, metric.name) for metric in list_board_metrics() if metric.name in board.scores]
+    return [("AG", "gap"), ("ER", "er"), *metrics]
+
+
 def describe_profiles(figure: go.Figure, metric: str) -> str:
     """The profiles in words: the worst split of each model."""
+    title = escape(describe_axis(metric)[0])
     if not figure.data:
-        return f"No chosen model has a figure for {RANKED_BY[metric]} here: choose others."
+        return f"No chosen model has a figure for {title} here: choose others."
     worst = (
         f"{line.name}: {min(line.y):.1f} on {line.x[int(line.y.argmin())]}, best {max(line.y):.1f} on "
         f"{line.x[int(line.y.argmax())]}"
         for line in figure.data
     )
-    return f"Lowest {RANKED_BY[metric]}, in percent or points. " + "; ".join(worst) + "."
+    return f"Lowest {title}: " + "; ".join(worst) + "."
 
 
 def describe_scatter(board: Board, query: BoardQuery) -> str:

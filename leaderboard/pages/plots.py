@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imagenet_g.benchmark.commands.report import format_percent, format_points
+from imagenet_g.benchmark.predictions.metrics import load_metrics
 from imagenet_g.leaderboard.pages.cells import escape, is_missing
 from imagenet_g.leaderboard.validation.lines import Line, apply_link, compute_prediction_band, predict_top1
 
@@ -219,9 +220,11 @@ def build_profiles(rows: pd.DataFrame, chosen: Sequence[str], *, metric: str) ->
     Args:
         rows: Score rows of one version, with `er` columns where that is the metric.
         chosen: Model ids, at most `MAX_PROFILES` are drawn.
-        metric: "top1", "gap" or "er".
+        metric: "gap", "er" or the name of a metric.
     """
     import plotly.graph_objects as go
+
+    title, factor = describe_axis(metric)
 
     figure = go.Figure()
     splits = list(dict.fromkeys(rows["split"]))
@@ -230,26 +233,40 @@ def build_profiles(rows: pd.DataFrame, chosen: Sequence[str], *, metric: str) ->
         own = own.reindex([split for split in splits if split in own.index])
         if not len(own):
             continue
-        value = 100 * own[metric].to_numpy(dtype=float)
+        value = factor * own[metric].to_numpy(dtype=float)
         figure.add_trace(
             go.Scatter(
                 x=[escape(_shorten(split)) for split in own.index], y=value, mode="lines+markers",
                 name=escape(own["model"].iloc[0]), line={"color": PALETTE[number]},
                 error_y={
                     "type": "data", "symmetric": False, "thickness": 1,
-                    "array": np.nan_to_num(100 * own[f"{metric}_high"].to_numpy(dtype=float) - value),
-                    "arrayminus": np.nan_to_num(value - 100 * own[f"{metric}_low"].to_numpy(dtype=float)),
+                    "array": np.nan_to_num(factor * own[f"{metric}_high"].to_numpy(dtype=float) - value),
+                    "arrayminus": np.nan_to_num(value - factor * own[f"{metric}_low"].to_numpy(dtype=float)),
                 },
             )
         )  # fmt: skip
-    titles = {"top1": "top-1, %", "gap": "accuracy gap, points", "er": "effective robustness, points"}
     figure.update_layout(**LAYOUT)
     figure.update_layout(
-        yaxis={"title": {"text": titles[metric]}, "gridcolor": GREY, "zeroline": metric != "top1"},
+        yaxis={"title": {"text": escape(title)}, "gridcolor": GREY, "zeroline": metric in DIFFERENCES},
         xaxis={"gridcolor": GREY, "tickangle": -40, "automargin": True},
         height=480,
     )
     return figure
+
+
+DIFFERENCES = {"gap": "accuracy gap, points", "er": "effective robustness, points"}
+
+
+def describe_axis(metric: str) -> tuple[str, float]:
+    """The title of an axis with its unit, and what values are multiplied by.
+
+    >>> describe_axis("top1")
+    ('Top-1, %', 100)
+    """
+    if metric in DIFFERENCES:
+        return DIFFERENCES[metric], 100
+    row = load_metrics()[metric]
+    return row.heading, row.unit.factor
 
 
 def _shorten(split: str) -> str:

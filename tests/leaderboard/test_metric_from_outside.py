@@ -22,7 +22,7 @@ from imagenet_g.benchmark.results import Result
 from imagenet_g.leaderboard.app.state import click_table
 from imagenet_g.leaderboard.board.board import Board, load_board
 from imagenet_g.leaderboard.pages.cells import format_csv
-from imagenet_g.leaderboard.pages.pages import show_table
+from imagenet_g.leaderboard.pages.pages import list_profile_metrics, show_profiles, show_table
 from imagenet_g.leaderboard.pages.queries import BoardQuery, select_rows, settle_query
 from imagenet_g.leaderboard.pages.tables import load_columns
 from imagenet_g.leaderboard.submissions.reviews import make_review, write_review
@@ -155,6 +155,10 @@ def test_the_board_shows_sorts_and_exports_it(outside: None, tmp_path: Path) -> 
     # The model without a value stands last, whichever way the rest is sorted.
     assert frame["doubt"].isna().tolist() == [False, True]
     assert "doubt,doubt_low,doubt_high" in format_csv(frame).splitlines()[0]
+    figure = show_profiles(board, query, [STEM], "doubt")
+    assert figure.layout.yaxis.title.text == "Doubt"
+    assert list(figure.data[0].y) == pytest.approx([compute_doubt()], rel=1e-6)
+    assert ("doubt", "doubt") in list_profile_metrics(board)
     assert click_table(("top1", False, 0), {"sort": "doubt"}) == ("doubt", True, 0)
     assert (
         main(["leaderboard", "export", "--board", str(tmp_path / "b"), "--to", str(tmp_path / "p.html")]) == 0
