@@ -10,7 +10,7 @@ from imagenet_g.benchmark.errors import InputError, ModelError
 from imagenet_g.benchmark.hub.fetching import describe_hub_file, fetch
 from imagenet_g.benchmark.hub.quiet import quiet_training
 from imagenet_g.benchmark.identity import make_seed
-from imagenet_g.generation.captions.files import WeightsRecord
+from imagenet_g.generation.captions.records import WeightsRecord
 from imagenet_g.generation.captions.specs import LanguageModelSpec, ModelSeeds, PretrainedSpec, TinySpec
 
 Model = Any

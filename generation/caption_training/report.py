@@ -14,8 +14,9 @@ from imagenet_g.benchmark.classes import load_classes, load_index_by_wnid
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.records import Count, FileModel, Fraction, Sha256
 from imagenet_g.generation.captions.diversity import compute_distinct, compute_self_bleu
-from imagenet_g.generation.captions.files import CaptionRecord, CaptionSet
+from imagenet_g.generation.captions.files import CaptionSet
 from imagenet_g.generation.captions.names import split_words
+from imagenet_g.generation.captions.records import CaptionRecord
 from imagenet_g.generation.captions.sentences import Fault, find_banned, find_faults
 from imagenet_g.generation.prompts.recipes import ClassNames
 

@@ -28,7 +28,7 @@ from imagenet_g.generation.caption_training.stages import (
     run_trainer,
 )
 from imagenet_g.generation.captions.diversity import compute_distinct
-from imagenet_g.generation.captions.files import CaptionStageRecord
+from imagenet_g.generation.captions.records import CaptionStageRecord
 from imagenet_g.generation.captions.scoring import CaptionScorer, validate_rewards
 from imagenet_g.generation.captions.specs import CaptionSpec, ObjectiveSpec
 

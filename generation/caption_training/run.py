@@ -49,7 +49,7 @@ from imagenet_g.generation.captions.class_means import (
     write_class_means,
 )
 from imagenet_g.generation.captions.clip import describe_clip, find_too_long, read_context_length
-from imagenet_g.generation.captions.files import CaptionStageRecord, MeansRecord, SeedsRecord, WeightsRecord
+from imagenet_g.generation.captions.records import CaptionStageRecord, MeansRecord, SeedsRecord, WeightsRecord
 from imagenet_g.generation.captions.scoring import CaptionScorer
 from imagenet_g.generation.captions.specs import CaptionSpec
 from imagenet_g.generation.generators.runtime import set_determinism

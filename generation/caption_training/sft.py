@@ -21,7 +21,7 @@ from imagenet_g.generation.caption_training.stages import (
     resume_stage,
     run_trainer,
 )
-from imagenet_g.generation.captions.files import CaptionStageRecord
+from imagenet_g.generation.captions.records import CaptionStageRecord
 from imagenet_g.generation.captions.specs import CaptionSpec
 
 # The index that torch's cross-entropy skips by default, and that TRL pads labels with.

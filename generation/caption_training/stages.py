@@ -24,7 +24,7 @@ from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.fingerprints import hash_state_dict
 from imagenet_g.benchmark.storage import translate_storage_errors, write_text
 from imagenet_g.generation.caption_training.language_models import Model, Tokenizer
-from imagenet_g.generation.captions.files import CaptionStageRecord
+from imagenet_g.generation.captions.records import CaptionStageRecord
 
 Note = Callable[[str], None]
 # transformers writes this file last of a checkpoint.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from imagenet_g.generation.caption_training.report import CaptionReport, ClassScore, FaultyCaption
-from imagenet_g.generation.captions.files import CaptionRecord, CaptionSet
+from imagenet_g.generation.captions.files import CaptionSet
+from imagenet_g.generation.captions.records import CaptionRecord
 
 MAX_CLASSES = 10
 MAX_FAULTY = 5

@@ -16,8 +16,9 @@ from imagenet_g.generation.caption_training.language_models import Model, Tokeni
 from imagenet_g.generation.caption_training.run import CaptionRun, load_run, load_scorer
 from imagenet_g.generation.caption_training.seeds import make_prompt
 from imagenet_g.generation.caption_training.stages import Note
-from imagenet_g.generation.captions.files import CaptionCard, CaptionRecord, CaptionSet, make_caption_set
+from imagenet_g.generation.captions.files import CaptionSet, make_caption_set
 from imagenet_g.generation.captions.names import split_words
+from imagenet_g.generation.captions.records import CaptionCard, CaptionRecord
 from imagenet_g.generation.captions.scoring import CaptionScorer
 from imagenet_g.generation.captions.sentences import find_banned, hash_banned
 from imagenet_g.generation.captions.specs import CaptionSpec, SamplingSpec

@@ -16,7 +16,7 @@ from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_bytes, hash_json, make_seed
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.storage import replace_file
-from imagenet_g.generation.captions.files import MeansRecord
+from imagenet_g.generation.captions.records import MeansRecord
 from imagenet_g.generation.captions.reward import compute_class_mean
 from imagenet_g.generation.captions.specs import MeansSpec
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagenet_g.benchmark.errors import ModelError
-from imagenet_g.generation.captions.files import WeightsRecord
+from imagenet_g.generation.captions.records import WeightsRecord
 
 if TYPE_CHECKING:
     from imagenet_g.benchmark.models.clip_encoders import ClipEncoder

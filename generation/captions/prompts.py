@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
-from imagenet_g.generation.captions.files import SUFFIX, CaptionHeader, CaptionSet, load_captions
+from imagenet_g.generation.captions.files import SUFFIX, CaptionSet, load_captions
+from imagenet_g.generation.captions.records import CaptionHeader
 
 if TYPE_CHECKING:
     from pydantic import JsonValue

@@ -16,7 +16,7 @@ from imagenet_g.benchmark.classes import list_class_indices
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names
-from imagenet_g.generation.captions.files import Positive, Slug
+from imagenet_g.generation.captions.records import Positive, Slug
 
 Rate = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]

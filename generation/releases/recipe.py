@@ -20,7 +20,7 @@ from imagenet_g.benchmark.splits.manifests import (
     SplitManifest,
     ViewSpec,
 )
-from imagenet_g.generation.captions.files import CaptionHeader
+from imagenet_g.generation.captions.records import CaptionHeader
 from imagenet_g.generation.prompts.token_limit import PromptReport
 from imagenet_g.generation.rendering.shards import FailureRecord
 

@@ -21,15 +21,13 @@ from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder
 from imagenet_g.benchmark.splits.manifests import ThresholdView, load_manifest
 from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.benchmark.splits.views import apply_view
-from imagenet_g.generation.captions.files import (
+from imagenet_g.generation.captions.files import CaptionSet, make_caption_set, write_captions
+from imagenet_g.generation.captions.records import (
     CaptionCard,
     CaptionRecord,
-    CaptionSet,
     MeansRecord,
     SeedsRecord,
     WeightsRecord,
-    make_caption_set,
-    write_captions,
 )
 from imagenet_g.generation.releases.recipe import parse_split_recipe
 from imagenet_g.generation.specs.version import (

@@ -11,7 +11,8 @@ from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import UnknownNameError
 from imagenet_g.generation.caption_training.report import CaptionReport, RunScores, make_report
 from imagenet_g.generation.captions.diversity import compute_distinct, compute_self_bleu
-from imagenet_g.generation.captions.files import CaptionRecord, CaptionSet, make_caption_set, write_captions
+from imagenet_g.generation.captions.files import CaptionSet, make_caption_set, write_captions
+from imagenet_g.generation.captions.records import CaptionRecord
 from imagenet_g.generation.commands.captions_check import find_class
 
 TIGER, BEE = "n02129604", "n02206856"

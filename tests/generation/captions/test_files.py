@@ -9,13 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagenet_g.benchmark.errors import DataError, InputError, StorageError
-from imagenet_g.generation.captions.files import (
-    CaptionRecord,
-    CaptionSet,
-    load_captions,
-    make_caption_set,
-    write_captions,
-)
+from imagenet_g.generation.captions.files import CaptionSet, load_captions, make_caption_set, write_captions
+from imagenet_g.generation.captions.records import CaptionRecord
 
 TENCH, GOLDFISH = "n01440764", "n01443537"
 

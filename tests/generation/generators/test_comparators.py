@@ -20,7 +20,7 @@ from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
 from imagenet_g.benchmark.splits.manifests import load_manifest
 from imagenet_g.generation.captions.class_means import ClassMeans, hash_means, write_class_means
-from imagenet_g.generation.captions.files import MeansRecord
+from imagenet_g.generation.captions.records import MeansRecord
 from imagenet_g.generation.generators.away_from_mean import (
     AwayFromMeanGenerator,
     make_direction,
