@@ -125,20 +125,16 @@ def _name_outputs(outputs: str) -> str:
 
 
 def _format_pair(pair: PairComparison, max_groups: int) -> list[str]:
-    test = pair.mcnemar
-    bounds = (
-        "unknown"
-        if pair.low is None or pair.high is None
-        else f"{100 * pair.low:+.2f} to {100 * pair.high:+.2f}"
-    )
-    verdict = "tied" if pair.tied else f"{pair.first} is better"
+    from imagenet_g.benchmark.statistics.paired import describe_verdict, format_bounds
+
+    test, difference = pair.mcnemar, pair.difference
     kappa = "undefined" if pair.kappa is None else f"{pair.kappa:.3f}"
     lines = [
-        f"{pair.first} less {pair.second}: {verdict}",
-        f"  difference {100 * pair.difference:+.2f} points, {100 * pair.confidence:.4g} % interval {bounds}, "
-        "clustered by class",
-        f"  McNemar {test.only_first} against {test.only_second}, p = {test.p_value:.3g} "
-        f"({'exact' if test.exact else 'chi-squared'}), Holm {pair.p_holm:.3g}",
+        f"{pair.first} less {pair.second}: {describe_verdict(difference, pair.first, pair.second)}",
+        f"  difference {100 * difference.value:+.2f} points, {100 * difference.confidence:.4g} % interval "
+        f"{format_bounds(difference)}, clustered by class",
+        f"  McNemar {test.only_first} against {test.only_second}, p = {test.p_value:.3g} (exact), "
+        f"Holm {difference.p_value:.3g}",
         f"  both right {100 * pair.both_right:.2f} %, both wrong {100 * pair.both_wrong:.2f} %, "
         f"same answer {100 * pair.same_answer:.2f} %, error consistency {kappa}",
     ]

@@ -14,26 +14,26 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from imagenet_g.benchmark.classes import NUM_CLASSES, load_classes
+from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.statistics.accuracy import BoolArray, FloatArray, compute_class_counts
+from imagenet_g.benchmark.statistics.accuracy import BoolArray
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,
     CONFIDENCE,
     NUM_RESAMPLES,
-    compute_bootstrap_interval,
-    compute_resampled_accuracy,
     compute_wilson_interval,
-    draw_cluster_weights,
-    make_cluster_spread,
 )
 from imagenet_g.benchmark.statistics.paired import (
     GroupTable,
     McNemarTest,
+    PairedDifference,
     adjust_holm,
     build_group_table,
     compute_error_consistency,
     compute_mcnemar,
+    compute_paired_difference,
+    count_discordant,
+    resample_classes,
 )
 
 
@@ -67,13 +67,9 @@ class PairComparison:
     Attributes:
         first: Name of the first model.
         second: Name of the second.
-        difference: Accuracy of the first less that of the second.
-        low: Lower bound of the class-clustered interval, None with a single class.
-        high: Upper bound.
-        confidence: Coverage of that interval, raised for the number of pairs (Bonferroni).
-        mcnemar: McNemar's test.
-        p_holm: Its p-value after Holm's correction over the pairs.
-        tied: Whether the models cannot be told apart.
+        difference: Accuracy of the first less that of the second; the interval is widened for the number of
+            pairs (Bonferroni) and the p-value corrected after Holm.
+        mcnemar: McNemar's test, uncorrected.
         same_answer: Share of images with the same predicted class.
         both_right: Share of images both get right.
         both_wrong: Share of images neither gets right.
@@ -83,18 +79,18 @@ class PairComparison:
 
     first: str
     second: str
-    difference: float
-    low: float | None
-    high: float | None
-    confidence: float
+    difference: PairedDifference
     mcnemar: McNemarTest
-    p_holm: float
-    tied: bool
     same_answer: float
     both_right: float
     both_wrong: float
     kappa: float | None
     by_group: Mapping[str, GroupTable]
+
+    @property
+    def tied(self) -> bool:
+        """Whether the two models are statistically indistinguishable."""
+        return self.difference.verdict == "tie"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,13 +142,27 @@ def compare_models(
     if not len(answers.image_ids):
         raise InputError("The models share no image, so there is nothing to compare.")
     order = np.argsort(-answers.correct.mean(axis=1), kind="stable")
-    draws = _draw_accuracies(answers, num_resamples=num_resamples, seed=seed)
+    resamples = resample_classes(answers.labels[:, 0], num_resamples=num_resamples, seed=seed)
     pairs = [(int(first), int(second)) for first, second in combinations(order, 2)]
-    widened = 1 - (1 - confidence) / len(pairs)
-    tests = [_test_pair(answers, first, second) for first, second in pairs]
+    tests = [
+        compute_mcnemar(*count_discordant(answers.correct[first], answers.correct[second]))
+        for first, second in pairs
+    ]
     adjusted = adjust_holm([test.p_value for test in tests])
     compared = tuple(
-        _compare_pair(answers, pair, test, float(p_holm), draws, confidence=widened, level=1 - confidence)
+        _compare_pair(
+            answers,
+            pair,
+            test,
+            compute_paired_difference(
+                answers.correct[pair[0]],
+                answers.correct[pair[1]],
+                resamples,
+                p_value=float(p_holm),
+                num_pairs=len(pairs),
+                confidence=confidence,
+            ),
+        )
         for pair, test, p_holm in zip(pairs, tests, adjusted, strict=True)
     )
     return ModelComparison(
@@ -164,53 +174,15 @@ def compare_models(
     )
 
 
-def _draw_accuracies(answers: Answers, *, num_resamples: int, seed: int) -> tuple[FloatArray, int] | None:
-    """`(M, B)` accuracies in resamples of classes drawn alike for all models, and the number of classes."""
-    clusters = answers.labels[:, 0].astype(np.int64)
-    counts = [compute_class_counts(row, clusters, num_clusters=NUM_CLASSES) for row in answers.correct]
-    used = counts[0][1] > 0
-    num_classes = int(used.sum())
-    if num_classes < 2:
-        return None
-    rng = np.random.default_rng(seed)
-    weights = draw_cluster_weights(num_classes, num_resamples=num_resamples, rng=rng)
-    drawn = [compute_resampled_accuracy(weights, right[used], total[used]) for right, total in counts]
-    return np.stack(drawn), num_classes
-
-
-def _test_pair(answers: Answers, first: int, second: int) -> McNemarTest:
-    one, other = answers.correct[first], answers.correct[second]
-    return compute_mcnemar(int((one & ~other).sum()), int((other & ~one).sum()))
-
-
 def _compare_pair(
-    answers: Answers,
-    pair: tuple[int, int],
-    test: McNemarTest,
-    p_holm: float,
-    draws: tuple[FloatArray, int] | None,
-    *,
-    confidence: float,
-    level: float,
+    answers: Answers, pair: tuple[int, int], test: McNemarTest, difference: PairedDifference
 ) -> PairComparison:
     one, other = answers.correct[pair[0]], answers.correct[pair[1]]
-    difference = float(one.mean() - other.mean())
-    low = high = None
-    if draws is not None:
-        drawn = draws[0][pair[0]] - draws[0][pair[1]]
-        spread = make_cluster_spread(drawn, draws[1])
-        low, high = compute_bootstrap_interval(difference, drawn, parts=(spread,), confidence=confidence)
-    settled = low is not None and high is not None and (low > 0 or high < 0) and p_holm < level
     return PairComparison(
         first=answers.models[pair[0]],
         second=answers.models[pair[1]],
         difference=difference,
-        low=low,
-        high=high,
-        confidence=confidence,
         mcnemar=test,
-        p_holm=p_holm,
-        tied=not settled,
         same_answer=float((answers.predicted[pair[0]] == answers.predicted[pair[1]]).mean()),
         both_right=float((one & other).mean()),
         both_wrong=float((~one & ~other).mean()),

@@ -3,8 +3,9 @@
 Classes are drawn from a population of classes: each has a difficulty on clean and on shifted images
 (correlated, shared by all models) and a part of its own for each model, so answers within a class are not
 independent. Baseline models scatter around a true line with an effect of their family and one of their own.
-Every repetition draws a new benchmark, baseline and evaluated model, and computes the intervals of AG and ER;
-the naive ones (independent images, the line taken as known) are computed on the same data.
+Every repetition draws a new benchmark, baseline and evaluated model, and calls the code that makes the
+intervals of every result, `compute_gap_interval` and `compute_interval`; the naive ones (independent images,
+the line taken as known) are computed on the same data.
 """
 
 from __future__ import annotations
@@ -17,18 +18,13 @@ import numpy as np
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.robustness.fits import compute_effective_robustness, fit_line
-from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, Observation, compute_interval
+from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, compute_interval
 from imagenet_g.benchmark.robustness.links import apply_link, invert_link
 from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, PointCounts
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
-from imagenet_g.benchmark.statistics.intervals import (
-    CONFIDENCE,
-    compute_bootstrap_interval,
-    compute_percentile_interval,
-    compute_resampled_accuracy,
-    draw_cluster_weights,
-    make_cluster_spread,
-)
+from imagenet_g.benchmark.statistics.gaps import compute_gap_interval, draw_gaps
+from imagenet_g.benchmark.statistics.intervals import CONFIDENCE, compute_percentile_interval
+from imagenet_g.benchmark.statistics.observations import Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,19 +199,15 @@ def _check_gap(
     evaluated: EvaluatedModel, truth: float, num_resamples: int, rng: np.random.Generator
 ) -> tuple[bool, bool, bool]:
     clean, shifted = evaluated.reference[0], evaluated.shifted
-    if clean.right is None or clean.total is None or shifted.right is None:
-        raise InputError("The simulation counts right answers by class.")
-    weights = draw_cluster_weights(len(clean.right), num_resamples=num_resamples, rng=rng)
-    draws = compute_resampled_accuracy(weights, shifted.right, clean.total) - compute_resampled_accuracy(
-        weights, clean.right, clean.total
-    )
-    value = shifted.top1 - clean.top1
-    low, high = compute_bootstrap_interval(
-        value, draws, parts=(make_cluster_spread(draws, len(clean.right)),)
-    )
+    seed = int(rng.integers(2**31))
+    interval = compute_gap_interval(shifted, clean, num_resamples=num_resamples, seed=seed)
+    draws = draw_gaps(shifted, clean, num_resamples=num_resamples, seed=seed)
+    if interval is None or draws is None:
+        raise InputError("The simulation needs at least two classes; raise num_classes.")
     plain_low, plain_high = compute_percentile_interval(draws)
+    off = abs(shifted.top1 - clean.top1 - truth)
     reach = _NORMAL * math.sqrt(_binomial_variance(shifted) + _binomial_variance(clean))
-    return low <= truth <= high, plain_low <= truth <= plain_high, abs(value - truth) <= reach
+    return interval[0] <= truth <= interval[1], plain_low <= truth <= plain_high, off <= reach
 
 
 def _check_robustness(

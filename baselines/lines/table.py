@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagenet_g.benchmark.robustness.attach import Placement, place_model
-from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, Observation
+from imagenet_g.benchmark.robustness.intervals import EvaluatedModel
 from imagenet_g.benchmark.robustness.published_records import BaselineRecord
 from imagenet_g.benchmark.robustness.published_sets import (
     BaselineSet,
@@ -16,6 +16,7 @@ from imagenet_g.benchmark.robustness.published_sets import (
     find_target,
 )
 from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
+from imagenet_g.benchmark.statistics.observations import Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

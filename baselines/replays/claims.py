@@ -15,10 +15,9 @@ from imagenet_g.benchmark.results import EffectiveRobustness, Entry
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,
     NUM_RESAMPLES,
-    compute_bootstrap_interval,
+    compute_clustered_interval,
     compute_resampled_accuracy,
     draw_cluster_weights,
-    make_cluster_spread,
 )
 
 
@@ -123,8 +122,7 @@ def compute_difference(
         for counts in (first, second)
     )
     draws = np.asarray(ours - theirs)
-    parts = (make_cluster_spread(draws, num_classes),)
-    return value, compute_bootstrap_interval(value, draws, parts=parts)
+    return value, compute_clustered_interval(value, draws, num_classes)
 
 
 def subtract_robustness(

@@ -28,9 +28,8 @@ from imagenet_g.benchmark.statistics.accuracy import FloatArray, IntArray
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,
     NUM_RESAMPLES,
-    compute_bootstrap_interval,
+    compute_clustered_interval,
     draw_cluster_weights,
-    make_cluster_spread,
 )
 
 MIN_AGREEMENT_CLASSES = 3
@@ -133,8 +132,7 @@ def compute_mean(values: Sequence[float]) -> Mean:
     rng = np.random.default_rng(BOOTSTRAP_SEED)
     weights = draw_cluster_weights(len(present), num_resamples=NUM_RESAMPLES, rng=rng)
     draws = np.asarray(weights @ present / len(present))
-    parts = [make_cluster_spread(draws, len(present))]
-    low, high = compute_bootstrap_interval(value, draws, parts=parts)
+    low, high = compute_clustered_interval(value, draws, len(present))
     return Mean(value=value, low=low, high=high, num_classes=len(present))
 
 

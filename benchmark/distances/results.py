@@ -5,9 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
-from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.records import (
     ClipRecord,
     Count,
@@ -20,9 +17,6 @@ from imagenet_g.benchmark.records import (
 )
 from imagenet_g.benchmark.results import Environment, UnscoredImage
 from imagenet_g.benchmark.storage import write_text
-
-# A thousand classes under several CLIPs take a few megabytes; the file is looked at before it is read.
-MAX_BYTES = 50_000_000
 
 
 class ClipUse(FileModel):
@@ -138,19 +132,3 @@ def write_report(path: Path, report: DistanceReport) -> None:
         StorageError: The place cannot be written.
     """
     write_text(path, report.model_dump_json(indent=2) + "\n")
-
-
-def load_report(path: Path) -> DistanceReport:
-    """Read and validate a report.
-
-    Raises:
-        DataError: It is missing, too large or breaks the schema.
-    """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError(f"'{path}' is larger than {MAX_BYTES} bytes; that is no distance report.")
-        return DistanceReport.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise DataError(f"There is no distance report '{path}'.") from error
-    except (OSError, ValidationError) as error:
-        raise DataError(f"'{path}' is not a valid distance report: {error}") from error

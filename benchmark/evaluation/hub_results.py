@@ -111,25 +111,6 @@ def publish_results(folder: Path, repo: str, *, pull_request: bool) -> Published
     return PublishedResults(str(commit.oid), commit.pr_url, tuple(found))
 
 
-def fetch_results(repo: str, revision: str = "main") -> Path:
-    """The results of a repository, in the Hub's cache; every file has the hash its result gives.
-
-    Raises:
-        FetchError: They cannot be fetched.
-        DataError: Predictions and results do not belong together.
-    """
-    from huggingface_hub import snapshot_download
-
-    with translate_hub_errors(repo, revision):
-        folder = Path(
-            snapshot_download(
-                repo, repo_type="dataset", revision=revision, allow_patterns=[f"{RESULTS_FOLDER}/*"]
-            )
-        )
-    list_result_files(folder / RESULTS_FOLDER)
-    return folder / RESULTS_FOLDER
-
-
 def _prepare_repo(api: HfApi, repo: str) -> list[CommitOperationAdd]:
     """Make the repository; its card, unless it has one."""
     from huggingface_hub import CommitOperationAdd

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -21,15 +20,13 @@ from imagenet_g.benchmark.statistics.accuracy import (
     compute_class_counts,
     compute_correct,
 )
+from imagenet_g.benchmark.statistics.gaps import compute_gap_interval
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,
     NUM_RESAMPLES,
-    compute_bootstrap_interval,
-    compute_resampled_accuracy,
     compute_wilson_interval,
-    draw_cluster_weights,
-    make_cluster_spread,
 )
+from imagenet_g.benchmark.statistics.observations import Observation
 
 SPLIT_CLASSES = "split-classes"
 
@@ -117,10 +114,7 @@ def compute_gap(
     num_resamples: int = NUM_RESAMPLES,
     seed: int = BOOTSTRAP_SEED,
 ) -> Gap:
-    """AG = A(D') - A(D_test) with a bootstrap interval clustered by class.
-
-    With reference predictions, classes are drawn once for both sets, so what is hard about a class cancels.
-    With a published accuracy, its own error enters as a binomial draw at the published n.
+    """AG = A(D') - A(D_test) with the interval of `compute_gap_interval`.
 
     Args:
         score: The split's score.
@@ -131,103 +125,27 @@ def compute_gap(
         num_resamples: Bootstrap resamples B.
         seed: Seed of the resampling.
     """
-    rng = np.random.default_rng(seed)
-    shifted = _count_right(predictions, stored_as[0])
-    clean = None if reference_predictions is None else _count_right(reference_predictions, stored_as[1])
-    draws = _draw_gaps(shifted, clean, reference, num_resamples=num_resamples, rng=rng)
-    value = score.top1.value - reference.top1.value
-    low, high = (
-        (None, None) if draws is None else _compute_gap_interval(value, draws, shifted, clean, reference)
+    clean = (
+        Observation(top1=reference.top1.value, n=reference.n)
+        if reference_predictions is None
+        else _observe(reference_predictions, stored_as[1])
+    )
+    interval = compute_gap_interval(
+        _observe(predictions, stored_as[0]), clean, num_resamples=num_resamples, seed=seed
     )
     return Gap(
         reference=reference,
-        value=value,
-        low=low,
-        high=high,
-        method="class-bootstrap" if draws is not None else "none",
+        value=score.top1.value - reference.top1.value,
+        low=None if interval is None else interval[0],
+        high=None if interval is None else interval[1],
+        method="none" if interval is None else "class-bootstrap",
         num_resamples=num_resamples,
         seed=seed,
     )
 
 
-def _count_right(predictions: Predictions, stored_as: str) -> tuple[FloatArray, FloatArray]:
-    top5 = select_outputs(predictions, stored_as)
-    return count_by_class(compute_correct(top5.indices, predictions.labels, k=1), predictions)
-
-
-def _compute_gap_interval(
-    value: float,
-    draws: FloatArray,
-    shifted: tuple[FloatArray, FloatArray],
-    clean: tuple[FloatArray, FloatArray] | None,
-    reference: Reference,
-) -> tuple[float, float]:
-    num_classes = int(_find_used(shifted, clean).sum())
-    low, high = compute_bootstrap_interval(value, draws, parts=(make_cluster_spread(draws, num_classes),))
-    if _is_constant(shifted) or (clean is not None and _is_constant(clean)):
-        # All right or all wrong: resampling sees no spread where there is doubt all the same.
-        other_low, other_high = compute_newcombe_interval(value, shifted, clean, reference)
-        low, high = min(low, other_low), max(high, other_high)
-    # The stretch for few classes may carry a bound beyond what a difference of two accuracies can be.
-    return max(-1.0, low), min(1.0, high)
-
-
-def _is_constant(counts: tuple[FloatArray, FloatArray]) -> bool:
-    right, total = float(counts[0].sum()), float(counts[1].sum())
-    return right in (0.0, total)
-
-
-def compute_newcombe_interval(
-    value: float,
-    shifted: tuple[FloatArray, FloatArray],
-    clean: tuple[FloatArray, FloatArray] | None,
-    reference: Reference,
-) -> tuple[float, float]:
-    """Interval of a difference of two proportions from their Wilson intervals (Newcombe 1998, method 10).
-
-    Example:
-        >>> shifted = np.array([56.0]), np.array([70.0])
-        >>> clean = np.array([48.0]), np.array([80.0])
-        >>> bounds = compute_newcombe_interval(0.2, shifted, clean, Reference.model_construct())
-        >>> [round(bound, 4) for bound in bounds]  # the paper's example (a), its Table II
-        [0.0524, 0.3339]
-    """
-    right, total = float(shifted[0].sum()), float(shifted[1].sum())
-    low, high = compute_wilson_interval(right, total)
-    if clean is None:
-        base, base_total = reference.top1.value * reference.n, float(reference.n)
-    else:
-        base, base_total = float(clean[0].sum()), float(clean[1].sum())
-    base_low, base_high = compute_wilson_interval(base, base_total)
-    ours, theirs = right / total, base / base_total
-    below = math.hypot(ours - low, base_high - theirs)
-    above = math.hypot(high - ours, theirs - base_low)
-    return value - below, value + above
-
-
-def _find_used(
-    shifted: tuple[FloatArray, FloatArray], clean: tuple[FloatArray, FloatArray] | None
-) -> BoolArray:
-    return np.asarray(shifted[1] > 0 if clean is None else (shifted[1] > 0) | (clean[1] > 0))
-
-
-def _draw_gaps(
-    shifted: tuple[FloatArray, FloatArray],
-    clean: tuple[FloatArray, FloatArray] | None,
-    reference: Reference,
-    *,
-    num_resamples: int,
-    rng: np.random.Generator,
-) -> FloatArray | None:
-    used = _find_used(shifted, clean)
-    # One class says nothing about how classes differ.
-    if used.sum() < 2:
-        return None
-    weights = draw_cluster_weights(int(used.sum()), num_resamples=num_resamples, rng=rng)
-    ours = compute_resampled_accuracy(weights, shifted[0][used], shifted[1][used])
-    if clean is None:
-        # A published figure names no images, so its classes cannot be drawn together with the split's.
-        theirs = rng.binomial(reference.n, reference.top1.value, size=num_resamples) / reference.n
-    else:
-        theirs = compute_resampled_accuracy(weights, clean[0][used], clean[1][used])
-    return np.asarray(ours - theirs)
+def _observe(predictions: Predictions, outputs: str) -> Observation:
+    top5 = select_outputs(predictions, outputs)
+    correct = compute_correct(top5.indices, predictions.labels, k=1)
+    right, total = count_by_class(correct, predictions)
+    return Observation(top1=int(correct.sum()) / len(correct), n=len(correct), right=right, total=total)

@@ -16,11 +16,12 @@ from imagenet_g.benchmark.robustness.fits import (
     fit_line,
     predict_top1,
 )
-from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, Interval, Observation, compute_interval
+from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, Interval, compute_interval
 from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline, build_measured_points
 from imagenet_g.benchmark.robustness.points import BaselinePoints
 from imagenet_g.benchmark.robustness.published_sets import BaselineSet, build_points
 from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
+from imagenet_g.benchmark.statistics.observations import Observation
 
 Baseline = BaselineSet | MeasuredBaseline
 UNCLUSTERED_NOTE = (

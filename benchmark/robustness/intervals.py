@@ -28,28 +28,11 @@ from imagenet_g.benchmark.statistics.intervals import (
     NUM_RESAMPLES,
     Spread,
     compute_bootstrap_interval,
-    draw_cluster_weights,
     make_cluster_spread,
 )
+from imagenet_g.benchmark.statistics.observations import Observation, draw_accuracies, draw_class_weights
 
 MIN_CLUSTERS = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """The evaluated model's accuracy on one set.
-
-    Attributes:
-        top1: Fraction right.
-        n: Number of images.
-        right: `(C,)` right answers by class, or None for a published accuracy.
-        total: `(C,)` images by class, or None.
-    """
-
-    top1: float
-    n: int
-    right: FloatArray | None = None
-    total: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,22 +239,17 @@ def _draw_class_weights(
         raise InputError(
             f"{int(used.sum())} class has images; an interval needs at least {MIN_CLUSTERS} to draw from."
         )
-    weights = np.zeros((max(1, num_resamples), len(used)))
-    weights[:, used] = 1.0
-    if num_resamples:
-        weights[:, used] = draw_cluster_weights(int(used.sum()), num_resamples=num_resamples, rng=rng)
-    return weights
+    if num_resamples == 0:
+        return np.asarray(used[None], dtype=np.float64)
+    return draw_class_weights(used, num_resamples=num_resamples, rng=rng)
 
 
 def _draw_observation(
     observed: Observation, weights: FloatArray | None, num_resamples: int, rng: np.random.Generator
 ) -> FloatArray:
-    if observed.right is not None and observed.total is not None and weights is not None:
-        return _weigh(weights, observed.right, observed.total)
-    if num_resamples == 0:
+    if num_resamples == 0 and observed.right is None:
         return np.array([observed.top1])
-    # Without counts by class, images are taken as independent; the result says so in a warning.
-    return np.asarray(rng.binomial(observed.n, observed.top1, size=num_resamples) / observed.n)
+    return draw_accuracies(observed, weights, num_resamples=num_resamples, rng=rng)
 
 
 def _draw_baseline(points: BaselinePoints, weights: FloatArray | None) -> tuple[FloatArray, FloatArray]:
@@ -287,5 +265,4 @@ def _draw_baseline(points: BaselinePoints, weights: FloatArray | None) -> tuple[
 def _weigh(weights: FloatArray, right: FloatArray, total: FloatArray) -> FloatArray:
     # A resample that misses every class with images gives NaN, which the interval leaves out.
     images = weights @ total
-    images = np.where(images > 0, images, np.nan)
-    return np.asarray((weights @ right) / (images if right.ndim == 1 else images[:, None]))
+    return np.asarray((weights @ right) / np.where(images > 0, images, np.nan)[:, None])

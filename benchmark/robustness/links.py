@@ -20,7 +20,6 @@ from imagenet_g.benchmark.errors import UnknownNameError
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 
 LinkName: TypeAlias = Literal["linear", "logit", "probit"]
-DEFAULT_LINK: LinkName = "logit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,15 @@ def compute_bootstrap_interval(
     return min(value, value + stretch * (low - value)), max(value, value + stretch * (high - value))
 
 
+def compute_clustered_interval(
+    value: float, draws: FloatArray, num_clusters: int, *, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """`compute_bootstrap_interval` where `num_clusters` >= 2 clusters are all that was redrawn."""
+    return compute_bootstrap_interval(
+        value, draws, parts=(make_cluster_spread(draws, num_clusters),), confidence=confidence
+    )
+
+
 def compute_stretch(parts: Sequence[Spread], *, confidence: float = CONFIDENCE) -> float:
     """Student's t over the normal quantile, times the root of the variance's inflation; >= 1.
 

@@ -6,69 +6,190 @@ On n images, b are right for A only and c for B only. Only b and c show which mo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.statistics.accuracy import BoolArray, FloatArray
+from imagenet_g.benchmark.statistics.intervals import (
+    BOOTSTRAP_SEED,
+    CONFIDENCE,
+    NUM_RESAMPLES,
+    compute_clustered_interval,
+    compute_resampled_accuracy,
+    draw_cluster_weights,
+)
 
-EXACT_BELOW = 1000
-"""McNemar's test is exact below this many discordant images; above, the asymptotic one agrees with it."""
+Verdict: TypeAlias = Literal["better", "worse", "tie"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McNemarTest:
-    """McNemar 1947.
+    """McNemar 1947, exact.
 
     Attributes:
         only_first: b, images only the first model gets right.
         only_second: c, images only the second gets right.
         p_value: Two-sided, that b and c differ by chance.
-        exact: Binomial when true, else chi-squared with Edwards' continuity correction.
     """
 
     only_first: int
     only_second: int
     p_value: float
-    exact: bool
 
 
 def compute_mcnemar(only_first: int, only_second: int) -> McNemarTest:
-    """Whether two models differ, from the images they disagree on.
+    """Whether two models differ, from the images they disagree on: a two-sided binomial test of b and c.
 
     Raises:
         InputError: A count is negative.
-    """
-    from scipy.stats import chi2
-
-    if only_first < 0 or only_second < 0:
-        raise InputError(f"Counts of images cannot be negative: {only_first}, {only_second}.")
-    discordant = only_first + only_second
-    exact = discordant < EXACT_BELOW
-    if exact:
-        p_value = compute_exact_mcnemar(only_first, only_second)
-    else:
-        statistic = (abs(only_first - only_second) - 1) ** 2 / discordant
-        p_value = float(chi2.sf(statistic, 1))
-    return McNemarTest(only_first=only_first, only_second=only_second, p_value=p_value, exact=exact)
-
-
-def compute_exact_mcnemar(only_first: int, only_second: int) -> float:
-    """Two-sided binomial p-value that two counts of discordant images differ by chance; 1 without any.
 
     Example:
-        >>> round(compute_exact_mcnemar(1, 9), 6)  # 2 (1 + 10) / 2^10
+        >>> round(compute_mcnemar(1, 9).p_value, 6)  # 2 (1 + 10) / 2^10
         0.021484
-        >>> compute_exact_mcnemar(5, 5), compute_exact_mcnemar(0, 0)
+        >>> compute_mcnemar(5, 5).p_value, compute_mcnemar(0, 0).p_value
         (1.0, 1.0)
     """
-    from scipy.stats import binom
+    if only_first < 0 or only_second < 0:
+        raise InputError(f"Counts of images cannot be negative: {only_first}, {only_second}.")
+    p_value = _compute_sign_test(*sorted((only_first, only_second)))
+    return McNemarTest(only_first=only_first, only_second=only_second, p_value=p_value)
 
-    discordant = only_first + only_second
-    if discordant == 0:
-        return 1.0
-    return min(1.0, 2 * float(binom.cdf(min(only_first, only_second), discordant, 0.5)))
+
+# A table by class asks a thousand times for a few dozen small counts, and scipy takes a millisecond each.
+@lru_cache(maxsize=10_000)
+def _compute_sign_test(fewer: int, more: int) -> float:
+    from scipy.stats import binomtest
+
+    # Without any discordant image there is no evidence; binomtest refuses n = 0.
+    return float(binomtest(fewer, fewer + more, 0.5).pvalue) if more else 1.0
+
+
+def count_discordant(first: BoolArray, second: BoolArray) -> tuple[int, int]:
+    """Images only the first model gets right, and images only the second does.
+
+    Example:
+        >>> count_discordant(np.array([True, True, False]), np.array([False, False, True]))
+        (2, 1)
+    """
+    return int((first & ~second).sum()), int((second & ~first).sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedDifference:
+    """Accuracy of one model less that of another on the same images.
+
+    Attributes:
+        value: The difference, a fraction.
+        low: Lower bound of its class-clustered interval; None with a single class.
+        high: Upper bound.
+        confidence: Coverage of that interval; raised where several pairs are compared.
+        p_value: McNemar's; corrected where several pairs are compared.
+        level: Significance that the p-value must fall below.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    confidence: float
+    p_value: float
+    level: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the first model is better, worse, or statistically indistinguishable.
+
+        Interval and test must both exclude chance: the test takes images as independent, the interval does
+        not, and with few classes the interval alone is the weaker evidence.
+        """
+        if self.low is None or self.high is None or self.p_value >= self.level:
+            return "tie"
+        if self.low > 0:
+            return "better"
+        return "worse" if self.high < 0 else "tie"
+
+
+def describe_verdict(difference: PairedDifference, first: str, second: str) -> str:
+    """The verdict as a phrase, such as "resnet50 is better" or "tied".
+
+    Example:
+        >>> clear = PairedDifference(
+        ...     value=-0.1, low=-0.15, high=-0.05, confidence=0.95, p_value=0.001, level=0.05
+        ... )
+        >>> describe_verdict(clear, "alexnet", "resnet50")
+        'resnet50 is better'
+    """
+    better = {"better": first, "worse": second}.get(difference.verdict)
+    return "tied" if better is None else f"{better} is better"
+
+
+def format_bounds(difference: PairedDifference) -> str:
+    """The interval in percentage points, such as "+1.20 to +3.40"; "unknown" where there is not any."""
+    if difference.low is None or difference.high is None:
+        return "unknown"
+    return f"{100 * difference.low:+.2f} to {100 * difference.high:+.2f}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassResamples:
+    """Resamples of the classes of N images, drawn once for all pairs of models on them.
+
+    Attributes:
+        clusters: `(N,)` position of each image's class among the C classes.
+        totals: `(C,)` images by class.
+        weights: `(B, C)` how often each class is drawn.
+    """
+
+    clusters: npt.NDArray[np.intp]
+    totals: FloatArray
+    weights: FloatArray
+
+
+def resample_classes(
+    classes: npt.ArrayLike, *, num_resamples: int = NUM_RESAMPLES, seed: int = BOOTSTRAP_SEED
+) -> ClassResamples:
+    """Draw the classes of `(N,)` images with replacement, `num_resamples` times."""
+    names, clusters = np.unique(np.asarray(classes), return_inverse=True)
+    rng = np.random.default_rng(seed)
+    return ClassResamples(
+        clusters=clusters,
+        totals=np.bincount(clusters).astype(np.float64),
+        weights=draw_cluster_weights(len(names), num_resamples=num_resamples, rng=rng),
+    )
+
+
+def compute_paired_difference(
+    first: BoolArray,
+    second: BoolArray,
+    resamples: ClassResamples,
+    *,
+    p_value: float,
+    num_pairs: int = 1,
+    confidence: float = CONFIDENCE,
+) -> PairedDifference:
+    """Difference in accuracy on the same images, with the interval of resampling classes.
+
+    Args:
+        first: `(N,)` whether the first model is right.
+        second: `(N,)` whether the second is.
+        resamples: Of the classes of these images.
+        p_value: McNemar's, already corrected for the number of pairs.
+        num_pairs: Pairs compared at once; the interval is widened for them (Bonferroni).
+        confidence: Nominal coverage over all pairs, in (0, 1).
+    """
+    value = float(first.mean() - second.mean())
+    widened = 1 - (1 - confidence) / num_pairs
+    low = high = None
+    if len(resamples.totals) > 1:
+        net = np.bincount(resamples.clusters, weights=first.astype(np.float64) - second)
+        draws = compute_resampled_accuracy(resamples.weights, net.astype(np.float64), resamples.totals)
+        low, high = compute_clustered_interval(value, draws, len(resamples.totals), confidence=widened)
+    return PairedDifference(
+        value=value, low=low, high=high, confidence=widened, p_value=p_value, level=1 - confidence
+    )
 
 
 def compute_error_consistency(first: BoolArray, second: BoolArray) -> float | None:
@@ -118,13 +239,9 @@ def adjust_benjamini_hochberg(p_values: npt.ArrayLike) -> FloatArray:
         >>> adjust_benjamini_hochberg([0.01, 0.04, 0.03]).round(6).tolist()
         [0.03, 0.04, 0.04]
     """
-    given = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(given, kind="stable")
-    factors = len(given) / np.arange(1, len(given) + 1)
-    lowered = np.minimum.accumulate((given[order] * factors)[::-1])[::-1] if len(given) else given
-    adjusted = np.empty_like(given)
-    adjusted[order] = np.minimum(1.0, lowered)
-    return adjusted
+    from scipy.stats import false_discovery_control
+
+    return np.asarray(false_discovery_control(np.asarray(p_values, dtype=np.float64)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

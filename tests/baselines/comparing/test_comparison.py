@@ -65,7 +65,7 @@ def test_a_model_ties_with_itself() -> None:
         }
     )
     pair = compare_models(same).pairs[0]
-    assert (pair.difference, pair.mcnemar.p_value, pair.kappa, pair.same_answer) == (0.0, 1.0, 1.0, 1.0)
+    assert (pair.difference.value, pair.mcnemar.p_value, pair.kappa, pair.same_answer) == (0.0, 1.0, 1.0, 1.0)
     assert pair.tied
 
 
@@ -81,10 +81,11 @@ def test_the_interval_of_a_difference_covers_it() -> None:
     for seed in range(200):
         answers = make_answers([0.6, 0.55], num_classes=25, per_class=10, seed=seed)
         pair = compare_models(answers, num_resamples=300).pairs[0]
-        assert pair.low is not None
-        assert pair.high is not None
+        low, high = pair.difference.low, pair.difference.high
+        assert low is not None
+        assert high is not None
         sign = 1 if pair.first == "model-0" else -1
-        hits += pair.low <= sign * 0.05 <= pair.high
+        hits += low <= sign * 0.05 <= high
     assert 182 <= hits <= 198
 
 

@@ -13,9 +13,10 @@ from imagenet_g.benchmark.classes import load_class_set, make_class_set, name_cl
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.predictions.entries import choose_headline, choose_published, make_entry
 from imagenet_g.benchmark.predictions.predictions import Predictions, TopFive
-from imagenet_g.benchmark.predictions.scoring import compute_newcombe_interval, compute_score, select_outputs
+from imagenet_g.benchmark.predictions.scoring import compute_score, select_outputs
 from imagenet_g.benchmark.records import PublishedAccuracy
-from imagenet_g.benchmark.results import Estimate, Reference
+from imagenet_g.benchmark.statistics.gaps import compute_newcombe_interval
+from imagenet_g.benchmark.statistics.observations import Observation
 
 CLEAN = PublishedAccuracy(set="imagenet-val", class_set="all", top1=0.75, n=50_000, source="a table")
 
@@ -190,13 +191,8 @@ def test_a_limited_run_says_that_it_cannot_be_submitted() -> None:
 @pytest.mark.parametrize(("right", "base_right"), [(0, 40), (20, 40), (0, 0), (20, 50)])
 def test_the_interval_of_all_or_nothing_equals_statsmodels_newcombe(right: int, base_right: int) -> None:
     """Where resampling sees no spread, the interval comes from the two Wilson intervals."""
-    reference = Reference(
-        kind="measured", set="x", outputs="all", num_outputs=1000, n=50,
-        top1=Estimate(value=base_right / 50, low=None, high=None, method="none"),
-        same_classes=True, filtered_alike=True, source=None, manifest_sha256=None, predictions_sha256=None,
-    )  # fmt: skip
-    shifted = (np.array([right, 0.0]), np.array([20.0, 0.0]))
-    ours = compute_newcombe_interval(right / 20 - base_right / 50, shifted, None, reference)
+    shifted, clean = Observation(top1=right / 20, n=20), Observation(top1=base_right / 50, n=50)
+    ours = compute_newcombe_interval(shifted, clean)
     theirs = confint_proportions_2indep(right, 20, base_right, 50, method="newcomb", compare="diff")
     assert ours == pytest.approx(theirs, abs=1e-9)
 

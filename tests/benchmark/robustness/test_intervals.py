@@ -11,7 +11,6 @@ from baseline_cases import make_points, make_points_on_line
 from imagenet_g.benchmark.robustness.fits import compute_effective_robustness, fit_line
 from imagenet_g.benchmark.robustness.intervals import (
     EvaluatedModel,
-    Observation,
     compute_effective_families,
     compute_interval,
     draw_model_weights,
@@ -19,6 +18,7 @@ from imagenet_g.benchmark.robustness.intervals import (
 )
 from imagenet_g.benchmark.robustness.links import apply_link, invert_link
 from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, PointCounts
+from imagenet_g.benchmark.statistics.observations import Observation
 
 
 def judge(clean: float, shifted: float, num_images: int = 10_000) -> EvaluatedModel:

@@ -9,44 +9,30 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import permutation_test
+from scipy.stats import norm, permutation_test, t
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from imagenet_g.benchmark.statistics.paired import (
-    EXACT_BELOW,
+    PairedDifference,
     adjust_benjamini_hochberg,
     adjust_holm,
     build_group_table,
     compute_error_consistency,
-    compute_exact_mcnemar,
     compute_mcnemar,
+    compute_paired_difference,
+    describe_verdict,
+    resample_classes,
 )
 
 
-@given(first=st.integers(0, EXACT_BELOW // 2), second=st.integers(0, EXACT_BELOW // 2 - 1))
-def test_exact_mcnemar_equals_statsmodels(first: int, second: int) -> None:
-    """Two-sided binomial p-value, to 1e-9."""
-    ours = compute_mcnemar(first, second)
+@given(first=st.integers(0, 5000), second=st.integers(0, 5000))
+def test_mcnemar_equals_statsmodels(first: int, second: int) -> None:
+    """The two-sided binomial p-value, exact however many images differ."""
     theirs = mcnemar([[10, first], [second, 10]], exact=True)
-    assert ours.exact
-    assert ours.p_value == pytest.approx(min(1.0, float(theirs.pvalue)), abs=1e-9)
-
-
-def test_the_exact_test_is_exact_for_any_counts() -> None:
-    """Equal to statsmodels where McNemar's would be asymptotic."""
-    theirs = mcnemar([[10, 1500], [1600, 10]], exact=True)
-    assert compute_exact_mcnemar(1500, 1600) == pytest.approx(float(theirs.pvalue), rel=1e-9)
-
-
-@given(first=st.integers(500, 5000), second=st.integers(500, 5000))
-def test_asymptotic_mcnemar_equals_statsmodels(first: int, second: int) -> None:
-    """Chi-squared with continuity correction, above the exact range."""
-    ours = compute_mcnemar(first, second)
-    theirs = mcnemar([[10, first], [second, 10]], exact=False, correction=True)
-    assert not ours.exact
-    assert ours.p_value == pytest.approx(float(theirs.pvalue), rel=1e-9, abs=1e-300)
+    expected = min(1.0, float(theirs.pvalue))
+    assert compute_mcnemar(first, second).p_value == pytest.approx(expected, rel=1e-9, abs=1e-300)
 
 
 def test_mcnemar_agrees_with_a_permutation_test() -> None:
@@ -106,3 +92,39 @@ def test_group_table_counts_within_groups() -> None:
     assert table.second_right.tolist() == [1, 1]
     assert table.differences.tolist() == pytest.approx([0.0, 2 / 3])
     assert table.p_values.tolist() == pytest.approx([1.0, compute_mcnemar(2, 0).p_value])
+
+
+def compare(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_], p_value: float) -> PairedDifference:
+    """Two models on images of 20 classes, 10 images each."""
+    return compute_paired_difference(first, second, resample_classes(np.arange(200) // 10), p_value=p_value)
+
+
+def test_the_paired_interval_equals_a_loop_over_resampled_classes() -> None:
+    """Classes drawn with replacement, all their images with them; then stretched by Student's t."""
+    rng = np.random.default_rng(3)
+    first, second = rng.random(200) < 0.7, rng.random(200) < 0.6
+    ours = compare(first, second, 0.01)
+    net = (first.astype(float) - second).reshape(20, 10)
+    loop = np.random.default_rng(4)
+    draws = [net[loop.integers(20, size=20)].mean() for _ in range(5000)]
+    stretch = t.ppf(0.975, 19) / norm.ppf(0.975) * np.sqrt(20 / 19)
+    low, high = ours.value + stretch * (np.quantile(draws, [0.025, 0.975]) - ours.value)
+    assert ours.low == pytest.approx(low, abs=0.01)
+    assert ours.high == pytest.approx(high, abs=0.01)
+
+
+def test_a_verdict_needs_both_the_interval_and_the_test() -> None:
+    """Either alone leaves a tie; the sign says which model is better."""
+    right, wrong = np.ones(200, np.bool_), np.arange(200) % 2 == 0
+    verdicts = [compare(*pair, p).verdict for pair, p in [
+        ((right, wrong), 0.01), ((wrong, right), 0.01), ((right, wrong), 0.2), ((right, right), 0.01),
+    ]]  # fmt: skip
+    assert verdicts == ["better", "worse", "tie", "tie"]
+    assert describe_verdict(compare(wrong, right, 0.01), "a", "b") == "b is better"
+
+
+def test_a_single_class_gives_no_interval_and_a_tie() -> None:
+    """Nothing is known about how classes differ."""
+    right, wrong = np.ones(9, np.bool_), np.zeros(9, np.bool_)
+    found = compute_paired_difference(right, wrong, resample_classes(np.zeros(9)), p_value=0.001)
+    assert (found.value, found.low, found.verdict) == (1.0, None, "tie")

@@ -14,7 +14,7 @@ from tiny_clip import build_tiny_clip
 from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.cli import main
-from imagenet_g.benchmark.distances.results import load_report
+from imagenet_g.benchmark.distances.results import DistanceReport
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.identity import hash_bytes, make_image_id, make_seed
 from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder
@@ -271,7 +271,7 @@ def test_distance_says_that_its_clip_made_and_filtered_the_images(
     clips = ["--clip", f"open_clip:local-dir:{clip}", "--clip", f"open_clip:local-dir:{other}"]
     files = ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "d.json")]
     assert main(["distance", *words, *clips, *files, "--device", "cpu"]) == 0
-    report = load_report(tmp_path / "d.json")
+    report = DistanceReport.model_validate_json((tmp_path / "d.json").read_bytes())
     assert [measure.independent for measure in report.measures] == [False, True]
     assert {(use.part, use.role) for use in report.clip_uses} == {
         ("split", "recipe"), ("split", "filter"), ("reference", "recipe"),

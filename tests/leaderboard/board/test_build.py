@@ -18,10 +18,11 @@ from submission_cases import ROOT, STEM
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.robustness.attach import place_model
-from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, Observation
+from imagenet_g.benchmark.robustness.intervals import EvaluatedModel
 from imagenet_g.benchmark.robustness.published_sets import build_points
 from imagenet_g.benchmark.splits.registry import KnownVersion, parse_versions
 from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
+from imagenet_g.benchmark.statistics.observations import Observation
 from imagenet_g.leaderboard.board import build as building
 from imagenet_g.leaderboard.board.answer_tables import compute_right, list_answering_models
 from imagenet_g.leaderboard.board.board import Board, BoardVersion, load_board
