@@ -65,8 +65,9 @@ def _train(arguments: Namespace, stages: list[str], spec: TrainingSpec) -> None:
     from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
     from imagenet_g.benchmark.storage import validate_writable
     from imagenet_g.generation.generators.runtime import choose_generation_device
+    from imagenet_g.generation.training.context import TrainingContext
     from imagenet_g.generation.training.specs import change_steps
-    from imagenet_g.generation.training.stages import STAGES, TrainingContext
+    from imagenet_g.generation.training.stages import STAGES
 
     if arguments.steps is not None:
         spec = change_steps(spec, stages, arguments.steps)

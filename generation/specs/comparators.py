@@ -59,7 +59,7 @@ class AwaySpec(FileModel):
     model: Annotated[str, Field(pattern=r"^open_clip:")]
     """The CLIP that embeds the picture."""
     means: str
-    """File with the mean embedding of each class under that CLIP; see `class_means`."""
+    """File with the mean embedding of each class under that CLIP; see `captions.class_means`."""
     sha256: Sha256 | None = None
     """Hash of the means, which the file states; absent: not pinned yet, and not to be built."""
     scale: Annotated[float, Field(ge=0.0)]

@@ -38,7 +38,7 @@ class PromptSpec(FileModel):
 
 
 class CaptionPromptSpec(FileModel):
-    """Prompts from a frozen caption file; see `caption_prompts`."""
+    """Prompts from a frozen caption file; see `captions.prompts`."""
 
     recipe: Literal["captions"]
     file: str

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
 from imagenet_g.benchmark.classes import load_classes
-from imagenet_g.benchmark.environment import list_versions
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.storage import translate_storage_errors, write_text
-from imagenet_g.benchmark.training.loop import Start, Trained, TrainingTask, run_training
+from imagenet_g.benchmark.training.loop import Trained, TrainingTask, run_training
 from imagenet_g.benchmark.training.pictures import Pictures
 from imagenet_g.benchmark.training.records import (
     TrainingRecord,
     TrainingStageRecord,
-    load_record,
     write_record,
 )
-from imagenet_g.generation.generators.runtime import PACKAGES
 from imagenet_g.generation.prompts.recipes import load_patterns
-from imagenet_g.generation.specs.repos import place_folder
 from imagenet_g.generation.specs.version import PromptSpec
 from imagenet_g.generation.training.autoencoder import AutoencoderTask, encode_pictures
 from imagenet_g.generation.training.cards import CARD_NAME, format_card
 from imagenet_g.generation.training.clip import ClipTask, make_clip_config
+from imagenet_g.generation.training.context import TrainingContext
+from imagenet_g.generation.training.continuing import find_start, list_part_records, list_stage_records
 from imagenet_g.generation.training.diffusion import DiffusionTask
 from imagenet_g.generation.training.encoding import (
     ENCODED_NAME,
@@ -45,12 +42,10 @@ from imagenet_g.generation.training.export import (
     load_autoencoder,
     load_exported_clip,
     load_parts,
-    load_unet_weights,
     make_parts,
     scale_latents,
 )
 from imagenet_g.generation.training.samples import SampleSheets
-from imagenet_g.generation.training.specs import TrainingSpec
 from imagenet_g.generation.training.tokenizers import train_tokenizer
 
 if TYPE_CHECKING:
@@ -60,76 +55,6 @@ _MEASURED_ROWS = 2048
 Part = TypeVar("Part")
 _TEXT_STRIDE = 16
 _CAPTION_STRIDE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingContext:
-    """Where and from what a recipe is trained.
-
-    Attributes:
-        spec: The recipe.
-        pictures: What is learnt from.
-        folder: One folder for each stage, and the finished models.
-        device: "cpu" or "cuda".
-        say: Told how it goes.
-        start_from: Finished models of an earlier training, to go on from where a stage has no checkpoint.
-    """
-
-    spec: TrainingSpec
-    pictures: Pictures
-    folder: Path
-    device: str
-    say: Callable[[str], None]
-    start_from: Path | None = None
-
-    @property
-    def clip_folder(self) -> Path:
-        """The finished CLIP."""
-        return self.folder / self.spec.name_folder("clip")
-
-    @property
-    def autoencoder_folder(self) -> Path:
-        """The finished autoencoder."""
-        return self.folder / self.spec.name_folder("autoencoder")
-
-    @property
-    def pipeline_folder(self) -> Path:
-        """The finished generator."""
-        return self.folder / self.spec.name_folder("diffusion")
-
-    def find_finished(self, stage: str) -> Path:
-        """A finished stage that a later one is made of: trained here, or else in what this goes on from."""
-        own = self.folder / self.spec.name_folder(stage)
-        earlier = None if own.is_dir() else self.find_earlier(stage)
-        return own if earlier is None else earlier
-
-    @property
-    def continued_folder(self) -> Path | None:
-        """The finished pipeline that the recipe continues; None for a recipe that begins anew.
-
-        Raises:
-            ImagenetGError: There is none of that name.
-        """
-        if self.spec.continues is None:
-            return None
-        folder = place_folder(self.spec.continues, subfolder=None)
-        if not folder.is_dir():
-            raise InputError(f"The recipe continues '{self.spec.continues}', which is no folder.")
-        return folder
-
-    def find_earlier(self, stage: str) -> Path | None:
-        """The finished model that a stage goes on from; None where it begins anew.
-
-        Raises:
-            ImagenetGError: The recipe continues a pipeline that there is not.
-        """
-        folder = None if self.start_from is None else self.start_from / self.spec.name_folder(stage)
-        return folder if folder is not None and folder.is_dir() else self.continued_folder
-
-    @property
-    def side(self) -> int:
-        """Pixels of a picture's side."""
-        return int(self.pictures.pixels.shape[-1])
 
 
 def train_clip_stage(context: TrainingContext) -> None:
@@ -213,18 +138,6 @@ def collect_parts(context: TrainingContext) -> Parts:
     return make_parts(*load_exported_clip(clip), load_autoencoder(autoencoder))
 
 
-def list_part_records(context: TrainingContext) -> list[TrainingStageRecord]:
-    """How those were trained.
-
-    Raises:
-        DataError: They are not there yet.
-    """
-    if (folder := context.continued_folder) is not None:
-        return [record for record in load_record(folder).stages if record.stage != "diffusion"]
-    folders = [context.find_finished(stage) for stage in ("clip", "autoencoder")]
-    return [record for folder in folders for record in load_record(folder).stages]
-
-
 def hash_encoded(pictures: Pictures, before: Sequence[TrainingStageRecord]) -> str:
     """Hash of all that the encoded pictures and captions depend on."""
     parts = [record.model_dump(mode="json") for record in before]
@@ -290,55 +203,6 @@ def _run(
         say=lambda text: context.say(f"{stage}: {text}"),
         sample=sample,
         start=find_start(context, stage),
-    )
-
-
-def find_start(context: TrainingContext, stage: str) -> Start | None:
-    """Weights of an earlier training of this stage, where the workshop was given one.
-
-    Raises:
-        DataError: The folder is no finished training.
-    """
-    folder = context.find_earlier(stage)
-    if folder is None:
-        return None
-    record = load_record(folder).find_stage(stage)
-    if record is None:
-        raise InputError(f"'{folder}' has no stage '{stage}' to go on from.")
-    load = {"clip": _load_clip_weights, "autoencoder": _load_autoencoder_weights}.get(
-        stage, load_unet_weights
-    )
-    return Start(load(folder), record.steps, record.seconds)
-
-
-def _load_clip_weights(folder: Path) -> dict[str, torch.Tensor]:
-    return dict(load_exported_clip(folder)[0].state_dict())
-
-
-def _load_autoencoder_weights(folder: Path) -> dict[str, torch.Tensor]:
-    return dict(load_autoencoder(folder).state_dict())
-
-
-def list_stage_records(
-    context: TrainingContext, stage: str, trained: Trained
-) -> tuple[TrainingStageRecord, ...]:
-    """A stage's record, after those of the training it went on from, where that had other data."""
-    own = make_stage_record(context, stage, trained)
-    folder = context.find_earlier(stage)
-    return (own,) if folder is None else (*load_record(folder).list_earlier(own), own)
-
-
-def make_stage_record(context: TrainingContext, stage: str, trained: Trained) -> TrainingStageRecord:
-    """What is to be known of a stage that is done."""
-    return TrainingStageRecord(
-        stage=stage,
-        steps=trained.steps,
-        seconds=round(trained.seconds, 1),
-        device=trained.device,
-        seed=context.spec.seed,
-        recipe_sha256=hash_json(getattr(context.spec, stage).model_dump(mode="json")),
-        data=context.pictures.record,
-        versions=list_versions(PACKAGES),
     )
 
 

@@ -21,6 +21,8 @@ from imagenet_g.generation.generators.generator import RenderRow
 from imagenet_g.generation.plans.sources import transform_source
 from imagenet_g.generation.specs.diffusers import DiffusersSpec
 from imagenet_g.generation.training.clip import normalize_pixels
+from imagenet_g.generation.training.context import TrainingContext
+from imagenet_g.generation.training.continuing import find_start
 from imagenet_g.generation.training.diffusion import DiffusionData, DiffusionTask
 from imagenet_g.generation.training.encoding import encode_everything
 from imagenet_g.generation.training.specs import (
@@ -31,9 +33,7 @@ from imagenet_g.generation.training.specs import (
 )
 from imagenet_g.generation.training.stages import (
     STAGES,
-    TrainingContext,
     collect_parts,
-    find_start,
     train_diffusion_stage,
 )
 

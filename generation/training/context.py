@@ -1,0 +1,82 @@
+"""What all stages of a training share: the recipe, the pictures, the folders, and what it continues."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.training.pictures import Pictures
+from imagenet_g.generation.specs.repos import place_folder
+from imagenet_g.generation.training.specs import TrainingSpec
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingContext:
+    """Where and from what a recipe is trained.
+
+    Attributes:
+        spec: The recipe.
+        pictures: What is learnt from.
+        folder: One folder for each stage, and the finished models.
+        device: "cpu" or "cuda".
+        say: Told how it goes.
+        start_from: Finished models of an earlier training, to go on from where a stage has no checkpoint.
+    """
+
+    spec: TrainingSpec
+    pictures: Pictures
+    folder: Path
+    device: str
+    say: Callable[[str], None]
+    start_from: Path | None = None
+
+    @property
+    def clip_folder(self) -> Path:
+        """The finished CLIP."""
+        return self.folder / self.spec.name_folder("clip")
+
+    @property
+    def autoencoder_folder(self) -> Path:
+        """The finished autoencoder."""
+        return self.folder / self.spec.name_folder("autoencoder")
+
+    @property
+    def pipeline_folder(self) -> Path:
+        """The finished generator."""
+        return self.folder / self.spec.name_folder("diffusion")
+
+    def find_finished(self, stage: str) -> Path:
+        """A finished stage that a later one is made of: trained here, or else in what this goes on from."""
+        own = self.folder / self.spec.name_folder(stage)
+        earlier = None if own.is_dir() else self.find_earlier(stage)
+        return own if earlier is None else earlier
+
+    @property
+    def continued_folder(self) -> Path | None:
+        """The finished pipeline that the recipe continues; None for a recipe that begins anew.
+
+        Raises:
+            ImagenetGError: There is none of that name.
+        """
+        if self.spec.continues is None:
+            return None
+        folder = place_folder(self.spec.continues, subfolder=None)
+        if not folder.is_dir():
+            raise InputError(f"The recipe continues '{self.spec.continues}', which is no folder.")
+        return folder
+
+    def find_earlier(self, stage: str) -> Path | None:
+        """The finished model that a stage goes on from; None where it begins anew.
+
+        Raises:
+            ImagenetGError: The recipe continues a pipeline that there is not.
+        """
+        folder = None if self.start_from is None else self.start_from / self.spec.name_folder(stage)
+        return folder if folder is not None and folder.is_dir() else self.continued_folder
+
+    @property
+    def side(self) -> int:
+        """Pixels of a picture's side."""
+        return int(self.pictures.pixels.shape[-1])
