@@ -70,7 +70,7 @@ def main() -> int:
     benches = {"plan": bench_plan, "overhead": bench_overhead, "memory": bench_memory}
     parser.add_argument("what", nargs="*", metavar="NAME", help=f"{', '.join(benches)} (default: all)")
     for name in parser.parse_args().what or benches:
-        print(f"{name:8} {benches[name]()}", flush=True)  # noqa: T201 - a benchmark speaks
+        print(f"{name:8} {benches[name]()}", flush=True)  # noqa: T201 - a benchmark prints its result
     return 0
 
 

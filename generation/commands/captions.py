@@ -21,7 +21,7 @@ _ACTIONS = {
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the actions and their options."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    _add_train(actions.add_parser("train", help="teach a language model to write captions"))
+    _add_train(actions.add_parser("train", help="train a language model to write captions"))
     _add_write(actions.add_parser("write", help="draw captions from it, rank them, freeze the best"))
     _add_check(actions.add_parser("check", help="validity, duplicates, diversity, fluency, rewards"))
     _add_show(actions.add_parser("show", help="print captions and the card of a file"))

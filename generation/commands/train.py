@@ -101,7 +101,7 @@ def _load_pictures(ref: str, copies: Mapping[str, Path], cache: Path | None) -> 
         if version in copies or version not in list_version_names():
             raise
         raise InputError(
-            f"The recipe learns from '{ref}', which is not on hand. Build it: imagenet-g build {version} "
+            f"The recipe learns from '{ref}', which is not available. Build it: imagenet-g build {version} "
             f"--out DIR, and give --data {version}=DIR."
         ) from error
 

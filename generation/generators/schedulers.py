@@ -60,7 +60,7 @@ def validate_scheduler(scheduler: SchedulerClass) -> None:
 
 
 def explain_irreproducible(scheduler: SchedulerClass) -> str | None:
-    """Why a scheduler class cannot be reproduced; None where nothing speaks against it."""
+    """Why a scheduler class cannot be reproduced; None where it can."""
     if scheduler.__name__ in BROWNIAN_SCHEDULERS:
         return "its noise comes from a Brownian tree, not from the image's own generator"
     # Without its optional library a class is a stand-in that raises on ordinary access.

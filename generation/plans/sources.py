@@ -72,7 +72,7 @@ def load_sources(ref: str, *, data: Mapping[str, Path], cache: Path | None) -> S
         cache: Where file hashes are remembered.
 
     Raises:
-        InputError: The reference has a view, or the split is not on hand.
+        InputError: The reference has a view, or the split is not available.
         ImagenetGError: As opening the split does.
     """
     from imagenet_g.benchmark.catalogue.catalogue import load_split

@@ -132,8 +132,8 @@ def list_mismatched_scenes(info: ClassInfo) -> tuple[str, ...]:
         >>> "fishpond" in scenes, "library indoor" in scenes
         (False, True)
     """
-    told = _list_words(f"{info.name} {info.lemmas} {info.definition} {load_hypernyms()[info.wnid]}")
-    return tuple(scene for scene, words in _load_scene_words().items() if not _share_words(words, told))
+    described = _list_words(f"{info.name} {info.lemmas} {info.definition} {load_hypernyms()[info.wnid]}")
+    return tuple(scene for scene, words in _load_scene_words().items() if not _share_words(words, described))
 
 
 def find_scene(prompt: str) -> str:
@@ -182,8 +182,8 @@ def _load_scene_words() -> dict[str, frozenset[str]]:
     return {scene: _list_words(scene) for scene in load_scenes()}
 
 
-def _share_words(scene: frozenset[str], told: frozenset[str]) -> bool:
-    return any(a in b or b in a for a in scene for b in told)
+def _share_words(scene: frozenset[str], described: frozenset[str]) -> bool:
+    return any(a in b or b in a for a in scene for b in described)
 
 
 def _validate_template(template: str) -> None:

@@ -18,10 +18,10 @@ class TrainingContext:
 
     Attributes:
         spec: The recipe.
-        pictures: What is learnt from.
+        pictures: The training data.
         folder: One folder for each stage, and the finished models.
         device: "cpu" or "cuda".
-        say: Told how it goes.
+        say: Receives a line about each step of progress.
         start_from: Finished models of an earlier training, to go on from where a stage has no checkpoint.
     """
 

@@ -73,13 +73,13 @@ class DiffusionTask:
         noise = torch.randn(clean.shape, generator=numbers)
         noisy = scheduler.add_noise(clean, noise, times)
         target = scheduler.get_velocity(clean, noise, times).to(self._device)
-        told = self._pick_conditions(rows, numbers).to(self._device)
+        conditions = self._pick_conditions(rows, numbers).to(self._device)
         # Only the products are in bfloat16, the weights stay float32: small updates would vanish in its 8
         # bits.
         with torch.autocast(
             torch.device(self._device).type, torch.bfloat16, enabled=self._spec.half_precision
         ):
-            guess = self.unet(noisy.to(self._device), times.to(self._device), told).sample
+            guess = self.unet(noisy.to(self._device), times.to(self._device), conditions).sample
         errors = (guess.float() - target).square().mean(dim=(1, 2, 3))
         ratio = find_signal_to_noise(scheduler, times).to(self._device)
         weights = ratio.clamp(max=self._spec.min_snr) / (ratio + 1)
@@ -93,14 +93,14 @@ class DiffusionTask:
         one token. Nothing is the empty text, or zeros for images, as in the unguided half of either pipeline.
         """
         data, spec = self._data, self._spec
-        told = data.captions[data.caption_numbers[rows]].float()
+        conditions = data.captions[data.caption_numbers[rows]].float()
         by_image = torch.rand(len(rows), generator=numbers) < spec.image_share
         dropped = torch.rand(len(rows), generator=numbers) < spec.drop_share
         # Before the images, whose own "nothing" is zeros.
-        told[dropped] = data.nothing
+        conditions[dropped] = data.nothing
         pictures = torch.where(dropped[:, None], 0.0, data.images[rows])
-        told[by_image] = pictures[by_image][:, None].expand(-1, told.shape[1], -1)
-        return told
+        conditions[by_image] = pictures[by_image][:, None].expand(-1, conditions.shape[1], -1)
+        return conditions
 
 
 def make_unet(spec: DiffusionSpec, latents: torch.Tensor, *, text_width: int) -> UNet2DConditionModel:

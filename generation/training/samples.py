@@ -62,12 +62,12 @@ class SampleSheets:
             StorageError: The folder cannot be written.
         """
         data = self._data
-        told = data.captions[data.caption_numbers[self._rows]].float()
-        shown = data.images[self._rows][:, None].expand_as(told)
+        conditions = data.captions[data.caption_numbers[self._rows]].float()
+        shown = data.images[self._rows][:, None].expand_as(conditions)
         # The averaged weights, which are the ones that will be exported.
         with use_weights(unet, weights), torch.inference_mode():
             drawn = [
-                sample_latents(unet, self._spec, self._noise, told, data.nothing.expand_as(told)),
+                sample_latents(unet, self._spec, self._noise, conditions, data.nothing.expand_as(conditions)),
                 # Zeros, as the image-variation pipeline has them for its unguided half.
                 sample_latents(unet, self._spec, self._noise, shown, torch.zeros_like(shown)),
             ]
@@ -82,7 +82,7 @@ def sample_latents(
     unet: UNet2DConditionModel,
     spec: DiffusionSpec,
     noise: torch.Tensor,
-    told: torch.Tensor,
+    conditions: torch.Tensor,
     nothing: torch.Tensor,
 ) -> torch.Tensor:
     """Latents drawn with guidance, on the CPU.
@@ -91,13 +91,13 @@ def sample_latents(
         unet: The network.
         spec: Noise schedule, steps, guidance.
         noise: `(N, C, H, W)` to start from.
-        told: `(N, T, D)` conditions.
+        conditions: `(N, T, D)`, one sequence of caption states a picture.
         nothing: `(N, T, D)` conditions of the unguided half.
     """
     from diffusers import DPMSolverMultistepScheduler
 
     device = next(unet.parameters()).device
-    both = torch.cat([nothing, told]).to(device)
+    both = torch.cat([nothing, conditions]).to(device)
     latents = noise
     with ignore_library_warnings():
         scheduler = DPMSolverMultistepScheduler(

@@ -98,7 +98,7 @@ def remake_image(release: Path, image_id: str, settings: RegenerationSettings) -
     """An image as released and as it comes out now, by rendering its whole batch.
 
     Raises:
-        ImagenetGError: No such image, or its generator is not on hand.
+        ImagenetGError: No such image, or its generator is not available.
     """
     manifest, _ = load_release(release, ())
     split, row = find_image(release, manifest, image_id)
