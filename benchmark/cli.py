@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print("\nimagenet-g: interrupted; run the same command again to resume.", file=sys.stderr)
+        # 128 and the number of SIGINT, as shells report it.
         return 130
 
 

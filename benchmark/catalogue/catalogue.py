@@ -79,12 +79,12 @@ def load_split(
         data: Local copies by name, see `parse_data_pairs`.
         cache: Where file hashes are remembered; None remembers nothing.
         progress: Called with the number of files hashed and of all files.
-        note: Told which copy of a release on the Hub is used.
+        note: Receives a line on which copy of a release on the Hub is used.
         stream: Read a release on the Hub as it is needed and keep no copy.
 
     Raises:
         UnknownNameError: There is no such version or split.
-        InputError: It is not on hand, or the folder is not laid out as it must be.
+        InputError: It is not available here, or the folder is not laid out as it must be.
         DataError: Files are damaged.
         FetchError: It must come from the Hub and cannot.
     """
@@ -135,7 +135,7 @@ def complete_split(
 
 
 def _add_superseded(notice: str | None, ref: SplitRef) -> str | None:
-    """A release cannot know what came after it; the registry does."""
+    """The registry lists later versions; a release made before them cannot."""
     spec = load_versions().get(str(ref.version))
     added = None if spec is None else format_superseded(spec, ref.name)
     # Compared, because the manifest may say the same.
@@ -150,7 +150,7 @@ def find_release(ref: SplitRef, data: Mapping[str, Path], *, cache: Path | None 
     Raises:
         FetchError: It is on the Hub and its manifest cannot be fetched.
         UnknownNameError: There is no such version or split.
-        InputError: The version is known and not on hand.
+        InputError: The version is known and not available here.
         DataError: The local copy is of another version.
     """
     version = str(ref.version)
@@ -176,7 +176,7 @@ def find_release(ref: SplitRef, data: Mapping[str, Path], *, cache: Path | None 
         f"'{ref.base}' has not been published yet. "
         f"Use a release of your own with --data {version}=PATH or --data {version}=hub:ORG/NAME@TAG, or "
         "another split; "
-        "'imagenet-g splits' lists what is on hand."
+        "'imagenet-g splits' lists what is available here."
     )
 
 
@@ -193,7 +193,7 @@ def find_local_copy(spec: RealSetSpec, data: Mapping[str, Path]) -> Path | None:
 
 
 def newest_version(data: Mapping[str, Path]) -> tuple[SplitRef, ...]:
-    """All splits of the newest version on hand.
+    """All splits of the newest version available here.
 
     Known versions count in the order of `versions.toml`, others after them in the order they were given. One
     that only renews splits of another does not count.
@@ -210,7 +210,7 @@ def newest_version(data: Mapping[str, Path]) -> tuple[SplitRef, ...]:
 
 
 def list_releases(data: Mapping[str, Path]) -> dict[str, Path]:
-    """Release folders on hand by version, oldest first."""
+    """Release folders available here by version, oldest first."""
     found = {}
     for name, spec in load_versions().items():
         if name in data:
@@ -218,7 +218,7 @@ def list_releases(data: Mapping[str, Path]) -> dict[str, Path]:
         elif spec.embedded:
             found[name] = Path(str(files("imagenet_g.benchmark.data") / name))
     known = (*load_versions(), *load_real_sets())
-    # What has no manifest is a copy of a user's own real set: a version of one's own always has one.
+    # What has no manifest is a copy of a user's own real set: the user's own version always has one.
     return found | {
         name: path for name, path in data.items() if name not in known and (path / MANIFEST_NAME).exists()
     }

@@ -23,7 +23,7 @@ class DownloadRecord(FileModel):
     version: str
     repo: str
     revision: str
-    """As the user asked for it."""
+    """As the user named it."""
     commit: Commit
     manifest_sha256: Sha256
 
@@ -43,6 +43,7 @@ def remember_download(cache: Path, release: HubRelease, revision: str) -> None:
         version=release.manifest.version,
         repo=release.source.repo,
         revision=revision,
+        # The commit and not the tag: later runs must read the copy that was downloaded.
         commit=release.source.revision,
         manifest_sha256=hash_file(release.folder / MANIFEST_NAME),
     )

@@ -15,6 +15,7 @@ from imagenet_g.benchmark.splits.real_set_specs import RealSetSpec
 from imagenet_g.benchmark.splits.registry import KnownVersion, format_superseded, load_versions
 
 Status = Literal["embedded", "local", "hub cache", "hub", "hub, gated", "not on the hub", "not published"]
+# ImageNet-C alone has 95 parts.
 _MAX_LISTED_PARTS = 10
 
 

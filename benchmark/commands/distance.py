@@ -143,10 +143,10 @@ def run(arguments: Namespace) -> int:
 
 
 def make_request(arguments: Namespace) -> DistanceRequest:
-    """What the command line asks for; everything that can be checked without a model is checked here.
+    """The request of the command line; everything that can be checked without a model is checked here.
 
     Raises:
-        InputError: A malformed option, or no CLIP is named and none is on hand.
+        InputError: A malformed option, or no CLIP is named and no weights are available here.
     """
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.distances.run import DistanceRequest

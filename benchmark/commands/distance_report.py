@@ -41,6 +41,7 @@ def make_report(report: DistanceReport, *, num_shown: int) -> RenderableType:
 def format_csv(report: DistanceReport) -> str:
     """A row for every CLIP and class, fractions as in the report, empty where a number is unknown."""
     buffer = io.StringIO()
+    # The csv module ends lines with a carriage return too, on every system.
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(("clip", "wnid", "class", *_COLUMNS))
     for measure in report.measures:

@@ -27,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Fetch, check every hash, say which copy it is and where."""
+    """Fetch, check every hash, print which copy it is and where."""
     from imagenet_g.benchmark.catalogue.downloads import remember_download
     from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
     from imagenet_g.benchmark.splits.hub_releases import complete_files
@@ -59,7 +59,7 @@ def _open_release(version: str, arguments: Namespace) -> HubRelease:
     published = known.published if known else None
     if arguments.repo is None and published is None:
         if known is None:
-            hint = "For a version of your own, say where it lies with --repo ORG/NAME --revision TAG."
+            hint = "For your own version, give its place with --repo ORG/NAME --revision TAG."
             raise UnknownNameError("version", version, load_versions(), hint=hint)
         where = "it ships inside the package" if known.embedded else "it has not been published yet"
         raise InputError(f"There is nothing to download for '{version}': {where}. Or give --repo ORG/NAME.")
@@ -71,7 +71,7 @@ def _open_release(version: str, arguments: Namespace) -> HubRelease:
     if release.manifest.version != version:
         raise DataError(
             f"'{repo}' at {arguments.revision or 'main'} holds version '{release.manifest.version}', "
-            f"not '{version}'. Give another --revision, or ask for {release.manifest.version}."
+            f"not '{version}'. Give another --revision, or download '{release.manifest.version}'."
         )
     return release
 

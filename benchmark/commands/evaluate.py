@@ -20,7 +20,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def run(arguments: Namespace) -> int:
-    """Evaluate, print the table, say where the files are."""
+    """Evaluate, print the table, list the files."""
     from rich.console import Console
 
     from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
@@ -51,7 +51,7 @@ def load_robustness(name: str) -> Callable[..., Any]:
 def apply_baseline(
     outcomes: Sequence[EvaluationOutcome], baseline: str, data: Mapping[str, Path]
 ) -> tuple[EvaluationOutcome, ...]:
-    """Outcomes with effective robustness in their results; where there is no line, a note says so."""
+    """Outcomes with effective robustness in their results; where there is no line, a note is printed."""
     import sys
     from dataclasses import replace
 
@@ -70,7 +70,7 @@ def apply_baseline(
 
 
 def make_request(arguments: Namespace) -> EvaluationRequest:
-    """What the command line asks for; everything that can be checked without a model is checked here.
+    """The request of the command line; everything that can be checked without a model is checked here.
 
     Raises:
         InputError: A malformed or contradictory option.

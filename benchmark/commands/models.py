@@ -23,7 +23,7 @@ class ListedModel:
 
     Attributes:
         spec: What to give to `--model`.
-        params_m: Parameters in millions; None where no published table says.
+        params_m: Parameters in millions; None where no published table has them.
         imagenet_val_top1: Published top-1, a fraction; None for unknown.
     """
 
@@ -86,7 +86,7 @@ def list_specs(schemes: Collection[str] | None = None) -> tuple[str, ...]:
         schemes: Of the libraries to search; None for all that work.
 
     Raises:
-        ModelError: A library that was asked for by name fails.
+        ModelError: A library that was named fails.
     """
     specs: list[str] = []
     for library in list_searchable():

@@ -46,7 +46,7 @@ def add_inference_options(holder: OptionHolder, *, batch_note: str = "") -> None
 
     Args:
         holder: What the options are added to.
-        batch_note: What else the help of `--batch-size` says, after its default.
+        batch_note: Added to the help of `--batch-size`, after its default.
     """
     holder.add_argument(
         "--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)"

@@ -60,6 +60,7 @@ def run(arguments: Namespace) -> int:
             out=arguments.out or Path(),
         )
     )
+    # A pipe has no width; rich would assume 80 columns and fold the names of models.
     Console(width=None if sys.stdout.isatty() else 160).print(make_report([result]))
     if arguments.out is not None:
         print(f"wrote {write_result(arguments.out, result)}")

@@ -36,7 +36,7 @@ def run(arguments: Namespace) -> int:
 
 
 def make_table(versions: Iterable[KnownVersion]) -> Table:
-    """One row a version; what is not known says so."""
+    """One row a version; where a fact is absent, the cell names that."""
     from rich.table import Table
 
     table = Table(title="Versions, oldest first", title_justify="left")

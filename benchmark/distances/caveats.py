@@ -33,6 +33,7 @@ def list_warnings(
         *_list_shared(num_shared),
         *_list_few_images(measures[0]),
         *_list_left_out(sides),
+        # Two sides of one release share its notice.
         *dict.fromkeys(side.split.notice for side in sides if side.split.notice),
     )
 

@@ -119,6 +119,7 @@ def restrict_side(side: Side, classes: Sequence[int], *, per_class: int | None) 
     if per_class is not None and per_class < 1:
         raise InputError(f"The number of images a class must be at least 1, not {per_class}.")
     groups = [np.flatnonzero(side.labels == index) for index in classes]
+    # In the order of the rows: neighbours lie in one row group, which is then read once.
     chosen = np.sort(np.concatenate([_spread(group, per_class) for group in groups]))
     return replace(side, rows=side.rows[chosen], labels=side.labels[chosen])
 

@@ -184,6 +184,7 @@ def make_model_slug(record: ModelRecord, *, dtype: str) -> str:
         parts.append(hash_json([record.weights_sha256, record.class_map])[:8])
     if record.zero_shot is not None and record.zero_shot.templates != DEFAULT_TEMPLATES:
         parts.append(record.zero_shot.templates)
+    # The default has no suffix, so that most folders have the plain name of their model.
     if dtype != "float32":
         parts.append(dtype)
     return "-".join(parts)

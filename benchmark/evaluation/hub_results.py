@@ -105,6 +105,7 @@ def publish_results(folder: Path, repo: str, *, pull_request: bool) -> Published
         # A proposal creates no repository, and must not overwrite the card of somebody else's.
         if not pull_request:
             operations += _prepare_repo(api, repo)
+        # One commit for all: a reader never sees a result without its predictions.
         commit = api.create_commit(
             repo, operations, repo_type="dataset", create_pr=pull_request, commit_message=_make_title(found)
         )

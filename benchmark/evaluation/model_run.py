@@ -226,6 +226,7 @@ class ModelRun:
             backend=self._load_memo().backend,
             batch_size=used.batch_size,
             seconds=round(outcome.seconds, 3),
+            # Only rows of this run: resumed ones took no time.
             images_per_second=round(outcome.num_computed / outcome.seconds, 3),
             started_utc=started_utc,
             versions=list_versions(list_packages(self.request.spec.scheme)),

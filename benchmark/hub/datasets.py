@@ -65,6 +65,7 @@ def fetch_hub_files(repo: str, patterns: Sequence[str], *, gated: bool, hint: st
 
     commit = None
     try:
+        # The commit first: files that are fetched one after the other must be of one state of the branch.
         commit = HfApi().dataset_info(repo, timeout=TIMEOUT_S).sha
         folder = snapshot_download(
             repo, repo_type="dataset", revision=commit, allow_patterns=list(patterns), etag_timeout=TIMEOUT_S

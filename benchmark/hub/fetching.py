@@ -102,6 +102,7 @@ def find_cached_files(
     from huggingface_hub import try_to_load_from_cache
 
     found = (try_to_load_from_cache(repository, name, revision=revision) for name in filenames)
+    # The cache also remembers files that a repository does not have, as a marker that is no path.
     return tuple(Path(path) for path in found if isinstance(path, str))
 
 

@@ -212,7 +212,7 @@ def _format_refused(path: Path, *, what: str = "") -> str:
 
 
 def _list_globals(path: Path) -> list[str]:
-    """What a pickle would import; empty where that cannot be told."""
+    """What a pickle would import; empty where that is unknown."""
     if not zipfile.is_zipfile(path):
         return []
     try:
@@ -231,7 +231,7 @@ def _format_damaged(path: Path) -> str:
 def _try_conversion(convert: Callable[[], StateDict]) -> StateDict | None:
     try:
         return convert()
-    except Exception:  # whatever the library trips over, the file does not fit
+    except Exception:  # whatever the library raises, the file does not fit
         return None
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
-    """A model as asked for on the command line.
+    """A model as requested on the command line.
 
     Attributes:
         requested: The text as typed.
@@ -96,7 +96,7 @@ def load_classifier(request: ModelRequest) -> Classifier:
     Raises:
         UnknownNameError: No such model.
         InputError: A checkpoint for a library that takes none.
-        FetchError: Weights are not on hand and cannot be fetched.
+        FetchError: Weights are not available here and cannot be fetched.
         ModelError: The weights do not fit, or the head is not one of 1000 classes.
         UntrustedFileError: A checkpoint that would run code when loaded.
     """

@@ -107,6 +107,7 @@ def load_clip_encoder(requested: str) -> ClipEncoder:
 
 def name_spec(spec: ModelSpec) -> str:
     """The spec as a file may hold it: a local folder by its last part only."""
+    # The rest of the path is of this machine, and a published file must not carry it.
     scheme, local, path = str(spec).partition("local-dir:")
     return f"{scheme}{local}{Path(path).name}" if local else str(spec)
 

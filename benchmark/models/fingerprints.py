@@ -42,6 +42,7 @@ def hash_state_dict(state: Mapping[str, torch.Tensor]) -> str:
 
 def count_parameters(module: torch.nn.Module) -> int:
     """Number of parameters, shared ones once, buffers not."""
+    # `parameters()` lists a shared tensor once, as papers count it.
     return sum(parameter.numel() for parameter in module.parameters())
 
 

@@ -65,7 +65,7 @@ def load_requested_class_map(request: ModelRequest) -> ClassMap | None:
 
 
 def make_classifier(request: ModelRequest, model: LoadedModel) -> Classifier:
-    """Check the head, map it to the 1000 classes and say what it is.
+    """Check the head, map it to the 1000 classes and describe the model.
 
     Raises:
         ModelError: The head is not one of 1000 and no class map is given, or the model does not run.
@@ -91,7 +91,7 @@ def make_classifier(request: ModelRequest, model: LoadedModel) -> Classifier:
         preprocessing=model.preprocessing,
         zero_shot=model.zero_shot,
         training_data=model.training_data,
-        # ImageNet-1k is photographs only; of anything else we do not know.
+        # ImageNet-1k is photographs only; for anything else it is unknown.
         generated_training_data=() if model.training_data == IMAGENET_1K else None,
     )
     return Classifier(
@@ -110,6 +110,7 @@ def count_outputs(module: torch.nn.Module, input_size_px: tuple[int, int], *, sp
     Raises:
         ModelError: The model fails, or gives anything but finite `(1, K)` logits.
     """
+    # Seeded: whether a model loads must not depend on chance.
     noise = torch.randn(1, 3, *input_size_px, generator=torch.Generator().manual_seed(0))
     size = f"3 x {input_size_px[0]} x {input_size_px[1]}"
     try:
@@ -131,10 +132,10 @@ def count_outputs(module: torch.nn.Module, input_size_px: tuple[int, int], *, sp
 
 
 def validate_head(num_outputs: int, class_map: ClassMap | None, *, request: ModelRequest, spec: str) -> None:
-    """Check that the outputs are the 1000 classes, or that a class map says what they are.
+    """Check that the outputs are the 1000 classes, or that a class map names them.
 
     Raises:
-        ModelError: They are not and there is none.
+        ModelError: They are not, and no class map is given.
         InputError: The class map has another length.
     """
     if class_map is not None:
@@ -153,6 +154,6 @@ def _format_wrong_head(spec: str, num_outputs: int) -> str:
         hint = " With 1001 the first is usually 'background': write '-', then the wnids in order."
     return (
         f"Model '{spec}' has {num_outputs} outputs; the {NUM_CLASSES} classes in sorted wnid order are "
-        "needed. Say which class each output is with --class-map FILE: one wnid a line, '-' for an output to "
+        "needed. Name the class of each output with --class-map FILE: one wnid a line, '-' for an output to "
         f"leave out.{hint}"
     )

@@ -48,7 +48,7 @@ def load_model(request: ModelRequest) -> Classifier:
             module=module,
             preprocessing=describe_transform(own, default=transform is None, factory=factory),
             transform=own,
-            # What the user's own transform crops cannot be told, so it is used as it is.
+            # What the user's own transform crops is unknown, so it is used as it is.
             precropped_transform=transform or build_default_transform(INPUT_SIZE_PX),
         ),
     )
@@ -116,7 +116,7 @@ def build_default_transform(resize_px: int) -> Callable[[Image.Image], torch.Ten
 def describe_transform(
     transform: Callable[[Image.Image], torch.Tensor], *, default: bool, factory: Callable[[], object]
 ) -> Preprocessing:
-    """The record of a transform: its own words, and a hash of the source file the factory stands in.
+    """The record of a transform: its printed form, and a hash of the source file the factory stands in.
 
     The hash makes an edited factory another model to the prediction cache.
 

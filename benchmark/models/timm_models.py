@@ -93,7 +93,7 @@ def _load_module(request: ModelRequest, name: str, spec: str) -> tuple[torch.nn.
     config = timm.get_pretrained_cfg(name)
     class_map = load_requested_class_map(request)
     if class_map is None and config is not None:
-        # Said before anything is fetched.
+        # Checked before anything is fetched.
         validate_head(config.num_classes, None, request=request, spec=spec)
     if request.checkpoint is not None:
         return _load_own_weights(request, name, request.checkpoint), (request.checkpoint,)

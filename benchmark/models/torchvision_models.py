@@ -95,5 +95,5 @@ def _load_module(
 
 
 def _quiet_init(name: str) -> dict[str, bool]:
-    """These two warn about their slow initialisation unless told that it does not matter."""
+    """These two warn about their slow initialisation unless an option declares it unimportant."""
     return {"init_weights": False} if name in ("googlenet", "inception_v3") else {}

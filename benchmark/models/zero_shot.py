@@ -100,6 +100,7 @@ def recall_head(build: Callable[[], torch.Tensor], *, folder: Path | None, key: 
         return build()
     path = folder / f"{key}.safetensors"
     try:
+        # safetensors and no pickle: reading a cache that somebody else filled must not run code.
         return load_file(path)["head"]
     except (OSError, SafetensorError, KeyError):
         head = build()

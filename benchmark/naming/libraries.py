@@ -1,8 +1,8 @@
 """The registry of model libraries: the rows of this package, and those of others by entry point.
 
 Another package registers a row under the entry-point group `imagenet_g.model_libraries`; the entry point's
-name is the scheme. A row of another package is imported only when its scheme or a list of all is asked for,
-so that a broken one stops nothing else.
+name is the scheme. A row of another package is imported only when its scheme, or the list of all schemes, is
+needed, so that a broken one stops nothing else.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ def _blame(library: ModelLibrary, address: str) -> Iterator[None]:
         raise
     except Exception as error:
         if library.distribution == OWN_DISTRIBUTION:
-            # A mistake of ours: its traceback says where.
+            # A mistake in this package: its traceback shows the place.
             raise
         raise ModelError(
             f"The model library '{library.scheme}' of the package '{library.distribution}' failed in "

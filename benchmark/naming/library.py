@@ -1,4 +1,4 @@
-"""What the program has to know about a model library: one row, `ModelLibrary`.
+"""What the program needs of a model library: one row, `ModelLibrary`.
 
 A row is plain data. It names functions by address ("package.module:function"), so that reading it imports
 neither the library nor torch.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 OWN_DISTRIBUTION = "imagenet-g"
 SOURCE_PREFIXES = ("hf-hub:", "local-dir:", "packaged:")
-"""Begin names that say where a model lies (the Hub, a folder, inside this package), weights included."""
+"""Begin names that give the place of a model (the Hub, a folder, inside this package), weights included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class ModelLibrary:
             the folder is known to be this library's.
         takes_checkpoint: Whether `--checkpoint` can replace the weights.
         needs_prompts: Whether all its models are zero-shot, so that a submission must record the prompts.
-        runs_again: Whether the name alone is enough for somebody else to run the model again. False for code
+        runs_again: Whether the name alone is enough for anyone to run the model again. False for code
             of the user's own: it is never run from a submission, and loaded anew each time.
         distribution: The installed distribution that the row comes from; filled in when it is read.
     """

@@ -1,4 +1,4 @@
-"""Clean accuracies somebody else reported, looked up by model spec.
+"""Published clean accuracies, looked up by model spec.
 
 `data/published_top1.csv` was transcribed from the tables named in `SOURCES`; its accuracies are fractions,
 one column for each class set. Nothing here imports more than the standard library and the result types.

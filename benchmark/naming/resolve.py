@@ -1,4 +1,4 @@
-"""From the name a user types to the name a library knows, without a network."""
+"""From the name a user types to the library's own name, without a network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imagenet_g.benchmark.naming.specs import ModelSpec
 
 
 def resolve_model_spec(spec: ModelSpec, *, own_weights: bool = False) -> ResolvedSpec:
-    """Fill in what a model spec leaves open, from the names the installed libraries know.
+    """Fill in what a model spec leaves open, from the names that the installed libraries offer.
 
     Args:
         spec: As typed.

@@ -12,11 +12,11 @@ SEARCH_HINT = "'imagenet-g models PATTERN' searches the names."
 
 @dataclass(frozen=True, slots=True)
 class ResolvedName:
-    """What a typed name was taken to mean.
+    """What a typed name resolves to.
 
     Attributes:
         name: The library's own full name.
-        alternatives: Other names it could have meant, full, most likely first.
+        alternatives: Other names it may stand for, full, most likely first.
         reason: Why this one, half a sentence; empty when the name was typed in full.
     """
 
@@ -31,7 +31,7 @@ class ResolvedSpec:
 
     Attributes:
         spec: The spec that will be loaded.
-        alternatives: Other specs the typed one could have meant.
+        alternatives: Other specs the typed one may stand for.
         reason: Why this one, half a sentence; empty when it was typed in full.
     """
 
@@ -40,19 +40,19 @@ class ResolvedSpec:
     reason: str = ""
 
     def format_choice(self, requested: str, *, limit: int = 6) -> str:
-        """One line that says what was picked and what else there is; empty when nothing was left open.
+        """One line with the choice and its alternatives; empty when the name was typed in full.
 
         Example:
             >>> resolved = ResolvedSpec(ModelSpec("timm", "vgg16.tv_in1k", None), (), "timm's default")
             >>> resolved.format_choice("timm:vgg16")
-            "'timm:vgg16' is taken as 'timm:vgg16.tv_in1k' (timm's default)."
+            "'timm:vgg16' resolves to 'timm:vgg16.tv_in1k' (timm's default)."
         """
         if not self.reason:
             return ""
         shown = ", ".join(self.alternatives[:limit])
         more = f" and {len(self.alternatives) - limit} more" if len(self.alternatives) > limit else ""
         others = f" Others: {shown}{more}." if shown else ""
-        return f"'{requested}' is taken as '{self.spec}' ({self.reason}).{others}"
+        return f"'{requested}' resolves to '{self.spec}' ({self.reason}).{others}"
 
 
 def match_loosely(name: str, known: Sequence[str] | Mapping[str, object]) -> str | None:

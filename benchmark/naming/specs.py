@@ -49,7 +49,9 @@ def parse_model_spec(text: str) -> ModelSpec:
             f"Model '{text}' has no scheme. Write for example 'timm:{text}'. {format_examples()}"
         )
     if scheme == "hf-hub":
-        raise InputError(f"Model '{text}' does not say which library loads it. {_suggest_hub_specs(text)}")
+        raise InputError(
+            f"Model '{text}' does not name the library that loads it. {_suggest_hub_specs(text)}"
+        )
     library = find_library(scheme)
     try:
         if not rest:

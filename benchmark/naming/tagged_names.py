@@ -33,8 +33,8 @@ def resolve_tagged_name(
 ) -> ResolvedSpec:
     """Which weights `<name>[/<tag>]` means for a library that keeps name and tag apart.
 
-    Without a tag the first listed is meant, or OpenAI's own for a CLIP that has them; with weights of one's
-    own, none. Case and punctuation do not count.
+    Without a tag the name stands for the first listed weights, or OpenAI's for a CLIP that has them; with the
+    user's own weights, for none. Case and punctuation do not count.
 
     Args:
         spec: As typed.
@@ -86,7 +86,7 @@ def _split_typed(spec: ModelSpec, tags: Mapping[str, Sequence[str]]) -> tuple[st
 
 
 def _prefer_quickgelu(resolved: ResolvedSpec) -> ResolvedSpec:
-    """Weights trained with QuickGELU are meant with QuickGELU, whichever way the architecture was typed."""
+    """Weights trained with QuickGELU run with QuickGELU, whichever way the architecture was typed."""
     spec = resolved.spec
     twin = f"{spec.name}-quickgelu"
     if spec.weights is None or spec.weights not in list_open_clip_tags().get(twin, ()):

@@ -84,7 +84,7 @@ def resolve_timm_name(
 
 
 def is_trained_on_imagenet_1k(tag: str) -> bool:
-    """Whether a timm tag names ImageNet-1k and no other data or teacher, as far as the tag tells.
+    """Whether a timm tag names ImageNet-1k and no other data or teacher, as far as the tag shows.
 
     Example:
         >>> [is_trained_on_imagenet_1k(tag) for tag in ("a1_in1k", "fb_in22k_ft_in1k", "fb_dist_in1k", "")]

@@ -1,6 +1,6 @@
 """Right answers by class behind a result, read back from its stored predictions.
 
-A result has numbers; an interval that draws classes needs to know which class each image was of. The
+A result has numbers; an interval that draws classes needs the class of each image. The
 predictions lie beside the result and are checked against the hash it carries.
 """
 
@@ -88,6 +88,7 @@ def load_entry_evidence(entry: Entry, folder: Path, *, data: Mapping[str, Path])
 
 
 def _load_reference(result: Result, gap: Gap, folder: Path, data: Mapping[str, Path]) -> Evidence | None:
+    # A published accuracy is one number; its right answers by class are unknown.
     if gap.reference.kind == "published":
         return None
     for entry in result.entries:

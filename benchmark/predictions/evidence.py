@@ -164,7 +164,7 @@ def load_predicted_split(
     """The local copy of the split that predictions were made on.
 
     Args:
-        record: What the predictions say of it.
+        record: As the predictions record it.
         data: Local copies by name.
         sets: Known real sets by name; None for the shipped ones.
 

@@ -1,8 +1,8 @@
 """Whether a model may have seen a split, or images like it, while it was trained.
 
 A split published before the model's data were gathered may be among them; and a model trained on images of
-the generator that drew the split has practised on the test. Neither is proof, so a result is flagged, not
-refused. What nobody declared is unknown, and unknown raises no flag.
+the generator that drew the split has trained on images like those of the test. Neither is proof, so a result
+is flagged, not refused. What is not declared is unknown, and raises no flag.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NO_GENERATOR = "none"
 
 
 class TrainingSetSpec(FileModel):
-    """A training set and the last day its pictures can be from."""
+    """A training set and the last day its images can be from."""
 
     name: str
     until: date
@@ -34,7 +34,7 @@ class TrainingSetSpec(FileModel):
 
 @dataclass(frozen=True, slots=True)
 class TrainingDeclaration:
-    """What the user says of a model's training; None where nothing is said.
+    """What the user declares of a model's training; None where nothing is declared.
 
     Attributes:
         data: Names of the training data.
@@ -49,6 +49,7 @@ class TrainingDeclaration:
     def apply(self, record: ModelRecord) -> ModelRecord:
         """The record with what was declared, and with the date of a known training set."""
         data = self.data or record.training_data
+        # The day a known training set ended stands in for a date that is not declared.
         known = load_training_sets().get((data or "").lower())
         until = self.until or record.trained_until or (known.until if known else None)
         generators = record.generated_training_data if self.generators is None else self.generators
@@ -62,8 +63,8 @@ def parse_declaration(data: str | None, until: str | None, generators: Sequence[
 
     Args:
         data: Name of the training data, or None.
-        until: "YYYY-MM-DD", "YYYY-MM" or "YYYY"; the last day of it counts. None: not said.
-        generators: Names; the one word "none" says that there were none.
+        until: "YYYY-MM-DD", "YYYY-MM" or "YYYY"; the last day of it counts. None: not declared.
+        generators: Names; the one word "none" declares that there were no generators.
 
     Raises:
         InputError: No date, or "none" beside a name.
@@ -73,7 +74,7 @@ def parse_declaration(data: str | None, until: str | None, generators: Sequence[
         TrainingDeclaration(data='laion-400m', until=None, generators=())
     """
     if NO_GENERATOR in generators and len(generators) > 1:
-        raise InputError("--trained-on-generated says 'none' and a name; say one of the two.")
+        raise InputError("--trained-on-generated has both 'none' and a name; give one of the two.")
     named = tuple(name for name in generators if name != NO_GENERATOR)
     return TrainingDeclaration(
         data=data,
@@ -86,7 +87,7 @@ def parse_last_day(text: str) -> date:
     """The last day of a year, a month or a day.
 
     Raises:
-        InputError: It is none of these.
+        InputError: It has another form.
 
     Example:
         >>> str(parse_last_day("2024-02")), str(parse_last_day("2023"))
@@ -124,13 +125,14 @@ def find_contamination(model: ModelRecord, version: KnownVersion | None) -> tupl
         return ()
     flags = []
     published = version.published
-    # On the same day counts too: nobody can tell which came first.
+    # The same day counts too: which came first is unknown.
     if published and model.trained_until and published.released <= model.trained_until:
         reason = (
             f"{version.name} was published on {published.released}, and the model's training data go up to "
             f"{model.trained_until}."
         )
         flags.append(ContaminationFlag(kind="data-after-release", reason=reason))
+    # Compared by a simplified name: users write `sd-1.5` where a registry has the repository.
     drawn_by = {normalize_generator(name): name for name in version.generators}
     for name in model.generated_training_data or ():
         if (key := normalize_generator(name)) in drawn_by:

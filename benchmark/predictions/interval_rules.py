@@ -59,6 +59,7 @@ def _bound_by_jackknife(images: ScoredImages, value: float, function: MetricFunc
     classes = np.unique(images.classes)
     if len(classes) < 2:
         return None
+    # Whole classes and not images: those of one class are right or wrong together.
     left_out = [function(images.take(np.flatnonzero(images.classes != one))) for one in classes]
     values = np.array([found for found in left_out if found is not None])
     if len(values) < 2:
@@ -84,6 +85,7 @@ def find_student_quantile(freedom: int, *, confidence: float = CONFIDENCE) -> fl
     >>> round(find_student_quantile(9), 3)
     2.262
     """
+    # Not scipy.stats, whose import takes longer than the whole computation.
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, 0.5 + confidence / 2))

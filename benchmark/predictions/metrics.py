@@ -88,6 +88,7 @@ class Metric:
     @property
     def heading(self) -> str:
         """The title of its column, with the unit: "Top-1, %"."""
+        # Not `capitalize`, which would put the rest of an abbreviation into lower case.
         title = self.title[:1].upper() + self.title[1:]
         return f"{title}, {self.unit.symbol}" if self.unit.symbol else title
 
@@ -114,12 +115,14 @@ def estimate_metric(metric: Metric, images: ScoredImages) -> MetricEstimate | No
         raise InputError(
             f"Metric '{metric.name}' gave {value}; its row allows {metric.low} to {metric.high}."
         )
+    # Student's t leaves the range of a share where few classes differ much.
     bounds = _clip(metric, metric.interval.compute(images, value, metric.function))
     return MetricEstimate(
         value=value,
         low=None if bounds is None else bounds[0],
         high=None if bounds is None else bounds[1],
         method="none" if bounds is None else metric.interval.name,
+        # Rounded, because k / n * n may miss k by a rounding error.
         right=round(value * len(images)) if metric.interval is WILSON else None,
     )
 
@@ -187,6 +190,7 @@ def load_metrics() -> Mapping[str, Metric]:
     Raises:
         InputError: Another package's entry point cannot be loaded or names no metric, or a name comes twice.
     """
+    # Sorted, so that the order of columns does not depend on the order of installation.
     points = sorted(entry_points(group=METRIC_GROUP), key=lambda point: point.name)
     return index_metrics((*BUILT_IN, *(metric for point in points for metric in _load_point(point))))
 

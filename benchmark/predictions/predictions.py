@@ -140,7 +140,7 @@ def write_predictions(path: Path, predictions: Predictions, meta: PredictionsMet
     """
     import pyarrow.parquet as pq
 
-    # Inside the file: predictions that are copied elsewhere still say what they are predictions of.
+    # Inside the file: predictions that are copied elsewhere keep the record of what they are predictions of.
     table = make_table(predictions).replace_schema_metadata({META_KEY: meta.model_dump_json().encode()})
     with replace_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")

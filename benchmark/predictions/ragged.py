@@ -39,7 +39,7 @@ def make_ragged(
     kept = kept & present[:, None]
     ends = np.cumsum(kept.sum(axis=1), dtype=np.int32)
     offsets = np.concatenate([np.zeros(1, dtype=np.int32), ends])
-    # Offsets alone cannot tell a missing list from an empty one; the mask does.
+    # By offsets alone a missing list equals an empty one; the mask separates them.
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values[kept], kind), mask=pa.array(~present))
 
 

@@ -65,6 +65,7 @@ def rescore(request: RescoreRequest) -> Result:
 
 
 def _load_evidence(path: Path, out: Path) -> Evidence:
+    # `Path.relative_to` cannot step upwards, and predictions need not lie below the result.
     return Evidence.from_file(path, name=Path(os.path.relpath(path, out)).as_posix())
 
 

@@ -65,6 +65,7 @@ def _format_doubt(spec: str, evidence: Evidence, measured: float, figure: Publis
         f"published for {figure.set} is {100 * figure.top1:.2f} % ({figure.source}); "
         f"the difference is more than chance at n = {len(evidence.predictions)}. "
     )
+    # A set-up that is wrong makes a model worse; one that is better than published has another cause.
     if measured > figure.top1 and evidence.record.ref != figure.set:
         return gap + "These images may be easier than the published set, or the model has seen them."
     return gap + f"Likely causes: {CAUSES}."

@@ -41,6 +41,7 @@ def _keep(values: FloatArray) -> FloatArray:
     return values
 
 
+# scipy's functions give infinity at 0 and 1 without a warning, numpy's logarithm warns.
 LINKS: dict[str, Link] = {
     "linear": Link(_keep, _keep, bounded=False),
     "logit": Link(lambda p: np.asarray(logit(p)), lambda z: np.asarray(expit(z)), bounded=True),

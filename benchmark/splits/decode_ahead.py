@@ -1,6 +1,6 @@
 """Images on their way to a model: decoded and transformed by threads, a bounded number ahead.
 
-PIL lets go of the interpreter lock, so threads suffice; the bound keeps memory from growing with the split.
+PIL releases the interpreter lock, so threads suffice; the bound keeps memory from growing with the split.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def prepare_ahead(
     queue: deque[Future[PreparedImage]] = deque()
     for row in rows:
         queue.append(pool.submit(prepare_image, split, row, transform))
+        # Bounded here and not by the pool, which would take in the whole split at once.
         if len(queue) >= window:
             # In order and not as they finish: predictions are stored in the order of the rows.
             yield queue.popleft().result()
@@ -51,7 +52,7 @@ def prepare_ahead(
 
 
 def prepare_image(split: Split, row: int, transform: Transform) -> PreparedImage:
-    """One image, read, decoded and transformed; an unreadable one says why.
+    """One image, read, decoded and transformed; for an unreadable one, the reason.
 
     Raises:
         ModelError: The transform fails.

@@ -1,7 +1,7 @@
 """Images in sub-folders named by class, and any such folder named by wnid as a split.
 
 Order is by class folder, then file name, as text. Images must lie directly in the class folders: what lies in
-deeper folders, or beside the class folders, is refused and not dropped, since nobody can tell its class.
+deeper folders, or beside the class folders, is refused and not dropped, since its class is unknown.
 Hidden files and files that are no images are left out; links to files are followed.
 """
 
@@ -85,7 +85,7 @@ def list_class_folders(path: Path) -> tuple[str, ...]:
     if loose:
         raise InputError(
             f"'{path}' has {loose} images that are in no class folder. "
-            "Put each image into the sub-folder of its class; their class cannot be told otherwise."
+            "Put each image into the sub-folder of its class; nothing else shows its class."
         )
     return tuple(folders)
 

@@ -1,7 +1,7 @@
 """Releases on the Hub, brought to the Hub's own cache at one commit, every file checked against the manifest.
 
 A folder of that cache is a release like any other, save that files may still be missing: `complete_split`
-fetches those that a split needs. What is whole is never asked for again, so a second run needs no network.
+fetches those that a split needs. What is whole is never fetched again, so a second run needs no network.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class HubRelease:
         folder: Its folder in the Hub's cache; holds the manifest and the files fetched so far.
         source: Repository and commit.
         manifest: What the release holds.
-        origin: "hub" when the Hub was asked, "cache" when only the copy here was looked at.
-        note: Why only the copy was looked at; empty when there is nothing to say.
+        origin: "hub" when the Hub was contacted, "cache" when only the local copy was read.
+        note: Why only the local copy was read; empty otherwise.
     """
 
     folder: Path
@@ -72,7 +72,7 @@ def open_hub_release(source: HubSource, *, manifest_sha256: str | None = None) -
     if manifest_sha256 is not None and (found := hash_file(path)) != manifest_sha256:
         raise DataError(
             f"The manifest of '{source.repo}' at {source.revision} has sha256 {found}, and {manifest_sha256} "
-            "is the published one: it is not the release it claims to be. Tell the maintainers."
+            "is the published one: it is not the release it claims to be. Report it to the maintainers."
         )
     commit = HubSource(source.repo, folder.name)
     note = f"the Hub was not reached ({obstacle}); using the copy fetched earlier" if obstacle else ""
@@ -116,13 +116,14 @@ def complete_files(
             _drop_file(release.folder / still[0].path)
             raise DataError(
                 f"'{still[0].path}' of '{release.source.repo}' does not have the hash its manifest gives, "
-                "also when fetched again: the file on the Hub is not the published one. Tell the maintainers."
+                "also when fetched again: the file on the Hub is not the published one. "
+                "Report it to the maintainers."
             )
     return "hub" if missing or damaged else "cache"
 
 
 def open_snapshot(folder: Path) -> HubRelease | None:
-    """The release in a folder of the Hub's cache; None where the folder is no such thing.
+    """The release in a folder of the Hub's cache; None for any other folder.
 
     Raises:
         DataError: Its manifest is missing or malformed.
@@ -191,11 +192,12 @@ def _find_cached(source: HubSource, name: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
     path = try_to_load_from_cache(source.repo, name, revision=source.revision, repo_type="dataset")
+    # For a file that the repository is known to lack, the cache returns a marker that is no path.
     return Path(path) if isinstance(path, str) else None
 
 
 def _find_obstacle(source: HubSource, *, patient: bool) -> str | None:
-    """Why the Hub cannot be reached, or None; asked up to three times where there is no other way."""
+    """Why the Hub cannot be reached, or None; probed up to three times where no copy is here."""
     from huggingface_hub import constants, hf_hub_url
 
     url = hf_hub_url(source.repo, MANIFEST_NAME, repo_type="dataset", revision=source.revision)

@@ -106,8 +106,8 @@ def _compare_hashes(source: HubSource, files: Sequence[FileRecord]) -> None:
             # Without `lfs` the Hub keeps the file in git, without a sha256 of its bytes.
             if info is None or info.lfs is None or info.lfs.sha256 != file.sha256:
                 raise DataError(
-                    f"'{file.path}' of '{source.repo}' is not the shard its manifest describes. Tell the "
-                    "maintainers, or fetch a whole copy with 'imagenet-g download'."
+                    f"'{file.path}' of '{source.repo}' is not the shard its manifest describes. Report it to "
+                    "the maintainers, or fetch a whole copy with 'imagenet-g download'."
                 )
 
 

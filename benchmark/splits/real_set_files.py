@@ -33,9 +33,12 @@ from imagenet_g.benchmark.splits.real_set_specs import LabelKind, RealSetSpec
 from imagenet_g.benchmark.splits.registry import load_versions
 
 Parsed = TypeVar("Parsed")
+# The names of 1000 classes take some 50 kB; a file of a table may come from anybody.
 _MAX_FILE_BYTES = 1 << 20
 _MAX_LINE = 2000
+# Words that have another meaning in a reference, in --data or in --reference.
 _RESERVED = ("all", "folder", "hub", "published")
+# Tab and line ends are allowed; the others would reach the user's terminal as commands.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -115,7 +118,7 @@ def find_real_set(base: str, sets: Mapping[str, RealSet] | None = None) -> RealS
 
 
 def format_near_sets(name: str, sets: Mapping[str, RealSet] | None = None) -> str:
-    """A question that names the sets that were perhaps meant, a blank before it; empty where no name is near.
+    """A question with the sets of similar names, after a blank; empty where no name is similar.
 
     Example:
         >>> format_near_sets("imagenet-d")
@@ -224,6 +227,7 @@ def _load_own_set(spec: RealSetSpec, path: Path) -> RealSet:
 
 
 def _parse_beside(file: Path, table: Path, parse: Callable[[str], Parsed]) -> Parsed:
+    # Resolved, because a link inside the folder may lead out of it.
     if not file.resolve().is_relative_to(table.parent.resolve()):
         raise UntrustedFileError(
             f"'{file}' leads out of the folder of '{table.name}'; put the file itself there."
@@ -239,6 +243,7 @@ def _parse_beside(file: Path, table: Path, parse: Callable[[str], Parsed]) -> Pa
 def _read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
+            # One byte more than allowed: the size that the system reports is 0 for a pipe or a device.
             data = file.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
         raise InputError(f"'{path}' cannot be read: {error.strerror or error}.") from error

@@ -1,4 +1,4 @@
-"""What the table of a real set may say: the schema of `data/real_sets.toml` and of a user's own file.
+"""What the table of a real set may hold: the schema of `data/real_sets.toml` and of a user's own file.
 
 A table is data from anybody, so that every text in it is bounded, every path stays inside its folder, and
 placeholders are replaced as text, never by `str.format`, which would reach into attributes.
@@ -24,6 +24,7 @@ _MAX_PARTS = 1000
 
 
 def _validate_inside(text: str) -> str:
+    # A backslash separates folders on Windows, and a colon ends the name of a drive.
     if text.startswith(("/", "~")) or "\\" in text or ":" in text or ".." in text.split("/"):
         raise ValueError(f"'{text}' must be a path inside the set, with forward slashes and no '..'")
     return text
@@ -98,7 +99,7 @@ class RealSetSpec(FileModel):
     notice: Text = ""
     local_hint: Text
     hub: HubSpec | None = None
-    """Absent: the Hub has no copy that we know of."""
+    """Absent: no copy on the Hub is known."""
 
     @model_validator(mode="after")
     def _validate_names(self) -> Self:

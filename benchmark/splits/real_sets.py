@@ -74,7 +74,7 @@ def load_real_set(
     Raises:
         InputError: The local copy is missing, empty or laid out in another way.
         DataError: A file is damaged, or an image's class is not one of the set's.
-        FetchError: The Hub cannot be reached, does not let us in, or has no copy.
+        FetchError: The Hub cannot be reached, refuses access, or has no copy.
     """
     spec, hub = real_set.spec, real_set.spec.hub
     revision = None
@@ -195,7 +195,7 @@ def _choose_rows(
                 meanings[name] = parse_label(real_set, kind, name)
             if meanings[name] is None and real_set.spec.other_classes == "refused":
                 raise DataError(
-                    f"{real_set.spec.name} has images of class '{name}', which is none of ImageNet's 1000."
+                    f"{real_set.spec.name} has images of class '{name}', which is not one of ImageNet's 1000."
                 )
         indices = dict.fromkeys(index for name in names for index in meanings[name] or ())
         if indices:

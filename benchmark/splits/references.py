@@ -1,7 +1,7 @@
 """How images are named: `v1/sd-l:clip-filtered`, `imagenet-c/fog/3`, `folder:PATH`.
 
 Parsing needs the grammar and the tables of the real sets, and opens no images; whether a version or its
-view exists is for the catalogue to say.
+view exists is checked by the catalogue.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Publication(FileModel):
 
 
 class KnownVersion(FileModel):
-    """What is known of a version before its manifest is at hand.
+    """What is known of a version before its manifest is available.
 
     TOML cannot say null, so what may be absent has a default here.
     """

@@ -33,6 +33,7 @@ def load_release_rows(images: ParquetImages) -> SplitRows:
         raise DataError("The release has image ids that are missing or repeated.")
     index_by_wnid = load_index_by_wnid()
     for image_id, wnid, label in zip(ids, wnids, labels, strict=True):
+        # Both are stored, so that a release whose class order is another one is found out.
         if index_by_wnid.get(str(wnid)) != label or label is None:
             raise DataError(f"Image '{image_id}' has wnid '{wnid}' and label {label}, which do not agree.")
     return SplitRows(
@@ -51,6 +52,7 @@ def _add_other_labels(images: ParquetImages, labels: Sequence[int]) -> list[tupl
         also = others or []
         if not isinstance(also, list) or not all(isinstance(o, int) and 0 <= o < NUM_CLASSES for o in also):
             raise DataError(f"Column '{ALSO_COLUMN}' must hold lists of class indices 0..999, not {also!r}.")
+        # The own label stays first: views and counts by class go by it.
         found.append((label, *(other for other in dict.fromkeys(also) if other != label)))
     return found
 

@@ -242,6 +242,7 @@ def _verify_files(
             raise DataError(f"Shard '{file.path}' of '{folder}' is missing; fetch the release again.")
         if (size := path.stat().st_size) != file.num_bytes:
             raise DataError(_format_damage(folder, file, f"{size} bytes instead of {file.num_bytes}"))
+    # Sizes were compared first: a download that broke off is found without reading anything.
     if verify == "hashes":
         found = hash_files(folder, [file.path for file in files], cache=cache, progress=progress)
         for file, sha256 in zip(files, found, strict=True):

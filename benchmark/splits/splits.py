@@ -1,4 +1,4 @@
-"""A split in memory: who the images are, what they may be called, and how to read one.
+"""A split in memory: ids and acceptable labels of the images, and how to read one.
 
 Rows are light (ids and labels); image bytes are read one at a time, so memory does not grow with the images.
 """
@@ -46,7 +46,7 @@ class Split:
         reader: Where the images are.
         class_set: Classes the images cover, named "split-classes" (or "all").
         outputs: "split-classes" where the set is defined over those classes (ImageNet-R, -A, ObjectNet, a
-            release of fewer than 1000), "all" where a class without images says nothing (a folder).
+            release of fewer than 1000), "all" where a missing class is no choice of the set (a folder).
         views: Row filters defined by the release.
         border_px: Pixels to cut from each side before anything else (ObjectNet's red border).
         precropped: Whether images are already at 224 x 224 and must not be resized and cropped again (-C).

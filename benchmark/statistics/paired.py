@@ -224,6 +224,7 @@ def adjust_holm(p_values: npt.ArrayLike) -> FloatArray:
         [0.03, 0.06, 0.06]
     """
     given = np.asarray(p_values, dtype=np.float64)
+    # Stable: equal p-values keep the order of their groups on every platform.
     order = np.argsort(given, kind="stable")
     factors = np.arange(len(given), 0, -1)
     raised = np.minimum(1.0, np.maximum.accumulate(given[order] * factors)) if len(given) else given

@@ -58,7 +58,7 @@ class TrainingTask(Protocol):
         """Named scalars of one step; the one named "loss" is minimised.
 
         Args:
-            numbers: A CPU generator, the source of all chance of the step.
+            numbers: A CPU generator, the source of all random numbers of the step.
             batch_size: Examples of the step.
         """
 
@@ -216,6 +216,7 @@ def _take_step(
     numbers = torch.Generator("cpu").manual_seed(seed * 1_000_003 + state.step)
     state.module.train()
     values = task.compute_loss(numbers, schedule.batch_size)
+    # Before the step: after it the weights are NaN, and so is the next checkpoint.
     if not torch.isfinite(values["loss"]):
         loss = float(values["loss"].detach())
         raise ModelError(f"The loss at step {state.step} is {loss}: a lower learning_rate may help.")
@@ -230,8 +231,7 @@ def _take_step(
 
 @torch.no_grad()
 def _average(state: _TrainingState, decay: float) -> None:
-    # Early on the mean forgets faster, so that it does not drag the first random weights along.
-    # The ramp (1 + step) / (10 + step) is that of TensorFlow's ExponentialMovingAverage.
+    # Early on the mean forgets faster, so that the random start fades (TensorFlow's ramp for such means).
     decay = min(decay, (1 + state.step) / (10 + state.step)) if decay else 0.0
     for name, value in state.module.state_dict().items():
         # Counters such as BatchNorm's `num_batches_tracked` have no mean.

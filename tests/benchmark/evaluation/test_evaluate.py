@@ -253,7 +253,7 @@ def test_it_says_which_model_a_short_name_was_taken_for_also_from_the_cache(
             tmp_path, "--model", "timm:resnet18", "--checkpoint", str(checkpoint), "--limit", "2",
             "--split", f"folder:{folder}",
         )  # fmt: skip
-        assert "is taken as 'timm:resnet18." in capsys.readouterr().err
+        assert "resolves to 'timm:resnet18." in capsys.readouterr().err
 
 
 def test_a_baseline_that_has_no_line_for_a_split_is_said(

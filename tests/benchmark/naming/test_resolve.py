@@ -112,7 +112,7 @@ def test_own_weights_are_not_taken_for_a_pretrained_tag() -> None:
 def test_the_choice_is_said_with_its_alternatives() -> None:
     """One line names the pick and the rest."""
     line = resolve_model_spec(parse_model_spec("timm:resnext101")).format_choice("timm:resnext101")
-    assert line.startswith("'timm:resnext101' is taken as 'timm:resnext101_32x8d.tv_in1k'")
+    assert line.startswith("'timm:resnext101' resolves to 'timm:resnext101_32x8d.tv_in1k'")
     assert "timm:resnext101_64x4d.c1_in1k" in line
 
 

@@ -234,7 +234,7 @@ def test_class_labels_without_names_are_refused(tmp_path: Path) -> None:
     """Numbers alone could mean either."""
     path = tmp_path / "set" / "a.parquet"
     write_hub_parquet(path, make_images(1), [0], column="label", names=None)
-    with pytest.raises(DataError, match="class '0', which is none of ImageNet's 1000"):
+    with pytest.raises(DataError, match="class '0', which is not one of ImageNet's 1000"):
         load_real_set("imagenet-a", path=tmp_path / "set", cache=None)
 
 
@@ -283,8 +283,8 @@ def test_webdataset_tars_are_read(tmp_path: Path) -> None:
     ("members", "message"),
     [
         ({"a.jpg": b"x"}, "no class file"),
-        ({"a.jpg": b"x", "a.cls": b"1000"}, "none of ImageNet's 1000"),
-        ({"a.jpg": b"x", "a.cls": b"tench"}, "none of ImageNet's 1000"),
+        ({"a.jpg": b"x", "a.cls": b"1000"}, "not one of ImageNet's 1000"),
+        ({"a.jpg": b"x", "a.cls": b"tench"}, "not one of ImageNet's 1000"),
         ({"a.jpg": b"x", "a.cls": b"1" * 100}, "a number was expected"),
         ({"a.jpg": b"x", "a.cls": b"\xff"}, "cannot be read"),
         ({"a.jpg": b"x", "a.png": b"x", "a.cls": b"1"}, "comes twice"),
