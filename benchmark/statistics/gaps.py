@@ -75,7 +75,7 @@ def draw_gaps(
 ) -> FloatArray | None:
     """The gap in every resample of classes: `(B,)`; arguments as `compute_gap_interval`."""
     used = find_used_classes((shifted, clean))
-    # One class says nothing about how classes differ.
+    # One class does not show how classes differ.
     if used.sum() < 2:
         return None
     rng = np.random.default_rng(seed)

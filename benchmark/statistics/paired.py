@@ -59,7 +59,7 @@ def compute_mcnemar(only_first: int, only_second: int) -> McNemarTest:
     return McNemarTest(only_first=only_first, only_second=only_second, p_value=p_value)
 
 
-# A table by class asks a thousand times for a few dozen small counts, and scipy takes a millisecond each.
+# A table by class needs a thousand tests of a few dozen small counts; scipy takes a millisecond for each.
 @lru_cache(maxsize=10_000)
 def _compute_sign_test(fewer: int, more: int) -> float:
     from scipy.stats import binomtest
