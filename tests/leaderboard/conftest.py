@@ -12,6 +12,7 @@ from live_board import open_browser, open_page, serve_board
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from submission_cases import ROOT
 
+from imagenet_g.leaderboard.board.board import Board, load_board
 from imagenet_g.leaderboard.board.build import build_board
 
 TIMEOUT_MS = 60_000
@@ -19,11 +20,22 @@ expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture(scope="session")
-def board_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository's board, built once."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Board]:
+    """The repository's board, built once for all tests: its folder, and what the build returned."""
     folder = tmp_path_factory.mktemp("board")
-    build_board(ROOT, folder)
-    return folder
+    return folder, build_board(ROOT, folder)
+
+
+@pytest.fixture(scope="session")
+def board_folder(built: tuple[Path, Board]) -> Path:
+    """The repository's board as files."""
+    return built[0]
+
+
+@pytest.fixture(scope="session")
+def board(board_folder: Path) -> Board:
+    """The repository's board, read back; tests must not change its tables."""
+    return load_board(board_folder)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,23 +25,10 @@ from imagenet_g.benchmark.statistics.observations import Observation
 from imagenet_g.leaderboard.board import build as building
 from imagenet_g.leaderboard.board.answer_tables import compute_right, list_answering_models
 from imagenet_g.leaderboard.board.board import Board, BoardVersion, load_board
-from imagenet_g.leaderboard.board.build import build_board, load_reviewed
+from imagenet_g.leaderboard.board.build import load_reviewed
 from imagenet_g.leaderboard.board.published_rows import VERSION
 from imagenet_g.leaderboard.board.ranks import compute_difference_interval, compute_shared_ranks
 from imagenet_g.leaderboard.pages.queries import BoardQuery, settle_query
-
-
-@cache
-def build_once(folder: Path) -> Board:
-    """The repository's board."""
-    build_board(ROOT, folder)
-    return load_board(folder)
-
-
-@pytest.fixture(scope="module")
-def board(tmp_path_factory: pytest.TempPathFactory) -> Board:
-    """The repository's board, built once."""
-    return build_once(tmp_path_factory.mktemp("board"))
 
 
 def test_the_difference_interval_is_newcombes() -> None:
@@ -129,10 +115,9 @@ def test_effective_robustness_is_the_baselines_own(board: Board) -> None:
     assert row["er"] == pytest.approx(placed.value, abs=1e-6)
 
 
-def test_the_board_reads_back_as_it_was_written(board: Board, tmp_path: Path) -> None:
+def test_the_board_reads_back_as_it_was_written(built: tuple[Path, Board], board: Board) -> None:
     """Scores survive the parquet."""
-    fresh = build_board(ROOT, tmp_path)
-    assert load_board(tmp_path).scores.equals(fresh.scores)
+    assert board.scores.equals(built[1].scores)
 
 
 @pytest.mark.parametrize("split", ["mini/renditions", "mini/sd-l", "mini-v2/sd-i"])

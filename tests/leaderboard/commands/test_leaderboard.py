@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from image_sets import write_release
 
 from imagenet_g.benchmark.cli import main
 
@@ -12,7 +13,11 @@ SUBMISSIONS = str(Path(__file__).parents[3] / "submissions")
 
 
 @pytest.mark.parametrize(
-    "words", [["--submissions", SUBMISSIONS, "build"], ["build", "--submissions", SUBMISSIONS]]
+    "words",
+    [
+        ["--submissions", SUBMISSIONS, "build", "--no-published"],
+        ["build", "--no-published", "--submissions", SUBMISSIONS],
+    ],
 )
 def test_places_may_stand_before_or_behind_the_action(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
@@ -47,15 +52,15 @@ def test_a_result_of_evaluate_can_be_submitted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """From one command to the next: what is declared about a model does not make it another model."""
-    # Away from the project's own submissions, of which this one would be a duplicate.
     monkeypatch.chdir(tmp_path)
-    words = ["--model", "wheel:efficientnet-lite0", "--split", "mini/renditions"]
+    data = ["--data", f"v9={write_release(tmp_path / 'release', [3, 7, 7])}"]
+    words = ["--model", "wheel:efficientnet-lite0", "--split", "v9/sd-l", *data]
     places = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
     assert main(["evaluate", *words, *places]) == 0
     said = ["--organisation", "acme", "--name", "Lite Zero", "--authors", "A. Author"]
     said += ["--contact", "a@example.org", "--supervision", "supervised", "--training-data", "imagenet-1k"]
     said += ["--generated-training-data", "none", "--yes", "--to", str(tmp_path / "submissions")]
     result = next((tmp_path / "out").glob("*/result.json"))
-    assert main(["submit", str(result), *said]) == 0
-    assert main(["validate", str(tmp_path / "submissions")]) == 0
+    assert main(["submit", str(result), *said, *data]) == 0
+    assert main(["validate", str(tmp_path / "submissions"), *data]) == 0
     assert "accepted, trust level 'recomputed'" in capsys.readouterr().out

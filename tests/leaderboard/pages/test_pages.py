@@ -22,8 +22,7 @@ from imagenet_g.benchmark.errors import InputError
 from imagenet_g.leaderboard.app.image_reports import write_image_report
 from imagenet_g.leaderboard.app.state import click_table
 from imagenet_g.leaderboard.app.uploads import check_upload
-from imagenet_g.leaderboard.board.board import Board, load_board
-from imagenet_g.leaderboard.board.build import build_board
+from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages.about import format_about
 from imagenet_g.leaderboard.pages.cells import escape, format_csv, neutralise
 from imagenet_g.leaderboard.pages.export import format_badge, format_page
@@ -53,14 +52,6 @@ from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS, format_table
 
 REAL = BoardQuery(version="real-sets", split="imagenet-r")
 LITE0, LITE1 = STEM, "imagenet-g__efficientnet-lite1"
-
-
-@pytest.fixture(scope="module")
-def board(tmp_path_factory: pytest.TempPathFactory) -> Board:
-    """The repository's board, built once."""
-    folder = tmp_path_factory.mktemp("board")
-    build_board(ROOT, folder)
-    return load_board(folder)
 
 
 def test_search_joins_alternatives(board: Board) -> None:
