@@ -15,11 +15,10 @@ from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.generation.captions.files import SUFFIX, CaptionSet, load_captions
 from imagenet_g.generation.captions.records import CaptionHeader
+from imagenet_g.generation.specs.version import CaptionPromptSpec, SplitSpec
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
-
-    from imagenet_g.generation.specs.version import CaptionPromptSpec, SplitSpec
 
 
 def make_caption_prompts(spec: CaptionPromptSpec, class_index: int, count: int) -> list[str]:
@@ -90,8 +89,6 @@ def describe_caption_prompts(spec: CaptionPromptSpec) -> dict[str, JsonValue]:
 
 def load_caption_header(split: SplitSpec) -> CaptionHeader | None:
     """Header of a split's caption file, with the model's card; None for other prompts."""
-    from imagenet_g.generation.specs.version import CaptionPromptSpec
-
     if not isinstance(split.prompts, CaptionPromptSpec):
         return None
     return load_pinned_captions(split.prompts).header
