@@ -15,6 +15,7 @@ from imagenet_g.leaderboard.app.controls import Controls
 from imagenet_g.leaderboard.app.state import Order, make_query
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages import pages
+from imagenet_g.leaderboard.pages.axes import list_profile_metrics
 from imagenet_g.leaderboard.pages.plots import MAX_PROFILES
 from imagenet_g.leaderboard.pages.queries import MAX_SEARCH, BoardQuery
 from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS
@@ -141,7 +142,7 @@ def build_profile_tab(board: Board, controls: Controls, start: BoardQuery) -> Vi
                 label="Up to six models (type to search)",
                 min_width=300,
             )
-            metric = gr.Radio(pages.list_profile_metrics(board), value="gap", label="Metric")
+            metric = gr.Radio(list_profile_metrics(board), value="gap", label="Metric")
         plot = gr.Plot(show_label=False, elem_id="profiles")
         words = gr.Markdown(elem_id="profiles-words")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.leaderboard.board.answer_tables import ANSWER, list_answering_models
 from imagenet_g.leaderboard.board.board import Board
-from imagenet_g.leaderboard.board.rows import list_board_metrics
+from imagenet_g.leaderboard.pages.axes import describe_axis
 from imagenet_g.leaderboard.pages.cells import escape
 from imagenet_g.leaderboard.pages.image_cards import (
     PAGE_IMAGES,
@@ -19,12 +19,7 @@ from imagenet_g.leaderboard.pages.image_cards import (
     read_clip_scores,
 )
 from imagenet_g.leaderboard.pages.pairs import compute_pair, format_pair
-from imagenet_g.leaderboard.pages.plots import (
-    build_profiles,
-    build_rank_changes,
-    build_scatter,
-    describe_axis,
-)
+from imagenet_g.leaderboard.pages.plots import build_profiles, build_rank_changes, build_scatter
 from imagenet_g.leaderboard.pages.queries import (
     PAGE_ROWS,
     BoardQuery,
@@ -115,12 +110,6 @@ def show_profiles(board: Board, query: BoardQuery, chosen: Sequence[str], metric
         parts = [own[own["model_id"].isin(list(chosen))].assign(split=split) for split, own in there.items()]
         rows = rows.merge(pd.concat(parts), on=["model_id", "split"], how="left")
     return build_profiles(rows, chosen, metric=metric)
-
-
-def list_profile_metrics(board: Board) -> list[tuple[str, str]]:
-    """Title and name of what profiles can show: differences, then every metric that the board has."""
-    metrics = [(metric.title, metric.name) for metric in list_board_metrics() if metric.name in board.scores]
-    return [("AG", "gap"), ("ER", "er"), *metrics]
 
 
 def describe_profiles(figure: go.Figure, metric: str) -> str:

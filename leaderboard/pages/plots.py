@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imagenet_g.benchmark.commands.report import format_percent, format_points
-from imagenet_g.benchmark.predictions.metrics import load_metrics
+from imagenet_g.leaderboard.pages.axes import DIFFERENCES, describe_axis
 from imagenet_g.leaderboard.pages.cells import escape, is_missing
 from imagenet_g.leaderboard.validation.lines import Line, apply_link, compute_prediction_band, predict_top1
 
@@ -252,21 +252,6 @@ def build_profiles(rows: pd.DataFrame, chosen: Sequence[str], *, metric: str) ->
         height=480,
     )
     return figure
-
-
-DIFFERENCES = {"gap": "accuracy gap, points", "er": "effective robustness, points"}
-
-
-def describe_axis(metric: str) -> tuple[str, float]:
-    """The title of an axis with its unit, and what values are multiplied by.
-
-    >>> describe_axis("top1")
-    ('Top-1, %', 100)
-    """
-    if metric in DIFFERENCES:
-        return DIFFERENCES[metric], 100
-    row = load_metrics()[metric]
-    return row.heading, row.unit.factor
 
 
 def _shorten(split: str) -> str:

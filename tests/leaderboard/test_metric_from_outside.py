@@ -21,8 +21,9 @@ from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
 from imagenet_g.benchmark.results import Result
 from imagenet_g.leaderboard.app.state import click_table
 from imagenet_g.leaderboard.board.board import Board, load_board
+from imagenet_g.leaderboard.pages.axes import list_profile_metrics
 from imagenet_g.leaderboard.pages.cells import format_csv
-from imagenet_g.leaderboard.pages.pages import list_profile_metrics, show_profiles, show_table
+from imagenet_g.leaderboard.pages.pages import show_profiles, show_table
 from imagenet_g.leaderboard.pages.queries import BoardQuery, select_rows, settle_query
 from imagenet_g.leaderboard.pages.tables import load_columns
 from imagenet_g.leaderboard.submissions.reviews import make_review, write_review
