@@ -27,7 +27,7 @@ GRADIENT_SCALE = 1024.0
 Scheduler: TypeAlias = Any
 """diffusers' schedulers share no typed interface."""
 Direction = Callable[[torch.Tensor, int, torch.Tensor], torch.Tensor]
-"""From predicted noise, timestep and sample, all of one batch, to what is added to the noise."""
+"""From predicted noise, timestep and sample of a batch to the term added to the noise."""
 
 
 class AwayFromMeanGenerator(DiffusersGenerator):
@@ -76,7 +76,7 @@ class AwayFromMeanGenerator(DiffusersGenerator):
         """
         if number or self._clip is None or self._means is None:
             return super().run_stage(number, stage, rows, images)
-        # A graph cannot hold on to tensors made in inference mode, which rendering runs in.
+        # autograd cannot save tensors made in inference mode, in which rendering runs.
         with torch.inference_mode(False):
             targets = torch.from_numpy(self._means.take([row.label for row in rows])).to(self.device)
             direction = make_direction(stage.pipe, self._clip, targets)
@@ -85,17 +85,17 @@ class AwayFromMeanGenerator(DiffusersGenerator):
 
 
 def load_pinned_means(spec: AwaySpec, clip: ClipEncoder) -> ClassMeans:
-    """The class means of a spec, which are exactly those it pins.
+    """The class means of a spec, checked against the hash it pins.
 
     Raises:
-        InputError: The spec pins no hash; the message says which one to pin.
-        DataError: There is no such file, it holds other means, or means of another CLIP.
+        InputError: The spec pins no hash; the message gives the hash to pin.
+        DataError: The file does not exist, or holds other means or means of another CLIP.
     """
     means = load_class_means(Path(spec.means))
     found = means.record.sha256
     if spec.sha256 is None:
         raise InputError(
-            f"Class means '{spec.means}' are not pinned: other means would give other images. Write "
+            f"Class means '{spec.means}' are not pinned, and other means would give other images. Write "
             f'sha256 = "{found}" beside means in the spec.'
         )
     if found != spec.sha256:
@@ -113,7 +113,7 @@ def load_pinned_means(spec: AwaySpec, clip: ClipEncoder) -> ClassMeans:
 
 
 def validate_pipeline(pipe: Pipeline) -> None:
-    """Refuse a pipeline whose image to come cannot be estimated from predicted noise.
+    """Refuse a pipeline whose final image cannot be estimated from predicted noise.
 
     Raises:
         InputError: With the reason.
@@ -130,7 +130,7 @@ def validate_pipeline(pipe: Pipeline) -> None:
 
 @contextmanager
 def guide_steps(scheduler: Scheduler, direction: Direction, *, scale: float, every: int) -> Iterator[None]:
-    """Let every step of a scheduler start from noise moved along a direction.
+    """Move the predicted noise along a direction in every step of a scheduler.
 
     Adds `scale * sqrt(1 - alpha_bar) * direction` to the predicted noise: classifier guidance (Dhariwal and
     Nichol 2021, Algorithm 2) of a log-probability that is minus the direction's potential.
@@ -163,7 +163,7 @@ def guide_steps(scheduler: Scheduler, direction: Direction, *, scale: float, eve
 
 
 def make_direction(pipe: Pipeline, clip: ClipEncoder, targets: torch.Tensor) -> Direction:
-    """The gradient, by the noisy sample, of the cosine of the image to come and a target.
+    """The gradient, by the noisy sample, of the cosine of the estimated final image and a target.
 
     Args:
         pipe: The pipeline, on its device.
@@ -194,14 +194,16 @@ def make_direction(pipe: Pipeline, clip: ClipEncoder, targets: torch.Tensor) -> 
 
 
 def make_view(clip: ClipEncoder) -> Callable[[torch.Tensor], torch.Tensor]:
-    """From pixels in [-1, 1], `(N, 3, H, W)`, to what a CLIP takes, in steps that have a gradient.
+    """From pixels in [-1, 1], `(N, 3, H, W)`, to the input of a CLIP, in differentiable steps.
 
-    The middle square is resized by two matrix products: the gradient of the library's own resizing adds up in
-    any order on a GPU, and the last bits would not come again.
+    The middle square is resized by two matrix products: the gradient of the library's resizing sums in no
+    fixed order on a GPU, so that the last bits would not be reproducible.
     """
     record = clip.record.preprocessing
     if record.mean is None or record.std is None:
-        raise InputError(f"'{clip.record.spec}' does not say how its inputs are normalised.")
+        raise InputError(
+            f"'{clip.record.spec}' does not state the normalisation of its inputs; choose another CLIP."
+        )
     mean, std = (torch.tensor(values)[:, None, None] for values in (record.mean, record.std))
 
     def look(pixels: torch.Tensor) -> torch.Tensor:

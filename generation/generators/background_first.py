@@ -1,4 +1,4 @@
-"""The background first, then the object into it: a comparator after D3S; see `BackgroundFirstSpec`."""
+"""Drawing the background first, then the object: a comparator after D3S; see `BackgroundFirstSpec`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class BackgroundFirstGenerator(DiffusersGenerator):
-    """A pipeline for the scene, and one that draws the object into its image.
+    """A pipeline for the scene, and a second one that adds the object to its image.
 
     Args:
         spec: Which pipelines, and the prompt of the scene.
@@ -32,7 +32,7 @@ class BackgroundFirstGenerator(DiffusersGenerator):
     def run_stage(
         self, number: int, stage: LoadedStage, rows: Sequence[RenderRow], images: list[Image.Image]
     ) -> list[Image.Image]:
-        """The first stage sees the scene alone, the others the whole prompt.
+        """The first stage uses the scene as its prompt, the others the whole prompt.
 
         Raises:
             InputError: A prompt names no scene.

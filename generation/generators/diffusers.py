@@ -1,4 +1,4 @@
-"""A generator over diffusers pipelines: text, image, both or class in; one image per row out."""
+"""A generator of diffusers pipelines: from text, image, both or class to one image per row."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class DiffusersGenerator:
     """Runs the stages of a spec one after the other.
 
     Args:
-        spec: Which pipelines, and how they are called.
+        spec: The pipelines and their calls.
 
     Attributes:
         device: Where it runs.
         stages: Its pipelines, loaded.
-        description: What made the images.
+        description: Description of the pipelines, for the manifest.
     """
 
     def __init__(self, spec: DiffusersSpec) -> None:
@@ -51,7 +51,7 @@ class DiffusersGenerator:
         """Load every stage onto the device.
 
         Raises:
-            ImagenetGError: A stage cannot be fetched, loaded or reproduced.
+            ImagenetGError: A stage cannot be fetched or loaded, or its images cannot be reproduced.
         """
         spec = self._spec
         set_determinism(device, cpu_threads=spec.cpu_threads)
@@ -59,7 +59,7 @@ class DiffusersGenerator:
         self.stages = [load_stage(stage, device=device, tuning=spec) for stage in spec.stages]
         checkers = [_detach_checker(stage.pipe) for stage in self.stages]
         self._checker = None if spec.safety == "off" else checkers[-1]
-        # Hashing gigabytes of weights takes seconds: once a run, not once a shard.
+        # Hashing gigabytes of weights takes seconds: once per run, not once per shard.
         self.description = {
             "kind": "diffusers",
             "stages": [describe_stage(stage) for stage in self.stages],
@@ -74,7 +74,7 @@ class DiffusersGenerator:
         """One image per row.
 
         Raises:
-            ModelError: The pipeline drew noise that no row's seed decides, or gave too few images.
+            ModelError: The pipeline drew noise that depends on no row's seed, or returned too few images.
         """
         import torch
 
@@ -88,10 +88,10 @@ class DiffusersGenerator:
     def run_stage(
         self, number: int, stage: LoadedStage, rows: Sequence[RenderRow], images: list[Image.Image]
     ) -> list[Image.Image]:
-        """What a stage makes of the rows and of the images of the stage before; none for the first.
+        """The images of a stage, from the rows and the images of the stage before (empty for the first).
 
         Raises:
-            ModelError: It drew noise that no row's seed decides, or gave too few images.
+            ModelError: It drew noise that depends on no row's seed, or returned too few images.
         """
         pipe = stage.pipe
         arguments = make_call(self._spec, stage.spec, rows, images)
@@ -111,7 +111,7 @@ class DiffusersGenerator:
         checker, extractor = self._checker
         inputs = extractor(images, return_tensors="pt").pixel_values
         inputs = inputs.to(self.device, next(checker.parameters()).dtype)
-        # It blackens what it is given, so it is given one pixel of each.
+        # The checker blackens its input images, so it gets one black pixel for each.
         _, flags = checker(images=[np.zeros((1, 1, 3))] * len(images), clip_input=inputs)
         return [bool(flag) for flag in flags]
 
@@ -119,8 +119,8 @@ class DiffusersGenerator:
 def make_generator_for(seed: int, stage: int) -> torch.Generator:
     """A new CPU generator for one image in one stage.
 
-    On the CPU, because its numbers are the same on every machine; new, because one that was used before gives
-    other numbers.
+    On the CPU, because its numbers are the same on every machine; new, because a used generator gives other
+    numbers.
     """
     import torch
 
@@ -137,9 +137,9 @@ def make_call(
 
     Args:
         spec: The generator.
-        stage: The stage that is called; the generator itself or one of its upscalers.
-        rows: What to make.
-        images: What the stage before made; empty for the first.
+        stage: The stage to call; the generator itself or one of its upscalers.
+        rows: The rows to render.
+        images: Images of the stage before; empty for the first.
     """
     arguments: dict[str, Any] = dict(stage.arguments)
     if stage is spec:
@@ -203,7 +203,7 @@ def _keep_known(pipeline_class: PipelineClass, arguments: dict[str, Any]) -> dic
 
 
 def _detach_checker(pipe: Pipeline) -> tuple[Any, Any] | None:
-    """Take the safety checker out of a pipeline, so that it can be asked without blackening images."""
+    """Remove the safety checker from a pipeline, so that it can be run without blackening images."""
     checker = getattr(pipe, "safety_checker", None)
     extractor = getattr(pipe, "feature_extractor", None)
     if hasattr(pipe, "safety_checker"):

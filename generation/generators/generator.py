@@ -1,7 +1,7 @@
-"""What a generator is: rows in, images out, loaded once, and able to say what it is.
+"""The interface of a generator: loaded once, describes itself, and turns rows into images.
 
-Anything with these three methods builds a split. A generator must draw all noise of a row from the row's own
-seed, so that an image does not depend on when it is made or on what was made before it.
+Any object with these three methods can build a split. A generator must draw all noise of a row from the row's
+own seed, so that an image does not depend on the time of rendering or on the images before it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class RenderRow:
         image_id: Its identity.
         label: Class index in 0..999.
         wnid: WordNet id of the class.
-        prompt: Text, or None for generators that take none.
+        prompt: Text, or None for generators without prompts.
         seed: In [0, 2**63); all randomness of this image must come from it.
         source: The RGB image to start from, untouched, or None.
     """
@@ -42,7 +42,7 @@ class Rendering:
 
     Attributes:
         image: RGB.
-        is_flagged_unsafe: Verdict of a safety checker, None where none was asked.
+        is_flagged_unsafe: Verdict of a safety checker; None without a checker.
     """
 
     image: Image.Image
@@ -56,7 +56,7 @@ class Generator(Protocol):
         """Load weights onto "cpu", "cuda" or "cuda:N"; called once, before anything else."""
 
     def describe(self) -> dict[str, JsonValue]:
-        """What made the images, closely enough to make them again: goes into the manifest."""
+        """Everything needed to make the images again, for the manifest."""
 
     def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
         """One image per row, in order. Called with whole batches of the size the recipe says."""

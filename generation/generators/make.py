@@ -1,4 +1,4 @@
-"""From the table of a generator in a spec to the generator."""
+"""Making a generator from its table in a spec."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def make_generator(spec: GeneratorSpec) -> Generator:
     """The generator behind a spec, not yet loaded.
 
     Raises:
-        InputError: What the kind is made by cannot be imported.
-        ImagenetGError: As it raises.
+        InputError: The factory of the kind cannot be imported.
+        ImagenetGError: As the factory raises.
     """
     try:
         make: Callable[[GeneratorSpec], Generator] = resolve_name(spec.made_by)

@@ -20,21 +20,21 @@ Network: TypeAlias = Any
 NetworkClass: TypeAlias = Any
 """The networks of two libraries share no typed interface."""
 _BASES = {"diffusers": "ModelMixin", "transformers": "PreTrainedModel"}
-"""What every network of a library is; nothing else is loaded in its place."""
+"""Base class of every network of a library; nothing else is loaded as a part."""
 
 
 def load_part(spec: StageSpec, name: str, index: Mapping[str, Any], folder: Path) -> Network:
-    """A network with its weights, for the place of that name in a pipeline.
+    """A network with its weights, for the part of that name in a pipeline.
 
     Args:
-        spec: The stage; says the dtype and the variant.
-        name: The place, such as "unet".
-        index: The stage's model_index.json: library and class of every place.
+        spec: The stage, with the dtype and the variant.
+        name: Name of the part, such as "unet".
+        index: The stage's model_index.json: library and class of every part.
         folder: Where the part's files are.
 
     Returns:
         A model of diffusers or transformers. Its class is that of the part's own configuration: a small
-        autoencoder may take the place of a large one.
+        autoencoder may replace a large one.
 
     Raises:
         UnknownNameError: The pipeline has no network of that name.
@@ -57,15 +57,15 @@ def read_pretrained(
     name: str,
     **components: Network,
 ) -> Network:
-    """A pipeline or a network as its library saved it, from files on this machine alone, in silence.
+    """A pipeline or a network as its library saved it, from local files only and without output.
 
     Args:
-        saved_class: Has the libraries' `from_pretrained`.
-        folder: Where its files are.
-        spec: Says the variant, and the repository for messages.
+        saved_class: Class with the libraries' `from_pretrained`.
+        folder: Folder of its files.
+        spec: Gives the variant, and the repository for messages.
         dtype: Name of the weights' type.
-        name: What it is loaded as, for messages.
-        **components: Of a pipeline, those that stand in place of its own.
+        name: Name of the class or part, for messages.
+        **components: Components of a pipeline that replace its own.
 
     Raises:
         ModelError: It cannot be loaded.
@@ -99,5 +99,5 @@ def _find_class(library: str, folder: Path, *, repo: str) -> NetworkClass:
     # Only classes of the library: a configuration from elsewhere must not choose any other object of the
     # module.
     if not (isinstance(found, type) and issubclass(found, getattr(module, _BASES[library]))):
-        raise ModelError(f"'{repo}' is a {name!r}, which is no model of the installed {library}.")
+        raise ModelError(f"'{repo}' is a {name!r}, which is not a model of the installed {library}.")
     return found

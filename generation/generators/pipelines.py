@@ -37,10 +37,10 @@ class LoadedStage:
     """A pipeline on its device.
 
     Attributes:
-        spec: What was asked for.
+        spec: Its spec.
         pipe: The pipeline.
-        folder: Where its files are.
-        part_folders: The same of parts that are not the repository's own.
+        folder: Folder of its files.
+        part_folders: Folders of parts from other repositories.
     """
 
     spec: StageSpec
@@ -50,7 +50,7 @@ class LoadedStage:
 
 
 def load_stage(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> LoadedStage:
-    """A pipeline on its device, in eval mode, silent, its scheduler checked.
+    """A pipeline on its device, in eval mode, without progress bars, its scheduler checked.
 
     Args:
         spec: The stage.
@@ -83,7 +83,7 @@ def load_stage(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> Loaded
 
 
 def describe_stage(stage: LoadedStage) -> dict[str, JsonValue]:
-    """What a loaded stage is: classes, scheduler with its whole configuration, file hashes, call defaults."""
+    """Description of a loaded stage: classes, scheduler and its configuration, file hashes, call defaults."""
     spec, pipe = stage.spec, stage.pipe
     config = {key: value for key, value in pipe.scheduler.config.items() if not key.startswith("_")}
     return {
@@ -119,7 +119,7 @@ def _describe_parts(stage: LoadedStage) -> dict[str, JsonValue]:
 
 
 def _read_index(folder: Path, spec: StageSpec) -> dict[str, Any]:
-    """What the parts of a repository are: library and class of each."""
+    """Library and class of each part of a repository."""
     try:
         index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -130,17 +130,17 @@ def _read_index(folder: Path, spec: StageSpec) -> dict[str, Any]:
 
 
 def _validate_components(pipeline_class: PipelineClass, index: dict[str, Any], spec: StageSpec) -> None:
-    """Refuse a class that would leave a part of the repository out: it loads and then fails in every call."""
+    """Refuse a class that would omit a part of the repository: it would load and then fail in every call."""
     if spec.pipeline.startswith("Auto") or spec.pipeline == "DiffusionPipeline":
         return
     known = inspect.signature(pipeline_class.__init__).parameters
     parts = [name for name, part in index.items() if isinstance(part, list) and part[0] is not None]
-    # A picture in place of the text: what writes the text is rightly left out.
+    # A class that takes an image instead of text rightly omits the text encoder.
     spare = _TEXT_PARTS if "image_encoder" in known and "image_encoder" in parts else ()
     if unknown := [name for name in parts if name not in (*known, *spare)]:
         raise ModelError(
-            f"'{spec.repo}' cannot be loaded as {spec.pipeline}: it is a {index.get('_class_name')}, whose "
-            f"'{unknown[0]}' that class does not take."
+            f"'{spec.repo}' cannot be loaded as {spec.pipeline}: it is a {index.get('_class_name')} with a "
+            f"part '{unknown[0]}', which that class does not have."
         )
 
 
@@ -168,7 +168,7 @@ def _tune(pipe: Pipeline, tuning: DiffusersSpec, device: str) -> None:
 
 
 def _list_attention(pipe: Pipeline) -> list[JsonValue]:
-    # Not by truth value, which a compiled module does not have.
+    # Not by truth value, which a compiled module does not define.
     network = pipe.unet if hasattr(pipe, "unet") else getattr(pipe, "transformer", None)
     processors = getattr(network, "attn_processors", {})
     names: list[JsonValue] = [*sorted({type(processor).__name__ for processor in processors.values()})]

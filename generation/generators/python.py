@@ -1,4 +1,4 @@
-"""Generators of one's own, made by the function that a spec names."""
+"""A user's generators, made by the function that a spec names."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from imagenet_g.generation.specs.python import PythonSpec
 
 
 def make_python_generator(spec: PythonSpec) -> Generator:
-    """The generator of a factory, which may lie in the current folder.
+    """The generator of a factory, whose module may be in the current folder.
 
     Raises:
         InputError: The factory cannot be found, or does not return a generator.
-        ModelError: It raises an error.
+        ModelError: The factory raises an error.
     """
     module_name, _, name = spec.factory.partition(":")
-    # A person's own module lies in the folder they work in, which is not on an installed command's path.
+    # A user's own module is in the current folder, which is not on the path of an installed command.
     sys.path.append(str(Path.cwd()))
     try:
         factory: Callable[..., Generator] = getattr(import_module(module_name), name)

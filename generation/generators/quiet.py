@@ -1,4 +1,4 @@
-"""What diffusers and transformers print of their own accord, switched off."""
+"""Switching off log lines and progress bars of diffusers and transformers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 
 @cache
 def silence_libraries() -> None:
-    """Stop what diffusers and transformers log and draw on the terminal, once and for all."""
+    """Switch off log lines and progress bars of diffusers and transformers for this process."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 

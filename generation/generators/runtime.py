@@ -1,4 +1,4 @@
-"""The machine images are rendered on: device, determinism, and what to record of both."""
+"""The rendering machine: device, determinism, and the record of both."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def choose_generation_device(requested: str) -> str:
 
 
 def set_determinism(device: str, *, cpu_threads: int) -> None:
-    """Fix what changes last bits: threads on a CPU, algorithm choice and TF32 on a GPU."""
+    """Fix everything that changes last bits: threads on a CPU, algorithm choice and TF32 on a GPU."""
     import torch
 
     torch.set_num_threads(cpu_threads)
@@ -42,7 +42,7 @@ def set_determinism(device: str, *, cpu_threads: int) -> None:
 
 
 def read_runtime(device: str) -> dict[str, str]:
-    """What R0 (same bytes) depends on besides the recipe: library versions and the hardware class."""
+    """Everything R0 (same bytes) depends on besides the recipe: library versions and hardware class."""
     import torch
 
     facts = dict(list_versions(PACKAGES))

@@ -1,4 +1,4 @@
-"""Which schedulers can be reproduced, and the guard that catches whatever slips through.
+"""Which schedulers can be reproduced, and a check of the random state for all other cases.
 
 An image can be made again only if all its noise comes from its own generator. A scheduler that draws noise in
 `step` must take that generator; one that draws from the process's random state, or from a Brownian tree
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SchedulerClass: TypeAlias = Any
 """diffusers' schedulers share no typed interface."""
-# Their noise comes from a Brownian tree over the whole batch, which no list of generators reaches.
+# Their noise comes from a Brownian tree over the whole batch, which a list of generators cannot seed.
 BROWNIAN_SCHEDULERS = ("CosineDPMSolverMultistepScheduler", "DPMSolverSDEScheduler")
 _DRAWS = re.compile(r"\b(?:randn|randn_like|randn_tensor|rand|rand_like|randint|multinomial)\(")
 
@@ -60,10 +60,10 @@ def validate_scheduler(scheduler: SchedulerClass) -> None:
 
 
 def explain_irreproducible(scheduler: SchedulerClass) -> str | None:
-    """Why a scheduler class cannot be reproduced; None where it can."""
+    """Why a scheduler class cannot be reproduced; None if it can."""
     if scheduler.__name__ in BROWNIAN_SCHEDULERS:
         return "its noise comes from a Brownian tree, not from the image's own generator"
-    # Without its optional library a class is a stand-in that raises on ordinary access.
+    # Without its optional library a class is a placeholder that raises on ordinary access.
     step = inspect.getattr_static(scheduler, "step", None)
     if step is None:
         return "it has no step"
@@ -80,7 +80,7 @@ def guard_random_state(device: str, name: str) -> Iterator[None]:
     """Fail if what runs inside draws from the process's random state instead of an image's generator.
 
     Raises:
-        ModelError: It did.
+        ModelError: The random state changed.
     """
     # Comparing the state before and after catches every draw, in whatever library it is made.
     before = _read_states(device)
@@ -90,7 +90,7 @@ def guard_random_state(device: str, name: str) -> Iterator[None]:
     if any(not torch.equal(a, b) for a, b in zip(before, _read_states(device), strict=True)):
         raise ModelError(
             f"{name} drew random numbers from the process's own state, not from the generator of each image: "
-            "its images could not be made again. Choose another scheduler, or seed every draw with the row's "
+            "its images cannot be reproduced. Choose another scheduler, or seed every draw with the row's "
             "seed."
         )
 

@@ -1,4 +1,4 @@
-"""What a version is, as TOML, and where the weights of its generators lie.
+"""The specs of versions, as TOML, and the location of the weights of their generators.
 
 Imports benchmark only.
 """

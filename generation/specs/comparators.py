@@ -27,13 +27,13 @@ class BackgroundFirstSpec(DiffusersSpec):
     """An object in a mismatched background, after D3S: the background is drawn first, the object into it.
 
     The pipeline draws the prompt's scene without the object; the first upscaler, an image-to-image pipeline,
-    starts from that picture with the whole prompt. Prompts come from the recipe "mismatched-scene".
+    starts from that image with the whole prompt. Prompts come from the recipe "mismatched-scene".
 
     Source: Kattakinda, Levine and Feizi 2022, "Invariant Learning via Diffusion Dreamed Distribution Shifts".
-    Faithful: Stable Diffusion, led by a prompt that names object and background and by an initial picture of
-    the background, so that objects stand where they seldom do.
+    Faithful: Stable Diffusion, conditioned on a prompt that names object and background and on an image of
+    the background, so that objects appear in unusual places.
     Not faithful: the original pastes a real object into real templates of ten backgrounds; here the initial
-    picture is the generator's own, holds no object, and is of one of the 365 scenes of Places. That a scene
+    image is generated, shows no object, and is of one of the 365 scenes of Places. That a scene
     does not suit a class is decided from words alone, and nobody checked it.
     """
 
@@ -42,7 +42,7 @@ class BackgroundFirstSpec(DiffusersSpec):
     kind: Literal["background-first"]  # type: ignore[assignment]
     inputs: Literal["prompt"]
     background: Annotated[str, Field(pattern=r"^[^{}]*\{b\}[^{}]*$")] = "a photo of a {b}"
-    """Prompt of the initial picture."""
+    """Prompt of the initial image."""
 
     @model_validator(mode="after")
     def _validate_second_stage(self) -> Self:
@@ -54,24 +54,24 @@ class BackgroundFirstSpec(DiffusersSpec):
 
 
 class AwaySpec(FileModel):
-    """What a picture is driven away from, and how hard."""
+    """The class means that images are guided away from, and the strength."""
 
     model: Annotated[str, Field(pattern=r"^open_clip:")]
-    """The CLIP that embeds the picture."""
+    """The CLIP that embeds the image."""
     means: str
     """File with the mean embedding of each class under that CLIP; see `captions.class_means`."""
     sha256: Sha256 | None = None
-    """Hash of the means, which the file states; absent: not pinned yet, and not to be built."""
+    """Hash of the means, stored in the file; absent: not pinned yet, and cannot be built."""
     scale: Annotated[float, Field(ge=0.0)]
-    """Weight of the gradient; 0 leaves the pictures as they were."""
+    """Weight of the gradient; 0 leaves the images unchanged."""
     every: Positive = 1
-    """Guide every so many steps; each guided one costs about as much again as a plain one."""
+    """Guide every n-th step; a guided step takes about twice as long."""
 
 
 class AwayFromMeanSpec(DiffusersSpec):
     """Guidance away from the mean of the class, after low-density sampling.
 
-    In each step the picture to come is estimated, decoded and embedded by a CLIP, and the predicted noise is
+    In each step the final image is estimated, decoded and embedded by a CLIP, and the predicted noise is
     moved along the gradient of its cosine to the class mean, as classifier guidance does with a class
     probability (Dhariwal and Nichol 2021, Algorithm 2), with the opposite sign.
 
@@ -79,8 +79,8 @@ class AwayFromMeanSpec(DiffusersSpec):
     Models".
     Faithful: sampling is guided, without training, away from the mean embedding of the class.
     Not faithful: the original guides a class-conditional model, and a second guidance, from a network that
-    separates real from synthetic, keeps it near real pictures. Here the pipeline follows its prompt by
-    classifier-free guidance, which has to do that work, and the CLIP is an ordinary one, applied to an
+    separates real from synthetic, keeps it near real images. Here the pipeline follows its prompt by
+    classifier-free guidance, which takes that part, and the CLIP is an ordinary one, applied to an
     estimate of the clean picture.
     """
 
@@ -91,10 +91,10 @@ class AwayFromMeanSpec(DiffusersSpec):
     away: AwaySpec
 
     def describe_recipe(self) -> dict[str, JsonValue]:
-        """With the means, and a local CLIP, by their names alone: the hash of the means is in the spec.
+        """The recipe, with the means and a local CLIP by name only: the hash of the means is in the spec.
 
         Raises:
-            UnknownNameError: A shipped model is named that there is not.
+            UnknownNameError: The spec names a shipped model that does not exist.
         """
         scheme, local, path = self.away.model.partition(_LOCAL_CLIP)
         away = {
@@ -106,10 +106,10 @@ class AwayFromMeanSpec(DiffusersSpec):
 
     @classmethod
     def restore_table(cls, recorded: dict[str, JsonValue], places: Sequence[Path]) -> dict[str, JsonValue]:
-        """With the means, and a local CLIP, where they are on this machine.
+        """The table, with the paths of the means and of a local CLIP on this machine.
 
         Raises:
-            InputError: Something is not among the places, or holds other files.
+            InputError: A file is not among the places, or has other contents.
         """
         restored = super().restore_table(recorded, places)
         if isinstance(away := recorded.get("away"), dict):

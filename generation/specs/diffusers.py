@@ -1,4 +1,4 @@
-"""The kind "diffusers": a pipeline, and further pipelines behind it where it has stages."""
+"""The kind "diffusers": a pipeline, optionally followed by further pipelines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AUTO_PIPELINES: dict[Inputs, str] = {
 
 
 class DiffusersSpec(StageSpec, GeneratorSpec):
-    """A generator that is a diffusers pipeline, with further pipelines behind it where it has stages."""
+    """A generator that is a diffusers pipeline, optionally followed by further pipelines."""
 
     made_by: ClassVar[str] = "imagenet_g.generation.generators.diffusers:DiffusersGenerator"
 
@@ -39,15 +39,15 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
     """Absent: the pipeline's default."""
     width_px: Positive | None = None
     strength: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
-    """For inputs "prompt+image": 1 replaces the source image by noise entirely, so that little survives."""
+    """For inputs "prompt+image": 1 replaces the source image by noise, so that little of it remains."""
     source: TransformSpec | None = None
     """For inputs with an image."""
     upscalers: tuple[StageSpec, ...] = ()
-    """Called in turn with the prompt and the images so far."""
+    """Called in turn with the prompt and the images of the stage before."""
     clip_token_limit: Positive | None = None
-    """Prompt tokens a CLIP text encoder keeps, start and end included (77); absent where there is none."""
+    """Prompt tokens a CLIP text encoder keeps, start and end included (77); absent without one."""
     safety: Literal["verdict", "off"] = "verdict"
-    """"verdict": a safety checker in the repository is asked and its answer kept; no image is blackened."""
+    """"verdict": the repository's safety checker is run and its verdict stored; no image is blackened."""
     attention_slicing: bool = False
     compile: bool = False
     offload: bool = False
@@ -58,7 +58,9 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
     @model_validator(mode="after")
     def _validate_inputs(self) -> Self:
         if ("image" in self.inputs) != (self.source is not None):
-            raise ValueError(f"inputs = '{self.inputs}' and the table [source] do not belong together")
+            raise ValueError(
+                f"inputs = '{self.inputs}': image inputs need the table [source], others must not have it"
+            )
         if (self.strength is not None) and self.inputs != "prompt+image":
             raise ValueError("strength belongs to inputs = 'prompt+image'")
         return self
@@ -75,17 +77,17 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
 
     @property
     def token_limit(self) -> int | None:
-        """As the spec says."""
+        """As in the spec."""
         return self.clip_token_limit
 
     @property
     def num_cpu_threads(self) -> int:
-        """As the spec says."""
+        """As in the spec."""
         return self.cpu_threads
 
     @property
     def image_size(self) -> tuple[int | None, int | None]:
-        """As the spec says; an image made from an image has the size of that one where it does not say."""
+        """As in the spec; without a size, an image made from an image has the size of its source."""
         side = self.source.size_px if self.source and self.inputs == "prompt+image" else None
         return self.height_px or side, self.width_px or side
 
@@ -107,10 +109,10 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
         )
 
     def describe_recipe(self) -> dict[str, JsonValue]:
-        """The spec with local folders named by what is in them, not by where they are.
+        """The spec, with local folders identified by their contents instead of their paths.
 
         Raises:
-            UnknownNameError: A shipped model is named that there is not.
+            UnknownNameError: The spec names a shipped model that does not exist.
         """
         return {
             **describe_stage_recipe(self),
@@ -119,10 +121,10 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
 
     @classmethod
     def restore_table(cls, recorded: dict[str, JsonValue], places: Sequence[Path]) -> dict[str, JsonValue]:
-        """The same with local folders where they are on this machine.
+        """The table, with the paths of local folders on this machine.
 
         Raises:
-            InputError: A folder is not among the places, or holds other files.
+            InputError: A folder is not among the places, or has other contents.
         """
         restored = restore_stage(recorded, places)
         if isinstance(upscalers := recorded.get("upscalers"), list):
@@ -130,19 +132,19 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
         return restored
 
     def replace_pipeline(self, repo: str, revision: str) -> Self:
-        """The same inputs through the pipeline that diffusers chooses for a repository."""
+        """The same inputs with the pipeline that diffusers chooses for a repository."""
         # Variant and parts belong to the repository they were written for.
         changes: dict[str, object] = {"repo": repo, "revision": revision, "variant": None, "parts": {}}
         return self.model_copy(update={**changes, "pipeline": AUTO_PIPELINES[self.inputs]})
 
 
 def describe_stage_recipe(stage: StageSpec) -> dict[str, JsonValue]:
-    """A stage as part of a recipe, its repositories by their contents or commits.
+    """A stage as part of a recipe, its repositories identified by contents or commit.
 
     Raises:
-        UnknownNameError: A shipped model is named that there is not.
+        UnknownNameError: The spec names a shipped model that does not exist.
     """
-    # Recipes written before there were parts have no such word, and must keep their hash.
+    # Recipes written before parts existed have no such key, and must keep their hash.
     plain = stage.model_dump(mode="json", exclude={"parts"})
     described: dict[str, JsonValue] = {**plain, **identify_repo(stage)}
     if stage.parts:

@@ -1,7 +1,7 @@
-"""What every kind of generator must be able to answer, whatever it is.
+"""The interface of every kind of generator.
 
-A build, a dry run, a pin and a verification ask these questions of a spec and never which kind it is: a new
-kind is one class, and no other module changes.
+Build, dry run, pin and verification use this interface and never test for a kind, so that a new kind is one
+class and no other module changes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Inputs = Literal["prompt", "image", "prompt+image", "class"]
 
 
 class GeneratorSpec(FileModel):
-    """One kind of generator: its fields are its keys in a spec, its methods what the package asks of it.
+    """One kind of generator: its fields are the keys of its table in a spec.
 
     A kind is a subclass with the fields `kind` (a `Literal` of its name) and `inputs`, and with `made_by`.
     The methods have defaults that fit a generator without weights from a repository.
@@ -42,12 +42,12 @@ class GeneratorSpec(FileModel):
 
     @property
     def all_repositories(self) -> tuple[Repository, ...]:
-        """Everything that is loaded from a repository: what is pinned, and what a dry run looks for."""
+        """Everything that is loaded from a repository, to be pinned and to be found by a dry run."""
         return ()
 
     @property
     def token_limit(self) -> int | None:
-        """Prompt tokens the text encoder keeps, start and end included; None where it is not known."""
+        """Prompt tokens the text encoder keeps, start and end included; None if unknown."""
         return None
 
     @property
@@ -57,24 +57,24 @@ class GeneratorSpec(FileModel):
 
     @property
     def image_size(self) -> tuple[int | None, int | None]:
-        """Height and width in pixels as far as the spec says them, for the estimate of a dry run."""
+        """Height and width in pixels if the spec gives them, for the estimate of a dry run."""
         return None, None
 
     def format_settings(self) -> str:
         """The generator in one line of a dry run.
 
         Raises:
-            ImagenetGError: A library that the line needs is not installed, or does not have what is named.
+            ImagenetGError: A library is not installed, or lacks a class that the spec names.
         """
         return self.kind
 
     def describe_recipe(self) -> dict[str, JsonValue]:
-        """The spec as part of a recipe, whose hash stands for the pixels.
+        """The spec as part of a recipe, whose hash identifies the pixels.
 
-        A path says nothing about what lies there: files of this machine must be named by their contents.
+        Files of this machine must be identified by their contents, because a path does not identify them.
 
         Raises:
-            ImagenetGError: A shipped model is named that there is not.
+            ImagenetGError: The spec names a shipped model that does not exist.
         """
         return self.model_dump(mode="json")
 
@@ -87,7 +87,7 @@ class GeneratorSpec(FileModel):
             places: Folders and files here, found by their names.
 
         Raises:
-            InputError: Something local is not among the places, or holds other contents.
+            InputError: A local file is not among the places, or has other contents.
         """
         return dict(recorded)
 
@@ -98,5 +98,5 @@ class GeneratorSpec(FileModel):
             InputError: This kind runs no pipeline.
         """
         raise InputError(
-            f"--pipeline replaces a diffusers pipeline; generators of kind '{self.kind}' run none."
+            f"--pipeline replaces a diffusers pipeline; generators of kind '{self.kind}' have no pipeline."
         )

@@ -1,4 +1,4 @@
-"""The kinds of generators: ours, and those that installed packages add through an entry point.
+"""The kinds of generators: built-in ones, and those that installed packages add through an entry point.
 
 A package adds a kind by a line in its own pyproject.toml, with the name that specs give as `kind`:
 
@@ -32,8 +32,8 @@ def find_generator_kind(name: str) -> type[GeneratorSpec]:
     """The class of a kind.
 
     Raises:
-        UnknownNameError: Neither we nor an installed package have it.
-        InputError: Two packages have it, or what a package names is no kind.
+        UnknownNameError: It is neither built in nor in an installed package.
+        InputError: Two packages add it, or the entry point of a package is not a kind.
 
     Example:
         >>> find_generator_kind("diffusers").__name__
@@ -53,7 +53,7 @@ def find_generator_kind(name: str) -> type[GeneratorSpec]:
 
 
 def list_generator_kinds() -> tuple[str, ...]:
-    """Names of all kinds: ours, then those of other packages, sorted."""
+    """Names of all kinds: built-in ones, then those of other packages, sorted."""
     others = {point.name for point in entry_points(group=ENTRY_POINTS)} - set(OWN_KINDS)
     return (*OWN_KINDS, *sorted(others))
 
@@ -62,7 +62,7 @@ def parse_generator_spec(table: object) -> GeneratorSpec:
     """A generator's table as the class of its kind.
 
     Raises:
-        ValueError: It names no known kind, which pydantic reports beside the table's name.
+        ValueError: Its kind is missing or unknown; pydantic reports it with the table's name.
         ValidationError: It breaks the contract of its kind.
     """
     if isinstance(table, GeneratorSpec):
@@ -88,7 +88,7 @@ def _load_kind(point: EntryPoint) -> type[GeneratorSpec]:
         raise InputError(f"The kind of generator '{point.name}' cannot be loaded: {error}.") from error
     if not (isinstance(found, type) and issubclass(found, GeneratorSpec) and "inputs" in found.model_fields):
         raise InputError(
-            f"'{point.value}' is no kind of generator: it must be a subclass of "
+            f"'{point.value}' is not a kind of generator: it must be a subclass of "
             "imagenet_g.generation.specs.generator.GeneratorSpec with a field 'inputs'."
         )
     return found

@@ -1,7 +1,7 @@
 """Command-line changes to a spec, and the name a changed version must take.
 
-A version's name promises one recipe. Whoever changes what decides the pixels builds a private version under
-another name.
+The name of a version stands for one recipe. A change of anything that decides the pixels gives a private
+version under another name.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ PRIVATE_VERSION = "private"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """What the command line changes.
+    """Changes by the command line.
 
     Attributes:
         name: Version name of a private build.
         sources: Split reference that sources come from.
         pipeline: Hub repository ("org/name" or "org/name@revision") or folder of another diffusers pipeline.
         generator: "python:module:factory".
-        classes: Class set in place of the spec's.
-        images_per_class: In place of the spec's.
+        classes: Class set that replaces the spec's.
+        images_per_class: Number that replaces the spec's.
     """
 
     name: str | None = None
@@ -43,7 +43,7 @@ class Overrides:
 
 
 def apply_overrides(spec: VersionSpec, splits: tuple[str, ...], overrides: Overrides) -> VersionSpec:
-    """The spec with the command line's changes, under its private name where the pixels change.
+    """The spec with the command line's changes, renamed if they change the pixels.
 
     Raises:
         InputError: Both a pipeline and a generator, or a name without a change.
@@ -64,7 +64,9 @@ def apply_overrides(spec: VersionSpec, splits: tuple[str, ...], overrides: Overr
         raise InputError(f"These options do not fit '{spec.version}': {error.errors()[0]['msg']}.") from error
     if changed == spec:
         if overrides.name:
-            raise InputError("--name is for private builds; without a change the version keeps its own.")
+            raise InputError(
+                "--name is for private builds; without a change to the recipe the version keeps its name."
+            )
         return spec
     # The version is part of every image's id and seed: under the old name two sets of images would share
     # them.

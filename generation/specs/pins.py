@@ -1,4 +1,4 @@
-"""Resolving branches and tags of a spec to commits, and writing them back into its file."""
+"""Resolving branches and tags of a spec to commits, and writing the commits into its file."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def pin_version_spec(name_or_path: str, *, resolve: Resolver | None = None) -> l
 
     Args:
         name_or_path: A shipped version, or a TOML file.
-        resolve: Asks for a commit; default: the Hugging Face Hub.
+        resolve: Finds the commit of a revision; default: on the Hugging Face Hub.
 
     Returns:
-        A line for each repository: what it was and what it is.
+        A line for each repository, with the old and the new revision.
 
     Raises:
         FetchError: The Hub cannot be asked, or has no such repository or revision.
-        InputError: The file's revisions are not written as plain strings of their own.
+        InputError: A revision is not written as a plain string on its own line.
         StorageError: The file cannot be written.
     """
     spec, path = load_version_spec(name_or_path), find_version_spec(name_or_path)
@@ -66,7 +66,7 @@ def list_repositories(spec: VersionSpec) -> Iterator[Repository]:
 def replace_revision(text: str, repo: str, revision: str, commit: str) -> str:
     r"""TOML text with the revision of a repository replaced, wherever a table names both.
 
-    The old revision stays behind as a comment.
+    The old revision is kept as a comment.
 
     Example:
         >>> text = 'repo = "org/name"\nrevision = "main"'
@@ -86,7 +86,7 @@ def replace_revision(text: str, repo: str, revision: str, commit: str) -> str:
 
 
 def resolve_on_hub(repo: str, revision: str) -> str:
-    """The commit a branch or tag stands at now.
+    """The current commit of a branch or tag.
 
     Raises:
         FetchError: The Hub cannot be asked, or has no such repository or revision.

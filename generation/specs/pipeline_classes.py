@@ -1,4 +1,4 @@
-"""Pipeline classes of the installed diffusers: found by name, with what their call takes."""
+"""Pipeline classes of the installed diffusers, by name, with the arguments of their call."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 PipelineClass: TypeAlias = Any
-"""diffusers' pipelines share no typed interface: every class has attributes and call arguments of its own."""
+"""diffusers' pipelines share no typed interface: each class has its own attributes and call arguments."""
 
 
 def find_pipeline_class(name: str) -> PipelineClass:
     """A pipeline class of diffusers by name.
 
     Raises:
-        UnknownNameError: The installed diffusers has none of this name.
+        UnknownNameError: The installed diffusers has no such pipeline.
         InputError: diffusers is not installed.
     """
     try:
@@ -36,7 +36,7 @@ def find_pipeline_class(name: str) -> PipelineClass:
 
 
 def find_call_defaults(name: str) -> dict[str, JsonValue]:
-    """The same by class name; empty for classes that choose another class on loading.
+    """Default values of the call by class name; empty for classes that choose another class on loading.
 
     Raises:
         UnknownNameError: The installed diffusers has no such pipeline.
@@ -46,13 +46,13 @@ def find_call_defaults(name: str) -> dict[str, JsonValue]:
 
 
 def list_call_arguments(pipeline_class: PipelineClass) -> tuple[str, ...]:
-    """Names of the arguments a pipeline's call takes."""
+    """Names of the arguments of a pipeline's call."""
     # Without `self`.
     return tuple(inspect.signature(pipeline_class.__call__).parameters)[1:]
 
 
 def list_call_defaults(pipeline_class: PipelineClass) -> dict[str, JsonValue]:
-    """Plain default values of a pipeline's call: steps, guidance and the like."""
+    """Plain default values of a pipeline's call, such as steps and guidance."""
     parameters = inspect.signature(pipeline_class.__call__).parameters
     return {
         name: parameter.default

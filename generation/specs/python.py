@@ -1,4 +1,4 @@
-"""The kind "python": a generator of one's own, made by a function that the spec names."""
+"""The kind "python": a user's generator, made by a function that the spec names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imagenet_g.generation.specs.stages import Positive
 
 
 class PythonSpec(GeneratorSpec):
-    """A generator of one's own; see `generators.Generator`."""
+    """A user's generator; see `generators.Generator`."""
 
     made_by: ClassVar[str] = "imagenet_g.generation.generators.python:make_python_generator"
 
@@ -24,7 +24,7 @@ class PythonSpec(GeneratorSpec):
 
     @property
     def token_limit(self) -> int | None:
-        """As the spec says."""
+        """As in the spec."""
         return self.clip_token_limit
 
     def format_settings(self) -> str:

@@ -1,4 +1,4 @@
-"""Where a pipeline and its parts are loaded from: a folder, a shipped model, or a commit on the Hub."""
+"""Locations of a pipeline and its parts: a folder, a shipped model, or a commit on the Hub."""
 
 from __future__ import annotations
 
@@ -23,42 +23,44 @@ LOCAL_PREFIX = "local/"
 
 
 def fetch_repo(spec: Repository) -> Path:
-    """The folder with the files: the repo itself where it is a folder, else the pinned commit's copy.
+    """The folder with the files: the repository itself if it is a folder, else a copy of the pinned commit.
 
     Raises:
         InputError: A local revision whose folder does not exist.
-        FetchError: The files are neither in the Hub's cache nor to be had.
-        UntrustedFileError: The repository brings its own code.
+        FetchError: The files are not in the Hub's cache and cannot be fetched.
+        UntrustedFileError: The repository contains code.
     """
     folder = place_repo(spec)
     if not folder.is_dir():
         if spec.revision == LOCAL_REVISION:
-            raise InputError(f"There is no folder '{spec.repo}'; give the pipeline's place with --pipeline.")
+            raise InputError(f"There is no folder '{spec.repo}'; give the pipeline's path with --pipeline.")
         folder = _download_part(spec) if isinstance(spec, PipelinePartSpec) else _download_pipeline(spec)
     # diffusers would run such code on request; a spec from elsewhere must not be able to run anything.
     if code := sorted(path.name for path in folder.rglob("*.py")):
-        raise UntrustedFileError(f"'{spec.repo}' brings its own code ({code[0]}), which is never run.")
+        raise UntrustedFileError(
+            f"'{spec.repo}' contains code ({code[0]}), which is never run. Use a repository without code."
+        )
     return folder
 
 
 def place_repo(spec: Repository) -> Path:
-    """Where the files would be if the repository is a folder.
+    """The path of the files if the repository is a folder.
 
     Raises:
-        UnknownNameError: A shipped model is named that there is not.
+        UnknownNameError: The spec names a shipped model that does not exist.
     """
     return place_folder(spec.repo, subfolder=spec.subfolder if isinstance(spec, PipelinePartSpec) else None)
 
 
 def place_folder(repo: str, *, subfolder: str | None) -> Path:
-    """The same by name: as typed, or the folder of a shipped model.
+    """The path of a repository by name: as typed, or the folder of a shipped model.
 
     Args:
-        repo: What a spec calls it.
-        subfolder: Where a part is; empty for a repository that is the part, None for a whole pipeline.
+        repo: Its name in a spec.
+        subfolder: Folder of a part; empty for a repository that is the part, None for a whole pipeline.
 
     Raises:
-        UnknownNameError: A shipped model is named that there is not.
+        UnknownNameError: The spec names a shipped model that does not exist.
     """
     folder = Path(repo)
     if repo.startswith(PREFIX):
@@ -89,7 +91,7 @@ def hash_repo(folder: Path) -> dict[str, str]:
 
 
 def identify_repo(spec: Repository) -> dict[str, JsonValue]:
-    """Repository and revision as a recipe says them: a folder's revision is the hash of what is in it."""
+    """Repository and revision as in a recipe: a folder's revision is the hash of its contents."""
     folder = place_repo(spec)
     if not folder.is_dir():
         return {"repo": spec.repo, "revision": spec.revision}
@@ -97,13 +99,13 @@ def identify_repo(spec: Repository) -> dict[str, JsonValue]:
 
 
 def identify_folder(folder: Path) -> str:
-    """The revision of a folder: the hash of what is in it."""
+    """The revision of a folder: the hash of its contents."""
     contents: JsonValue = dict(hash_repo(folder))
     return f"sha256:{hash_json(contents)}"
 
 
 def name_repo(spec: Repository) -> str:
-    """The repository as a release may name it: a local folder by its last part only."""
+    """The repository's name in a release: for a local folder, the last part of its path."""
     if spec.repo.startswith(PREFIX):
         return spec.repo
     # The rest of the path may name a user or a project, and a release is public.
@@ -111,7 +113,7 @@ def name_repo(spec: Repository) -> str:
 
 
 def _name_sign(spec: Repository) -> str:
-    """The file by which a repository on the Hub is known to hold what is asked for."""
+    """The file whose presence shows that a repository on the Hub holds the pipeline or part."""
     if isinstance(spec, PipelinePartSpec):
         return f"{spec.subfolder}/config.json".lstrip("/")
     return "model_index.json"

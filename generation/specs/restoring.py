@@ -1,4 +1,4 @@
-"""Tables of a recorded recipe with what is local where it lies on this machine."""
+"""Tables of a recorded recipe, with the paths of local files on this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def restore_stage(recorded: dict[str, JsonValue], places: Sequence[Path]) -> dict[str, JsonValue]:
-    """The table of a stage with its repository and its parts in place.
+    """The table of a stage, with the paths of its repository and its parts.
 
     Args:
         recorded: As a recipe has it.
@@ -24,7 +24,7 @@ def restore_stage(recorded: dict[str, JsonValue], places: Sequence[Path]) -> dic
 
     Raises:
         InputError: A local folder is not among the places, or holds other files than the recorded ones.
-        UnknownNameError: A shipped model is named that there is not.
+        UnknownNameError: The recipe names a shipped model that does not exist.
     """
     restored = _restore_repo(recorded, places, subfolder=None)
     if isinstance(parts := recorded.get("parts"), dict):

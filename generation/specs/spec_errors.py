@@ -1,4 +1,4 @@
-"""What is wrong with a spec, in one line that names the key."""
+"""Errors of a spec as one line that names the key."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from imagenet_g.generation.specs.kinds import OWN_KINDS
 
 
 def format_first_error(error: ValidationError, model: type[BaseModel], *, ignore: Collection[str]) -> str:
-    """The first error of a spec, with a misspelt key's nearest neighbours.
+    """The first error of a spec; for a misspelt key, with the most similar key.
 
     Args:
         error: From pydantic.
-        model: What was validated; its keys are what a misspelt one is compared with.
-        ignore: Names in the place of an error that are no keys of the file.
+        model: The validated model; a misspelt key is compared with its keys.
+        ignore: Names in the location of an error that are not keys of the file.
     """
-    # A misspelt key is also a missing one; the misspelling is what a person looks for.
+    # A misspelt key is also a missing one; the misspelling is the cause, so it comes first.
     first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
     where = ".".join(str(part) for part in first["loc"] if part not in ignore)
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
@@ -33,7 +33,7 @@ def format_first_error(error: ValidationError, model: type[BaseModel], *, ignore
 
 
 def list_keys(model: type[BaseModel]) -> tuple[str, ...]:
-    """Every key that may stand in a spec's file, at any depth, sorted.
+    """Every key that a spec's file may contain, at any depth, sorted.
 
     Example:
         >>> from imagenet_g.generation.specs.version import EncodingSpec
@@ -41,7 +41,7 @@ def list_keys(model: type[BaseModel]) -> tuple[str, ...]:
         ('format', 'quality')
     """
     models = [model]
-    # The list grows while it is walked, until no table names another.
+    # The list grows during the loop, until no table contains another.
     for found in models:
         models += [one for one in _list_tables(found) if one not in models]
     return tuple(sorted({key for found in models for key in found.model_fields}))

@@ -1,7 +1,7 @@
-"""One diffusers pipeline as a spec writes it: where it comes from, how it is called, what it is fed.
+"""One diffusers pipeline in a spec: its repository, its call and its inputs.
 
-TOML cannot say null: a key that may be absent means "the pipeline's own default" or "does not apply", and
-each one says which. What the default was is recorded in the release.
+TOML has no null: the absence of an optional key means "the pipeline's own default" or "does not apply", as
+its description says. The release records the value of the default.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LOCAL_REVISION = "local"
 
 
 class TransformSpec(FileModel):
-    """What happens to a source image before the pipeline sees it."""
+    """Preprocessing of a source image before the pipeline."""
 
     size_px: Positive
     """Side of the square it is resized to; the aspect ratio is not kept."""
@@ -39,16 +39,16 @@ class TransformSpec(FileModel):
 
 
 class SchedulerSpec(FileModel):
-    """A scheduler in place of the repository's own."""
+    """A scheduler that replaces the repository's own."""
 
     name: str
     """Class name in diffusers."""
     options: dict[str, JsonValue] = Field(default_factory=dict)
-    """Changes to the configuration it takes over from the repository's scheduler."""
+    """Changes to the configuration of the repository's scheduler."""
 
 
 class PipelinePartSpec(FileModel):
-    """A part of a pipeline from another repository: a network trained on, an autoencoder mended."""
+    """A part of a pipeline from another repository, such as a fine-tuned network or a better autoencoder."""
 
     repo: str
     """Hub repository, a local folder, or "packaged:NAME"."""
@@ -86,7 +86,7 @@ class StageSpec(FileModel):
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
     """Further arguments of the pipeline's call, under the library's own names."""
     parts: dict[str, PipelinePartSpec] = Field(default_factory=dict)
-    """Parts that take the place of the repository's own, by their name there, such as "unet" or "vae"."""
+    """Replacements of the repository's own parts, by their name there, such as "unet" or "vae"."""
 
     @property
     def is_pinned(self) -> bool:
@@ -95,16 +95,16 @@ class StageSpec(FileModel):
 
     @property
     def repositories(self) -> tuple[StageSpec | PipelinePartSpec, ...]:
-        """All that has a repository and a revision: the stage, then its parts."""
+        """Everything with a repository and a revision: the stage, then its parts."""
         return (self, *self.parts.values())
 
 
 Repository = StageSpec | PipelinePartSpec
-"""What has a repository and a revision to be pinned."""
+"""Anything with a repository and a revision to pin."""
 
 
 def needs_pin(found: Repository) -> bool:
-    """Whether what is loaded may be other weights tomorrow: no commit, and no folder on this machine.
+    """Whether the weights may change later: neither a commit nor a local folder.
 
     Example:
         >>> stage = StageSpec(pipeline="DiTPipeline", repo="org/name", revision="main", dtype="float32")

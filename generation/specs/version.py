@@ -1,4 +1,4 @@
-"""Version specs: what a version is made of, as reviewed TOML.
+"""Version specs: the contents of a version, as reviewed TOML.
 
 A spec has a recipe (what decides the pixels: generators, splits, prompts, seeds, encoding) and a description
 (title, licence, scorers, views). Only the recipe enters a plan's hash, so that a new filter needs no new
@@ -29,7 +29,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
 class PromptSpec(FileModel):
-    """How a prompt is written from a class and an index; see `prompts`."""
+    """How a prompt is made from a class and an index; see `prompts.recipes`."""
 
     recipe: str
     class_names: Literal["open_clip", "lemmas", "first-lemma"]
@@ -44,7 +44,7 @@ class CaptionPromptSpec(FileModel):
     file: str
     """Path of a caption file (.jsonl), or the name of one that ships with the package."""
     sha256: Sha256 | None = None
-    """Content hash in the file's header; absent: not pinned yet, and not to be built."""
+    """Content hash in the file's header; absent: not pinned yet, and cannot be built."""
 
 
 def _tell_prompts(value: object) -> str:
@@ -60,7 +60,7 @@ Prompts = Annotated[
 
 
 class SourceSpec(FileModel):
-    """Which real images an image is made from."""
+    """The real images that images are made from."""
 
     ref: str
     """A split reference, such as "imagenet-val"; `--sources` overrides it."""
@@ -77,7 +77,7 @@ class ClipScorerSpec(FileModel):
 
 
 class JudgeScorerSpec(FileModel):
-    """Margin and rank of the label under any classifier: the filter that is not CLIP."""
+    """Margin and rank of the label under any classifier: a filter other than CLIP."""
 
     kind: Literal["judge"]
     model: str
@@ -87,7 +87,7 @@ ScorerSpec = Annotated[ClipScorerSpec | JudgeScorerSpec, Field(discriminator="ki
 
 
 class EncodingSpec(FileModel):
-    """How pixels become a file."""
+    """Encoding of pixels as a file."""
 
     format: Literal["png", "jpeg"]
     quality: Annotated[int, Field(ge=1, le=100)] = 95
@@ -95,10 +95,10 @@ class EncodingSpec(FileModel):
 
 
 class FlatSpec(FileModel):
-    """When an image counts as flat (black, or one colour), and how often it is tried again."""
+    """When an image counts as flat (black, or one colour), and how often it is rendered again."""
 
     max_std: float = 2.0
-    """Largest standard deviation of all pixel values, in levels of 0..255, that still counts as flat."""
+    """Largest standard deviation of a colour channel, in levels of 0..255, that still counts as flat."""
     retries: Annotated[int, Field(ge=0, le=10)] = 2
     """Further attempts, each with its own seed derived from the image's; the last one is kept and flagged."""
 
@@ -125,14 +125,14 @@ class SplitSpec(FileModel):
 
 
 class VersionSpec(FileModel):
-    """A version: its generators, its splits, and what is said about it."""
+    """A version: its generators, its splits and its description."""
 
     schema_version: Literal[1]
     version: Name
     title: str
     status: Literal["draft", "stable"]
     license: str
-    """SPDX expression over all images; "LicenseRef-..." or "unknown" where there is none."""
+    """SPDX expression for all images; "LicenseRef-..." or "unknown" if no SPDX licence fits."""
     notice: str | None = None
     rows_per_shard: Positive = 500
     encoding: EncodingSpec

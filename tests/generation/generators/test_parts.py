@@ -102,7 +102,7 @@ def test_a_network_of_another_shape_is_one_message(tiny: Tiny, tmp_path: Path) -
 def test_a_part_with_code_of_its_own_is_refused(tiny: Tiny, unet: Path) -> None:
     """It is never run."""
     (unet / "modeling.py").write_text("raise SystemExit")
-    with pytest.raises(UntrustedFileError, match=r"brings its own code \(modeling\.py\)"):
+    with pytest.raises(UntrustedFileError, match=r"contains code \(modeling\.py\)"):
         draw(tiny("sd"), make_parts(unet))
 
 

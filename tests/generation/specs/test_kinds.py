@@ -133,7 +133,7 @@ def test_a_kind_that_runs_no_pipeline_refuses_another_one(
 ) -> None:
     """And says of which kind it is."""
     assert main(["build", str(spec_path), "--dry-run", "--pipeline", "org/name"]) == 2
-    assert "generators of kind 'stripes' run none" in capsys.readouterr().err
+    assert "generators of kind 'stripes' have no pipeline" in capsys.readouterr().err
 
 
 def test_an_unknown_kind_is_named_with_the_nearest(spec_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_an_unknown_kind_is_named_with_the_nearest(spec_path: Path) -> None:
         find_generator_kind("stripe")
 
 
-@pytest.mark.parametrize(("name", "message"), [("absent", "cannot be loaded"), ("no-kind", "is no kind")])
+@pytest.mark.parametrize(("name", "message"), [("absent", "cannot be loaded"), ("no-kind", "is not a kind")])
 def test_a_broken_entry_point_is_refused_by_name(spec_path: Path, name: str, message: str) -> None:
     """Whoever installed the package learns which line of it is wrong."""
     with pytest.raises(InputError, match=message):
