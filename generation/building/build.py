@@ -1,4 +1,4 @@
-"""Building a version: plan, render, score, release, each step going on from where the last run stopped."""
+"""Building a version: plan, render, score, release; each step resumes where the last run stopped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BuildListener(Protocol):
         """One shard is done."""
 
     def note(self, text: str) -> None:
-        """Something a person should know."""
+        """A remark for the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class BuildRequest(BuildSettings):
         source: What the user called the spec, for messages.
         splits: Split names.
         engine: Runs the tasks.
-        shards: Range of shards [first, last) to render and nothing else; None for all and the release.
+        shards: Range of shards [first, last) to render only; None for all shards and the release.
         leave_out_failed: Release without rows that could not be rendered.
         with_scores: Run the scorers; without, the release has no score columns and no views on them.
     """
@@ -56,10 +56,10 @@ def run_build(request: BuildRequest, listener: BuildListener) -> Path | None:
     """Build splits of a version; safe to interrupt and to run again.
 
     Returns:
-        Path of the manifest; None where only some shards were asked for.
+        Path of the manifest; None if only some shards were requested.
 
     Raises:
-        ImagenetGError: The message says what to do; what is committed stays.
+        ImagenetGError: The message says what to do; committed shards are kept.
     """
     jobs = [request.make_job(name) for name in request.splits]
     # Before hours of rendering: what is unpinned cannot be built again.
@@ -83,7 +83,7 @@ def make_job_plan(job: BuildJob) -> Plan:
     """The plan of a job's split, from its spec and its sources.
 
     Raises:
-        ImagenetGError: The sources are not available, or a class has none.
+        ImagenetGError: The sources are not available, or a class has no source.
     """
     sources = load_job_sources(job)
     return make_plan(
@@ -97,27 +97,27 @@ def make_job_plan(job: BuildJob) -> Plan:
 
 
 def prepare_plan(job: BuildJob, listener: BuildListener) -> PlanMeta:
-    """Make the plan and write it, or check that the one in place is the same.
+    """Make the plan and write it, or check that the existing one is the same.
 
     Raises:
-        DataError: Another plan was begun here; the message says what differs.
+        DataError: The folder belongs to another plan; the message lists the differences.
     """
     plan = make_job_plan(job)
     try:
         begun = load_plan_meta(job.plan_path)
     except DataError:
-        # Missing, or damaged: it is a pure function of the spec, and shards carry its hash.
+        # Missing or damaged: the plan is a pure function of the spec, and shards store its hash.
         write_plan(job.plan_path, plan)
         _note_cut_captions(job, plan, listener)
         return plan.meta
     if begun.plan_sha256 != plan.meta.plan_sha256:
         raise DataError(_format_changed_plan(job, begun, plan.meta))
-    listener.note(f"{job.split}: going on with the plan in '{job.out}'")
+    listener.note(f"{job.split}: continuing with the plan in '{job.out}'")
     return begun
 
 
 def _note_cut_captions(job: BuildJob, plan: Plan, listener: BuildListener) -> None:
-    """Say at once what no template needs saying: captions have any length."""
+    """Report captions that the text encoder cuts, which may have any length."""
     if not isinstance(job.split_spec.prompts, CaptionPromptSpec):
         return
     report = report_prompts(job, plan.table["prompt"].to_pylist())
@@ -128,17 +128,17 @@ def _note_cut_captions(job: BuildJob, plan: Plan, listener: BuildListener) -> No
         return
     listener.note(
         f"{job.split}: {report.num_over_limit} of {report.num_prompts} images have a caption of more than "
-        f"the {report.token_limit} tokens that the text encoder takes; the rest is cut, as in "
+        f"the {report.token_limit} tokens that the text encoder accepts; the rest is cut, as in "
         f"'{report.examples[0]}'"
     )
 
 
 def list_pending(job: BuildJob, meta: PlanMeta, shards: tuple[int, int] | None) -> tuple[list[int], int]:
-    """Shards that must be rendered, and how many are in question.
+    """Shards still to be rendered, and the number of shards in the range.
 
     Raises:
         InputError: The range is not within the plan.
-        DataError: A shard follows another plan.
+        DataError: A shard belongs to another plan.
     """
     first, last = shards or (0, meta.num_shards)
     if not 0 <= first < last <= meta.num_shards:
@@ -165,10 +165,10 @@ def _run_scores(request: BuildRequest, job: BuildJob, listener: BuildListener) -
 
 
 def _format_changed_plan(job: BuildJob, begun: PlanMeta, now: PlanMeta) -> str:
-    # Recipes alike with other rows: a caption file or a list of sources has changed behind its name.
+    # Equal recipes with other rows: a list of sources has changed under the same name.
     lines = list_differences(begun.recipe, now.recipe) or ["the rows themselves differ"]
     shown = "; ".join(lines[:5]) + (f"; and {len(lines) - 5} more" if len(lines) > 5 else "")
     return (
-        f"'{job.out}' was begun with another plan of '{job.split}': {shown}. "
-        "Continue with the spec it was begun with, or choose another --out."
+        f"'{job.out}' belongs to another plan of '{job.split}': {shown}. "
+        "Continue with the spec of the first run, or choose another --out."
     )

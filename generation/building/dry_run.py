@@ -1,4 +1,4 @@
-"""What a build would do, cost and take, without doing it."""
+"""The dry run: contents, time and disk space of a build, without building."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ BITS_PER_PIXEL = {"jpeg": 3.0, "png": 14.0}
 
 @dataclass(frozen=True, slots=True)
 class TimedBatch:
-    """What one real batch cost.
+    """Cost of one real batch.
 
     Attributes:
-        seconds_per_image: Rendering and encoding, the second batch of two.
-        bytes_per_image: Encoded.
+        seconds_per_image: Time of rendering and encoding, for the second of two batches.
+        bytes_per_image: Size of an encoded image.
     """
 
     seconds_per_image: float
@@ -34,11 +34,11 @@ class TimedBatch:
 
 
 def run_dry_run(request: BuildRequest, *, seconds_per_image: float | None) -> str:
-    """A report over all splits asked for.
+    """A report on all requested splits.
 
     Args:
         request: What would be built.
-        seconds_per_image: For the estimate where no batch can be timed.
+        seconds_per_image: For the estimate if no batch can be timed.
 
     Raises:
         ImagenetGError: The plan itself cannot be made.
@@ -56,7 +56,7 @@ def run_dry_run(request: BuildRequest, *, seconds_per_image: float | None) -> st
 
 
 def estimate_bytes(encoding: EncodingSpec, height_px: int | None, width_px: int | None) -> float | None:
-    """Bytes of an encoded image by rule of thumb; None where the size is not known.
+    """Bytes of an encoded image by rule of thumb; None if the size is unknown.
 
     Example:
         >>> estimate_bytes(EncodingSpec(format="jpeg"), 512, 512)
@@ -112,7 +112,7 @@ def _describe_split(
 
 
 def _make_plan(job: BuildJob) -> tuple[Plan, list[str]]:
-    """The plan; where sources are not available, without their ids and with a line that says so."""
+    """The plan; without available sources it has no source ids, and a line says so."""
     split = job.split_spec
     sources: Sources | None = None
     note = []
@@ -142,8 +142,8 @@ def _describe_prompts(job: BuildJob, plan: Plan) -> list[str]:
     prompts = plan.table["prompt"].to_pylist()
     report = report_prompts(job, prompts)
     if report is None:
-        return ["  prompts  none"]
-    fit = "how many tokens they have is unknown without the text encoder's tokenizer"
+        return ["  prompts  (no prompts)"]
+    fit = "number of tokens unknown without the text encoder's tokenizer"
     if report.num_over_limit is not None:
         fit = f"longest {report.longest} of {report.token_limit} tokens, {report.num_over_limit} cut short"
     lines = [f"  prompts  {report.num_unique} different; {fit}", f"           e.g. {prompts[0]!r}"]

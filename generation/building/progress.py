@@ -1,4 +1,4 @@
-"""Progress of a build as plain lines, so that it reads well in a log file too."""
+"""Progress of a build as plain lines, which are readable in a log file too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from imagenet_g.generation.rendering.tasks import TaskReport
 
 
 class PrintingListener:
-    """Prints a line a shard: images done, images/s, time left."""
+    """Prints one line per shard: images done, images/s, time left."""
 
     def __init__(self) -> None:
         self._what = ""
@@ -16,7 +16,7 @@ class PrintingListener:
         self._started = 0.0
 
     def start(self, what: str, total: int, done: int) -> None:
-        """Begin a pass over `total` shards, `done` of which are there already."""
+        """Begin a pass over `total` shards, of which `done` exist already."""
         self._what, self._total, self._done, self._shards, self._images = what, total, done, 0, 0
         self._started = time.perf_counter()
         if done == total:
@@ -25,12 +25,12 @@ class PrintingListener:
             print(f"{what}: {done} of {total} shards are done already", flush=True)
 
     def report(self, report: TaskReport) -> None:
-        """Print where the pass is."""
+        """Print the state of the pass."""
         self._done += 1
         self._shards += 1
         self._images += report.num_rows
         elapsed = max(time.perf_counter() - self._started, 1e-9)
-        # Only shards of this run: those that were there already took no time now.
+        # Only shards of this run: existing ones took no time now.
         left = elapsed / self._shards * (self._total - self._done)
         notes = [f"{report.num_failed} failed"] * bool(report.num_failed)
         notes += [f"{report.num_flat} flat"] * bool(report.num_flat)
@@ -46,7 +46,7 @@ class PrintingListener:
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds as people say them: "45 s", "12 min", "3.4 h", "9.2 days".
+    """Seconds in a readable unit: "45 s", "12 min", "3.4 h", "9.2 days".
 
     Example:
         >>> format_duration(45), format_duration(720), format_duration(12_240), format_duration(800_000)

@@ -1,4 +1,4 @@
-"""What is done to a whole composite, so that a style's words can be seen: blur, pixels, a pencil sketch.
+"""Changes to a whole composite that make a style visible: blur, pixels, a pencil sketch.
 
 Every finish takes a numpy generator, the image and the objects' coverage, and returns an image: `(side,
 side, 3)` float32 in [0, 255], coverage `(side, side, 1)` in [0, 1].

@@ -22,8 +22,8 @@ def make_scene(rng: np.random.Generator, side: int, kind: str, *, clutter: bool 
     Args:
         rng: Source of all chance.
         side: Pixels.
-        kind: A key of `SCENES`, or "any": smooth colour or a horizon, with shapes lying about.
-        clutter: Whether any do.
+        kind: A key of `SCENES`, or "any": smooth colour or a horizon, with random shapes.
+        clutter: Whether to add those shapes.
     """
     # The order of draws is part of the recipe: one draw more or less changes every later one, and with it the
     # pixels of published splits.
@@ -45,7 +45,7 @@ def _enlarge(plane: NDArray[np.float32], side: int) -> Picture:
 
 
 def _pick_color(rng: np.random.Generator) -> Picture:
-    """A colour of no great saturation, so that the object is what stands out."""
+    """A colour of low saturation, so that the object stands out."""
     color = rng.uniform(40, 235, 3)
     muted = color.mean() + 0.6 * (color - color.mean())
     made: Picture = muted.astype(np.float32)

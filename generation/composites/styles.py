@@ -1,4 +1,4 @@
-"""Which words of a prompt mean which style of a composite; the table is `data/composites/styles.toml`."""
+"""The style of a composite by the words of its prompt; the table is `data/composites/styles.toml`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from imagenet_g.benchmark.records import FileModel
 
 
 class StyleSpec(FileModel):
-    """One style: the words that ask for it, and what they do to the image."""
+    """One style: the words that select it, and its changes to the image."""
 
     name: str
     words: tuple[tuple[str, ...], ...]
-    """Any of these, each a group of words that must all be there."""
+    """Groups of words; a prompt that contains all words of any group selects the style."""
     scale: tuple[float, float] = (0.62, 0.92)
     """Longer side of the object as a share of the image's side, lowest and highest."""
     copies: tuple[int, int] = (1, 1)
     scene: Literal["any", "paper", "skin", "bricks", "cloth"] = "any"
     finishes: tuple[str, ...] = ()
-    """Names in `composite_finishes.FINISHES`, applied in this order."""
+    """Names in `finishes.FINISHES`, applied in this order."""
 
 
 @cache
@@ -33,7 +33,7 @@ def load_styles() -> tuple[StyleSpec, ...]:
 
 
 def find_style(prompt: str, class_name: str) -> StyleSpec:
-    """The style a prompt asks for; the class's own name does not count.
+    """The style that a prompt selects; words of the class's name do not count.
 
     Args:
         prompt: Any text.

@@ -36,7 +36,7 @@ _HASH_ROWS = 20_000
 
 
 class PlanMeta(FileModel):
-    """What a plan file says about itself, in its parquet metadata."""
+    """Metadata of a plan, stored in its parquet file."""
 
     schema_version: Literal[1] = 1
     version: str
@@ -54,7 +54,7 @@ class Plan:
     """A plan in memory: about 100 bytes a row.
 
     Attributes:
-        meta: What it says about itself.
+        meta: Its metadata.
         table: Columns image_id, wnid, label, index, seed, prompt, source_image_id, batch_id, slot, shard.
     """
 
@@ -76,7 +76,7 @@ def make_plan(
     Args:
         version: Version name; with the split's, the root of every image's identity.
         name: Split name.
-        split: What to plan.
+        split: The split to plan.
         rows_per_shard: Upper bound, rounded down to whole batches (at least one).
         recipe: Everything that decides the pixels; see `recipes`.
         source_ids: Ids of source images by class index; image i takes source i modulo their number. None for
@@ -137,10 +137,10 @@ def write_plan(path: Path, plan: Plan) -> None:
 
 
 def load_plan_meta(path: Path) -> PlanMeta:
-    """What a plan file says about itself.
+    """Metadata of a plan file.
 
     Raises:
-        DataError: It is missing, damaged, or no plan.
+        DataError: It is missing, damaged, or not a plan.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -148,7 +148,7 @@ def load_plan_meta(path: Path) -> PlanMeta:
     try:
         raw = (pq.read_schema(path).metadata or {}).get(META_KEY)
         if raw is None:
-            raise DataError(f"'{path}' is a parquet file but no plan.")
+            raise DataError(f"'{path}' is a parquet file but not a plan.")
         return PlanMeta.model_validate_json(raw)
     except FileNotFoundError as error:
         raise DataError(f"There is no plan '{path}'.") from error

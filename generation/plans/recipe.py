@@ -1,4 +1,4 @@
-"""The recipe of a split: everything that decides its pixels, as plain data whose hash stands for it."""
+"""The recipe of a split: everything that decides its pixels, as plain data with a hash."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from imagenet_g.generation.plans.sources import Sources
 
 RECIPE_VERSION = 1
-"""Goes up when the meaning of a recipe's words changes."""
+"""Incremented when the meaning of a recipe's keys changes."""
 
 
 def make_recipe(spec: VersionSpec, name: str, sources: Sources | None) -> dict[str, JsonValue]:
@@ -58,7 +58,7 @@ def _describe_prompts(prompts: PromptSpec | CaptionPromptSpec) -> dict[str, Json
 
 def _describe_sources(sources: Sources) -> dict[str, JsonValue]:
     record = sources.split.record
-    # The path of a folder says nothing about its images; its content hash does.
+    # The path of a folder does not identify its images; its content hash does.
     ref = f"folder:{Path(record.name).name}" if record.ref.startswith("folder:") else record.ref
     return {"ref": ref, "content_sha256": record.content_sha256, "revision": record.revision}
 

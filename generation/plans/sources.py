@@ -69,7 +69,7 @@ def load_sources(ref: str, *, data: Mapping[str, Path], cache: Path | None) -> S
     Args:
         ref: A split reference without a view.
         data: Local copies by name, as `--data` gives them.
-        cache: Where file hashes are remembered.
+        cache: Folder of cached file hashes.
 
     Raises:
         InputError: The reference has a view, or the split is not available.
@@ -80,12 +80,12 @@ def load_sources(ref: str, *, data: Mapping[str, Path], cache: Path | None) -> S
 
     parsed = parse_split_ref(ref)
     if parsed.view is not None:
-        raise InputError(f"Sources come from whole splits; leave the view ':{parsed.view}' off '{ref}'.")
+        raise InputError(f"Sources come from whole splits; remove the view ':{parsed.view}' from '{ref}'.")
     return Sources(load_split(parsed, data=data, cache=cache))
 
 
 def transform_source(image: Image.Image, spec: TransformSpec) -> Image.Image | torch.Tensor:
-    """A source image as the pipeline takes it.
+    """A source image as the pipeline expects it.
 
     Returns:
         A PIL image for normalization "none", else a `(3, size, size)` float32 tensor.

@@ -16,7 +16,7 @@ def choose_engine(
     """The engine of a name: "serial" or "ray".
 
     Raises:
-        InputError: An option that only Ray takes, or CPUs that are not positive.
+        InputError: An option for Ray only, or a number of CPUs that is not positive.
     """
     if name == "serial":
         if address or workers:
@@ -30,7 +30,7 @@ def choose_engine(
 
 
 def run_serial(job: BuildJob, tasks: Sequence[ShardTask], report: Callable[[TaskReport], None]) -> None:
-    """Do all tasks in order; nothing is loaded where there are none."""
+    """Do all tasks in order; without tasks nothing is loaded."""
     worker = Worker(job)
     for task in tasks:
         report(worker.run(task))

@@ -1,4 +1,4 @@
-"""A build job and the worker that does its tasks, one shard at a time, wherever the engine puts it."""
+"""A build job and the worker that does its tasks, one shard at a time, on any engine."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Worker:
         return len(record.failures), record.num_flat, len(rows)
 
     def _load_kept(self, shard: int) -> dict[object, WorkRow]:
-        """Rows of an earlier attempt that need no second try."""
+        """Rows of an earlier attempt that were rendered without an error."""
         job = self._job
         # A damaged file gives no row that can be trusted.
         if inspect_shard(job.out, job.split, shard, self._meta.plan_sha256) != "failed rows":
@@ -127,12 +127,12 @@ class Worker:
 
     def _load_source(self, image_id: str) -> Image.Image:
         if self._sources is None:
-            raise DataError(f"source image '{image_id}' is planned, but the split names no sources")
+            raise DataError(f"source image '{image_id}' is planned, but the split has no sources")
         return self._sources.load_image(image_id)
 
 
 def load_job_sources(job: BuildJob) -> Sources | None:
-    """The sources of a job's split; None where it has none.
+    """The sources of a job's split; None for a split without sources.
 
     Raises:
         ImagenetGError: They are not available or damaged.
@@ -142,7 +142,7 @@ def load_job_sources(job: BuildJob) -> Sources | None:
 
 
 def name_recipe(job: BuildJob) -> str:
-    """What stands in a row's column `recipe`: the prompt recipe, or what the image was made from."""
+    """Value of the column `recipe`: the prompt recipe, or the input of the generator."""
     prompts = job.split_spec.prompts
     if prompts is None:
         return job.generator_spec.inputs

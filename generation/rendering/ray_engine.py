@@ -1,7 +1,7 @@
-"""Ray Core: one actor a GPU (or a share of the CPUs), each with its model loaded once.
+"""Ray Core: one actor per GPU (or per share of the CPUs), each with its model loaded once.
 
-Not Ray Data: it decides batches, file names and commit points itself, which are the three things a
-reproducible build must decide. A killed actor is started again and repeats the shard it was on.
+Not Ray Data: it chooses batches, file names and commit points itself, which a reproducible build must choose.
+A killed actor is restarted and repeats its shard.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from imagenet_g.generation.rendering.jobs import Worker
 from imagenet_g.generation.rendering.tasks import BuildJob, ShardTask, TaskReport
 
 MAX_RESTARTS = 3
-"""Times an actor may die and come back before its shard counts as lost."""
+"""Restarts of an actor before its shard counts as lost."""
 
 
 def run_ray(
@@ -31,9 +31,9 @@ def run_ray(
     """Do all tasks on Ray actors, in any order.
 
     Args:
-        job: What to work on; its folder must be on a disk all nodes see.
-        tasks: What to do.
-        report: Called here, once for each task that is committed.
+        job: The job; its folder must be on a disk that all nodes share.
+        tasks: The tasks.
+        report: Called in this process, once for each committed task.
         address: A running cluster; None starts one on this machine.
         workers: Number of actors; None: one a GPU, or one.
         cpus_per_worker: CPUs reserved for an actor.
@@ -64,11 +64,11 @@ def run_ray(
         raise _unwrap(error) from error
     except ray.exceptions.RayActorError as error:
         raise ModelError(
-            f"A worker died {MAX_RESTARTS + 1} times, on memory perhaps: {str(error).splitlines()[0]} "
-            "What is committed stays; run the same command again to go on."
+            f"A worker died {MAX_RESTARTS + 1} times, perhaps out of memory: {str(error).splitlines()[0]} "
+            "Committed shards are kept; run the same command again to continue."
         ) from error
     finally:
-        # On a cluster that is not ours an actor would hold its GPU until this process ends.
+        # On a shared cluster an actor would hold its GPU until this process ends.
         for actor in actors:
             ray.kill(actor)
 
@@ -94,7 +94,7 @@ def _start_ray(address: str | None) -> Any:  # noqa: ANN401
         import ray.util
     except ImportError as error:
         raise InputError("--engine ray needs Ray. Run: pip install 'imagenet-g[ray]'") from error
-    # When one task fails, the others in flight fail too; their tracebacks would bury the message.
+    # If one task fails, those in progress fail too; their tracebacks would hide the message.
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
     if not ray.is_initialized():
         try:

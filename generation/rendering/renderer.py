@@ -1,8 +1,7 @@
 """Rendering planned rows, one canonical batch at a time.
 
-A batch always has the planned size: the tail is filled up with repeats that are thrown away, and so is the
-slot of a row that cannot be made, because an image's last bits depend on the batch size and its slot (not on
-its neighbours).
+A batch always has the planned size: the tail, and the slot of a row that cannot be made, are filled with
+repeats that are discarded. An image's last bits depend on the batch size and its slot, not on its neighbours.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ if TYPE_CHECKING:
 
 
 MAX_FAILURES_IN_A_ROW = 3
-"""Batches that may fail one after the other before the run stops: the next ones would fail too."""
+"""Consecutive failed batches after which the run stops: the next ones would fail too."""
 PlanRow = Mapping[str, object]
 WorkRow = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderSettings:
-    """What is the same for every batch of a split."""
+    """Settings of all batches of a split."""
 
     batch_size: int
     encoding: EncodingSpec
@@ -46,7 +45,7 @@ class RenderSettings:
 
 @dataclass(frozen=True, slots=True)
 class RenderOutcome:
-    """What became of one row: a rendering, or the reason why there is none."""
+    """Result of one row: a rendering, or the error."""
 
     rendering: Rendering | None
     seed: int
@@ -60,8 +59,8 @@ class Renderer:
     """Renders batches with a loaded generator.
 
     Attributes:
-        generator: Loaded.
-        settings: Of the split.
+        generator: The loaded generator.
+        settings: Settings of the split.
         load_source: Source image by id; raises DataError.
     """
 
@@ -75,13 +74,13 @@ class Renderer:
 
         Args:
             rows: Planned rows, whole batches.
-            kept: Rows made before that need no second try, by image id; a batch is rendered again as a whole
-                if any of its rows is not among them.
+            kept: Rows rendered before, by image id; a batch is rendered again as a whole unless all of its rows
+                are among them.
 
         Raises:
-            ModelError: Several batches failed one after the other, or the generator cannot be reproduced.
+            ModelError: Several consecutive batches failed, or the generator cannot be reproduced.
         """
-        # Encoding and hashing one batch goes on beside the rendering of the next.
+        # One batch is encoded and hashed while the next one is rendered.
         with ThreadPoolExecutor(1) as pool:
             behind: Future[list[WorkRow]] | None = None
             # A plan is in the order of batches, which grouping neighbours needs.
@@ -99,7 +98,7 @@ class Renderer:
                 yield from behind.result()
 
     def _render_batch(self, batch: Sequence[PlanRow]) -> tuple[list[RenderRow | str], list[RenderOutcome]]:
-        """The rows of a canonical batch as prepared (or why not), and what became of each."""
+        """The prepared rows of a canonical batch (or the errors), and the result of each."""
         prepared = [self._prepare_row(row) for row in batch]
         ready = [row for row in prepared if isinstance(row, RenderRow)]
         if not ready:
@@ -149,7 +148,7 @@ class Renderer:
         except ImagenetGError:
             raise
         except Exception as error:
-            # Whatever a model raises, one bad batch must not cost a night's run.
+            # A model may raise anything, and one bad batch must not end a long run.
             return self._fail_all(slots, error)
         self._failures = 0
         return outcomes
@@ -178,14 +177,14 @@ class Renderer:
         reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"[:300]
         self._failures += 1
         if self._failures >= MAX_FAILURES_IN_A_ROW:
-            raise ModelError(f"{self._failures} batches failed one after the other: {reason}") from error
+            raise ModelError(f"{self._failures} consecutive batches failed: {reason}") from error
         return [RenderOutcome(None, row.seed, 0, False, reason) for row in slots]
 
     def _make_row(self, row: PlanRow, prepared: RenderRow | str, outcome: RenderOutcome) -> WorkRow:
         data, pixel_sha256 = None, None
         if outcome.rendering is not None:
             data = encode_image(outcome.rendering.image, self.settings.encoding)
-            # Of the file as it will be read, which after JPEG is not what the generator gave.
+            # Of the file as it will be read: after JPEG the pixels differ from the generator's.
             pixel_sha256 = hash_pixels(decode_image(data))
         source = prepared.source if isinstance(prepared, RenderRow) else None
         return {

@@ -1,4 +1,4 @@
-"""The second pass: one small file of scores per shard and scorer, beside the images and cheap to redo."""
+"""The second pass: one small file of scores per shard and scorer, cheap to compute again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ META_KEY = b"imagenet_g.scores"
 
 
 class ScoreMeta(FileModel):
-    """What a score file was computed from."""
+    """The inputs of a score file."""
 
     schema_version: Literal[1] = 1
     key: Sha256
@@ -34,15 +34,15 @@ class ScoreMeta(FileModel):
 
 
 def list_unscored(job: BuildJob, scorer: str, num_shards: int) -> list[int]:
-    """Shards whose scores are missing, or are of other images or another scorer."""
+    """Shards whose scores are missing, or belong to other images or another scorer."""
     return [shard for shard in range(num_shards) if load_scores(job, scorer, shard) is None]
 
 
 def score_shard(job: BuildJob, name: str, shard: int, scorer: Scorer, sources: Sources | None) -> int:
-    """Score the images of a committed shard and write the file; returns how many there were.
+    """Score the images of a committed shard and write the file; returns their number.
 
     Raises:
-        DataError: The shard is not there or damaged.
+        DataError: The shard is missing or damaged.
         StorageError: The scores cannot be written.
     """
     rows = [row for row in load_work_rows(job.out, job.split, shard) if row["image"] is not None]
@@ -56,7 +56,7 @@ def score_shard(job: BuildJob, name: str, shard: int, scorer: Scorer, sources: S
 
 
 def load_scores(job: BuildJob, name: str, shard: int) -> tuple[pa.Table, ScoreMeta] | None:
-    """Scores of a shard with what they were computed from; None unless they fit the shard as it is."""
+    """Scores of a shard and their inputs; None unless they match the current shard."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -73,7 +73,7 @@ def load_scores(job: BuildJob, name: str, shard: int) -> tuple[pa.Table, ScoreMe
 
 
 def make_score_path(job: BuildJob, name: str, shard: int) -> Path:
-    """Where the scores of a shard are."""
+    """Path of the scores of a shard."""
     return make_work_folder(job.out, job.split) / "scores" / name / f"{shard:05d}.parquet"
 
 

@@ -1,10 +1,9 @@
-"""Shards of work: rows with images, and beside each a record that says it is whole and of which plan.
+"""Work shards: rows with images, and for each a record of its hash and its plan.
 
     .build/<split>/00000.parquet    rendered rows, failed ones included
-    .build/<split>/00000.json       written after it; a shard without this file does not exist
+    .build/<split>/00000.json       written after it; without this file the shard does not count
 
-A shard counts as done only while its record carries the hash of the plan at hand and its file has the hash
-the record says.
+A shard is done only if its record has the hash of the current plan and its file has the hash in the record.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class FailureRecord(FileModel):
 
 
 class ShardRecord(FileModel):
-    """What is known of a committed shard."""
+    """The record of a committed shard."""
 
     schema_version: Literal[1] = 1
     split: str
@@ -56,12 +55,12 @@ class ShardRecord(FileModel):
 
 
 def make_work_folder(out: Path, split: str) -> Path:
-    """Where the shards of a split lie while a release is made, and stay afterwards."""
+    """Folder of the shards of a split, which is kept after the release."""
     return out / ".build" / split
 
 
 def make_work_features() -> datasets.Features:
-    """Columns of a work shard: a release's, and what only the build needs."""
+    """Columns of a work shard: a release's, and one that only the build needs."""
     from datasets import Value
 
     # A failed row is kept with its reason, so that the next run retries it alone with its batch.
@@ -94,12 +93,12 @@ def commit_shard(
         shard: Number of the shard.
         rows: All its rows.
         plan_sha256: Hash of the plan they follow.
-        generator: What the generator said it is.
+        generator: Description by the generator.
         runtime: Versions and hardware.
-        seconds: How long rendering took.
+        seconds: Time of rendering.
 
     Raises:
-        StorageError: The disk is full or cannot be written; nothing is committed then.
+        StorageError: The disk is full or cannot be written; then nothing is committed.
     """
     folder = make_work_folder(out, split)
     file = write_shard(folder, f"{shard:05d}.parquet", rows, make_work_features())
@@ -124,7 +123,7 @@ def commit_shard(
 
 
 def load_shard_record(out: Path, split: str, shard: int) -> ShardRecord | None:
-    """The record of a shard; None where there is none, or none that can be read."""
+    """The record of a shard; None if it is missing or cannot be read."""
     try:
         path = make_work_folder(out, split) / f"{shard:05d}.json"
         return ShardRecord.model_validate_json(path.read_bytes())
@@ -137,7 +136,7 @@ def inspect_shard(out: Path, split: str, shard: int, plan_sha256: str) -> ShardS
     """Whether a shard is done, hashing its file.
 
     Raises:
-        DataError: It follows another plan.
+        DataError: It belongs to another plan.
     """
     record = load_shard_record(out, split, shard)
     if record is None:
@@ -145,8 +144,8 @@ def inspect_shard(out: Path, split: str, shard: int, plan_sha256: str) -> ShardS
     # Refused and not rendered again: images that took days must not be lost to a mistyped option.
     if record.plan_sha256 != plan_sha256:
         raise DataError(
-            f"Shard {shard} of '{split}' in '{out}' follows another plan. Continue with the spec it was "
-            "begun with, or choose another --out."
+            f"Shard {shard} of '{split}' in '{out}' belongs to another plan. Continue with the spec of the "
+            "first run, or choose another --out."
         )
     path = make_work_folder(out, split) / record.file.path
     if not path.is_file():
@@ -169,5 +168,7 @@ def load_work_rows(out: Path, split: str, shard: int) -> list[WorkRow]:
     try:
         rows = pq.read_table(path).to_pylist()
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"'{path}' cannot be read: {error}. Run the build again to remake it.") from error
+        raise DataError(
+            f"'{path}' cannot be read: {error}. Run the build again to render it again."
+        ) from error
     return [{**row, "image": row["image"]["bytes"]} for row in rows]

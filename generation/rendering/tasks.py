@@ -1,4 +1,4 @@
-"""What a build asks of an engine: plain data that travels to other processes."""
+"""The tasks of a build: plain data that can be sent to other processes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ TaskKind = Literal["render", "score"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalSettings:
-    """What rendering needs to know of this machine.
+    """Settings of rendering that depend on this machine.
 
     Attributes:
         device: "auto", "cpu", "cuda" or "cuda:N".
         data: Local copies of real sets by name.
-        cache: Where file hashes of sources are remembered.
+        cache: Folder of cached file hashes of sources.
     """
 
     device: str = "auto"
@@ -30,11 +30,11 @@ class LocalSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildSettings(LocalSettings):
-    """What all splits of a build share.
+    """Settings that all splits of a build share.
 
     Attributes:
         spec: The version, with overrides applied.
-        out: The release being made, on a disk all workers see.
+        out: Folder of the release, on a disk that all workers share.
     """
 
     spec: VersionSpec
@@ -52,11 +52,11 @@ class BuildSettings(LocalSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildJob(BuildSettings):
-    """What a worker must know to work on one split; plain data, so that it travels to other processes.
+    """Everything a worker needs for one split; plain data, so that it can be sent to other processes.
 
     Attributes:
         split: Name of the split.
-        split_spec: What the version says of it, looked up once.
+        split_spec: Its spec in the version, looked up once.
 
     Raises:
         UnknownNameError: The version has no such split.
@@ -70,12 +70,12 @@ class BuildJob(BuildSettings):
 
     @property
     def generator_spec(self) -> GeneratorSpec:
-        """What makes the images of the split."""
+        """Spec of the split's generator."""
         return self.spec.generators[self.split_spec.generator]
 
     @property
     def plan_path(self) -> Path:
-        """Where the plan of the split is."""
+        """Path of the split's plan."""
         return make_plan_path(self.out, self.split)
 
 
@@ -90,7 +90,7 @@ class ShardTask:
 
 @dataclass(frozen=True, slots=True)
 class TaskReport:
-    """What a finished task amounts to."""
+    """Result of a finished task."""
 
     task: ShardTask
     num_rows: int
@@ -104,5 +104,5 @@ Engine = Callable[[BuildJob, Sequence[ShardTask], Callable[[TaskReport], None]],
 
 
 def make_plan_path(out: Path, split: str) -> Path:
-    """Where the plan of a split is, in the release."""
+    """Path of a split's plan in the release."""
     return out / "plan" / f"{split}.parquet"

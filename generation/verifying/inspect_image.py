@@ -1,4 +1,4 @@
-"""Everything a release knows about one image."""
+"""The full record of one image of a release."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FoundImage:
-    """An image and where it stands.
+    """An image and its place in the release.
 
     Attributes:
         manifest: Of its release.
@@ -40,7 +40,7 @@ def load_image(release: Path, image_id: str) -> FoundImage:
     """Find an image in a release.
 
     Raises:
-        UnknownNameError: No split has it.
+        UnknownNameError: It is in no split.
         DataError: The release is damaged, or was not built by this package.
     """
     manifest, _ = load_release(release, ())
@@ -51,7 +51,7 @@ def load_image(release: Path, image_id: str) -> FoundImage:
 
 
 def format_image(found: FoundImage, release: Path) -> str:
-    """A page of text: the row, the recipe, the views it is in, and the command that remakes it."""
+    """A page of text: the row, the recipe, its views, and the command that renders it again."""
     row, recipe = found.row, found.recipe
     info, picture = load_classes()[int(str(row["label"]))], open_image(row)
     lines = [
@@ -72,7 +72,7 @@ def format_image(found: FoundImage, release: Path) -> str:
 
 
 def list_image_views(found: FoundImage) -> list[str]:
-    """Names of the views of the split that hold the image, class sets left out."""
+    """Names of the views of the split that contain the image, without views by class set."""
     names = []
     for name, view in found.manifest.splits[found.split].views.items():
         if isinstance(view, ThresholdView):

@@ -1,4 +1,4 @@
-"""How well a release can be remade on this machine: R0, R1 or R2, with distances.
+"""How closely a release can be regenerated on this machine: R0, R1 or R2, with distances.
 
 R0  same bytes          every image of the sample has the recorded pixels
 R1  near                the mean absolute difference is at most `R1_MEAN_LEVELS` of 255
@@ -28,7 +28,7 @@ Level = Literal["R0", "R1", "R2", "none", "unknown"]
 
 
 class Distance(FileModel):
-    """How far remade images are from the released ones, in levels of 0..255."""
+    """Distance of remade images from the released ones, in levels of 0..255."""
 
     num_images: Count
     num_identical: Count
@@ -38,7 +38,7 @@ class Distance(FileModel):
 
 
 class JudgeComparison(FileModel):
-    """What a model says of the released and of the remade sample."""
+    """Accuracy of a model on the released and on the remade sample."""
 
     model: str
     n: Count
@@ -61,14 +61,14 @@ class SplitVerification(FileModel):
     runtime_differs: tuple[str, ...]
     """What differs between this machine and the one that built the release: "torch: 2.9 here, 2.15 there"."""
     reason: str
-    """Why it is this level, one sentence."""
+    """Reason for the level, in one sentence."""
 
 
 def compute_distance(released: Sequence[Row], remade: Sequence[Row]) -> Distance:
     """Pixel distances of two lists of rows with the same images.
 
     Raises:
-        InputError: Different images, or none.
+        InputError: The lists differ in their images, or are empty.
     """
     if not released or [r["image_id"] for r in released] != [r["image_id"] for r in remade]:
         raise InputError("The released and the remade rows are not the same images.")
@@ -87,7 +87,7 @@ def compute_distance(released: Sequence[Row], remade: Sequence[Row]) -> Distance
 def decide_level(
     distance: Distance, judge: JudgeComparison | None, *, same_batch_size: bool
 ) -> tuple[Level, str]:
-    """The best level the distances allow, and why.
+    """The best level that the distances allow, and the reason.
 
     Another batch size is another recipe: it is R1 at best, even where rounding to 8 bits hides the
     difference in every image of the sample.
@@ -155,7 +155,7 @@ def open_image(row: Row) -> Image.Image:
     """The image of a row.
 
     Raises:
-        InputError: The row has none: it could not be rendered.
+        InputError: The row has no image, because it could not be rendered.
     """
     data = row["image"]
     if not isinstance(data, bytes):
@@ -167,6 +167,6 @@ def _compare(released: Row, remade: Row) -> npt.NDArray[np.int16]:
     # Signed, because a difference of bytes below zero wraps around.
     pixels = [np.asarray(open_image(row), dtype=np.int16) for row in (released, remade)]
     if pixels[0].shape != pixels[1].shape:
-        raise InputError(f"Image '{released['image_id']}' came out with another size.")
+        raise InputError(f"Image '{released['image_id']}' was rendered with another size.")
     difference: npt.NDArray[np.int16] = np.abs(pixels[0] - pixels[1])
     return difference

@@ -28,7 +28,7 @@ class RegenerationSettings(LocalSettings):
     """Where and with what to render again.
 
     Attributes:
-        pipelines: Folders of pipelines that the release knows by name only, and files beside them.
+        pipelines: Folders of local pipelines, which a release stores by name only, and files used with them.
         sources: Split reference of the sources, in place of the release's own.
         batch_size: Another batch size than the recipe's, to see what it changes; None keeps it.
     """
@@ -47,7 +47,7 @@ def render_again(
         Rows as a build makes them, in the order given.
 
     Raises:
-        ImagenetGError: The generator or the sources are not available, or are not the release's.
+        ImagenetGError: The generator or the sources are not available, or differ from the release's.
     """
     spec = make_split_version_spec(manifest, split, recipe, settings)
     job = BuildJob(

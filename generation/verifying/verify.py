@@ -1,4 +1,4 @@
-"""Verifying a release: hash every file, then remake the probe and see how near it comes."""
+"""Verifying a release: hash every file, then render the probe again and compare."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ JUDGE_BATCH = 32
 
 
 class VerifyReport(FileModel):
-    """What `imagenet-g verify` found."""
+    """The report of `imagenet-g verify`."""
 
     schema_version: Literal[1] = 1
     version: str
     num_files: int
     damaged: dict[str, str]
-    """What is wrong, by file."""
+    """Reason of the damage, by file."""
     splits: tuple[SplitVerification, ...]
 
 
@@ -62,7 +62,7 @@ class VerifyRequest:
         splits: Splits; empty for all.
         settings: How to render again.
         num_batches: How many of the probe's batches to remake; None for all, 0 for hashes only.
-        judge: Model spec that decides R2 and measures features; None for none.
+        judge: Model spec that decides R2 and measures features; None for no judge.
     """
 
     release: Path

@@ -120,7 +120,7 @@ def test_a_changed_recipe_is_refused_with_what_changed(tmp_path: Path) -> None:
     """And nothing in the folder is touched."""
     build(make_noise_spec(), tmp_path, shards=(0, 1))
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(DataError, match=r"begun with another plan.*batch_size: 4 became 2"):
+    with pytest.raises(DataError, match=r"belongs to another plan.*batch_size: 4 became 2"):
         build(make_noise_spec(batch_size=2), tmp_path)
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -129,7 +129,7 @@ def test_shards_of_another_plan_are_refused_though_the_plan_is_gone(tmp_path: Pa
     """Each shard carries its plan's hash."""
     build(make_noise_spec(), tmp_path, shards=(0, 1))
     (tmp_path / "plan" / "sd-l.parquet").unlink()
-    with pytest.raises(DataError, match="follows another plan"):
+    with pytest.raises(DataError, match="belongs to another plan"):
         build(make_noise_spec(batch_size=2), tmp_path)
 
 
@@ -191,7 +191,7 @@ def test_failed_rows_can_be_left_out_and_are_listed(tmp_path: Path) -> None:
 def test_three_failed_batches_in_a_row_stop_the_run(tmp_path: Path) -> None:
     """Whatever fails so often will fail all night."""
     spec = make_noise_spec(rows_per_shard=100, factory="build_specs:FailingGenerator")
-    with pytest.raises(ModelError, match="3 batches failed one after the other: ValueError: out of ideas"):
+    with pytest.raises(ModelError, match="3 consecutive batches failed: ValueError: out of ideas"):
         build(spec, tmp_path)
 
 

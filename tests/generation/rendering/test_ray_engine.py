@@ -54,7 +54,7 @@ def test_a_killed_worker_costs_one_shard(tmp_path: Path) -> None:
 def test_an_error_in_a_worker_reads_as_in_this_process(tmp_path: Path) -> None:
     """One clear message, of the same kind."""
     spec = make_noise_spec(factory="build_specs:FailingGenerator", rows_per_shard=100)
-    with pytest.raises(ModelError, match="3 batches failed one after the other: ValueError: out of ideas"):
+    with pytest.raises(ModelError, match="3 consecutive batches failed: ValueError: out of ideas"):
         build(spec, tmp_path, engine=run_two)
 
 
