@@ -74,7 +74,7 @@ class Renderer:
 
         Args:
             rows: Planned rows, whole batches.
-            kept: Rows rendered before, by image id; a batch is rendered again as a whole unless all of its rows
+            kept: Rows rendered before, by image id; a batch is rendered again as a whole unless all its rows
                 are among them.
 
         Raises:
