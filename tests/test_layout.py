@@ -1,4 +1,4 @@
-"""The limits that keep the code easy to find and to read: names, folders, bodies."""
+"""The limits that keep the code easy to find and to read: names, folders, modules, bodies."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("baselines", "benchmark", "generation", "leaderboard")
 MAX_MODULES = 15
+MAX_MODULE_LINES = 300
 MAX_BODY_LINES = 40
 MIN_FOUND = {"modules": 300, "classes": 300, "bodies": 2000}
 """Fewer than these means that the search itself missed some."""
@@ -73,6 +74,12 @@ def test_no_folder_holds_more_than_15_modules() -> None:
     counts = count_modules(list(SOURCES))
     assert {folder: count for folder, count in counts.items() if count > MAX_MODULES} == {}, "divide them"
     assert sum(counts.values()) >= MIN_FOUND["modules"]
+
+
+def test_no_module_has_more_than_300_lines() -> None:
+    """A longer one has two subjects."""
+    lengths = {name: len(source.splitlines()) for name, source in SOURCES.items()}
+    assert {name: length for name, length in lengths.items() if length > MAX_MODULE_LINES} == {}, "split them"
 
 
 def test_no_body_has_more_than_40_lines() -> None:

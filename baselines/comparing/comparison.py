@@ -17,6 +17,7 @@ import numpy.typing as npt
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.statistics.accuracy import BoolArray
+from imagenet_g.benchmark.statistics.corrections import adjust_holm
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,
     CONFIDENCE,
@@ -27,7 +28,6 @@ from imagenet_g.benchmark.statistics.paired import (
     GroupTable,
     McNemarTest,
     PairedDifference,
-    adjust_holm,
     build_group_table,
     compute_error_consistency,
     compute_mcnemar,

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.statistics.accuracy import BoolArray, FloatArray
+from imagenet_g.benchmark.statistics.corrections import adjust_benjamini_hochberg, adjust_holm
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,
     CONFIDENCE,
@@ -214,35 +215,6 @@ def compute_error_consistency(first: BoolArray, second: BoolArray) -> float | No
     p, q = float(first.mean()), float(second.mean())
     expected = p * q + (1 - p) * (1 - q)
     return None if expected == 1.0 else (observed - expected) / (1 - expected)
-
-
-def adjust_holm(p_values: npt.ArrayLike) -> FloatArray:
-    """p-values that keep the chance of any false finding below the level (Holm 1979): `(K,)`.
-
-    Example:
-        >>> adjust_holm([0.01, 0.04, 0.03]).round(6).tolist()
-        [0.03, 0.06, 0.06]
-    """
-    given = np.asarray(p_values, dtype=np.float64)
-    # Stable: equal p-values keep the order of their groups on every platform.
-    order = np.argsort(given, kind="stable")
-    factors = np.arange(len(given), 0, -1)
-    raised = np.minimum(1.0, np.maximum.accumulate(given[order] * factors)) if len(given) else given
-    adjusted = np.empty_like(given)
-    adjusted[order] = raised
-    return adjusted
-
-
-def adjust_benjamini_hochberg(p_values: npt.ArrayLike) -> FloatArray:
-    """p-values that keep the share of false findings below the level (Benjamini, Hochberg 1995): `(K,)`.
-
-    Example:
-        >>> adjust_benjamini_hochberg([0.01, 0.04, 0.03]).round(6).tolist()
-        [0.03, 0.04, 0.04]
-    """
-    from scipy.stats import false_discovery_control
-
-    return np.asarray(false_discovery_control(np.asarray(p_values, dtype=np.float64)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import numpy as np
 from imagenet_g.benchmark.commands.report import format_percent, format_points
 from imagenet_g.leaderboard.pages.axes import DIFFERENCES, describe_axis
 from imagenet_g.leaderboard.pages.cells import escape, is_missing
+from imagenet_g.leaderboard.pages.ticks import choose_ticks
 from imagenet_g.leaderboard.validation.lines import Line, apply_link, compute_prediction_band, predict_top1
 
 if TYPE_CHECKING:
@@ -24,10 +25,8 @@ COLORS = {
 """Told apart also by shape, for readers who do not see colours."""
 SYMBOLS = {"imagenet-1k": "circle", "more-data": "diamond", "unknown": "x"}
 PALETTE = ("#3b82c4", "#d9822b", "#3d9a6a", "#b04fb5", "#c0504d", "#7a6f45")
-TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 GREY = "rgba(128,128,128,0.25)"
 NUM_GRID = 100
-MAX_TICKS = 12
 MAX_PROFILES = 6
 MAX_NAMED = 8
 HOVER_COLUMNS = ("model", "organisation", "trust", "top1", "clean", "gap", "er")
@@ -173,24 +172,6 @@ def _set_axes(figure: go.Figure, shown: pd.DataFrame, link: str, *, x: str, y: s
             }
         )
     figure.update_layout(**LAYOUT)
-
-
-def choose_ticks(low: float, high: float, link: str) -> list[float]:
-    """Fractions to mark on an axis from `low` to `high` on the link's scale; the finer the shorter it is.
-
-    They keep a distance at which a phone can show them.
-    """
-    percents, tenths = ([number / parts for number in range(1, parts)] for parts in (100, 1000))
-    for candidates in (list(TICKS), percents, tenths):
-        inside = []
-        free = low
-        for tick in candidates:
-            if free <= (position := float(apply_link(tick, link))) <= high:  # type: ignore[arg-type]
-                inside.append(tick)
-                free = position + (high - low) / MAX_TICKS
-        if len(inside) >= 3:
-            break
-    return inside
 
 
 LAYOUT: dict[str, Any] = {

@@ -14,10 +14,9 @@ from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
+from imagenet_g.benchmark.statistics.corrections import adjust_benjamini_hochberg, adjust_holm
 from imagenet_g.benchmark.statistics.paired import (
     PairedDifference,
-    adjust_benjamini_hochberg,
-    adjust_holm,
     build_group_table,
     compute_error_consistency,
     compute_mcnemar,

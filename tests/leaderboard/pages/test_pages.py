@@ -37,7 +37,7 @@ from imagenet_g.leaderboard.pages.pages import (
     show_table,
 )
 from imagenet_g.leaderboard.pages.pairs import compute_pair
-from imagenet_g.leaderboard.pages.plots import MAX_TICKS, build_rank_changes, choose_ticks
+from imagenet_g.leaderboard.pages.plots import build_rank_changes
 from imagenet_g.leaderboard.pages.queries import (
     PAGE_WORD,
     BoardQuery,
@@ -49,6 +49,7 @@ from imagenet_g.leaderboard.pages.queries import (
     settle_query,
 )
 from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS, format_table
+from imagenet_g.leaderboard.pages.ticks import MAX_TICKS, choose_ticks
 
 REAL = BoardQuery(version="real-sets", split="imagenet-r")
 LITE0, LITE1 = STEM, "imagenet-g__efficientnet-lite1"

@@ -1,0 +1,26 @@
+"""Which accuracies an axis marks, on the scale of a link."""
+
+from __future__ import annotations
+
+from imagenet_g.leaderboard.validation.lines import apply_link
+
+TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
+MAX_TICKS = 12
+
+
+def choose_ticks(low: float, high: float, link: str) -> list[float]:
+    """Fractions to mark on an axis from `low` to `high` on the link's scale; the finer the shorter it is.
+
+    They keep a distance at which a phone can show them.
+    """
+    percents, tenths = ([number / parts for number in range(1, parts)] for parts in (100, 1000))
+    for candidates in (list(TICKS), percents, tenths):
+        inside = []
+        free = low
+        for tick in candidates:
+            if free <= (position := float(apply_link(tick, link))) <= high:  # type: ignore[arg-type]
+                inside.append(tick)
+                free = position + (high - low) / MAX_TICKS
+        if len(inside) >= 3:
+            break
+    return inside
