@@ -6,7 +6,8 @@ import os
 import re
 
 # Tokens of users start with `hf_`, those of organizations with `api_org_`.
-_TOKEN = re.compile(r"\b(hf|api_org)_[A-Za-z0-9]{8,}")
+# Those that a login by OAuth or a workflow's identity gives are JSON web tokens, which begin with `eyJ`.
+_TOKEN = re.compile(r"\b(hf|api_org)_[A-Za-z0-9]{8,}|\b(hf_oauth|hf_jwt)_eyJ[A-Za-z0-9._-]{8,}")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
 _URL_LOGIN = re.compile(r"(https?://)[^/\s@]+@")
 _URL_QUERY = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>]+")
@@ -21,12 +22,14 @@ def redact(text: str) -> str:
         '401 for https://host/file'
         >>> redact("Authorization: Bearer abcdefgh12345678")
         'Authorization: Bearer ***'
+        >>> redact("token=hf_jwt_eyJhbGciOi.eyJzdWIi.c2ln")
+        'token=hf_jwt_***'
     """
     for name in _TOKEN_VARIABLES:
         # A shorter value is a placeholder, and replacing it would cut holes into ordinary words.
         if len(value := os.environ.get(name, "").strip()) >= 8:
             text = text.replace(value, "***")
-    text = _TOKEN.sub(r"\1_***", text)
+    text = _TOKEN.sub(lambda match: f"{match[1] or match[2]}_***", text)
     text = _BEARER.sub(r"\1 ***", text)
     text = _URL_LOGIN.sub(r"\1", text)
     return _URL_QUERY.sub(r"\1", text)

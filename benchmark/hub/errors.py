@@ -41,7 +41,7 @@ def has_account() -> bool:
 def _translate(error: Exception, repo: str, revision: str | None, purpose: Purpose) -> ImagenetGError:
     from huggingface_hub import constants
 
-    chain = list(_walk_chain(error))
+    chain = list(walk_chain(error))
     # The client wraps the system's error in its own, so the whole chain is searched.
     if disk := next((e for e in chain if isinstance(e, OSError) and e.errno in _DISK_REASONS), None):
         return StorageError(
@@ -144,7 +144,16 @@ def _list_tags(repo: str) -> list[str]:
         return []
 
 
-def _walk_chain(error: BaseException) -> Iterator[BaseException]:
+def walk_chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it was raised from, the outermost first.
+
+    Example:
+        >>> inner, outer = OSError("disk full"), ValueError("no weights")
+        >>> outer.__cause__ = inner
+        >>> [type(link).__name__ for link in walk_chain(outer)]
+        ['ValueError', 'OSError']
+    """
+    # Some clients raise an error from itself again, and the chain is a ring.
     link: BaseException | None = error
     seen: set[int] = set()
     while link is not None and id(link) not in seen:

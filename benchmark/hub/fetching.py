@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from imagenet_g.benchmark.errors import FetchError, ImagenetGError, ModelError, StorageError
+from imagenet_g.benchmark.hub.errors import walk_chain
 from imagenet_g.benchmark.hub.quiet import quiet_logs
 
 PROBE_TIMEOUT_S = 4.0
@@ -203,7 +204,7 @@ def _short_stalls() -> Iterator[None]:
 
 
 def _translate(error: Exception, file: RemoteFile | None, obstacle: str | None) -> ImagenetGError:
-    chain = list(_walk_chain(error))
+    chain = list(walk_chain(error))
     if any(isinstance(link, OSError) and link.errno in (errno.ENOSPC, errno.EDQUOT) for link in chain):
         return StorageError(
             "No space left to keep the weights. Free some, or set HF_HOME and TORCH_HOME elsewhere."
@@ -215,15 +216,6 @@ def _translate(error: Exception, file: RemoteFile | None, obstacle: str | None) 
         return ModelError(f"A library the model needs is missing: {error}")
     origin = f" from {file.name}" if file is not None else ""
     return ModelError(f"The model cannot be built{origin}: {_first_line(error)}")
-
-
-def _walk_chain(error: BaseException) -> Iterator[BaseException]:
-    link: BaseException | None = error
-    seen: set[int] = set()
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        yield link
-        link = link.__cause__ or link.__context__
 
 
 def _is_network_error(error: BaseException) -> bool:

@@ -216,8 +216,9 @@ def _make_zip_read(
     def read() -> bytes:
         if info.file_size > MAX_IMAGE_BYTES:
             raise OSError(f"{info.file_size} bytes are more than {MAX_IMAGE_BYTES}")
-        with lock:
-            return archive.read(info)
+        # Up to the claimed size: `archive.read` unpacks a member whole first, however large it really is.
+        with lock, archive.open(info) as stream:
+            return stream.read(info.file_size)
 
     return read
 

@@ -132,6 +132,12 @@ def parse_records(lines: Sequence[str], header: BaselineHeader) -> tuple[Baselin
 
 
 def _parse_record(row: dict[str, str], header: BaselineHeader, number: int) -> BaselineRecord:
+    # csv puts surplus cells under the key None, and None in place of missing ones, which would read as empty.
+    if None in row or None in row.values():
+        raise DataError(
+            f"'{header.table}' line {number} has too few or too many cells; "
+            f"it needs {len(ROW_FIELDS) + len(header.columns)}."
+        )
     try:
         figures = {name: float(row[name]) if row[name] else None for name in header.columns}
         plain = {name: row[name] for name in ROW_FIELDS}
@@ -139,7 +145,7 @@ def _parse_record(row: dict[str, str], header: BaselineHeader, number: int) -> B
     except KeyError as error:
         raise DataError(f"'{header.table}' line {number}: in_fit is {error}, not 'yes' or 'no'.") from error
     except (TypeError, ValidationError, ValueError) as error:
-        if any(cell is not None and cell.lower() in ("nan", "inf", "-inf") for cell in row.values()):
+        if any(cell.lower() in ("nan", "inf", "-inf") for cell in row.values()):
             raise InputError(
                 f"'{header.table}' line {number}, model '{row['model']}': NaN or infinity is not a figure; "
                 "leave a missing one empty."

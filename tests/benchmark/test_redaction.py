@@ -24,6 +24,8 @@ def test_a_token_never_survives(token: str, edge: str) -> None:
         ("PUT https://s3.example/a/b?X-Amz-Signature=1f2e&x=1 failed", "PUT https://s3.example/a/b failed"),
         ("http://user:secret@proxy.example:80/a", "http://proxy.example:80/a"),
         ("hf_hub_download of org/name failed", "hf_hub_download of org/name failed"),
+        ("got hf_oauth_eyJhbGciOiJI.eyJzdWIi.c2ln-_x back", "got hf_oauth_*** back"),
+        ("set hf_oauth_expiration_minutes: 480", "set hf_oauth_expiration_minutes: 480"),
     ],
 )
 def test_what_carries_secrets_is_cut_and_the_rest_stays(text: str, clean: str) -> None:

@@ -151,6 +151,9 @@ def test_a_bad_row_gets_one_clear_message(tmp_path: Path, row: str, message: str
         (make_row("x", in_fit="maybe"), "line 8: in_fit is 'maybe', not 'yes' or 'no'"),
         (make_row("x", clean="high"), "line 8 cannot be read"),
         (make_row("x", category="odd"), "line 8 cannot be read"),
+        (make_row("x") + ",0.5", "line 8 has too few or too many cells; it needs 8"),
+        (make_row("x").rpartition(",")[0], "line 8 has too few or too many cells; it needs 8"),
+        (make_row("x", clean="high") + ",0.5", "line 8 has too few or too many cells; it needs 8"),
     ],
 )
 def test_a_malformed_row_is_named_by_its_line(tmp_path: Path, row: str, message: str) -> None:
