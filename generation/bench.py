@@ -1,4 +1,4 @@
-"""What building costs beside the generator: `python -m imagenet_g.generation.bench`.
+"""Benchmarks of the build without its generator: `python -m imagenet_g.generation.bench`.
 
 plan      seconds and memory for 1000 classes x 1300 images
 overhead  the engine against the bare pipeline, the same batches in the same process
@@ -44,7 +44,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 
 
 class NoiseGenerator:
-    """A stand-in that costs nearly nothing: noise of each row's seed, 64 pixels."""
+    """A generator that costs almost no time: noise from each row's seed, 64 pixels."""
 
     def load(self, device: str) -> None:
         """Nothing to load."""
@@ -146,7 +146,7 @@ def write_dit(folder: Path) -> Path:
 
 
 def build(spec: VersionSpec, out: Path) -> None:
-    """Build a version without saying anything."""
+    """Build a version without output."""
     from imagenet_g.generation.building.build import BuildRequest, run_build
     from imagenet_g.generation.rendering.engines import run_serial
 

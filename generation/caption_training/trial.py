@@ -1,4 +1,4 @@
-"""Does stage 2 learn from the reward, and from nothing else?
+"""Experiment: does stage 2 learn from the reward, and from nothing else?
 
 Each seed trains its own stage 1 and, from there, stage 2 twice: with the reward, and with its sign flipped.
 The table has means over seeds and Student's 95 % intervals of the differences between stage 2 and stage 1.
@@ -35,13 +35,14 @@ from imagenet_g.generation.captions.scoring import CaptionScorer
 from imagenet_g.generation.captions.specs import CaptionSpec, load_caption_spec
 
 STAGES = ("stage 1", "stage 2", "stage 2, sign flipped")
+# One whole batch of `draw_captions`.
 CAPTIONS_PER_CLASS = 64
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class StageScore:
-    """What one trained model writes, drawn without choosing.
+    """Scores of one trained model, on captions sampled without selection.
 
     Attributes:
         reward: Mean reward under the paper's hard floor, invalid captions included, in [-1, 1].
@@ -94,7 +95,7 @@ def run_trial(spec: CaptionSpec, out: Path) -> Trial:
     far, near = out / f"seed-{spec.seed}", out / f"seed-{spec.seed}-flipped"
     _train(spec, far)
     if not near.exists():
-        # Stage 1 does not know of the sign; sharing it makes the comparison a paired one.
+        # Stage 1 does not depend on the sign; sharing it makes the comparison paired.
         for name in ("sft", "seeds.tsv", "means.safetensors"):
             source = far / name
             (shutil.copytree if source.is_dir() else _copy)(source, near / name)
@@ -110,7 +111,7 @@ def run_trial(spec: CaptionSpec, out: Path) -> Trial:
 
 
 def measure_model(run: CaptionRun, scorer: CaptionScorer, folder: Path) -> StageScore:
-    """Draw captions of every class, with the same seeds for every model, and score them all."""
+    """Sample captions of every class, with the same seeds for every model, and score all of them."""
     model, tokenizer = load_trained(folder)
     model.eval()
     spec, captions, indices = run.spec, list[str](), list[int]()
@@ -131,7 +132,13 @@ def measure_model(run: CaptionRun, scorer: CaptionScorer, folder: Path) -> Stage
 
 
 def compute_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and half width of Student's 95 % interval; infinite for a single value."""
+    """Mean and half width of Student's 95 % interval; infinite for a single value.
+
+    Example:
+        >>> mean, half = compute_interval([0.040, 0.045, 0.051])
+        >>> round(mean, 3), round(half, 3)
+        (0.045, 0.014)
+    """
     mean = statistics.mean(values)
     if len(values) < 2:
         return mean, math.inf
@@ -147,7 +154,7 @@ def make_spec(config: str, clip: str, seed: int) -> CaptionSpec:
 
 
 def build_random_clip(folder: Path) -> Path:
-    """A tiny open_clip model with random weights of a fixed seed: text and images to points, no meaning."""
+    """A tiny open_clip model with random weights of a fixed seed: embeddings without meaning."""
     import open_clip
     import torch
     from safetensors.torch import save_file
@@ -160,6 +167,7 @@ def build_random_clip(folder: Path) -> Path:
         "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
     }
     with torch.random.fork_rng(devices=[]):
+        # Any fixed number: runs in one folder must share one CLIP.
         torch.manual_seed(7)
         state = open_clip.CLIP(**config).state_dict()
     folder.mkdir(parents=True, exist_ok=True)

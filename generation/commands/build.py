@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--split", action="append", metavar="NAME",
                         help="split to build; repeatable (default: all of the version)")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR",
-                        help="release folder; an interrupted build goes on there")  # fmt: skip
+                        help="release folder; an interrupted build resumes there")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true",
                         help="plan, count, estimate time and disk; write nothing")  # fmt: skip
     parser.add_argument("--seconds-per-image", type=float, metavar="S",
@@ -32,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     _add_generator_arguments(parser)
     _add_engine_arguments(parser)
     parser.add_argument("--no-scores", action="store_true",
-                        help="leave the scorers out, and the views that need them")  # fmt: skip
+                        help="omit the scorers, and the views that need them")  # fmt: skip
     parser.add_argument("--leave-out-failed", action="store_true",
                         help="release without the images that could not be rendered")  # fmt: skip
     parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
@@ -139,7 +139,7 @@ def _make_request(source: str, arguments: Namespace) -> BuildRequest:
 
     spec, splits = _load_spec(source, arguments)
     if arguments.out is None and not arguments.dry_run:
-        raise InputError("Say where the release goes: --out DIR.")
+        raise InputError("Give a folder for the release: --out DIR.")
     return BuildRequest(
         spec=spec,
         source=source,

@@ -43,10 +43,10 @@ def run(arguments: Namespace) -> int:
 
 
 def format_trials(trials: Sequence[Trial]) -> Iterator[str]:
-    """The table, a line a stage, and a line a difference."""
+    """The table: one line per stage, and one per difference."""
     from imagenet_g.generation.caption_training.trial import CAPTIONS_PER_CLASS, STAGES, compute_interval
 
-    yield f"{len(trials)} seeds, {CAPTIONS_PER_CLASS} captions a class, drawn without choosing"
+    yield f"{len(trials)} seeds, {CAPTIONS_PER_CLASS} captions per class, sampled without selection"
     yield f"{'':<24}{'reward':>8} {'cosine':>8} {'valid':>8} {'distinct-2':>11}"
     for stage in STAGES:
         means = [statistics.mean(getattr(trial[stage], key) for trial in trials) for key in _KEYS]

@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the actions and their options."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     _add_train(actions.add_parser("train", help="train a language model to write captions"))
-    _add_write(actions.add_parser("write", help="draw captions from it, rank them, freeze the best"))
+    _add_write(actions.add_parser("write", help="sample captions from it, rank them, freeze the best"))
     _add_check(actions.add_parser("check", help="validity, duplicates, diversity, fluency, rewards"))
     _add_show(actions.add_parser("show", help="print captions and the card of a file"))
 
@@ -38,19 +38,19 @@ def run(arguments: Namespace) -> int:
 def _add_train(parser: ArgumentParser) -> None:
     parser.add_argument("config", nargs="?", metavar="CONFIG",
                         help="shipped settings (tiny) or a .toml file; without it, list them")  # fmt: skip
-    parser.add_argument("--config", dest="named_config", metavar="CONFIG", help="the same, by name")
+    parser.add_argument("--config", dest="named_config", metavar="CONFIG", help="the same as an option")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder of the run; an interrupted one goes on there"
+        "--out", type=Path, metavar="DIR", help="folder of the run; an interrupted run resumes there"
     )
     group = parser.add_argument_group("in place of the settings' own")
     group.add_argument("--clip", metavar="SPEC", help="CLIP, such as open_clip:ViT-B-32/openai")
-    group.add_argument("--means", metavar="REF", help="split the class means are from")
+    group.add_argument("--means", metavar="REF", help="split of the images for the class means")
     group.add_argument("--seeds", type=Path, metavar="FILE",
-                       help="seed captions, one a line: wnid, tab, caption")  # fmt: skip
+                       help="seed captions, one per line: wnid, tab, caption")  # fmt: skip
     group.add_argument("--language-model", metavar="REPO",
                        help="a Hub repository (org/name@commit) or a folder")  # fmt: skip
     group.add_argument("--classes", metavar="SET", help="class set, such as imagenet-r-a")
-    group.add_argument("--method", choices=("grpo", "rloo"), help="of stage 2")
+    group.add_argument("--method", choices=("grpo", "rloo"), help="training method of stage 2")
     group.add_argument("--seed", type=int, metavar="N", help="seed of everything")
     group.add_argument("--flip-sign", action="store_true",
                        help="a control: reward captions for being near their class")  # fmt: skip
@@ -66,19 +66,19 @@ def _add_write(parser: ArgumentParser) -> None:
                         help="the file to freeze, such as ood-v1.jsonl")  # fmt: skip
     parser.add_argument("-n", "--per-class", type=parse_positive, default=50, metavar="N",
                         help="captions for each class (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--name", metavar="NAME", help="of the set (default: the settings')")
+    parser.add_argument("--name", metavar="NAME", help="name of the set (default: the settings')")
     parser.add_argument("--version", type=parse_positive, default=1, metavar="N",
-                        help="of the set (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--seed", type=int, metavar="N", help="of the draw (default: the settings')")
+                        help="version of the set (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the sampling (default: the settings')")
     parser.add_argument("--allow-fewer", action="store_true",
-                        help="take classes that reach fewer valid captions, at least one")  # fmt: skip
+                        help="accept classes with fewer valid captions, at least one")  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
 
 
 def _add_check(parser: ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="a frozen caption file")
     parser.add_argument("--run", dest="folder", type=Path, metavar="RUN",
-                        help="the run that wrote it: adds perplexity, measures rewards again")  # fmt: skip
+                        help="the run that wrote it: adds perplexity and computes rewards again")  # fmt: skip
     parser.add_argument("--min-words", type=parse_positive, default=4, metavar="N",
                         help="fewest words of a valid caption (default: %(default)s)")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the report as JSON")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def run_check(arguments: Namespace) -> int:
-    """Print what there is to say of a file; exit code 0 whatever it is."""
+    """Print the report of a file; the exit code is 0 for any report."""
     from imagenet_g.benchmark.storage import write_text
     from imagenet_g.generation.caption_training.report import make_report, score_with_run
     from imagenet_g.generation.caption_training.tables import format_report
@@ -55,5 +55,5 @@ def find_class(captions: CaptionSet, text: str) -> str:
     names = {load_classes()[load_index_by_wnid()[wnid]].name.casefold(): wnid for wnid in captions.wnids}
     known = {**names, **{wnid: wnid for wnid in captions.wnids}}
     if text.casefold() not in known:
-        raise UnknownNameError("class", text, known, hint=f"'{captions.title}' has no other classes.")
+        raise UnknownNameError("class", text, known, hint=f"'{captions.title}' has only these classes.")
     return known[text.casefold()]

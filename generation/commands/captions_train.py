@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run_train(arguments: Namespace) -> int:
-    """Train a run, or list the settings there are."""
+    """Train a run, or list the shipped settings."""
     from imagenet_g.generation.captions.specs import list_caption_specs, load_caption_spec
 
     config = arguments.config or arguments.named_config
@@ -22,7 +22,7 @@ def run_train(arguments: Namespace) -> int:
             print(f"{name:<12} {load_caption_spec(name).title}")
         return 0
     if arguments.out is None:
-        raise InputError("Say where the run goes: --out DIR.")
+        raise InputError("Give a folder for the run: --out DIR.")
     spec = change_spec(load_caption_spec(config), arguments)
     validate_trl()
     _train(spec, arguments)
@@ -59,7 +59,7 @@ def run_write(arguments: Namespace) -> int:
 
 
 def change_spec(spec: CaptionSpec, arguments: Namespace) -> CaptionSpec:
-    """Settings with what the command line says in place of their own.
+    """Settings with the changes of the command line.
 
     Raises:
         InputError: The result breaks the contract.
@@ -92,7 +92,7 @@ def change_spec(spec: CaptionSpec, arguments: Namespace) -> CaptionSpec:
 
 
 def validate_trl() -> None:
-    """Say which extra is missing before anything is loaded.
+    """Check that TRL is installed before anything is loaded.
 
     Raises:
         InputError: TRL is not installed.

@@ -92,7 +92,7 @@ def _find_folder(name: str, arguments: Namespace, split: str | None = None) -> P
 def _try_equating(
     pairs: Sequence[ModelPair], old: SplitManifest, new: SplitManifest
 ) -> tuple[Equating | None, str]:
-    """The equating, or why there is none."""
+    """The equating, or the reason why it cannot be computed."""
     from imagenet_g.benchmark.errors import InputError
     from imagenet_g.generation.verifying.diff import list_shared_classes
     from imagenet_g.generation.verifying.equating import compute_equating
@@ -104,7 +104,7 @@ def _try_equating(
 
 
 def format_diff(diff: SplitDiff, equating: Equating | None, why: str) -> str:
-    """One split's differences as text; percent, as all text."""
+    """One split's differences as text, rates in percent."""
     lines = [
         f"== {diff.split}: {diff.num_images[0]} -> {diff.num_images[1]} images, "
         f"{diff.num_shared_classes} shared classes",

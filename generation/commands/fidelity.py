@@ -1,9 +1,9 @@
-r"""`imagenet-g lab fidelity`: whether a trained generator copies, and whether it follows the prompt.
+r"""`imagenet-g lab fidelity`: whether a trained generator copies images, and whether it follows prompts.
 
     imagenet-g lab fidelity RELEASE --split sd-l --train VERSION/posed --data VERSION=DIR \
         --clip open_clip:packaged:mini-clip --out DIR --card MODEL
 
-With --card the figures go into the card of the generator too.
+With --card the numbers are also written into the card of the generator.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _PAIRS = 12
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("release", type=Path, metavar="RELEASE", help="folder of the release")
-    parser.add_argument("--split", required=True, metavar="NAME", help="split of generated pictures")
+    parser.add_argument("--split", required=True, metavar="NAME", help="split of generated images")
     parser.add_argument(
         "--unseen", default="real", metavar="NAME",
-        help="split of pictures that no model was trained on, of this release or as VERSION/NAME "
+        help="split of images that no model was trained on, of this release or as VERSION/NAME "
         "(default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--train", required=True, metavar="REF", help="split the generator was trained on")
@@ -46,7 +46,7 @@ def run(arguments: Namespace) -> int:
     from imagenet_g.generation.training.cards import CARD_NAME, put_section
     from imagenet_g.generation.training.fidelity import draw_pairs, measure_fidelity
 
-    # Read before the measurement, so that a mistyped folder costs no hours.
+    # Read before the measurement, so that a mistyped folder is found at once.
     card = None if arguments.card is None else _read_card(arguments.card)
     sets = _load_sets(arguments)
     report, nearest = measure_fidelity(sets, arguments.clip)
@@ -99,7 +99,7 @@ def _read_card(folder: Path) -> str:
 
 
 def format_section(report: FidelityReport) -> str:
-    """The same as Markdown, with what was measured and how."""
+    """The numbers as Markdown, with an explanation."""
     made, unseen = report.nearest, report.nearest_unseen
     rows = [
         f"| {name} | {summary.num_images} | "
@@ -112,12 +112,12 @@ def format_section(report: FidelityReport) -> str:
     ]
     return "\n".join(
         [
-            "Distance of each picture to the nearest of the training pictures or its mirror image (root mean "
-            "square of pixels, as a share of their range): copies would be nearer than pictures never seen. "
+            "Distance of each image to the nearest training image or its mirror image (root mean "
+            "square of pixels, as a share of their range): copies would be nearer than unseen images. "
             f"Styles: a linear probe on {report.clip}, balanced over {report.styles.num_styles} styles; "
             f"chance is {report.styles.chance:.1%}.",
             "",
-            "| pictures | number | closest | 1 % | 5 % | median | style named |",
+            "| images | number | closest | 1 % | 5 % | median | style recognised |",
             "|---|---|---|---|---|---|---|",
             *rows,
         ]
@@ -125,12 +125,12 @@ def format_section(report: FidelityReport) -> str:
 
 
 def format_report(report: FidelityReport) -> str:
-    """The numbers in words."""
+    """The numbers as text."""
     near, fresh = report.nearest.quantiles, report.nearest_unseen.quantiles
     lines = [
-        f"nearest training picture, closest / 1 % / 5 % / median: {_format_distances(near)}; "
-        f"of unseen pictures {_format_distances(fresh)}",
-        f"styles named by a linear probe: {report.styles.balanced_accuracy:.1%} of generated, "
+        f"nearest training image, closest / 1 % / 5 % / median: {_format_distances(near)}; "
+        f"of unseen images {_format_distances(fresh)}",
+        f"styles recognised by a linear probe: {report.styles.balanced_accuracy:.1%} of generated, "
         f"{report.styles_unseen.balanced_accuracy:.1%} of unseen; chance {report.styles.chance:.1%}",
     ]
     return "\n".join(lines) + "\n"

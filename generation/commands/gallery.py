@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Write the sheet and say where it is."""
+    """Write the sheet and print its path."""
     from imagenet_g.generation.releases.gallery import load_sheet, write_gallery
 
     sheet = load_sheet(

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("release", type=Path, metavar="RELEASE", help="folder that 'imagenet-g build' made")
-    parser.add_argument("--repo", metavar="ORG/NAME", help="dataset on the Hub; made if it is not there")
+    parser.add_argument("--repo", metavar="ORG/NAME", help="dataset on the Hub; created if it does not exist")
     parser.add_argument("--tag", metavar="TAG", help="name of this version on the Hub, such as v1.0.0")
     parser.add_argument(
-        "--to", type=Path, metavar="DIR", help="make the same tree in a folder, and send nothing"
+        "--to", type=Path, metavar="DIR", help="write the same files to a folder; upload nothing"
     )
     parser.add_argument("--private", action="store_true", help="make the repository private")
-    parser.add_argument("--gated", action="store_true", help="readers accept the terms first")
-    parser.add_argument("--dry-run", action="store_true", help="check, list what would go, and send nothing")
+    parser.add_argument("--gated", action="store_true", help="require readers to accept the terms first")
+    parser.add_argument("--dry-run", action="store_true", help="check and list the files; upload nothing")
 
 
 def run(arguments: Namespace) -> int:
-    """Check, then list, copy or send."""
+    """Check, then list, copy or upload."""
     from imagenet_g.generation.releases.check import check_release
     from imagenet_g.generation.releases.tree import make_tree, write_tree
 
@@ -50,7 +50,7 @@ def _validate_options(arguments: Namespace) -> None:
 
     stays = arguments.to is not None or arguments.dry_run
     if not stays and not (arguments.repo and arguments.tag):
-        raise InputError("Say where with --repo ORG/NAME --tag TAG; or --to DIR; or --dry-run.")
+        raise InputError("Give a destination: --repo ORG/NAME --tag TAG, or --to DIR, or --dry-run.")
     # Checked in a dry run as well: it is there to find mistakes.
     if arguments.repo:
         make_hub_source(arguments.repo, arguments.tag or "main")
@@ -72,7 +72,7 @@ def _publish(arguments: Namespace, release: CheckedRelease, tree: tuple[TreeFile
     )
     publication = publish_release(request, print)
     print(f"published {publication.repo} {publication.tag} at commit {publication.commit}")
-    print(f"noted in {arguments.release / RECORD_NAME}; for the registry of versions:\n")
+    print(f"recorded in {arguments.release / RECORD_NAME}; for the registry of versions:\n")
     print(format_publication(publication))
     return 0
 
@@ -81,4 +81,4 @@ def _print_tree(tree: tuple[TreeFile, ...]) -> None:
     for file in tree:
         print(f"{file.num_bytes:>14,}  {file.path}")
     total = sum(file.num_bytes for file in tree)
-    print(f"{total:>14,}  bytes in {len(tree)} files would go; nothing was sent")
+    print(f"{total:>14,}  bytes in {len(tree)} files would be uploaded; nothing was uploaded")

@@ -1,4 +1,4 @@
-"""`imagenet-g train`: a generator and a CLIP of one's own, from a split of captioned images."""
+"""`imagenet-g train`: train a generator and a CLIP on a split of captioned images."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("recipe", metavar="RECIPE", nargs="?",
                         help="a shipped training recipe or a .toml file; without it, list them")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR",
-                        help="checkpoints and models; an interrupted run goes on there")  # fmt: skip
+                        help="checkpoints and models; an interrupted run resumes there")  # fmt: skip
     parser.add_argument("--stage", action="append", metavar="NAME",
                         help="clip, autoencoder or diffusion; repeatable (default: all)")  # fmt: skip
     parser.add_argument("--steps", type=parse_positive, metavar="N",
-                        help="steps of the one --stage; more goes on from a finished one")  # fmt: skip
+                        help="steps of the one --stage; more steps continue a finished one")  # fmt: skip
     parser.add_argument("--start-from", type=Path, metavar="DIR",
-                        help="finished models to go on from, where --out has no checkpoint")  # fmt: skip
+                        help="finished models to start from if --out has no checkpoint")  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument("--threads", type=parse_positive, metavar="N",
                         help="CPU threads (default: the library's)")  # fmt: skip
@@ -46,7 +46,7 @@ def run(arguments: Namespace) -> int:
         return 0
     spec = load_training_spec(arguments.recipe)
     if arguments.out is None:
-        raise InputError("Say where the models go: --out DIR.")
+        raise InputError("Give a folder for the models: --out DIR.")
     _train(arguments, _choose_stages(arguments.stage, spec), spec)
     return 0
 
@@ -80,7 +80,7 @@ def _train(arguments: Namespace, stages: list[str], spec: TrainingSpec) -> None:
     pictures = None
     for stage in stages:
         ref = spec.find_data(stage)
-        # Of half a gigabyte: read once for all stages that follow each other on it, and let go after.
+        # Half a gigabyte: read once for all consecutive stages that use it, then released.
         if pictures is None or pictures.record["ref"] != ref:
             pictures = _load_pictures(ref, copies, cache)
         context = TrainingContext(

@@ -21,24 +21,24 @@ def add_arguments(parser: ArgumentParser) -> None:
                         help="only this split; repeatable (default: all)")  # fmt: skip
     parser.add_argument("--hashes-only", action="store_true", help="hash the files and render nothing")
     parser.add_argument("--batches", type=parse_positive, metavar="N",
-                        help="remake only N batches of the probe (default: all)")  # fmt: skip
+                        help="render only N batches of the probe (default: all)")  # fmt: skip
     parser.add_argument("--judge", metavar="MODEL",
                         help="model that decides R2 where images are far apart, such as timm:resnet50; an "
                         "open_clip one also measures features")  # fmt: skip
-    parser.add_argument("--image", metavar="ID", help="remake one image instead, with its whole batch")
+    parser.add_argument("--image", metavar="ID", help="render one image instead, with its whole batch")
     parser.add_argument("--save", type=Path, metavar="FILE", help="where to write the image of --image")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there too")
     add_regeneration_arguments(parser)
 
 
 def add_regeneration_arguments(parser: ArgumentParser) -> None:
-    """Declare where and with what images are rendered again."""
+    """Declare the options of rendering again."""
     group = parser.add_argument_group("rendering again")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     group.add_argument("--batch-size", type=parse_positive, metavar="N",
                        help="another batch size than the recipe's, to see what it changes")  # fmt: skip
     group.add_argument("--pipeline", action="append", type=Path, default=[], metavar="PATH",
-                       help="pipeline, CLIP or means a release has only the name of; repeatable")  # fmt: skip
+                       help="local pipeline, CLIP or means of the release; repeatable")  # fmt: skip
     group.add_argument("--sources", metavar="REF", help="where source images are here, such as folder:PATH")
     group.add_argument("--data", action="append", metavar="NAME=PATH", default=[],
                        help="a local copy of a real set; repeatable")  # fmt: skip
@@ -46,7 +46,7 @@ def add_regeneration_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Verify, print, and say by the exit code whether all files are sound."""
+    """Verify and print; the exit code says whether all files are undamaged."""
     settings = make_settings(arguments)
     if arguments.image is not None:
         return _remake(arguments, settings)
@@ -84,7 +84,7 @@ def make_settings(arguments: Namespace) -> RegenerationSettings:
 
     for place in arguments.pipeline:
         if not place.exists():
-            raise InputError(f"There is nothing at '{place}' for --pipeline.")
+            raise InputError(f"--pipeline '{place}' does not exist.")
     return RegenerationSettings(
         device=arguments.device,
         pipelines=tuple(arguments.pipeline),
@@ -99,7 +99,7 @@ def _print_report(report: VerifyReport, release: Path) -> None:
     for path, reason in report.damaged.items():
         print(f"DAMAGED  {path}: {reason}")
     if report.damaged:
-        print(f"Fetch these files again, or run the build with --out {release} again: it remakes them.")
+        print(f"Fetch these files again, or run the build with --out {release} again to restore them.")
     for split in report.splits:
         print(f"{split.split}: {split.level}: {split.reason}")
         if split.distance is not None and split.level != "R0":

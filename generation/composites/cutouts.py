@@ -1,4 +1,4 @@
-"""Drawings on white, cut out: which pixels are the drawing's, and their colour without the white."""
+"""Cutting out drawings on white: which pixels belong to the drawing, and their colour without the white."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ def cut_out(image: Image.Image) -> Image.Image:
     pixels = np.asarray(image.convert("RGB"), dtype=np.float32)
     is_white = pixels.min(axis=2) >= _WHITE_FROM
     regions, _ = ndimage.label(is_white)
+    # Background reaches the border; white inside the drawing, such as an eye, does not.
     border = np.unique(np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]]))
     is_background = np.isin(regions, border[border > 0])
     is_edge = ndimage.binary_dilation(is_background, iterations=2) & ~is_background
@@ -57,12 +58,13 @@ def cut_out(image: Image.Image) -> Image.Image:
 
 
 def _explain(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Share of drawing in an edge pixel: none where it is white, whole where a channel is far from it."""
+    """Share of the drawing in an edge pixel: 0 if it is white, 1 if a channel is far from white."""
     made: NDArray[np.float32] = np.clip((255 - pixels.min(axis=2)) / 96, 0, 1)
     return made
 
 
 def _unmix(pixels: NDArray[np.float32], alpha: NDArray[np.float32]) -> Image.Image:
+    # Division by a share near zero would turn rounding errors into colours.
     share = np.maximum(alpha, 0.05)[:, :, None]
     color = np.clip((pixels - 255 * (1 - share)) / share, 0, 255)
     return Image.fromarray(np.dstack([color, alpha * 255]).round().astype(np.uint8), mode=None)
@@ -99,10 +101,11 @@ class CutoutStore:
         for row, name in enumerate(self._art_sets):
             if name in wanted:
                 self._rows.setdefault(int(split.rows.labels[row, 0]), []).append(row)
+        # Cutting takes far longer than composing, and a class is asked for many times.
         self._cut: dict[int, tuple[Cutout, ...]] = {}
 
     def find_cutouts(self, label: int) -> tuple[Cutout, ...]:
-        """The drawings of a class, in the split's order; empty where there is none.
+        """The drawings of a class, in the split's order; empty if the class has none.
 
         Raises:
             DataError: An image cannot be read.

@@ -1,6 +1,6 @@
 """Composites: drawings on procedural backgrounds, in the style that a prompt's words ask for.
 
-A generator like any other, but made by rule: it stands in for a camera where no photographs may be shipped.
+A generator by rule: it replaces photographs, which may not be shipped.
 Place, size, turn, light, shadow, clutter and what covers an object are drawn from the image's own seed.
 """
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """How freely objects stand in their pictures.
+    """How freely objects are placed in their images.
 
     Attributes:
         turn_degrees: Largest turn, either way.
-        occluded_share: Share of single objects that something covers in part.
+        occluded_share: Share of single objects that are partly covered.
         least_size: Where in its style's range of sizes the smallest object lies, 0 to 1.
         freedom: Share of the room around it that an object may move in.
-        clutter: Whether shapes lie about.
+        clutter: Whether to add random shapes.
     """
 
     turn_degrees: float
@@ -49,7 +49,7 @@ FRAMINGS = {
     "free": Framing(turn_degrees=18, occluded_share=0.12, least_size=0, freedom=1, clutter=True),
     "posed": Framing(turn_degrees=6, occluded_share=0, least_size=0.67, freedom=0.4, clutter=False),
 }
-"""As in anybody's photographs, or as in a catalogue: upright, large, in the middle and alone."""
+"""As in ordinary photographs, or as in a catalogue: upright, large, in the middle and alone."""
 
 
 class CompositeGenerator:
@@ -98,6 +98,8 @@ class CompositeGenerator:
             "hands": list(self._art_sets),
             "size_px": self._size_px,
             "styles_sha256": hash_json(styles),
+            # Absent for the default, so that the description of splits made before there were framings stays
+            # the same.
             **({} if self._framing == "free" else {"framing": self._framing}),
         }
 
@@ -140,11 +142,11 @@ def compose(
     """One composite.
 
     Args:
-        rng: Source of all chance.
+        rng: Source of all random numbers.
         art: Drawings of one class; one is picked for each object.
         style: How it is drawn.
         side: Pixels.
-        framing: How freely the objects stand.
+        framing: How freely the objects are placed.
 
     Returns:
         RGB, `side` square.
@@ -175,18 +177,19 @@ def place(
     crowd: tuple[int, int] | None,
     framing: Framing = FRAMINGS["free"],
 ) -> Image.Image:
-    """The object turned, scaled and put somewhere on a transparent picture.
+    """The object turned, scaled and put somewhere on a transparent image.
 
     Args:
-        rng: Source of all chance.
+        rng: Source of all random numbers.
         art: RGBA.
-        style: Says how large.
-        side: Pixels of the picture.
+        style: Gives the size.
+        side: Pixels of the image.
         crowd: Number of this object and how many there are, so that many do not cover each other.
-        framing: How freely it stands.
+        framing: How freely it is placed.
     """
     if rng.random() < 0.5:
         art = art.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    # Premultiplied by opacity, so that the colour of transparent pixels does not bleed into the edge.
     turned = art.convert("RGBa").rotate(
         float(rng.uniform(-framing.turn_degrees, framing.turn_degrees)), Image.Resampling.BICUBIC, expand=True
     )
@@ -221,7 +224,7 @@ def _pick_place(
 def _lay(
     rng: np.random.Generator, picture: Picture, coverage: Picture, layer: Image.Image
 ) -> tuple[Picture, Picture]:
-    """The object over the picture, above its own soft shadow."""
+    """The object over the image, above its own soft shadow."""
     side = picture.shape[0]
     alpha = layer.getchannel("A")
     offset = rng.uniform(0.01, 0.05, 2) * side
@@ -233,7 +236,7 @@ def _lay(
 
 
 def _occlude(rng: np.random.Generator, picture: Picture, coverage: Picture) -> tuple[Picture, Picture]:
-    """A bar of some colour over a corner or an edge, up to a fifth of the picture."""
+    """A bar of some colour over a corner or an edge, up to a fifth of the image."""
     side = picture.shape[0]
     rows, columns = np.mgrid[0:side, 0:side] / side
     angle = rng.uniform(0, 2 * np.pi)
@@ -247,7 +250,7 @@ def _occlude(rng: np.random.Generator, picture: Picture, coverage: Picture) -> t
 
 
 def _light(rng: np.random.Generator, picture: Picture) -> Picture:
-    """Brightness, contrast, a tint, and light that falls off across the picture."""
+    """Brightness, contrast, a tint, and light that falls off across the image."""
     tint = rng.normal(1, 0.035, 3).astype(np.float32) * np.float32(rng.uniform(0.85, 1.1))
     falloff = 1 + (make_noise(rng, picture.shape[0], 2) - 0.5) * np.float32(rng.uniform(0, 0.3))
     contrast = np.float32(rng.uniform(0.85, 1.1))

@@ -20,7 +20,7 @@ def make_scene(rng: np.random.Generator, side: int, kind: str, *, clutter: bool 
     """A background.
 
     Args:
-        rng: Source of all chance.
+        rng: Source of all random numbers.
         side: Pixels.
         kind: A key of `SCENES`, or "any": smooth colour or a horizon, with random shapes.
         clutter: Whether to add those shapes.

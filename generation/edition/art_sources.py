@@ -1,7 +1,7 @@
 """The art behind `mini/renditions`: the hand-checked tables, the npm packages, the icons inside them.
 
 An *art set* is one set of drawings by one maker. Packages are pinned by version and by npm's own sha512, so
-what is read here is byte for byte what was looked at when the labels were checked.
+the files read here are byte for byte those for which the labels were checked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FETCH_SECONDS = 300
 
 
 class ArtSetSpec(FileModel):
-    """One art set: its npm package, and whom to thank."""
+    """One art set: its npm package, its author and its licence."""
 
     name: str
     package: str
@@ -87,7 +87,7 @@ class EmojiSpec:
 
 @dataclass(frozen=True, slots=True)
 class ArtSpec:
-    """One drawing: an emoji by one art set, and what the art set's package calls it."""
+    """One drawing: an emoji in one art set, and its name in the package."""
 
     emoji_name: str
     art_set: str
@@ -129,7 +129,7 @@ def load_licenses_text() -> str:
 
 
 def fetch_package(art_set: ArtSetSpec, folder: Path) -> Path:
-    """Path of the art set's tarball in `folder`, fetched by `npm pack` where it is not there yet.
+    """Path of the art set's tarball in `folder`, fetched by `npm pack` if it is missing.
 
     Raises:
         FetchError: npm is missing or could not fetch.
@@ -148,6 +148,7 @@ def validate_integrity(path: Path, integrity: str) -> None:
     Raises:
         DataError: It is another file.
     """
+    # npm can serve another file under the same version number; its hash cannot be forged.
     found = "sha512-" + base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
     if found != integrity:
         raise DataError(
@@ -175,9 +176,16 @@ def make_svg(icon_set: dict[str, Any], name: str, art_set: ArtSetSpec) -> str:
 
     Raises:
         DataError: There is no such icon.
+
+    Example:
+        >>> art_set = load_art_sets()[0]
+        >>> icon_set = {"width": 32, "height": 32, "icons": {"dot": {"body": '<circle r="4"/>'}}}
+        >>> 'viewBox="0 0 32 32"' in make_svg(icon_set, "dot", art_set)
+        True
     """
     if name not in icon_set["icons"]:
         raise DataError(f"{art_set.source} has no icon '{name}'.")
+    # Source: the defaults of Iconify's JSON format; the set overrides them, and the icon the set.
     frame = {"left": 0, "top": 0, "width": 16, "height": 16, **icon_set, **icon_set["icons"][name]}
     box = f"{frame['left']} {frame['top']} {frame['width']} {frame['height']}"
     names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -203,6 +211,7 @@ def _run_npm_pack(art_set: ArtSetSpec, folder: Path) -> None:
     if npm is None:
         raise FetchError(f"npm is needed to fetch {art_set.source}, and is not installed. {hint}")
     folder.mkdir(parents=True, exist_ok=True)
+    # `npm pack` downloads and runs nothing, unlike `npm install`.
     command = [npm, "pack", art_set.source, "--silent", "--pack-destination", str(folder)]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=_FETCH_SECONDS)

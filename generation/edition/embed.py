@@ -31,10 +31,10 @@ def embed_splits(release: Path, out: Path) -> Manifest:
         out: The release that takes the splits; one without a manifest begins empty.
 
     Returns:
-        The manifest of `out` as it is now.
+        The new manifest of `out`.
 
     Raises:
-        DataError: `release` is none or is damaged, or `out` is of another version.
+        DataError: `release` is not a release or is damaged, or `out` is of another version.
         StorageError: `out` cannot be written.
     """
     built = load_manifest(release)

@@ -124,6 +124,7 @@ def build_rows(
     """One row per drawing, in the order of `art`; the n-th drawing of a class has index n in its identity."""
     emoji_by_name = {spec.emoji_name: spec for spec in emoji}
     art_set_by_name = {art_set.name: art_set for art_set in art_sets}
+    # An index within the class, so that a drawing added to one class renames no image of another.
     seen: Counter[str] = Counter()
     for piece in art:
         spec = emoji_by_name[piece.emoji_name]

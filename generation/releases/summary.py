@@ -40,7 +40,7 @@ def summarize_split(
     scorers: Sequence[str],
     probe: FileRecord,
 ) -> SplitRecipe:
-    """Everything the manifest says of a split beyond its files.
+    """The manifest's record of a split, except its files.
 
     Raises:
         DataError: A file cannot be read.

@@ -50,11 +50,11 @@ if TYPE_CHECKING:
     import datasets
 
 RELEASE_FORMAT = 1
-"""Goes up when the same work would give other release files."""
+"""Incremented when the same work shards would give other release files."""
 
 
 class ReleasedShard(FileModel):
-    """What a release file was made from, so that it is written again only when that changes."""
+    """The inputs of a release file, so that it is written again only when they change."""
 
     schema_version: Literal[1] = 1
     key: Sha256
@@ -68,7 +68,7 @@ def write_release(
     leave_out_failed: bool = False,
     with_scores: bool = True,
 ) -> Path:
-    """Write everything, the manifest last; files that are right already are left as they are.
+    """Write everything, the manifest last; correct files are not written again.
 
     Splits that are in the manifest and not asked for stay in it.
 
@@ -91,7 +91,7 @@ def write_release(
         records = _load_records(job, allow_failures=leave_out_failed)
         made[job.split] = _write_split(job, records, note, with_scores=with_scores)
     manifest = _make_manifest(spec, {**_load_other_splits(spec, out, made), **made})
-    # The card first: it must never describe a manifest that is not there yet, nor the other way round.
+    # The card first: the manifest is written last and marks the release as complete.
     write_text(out / "README.md", format_card(manifest))
     write_manifest(out, manifest)
     return out / MANIFEST_NAME
@@ -111,7 +111,7 @@ def make_split_features(spec: VersionSpec, split: SplitSpec, *, with_scores: boo
 
 
 def list_views(split: SplitSpec, *, with_scores: bool) -> dict[str, ViewSpec]:
-    """Views of a split; without scores, only those that need none."""
+    """Views of a split; without scores, only those that need no scores."""
     return {
         name: view for name, view in split.views.items() if with_scores or not isinstance(view, ThresholdView)
     }
@@ -157,7 +157,7 @@ def _load_records(job: BuildJob, *, allow_failures: bool) -> list[ShardRecord]:
 
 
 def _write_data(job: BuildJob, scorers: tuple[str, ...], number: int, total: int) -> FileRecord:
-    """One release file, unless it is there and made from the same work."""
+    """One release file, written unless it exists with the same inputs."""
     path = make_shard_path(job.split, number, total)
     memo = make_work_folder(job.out, job.split) / "released" / f"{number:05d}.json"
     key = _make_key(job, scorers, number, path)
@@ -165,6 +165,7 @@ def _write_data(job: BuildJob, scorers: tuple[str, ...], number: int, total: int
         known = ReleasedShard.model_validate_json(memo.read_bytes())
         if known.key == key and hash_file(job.out / path) == known.file.sha256:
             return known.file
+    # No memo, or one that cannot be read: the file is written again.
     except (OSError, ValidationError):
         pass
     features = make_split_features(job.spec, job.split_spec, with_scores=bool(scorers))

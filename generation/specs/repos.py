@@ -15,7 +15,7 @@ from imagenet_g.generation.specs.stages import LOCAL_REVISION, PipelinePartSpec,
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-# What decides the pixels; cards and pictures beside the weights may change.
+# What decides the pixels; cards and images beside the weights may change.
 _HASHED_SUFFIXES = (".safetensors", ".bin", ".json", ".model", ".txt")
 _WEIGHT_SUFFIXES = (".safetensors", ".bin")
 LOCAL_PREFIX = "local/"

@@ -1,4 +1,4 @@
-"""What all stages of a training share: the recipe, the pictures, the folders, and what it continues."""
+"""The context of all stages of a training: recipe, images, folders, and the training it continues."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imagenet_g.generation.training.specs import TrainingSpec
 
 @dataclass(frozen=True, slots=True)
 class TrainingContext:
-    """Where and from what a recipe is trained.
+    """Data, folders and device of a training.
 
     Attributes:
         spec: The recipe.
@@ -22,7 +22,7 @@ class TrainingContext:
         folder: One folder for each stage, and the finished models.
         device: "cpu" or "cuda".
         say: Receives a line about each step of progress.
-        start_from: Finished models of an earlier training, to go on from where a stage has no checkpoint.
+        start_from: Finished models of an earlier training, from which a stage without a checkpoint starts.
     """
 
     spec: TrainingSpec
@@ -48,17 +48,17 @@ class TrainingContext:
         return self.folder / self.spec.name_folder("diffusion")
 
     def find_finished(self, stage: str) -> Path:
-        """A finished stage that a later one is made of: trained here, or else in what this goes on from."""
+        """The folder of a finished stage that a later one needs: trained here, or in an earlier training."""
         own = self.folder / self.spec.name_folder(stage)
         earlier = None if own.is_dir() else self.find_earlier(stage)
         return own if earlier is None else earlier
 
     @property
     def continued_folder(self) -> Path | None:
-        """The finished pipeline that the recipe continues; None for a recipe that begins anew.
+        """The finished pipeline that the recipe continues; None for a recipe that starts from the beginning.
 
         Raises:
-            ImagenetGError: There is none of that name.
+            ImagenetGError: No pipeline has that name.
         """
         if self.spec.continues is None:
             return None
@@ -68,7 +68,7 @@ class TrainingContext:
         return folder
 
     def find_earlier(self, stage: str) -> Path | None:
-        """The finished model that a stage goes on from; None where it begins anew.
+        """The finished model that a stage continues; None if it starts from the beginning.
 
         Raises:
             ImagenetGError: The recipe continues a pipeline that there is not.
@@ -78,5 +78,5 @@ class TrainingContext:
 
     @property
     def side(self) -> int:
-        """Pixels of a picture's side."""
+        """Side of an image in pixels."""
         return int(self.pictures.pixels.shape[-1])

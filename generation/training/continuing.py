@@ -1,4 +1,4 @@
-"""What a stage starts from where an earlier training is continued, and the records of both."""
+"""Continuing an earlier training: the weights to start from, and the records of both."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from imagenet_g.generation.training.export import load_autoencoder, load_exporte
 
 
 def find_start(context: TrainingContext, stage: str) -> Start | None:
-    """Weights of an earlier training of this stage, where the recipe or the user names one.
+    """Weights of an earlier training of this stage, if the recipe or the user names one.
 
     Raises:
         DataError: The folder is no finished training.
@@ -27,7 +27,7 @@ def find_start(context: TrainingContext, stage: str) -> Start | None:
         return None
     record = load_record(folder).find_stage(stage)
     if record is None:
-        raise InputError(f"'{folder}' has no stage '{stage}' to go on from.")
+        raise InputError(f"'{folder}' has no stage '{stage}' to continue.")
     load = {"clip": _load_clip_weights, "autoencoder": _load_autoencoder_weights}.get(
         stage, load_unet_weights
     )
@@ -45,7 +45,7 @@ def _load_autoencoder_weights(folder: Path) -> dict[str, torch.Tensor]:
 def list_stage_records(
     context: TrainingContext, stage: str, trained: Trained
 ) -> tuple[TrainingStageRecord, ...]:
-    """A stage's record, after those of the training it went on from, where that had other data."""
+    """A stage's record, preceded by those of a continued training with other data."""
     own = make_stage_record(context, stage, trained)
     folder = context.find_earlier(stage)
     return (own,) if folder is None else (*load_record(folder).list_earlier(own), own)
@@ -66,7 +66,7 @@ def make_stage_record(context: TrainingContext, stage: str, trained: Trained) ->
 
 
 def list_part_records(context: TrainingContext) -> list[TrainingStageRecord]:
-    """How those were trained.
+    """Records of the CLIP and the autoencoder.
 
     Raises:
         DataError: They are not there yet.

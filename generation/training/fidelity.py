@@ -1,9 +1,8 @@
 """Whether a trained generator copies its training images, and whether its images follow the prompt.
 
-Copies are looked for by each generated picture's nearest training picture. A distance alone says nothing, so
-unseen pictures of the real set are measured beside them: pictures that copied would be nearer than those.
-Words are looked for by a linear probe that learns styles from training pictures and names those of generated
-ones.
+A copy is detected by the distance of a generated image to its nearest training image. The
+distances of unseen images of the real set give the scale: copies would be nearer than those. Prompt fidelity
+is the accuracy of a linear probe that is trained on the styles of training images.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _PROBE_ROWS = 8000
 
 
 class NearestSummary(FileModel):
-    """How near a set's pictures are to their nearest training pictures."""
+    """Distances of a set's images to their nearest training images."""
 
     num_images: int
     quantiles: dict[str, float]
@@ -39,19 +38,19 @@ class NearestSummary(FileModel):
 
 
 class ProbeSummary(FileModel):
-    """How well a linear probe names what prompts asked for."""
+    """Accuracy of a linear probe on the styles that prompts ask for."""
 
     num_images: int
     num_styles: int
     chance: float
-    """One over the number of styles: what guessing reaches on average over styles."""
+    """One over the number of styles: the accuracy of guessing."""
     balanced_accuracy: float
     """Mean over styles of the share named right."""
     by_style: dict[str, float]
 
 
 class FidelityReport(FileModel):
-    """Both questions, for generated pictures and for unseen real ones."""
+    """Both measures, for generated images and for unseen real ones."""
 
     schema_version: Literal[1]
     split: dict[str, JsonValue]
@@ -65,10 +64,10 @@ class FidelityReport(FileModel):
 
 @dataclass(frozen=True)
 class Nearest:
-    """The nearest training picture of each picture.
+    """The nearest training image of each image.
 
     Attributes:
-        rows: `(N,)` row of the training picture.
+        rows: `(N,)` row of the training image.
         distances: `(N,)` root mean square difference, in [0, 1].
     """
 
@@ -76,14 +75,14 @@ class Nearest:
     distances: NDArray[np.float64]
 
     def summarize(self) -> NearestSummary:
-        """The lower end of the distances, where copies would be."""
+        """The lower quantiles of the distances, where copies would be."""
         values = np.quantile(self.distances, QUANTILES)
         named = {f"{quantile:g}": float(value) for quantile, value in zip(QUANTILES, values, strict=True)}
         return NearestSummary(num_images=len(self.rows), quantiles=named)
 
 
 def find_nearest(pictures: torch.Tensor, training: torch.Tensor) -> Nearest:
-    """Each picture's nearest training picture, or its mirror image, by its pixels.
+    """Each image's nearest training image, or its mirror image, by its pixels.
 
     Args:
         pictures: `(N, 3, S, S)` uint8.
@@ -93,6 +92,7 @@ def find_nearest(pictures: torch.Tensor, training: torch.Tensor) -> Nearest:
     best = torch.full((len(flat),), torch.inf)
     rows = torch.zeros(len(flat), dtype=torch.long)
     for start in range(0, len(training), _ROWS):
+        # Mirrored as well, so that a mirrored copy counts as a copy.
         for candidates in (training[start : start + _ROWS], training[start : start + _ROWS].flip(-1)):
             distances = torch.cdist(flat, _flatten(candidates))
             found = distances.min(dim=1)
@@ -109,7 +109,7 @@ def probe_styles(
     *,
     ridge: float = 1.0,
 ) -> ProbeSummary:
-    """Learn styles from embeddings of training pictures and name those of others.
+    """Train a probe on the styles of training images and apply it to others.
 
     A ridge regression on one-hot targets, every style weighing the same.
 
@@ -123,9 +123,11 @@ def probe_styles(
     names = sorted(set(training_styles))
     targets = np.array([names.index(style) for style in training_styles])
     counts = np.bincount(targets, minlength=len(names))
+    # Styles differ in size; unweighted, the largest would be named for everything.
     weights = 1 / counts[targets]
     inputs = _add_one(training)
     outputs = np.eye(len(names))[targets]
+    # Solved in closed form, so that the same embeddings always give the same probe.
     gram = (inputs * weights[:, None]).T @ inputs + ridge * 1e-3 * np.eye(inputs.shape[1])
     solution = np.linalg.solve(gram, (inputs * weights[:, None]).T @ outputs)
     guesses = (_add_one(pictures) @ solution).argmax(axis=1)
@@ -145,7 +147,7 @@ def probe_styles(
 
 
 def list_styles(pictures: Pictures, names: Sequence[str]) -> list[str]:
-    """The style each picture's prompt asks for.
+    """The style each image's prompt asks for.
 
     Args:
         pictures: With their prompts.
@@ -167,7 +169,7 @@ def _add_one(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def draw_pairs(pictures: torch.Tensor, training: torch.Tensor, nearest: Nearest, count: int) -> torch.Tensor:
-    """`(3, 2 S, count S)` uint8: the nearest pairs of all, pictures above, training pictures below."""
+    """`(3, 2 S, count S)` uint8: the nearest pairs of all, images above, training images below."""
     chosen = np.argsort(nearest.distances)[:count]
     above = torch.cat(list(pictures[torch.from_numpy(chosen)]), dim=2)
     below = torch.cat(list(training[torch.from_numpy(nearest.rows[chosen])]), dim=2)
@@ -176,12 +178,12 @@ def draw_pairs(pictures: torch.Tensor, training: torch.Tensor, nearest: Nearest,
 
 @dataclass(frozen=True)
 class FidelitySets:
-    """The pictures of one measurement.
+    """The images of one measurement.
 
     Attributes:
-        made: Generated pictures with the prompts they were drawn from.
-        unseen: Pictures that no model was trained on, with captions.
-        training: The pictures the generator was trained on, with captions.
+        made: Generated images with the prompts they were drawn from.
+        unseen: Images that no model was trained on, with captions.
+        training: The images the generator was trained on, with captions.
     """
 
     made: Pictures
@@ -190,10 +192,10 @@ class FidelitySets:
 
 
 def measure_fidelity(sets: FidelitySets, clip: str) -> tuple[FidelityReport, Nearest]:
-    """Both measures of a set, and the nearest training picture of each generated one.
+    """Both measures of a set, and the nearest training image of each generated one.
 
     Args:
-        sets: Pictures of one size.
+        sets: Images of one size.
         clip: The open_clip model of the probe, as `imagenet-g distance --clip` takes it.
 
     Raises:
@@ -216,7 +218,7 @@ def measure_fidelity(sets: FidelitySets, clip: str) -> tuple[FidelityReport, Nea
 
 
 def _probe(clip: str, training: Pictures, sets: Sequence[Pictures]) -> list[ProbeSummary]:
-    """One of each set, all embedded by the same model; a stride of the training set is enough for a line."""
+    """A summary of each set, all embedded by the same model, with a probe on a part of the training set."""
     names = [info.name for info in load_classes()]
     stride = max(len(training) // _PROBE_ROWS, 1)
     encoder = load_clip_encoder(clip)

@@ -1,4 +1,4 @@
-"""The three stages of a recipe, each from the files of the one before: CLIP, autoencoder, diffusion model."""
+"""The three stages of a recipe: CLIP, autoencoder, diffusion model, each from the files of those before."""
 
 from __future__ import annotations
 
@@ -67,8 +67,11 @@ def train_clip_stage(context: TrainingContext) -> None:
     tokenizer = find_tokenizer(context)
     task = ClipTask(spec, context.pictures, tokenizer, device=context.device, seed=context.spec.seed)
     trained = _run(context, "clip", task)
+    # The averaged weights, which `run_training` returns, take the place of the last ones.
     task.clip.cpu().load_state_dict(trained.weights)
     if context.spec.diffusion is not None:
+        # Only where a diffusion model follows: a factor of the projection changes no cosine, so a CLIP alone
+        # needs none.
         scale_image_embeddings(task.clip, context.pictures.pixels[:_MEASURED_ROWS])
     export_clip(task.clip, make_clip_config(spec, side=context.side), tokenizer, context.clip_folder)
     _record(context, context.clip_folder, list_stage_records(context, "clip", trained))
@@ -95,10 +98,10 @@ def train_autoencoder_stage(context: TrainingContext) -> None:
 def train_diffusion_stage(context: TrainingContext) -> None:
     """Train the diffusion model from the other two and write the pipeline's folder.
 
-    Where the recipe continues a pipeline, its parts are the other two, and the network alone is written.
+    If the recipe continues a pipeline, that pipeline has the other two, and only the network is written.
 
     Raises:
-        DataError: One of the others is not there yet.
+        DataError: One of the others is not trained yet.
         ImagenetGError: As `run_training`.
     """
     spec = _require(context.spec.diffusion)
@@ -139,7 +142,7 @@ def collect_parts(context: TrainingContext) -> Parts:
 
 
 def hash_encoded(pictures: Pictures, before: Sequence[TrainingStageRecord]) -> str:
-    """Hash of all that the encoded pictures and captions depend on."""
+    """Hash of everything the encoded images and captions depend on."""
     parts = [record.model_dump(mode="json") for record in before]
     return hash_json([pictures.record, *parts])
 
@@ -152,7 +155,7 @@ STAGES: dict[str, Callable[[TrainingContext], None]] = {
 
 
 def find_tokenizer(context: TrainingContext) -> CLIPTokenizer:
-    """The tokenizer the CLIP stage began with, here or in the training it goes on from; or a new one.
+    """The tokenizer of this CLIP stage or of the training it continues; otherwise a new one.
 
     Raises:
         StorageError: The folder cannot be written.
@@ -178,9 +181,9 @@ def find_tokenizer(context: TrainingContext) -> CLIPTokenizer:
 
 
 def list_texts(captions: tuple[str, ...]) -> list[str]:
-    """What the tokenizer learns from: all 1000 class names in some of CLIP's templates, and some captions.
+    """Training texts of the tokenizer: all 1000 class names in some of CLIP's templates, and some captions.
 
-    The names, so that a zero-shot head over all classes is made of words and not of letters.
+    The names, so that the texts of a zero-shot head over all classes are words and not letters.
     """
     patterns = load_patterns(PromptSpec(recipe="openai-80", class_names="open_clip"))[::_TEXT_STRIDE]
     named = [pattern.format(c=info.name) for info in load_classes() for pattern in patterns]

@@ -1,4 +1,4 @@
-"""What changed between two versions: how they were made, what the images show, how models do on them."""
+"""Differences between two versions: recipes, label agreement, accuracy of models."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class VersionComparison(FileModel):
     before: Fraction
     after: Fraction
     classes: tuple[ClassChange, ...]
-    """Ascending by `after - before`: what got harder comes first."""
+    """Ascending by `after - before`: classes that became harder come first."""
 
 
 class SplitDiff(FileModel):
@@ -101,7 +101,7 @@ def diff_split(before: Path, after: Path, split: str, pairs: Sequence[ModelPair]
 
 
 def load_split_manifest(folder: Path, split: str) -> SplitManifest:
-    """What a release says of one split.
+    """A release's record of one split.
 
     Raises:
         DataError: There is no valid manifest.
@@ -118,7 +118,7 @@ def list_shared_classes(old: SplitManifest, new: SplitManifest) -> npt.NDArray[n
     """Indices of the classes that both have.
 
     Raises:
-        DataError: There is none.
+        DataError: They have no class in common.
     """
     shared = sorted(set(old.class_indices) & set(new.class_indices))
     if not shared:
@@ -160,6 +160,7 @@ def load_model_pairs(folders: Sequence[Path], old: SplitManifest, new: SplitMani
     found: dict[tuple[str, str], dict[str, SetCounts]] = {}
     for path in sorted({path for folder in folders for path in folder.rglob("predictions/*.parquet")}):
         predictions, meta = load_predictions(path)
+        # Predictions on part of a split would compare other images.
         if meta.split.content_sha256 in contents and meta.limit is None:
             correct = compute_correct(predictions.top5.indices, predictions.labels, k=1)
             model = (meta.model.spec, meta.model.weights_sha256)

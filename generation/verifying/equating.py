@@ -1,4 +1,4 @@
-"""Whether models keep their order from one version to the next, and the line that maps one onto the other.
+"""The order of models on two versions, and the line that maps the accuracies of one to the other.
 
 The models are fixed; what is uncertain is which images were drawn. So classes are resampled (with all their
 images, the same classes in both versions), and everything is computed again.
@@ -39,7 +39,7 @@ class EquatingInterval(FileModel):
 
 
 class Equating(FileModel):
-    """How two versions hang together over a fixed set of models."""
+    """The relation of two versions over a fixed set of models."""
 
     models: tuple[str, ...]
     num_classes: Count
@@ -81,7 +81,7 @@ def compute_equating(
         for side in ("before", "after")
     )
     if np.ptp(before[0]) == 0 or np.ptp(after[0]) == 0:
-        raise InputError("All models score the same on one of the versions: they have no order to keep.")
+        raise InputError("All models score the same on one of the versions: they have no order.")
     found = np.array([_summarize(x, y) for x, y in zip(before, after, strict=True)])
     return Equating(
         models=tuple(pair.name for pair in pairs),

@@ -126,7 +126,7 @@ def test_a_class_that_is_not_in_the_file_is_named() -> None:
     ("words", "said"),
     [
         (["captions", "train", "tinny", "--out", "x"], "Did you mean 'tiny'"),
-        (["captions", "train", "tiny"], "Say where the run goes"),
+        (["captions", "train", "tiny"], "Give a folder for the run"),
         (["captions", "train", "tiny", "--out", "x", "--seed", "-1"], "do not fit the settings"),
         (["captions", "check", "none.jsonl"], "no caption file 'none.jsonl'"),
         (["captions", "write", "none", "--out", "x.jsonl"], "no trained captions run"),

@@ -222,7 +222,7 @@ def test_nothing_leaves_the_house_in_a_dry_run(hub: StandInHub, owner: Client, r
         ("publish", release, "--repo", REPO, "--tag", "v1.0.0", "--dry-run"),
         ("publish", release, "--repo", REPO, "--tag", "v1.0.0", "--to", folder),
     )
-    assert "nothing was sent" in dry.out
+    assert "nothing was uploaded" in dry.out
     assert hub.connection.requests == []
     assert publish(owner, release).code == 0
     tree = hub.repos[REPO].commits[hub.repos[REPO].tags["v1.0.0"]].tree
