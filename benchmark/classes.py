@@ -213,7 +213,7 @@ def parse_class_names(text: str) -> dict[str, tuple[int, ...]]:
 
     Raises:
         InputError: The columns are others, a row has no name, or there is no row.
-        UnknownNameError: A wnid is none of the 1000.
+        UnknownNameError: A wnid is outside the 1000.
 
     Example:
         >>> parse_class_names("name,wnid\nalarm clock,n02708093\nalarm clock,n03196217\n")

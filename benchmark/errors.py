@@ -4,7 +4,7 @@ ImagenetGError                 one clear message, no traceback, exit code 2
 ├── InputError                 a value the user gave: unknown, malformed, out of range
 │   ├── UnknownNameError       a name that is not in a list; carries the nearest known ones
 │   └── UntrustedFileError     a file that fails validation or would run code when loaded
-├── DataError                  data on disk is missing, damaged or not what it says it is
+├── DataError                  data on disk is missing, damaged or not what it claims to be
 ├── ModelError                 a model cannot be loaded, or its outputs cannot be scored
 ├── FetchError                 a download is needed and failed
 └── StorageError               the disk is full or read-only, or permission is missing
@@ -51,7 +51,7 @@ class UntrustedFileError(InputError):
 
 
 class DataError(ImagenetGError):
-    """Data on disk is missing, damaged or not what it says it is."""
+    """Data on disk is missing, damaged or not what it claims to be."""
 
 
 class ModelError(ImagenetGError):

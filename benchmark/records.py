@@ -144,7 +144,7 @@ class SplitRecord(FileModel):
     """Hub commit the files came from; null for local files."""
     num_classes: Count
     notice: str | None
-    """What a reader must know before quoting a number on this split."""
+    """What a reader must consider before quoting a number on this split."""
 
 
 SPLIT_COMMENTARY = ("manifest_sha256", "notice", "revision")

@@ -47,7 +47,7 @@ class Estimate(FileModel):
 
 
 class MetricEstimate(FileModel):
-    """The value of a metric with its interval; which values there can be is for the metric to say."""
+    """The value of a metric with its interval; the metric's row limits the values."""
 
     value: float
     low: float | None

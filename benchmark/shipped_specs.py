@@ -37,7 +37,7 @@ def find_shipped_spec(name_or_path: str, folder: Traversable, *, kind: str) -> P
     known = list_shipped_names(folder)
     if name_or_path not in known:
         raise UnknownNameError(kind, name_or_path, known, hint="Or give your own .toml file.")
-    # pip unpacks a wheel, so a resource of the package is a file with a path of its own.
+    # pip unpacks a wheel, so a resource of the package is a file with a path.
     return Path(str(folder / f"{name_or_path}.toml"))
 
 

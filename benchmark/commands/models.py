@@ -44,7 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="search only this library (repeatable)",
     )
     parser.add_argument(
-        "--limit", type=int, default=DEFAULT_LIMIT, help="show at most so many (default: %(default)s)"
+        "--limit", type=int, default=DEFAULT_LIMIT, help="show at most this many (default: %(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="print all matches as JSON")
 
@@ -146,7 +146,7 @@ def _print_table(models: Sequence[ListedModel], *, limit: int) -> None:
             "" if model.imagenet_val_top1 is None else f"{100 * model.imagenet_val_top1:.2f}",
         )
     console = Console()
-    # A pipe has no width of its own; names must not be cut there.
+    # A pipe has no width; names must not be cut there.
     (console if console.is_terminal else Console(width=PIPE_WIDTH)).print(table)
     if len(models) > limit:
         print(f"{limit} of {len(models)} shown; --limit {len(models)} shows all, a narrower pattern fewer.")

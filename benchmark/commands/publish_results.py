@@ -13,7 +13,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--pull-request", action="store_true", help="propose them to a repository that is not yours"
     )
-    parser.add_argument("--dry-run", action="store_true", help="check, list what would go, and send nothing")
+    parser.add_argument("--dry-run", action="store_true", help="check and list the files; send nothing")
 
 
 def run(arguments: Namespace) -> int:

@@ -190,7 +190,9 @@ def _make_notes(results: Sequence[Result]) -> list[RenderableType]:
             lines |= {f"{entry.split.ref}: {warning}": None for warning in entry.warnings}
     lines["AG = top-1 on the split minus the clean reference: a drop is negative. Values in percent."] = None
     if any(_is_flagged(gap) for gap in _list_gaps(results)):
-        lines["* the reference is not the split's same-class, same-filter twin; the notes say how."] = None
+        lines[
+            "* the reference is not the split's same-class, same-filter twin; the notes give the difference."
+        ] = None
     if any(gap.reference.kind == "published" for gap in _list_gaps(results)):
         lines["published: the clean accuracy was looked up, not measured; its source is in the result."] = (
             None

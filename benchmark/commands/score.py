@@ -40,7 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Recompute, print, and write if asked."""
+    """Recompute, print, and write with `--out`."""
     import sys
 
     from rich.console import Console

@@ -1,4 +1,4 @@
-"""What a reader must know before quoting a distance."""
+"""Limits that a reader must consider before quoting a distance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def list_warnings(
     *,
     num_shared: int,
 ) -> tuple[str, ...]:
-    """Every reason for care, the gravest first.
+    """Every reason for caution, the gravest first.
 
     Args:
         split: The images that were measured.

@@ -132,7 +132,7 @@ def load_kept(folder: Path, num_dimensions: int) -> dict[int, VectorArray]:
     known: dict[int, VectorArray] = {}
     for path in sorted(folder.glob("*.npz")):
         try:
-            # Without pickle: a cache may have been copied from somebody else, and a pickle runs code.
+            # Without pickle: a cache may have been copied from another user, and a pickle runs code.
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 rows, vectors = arrays["rows"], arrays["vectors"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):

@@ -129,7 +129,7 @@ def draw_clouds(figure: CloudFigure, path: Path) -> None:
     """Write a scatter plot of both sets.
 
     Raises:
-        InputError: matplotlib is not installed, or the ending is none of `FORMATS`.
+        InputError: matplotlib is not installed, or the ending is not one of `FORMATS`.
         StorageError: The place cannot be written.
     """
     with _open_figure(path, figure.caption) as canvas:

@@ -117,7 +117,7 @@ def compute_own_cosines(points: FloatArray) -> FloatArray:
 
 
 def compute_reduction(reference: float, measured: float) -> float | None:
-    """By which part a similarity fell: 0.8 to 0.6 is 0.25; None where the first is not positive.
+    """The fraction by which a similarity fell: 0.8 to 0.6 is 0.25; None where the first is not positive.
 
     The percent reduction of the paper's Fig. 4, as a fraction.
 

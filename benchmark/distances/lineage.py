@@ -29,7 +29,7 @@ def list_clip_uses(
 
     Args:
         recipe: The `recipe` of the split in the manifest; `scorers` names the models of score columns,
-            `recipe` is what decides the pixels, `captions` says where the prompts come from, and `generator`
+            `recipe` is what decides the pixels, `captions` is the source of the prompts, and `generator`
             is the record of the loaded generator.
         part: Which side of the comparison it is.
         view: The view it is seen through.
@@ -83,7 +83,7 @@ def _list_filter_uses(
     found = None if not isinstance(scorer, Mapping) else _read_clip(scorer)
     if found is not None:
         yield ClipUse(part=part, role="filter", spec=found[0], weights_sha256=found[1], detail=detail)
-    # The name of the column says that a CLIP scored it, and the release does not name that CLIP.
+    # By the name of the column a CLIP scored it, and the release does not name that CLIP.
     elif view.column.startswith(_CLIP_COLUMN) and scorer is None:
         yield ClipUse(part=part, role="filter", spec=None, weights_sha256=None, detail=detail)
 

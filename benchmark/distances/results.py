@@ -66,7 +66,7 @@ class ClassDistance(FileModel):
     cosine_reference: Difference | None
     """The same of the reference images, each to the mean of the others."""
     reduction: float | None
-    """By which part the cosine fell, a fraction; negative where it rose."""
+    """The fraction by which the cosine fell; negative where it rose."""
     mahalanobis_split: float | None
     """Mean distance, in standard deviations, not squared."""
     mahalanobis_reference: float | None

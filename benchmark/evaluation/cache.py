@@ -93,7 +93,7 @@ class Cache:
             name in meta.class_sets and meta.class_sets[name].indices == class_set.indices
             for name, class_set in class_sets.items()
         )
-        # The key is compared again, because a file can be renamed or copied by hand.
+        # The key is compared again, because a user can rename or copy a file.
         return (predictions, meta) if complete and meta.key == key else None
 
     def write_predictions(self, predictions: Predictions, meta: PredictionsMeta) -> None:
@@ -164,12 +164,12 @@ class PartStore:
 
 
 def make_predictions_key(memo: ModelMemo, split: Split, *, limit: int | None) -> str:
-    """Cache key: a hash of all that decides a prediction, and of what the file says it is about."""
+    """Cache key: a hash of all that decides a prediction, and of what the file records about itself."""
     record = memo.record
     return hash_json(
         {
             # Spec and split decide nothing, but the stored file names them: the same weights under another
-            # name need a file of their own.
+            # name need a separate file.
             "spec": record.spec,
             "weights": record.weights_sha256,
             "class_map": record.class_map,

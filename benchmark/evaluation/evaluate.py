@@ -178,7 +178,7 @@ def _evaluate_model(
 
 
 def make_model_slug(record: ModelRecord, *, dtype: str) -> str:
-    """Folder name of a model's results; other weights, class maps and dtypes have folders of their own."""
+    """Folder name of a model's results; other weights, class maps and dtypes have separate folders."""
     parts = [make_slug(record.spec)]
     if record.spec.endswith(OWN_WEIGHTS) or record.class_map is not None:
         parts.append(hash_json([record.weights_sha256, record.class_map])[:8])

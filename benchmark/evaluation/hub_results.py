@@ -87,7 +87,7 @@ def publish_results(folder: Path, repo: str, *, pull_request: bool) -> Published
     Args:
         folder: What `evaluate --out` wrote.
         repo: Dataset on the Hub; created if it does not exist and no pull request is requested.
-        pull_request: Propose them to somebody else's repository instead of writing to it.
+        pull_request: Propose them to another owner's repository instead of writing to it.
 
     Raises:
         InputError: There is no result.
@@ -102,7 +102,7 @@ def publish_results(folder: Path, repo: str, *, pull_request: bool) -> Published
     api = HfApi()
     with translate_hub_errors(repo, None, "write"):
         operations = [CommitOperationAdd(name, str(path)) for name, path in found.items()]
-        # A proposal creates no repository, and must not overwrite the card of somebody else's.
+        # A proposal creates no repository, and must not overwrite another owner's card.
         if not pull_request:
             operations += _prepare_repo(api, repo)
         # One commit for all: a reader never sees a result without its predictions.

@@ -39,7 +39,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceSettings:
-    """How to run, none of which should change a prediction beyond rounding.
+    """How to run; nothing here should change a prediction beyond rounding.
 
     Attributes:
         device: "cpu", "cuda", "cuda:1" or "mps".

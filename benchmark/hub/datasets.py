@@ -70,7 +70,7 @@ def fetch_hub_files(repo: str, patterns: Sequence[str], *, gated: bool, hint: st
         folder = snapshot_download(
             repo, repo_type="dataset", revision=commit, allow_patterns=list(patterns), etag_timeout=TIMEOUT_S
         )
-    # The Hub also answers "not found" for private datasets, so that nobody learns that they exist.
+    # The Hub also answers "not found" for private datasets, to hide that they exist.
     except (GatedRepoError, RepositoryNotFoundError) as error:
         raise FetchError(_format_no_access(repo, gated=gated, hint=hint)) from error
     except Exception as error:

@@ -140,7 +140,7 @@ def _list_tags(repo: str) -> list[str]:
     try:
         return [tag.name for tag in HfApi().list_repo_refs(repo, repo_type="dataset").tags]
     except Exception:
-        # Only for the suggestion; the error that brought us here is the one to report.
+        # Only for the suggestion; the first error is the one to report.
         return []
 
 

@@ -194,7 +194,7 @@ def _offline(enabled: bool) -> Iterator[None]:
 
 @contextmanager
 def _short_stalls() -> Iterator[None]:
-    """Give plain downloads, which have no time limit of their own, one for each silence."""
+    """Limit how long plain downloads, which have no time limit, wait for the next bytes."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(before or STALL_TIMEOUT_S)
     try:

@@ -145,7 +145,7 @@ def choose_class_members(members: Sequence[Member]) -> list[tuple[str, str, Memb
     """
     chosen = []
     for member in members:
-        # Only the last two parts count: archives are packed below any number of folders of their own.
+        # Only the last two parts count: archives are packed below any number of further folders.
         parts = [part for part in member.name.split("/") if part not in ("", ".")]
         if len(parts) >= 2 and is_image_name(parts[-1]) and not any(map(is_hidden, parts)):
             chosen.append((f"{parts[-2]}/{parts[-1]}", parts[-2], member))

@@ -104,7 +104,7 @@ def _hash_one(root: Path, name: str) -> Entry:
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int]:
-    # The change time also moves when somebody sets the modification time back by hand.
+    # The change time also moves when a program sets the modification time back.
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 

@@ -47,7 +47,7 @@ def find_state_dict(content: object, *, source: str) -> StateDict:
     """The state dict in what a checkpoint file holds.
 
     Raises:
-        ModelError: There is none.
+        ModelError: It holds no state dict.
 
     Example:
         >>> list(find_state_dict({"epoch": 3, "state_dict": {"fc.bias": torch.zeros(3)}}, source="a.pth"))
@@ -151,7 +151,7 @@ def _format_head_hint(name: str, own: Mapping[str, torch.Tensor], given: Mapping
         return ""
     classes = given[name].shape[0]
     return (
-        f" If the file's {classes} are its classes, --class-map FILE must say which ones: {classes} lines, "
+        f" If the file's {classes} are its classes, --class-map FILE must name them: {classes} lines, "
         "one wnid a line, in the order of the outputs."
     )
 

@@ -1,6 +1,6 @@
 """What a classifier is, and how a request for one is met.
 
-Each library has a module of its own (`timm_models`, `clip_models`, ...) with one function,
+Each library has its own module (`timm_models`, `clip_models`, ...) with one function,
 `load_model(request) -> Classifier`; the library's row in `naming.libraries` names it, so that asking for one
 library never imports another.
 """
@@ -30,7 +30,7 @@ class ModelRequest:
         requested: The text as typed.
         spec: The parsed text.
         checkpoint: Own weights to load in place of the pretrained ones.
-        class_map: File that says which class each output is, for heads that are not ImageNet's 1000.
+        class_map: File with the class of each output, for heads that are not ImageNet's 1000.
         templates: Zero-shot template set: "openai-80" or "single".
         text_device: Where zero-shot prompts are encoded; 80,000 of them are slow on a CPU.
         head_cache: Folder for zero-shot heads, so that prompts are encoded once; None to keep none.

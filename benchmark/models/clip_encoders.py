@@ -28,7 +28,7 @@ PREFERRED = (
     ModelSpec("open_clip", "ViT-L-14", "openai"),
     ModelSpec("open_clip", "ViT-B-16", "laion2b_s34b_b88k"),
 )
-"""Asked first when no CLIP is named: of different training data, since two of the same see alike."""
+"""Preferred when no CLIP is named: of different training data, since two of the same data agree too much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

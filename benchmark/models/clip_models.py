@@ -180,7 +180,7 @@ def make_model(spec: ModelSpec, *, load_weights: bool) -> open_clip.CLIP:
     """The model of a spec in evaluation mode.
 
     Args:
-        spec: An open_clip model that open_clip knows, or a local folder.
+        spec: A model of open_clip's own list, or a local folder.
         load_weights: Whether to load its weights. Without them they are random; the preprocessing is still
             that of the weights that were named.
     """

@@ -89,7 +89,7 @@ def recall_head(build: Callable[[], torch.Tensor], *, folder: Path | None, key: 
     """The head kept under `key`, or a new one, kept for the next time.
 
     Args:
-        build: Makes the `(D, 1000)` head; called only when none is kept.
+        build: Makes the `(D, 1000)` head; called only when no head is kept.
         folder: Where heads are kept; None to keep none.
         key: Hash of everything the head depends on.
 
@@ -100,7 +100,7 @@ def recall_head(build: Callable[[], torch.Tensor], *, folder: Path | None, key: 
         return build()
     path = folder / f"{key}.safetensors"
     try:
-        # safetensors and no pickle: reading a cache that somebody else filled must not run code.
+        # safetensors and no pickle: reading a cache that another user filled must not run code.
         return load_file(path)["head"]
     except (OSError, SafetensorError, KeyError):
         head = build()

@@ -64,7 +64,7 @@ def list_timm_weights() -> tuple[PretrainedName, ...]:
 
 @cache
 def list_open_clip_tags() -> dict[str, tuple[str, ...]]:
-    """Pretrained tags by open_clip architecture, empty where there are none. Do not mutate."""
+    """Pretrained tags by open_clip architecture, empty for one without weights. Do not mutate."""
     import open_clip
 
     offered: dict[str, tuple[str, ...]] = dict.fromkeys(open_clip.list_models(), ())

@@ -38,7 +38,7 @@ def make_entry(
         reference: Predictions of the same model on the clean set; None to use a published figure.
         published: Published clean accuracies of the model; may be empty.
         skip_unscored: Leave images without a prediction out instead of counting them as wrong.
-        warnings: What else the reader must know.
+        warnings: Further warnings for the reader.
 
     Raises:
         InputError: No image is left to score.

@@ -104,7 +104,7 @@ def select_view(evidence: Evidence, split: Split, view: str) -> Evidence:
 
     Raises:
         UnknownNameError: The split has no such view.
-        InputError: None of the view's images was run.
+        InputError: No image of the view was run.
     """
     rows, class_set, record = apply_view(split, view)
     chosen = {split.rows.image_ids[row] for row in rows}

@@ -99,7 +99,7 @@ def parse_last_day(text: str) -> date:
             raise ValueError
         year, month = int(match[1]), int(match[2] or 12)
         return date(year, month, int(match[3] or calendar.monthrange(year, month)[1]))
-    # `monthrange` has an error class of its own for a 13th month.
+    # `monthrange` has its own error class for a 13th month.
     except (ValueError, calendar.IllegalMonthError) as error:
         raise InputError(f"'{text}' is no date. Use YYYY, YYYY-MM or YYYY-MM-DD.") from error
 

@@ -28,7 +28,7 @@ class IntervalRule:
     Attributes:
         name: Written into the result as `method`.
         compute: From the images, the metric's value on them and the metric's function to the bounds; None
-            where there are too few classes to tell.
+            where there are too few classes.
     """
 
     name: str

@@ -150,14 +150,14 @@ def load_predictions(path: Path) -> tuple[Predictions, PredictionsMeta]:
     """Read and validate a predictions file.
 
     Raises:
-        DataError: It is missing, not parquet, not ours, or breaks the contract.
+        DataError: It is missing, not parquet, not a predictions file, or breaks the contract.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(path)
-        # The footer is read before the rows; a submission may come from anybody.
+        # The footer is read before the rows; a submission is untrusted.
         if file.metadata.num_rows > MAX_ROWS:
             raise DataError(f"'{path}' claims {file.metadata.num_rows} rows; at most {MAX_ROWS} are read.")
         meta = load_meta(path, file.schema_arrow)

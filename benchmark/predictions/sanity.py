@@ -1,4 +1,4 @@
-"""Is this model set up as its authors meant? Checked on clean images before anything is concluded.
+"""Whether a model is set up as its authors intended, checked on clean images before any conclusion.
 
 Most wrong numbers on leaderboards come from wrong preprocessing, and a clean accuracy far from the published
 one shows it at once.
@@ -26,7 +26,7 @@ CAUSES = (
 def check_clean_accuracy(
     evidence: Evidence, published: Sequence[PublishedAccuracy], *, spec: str, skip_unscored: bool = False
 ) -> tuple[str, ...]:
-    """Doubts about a model's set-up from its accuracy on clean images; empty when there are none.
+    """Doubts about a model's set-up from its accuracy on clean images; empty without any doubt.
 
     Args:
         evidence: Predictions on the clean set.

@@ -65,16 +65,16 @@ def attach_effective_robustness(
     """The result with an effective robustness for every entry the baseline has a line for.
 
     Args:
-        result: A result; its gaps say what clean accuracy to use.
+        result: A result; its gaps hold the clean accuracy to use.
         baseline: Published figures, or a measured baseline.
         links: Links to fit on, one effective robustness each.
         counts: Right answers by class behind the entries, by split, from `load_pair_counts`. Without them
-            the evaluated model's images count as independent, and the result says so.
+            the evaluated model's images count as independent, and a warning in the result states that.
         num_resamples: Bootstrap resamples.
         seed: Seed of the resampling.
 
     Raises:
-        InputError: The baseline fits none of the entries; the message says why for each.
+        InputError: The baseline fits no entry; the message gives the reason for each.
         UnknownNameError: There is no such link.
     """
     entries, refused = [], []
@@ -90,7 +90,7 @@ def attach_effective_robustness(
             for link in links
         ]
         entries.append(_extend_entry(entry, placed, clustered=pair is not None))
-    # One entry that fits is enough: a clean set evaluated beside the split never has a line of its own.
+    # One entry that fits is enough: a clean set evaluated beside the split never has a line.
     if len(refused) == len(result.entries):
         raise InputError(f"Baseline '{_name(baseline)}' fits no entry of this result. " + " ".join(refused))
     return result.model_copy(update={"entries": tuple(entries)})

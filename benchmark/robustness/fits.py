@@ -1,4 +1,4 @@
-"""The line that says what accuracy to expect: ordinary least squares on link axes.
+"""The line that predicts the accuracy: ordinary least squares on link axes.
 
 For clean accuracies x_1..x_K and shifted accuracy y, with link f, the baseline models S give
 

@@ -37,7 +37,7 @@ MIN_CLUSTERS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatedModel:
-    """A model to hold against a baseline: K clean accuracies and one on the shifted set."""
+    """A model to compare with a baseline: K clean accuracies and one on the shifted set."""
 
     reference: tuple[Observation, ...]
     shifted: Observation

@@ -1,4 +1,4 @@
-"""A baseline measured on a split nobody has published figures for.
+"""A baseline measured on a split without published figures.
 
 `imagenet-g baselines run` evaluates the models of a set and puts their right answers by class into one file
 that can be hashed, published and fitted again, without the predictions.

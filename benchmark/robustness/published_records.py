@@ -1,6 +1,6 @@
 """What a baseline set consists of on disk: its TOML header and the rows of its table.
 
-The header says what each figure column is (set, classes, outputs, images, source) and which pairs of columns
+The header describes each figure column (set, classes, outputs, images, source) and which pairs of columns
 make a fit.
 """
 

@@ -1,6 +1,6 @@
 """Tables of standard models with their published figures, which lines are fitted through.
 
-A set is a TOML header and a CSV table beside it. The header says what each figure column is (set, classes,
+A set is a TOML header and a CSV table beside it. The header describes each figure column (set, classes,
 outputs, images, source) and which pairs of columns make a fit; the table has one row per model. A set without
 figure columns is a list of models to measure on a split without published figures.
 """
@@ -92,13 +92,13 @@ def load_baseline_file(path: Path) -> BaselineSet:
         raise DataError(f"'{path}' is not a baseline header:\n{problems}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise DataError(f"'{path}' is not a baseline header: {error}") from error
-    # The figures are looked at first: "this is percent" helps more than "the hash differs".
+    # The figures are checked first: "this is percent" helps more than "the hash differs".
     baseline = BaselineSet(header, parse_records(lines, header))
     validate_baseline(baseline)
     if hash_lines(lines) != header.table_sha256:
         raise DataError(
             f"'{header.table}' is not the table '{path.name}' was written for: its sha256 is "
-            f"{hash_lines(lines)}. If the change is meant, put that and a new version in the header."
+            f"{hash_lines(lines)}. If the change is intended, put that and a new version in the header."
         )
     return baseline
 

@@ -25,7 +25,7 @@ Transform = Callable[["Image.Image"], torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class PreparedImage:
-    """An image on its way to the model: a tensor, or why there is none."""
+    """An image on its way to the model: a tensor, or the reason for its absence."""
 
     row: int
     tensor: torch.Tensor | None

@@ -183,7 +183,7 @@ def validate_wnid_folders(path: Path, classes: Sequence[str]) -> None:
 
 
 def format_ignored(num_ignored: int) -> str | None:
-    """A sentence on files that were left out, or None when there are none.
+    """A sentence on the number of files left out; None for 0.
 
     Example:
         >>> format_ignored(2), format_ignored(0)

@@ -58,7 +58,7 @@ class StreamedImages:
 
     Attributes:
         images: The open shards.
-        hashes: sha256 of the decoded pixels of every row; None where the release has none.
+        hashes: sha256 of the decoded pixels of every row; None where the release has no hashes.
         source: Where they are.
     """
 

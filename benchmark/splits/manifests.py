@@ -82,7 +82,7 @@ class Manifest(FileModel):
     """ISO date; null before publication."""
     superseded_by: str | None
     notice: str | None
-    """What a reader must know before quoting a number; printed wherever the version's numbers appear."""
+    """What a reader must consider before quoting a number; printed wherever the version's numbers appear."""
     made_with: dict[str, str]
     """Versions of what rendered the files."""
     splits: dict[_Name, SplitManifest]

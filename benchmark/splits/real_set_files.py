@@ -33,7 +33,7 @@ from imagenet_g.benchmark.splits.real_set_specs import LabelKind, RealSetSpec
 from imagenet_g.benchmark.splits.registry import load_versions
 
 Parsed = TypeVar("Parsed")
-# The names of 1000 classes take some 50 kB; a file of a table may come from anybody.
+# The names of 1000 classes take some 50 kB; a table may come from any source.
 _MAX_FILE_BYTES = 1 << 20
 _MAX_LINE = 2000
 # Words that have another meaning in a reference, in --data or in --reference.
@@ -88,7 +88,7 @@ def load_sets(paths: Sequence[Path]) -> dict[str, RealSet]:
 
 
 def find_real_set(base: str, sets: Mapping[str, RealSet] | None = None) -> RealSet | None:
-    """The set, or the part of a set, that a reference without a view names; None where none has that name.
+    """The set, or the part of a set, that a reference without a view names; None where no set has that name.
 
     Args:
         base: Such as "imagenet-r" or "imagenet-c/fog/3".
@@ -131,7 +131,7 @@ def format_near_sets(name: str, sets: Mapping[str, RealSet] | None = None) -> st
 
 
 def parse_label(real_set: RealSet, kind: LabelKind, text: str) -> tuple[int, ...] | None:
-    """Class indices that a class name stands for, or None when it stands for none of the 1000.
+    """Class indices that a class name stands for, or None when it stands for no class of the 1000.
 
     Example:
         >>> parse_label(find_real_set("imagenet-v2"), "index", "207")

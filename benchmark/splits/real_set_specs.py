@@ -1,6 +1,6 @@
 """What the table of a real set may hold: the schema of `data/real_sets.toml` and of a user's own file.
 
-A table is data from anybody, so that every text in it is bounded, every path stays inside its folder, and
+A table is untrusted data, so that every text in it is bounded, every path stays inside its folder, and
 placeholders are replaced as text, never by `str.format`, which would reach into attributes.
 """
 
@@ -68,7 +68,7 @@ class HubSpec(FileModel):
 class RealSetSpec(FileModel):
     """One real set.
 
-    TOML cannot say null, so what may be unknown or absent has a default here.
+    TOML has no null, so what may be unknown or absent has a default here.
     """
 
     name: SetName

@@ -34,7 +34,7 @@ class SelectedImages:
 
     Attributes:
         reader: The other reader.
-        rows: Its row for each of ours.
+        rows: Its row for each row here.
     """
 
     reader: ImageReader
@@ -61,9 +61,9 @@ class SelectedImages:
 def load_real_set(
     real_set: RealSet, *, path: Path | None, cache: Path | None, progress: ProgressCallback | None = None
 ) -> Split:
-    """A real set from a local copy, or from the Hub where there is none.
+    """A real set from a local copy, or from the Hub where no copy is given.
 
-    A copy that lacks images or classes is used, and its notice says so.
+    A copy that lacks images or classes is used, and its notice states that.
 
     Args:
         real_set: The set, or one part of it, see `real_set_files.find_real_set`.

@@ -32,7 +32,7 @@ class SplitRef:
     kind: str
     base: str
     view: str | None
-    # Carried along, so that only the parsing needs to know where tables are; the name identifies the set.
+    # Carried along, so that only the parsing needs the place of the tables; the name identifies the set.
     real_set: RealSet | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -91,7 +91,7 @@ def parse_split_ref(text: str, sets: Mapping[str, RealSet] | None = None) -> Spl
 
 
 def validate_set_view(base: str, view: str | None) -> None:
-    """Check a view of a set that brings none of its own; the set is not opened for it.
+    """Check a view of a set without its own views; the set is not opened for it.
 
     Args:
         base: A real set or a folder.

@@ -18,7 +18,7 @@ Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
 class Publication(FileModel):
-    """Where and when a version was published; none of it ever changes."""
+    """Where and when a version was published; it never changes."""
 
     repo: str
     """Dataset repository on the Hub."""
@@ -37,7 +37,7 @@ class Publication(FileModel):
 class KnownVersion(FileModel):
     """What is known of a version before its manifest is available.
 
-    TOML cannot say null, so what may be absent has a default here.
+    TOML has no null, so what may be absent has a default here.
     """
 
     name: str

@@ -48,7 +48,7 @@ Verify = Literal["hashes", "size"]
 
 
 def make_release_features(extra: Mapping[str, object] | None = None) -> datasets.Features:
-    """The columns every release has, and this one's own.
+    """The columns of every release, and those of one.
 
     Args:
         extra: More columns by name, each a `datasets` feature: `{"hand": Value("string")}`,
@@ -121,7 +121,7 @@ def write_shard(
             for table in _make_tables(rows, schema, name):
                 writer.write_table(table, row_group_size=ROWS_PER_GROUP)
                 num_rows += table.num_rows
-        # Hashed under its temporary name: once it is renamed, somebody else could have changed it.
+        # Hashed under its temporary name: once it is renamed, another process could change it.
         sha256, num_bytes = hash_file(temporary), temporary.stat().st_size
     return FileRecord(path=name, sha256=sha256, num_bytes=num_bytes, num_rows=num_rows)
 
@@ -257,11 +257,11 @@ def _format_damage(folder: Path, file: FileRecord, what: str) -> str:
 def _validate_counts(described: SplitManifest, images: ParquetImages, rows: SplitRows, ref: str) -> None:
     for file, num_rows in zip(described.files, images.num_rows_by_file, strict=True):
         if file.num_rows != num_rows:
-            raise DataError(f"'{file.path}' has {num_rows} rows; its manifest says {file.num_rows}.")
+            raise DataError(f"'{file.path}' has {num_rows} rows; its manifest states {file.num_rows}.")
     if len(rows) != described.num_images:
-        raise DataError(f"{ref} has {len(rows)} images; its manifest says {described.num_images}.")
+        raise DataError(f"{ref} has {len(rows)} images; its manifest states {described.num_images}.")
     if tuple(np.unique(rows.labels[:, 0]).tolist()) != described.class_indices:
-        raise DataError(f"{ref} covers other classes than its manifest says.")
+        raise DataError(f"{ref} covers other classes than its manifest states.")
     if described.num_images == 0:
         raise DataError(f"{ref} has no images.")
 

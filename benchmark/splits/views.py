@@ -67,7 +67,7 @@ def find_view(split: Split, name: str) -> ViewSpec:
 
 
 def find_view_class_set(view: ViewSpec) -> str | None:
-    """The registered class set a view is restricted to, rows and outputs; None where it is to none.
+    """The registered class set a view is restricted to, rows and outputs; None for any other view.
 
     Example:
         >>> find_view_class_set(ClassView(class_set="imagenet-a"))

@@ -69,7 +69,7 @@ def load_record(folder: Path) -> TrainingRecord:
     """The record of a folder of weights.
 
     Raises:
-        DataError: There is none, or it cannot be read.
+        DataError: It is missing or cannot be read.
     """
     path = folder / RECORD_NAME
     try:
