@@ -4,7 +4,7 @@ Classes are drawn from a population of classes: each has a difficulty on clean a
 (correlated, shared by all models) and a part of its own for each model, so answers within a class are not
 independent. Baseline models scatter around a true line with an effect of their family and one of their own.
 Every repetition draws a new benchmark, baseline and evaluated model, and calls the code that makes the
-intervals of every result, `compute_gap_interval` and `compute_interval`; the naive ones (independent images,
+intervals of every result (`statistics.gaps` and `robustness.intervals`); the naive ones (independent images,
 the line taken as known) are computed on the same data.
 """
 
@@ -22,7 +22,7 @@ from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, compute_in
 from imagenet_g.benchmark.robustness.links import apply_link, invert_link
 from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, PointCounts
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
-from imagenet_g.benchmark.statistics.gaps import compute_gap_interval, draw_gaps
+from imagenet_g.benchmark.statistics.gaps import bound_gap, draw_gaps
 from imagenet_g.benchmark.statistics.intervals import CONFIDENCE, compute_percentile_interval
 from imagenet_g.benchmark.statistics.observations import Observation
 
@@ -199,15 +199,14 @@ def _check_gap(
     evaluated: EvaluatedModel, truth: float, num_resamples: int, rng: np.random.Generator
 ) -> tuple[bool, bool, bool]:
     clean, shifted = evaluated.reference[0], evaluated.shifted
-    seed = int(rng.integers(2**31))
-    interval = compute_gap_interval(shifted, clean, num_resamples=num_resamples, seed=seed)
-    draws = draw_gaps(shifted, clean, num_resamples=num_resamples, seed=seed)
-    if interval is None or draws is None:
+    draws = draw_gaps(shifted, clean, num_resamples=num_resamples, seed=int(rng.integers(2**31)))
+    if draws is None:
         raise InputError("The simulation needs at least two classes; raise num_classes.")
+    low, high = bound_gap(shifted, clean, draws)
     plain_low, plain_high = compute_percentile_interval(draws)
     off = abs(shifted.top1 - clean.top1 - truth)
     reach = _NORMAL * math.sqrt(_binomial_variance(shifted) + _binomial_variance(clean))
-    return interval[0] <= truth <= interval[1], plain_low <= truth <= plain_high, off <= reach
+    return low <= truth <= high, plain_low <= truth <= plain_high, off <= reach
 
 
 def _check_robustness(

@@ -53,8 +53,13 @@ def compute_gap_interval(
         True
     """
     draws = draw_gaps(shifted, clean, num_resamples=num_resamples, seed=seed)
-    if draws is None:
-        return None
+    return None if draws is None else bound_gap(shifted, clean, draws, confidence=confidence)
+
+
+def bound_gap(
+    shifted: Observation, clean: Observation, draws: FloatArray, *, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """The interval of a gap from its `(B,)` resamples; arguments as `compute_gap_interval`."""
     value = shifted.top1 - clean.top1
     num_classes = int(find_used_classes((shifted, clean)).sum())
     low, high = compute_clustered_interval(value, draws, num_classes, confidence=confidence)
