@@ -173,7 +173,7 @@ def write_with_model(
     texts = []
     for number, request in enumerate(requests):
         torch.manual_seed(make_seed("caption-seeds", str(seed), str(number), 0))
-        inputs = tokenizer(_format_request(tokenizer, request), return_tensors="pt").to(device)
+        inputs = encode_request(tokenizer, request).to(device)
         with torch.inference_mode():
             # top_k=0, because transformers' default of 50 would cut off rare words. Twice as many as wanted,
             # because some fail the checks.
@@ -187,9 +187,11 @@ def write_with_model(
     return texts
 
 
-def _format_request(tokenizer: Tokenizer, request: str) -> str:
+def encode_request(tokenizer: Tokenizer, request: str) -> Any:  # noqa: ANN401
+    """Tokens of a request, `(1, T)` int64 tensors by name, in the model's chat format if it has one."""
     if tokenizer.chat_template is None:
-        return f"{request}\n"
+        return tokenizer(f"{request}\n", return_tensors="pt")
     messages = [{"role": "user", "content": request}]
-    text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    return text
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    # A chat template writes its own begin of text; many tokenizers would add a second one.
+    return tokenizer(text, add_special_tokens=False, return_tensors="pt")

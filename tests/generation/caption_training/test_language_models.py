@@ -18,6 +18,7 @@ from imagenet_g.generation.caption_training.language_models import (
     build_tiny_model,
     build_tokenizer,
     describe_language_model,
+    encode_request,
     fit_tokenizer,
     load_pretrained,
     write_with_model,
@@ -108,6 +109,21 @@ def test_perplexity_is_the_models_own_loss(folder: Path) -> None:
             loss = model(input_ids=torch.tensor([ids]), labels=torch.tensor([labels])).loss
         expected.append(float(loss.exp()))
     np.testing.assert_allclose(compute_perplexities(model, tokenizer, prompts, captions), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("template", [None, "{{ bos_token }}{{ messages[0]['content'] }}"])
+def test_a_request_begins_with_one_begin_of_text(template: str | None) -> None:
+    """Whether the tokenizer adds it or the chat template."""
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer = build_tokenizer(TEXTS, 300)
+    begin = tokenizer.bos_token_id
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|endoftext|> $A", special_tokens=[("<|endoftext|>", begin)]
+    )
+    tokenizer.chat_template = template
+    ids = encode_request(tokenizer, "Write about an ox.")["input_ids"][0].tolist()
+    assert ids[0] == begin and ids.count(begin) == 1
 
 
 def test_a_model_is_asked_twice_as_often_as_is_wanted(folder: Path) -> None:
