@@ -38,7 +38,7 @@ def _add_model_arguments(parser: ArgumentParser) -> None:
         "--checkpoint",
         type=Path,
         metavar="FILE",
-        help="own weights for the model (safetensors, or a pickle without code)",
+        help="your own weights for the model (safetensors, or a pickle without code)",
     )
     group.add_argument(
         "--class-map",

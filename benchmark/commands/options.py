@@ -37,7 +37,7 @@ def add_sets_option(holder: OptionHolder) -> None:
         type=Path,
         default=[],
         metavar="FILE",
-        help="a TOML file that describes real sets of your own, its class-set files beside it; repeatable",
+        help="a TOML file that describes your own real sets, its class-set files beside it; repeatable",
     )
 
 
