@@ -10,10 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from imagenet_g.benchmark.classes import (
-    ClassSet,
     name_class_set,
 )
 from imagenet_g.benchmark.errors import DataError
@@ -105,18 +102,12 @@ def _load_reference(result: Result, gap: Gap, folder: Path, data: Mapping[str, P
 def count_pair(evidence: Evidence, clean: Evidence | None, outputs: Outputs) -> PairCounts:
     """Counts of a split and of its same-class twin, under one choice of outputs."""
     stored = "all" if outputs == "all" else name_class_set(evidence.output_set)
-    twin = None if clean is None else count_right(restrict_rows(clean, evidence.class_set), stored)
+    twin = None if clean is None else clean.with_labels_in(evidence.class_set)
     return PairCounts(
         shifted=count_right(evidence.predictions, stored),
-        reference=twin,
+        reference=None if twin is None else count_right(twin.predictions, stored),
         class_indices=evidence.class_set.indices,
     )
-
-
-def restrict_rows(evidence: Evidence, class_set: ClassSet) -> Predictions:
-    """Rows of a clean set whose label is one of the split's classes."""
-    inside = np.isin(evidence.predictions.labels, class_set.indices).any(axis=1)
-    return evidence.predictions.take(np.flatnonzero(inside))
 
 
 def count_right(predictions: Predictions, stored_as: str) -> SetCounts:

@@ -119,8 +119,7 @@ def _make_measured_gap(evidence: Evidence, reference: Evidence) -> Gap | None:
     """The same-class twin: reference images and outputs restricted to the split's classes."""
     if reference.record.ref == evidence.record.ref:
         return None
-    inside = np.isin(reference.predictions.labels, evidence.class_set.indices).any(axis=1)
-    twin = replace(reference, predictions=reference.predictions.take(np.flatnonzero(inside)))
+    twin = reference.with_labels_in(evidence.class_set)
     if not len(twin.predictions):
         return None
     outputs = evidence.outputs

@@ -78,9 +78,14 @@ class Evidence:
             limit=meta.limit,
         )
 
-    def without_unscored(self) -> Evidence:
+    def without_unscored(self) -> Self:
         """The same, with images that have no prediction left out."""
         return replace(self, predictions=self.predictions.take(np.flatnonzero(self.predictions.scored)))
+
+    def with_labels_in(self, class_set: ClassSet) -> Self:
+        """The same, with only the images that may be called one of the classes; there may be none."""
+        inside = np.isin(self.predictions.labels, class_set.indices).any(axis=1)
+        return replace(self, predictions=self.predictions.take(np.flatnonzero(inside)))
 
 
 def make_evidence(

@@ -19,8 +19,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.identity import make_slug
 from imagenet_g.benchmark.records import Count, FileModel
+from imagenet_g.benchmark.robustness.fits import LineFit
 from imagenet_g.benchmark.storage import replace_file, write_text
-from imagenet_g.leaderboard.validation.lines import Line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,7 @@ class Board:
     info: BoardInfo
     scores: pd.DataFrame
     robustness: pd.DataFrame
-    lines: tuple[Line, ...]
+    lines: tuple[LineFit, ...]
     answers: dict[str, Path] = field(default_factory=dict)
 
     @cached_property
@@ -159,7 +159,7 @@ def write_board(folder: Path, board: Board, answers: dict[str, pd.DataFrame]) ->
     for name, frame in tables.items():
         with replace_file(folder / f"{name}.parquet") as temporary:
             frame.to_parquet(temporary, index=False, compression="zstd")
-    lines = TypeAdapter(tuple[Line, ...]).dump_json(board.lines, indent=1)
+    lines = TypeAdapter(tuple[LineFit, ...]).dump_json(board.lines, indent=1)
     write_text(folder / "lines.json", lines.decode() + "\n")
     write_text(folder / BOARD_NAME, board.info.model_dump_json(indent=2) + "\n")
 
@@ -175,7 +175,7 @@ def load_board(folder: Path) -> Board:
 
     try:
         info = BoardInfo.model_validate_json((folder / BOARD_NAME).read_bytes())
-        lines = TypeAdapter(tuple[Line, ...]).validate_json((folder / "lines.json").read_bytes())
+        lines = TypeAdapter(tuple[LineFit, ...]).validate_json((folder / "lines.json").read_bytes())
         scores = pd.read_parquet(folder / "scores.parquet")
         robustness = pd.read_parquet(folder / "robustness.parquet")
     except FileNotFoundError as error:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.robustness.fits import LineFit
 from imagenet_g.leaderboard.board.answer_tables import ANSWER, list_answering_models
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages.axes import describe_axis
@@ -29,7 +30,7 @@ from imagenet_g.leaderboard.pages.queries import (
     select_rows,
 )
 from imagenet_g.leaderboard.pages.tables import format_table, name_sorting
-from imagenet_g.leaderboard.validation.lines import Line, find_line
+from imagenet_g.leaderboard.validation.lines import find_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +90,7 @@ def keep_one_axis(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[same] if same.any() else rows
 
 
-def choose_line(board: Board, query: BoardQuery, rows: pd.DataFrame) -> Line | None:
+def choose_line(board: Board, query: BoardQuery, rows: pd.DataFrame) -> LineFit | None:
     """The line most rows are judged by; None where the baseline says nothing about the split."""
     axes = rows["axis"].dropna()
     axis = None if axes.empty or not axes.mode().iloc[0] else str(axes.mode().iloc[0])

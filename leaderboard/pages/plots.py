@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imagenet_g.benchmark.commands.report import format_percent, format_points
+from imagenet_g.benchmark.robustness.fits import LineFit, predict_top1
 from imagenet_g.leaderboard.pages.axes import DIFFERENCES, describe_axis
 from imagenet_g.leaderboard.pages.cells import escape, is_missing
 from imagenet_g.leaderboard.pages.ticks import choose_ticks
-from imagenet_g.leaderboard.validation.lines import Line, apply_link, compute_prediction_band, predict_top1
+from imagenet_g.leaderboard.validation.lines import compute_prediction_band, place_on_axis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ HOVER_COLUMNS = ("model", "organisation", "trust", "top1", "clean", "gap", "er")
 
 
 def build_scatter(
-    rows: pd.DataFrame, line: Line | None, *, link: str, split: str, chosen: Sequence[str] = ()
+    rows: pd.DataFrame, line: LineFit | None, *, link: str, split: str, chosen: Sequence[str] = ()
 ) -> go.Figure:
     """Accuracy on a split against clean accuracy, with the baseline's line and band.
 
@@ -69,14 +70,14 @@ def build_scatter(
     return figure
 
 
-def _add_line(figure: go.Figure, line: Line, shown: pd.DataFrame) -> None:
+def _add_line(figure: go.Figure, line: LineFit, shown: pd.DataFrame) -> None:
     import plotly.graph_objects as go
 
     low, high = float(shown["clean"].min()), float(shown["clean"].max())
     grid = np.linspace(max(0.005, low - 0.02), min(0.995, high + 0.02), NUM_GRID)
-    x = apply_link(grid, line.link)
+    x = place_on_axis(grid, line.link)
     if (band := compute_prediction_band(line, grid)) is not None:
-        lower, upper = (apply_link(edge, line.link) for edge in band)
+        lower, upper = (place_on_axis(edge, line.link) for edge in band)
         figure.add_trace(
             go.Scatter(
                 x=np.concatenate([x, x[::-1]]), y=np.concatenate([upper, lower[::-1]]), fill="toself",
@@ -89,7 +90,8 @@ def _add_line(figure: go.Figure, line: Line, shown: pd.DataFrame) -> None:
     ]
     figure.add_trace(
         go.Scatter(
-            x=x, y=apply_link(predict_top1(line, grid), line.link), mode="lines", text=text, hoverinfo="text",
+            x=x, y=place_on_axis(predict_top1(line, grid), line.link),
+            mode="lines", text=text, hoverinfo="text",
             line={"color": "#808790", "dash": "dash"},
             name=f"{line.baseline}, {line.num_models} models, r² {line.r2:.2f}",
         )
@@ -100,8 +102,8 @@ def _make_points(group: pd.DataFrame, training: str, link: str) -> go.Scatter:
     import plotly.graph_objects as go
 
     return go.Scatter(
-        x=apply_link(group["clean"].to_numpy(), link),  # type: ignore[arg-type]
-        y=apply_link(group["top1"].to_numpy(), link),  # type: ignore[arg-type]
+        x=place_on_axis(group["clean"].to_numpy(), link),  # type: ignore[arg-type]
+        y=place_on_axis(group["top1"].to_numpy(), link),  # type: ignore[arg-type]
         mode="markers",
         name=f"trained on {training}" if training != "unknown" else "training data unknown",
         marker={"color": COLORS[training], "symbol": SYMBOLS[training], "size": 7, "opacity": 0.75},
@@ -113,10 +115,10 @@ def _make_points(group: pd.DataFrame, training: str, link: str) -> go.Scatter:
 def _make_chosen(row: pd.Series[Any], link: str, color: str, position: str) -> go.Scatter:
     import plotly.graph_objects as go
 
-    x, y = (float(apply_link(float(row[name]), link)) for name in ("clean", "top1"))  # type: ignore[arg-type]
+    x, y = (float(place_on_axis(float(row[name]), link)) for name in ("clean", "top1"))  # type: ignore[arg-type]
     low, high = row["top1_low"], row["top1_high"]
     known = not (is_missing(low) or is_missing(high))
-    bars = [float(apply_link(float(edge), link)) for edge in (low, high)] if known else [y, y]  # type: ignore[arg-type]
+    bars = [float(place_on_axis(float(edge), link)) for edge in (low, high)] if known else [y, y]  # type: ignore[arg-type]
     return go.Scatter(
         x=[x], y=[y], mode="markers+text", name=escape(row["model"]), text=[escape(row["model"])],
         textposition=position, textfont={"weight": 600, "color": color},
@@ -153,7 +155,7 @@ def _set_axes(figure: go.Figure, shown: pd.DataFrame, link: str, *, x: str, y: s
     for axis, title, columns in (("xaxis", x, ["clean"]), ("yaxis", y, bounds)):
         values = shown[columns].to_numpy(dtype=float) if len(shown) else np.array([0.1, 0.9])
         ends = np.array([np.nanmin(values), np.nanmax(values)])
-        positions = apply_link(ends, link)  # type: ignore[arg-type]
+        positions = place_on_axis(ends, link)  # type: ignore[arg-type]
         margin = 0.06 * float(positions[1] - positions[0]) or 0.2
         low, high = float(positions[0]) - margin, float(positions[1]) + margin
         ticks = choose_ticks(low, high, link)
@@ -164,7 +166,7 @@ def _set_axes(figure: go.Figure, shown: pd.DataFrame, link: str, *, x: str, y: s
                     "tickangle": 0,
                     "automargin": True,
                     "range": [low, high],
-                    "tickvals": [float(apply_link(tick, link)) for tick in ticks],  # type: ignore[arg-type]
+                    "tickvals": [float(place_on_axis(tick, link)) for tick in ticks],  # type: ignore[arg-type]
                     "ticktext": [f"{100 * tick:g}" for tick in ticks],
                     "gridcolor": GREY,
                     "zeroline": False,

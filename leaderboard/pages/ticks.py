@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagenet_g.leaderboard.validation.lines import apply_link
+from imagenet_g.leaderboard.validation.lines import place_on_axis
 
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 MAX_TICKS = 12
@@ -18,7 +18,7 @@ def choose_ticks(low: float, high: float, link: str) -> list[float]:
         inside = []
         free = low
         for tick in candidates:
-            if free <= (position := float(apply_link(tick, link))) <= high:  # type: ignore[arg-type]
+            if free <= (position := float(place_on_axis(tick, link))) <= high:  # type: ignore[arg-type]
                 inside.append(tick)
                 free = position + (high - low) / MAX_TICKS
         if len(inside) >= 3:

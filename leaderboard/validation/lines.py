@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import as_file, files
-from typing import TypeAlias
 
 import numpy.typing as npt
 
-from imagenet_g.benchmark.robustness.fits import LineFit, compute_band, fit_line, predict_top1
+from imagenet_g.benchmark.robustness.fits import LineFit, compute_band, fit_line
 from imagenet_g.benchmark.robustness.links import LINKS, LinkName, apply_fit_link
 from imagenet_g.benchmark.robustness.points import BaselinePoints
 from imagenet_g.benchmark.robustness.published_sets import BaselineSet, build_points, load_baseline_file
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 
-Line: TypeAlias = LineFit
 BASELINES = ("testbed", "timm-in1k")
 FULL_AXIS = "imagenet_val"
 DATA = "imagenet_g.leaderboard.data"
 TABLES = "imagenet_g.baselines.data"
 _FINITE_N = 500_000
-
-__all__ = ["Line", "apply_link", "compute_prediction_band", "find_line", "load_lines", "predict_top1"]
 
 
 @cache
@@ -33,7 +29,7 @@ def load_tables() -> tuple[BaselineSet, ...]:
 
 
 @cache
-def load_lines() -> tuple[Line, ...]:
+def load_lines() -> tuple[LineFit, ...]:
     """Every line of every table; a set whose line bends has two."""
     return tuple(
         fit_line(piece, link)
@@ -52,14 +48,14 @@ def _list_points(table: BaselineSet) -> Iterator[BaselinePoints]:
 
 
 def find_line(
-    lines: Sequence[Line],
+    lines: Sequence[LineFit],
     *,
     baseline: str,
     target: str,
     link: str,
     axis: str | None = None,
     near: float = 1.0,
-) -> Line | None:
+) -> LineFit | None:
     """The line of a baseline on a set; where it bends, the piece that reaches nearest to a clean accuracy."""
     found = [
         line
@@ -70,15 +66,15 @@ def find_line(
     return min(found, key=lambda line: _distance(line, near)) if found else None
 
 
-def _distance(line: Line, value: float) -> float:
+def _distance(line: LineFit, value: float) -> float:
     return max(line.reference_low[0] - value, value - line.reference_high[0], 0.0)
 
 
-def apply_link(values: npt.ArrayLike, link: LinkName) -> FloatArray:
+def place_on_axis(values: npt.ArrayLike, link: LinkName) -> FloatArray:
     """Fractions to places on an axis: logit and probit keep 1e-6 away from 0 and 1, to stay on the page."""
     return apply_fit_link(values, _FINITE_N, link)
 
 
-def compute_prediction_band(line: Line, reference: npt.ArrayLike) -> tuple[FloatArray, FloatArray] | None:
+def compute_prediction_band(line: LineFit, reference: npt.ArrayLike) -> tuple[FloatArray, FloatArray] | None:
     """Where 95 % of standard models of these clean accuracies lie; None without degrees of freedom."""
     return None if line.residual_sd is None else compute_band(line, reference)

@@ -11,6 +11,25 @@ from imagenet_g.benchmark.robustness.links import apply_link, invert_link
 from imagenet_g.benchmark.robustness.points import BaselinePoints
 
 FIELDS = "model,family,training_data,category,in_fit,note,imagenet_val,imagenet_sketch"
+FIGURES = """
+[columns.imagenet_val]
+set = "imagenet-val"
+class_set = "all"
+outputs = "all"
+n = 50000
+source = "tests"
+
+[columns.imagenet_sketch]
+set = "imagenet-sketch"
+class_set = "all"
+outputs = "all"
+n = 50889
+source = "tests"
+
+[targets.imagenet-sketch]
+column = "imagenet_sketch"
+reference = "imagenet_val"
+"""
 
 
 def make_points(
@@ -42,12 +61,8 @@ def make_points_on_line(link: str, *, slope: float = 0.9, intercept: float = -0.
     return make_points(clean.tolist(), shifted.tolist())
 
 
-def write_model_list(folder: Path, name: str, models: list[str], *, training_data: str) -> Path:
-    """A baseline set without figures, of models in own code, a family each; returns its header."""
-    lines = [
-        "model,family,training_data,category,in_fit,note",
-        *(f"{model},family-{number},{training_data},standard,yes," for number, model in enumerate(models)),
-    ]
+def write_table(folder: Path, name: str, lines: list[str], rest: str, *, sha256: str | None = None) -> Path:
+    """A baseline set from the lines of its table and the rest of its header; returns the header."""
     (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
     header = folder / f"{name}.toml"
     header.write_text(
@@ -55,53 +70,27 @@ def write_model_list(folder: Path, name: str, models: list[str], *, training_dat
 schema_version = 1
 id = "{name}"
 version = "1"
-title = "Models to be measured"
+title = "A baseline of one's own"
 note = "For tests."
 table = "{name}.csv"
-table_sha256 = "{hash_lines(lines)}"
-scheme = "python"
-columns = {{}}
-targets = {{}}
-"""
+table_sha256 = "{sha256 or hash_lines(lines)}"
+{rest}"""
     )
     return header
+
+
+def write_model_list(folder: Path, name: str, models: list[str], *, training_data: str) -> Path:
+    """A baseline set without figures, of models in own code, a family each; returns its header."""
+    lines = [
+        "model,family,training_data,category,in_fit,note",
+        *(f"{model},family-{number},{training_data},standard,yes," for number, model in enumerate(models)),
+    ]
+    return write_table(folder, name, lines, 'scheme = "python"\ncolumns = {}\ntargets = {}\n')
 
 
 def write_baseline(folder: Path, rows: list[str], *, sha256: str | None = None) -> Path:
     """A baseline set of one's own with two columns and one target; returns the header."""
-    lines = [FIELDS, *rows]
-    (folder / "own.csv").write_text("\n".join(lines) + "\n")
-    header = folder / "own.toml"
-    header.write_text(
-        f"""
-schema_version = 1
-id = "own"
-version = "1"
-title = "A baseline of one's own"
-note = "For tests."
-table = "own.csv"
-table_sha256 = "{sha256 or hash_lines(lines)}"
-
-[columns.imagenet_val]
-set = "imagenet-val"
-class_set = "all"
-outputs = "all"
-n = 50000
-source = "tests"
-
-[columns.imagenet_sketch]
-set = "imagenet-sketch"
-class_set = "all"
-outputs = "all"
-n = 50889
-source = "tests"
-
-[targets.imagenet-sketch]
-column = "imagenet_sketch"
-reference = "imagenet_val"
-"""
-    )
-    return header
+    return write_table(folder, "own", [FIELDS, *rows], FIGURES, sha256=sha256)
 
 
 def make_row(model: str, clean: str = "0.7", shifted: str = "0.2", **changes: str) -> str:

@@ -19,15 +19,15 @@ from imagenet_g.benchmark.results import (
     Reference,
     Score,
 )
+from imagenet_g.benchmark.robustness.fits import predict_top1
 from imagenet_g.benchmark.robustness.links import LINKS, LinkName
 from imagenet_g.benchmark.robustness.published_sets import build_points
 from imagenet_g.leaderboard.validation.lines import (
-    apply_link,
     compute_prediction_band,
     find_line,
     load_lines,
     load_tables,
-    predict_top1,
+    place_on_axis,
 )
 from imagenet_g.leaderboard.validation.robustness_checks import check_robustness
 
@@ -79,7 +79,7 @@ def test_the_nearest_piece_of_a_bent_line_is_found() -> None:
 @pytest.mark.parametrize("link", LINKS)
 def test_points_at_the_ends_stay_on_the_page(link: LinkName) -> None:
     """Accuracies of 0 and 1 have a finite place on every axis."""
-    assert np.isfinite(apply_link([0.0, 1.0], link)).all()
+    assert np.isfinite(place_on_axis([0.0, 1.0], link)).all()
 
 
 def make_entry(top1: float = 0.65, clean: float = 0.75) -> Entry:
