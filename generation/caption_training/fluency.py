@@ -53,7 +53,7 @@ def _compute_batch(model: Model, tokenizer: Tokenizer, pairs: Sequence[tuple[str
             logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none"
         )
     table = losses.view(len(rows), -1).double().cpu().numpy()
-    # The mean is over the caption's own tokens: longer captions and longer prompts must not look less fluent.
+    # The mean is over the caption's own tokens: longer captions and prompts must not count as less fluent.
     means = [table[n, begin - 1 : len(row) - 1].mean() for n, (row, begin) in enumerate(rows)]
     perplexities: Floats = np.exp(np.asarray(means, dtype=np.float64))
     return perplexities

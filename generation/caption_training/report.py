@@ -178,7 +178,7 @@ def score_with_run(captions: CaptionSet, folder: Path, device: str) -> RunScores
 def read_class_names(captions: CaptionSet) -> ClassNames:
     """Which class names counted when the captions were written; open_clip's if the card is missing."""
     card = captions.header.card
-    # A loop and not a cast, so that a type checker sees one of the three names come out.
+    # A loop and not a cast, so that the type checker infers one of the three names.
     names = "open_clip" if card is None else card.objective.get("class_names")
     for known in ("open_clip", "lemmas", "first-lemma"):
         if names == known:

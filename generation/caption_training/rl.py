@@ -143,7 +143,7 @@ def run_rl(
 def make_questions(spec: CaptionSpec) -> list[dict[str, str | int]]:
     """Prompts of all steps in order: every class once in random order, then every class again.
 
-    The order is fixed here, as one epoch, so that a resumed run sees the same prompts.
+    The order is fixed here, as one epoch, so that a resumed run has the same prompts.
 
     Raises:
         InputError: A step needs more classes than the run has.

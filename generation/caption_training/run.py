@@ -212,7 +212,7 @@ def make_rl_settings(
 def _validate_device(device: str) -> None:
     import torch
 
-    # transformers would spread the batch over all GPUs it sees, which TRL's trainers refuse.
+    # transformers would spread the batch over all visible GPUs, which TRL's trainers refuse.
     if device.startswith("cuda") and torch.cuda.device_count() > 1:
         raise InputError(
             "Training uses one GPU, and several are visible. Select one, as with CUDA_VISIBLE_DEVICES=0."

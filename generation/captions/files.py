@@ -190,7 +190,7 @@ def _validate_content(path: Path, captions: CaptionSet) -> None:
         )
     problem = find_problem(captions.rows)
     if problem is None and len(captions.rows_by_wnid) != header.num_classes:
-        problem = f"the header says {header.num_classes} classes, there are {len(captions.rows_by_wnid)}."
+        problem = f"the header has {header.num_classes} classes, the rows have {len(captions.rows_by_wnid)}."
     if problem is not None:
         raise DataError(f"Caption file '{path}' contradicts itself: {problem}")
 

@@ -107,7 +107,7 @@ def format_section(report: FidelityReport) -> str:
         + f" | {probe.balanced_accuracy:.1%} |"
         for name, summary, probe in (
             ("generated", made, report.styles),
-            ("never seen in training", unseen, report.styles_unseen),
+            ("unseen in training", unseen, report.styles_unseen),
         )
     ]
     return "\n".join(

@@ -79,7 +79,7 @@ def _crop(art: Image.Image) -> Image.Image:
 
 
 class CutoutStore:
-    """The drawings of some art sets in a split, cut out when they are first asked for.
+    """The drawings of some art sets in a split, cut out when first used.
 
     Args:
         split: Drawings on white, with a column `hand` for the art set of each.
@@ -101,7 +101,7 @@ class CutoutStore:
         for row, name in enumerate(self._art_sets):
             if name in wanted:
                 self._rows.setdefault(int(split.rows.labels[row, 0]), []).append(row)
-        # Cutting takes far longer than composing, and a class is asked for many times.
+        # Cutting takes far longer than composing, and each class is used many times.
         self._cut: dict[int, tuple[Cutout, ...]] = {}
 
     def find_cutouts(self, label: int) -> tuple[Cutout, ...]:

@@ -1,4 +1,4 @@
-"""Composites: drawings on procedural backgrounds, in the style that a prompt's words ask for.
+"""Composites: drawings on procedural backgrounds, in the style that a prompt names.
 
 A generator by rule: it replaces photographs, which may not be shipped.
 Place, size, turn, light, shadow, clutter and what covers an object are drawn from the image's own seed.
@@ -33,7 +33,7 @@ class Framing:
     Attributes:
         turn_degrees: Largest turn, either way.
         occluded_share: Share of single objects that are partly covered.
-        least_size: Where in its style's range of sizes the smallest object lies, 0 to 1.
+        least_size: Smallest size of an object, as a share of its style's range of sizes, 0 to 1.
         freedom: Share of the room around it that an object may move in.
         clutter: Whether to add random shapes.
     """
@@ -125,7 +125,7 @@ def make_generator(ref: str, hands: Sequence[str], size_px: int, framing: str = 
 
     Args:
         ref: Reference of the split the drawings come from.
-        hands: Names of art sets. The word stands in the hashed recipes of frozen splits, so it stays.
+        hands: Names of art sets. The word is in the hashed recipes of frozen splits and cannot change.
         size_px: Side of an image.
         framing: A key of `FRAMINGS`.
     """

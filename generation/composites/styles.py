@@ -45,7 +45,7 @@ def find_style(prompt: str, class_name: str) -> StyleSpec:
         >>> find_style("a photo of the small white butterfly.", "small white butterfly").name
         'plain'
     """
-    # Else every photo of the class "small white butterfly" would ask for a small object.
+    # Otherwise every prompt for the class "small white butterfly" would select the style "small".
     words = re.sub(re.escape(class_name), " ", prompt, flags=re.IGNORECASE).lower()
     styles = load_styles()
     return next((style for style in styles if _is_asked(style, words)), styles[-1])

@@ -148,7 +148,7 @@ def validate_integrity(path: Path, integrity: str) -> None:
     Raises:
         DataError: It is another file.
     """
-    # npm can serve another file under the same version number; its hash cannot be forged.
+    # A registry or a mirror can serve another file under the same version; the pinned hash detects it.
     found = "sha512-" + base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
     if found != integrity:
         raise DataError(

@@ -193,7 +193,7 @@ def _require_source(row: RenderRow) -> Image.Image:
 
 def _keep_known(pipeline_class: PipelineClass, arguments: dict[str, Any]) -> dict[str, Any]:
     known = list_call_arguments(pipeline_class)
-    # Python would name only the argument; the message says which settings of the spec it may come from.
+    # Python would name only the argument; the message names the settings of the spec that may be wrong.
     if unknown := [name for name in arguments if name not in known]:
         raise InputError(
             f"{pipeline_class.__name__} takes no '{unknown[0]}': the spec's inputs, size, steps or strength "

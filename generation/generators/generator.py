@@ -59,4 +59,4 @@ class Generator(Protocol):
         """Everything needed to make the images again, for the manifest."""
 
     def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
-        """One image per row, in order. Called with whole batches of the size the recipe says."""
+        """One image per row, in order. Called with whole batches of the recipe's size."""

@@ -69,7 +69,7 @@ def explain_irreproducible(scheduler: SchedulerClass) -> str | None:
         return "it has no step"
     if "generator" in inspect.signature(step).parameters:
         return None
-    # No attribute of a scheduler says whether a step draws noise; its source does.
+    # A scheduler has no attribute for whether its step draws noise, so its source is searched.
     if _DRAWS.search(inspect.getsource(step)):
         return "its step draws noise and takes no generator"
     return None

@@ -109,7 +109,7 @@ def check_hashes(folder: Path, files: Sequence[FileRecord]) -> list[str]:
     found = hash_files(folder, [file.path for file in present], cache=None)
     for file, sha256 in zip(present, found, strict=True):
         if sha256 != file.sha256:
-            problems.append(f"'{file.path}' has sha256 {sha256}, its manifest says {file.sha256}.")
+            problems.append(f"'{file.path}' has sha256 {sha256}, the manifest has {file.sha256}.")
     return problems
 
 

@@ -89,7 +89,7 @@ def _choose_date(released: str | None) -> datetime:
 
 
 def _make_version(tag: str) -> str:
-    """Croissant wants MAJOR.MINOR.PATCH.
+    """A version of the form MAJOR.MINOR.PATCH, which Croissant requires.
 
     Example:
         >>> _make_version("v1.2.0"), _make_version("main")

@@ -143,7 +143,7 @@ def _upload(api: HfApi, request: PublishRequest, say: Callable[[str], None]) -> 
         "if it is interrupted, run the same command again"
     )
     # Not `upload_folder`, which makes several commits: between them the branch would hold half a release.
-    # With the parent named, the Hub refuses where somebody else was faster.
+    # With a parent commit the Hub refuses if another commit came first.
     commit = api.create_commit(
         request.repo,
         [
@@ -185,7 +185,7 @@ def _validate_tag(api: HfApi, request: PublishRequest, commit: str) -> None:
     if (found := str(api.dataset_info(request.repo, revision=request.tag).sha)) != commit:
         raise DataError(
             f"Tag '{request.tag}' of '{request.repo}' points at {found}, not at {commit}: "
-            "somebody else created it in the meantime. Choose a new --tag."
+            "it was created by someone else in the meantime. Choose a new --tag."
         )
 
 

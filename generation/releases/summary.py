@@ -92,7 +92,7 @@ def _read_counted_columns(job: BuildJob, files: Sequence[FileRecord]) -> pa.Tabl
 
 
 def _list_runtimes(records: Sequence[ShardRecord]) -> tuple[dict[str, str], ...]:
-    # A dict cannot be in a set, its items can.
+    # A dict cannot be a key; the tuple of its items can.
     unique = {tuple(sorted(record.runtime.items())): record.runtime for record in records}
     return tuple(unique[key] for key in sorted(unique))
 
@@ -101,7 +101,7 @@ def _count_images(
     meta: PlanMeta, records: Sequence[ShardRecord], files: Sequence[FileRecord], table: pa.Table
 ) -> ImageCounts:
     verdicts: list[JsonValue] = table["is_flagged_unsafe"].to_pylist()
-    # Null means that no checker was asked; 0 would claim that one found nothing.
+    # Null means no checker; 0 would mean that a checker flagged no image.
     asked = any(verdict is not None for verdict in verdicts)
     return ImageCounts(
         planned=meta.num_rows,

@@ -65,7 +65,7 @@ def make_tree(release: CheckedRelease, *, repo: str | None, tag: str | None) -> 
         *(TreeFile(name, folder / name) for name in _LICENSE_NAMES if (folder / name).is_file()),
         TreeFile(SAMPLES_NAME, draw_samples(release)),
         *(TreeFile(name, text.encode()) for name, text in texts.items()),
-        # Last, because its presence says that the tree is whole.
+        # Last, because its presence marks the tree as complete.
         TreeFile(MANIFEST_NAME, folder / MANIFEST_NAME),
     )
 

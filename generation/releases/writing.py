@@ -70,7 +70,7 @@ def write_release(
 ) -> Path:
     """Write everything, the manifest last; correct files are not written again.
 
-    Splits that are in the manifest and not asked for stay in it.
+    Other splits of the manifest stay in it.
 
     Args:
         jobs: The splits that were built, at least one; all of one version and one folder.

@@ -104,7 +104,7 @@ class Renderer:
         if not ready:
             outcomes = [_fail(row, str(reason)) for row, reason in zip(batch, prepared, strict=True)]
         else:
-            # Any row will do as filler: the other slots' last bits do not depend on what is in it.
+            # Any row can fill the slot: the last bits of the other slots do not depend on its content.
             slots = [row if isinstance(row, RenderRow) else ready[0] for row in prepared]
             slots += [ready[0]] * (self.settings.batch_size - len(slots))
             made = self._render_slots(slots)[: len(batch)]

@@ -1,4 +1,4 @@
-"""What a second look says about an image: does a model that did not draw it see its label?
+"""Scores of images by models that did not draw them: does such a model recognise the label?
 
 A CLIP scorer compares the image with "a photo of a {class}"; a judge is any classifier. Both give the margin
 and the rank of the label among all 1000 classes, so that a filter by one can be checked by the other.
@@ -173,7 +173,7 @@ def stack_images(classifier: Classifier, images: Sequence[Image.Image], device: 
 
 def describe_model(record: ModelRecord | ClipRecord) -> dict[str, JsonValue]:
     """Spec, weights hash and revision of a model."""
-    # A folder's place says nothing about the weights in it; their hash does.
+    # The path of a folder does not identify its weights; their hash does.
     scheme, local, path = record.spec.partition("local-dir:")
     return {
         "model": f"{scheme}{local}{Path(path).name}" if local else record.spec,

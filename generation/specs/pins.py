@@ -33,7 +33,7 @@ def pin_version_spec(name_or_path: str, *, resolve: Resolver | None = None) -> l
         A line for each repository, with the old and the new revision.
 
     Raises:
-        FetchError: The Hub cannot be asked, or has no such repository or revision.
+        FetchError: The Hub cannot be reached, or has no such repository or revision.
         InputError: A revision is not written as a plain string on its own line.
         StorageError: The file cannot be written.
     """
@@ -74,7 +74,7 @@ def replace_revision(text: str, repo: str, revision: str, commit: str) -> str:
         repo = "org/name"
         revision = "0000000000000000000000000000000000000000"  # main
     """
-    # Table by table: the same branch name may stand in several, of which only some name this repository.
+    # Table by table: several tables may have the same branch name, but only some of them this repository.
     starts = [0, *(match.start() for match in _TABLE.finditer(text)), len(text)]
     pieces = [text[a:b] for a, b in pairwise(starts)]
     named = re.compile(rf'^repo\s*=\s*"{re.escape(repo)}"', re.MULTILINE)
@@ -89,7 +89,7 @@ def resolve_on_hub(repo: str, revision: str) -> str:
     """The current commit of a branch or tag.
 
     Raises:
-        FetchError: The Hub cannot be asked, or has no such repository or revision.
+        FetchError: The Hub cannot be reached, or has no such repository or revision.
     """
     from huggingface_hub import HfApi
 

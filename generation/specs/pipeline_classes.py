@@ -57,6 +57,6 @@ def list_call_defaults(pipeline_class: PipelineClass) -> dict[str, JsonValue]:
     return {
         name: parameter.default
         for name, parameter in parameters.items()
-        # Callbacks and None say nothing that can be recorded.
+        # Callbacks and None cannot be recorded as settings.
         if isinstance(parameter.default, bool | int | float | str)
     }

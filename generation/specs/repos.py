@@ -15,11 +15,11 @@ from imagenet_g.generation.specs.stages import LOCAL_REVISION, PipelinePartSpec,
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-# What decides the pixels; cards and images beside the weights may change.
+# Only files that decide the pixels; cards and images beside the weights may change.
 _HASHED_SUFFIXES = (".safetensors", ".bin", ".json", ".model", ".txt")
 _WEIGHT_SUFFIXES = (".safetensors", ".bin")
 LOCAL_PREFIX = "local/"
-"""Before the name of a folder, in what a release says of it."""
+"""Prefix of the name of a local folder in a release."""
 
 
 def fetch_repo(spec: Repository) -> Path:
@@ -77,7 +77,7 @@ def is_available(spec: Repository) -> bool:
         return True
     if not spec.is_pinned or spec.revision == LOCAL_REVISION:
         return False
-    # A look into the cache alone: a dry run must not fetch gigabytes to say what they would cost.
+    # Only the cache is searched: a dry run must not fetch gigabytes for an estimate.
     found = try_to_load_from_cache(spec.repo, _name_sign(spec), revision=spec.revision)
     return isinstance(found, str)
 

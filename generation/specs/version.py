@@ -154,7 +154,7 @@ class VersionSpec(FileModel):
 
 
 def _validate_split_inputs(name: str, split: SplitSpec, inputs: Inputs) -> None:
-    # A prompt that the generator never reads would still stand in the plan and on the card.
+    # A prompt that the generator never uses would still be in the plan and on the card.
     for part, given in (("prompt", split.prompts), ("image", split.sources)):
         if (part in inputs) != (given is not None):
             table = {"prompt": "prompts", "image": "sources"}[part]

@@ -115,7 +115,7 @@ def _make_vision_config(spec: ClipSpec, *, side: int) -> dict[str, Any]:
         "patch_size": vision.patch_px,
         "layers": vision.layers,
         "width": vision.width,
-        # open_clip asks for the width of a head, not for their number.
+        # open_clip takes the width of a head, not the number of heads.
         "head_width": vision.width // vision.heads,
     }
 

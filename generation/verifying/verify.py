@@ -81,10 +81,10 @@ def run_verify(request: VerifyRequest, say: Callable[[str], None]) -> VerifyRepo
     manifest, splits = load_release(request.release, request.splits)
     found = list(find_damage(request.release, manifest, splits))
     damaged = [damage for damage in found if damage is not None]
-    say(f"{len(found) - len(damaged)} of {len(found)} files are what the manifest says")
+    say(f"{len(found) - len(damaged)} of {len(found)} files match the manifest")
     verdicts = []
     for split in splits if request.num_batches != 0 else ():
-        say(f"{split}: remaking the probe")
+        say(f"{split}: rendering the probe again")
         verdicts.append(_verify_split(request, manifest, split, damaged))
     return VerifyReport(
         version=manifest.version,
@@ -147,7 +147,7 @@ def _verify_split(
 
 
 def judge_rows(model: str, released: Sequence[Row], remade: Sequence[Row], *, device: str) -> JudgeComparison:
-    """What a model says of both samples.
+    """Predictions of a model on both samples.
 
     Raises:
         ImagenetGError: The model cannot be loaded.
