@@ -131,13 +131,13 @@ def test_the_release_says_where_its_captions_come_from(tmp_path: Path) -> None:
     build(make_ood_spec(make_prompts(tmp_path / "toy.jsonl", captions)), tmp_path / "out")
     assert parse_split_recipe(load_manifest(tmp_path / "out"), "ood").captions == captions.header
     card = (tmp_path / "out" / "README.md").read_text()
-    assert "written to be far from their class by open_clip:ViT-B-32/openai" in card
+    assert "written to be far from their class under open_clip:ViT-B-32/openai" in card
 
 
 def test_a_class_without_captions_is_named_before_anything_is_rendered(tmp_path: Path) -> None:
     """With what to do."""
     prompts = make_prompts(tmp_path / "toy.jsonl", make_captions(CLASSES[:2]))
-    with pytest.raises(DataError, match=f"none for class {CLASSES[2]}"):
+    with pytest.raises(DataError, match=f"no caption for class {CLASSES[2]}"):
         build(make_ood_spec(prompts), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -171,7 +171,8 @@ def test_what_survives_of_the_source_is_measured(
     assert (found.own_source > 0.9999) == survives
     if not survives:
         assert abs(found.own_source - found.other_source) < 0.01
-    assert "survives of the source image" in (tmp_path / "out" / "README.md").read_text()
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert f"mean CLIP cosine {found.own_source:.3f} to its own source" in card
 
 
 def test_a_clip_scorer_over_another_library_is_refused(tmp_path: Path) -> None:
