@@ -77,11 +77,16 @@ def _run_word(
     if command is None:
         raise UnknownNameError("command", argv[0], known, hint=f"'{parser.prog} --help' lists them.")
     # Only now: torch takes seconds to import, and `--help` must not wait for it.
-    module = command.load()
-    subparser = _Parser(prog=f"{parser.prog} {command.name}", description=f"{command.summary}.")
-    module.add_arguments(subparser)
-    subparser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return module.run(subparser.parse_args(argv[1:]))
+    return command.load().run(make_command_parser(command).parse_args(argv[1:]))
+
+
+def make_command_parser(command: Command) -> argparse.ArgumentParser:
+    """The parser of one command's options; imports the module behind the command."""
+    group = f"{LAB} " if command.circle is Circle.LAB else ""
+    parser = _Parser(prog=f"imagenet-g {group}{command.name}", description=f"{command.summary}.")
+    command.load().add_arguments(parser)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
 
 
 def _make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
