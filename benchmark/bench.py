@@ -151,11 +151,10 @@ def _measure_peak_memory(folder: Path, home: Path) -> float:
     """Peak resident memory in MB of `imagenet-g evaluate` with a model that costs next to nothing."""
     words = ["evaluate", "--model", "python:imagenet_g.benchmark.bench:make_cheap_model"]
     words += ["--split", f"folder:{folder}", "--out", str(home / "out"), "--cache", str(home / "cache")]
-    # Linux counts ru_maxrss in KiB. macOS counts bytes: there the MB are wrong and the ratio is right. A new
-    # process each, because the peak of a process never falls.
+    # A new process each, because the peak of a process never falls.
     code = (
-        "import resource, sys; from imagenet_g.benchmark.cli import main; code = main(sys.argv[1:]); "
-        "print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024); sys.exit(code)"
+        "import sys; from imagenet_g.benchmark.cli import main; code = main(sys.argv[1:]); "
+        "from imagenet_g.benchmark.environment import read_peak_mb; print('PEAK', read_peak_mb()); sys.exit(code)"
     )
     command = [sys.executable, "-c", code, *words]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from platform import python_version
 
 from imagenet_g.benchmark.results import Environment
@@ -40,3 +41,11 @@ def make_environment() -> Environment:
 def format_now() -> str:
     """The time now in UTC, ISO 8601 to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def read_peak_mb() -> float:
+    """Peak memory of this process so far, in MB; on Linux only."""
+    # Not getrusage: its peak survives exec, so that a child reports at least what its parent held.
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    status = dict(line.split(":", 1) for line in lines)
+    return int(status["VmHWM"].split()[0]) * 1024 / 1e6

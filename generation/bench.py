@@ -26,7 +26,7 @@ STEPS = 40
 # In a process of its own, because the peak of memory is that of the whole life of a process.
 PLAN_SCRIPT = """
 import time
-from imagenet_g.generation.bench import read_peak_mb
+from imagenet_g.benchmark.environment import read_peak_mb
 from imagenet_g.generation.plans.plan import make_plan
 from imagenet_g.generation.specs.version import load_version_spec
 split = load_version_spec("v1").splits["sd-l"].model_copy(update={"images_per_class": 1300})
@@ -38,7 +38,8 @@ print(f"{plan.table.num_rows} rows in {seconds:.1f} s, peak {read_peak_mb():.0f}
 BUILD_SCRIPT = """
 import sys
 from pathlib import Path
-from imagenet_g.generation.bench import build, make_noise_spec, read_peak_mb
+from imagenet_g.benchmark.environment import read_peak_mb
+from imagenet_g.generation.bench import build, make_noise_spec
 build(make_noise_spec(int(sys.argv[1])), Path(sys.argv[2]))
 print(read_peak_mb())
 """
@@ -73,14 +74,6 @@ def main() -> int:
     for name in parser.parse_args().what or benches:
         print(f"{name:8} {benches[name]()}", flush=True)  # noqa: T201 - a benchmark prints its result
     return 0
-
-
-def read_peak_mb() -> float:
-    """Peak memory of this process so far, in MB; on Linux only."""
-    # Not getrusage: its peak survives exec, so that a child reports at least what its parent held.
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    status = dict(line.split(":", 1) for line in lines)
-    return int(status["VmHWM"].split()[0]) * 1024 / 1e6
 
 
 def bench_plan() -> str:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+from imagenet_g.benchmark.environment import read_peak_mb
 from imagenet_g.generation import bench
 
 
@@ -18,7 +19,7 @@ def test_memory_does_not_grow_with_the_images() -> None:
 def test_a_peak_is_that_of_the_process_alone() -> None:
     """A small child of a process that holds 400 MB more."""
     ballast = bytearray(b"x" * 400_000_000)
-    script = "from imagenet_g.generation.bench import read_peak_mb; print(read_peak_mb())"
+    script = "from imagenet_g.benchmark.environment import read_peak_mb; print(read_peak_mb())"
     child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert len(ballast) / 1e6 < bench.read_peak_mb()
+    assert len(ballast) / 1e6 < read_peak_mb()
     assert float(child.stdout) < 200
