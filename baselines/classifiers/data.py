@@ -1,4 +1,4 @@
-"""What classifiers learn from: pictures of one or more splits, labelled by the outputs of a class set."""
+"""Training data of classifiers: images of one or more splits, labelled by the outputs of a class set."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainingImages:
-    """Pictures to learn from.
+    """Training images.
 
     Attributes:
         pixels: `(N, 3, S, S)` uint8.
@@ -53,7 +53,9 @@ def load_training_images(
     sides = {part.ref: pictures.pixels.shape[-1] for part, pictures in zip(parts, loaded, strict=True)}
     if len(set(sides.values())) > 1:
         shown = ", ".join(f"{ref} {side}" for ref, side in sides.items())
-        raise DataError(f"Pictures to learn from differ in size (pixels): {shown}.")
+        # Refused and not resized: interpolating one part alone would make it blurrier than the other, and the
+        # comparison of mixtures would measure that.
+        raise DataError(f"Training images differ in size (pixels): {shown}. Use splits of one size.")
     return select_training_images(list(zip(parts, loaded, strict=True)), class_set)
 
 
@@ -65,6 +67,8 @@ def select_training_images(
     Raises:
         DataError: A class has no image in any part.
     """
+    # Output k is the k-th class of the set, in ascending order of ImageNet's indices; the exported class map
+    # states the same order.
     output_by_index = {index: output for output, index in enumerate(class_set.indices)}
     pixels, targets, records = [], [], []
     for part, pictures in parts:
@@ -75,6 +79,7 @@ def select_training_images(
                 [output_by_index[label] for label in pictures.labels[rows].tolist()], dtype=torch.long
             )
         )
+        # The hash is of the whole split; the count states how much of it was used.
         records.append(pictures.record | {"images": len(rows)})
     together = torch.cat(targets)
     validate_classes(together, class_set, [part.ref for part, _ in parts])
@@ -89,7 +94,14 @@ def choose_rows(labels: Sequence[int], wanted: Mapping[int, int], limit: int | N
         labels: Class index of each row.
         wanted: Its keys are the classes.
         limit: Images of a class.
+
+    Example:
+        >>> choose_rows([7, 3, 7, 7, 5], {7: 0, 5: 1}, None)
+        [0, 2, 3, 4]
+        >>> choose_rows([7, 3, 7, 7, 5], {7: 0, 5: 1}, 1)
+        [0, 4]
     """
+    # The first rows and not random ones: a recipe then names the same images without a seed of its own.
     seen: dict[int, int] = {}
     rows = []
     for row, label in enumerate(labels):
@@ -106,6 +118,8 @@ def validate_classes(targets: torch.Tensor, class_set: ClassSet, refs: Sequence[
         DataError: Naming the data, how many classes are missing, and one of them.
     """
     present = set(targets.tolist())
+    # Cross-entropy would only ever push such an output down: the model could not get one image of the class
+    # right, and its accuracy would be low for a reason that no table shows.
     missing = [index for output, index in enumerate(class_set.indices) if output not in present]
     if missing:
         lacking = load_classes()[missing[0]]
@@ -116,6 +130,7 @@ def validate_classes(targets: torch.Tensor, class_set: ClassSet, refs: Sequence[
 
 
 def _join_records(records: Sequence[dict[str, JsonValue]]) -> dict[str, JsonValue]:
+    # The flat form is that of the training records of the shipped models.
     if len(records) == 1:
         return dict(records[0])
     return {"ref": " + ".join(str(record["ref"]) for record in records), "parts": list(records)}

@@ -17,6 +17,7 @@ from imagenet_g.benchmark.training.records import TrainingRecord, TrainingStageR
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CARD = "README.md"
+# timm looks the stem and the head up under these keys when it changes input channels or outputs.
 _KEPT = ("first_conv", "classifier")
 
 
@@ -49,12 +50,20 @@ def export_classifier(
     config = make_config(model, spec, size_px=recipe.choose_size(spec), mean=mean, std=std)
     write_text(folder / CONFIG, json.dumps(config, indent=1) + "\n")
     write_text(folder / CLASS_MAP_NAME, "".join(f"{wnid}\n" for wnid in wnids))
+    # After the configuration: the weights are the largest file, and with them the folder can be loaded.
     with replace_file(folder / WEIGHTS) as temporary:
         save_file(halve_weights(model.state_dict()), temporary)
 
 
 def halve_weights(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The weights in half precision; counters stay whole numbers."""
+    """The weights in half precision; counters stay whole numbers.
+
+    Example:
+        >>> halved = halve_weights({"weight": torch.zeros(2), "num_batches_tracked": torch.tensor(3)})
+        >>> {name: str(value.dtype) for name, value in halved.items()}
+        {'weight': 'torch.float16', 'num_batches_tracked': 'torch.int64'}
+    """
+    # `contiguous` because training in channels-last order leaves strided weights, which safetensors refuses.
     return {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in weights.items()
@@ -69,7 +78,7 @@ def make_config(
     mean: Sequence[float],
     std: Sequence[float],
 ) -> dict[str, Any]:
-    """The `config.json` of timm: how to make the model again, and how a picture becomes its input."""
+    """The `config.json` of timm: how to make the model again, and how an image becomes its input."""
     own: dict[str, Any] = dict(model.pretrained_cfg)  # type: ignore[arg-type]
     return {
         "architecture": spec.architecture,
@@ -80,7 +89,10 @@ def make_config(
             **{name: own[name] for name in _KEPT if own.get(name) is not None},
             "num_classes": model.num_classes,
             "input_size": [3, size_px, size_px],
+            # Where it is set, timm passes the input size to the constructor: a ViT's position embedding
+            # would otherwise have the size of the architecture's own default.
             "fixed_input_size": bool(own.get("fixed_input_size", False)),
+            # As in training, which resizes whole images. timm's default would crop to 0.875 of the side.
             "interpolation": "bicubic",
             "crop_pct": 1.0,
             "crop_mode": "center",
@@ -106,8 +118,8 @@ def format_card(record: TrainingRecord, spec: ClassifierSpec, recipe: Classifier
         f"pixels. Trained on {stage.data['ref']} (content sha256 {_format_hash(stage)}): {stage.steps} steps "
         f"of {schedule.batch_size} images, {stage.seconds / 60:.1f} minutes on {stage.device}, seed "
         f"{stage.seed}. `training.json` has the details.\n\n"
-        f"{recipe.title}: points for a baseline line, not classifiers to use. Of pictures that are no "
-        "composites of drawings they know nothing.\n"
+        f"{recipe.title}: points for a baseline line, not classifiers to use. They are trained on composites "
+        "of drawings only and do not classify photographs.\n"
     )
 
 

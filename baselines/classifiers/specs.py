@@ -51,9 +51,9 @@ class ClassifierRecipe(FileModel):
     class_set: str
     """The classes of the outputs, ascending; the data must have images of each."""
     size_px: Annotated[int, Field(ge=8)]
-    """Side of a model's input; pictures are resized to it."""
+    """Side of a model's input; images are resized to it."""
     flip: bool
-    """Whether half the pictures of a batch are mirrored."""
+    """Whether half the images of a batch are mirrored."""
     seed: int
     data: Annotated[tuple[TrainingDataSpec, ...], Field(min_length=1)]
     schedule: ScheduleSpec
@@ -64,7 +64,8 @@ class ClassifierRecipe(FileModel):
     def _validate_names(cls, models: tuple[ClassifierSpec, ...]) -> tuple[ClassifierSpec, ...]:
         names = [model.name for model in models]
         if twice := next((name for name in names if names.count(name) > 1), None):
-            raise ValueError(f"'{twice}' is there twice")
+            # Two models of one name would share a checkpoint and a folder.
+            raise ValueError(f"'{twice}' is listed twice; give each model a name of its own")
         return models
 
     def choose_models(self, names: Collection[str]) -> tuple[ClassifierSpec, ...]:
@@ -77,6 +78,7 @@ class ClassifierRecipe(FileModel):
         for name in names:
             if name not in known:
                 raise UnknownNameError(f"model of '{self.name}'", name, known)
+        # In the recipe's order, whatever the order of the options: a repeated command resumes in that order.
         return tuple(model for model in self.models if not names or model.name in names)
 
     def choose_schedule(self, model: ClassifierSpec) -> ScheduleSpec:
@@ -89,12 +91,20 @@ class ClassifierRecipe(FileModel):
 
 
 def list_recipes() -> tuple[str, ...]:
-    """Names of the shipped recipes, sorted."""
+    """Names of the shipped recipes, sorted.
+
+    Example:
+        >>> recipe = load_recipe(list_recipes()[0])
+        >>> {recipe.choose_size(model) >= 8 for model in recipe.models}
+        {True}
+        >>> recipe.choose_models([recipe.models[0].name]) == recipe.models[:1]
+        True
+    """
     return list_shipped_names(_find_folder())
 
 
 def load_recipe(name_or_path: str) -> ClassifierRecipe:
-    """A shipped recipe, or a TOML file of one's own.
+    """A shipped recipe, or a TOML file of your own.
 
     Raises:
         UnknownNameError: No such recipe.

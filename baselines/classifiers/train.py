@@ -1,4 +1,4 @@
-"""Classifiers of a recipe: timm's architectures, learnt by cross-entropy."""
+"""Classifiers of a recipe: timm's architectures, trained by cross-entropy."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from imagenet_g.benchmark.training.records import TrainingRecord, TrainingStageR
 
 MEAN = STD = (0.5, 0.5, 0.5)
 STAGE = "classifier"
+# Interpolation needs floats, four bytes for each stored one: the whole set at once would not fit in memory.
 _RESIZE_BATCH = 1024
 _PACKAGES = ("imagenet-g", "numpy", "pillow", "safetensors", "timm", "torch")
 
@@ -32,10 +33,10 @@ class ClassifierTraining:
 
     Attributes:
         recipe: The recipe.
-        images: What is learnt from.
+        images: Training images.
         folder: Finished models, one folder each; checkpoints in `training/`.
         device: "cpu" or "cuda".
-        say: Told how it goes.
+        say: Receives lines of progress.
     """
 
     recipe: ClassifierRecipe
@@ -46,13 +47,13 @@ class ClassifierTraining:
 
 
 class ClassifierTask:
-    """Learns which class a picture shows.
+    """Learns which class an image shows.
 
     Args:
-        model: Maps normalised pictures to `(N, K)` logits.
-        images: What is learnt from.
+        model: Maps normalised images to `(N, K)` logits.
+        images: Training images.
         size_px: Side of the model's input.
-        flip: Whether half the pictures are mirrored.
+        flip: Whether half the images are mirrored.
         device: Where.
     """
 
@@ -62,6 +63,7 @@ class ClassifierTask:
         # A third faster on a CPU, and the same weights.
         moved: torch.nn.Module = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._model = moved
+        # Once for all steps, not in every batch: an image is drawn many times.
         self._pixels = resize_pixels(images.pixels, size_px)
         self._targets = images.targets
         self._flip = flip
@@ -74,6 +76,7 @@ class ClassifierTask:
 
     def compute_loss(self, numbers: torch.Generator, batch_size: int) -> dict[str, torch.Tensor]:
         """Cross-entropy of a random batch, and the share that is right."""
+        # The generator is on the CPU on every device, so a step sees the same images with and without a GPU.
         rows = torch.randint(len(self._pixels), (batch_size,), generator=numbers)
         pixels = normalize_pixels(self._pixels[rows])
         if self._flip:
@@ -88,18 +91,30 @@ class ClassifierTask:
 
 
 def resize_pixels(pixels: torch.Tensor, side: int) -> torch.Tensor:
-    """uint8 `(N, 3, S, S)` at another size, as evaluation resizes: bicubic, smoothed where it shrinks."""
+    """uint8 `(N, 3, S, S)` at another size, as evaluation resizes: bicubic, smoothed where it shrinks.
+
+    Example:
+        >>> resize_pixels(torch.full((2, 3, 8, 8), 200, dtype=torch.uint8), 4).unique().tolist()
+        [200]
+    """
     if pixels.shape[-1] == side:
         return pixels
     parts = [
         functional.interpolate(part.float(), (side, side), mode="bicubic", antialias=True)
         for part in torch.split(pixels, _RESIZE_BATCH)
     ]
+    # Bicubic overshoots at edges, and a cast to uint8 wraps: 256 would become black.
     return torch.cat([part.round().clamp(0, 255).to(torch.uint8) for part in parts])
 
 
 def normalize_pixels(pixels: torch.Tensor) -> torch.Tensor:
-    """uint8 `(N, 3, S, S)` as the models see it: float32 in [-1, 1]."""
+    """uint8 `(N, 3, S, S)` as the input of a model: float32 in [-1, 1].
+
+    Example:
+        >>> black_and_white = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1)
+        >>> normalize_pixels(black_and_white)[:, 0].flatten().tolist()
+        [-1.0, 1.0]
+    """
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
     return (pixels.float() / 255 - mean) / std
 
@@ -113,11 +128,13 @@ def make_model(spec: ClassifierSpec, num_outputs: int, *, seed: int) -> torch.nn
     """
     if not timm.is_model(spec.architecture):
         raise UnknownNameError("timm architecture", spec.architecture, timm.list_models())
+    # timm draws initial weights from torch's global generator; it takes none as an argument.
     torch.manual_seed(seed)
     try:
         model: torch.nn.Module = timm.create_model(
             spec.architecture, pretrained=False, num_classes=num_outputs, **spec.arguments
         )
+    # timm hands the arguments to the architecture unchecked, and each architecture fails in its own way.
     except (TypeError, ValueError, AssertionError, RuntimeError) as error:
         raise InputError(
             f"'{spec.name}': {spec.architecture} cannot be made with {spec.arguments}: {error}"
@@ -145,6 +162,7 @@ def train_classifier(training: ClassifierTraining, spec: ClassifierSpec) -> Path
         seed=recipe.seed,
         say=lambda text: training.say(f"{spec.name}: {text}"),
     )
+    # The running mean of the weights, not the last ones, which the model holds after the loop.
     model.cpu().load_state_dict(trained.weights)
     folder = training.folder / spec.name
     record = make_record(training, spec, trained)
@@ -155,7 +173,7 @@ def train_classifier(training: ClassifierTraining, spec: ClassifierSpec) -> Path
 
 
 def make_record(training: ClassifierTraining, spec: ClassifierSpec, trained: Trained) -> TrainingRecord:
-    """What is to be known of a model that is done."""
+    """The record of a trained model."""
     stage = TrainingStageRecord(
         stage=STAGE,
         steps=trained.steps,
@@ -170,7 +188,8 @@ def make_record(training: ClassifierTraining, spec: ClassifierSpec, trained: Tra
 
 
 def describe_model(recipe: ClassifierRecipe, spec: ClassifierSpec) -> dict[str, object]:
-    """The recipe as far as one model is concerned."""
+    """The part of the recipe that decides one model's weights."""
+    # Another model added to the recipe, or a better title, must leave the hash of this one alone.
     whole = recipe.model_dump(mode="json", exclude={"models", "schedule", "title"})
     schedule = recipe.choose_schedule(spec)
     return whole | {"model": spec.model_dump(mode="json") | {"schedule": schedule.model_dump(mode="json")}}

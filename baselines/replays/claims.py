@@ -1,4 +1,4 @@
-"""Whether the tables of a replay say what the paper says: differences, their intervals, a verdict. Pure."""
+"""Whether the tables of a replay agree with the paper: differences, their intervals, a verdict. Pure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Tables:
 
 
 def judge_claim(claim: ClaimSpec, tables: Tables) -> ClaimRecord:
-    """A claim held against the tables."""
+    """Compare a claim with the tables."""
     comparisons = tuple(_LISTERS[claim.kind](claim, tables))
     return ClaimRecord(
         text=claim.text,
@@ -59,13 +59,22 @@ def judge_claim(claim: ClaimSpec, tables: Tables) -> ClaimRecord:
 
 
 def choose_verdict(answers: Sequence[Answer]) -> Verdict:
-    """One word for several answers: most must point one way, and none the other.
+    """One word for several answers: more than half must be alike, without a contrary one.
 
     Returns:
-        "agrees" or "disagrees" where more than half say so and none says the contrary, "mixed" where some
-        say yes and some no, else "open".
+        "agrees" for more than half "yes" and no "no", "disagrees" for more than half "no" and no "yes",
+        "mixed" for at least one of each, else "open".
+
+    Example:
+        >>> choose_verdict(["yes", "yes", "open"])
+        'agrees'
+        >>> choose_verdict(["yes", "yes", "no"])
+        'mixed'
+        >>> choose_verdict(["yes", "open"])  # half is not most
+        'open'
     """
     yes, no = answers.count("yes"), answers.count("no")
+    # Before the majority is counted: many cells that agree must not hide one significant contradiction.
     if yes and no:
         return "mixed"
     if 2 * yes > len(answers):
@@ -76,13 +85,23 @@ def choose_verdict(answers: Sequence[Answer]) -> Verdict:
 def make_comparison(
     label: str, value: float, interval: tuple[float, float] | None, *, rises: bool
 ) -> ComparisonRecord:
-    """A difference, and whether its interval lies on the expected side of 0."""
+    """A difference, and whether its interval lies on the expected side of 0.
+
+    Example:
+        >>> make_comparison("SD-L", -0.1, (-0.15, -0.05), rises=False).answer
+        'yes'
+        >>> make_comparison("SD-L", -0.1, (-0.25, 0.05), rises=False).answer
+        'open'
+    """
+    # An interval that holds 0 stays open and is not a "no": a small split cannot show that two are equal.
     answer: Answer = "open"
     if interval is not None and not interval[0] <= 0 <= interval[1]:
         answer = "yes" if (interval[0] > 0) == rises else "no"
     return ComparisonRecord(
         label=label,
         value=value,
+        # The bounds are the estimate plus and minus a stretched spread, which may leave [-1, 1]; the type of
+        # the record refuses such a difference.
         low=None if interval is None else max(-1.0, interval[0]),
         high=None if interval is None else min(1.0, interval[1]),
         expected="above 0" if rises else "below 0",
@@ -107,7 +126,16 @@ def compute_difference(
 
     Returns:
         The difference and its 95 % interval, None with fewer than two shared classes.
+
+    Example:
+        >>> total = np.array([10.0, 10.0, 0.0])
+        >>> first = SetCounts(right=np.array([9.0, 7.0, 0.0]), total=total)
+        >>> second = SetCounts(right=np.array([5.0, 3.0, 0.0]), total=total)
+        >>> difference, (low, high) = compute_difference(first, second)
+        >>> round(difference, 2), low <= 0.4 <= high
+        (0.4, True)
     """
+    # A filter can remove every image of a class. On unlike classes the difference would measure the classes.
     used = (first.total > 0) & (second.total > 0)
     if not used.any():
         return 0.0, None
@@ -116,6 +144,8 @@ def compute_difference(
     if num_classes < 2:
         return value, None
     rng = np.random.default_rng(seed)
+    # One draw of classes serves both sets. A class that is hard in one is hard in the other, and this pairing
+    # is what makes the interval of the difference shorter than that of two independent accuracies.
     weights = draw_cluster_weights(num_classes, num_resamples=num_resamples, rng=rng)
     ours, theirs = (
         compute_resampled_accuracy(weights, counts.right[used], counts.total[used])
@@ -130,8 +160,8 @@ def subtract_robustness(
 ) -> tuple[float, tuple[float, float] | None]:
     """Effective robustness of the first less that of the second, intervals combined as if independent.
 
-    Square-and-add (Zou and Donner 2008); on the same images and line the two move together, so the interval
-    is too wide rather than too narrow.
+    Square-and-add (Zou and Donner 2008). Two models on the same images and line have correlated errors, so
+    the interval is too wide rather than too narrow.
     """
     value = first.value - second.value
     if first.low is None or first.high is None or second.low is None or second.high is None:
@@ -151,6 +181,7 @@ def _index(cells: Sequence[Cell]) -> dict[tuple[str, str], Cell]:
 
 def _list_gaps(claim: ClaimSpec, tables: Tables) -> Iterator[ComparisonRecord]:
     for cell in tables.gaps:
+        # The first gap is against the replay's own reference; a slice, because an entry may have no gap.
         for gap in cell.entry.gaps[:1]:
             interval = None if gap.low is None or gap.high is None else (gap.low, gap.high)
             yield make_comparison(f"{cell.row}, {cell.column}", gap.value, interval, rises=False)
@@ -158,6 +189,8 @@ def _list_gaps(claim: ClaimSpec, tables: Tables) -> Iterator[ComparisonRecord]:
 
 def _list_orders(claim: ClaimSpec, tables: Tables) -> Iterator[ComparisonRecord]:
     cells = _index(tables.gaps)
+    # Accuracies stand for gaps: both columns have the same clean reference, which would cancel out and only
+    # add its own noise to the interval.
     for row in dict.fromkeys(cell.row for cell in tables.gaps):
         first, second = cells[row, str(claim.first)], cells[row, str(claim.second)]
         yield make_comparison(row, *compute_difference(first.counts, second.counts), rises=False)

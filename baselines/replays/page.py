@@ -1,4 +1,4 @@
-"""A replay as one Markdown page, beside the paper's own numbers where they are at hand. Pure."""
+"""A replay as one Markdown page, beside the paper's own numbers where they are transcribed. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imagenet_g.benchmark.results import Estimate
 _VERDICTS = {
     "agrees": "agrees",
     "disagrees": "does not agree",
-    "open": "open: too few images to say",
+    "open": "open: too few images to decide",
     "mixed": "agrees in part",
 }
 
@@ -25,7 +25,7 @@ def format_page(replay: ReplayRecord, spec: ReplaySpec, published: dict[str, Pub
     Args:
         replay: What was found.
         spec: What was replayed.
-        published: The paper's tables by id, as far as they are at hand.
+        published: The paper's tables by id, those that are transcribed.
     """
     sections = (
         _format_head(replay),
@@ -34,7 +34,7 @@ def format_page(replay: ReplayRecord, spec: ReplaySpec, published: dict[str, Pub
             "Table 9: accuracy gap on generated images", replay.gaps, [spec.gaps.published], published
         ),
         _format_section(
-            "Table 10: the same where a CLIP agrees with the label",
+            "Table 10: the same on CLIP-filtered images",
             replay.filtered,
             [spec.filtered.published],
             published,
@@ -59,7 +59,7 @@ def _format_claims(claims: Sequence[ClaimRecord]) -> str:
         for claim in claims
     ]
     head = [
-        "## What the paper says, and whether it holds here",
+        "## Claims of the paper, and whether they hold here",
         "",
         "| claim | source | here | of the comparisons |",
         "| --- | --- | --- | --- |",
@@ -103,11 +103,12 @@ def _format_training(
         + ", ".join(_format_part(part.ref, part.images_per_class) for part in mixture.data)
         for mixture in spec.training.mixtures
     )
+    # Every mixture has the same line under one shift; it is described once.
     lines = dict.fromkeys(_describe_line(cell) for cell in cells)
     parts = [
         "## Tables 1 and 3: trained on real images, on generated ones, on both",
         f"One architecture, `{spec.training.model}` of the recipe `{spec.training.recipe}`, trained once on "
-        f"each for as many steps. The intervals do not hold the chance of training.\n\n{mixtures}",
+        f"each for as many steps. The intervals do not include the variance of training.\n\n{mixtures}",
         "Accuracy:",
         _format_table(cells, "clean", _format_clean, _format_accuracy),
         "Accuracy gap:",
@@ -130,6 +131,7 @@ def _format_table(
     format_first: Callable[[CellRecord], str],
     format_cell: Callable[[CellRecord], str],
 ) -> str:
+    # A dict and not a set: it keeps the order of the replay's file, which is that of the paper's table.
     columns = list(dict.fromkeys(cell.column for cell in cells))
     rows: dict[str, list[CellRecord]] = {}
     for cell in cells:
@@ -196,7 +198,7 @@ def _list_cautions(cells: Sequence[CellRecord]) -> Iterator[str]:
 
 def _format_published(name: str, published: dict[str, PublishedTable]) -> str:
     if name not in published:
-        return f"The paper's own ({name}): not at hand."
+        return f"The paper's own ({name}): not transcribed."
     table = published[name]
     lines = [f"The paper's own, {table.source}:", ""]
     lines += [
@@ -204,7 +206,7 @@ def _format_published(name: str, published: dict[str, PublishedTable]) -> str:
         for figure in table.figures
     ]
     if not table.complete:
-        lines.append("- all other cells: not at hand")
+        lines.append("- all other cells: not transcribed")
     return "\n".join(lines)
 
 

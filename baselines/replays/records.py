@@ -27,12 +27,13 @@ class ComparisonRecord(FileModel):
     low: Difference | None
     high: Difference | None
     expected: Literal["above 0", "below 0"]
+    # Stored although the bounds decide it: who reads the JSON need not apply the rule a second time.
     answer: Answer
     """Whether the interval lies on the expected side of 0, on the other, or holds it."""
 
 
 class ClaimRecord(FileModel):
-    """Something the paper says, and what the tables answer."""
+    """A claim of the paper, and the answer of the tables."""
 
     text: str
     source: str

@@ -15,6 +15,7 @@ from imagenet_g.baselines.replays.claims import Cell, Tables, judge_claim
 from imagenet_g.baselines.replays.records import CellRecord, ReplayRecord
 from imagenet_g.baselines.replays.specs import MixtureSpec, ReplayColumnSpec, ReplaySpec
 from imagenet_g.benchmark.classes import load_class_set
+from imagenet_g.benchmark.devices import choose_device
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.evaluation.cache import Cache
@@ -43,7 +44,7 @@ class ReplayContext:
         settings: Device, batch size, workers.
         out: Results, trained models and their checkpoints.
         cache: What is kept between runs.
-        listener: Told how it goes.
+        listener: Receives progress.
     """
 
     spec: ReplaySpec
@@ -55,7 +56,7 @@ class ReplayContext:
 
 
 def run_replay(context: ReplayContext) -> ReplayRecord:
-    """Run everything that is not done yet, and gather what was found.
+    """Run everything that is not done yet, and gather the results.
 
     Raises:
         InputError: A model or split cannot be used; nothing is left out of a table.
@@ -106,6 +107,8 @@ def validate_training(spec: ReplaySpec) -> ClassifierRecipe:
         UnknownNameError: There is no such recipe, model or architecture.
     """
     recipe = load_recipe(spec.training.recipe)
+    # The model is built only to be thrown away: an unknown architecture or argument is refused here, before
+    # hours of evaluation, and not after them.
     (model,) = recipe.choose_models([spec.training.model])
     make_model(model, len(load_class_set(recipe.class_set).indices), seed=recipe.seed)
     return recipe.model_copy(update={"models": (model,)})
@@ -162,11 +165,14 @@ def evaluate(
     )
     measured: list[Measurement] = []
     for outcome in run_evaluation(request, context.listener):
+        # `evaluate` reports a failed model and continues. Here a table with a hole would decide a claim from
+        # fewer models than it names.
         if outcome.result is None or outcome.path is None:
             raise InputError(
                 f"'{outcome.requested}' failed: {outcome.error} What is finished is kept; run the same "
                 "command again."
             )
+        # Read back from the predictions: a result holds sums, and the claims' intervals draw classes.
         counts = load_pair_counts(outcome.result, outcome.path.parent, data=context.data)
         measured.append((outcome.result, counts))
     return measured
@@ -196,8 +202,11 @@ def measure_mixtures(context: ReplayContext, recipe: ClassifierRecipe) -> tuple[
     cells: list[Cell] = []
     for mixture in training.mixtures:
         folder = train_mixture(context, recipe, mixture)
+        # Loaded like any user's timm model: input size and normalisation come from the exported config and
+        # are not set a second time here. Its outputs are the recipe's classes, hence the class map.
         spec = f"timm:local-dir:{folder}"
         request = ModelRequest(requested=spec, spec=parse_model_spec(spec), class_map=folder / CLASS_MAP_NAME)
+        # Declared, so that the result is flagged on splits of a generator that the model was trained on.
         trained_on = " + ".join(part.ref for part in mixture.data)
         declaration = TrainingDeclaration(data=trained_on, generators=mixture.generators)
         out = context.out / "training" / "results"
@@ -215,6 +224,7 @@ def measure_lines(context: ReplayContext) -> list[MeasuredBaseline]:
     training = context.spec.training
     baseline = load_baseline(training.baseline)
     out = context.out / "baseline"
+    # Measured in the same run and not taken from a table: no one has published figures on these shifts.
     found = evaluate(context, list_requests(baseline), training.shifts, context.spec.reference, out)
     measured = dict(zip([record.model for record in baseline.fitted], found, strict=True))
     lines = []
@@ -231,9 +241,9 @@ def train_mixture(context: ReplayContext, recipe: ClassifierRecipe, mixture: Mix
     Returns:
         Its folder.
     """
-    from imagenet_g.benchmark.devices import choose_device
-
     (model,) = recipe.models
+    # Checkpoints and folders are named after the model. Under the architecture's name every mixture would
+    # resume the training of the one before it.
     named = model.model_copy(update={"name": make_slug(mixture.name)})
     own = recipe.model_copy(update={"data": mixture.data, "models": (named,)})
     images = load_training_images(

@@ -55,7 +55,7 @@ class TrainingExperimentSpec(FileModel):
 
     published: tuple[str, ...]
     recipe: str
-    """Classifier recipe that says how to train."""
+    """Classifier recipe: schedule, input size, classes."""
     model: Name
     """The model of that recipe whose architecture and schedule are used."""
     mixtures: Annotated[tuple[MixtureSpec, ...], Field(min_length=1)]
@@ -66,7 +66,7 @@ class TrainingExperimentSpec(FileModel):
 
 
 class ClaimSpec(FileModel):
-    """Something the paper says, put so that the tables can answer it."""
+    """A claim of the paper, in a form that the tables can answer."""
 
     kind: Literal["gap", "order", "filter", "accuracy", "robustness"]
     """What is compared: gaps with 0; column `first` with `second`, expected lower; filtered columns with
@@ -97,11 +97,14 @@ class ReplaySpec(FileModel):
 
     @model_validator(mode="after")
     def _validate_names(self) -> Self:
+        # Checked when the file is read: the tables are indexed by these names at the very end, and a
+        # misspelt one would raise KeyError after all training is done.
         columns = [split.column for split in self.gaps.splits]
         mixtures = [mixture.name for mixture in self.training.mixtures]
         for split in self.filtered.splits:
             _require(split.column, columns, "filtered.splits")
         for claim in self.claims:
+            # Claims of the kinds "gap" and "filter" are about all columns and name none.
             known = {"order": columns, "accuracy": mixtures, "robustness": mixtures}.get(claim.kind)
             for name in (claim.first, claim.second) if known else ():
                 _require(name, known or (), f"claim '{claim.text}'")
@@ -110,16 +113,21 @@ class ReplaySpec(FileModel):
 
 def _require(name: str | None, known: list[str] | tuple[()], where: str) -> None:
     if name not in known:
-        raise ValueError(f"{where} names '{name}', which is none of {', '.join(known)}")
+        raise ValueError(f"{where} names '{name}', which is not one of {', '.join(known)}")
 
 
 def list_replays() -> tuple[str, ...]:
-    """Names of the shipped replays, sorted."""
+    """Names of the shipped replays, sorted.
+
+    Example:
+        >>> all(load_replay(name).name == name for name in list_replays())
+        True
+    """
     return list_shipped_names(_find_folder())
 
 
 def load_replay(name_or_path: str) -> ReplaySpec:
-    """A shipped replay, or a TOML file of one's own.
+    """A shipped replay, or a TOML file of your own.
 
     Raises:
         UnknownNameError: No such replay.

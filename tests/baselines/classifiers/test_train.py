@@ -223,7 +223,7 @@ def test_a_model_listed_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     shipped = (Path(__file__).parents[3] / "baselines/data/classifiers/mini.toml").read_text(encoding="utf-8")
     path.write_text(shipped.replace('"mini-convnext-m"', '"mini-vit-s"'), encoding="utf-8")
-    with pytest.raises(InputError, match=r"own\.toml.*models.*'mini-vit-s' is there twice"):
+    with pytest.raises(InputError, match=r"own\.toml.*models.*'mini-vit-s' is listed twice"):
         load_recipe(str(path))
 
 
