@@ -1,4 +1,4 @@
-"""`imagenet-g baselines`: what scores are compared with."""
+"""`imagenet-g baselines`: baseline sets, their lines, and effective robustness."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import cast
 from imagenet_g.benchmark.commands.command import parse_positive
 from imagenet_g.benchmark.commands.options import add_sets_option
 
-_BASELINE_HELP = "testbed, timm-in1k, or a .toml header of your own, or a measured .json"
+_BASELINE_HELP = "testbed, timm-in1k, your own .toml header, or a measured .json"
 _LINK_HELP = "logit, linear or probit; repeatable (default: logit)"
+# Addresses and not functions: importing an action imports torch or rich, and `--help` must stay under 0.5 s.
 _ACTIONS = {
     "list": ("imagenet_g.baselines.commands.show", "run_list"),
     "show": ("imagenet_g.baselines.commands.show", "run_show"),
@@ -30,15 +31,15 @@ _ACTIONS = {
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the actions and their options."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("list", help="the baseline sets there are")
-    _add_show(actions.add_parser("show", help="the models of a set, and what is known of them"))
+    actions.add_parser("list", help="list the baseline sets")
+    _add_show(actions.add_parser("show", help="the models of a set and their training data"))
     _add_fit(actions.add_parser("fit", help="the line of a baseline on a split"))
-    _add_run(actions.add_parser("run", help="measure a set's models on a split nobody has figures for"))
+    _add_run(actions.add_parser("run", help="measure a set's models on a split without published figures"))
     _add_apply(actions.add_parser("apply", help="add effective robustness to a result"))
     _add_table(actions.add_parser("table", help="effective robustness of a table of published figures"))
     _add_plot(actions.add_parser("plot", help="accuracy against accuracy, with the line and its bands"))
     _add_train(actions.add_parser("train", help="train small classifiers to fit a line through"))
-    _add_replay(actions.add_parser("replay", help="a paper's experiments again, on the splits of a version"))
+    _add_replay(actions.add_parser("replay", help="repeat a paper's experiments on the splits of a version"))
     _add_coverage(actions.add_parser("coverage", help="check by simulation that the intervals cover"))
 
 
@@ -82,7 +83,7 @@ def _add_run(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("baseline-results"), metavar="DIR", help="folder for results"
     )
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="cache folder, kept between runs")
 
 
 def _add_apply(parser: ArgumentParser) -> None:
@@ -105,7 +106,9 @@ def _add_table(parser: ArgumentParser) -> None:
         metavar="ID",
         help="table of figures (default: %(default)s)",
     )
-    parser.add_argument("--split", action="append", metavar="REF", help="default: all both have; repeatable")
+    parser.add_argument(
+        "--split", action="append", metavar="REF", help="default: all that both tables have; repeatable"
+    )
     parser.add_argument("--link", default="logit", metavar="NAME", help="default: %(default)s")
     parser.add_argument("--top", type=int, metavar="N", help="only the N models best on the clean set")
     parser.add_argument("--resamples", type=int, default=1000, metavar="B", help="default: %(default)s")
@@ -127,8 +130,10 @@ def _add_train(parser: ArgumentParser) -> None:
     parser.add_argument("recipe", metavar="RECIPE", nargs="?",
                         help="a shipped recipe or a .toml file; without it, list them")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR",
-                        help="checkpoints and models; an interrupted run goes on there")  # fmt: skip
-    parser.add_argument("--model", action="append", default=[], metavar="NAME", help="only this; repeatable")
+                        help="folder of models; the same command resumes an interrupted run")  # fmt: skip
+    parser.add_argument(
+        "--model", action="append", default=[], metavar="NAME", help="train only this model; repeatable"
+    )
     _add_machine(parser)
 
 
@@ -136,7 +141,7 @@ def _add_replay(parser: ArgumentParser) -> None:
     parser.add_argument("replay", metavar="REPLAY", nargs="?",
                         help="a shipped replay or a .toml file; without it, list them")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR",
-                        help="the page, results and models; an interrupted run goes on there")  # fmt: skip
+                        help="folder of page and models; the same command resumes a stopped run")  # fmt: skip
     _add_machine(parser)
 
 
@@ -148,10 +153,10 @@ def _add_machine(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=parse_positive, metavar="N", help="CPU threads (default: the library's)"
     )
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="cache folder, kept between runs")
 
 
 def _add_coverage(parser: ArgumentParser) -> None:
     parser.add_argument("--models", type=int, default=1000, metavar="N", help="default: %(default)s")
     parser.add_argument("--resamples", type=int, default=400, metavar="B", help="default: %(default)s")
-    parser.add_argument("--setup", action="append", metavar="NAME", help="only this one; repeatable")
+    parser.add_argument("--setup", action="append", metavar="NAME", help="only this setup; repeatable")

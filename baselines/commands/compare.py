@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from imagenet_g.benchmark.statistics.paired import GroupTable
 
 MAX_GROUPS = 15
-"""Rows printed of a group table; a view of all is one --groups away."""
+"""Rows printed of a group table; `--groups` prints more."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -46,15 +46,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_sets_option(parser)
     parser.add_argument("--groups", type=int, default=MAX_GROUPS, metavar="N", help="rows of a group table")
     parser.add_argument(
-        "--sheet", type=Path, metavar="PNG", help="images only one of the two best gets right"
+        "--sheet",
+        type=Path,
+        metavar="PNG",
+        help="write the images that only one of the two best models gets right",
     )
-    parser.add_argument("--sheet-images", type=int, default=12, metavar="N", help="of either kind")
+    parser.add_argument(
+        "--sheet-images", type=int, default=12, metavar="N", help="images for each of the two models"
+    )
     parser.add_argument("--resamples", type=int, default=1000, metavar="B", help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of the resampling (default: %(default)s)")
 
 
 def run(arguments: Namespace) -> int:
-    """Line the predictions up, compare, print."""
+    """Align the predictions, compare, print."""
     from imagenet_g.baselines.comparing.comparison import compare_models
     from imagenet_g.baselines.comparing.stored_runs import (
         align_answers,
@@ -67,6 +72,8 @@ def run(arguments: Namespace) -> int:
     from imagenet_g.benchmark.splits.real_set_files import load_sets
 
     runs = load_runs(arguments.models, arguments.split)
+    # Predictions hold ids, labels and answers. Columns and pixels are in the split, which may be a download:
+    # it is opened only for them.
     needs_split = arguments.by or arguments.sheet
     sets = load_sets(arguments.sets)
     data = parse_data_pairs(arguments.data, sets)
@@ -97,6 +104,7 @@ def write_sheet(answers: Answers, comparison: ModelComparison, split: Split, arg
 
 def format_comparison(comparison: ModelComparison, runs: Sequence[StoredRun], *, max_groups: int) -> str:
     """Standings, pairs, groups; numbers in percent and percentage points."""
+    # Files may cover different images; only the shared ones are compared, and the header states both numbers.
     sizes = {len(run.predictions) for run in runs}
     partly = f" ({max(sizes)} in the longest file)" if sizes != {comparison.num_images} else ""
     lines = [
@@ -120,7 +128,7 @@ def format_comparison(comparison: ModelComparison, runs: Sequence[StoredRun], *,
 
 
 def _name_outputs(outputs: str) -> str:
-    # A set without a name of its own is stored under a hash of its classes.
+    # A class set that has no name is stored under a hash of its classes.
     return "the split's own classes" if outputs.startswith("classes-") else outputs
 
 
@@ -144,7 +152,8 @@ def _format_pair(pair: PairComparison, max_groups: int) -> list[str]:
 
 
 def _format_groups(name: str, table: GroupTable, max_groups: int) -> list[str]:
-    # A handful of recipes are all of interest; of 1000 classes only those that differ.
+    # All of a few recipes are of interest; of 1000 classes only those that differ at 5 % false discoveries.
+    # Holm's correction over 1000 classes is too strict to find those.
     few = len(table.names) <= max_groups
     chosen = [row for row in range(len(table.names)) if (few and name != "class") or table.p_fdr[row] < 0.05]
     chosen = sorted(chosen, key=lambda row: table.p_values[row])[:max_groups]

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--model", metavar="SPEC", help="its published clean accuracy is looked up")
+    parser.add_argument("--model", metavar="SPEC", help="use the published clean accuracy of this model")
     parser.add_argument(
-        "--accuracy", type=float, metavar="FRACTION", help="clean accuracy, in place of --model"
+        "--accuracy", type=float, metavar="FRACTION", help="use this clean accuracy, in place of --model"
     )
     parser.add_argument("--split", metavar="REF", help="the shifted set, such as imagenet-sketch")
     parser.add_argument(
@@ -28,6 +28,7 @@ def run(arguments: Namespace) -> int:
     from imagenet_g.baselines.lines.expectation import compute_expectation
     from imagenet_g.benchmark.robustness.links import parse_link
 
+    # Before the tables are read: a misspelt link is the quicker error.
     link = parse_link(arguments.link)
     points = load_points(arguments.baseline, arguments.split)
     clean = find_clean_accuracy(arguments)
@@ -54,6 +55,7 @@ def find_clean_accuracy(arguments: Namespace) -> CleanAccuracy:
     if arguments.accuracy is not None:
         return CleanAccuracy(top1=arguments.accuracy, source="--accuracy")
     baseline = load_any_baseline(arguments.baseline)
+    # Published accuracies are on ImageNet's own validation images, not on the clean images of this baseline.
     if not isinstance(baseline, BaselineSet):
         raise InputError("A measured baseline has its own clean images; give --accuracy on those.")
     spec = resolve_spec(arguments.model)
@@ -61,7 +63,7 @@ def find_clean_accuracy(arguments: Namespace) -> CleanAccuracy:
 
 
 def resolve_spec(text: str) -> str:
-    """The spec a short name stands for; a name without a scheme is taken for one in the baseline's table."""
+    """The spec that a short name resolves to; without a scheme, the name stays as in the baseline's table."""
     from imagenet_g.benchmark.naming.libraries import list_schemes
     from imagenet_g.benchmark.naming.resolve import resolve_model_spec
     from imagenet_g.benchmark.naming.specs import parse_model_spec
@@ -70,12 +72,13 @@ def resolve_spec(text: str) -> str:
         return text
     resolved = resolve_model_spec(parse_model_spec(text))
     if resolved.reason:
+        # A short name may resolve to one of several checkpoints, so the choice is printed above the numbers.
         print(resolved.format_choice(text))
     return str(resolved.spec)
 
 
 def format_expectation(expected: Expectation, clean: CleanAccuracy) -> str:
-    """The numbers in percent, with what they rest on."""
+    """The numbers in percent, with the line behind them."""
     fit = expected.fit
     lines = [
         f"clean accuracy    {100 * expected.reference:.2f} % on {', '.join(fit.axes)} ({clean.source})",
@@ -92,5 +95,5 @@ def format_expectation(expected: Expectation, clean: CleanAccuracy) -> str:
             f"{100 * fit.reference_high[0]:.2f} %."
         )
     if fit.weak:
-        lines.append("weak: r2 below 0.8; the line says little about one model.")
+        lines.append("weak: r2 below 0.8; the line predicts single models poorly.")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`imagenet-g plan-sample`: how many images resolve a difference."""
+"""`imagenet-g plan-sample`: the sample size for a given difference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=float,
         required=True,
         metavar="FRACTION",
-        help="to resolve, such as 0.01 for one point",
+        help="difference to resolve, such as 0.01 for one percentage point",
     )
     parser.add_argument(
         "--between",
@@ -25,14 +25,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=float,
         default=0.6,
         metavar="FRACTION",
-        help="on the shifted set (default: %(default)s)",
+        help="accuracy on the shifted set (default: %(default)s)",
     )
     parser.add_argument(
         "--discordant",
         type=float,
         metavar="FRACTION",
-        help="models: share of images just one gets right "
-        "(default: that of independent errors, more than real models have)",
+        help="models: share of images that only one model gets right "
+        "(default: that of independent errors, which is higher than in real models)",
     )
     parser.add_argument(
         "--reference", type=float, default=0.76, metavar="FRACTION", help="sets: clean accuracy"
@@ -41,7 +41,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--power", type=float, default=0.8, metavar="P", help="default: %(default)s")
     parser.add_argument("--alpha", type=float, default=0.05, metavar="P", help="default: %(default)s")
     parser.add_argument(
-        "--images-per-class", type=float, default=1, metavar="M", help="to allow for clustering by class"
+        "--images-per-class",
+        type=float,
+        default=1,
+        metavar="M",
+        help="images of a class, for the design effect of clustering",
     )
     parser.add_argument(
         "--intraclass", type=float, default=0.0, metavar="RHO", help="correlation of answers within a class"
@@ -63,11 +67,15 @@ def run(arguments: Namespace) -> int:
     if arguments.between == "models":
         discordant = arguments.discordant
         if discordant is None:
+            # The careful assumption: real models share many errors, so the plan asks for too many images
+            # rather than too few.
             discordant = compute_independent_discordance(arguments.accuracy, arguments.difference)
         plain = compute_paired_sample_size(
             arguments.difference, discordant, power=arguments.power, alpha=arguments.alpha
         )
-        setting = f"two models on the same images, of which {100 * discordant:.1f} % are right for just one"
+        setting = (
+            f"two models on the same images, of which {100 * discordant:.1f} % are right for only one model"
+        )
     else:
         plain = compute_gap_sample_size(
             arguments.difference,
@@ -79,6 +87,7 @@ def run(arguments: Namespace) -> int:
         )
         setting = f"one model, {100 * arguments.reference:.1f} % on {arguments.reference_n} clean images"
     print(
+        # Rounded up a second time: the design effect makes a whole number a fraction again.
         f"{math.ceil(plain * effect)} images resolve {100 * abs(arguments.difference):g} points at "
         f"{100 * arguments.power:g} % power and level {arguments.alpha:g}: {setting}; "
         f"design effect {effect:.2f}."

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("table", nargs="?", metavar="TABLE", help="id of a table (default: list them)")
-    parser.add_argument("--slips", action="store_true", help="only numbers that do not add up")
+    parser.add_argument(
+        "--slips", action="store_true", help="print only the numbers that differ from their recomputed value"
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -32,6 +34,8 @@ def run(arguments: Namespace) -> int:
             print("\nTables of figures, one row a model:")
             for name in list_baselines():
                 header = load_baseline(name).header
+                # Some sets list models only, to be measured by 'baselines run'; they have no figures to
+                # print.
                 if header.columns:
                     print(f"  {name}: {header.title}")
     return 0
@@ -49,6 +53,7 @@ def format_table(table: PublishedTable, *, slips_only: bool) -> str:
         if slips_only and check != "slip":
             continue
         value = recompute_figure(figure)
+        # A reader's recomputation from cells that are not here cannot be checked by this program.
         where = "reported" if figure.reported is not None and value == figure.reported else "recomputed"
         should = "" if value is None else f", {where} {100 * value:.2f}"
         note = f" ({figure.note})" if figure.note else ""

@@ -1,4 +1,4 @@
-"""`imagenet-g baselines replay`: a paper's experiments again, on the splits of a version."""
+"""`imagenet-g baselines replay`: a paper's experiments, repeated on the splits of a version."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def run_replay_command(arguments: Namespace) -> int:
         return 0
     spec = load_replay(arguments.replay)
     if arguments.out is None:
-        raise InputError("Say where results and the page go: --out DIR.")
+        raise InputError("Name the folder of results and page: --out DIR.")
 
     import torch
     from rich.console import Console
@@ -35,6 +35,7 @@ def run_replay_command(arguments: Namespace) -> int:
 
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
+    # Before hours of training whose results could not be stored.
     validate_writable(arguments.out)
     with ProgressListener(Console(stderr=True)) as listener:
         context = ReplayContext(
@@ -46,6 +47,7 @@ def run_replay_command(arguments: Namespace) -> int:
             listener=listener,
         )
         found = run_replay(context)
+    # The record first: the page can be written again from it, not the other way round.
     write_text(arguments.out / RECORD_NAME, found.model_dump_json(indent=1) + "\n")
     write_text(arguments.out / PAGE_NAME, format_page(found, spec, load_published_tables()))
     for claim in found.claims:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def run_models(arguments: Namespace) -> int:
-    """Evaluate a set's models, gather them into one file a split, and print the lines there are."""
+    """Evaluate a set's models, gather them into one file for each split, and print the fitted lines."""
     from rich.console import Console
 
     from imagenet_g.baselines.lines.baselines import load_baseline
@@ -74,7 +74,7 @@ def parse_data(arguments: Namespace, sets: Mapping[str, RealSet] | None = None) 
 def gather_outcomes(
     baseline: BaselineSet, outcomes: tuple[EvaluationOutcome, ...], *, data: Mapping[str, Path]
 ) -> dict[str, Measurement]:
-    """What was measured of each model of the set; a baseline with holes is refused.
+    """The measurement of each model of the set; an incomplete baseline is refused.
 
     Raises:
         InputError: A model failed.
@@ -95,7 +95,7 @@ def gather_outcomes(
 
 
 def print_lines(measured: MeasuredBaseline) -> None:
-    """The fits on all links, or why there are none."""
+    """Print the fits on all links, or why no line can be fitted."""
     import sys
 
     from rich.console import Console
@@ -108,6 +108,7 @@ def print_lines(measured: MeasuredBaseline) -> None:
 
     try:
         fits = [fit_line(build_measured_points(measured), link) for link in LINKS]
+    # No failure of the command: the baseline's file is written already, only a line cannot be fitted.
     except InputError as error:
         print(f"no line: {error}")
         return

@@ -31,14 +31,14 @@ def run_list(arguments: Namespace) -> int:
             baseline.sha256[:12],
             str(len(baseline.records)),
             str(len(baseline.fitted)),
-            ", ".join(header.targets) or "none: measure it with 'baselines run'",
+            ", ".join(header.targets) or "no split yet: measure it with 'baselines run'",
         )
     Console(width=None if sys.stdout.isatty() else 160).print(table)
     return 0
 
 
 def run_show(arguments: Namespace) -> int:
-    """Print a set: what it is, how its models are sorted, and the models."""
+    """Print a set: its header, the counts by training data and category, and its models."""
     from imagenet_g.baselines.lines.baselines import load_baseline
 
     baseline = load_baseline(arguments.baseline)
@@ -140,10 +140,12 @@ def make_fit_table(fits: list[LineFit]) -> object:
 
 
 def list_notes(fits: list[LineFit]) -> list[str]:
-    """What a reader of the fits must know."""
+    """Notes that a reader of the fits needs."""
     notes = [f"baseline sha256 {fits[0].baseline_sha256}"]
     if any(fit.weak for fit in fits):
         notes.append("weak: r2 below 0.8; show the accuracy gap first.")
     if len({fit.reference_low for fit in fits}) > 1:
-        notes.append("The set's images were picked by a model: one line below its clean accuracy, one above.")
+        notes.append(
+            "The set's images were selected with a model: one line below its clean accuracy, one above."
+        )
     return notes

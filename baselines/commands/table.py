@@ -23,6 +23,7 @@ def run_table(arguments: Namespace) -> int:
         baseline, figures, arguments.link, splits=arguments.split, num_resamples=arguments.resamples
     )
     rows = choose_best(rows, arguments.top)
+    # CSV carries its own column for every mark of the legend, so the legend is for Markdown only.
     as_csv = arguments.out is not None and arguments.out.suffix == ".csv"
     text = format_csv(rows) if as_csv else format_markdown(rows) + "\n" + format_legend(rows, baseline)
     if arguments.out is None:
@@ -35,6 +36,7 @@ def run_table(arguments: Namespace) -> int:
 
 def choose_best(rows: tuple[RobustnessTableRow, ...], top: int | None) -> tuple[RobustnessTableRow, ...]:
     """The rows of the models that are best on the clean set, best first; all of them without a number."""
+    # Reversed, so that the first row of a model decides: its clean accuracy is on the first split's axis.
     clean = {row.model: row.reference for row in reversed(rows)}
     ordered = sorted(clean, key=lambda model: -clean[model])[: top or None]
     rank = {model: number for number, model in enumerate(ordered)}
@@ -42,7 +44,7 @@ def choose_best(rows: tuple[RobustnessTableRow, ...], top: int | None) -> tuple[
 
 
 def format_legend(rows: tuple[RobustnessTableRow, ...], baseline: BaselineSet) -> str:
-    """What the numbers and marks mean, and how far the full axis misleads."""
+    """The meaning of the numbers and marks, and the error of the full axis."""
     from imagenet_g.baselines.lines.table import measure_axis_bias
 
     link = rows[0].placement.fit.link
@@ -55,8 +57,8 @@ def format_legend(rows: tuple[RobustnessTableRow, ...], baseline: BaselineSet) -
     others = list(dict.fromkeys(row.split for row in rows if not row.same_classes))
     if others:
         lines.append(
-            "* on full ImageNet-val for model and baseline alike, not on the set's own classes, which nobody "
-            "published for these models: too high. For zero-shot models with both axes:"
+            "* on full ImageNet-val for model and baseline alike, because no clean accuracy of these models "
+            "on the set's own classes is published: too high. Zero-shot models with both axes:"
         )
         lines += [
             f"  {bias.model} on {bias.split}: {100 * bias.full:+.1f} on the full axis, "
@@ -73,6 +75,7 @@ def run_plot(arguments: Namespace) -> int:
     from imagenet_g.baselines.lines.figures import build_figure
 
     points = load_points(arguments.baseline, arguments.split)
+    # A set with a bend has two lines; drawn is the upper one, where today's models are.
     points = points.select_piece(1.0)
     figure = build_figure(
         points,
@@ -109,7 +112,7 @@ def list_table_points(arguments: Namespace) -> list[FigurePoint]:
             f"'{theirs.class_set}', the baseline on '{baseline.header.columns[ours].class_set}'."
         )
     found = []
-    # Controls and under-trained models would only crowd the picture.
+    # Controls and under-trained models would only crowd the figure.
     hidden = ("standard", "low-accuracy")
     for record in figures.records:
         x, y = record.figures[target.reference], record.figures[target.column]
@@ -141,8 +144,12 @@ def list_result_points(arguments: Namespace, points: BaselinePoints) -> list[Fig
             if entry.split.ref == points.target and entry.gaps and entry.gaps[0].reference.same_classes
         ]
         if not entries:
-            raise InputError(f"'{path}' has no entry on '{points.target}' with a same-class clean reference.")
+            raise InputError(
+                f"'{path}' has no entry on '{points.target}' with a same-class clean reference; evaluate it "
+                "with --reference."
+            )
         clean = entries[0].gaps[0].reference
+        # The same outputs on both axes: an answer among 200 classes is right more often than one among 1000.
         score = next(score for score in entries[0].scores if score.outputs == clean.outputs)
         found.append(
             make_point(

@@ -1,4 +1,4 @@
-"""`imagenet-g baselines train`: small classifiers that a line can be fitted through."""
+"""`imagenet-g baselines train`: small classifiers for a line to be fitted through."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run_train(arguments: Namespace) -> int:
         return 0
     recipe = load_recipe(arguments.recipe)
     if arguments.out is None:
-        raise InputError("Say where the models go: --out DIR.")
+        raise InputError("Name the folder of the models: --out DIR.")
     models = recipe.choose_models(arguments.model)
 
     import torch
@@ -35,7 +35,7 @@ def run_train(arguments: Namespace) -> int:
     device = choose_device(arguments.device)
     class_set = load_class_set(recipe.class_set)
     for model in models:
-        # A misspelt name is said before the data are read.
+        # Built only to be thrown away: a misspelt architecture is refused before the data are read.
         make_model(model, len(class_set.indices), seed=recipe.seed)
     validate_writable(arguments.out)
     images = load_training_images(
@@ -53,5 +53,6 @@ def run_train(arguments: Namespace) -> int:
 
 def say(text: str) -> None:
     """A line of progress on stderr."""
+    # Not stdout, which holds the paths of the finished models and may be piped.
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""A baseline by whatever name a person gives it."""
+"""A baseline by its id or by the path of its file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from imagenet_g.benchmark.robustness.published_sets import BaselineSet, build_po
 
 
 def load_any_baseline(name: str) -> BaselineSet | MeasuredBaseline:
-    """A built-in set by id, a set of one's own by its .toml header, or a measured baseline by its .json file.
+    """A built-in set by id, your own set by its .toml header, or a measured baseline by its .json file.
 
     Raises:
         UnknownNameError: None of these.
@@ -36,11 +36,17 @@ def load_points(name: str, split: str | None, *, references: list[str] | None = 
     Raises:
         UnknownNameError: The baseline has no figures for the split.
         InputError: No split was named, or the baseline was measured on another one.
+
+    Example:
+        >>> points = load_points("testbed", "imagenet-sketch")
+        >>> len(points.models), points.axes, points.shifted_n
+        (85, ('imagenet_val',), 50889)
     """
     baseline = load_any_baseline(name)
     if isinstance(baseline, BaselineSet):
         if split is None:
-            raise InputError(f"Name a split with --split; '{name}' has {_list_targets(baseline)}.")
+            raise InputError(f"Name a split with --split. Splits of '{name}': {_list_targets(baseline)}.")
+        # Points are built per split: each shifted set has its own clean column, on its own classes.
         return build_points(baseline, split, references=references)
     if split not in (None, baseline.target):
         raise InputError(f"'{name}' was measured on '{baseline.target}', not on '{split}'.")
@@ -50,7 +56,13 @@ def load_points(name: str, split: str | None, *, references: list[str] | None = 
 
 
 def format_axis(name: str, column: str) -> str:
-    """A clean axis in words: the set, and the classes where they are not all 1000."""
+    """A clean axis in words: the set, and the classes where they are not all 1000.
+
+    Example:
+        >>> points = load_points("testbed", "imagenet-r")
+        >>> format_axis("testbed", points.axes[0])
+        'imagenet-val on the classes of imagenet-r'
+    """
     baseline = load_any_baseline(name)
     if not isinstance(baseline, BaselineSet) or column not in baseline.header.columns:
         return column
@@ -59,19 +71,24 @@ def format_axis(name: str, column: str) -> str:
 
 
 def _list_targets(baseline: BaselineSet) -> str:
-    return ", ".join(baseline.header.targets) or "none, and must be run first"
+    return ", ".join(baseline.header.targets) or "no figures yet; measure it with 'baselines run'"
 
 
 BUILT_IN = ("testbed", "timm-in1k", "paper", "drawn", "open-clip-zero-shot")
 
 
 def list_baselines() -> tuple[str, ...]:
-    """Ids of the sets that come with the package."""
+    """Ids of the sets that come with the package.
+
+    Example:
+        >>> "testbed" in list_baselines()
+        True
+    """
     return BUILT_IN
 
 
 def load_baseline(name: str) -> BaselineSet:
-    """A built-in set by id, or one's own by the path of its TOML header.
+    """A built-in set by id, or your own by the path of its TOML header.
 
     Raises:
         UnknownNameError: Neither.
@@ -79,6 +96,7 @@ def load_baseline(name: str) -> BaselineSet:
         InputError: A figure is NaN or percent, or a model is listed twice.
     """
     if name in BUILT_IN:
+        # The whole folder and not the one file: a header names its table, which lies beside it.
         with as_file(files("imagenet_g.baselines.data")) as folder:
             return load_baseline_file(folder / f"{name}.toml")
     if name.endswith(".toml"):

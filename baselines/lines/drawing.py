@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FORMATS = ("pdf", "png", "svg")
-# Told apart without colour too: every group has its own marker.
+# Every group has its own marker too, for readers who cannot distinguish the colours.
 _STYLES = (("o", "#4c6a92"), ("^", "#c1571a"), ("s", "#3a7d44"), ("D", "#7a3b8f"), ("v", "#8a6d00"))
 
 
@@ -29,6 +29,8 @@ def draw_figure(figure: ScatterFigure, path: Path) -> None:
     if path.suffix.lstrip(".") not in FORMATS:
         raise InputError(f"A figure is written as {', '.join(FORMATS)}; '{path.name}' ends otherwise.")
     try:
+        # Lazy, because matplotlib is an optional extra. `Figure` without pyplot needs no display and leaves
+        # no global state behind.
         from matplotlib.figure import Figure
     except ImportError as error:
         raise InputError("Figures need matplotlib: pip install 'imagenet-g[plots]'.") from error
@@ -39,21 +41,26 @@ def draw_figure(figure: ScatterFigure, path: Path) -> None:
     _draw_axes(axes, figure)
     canvas.text(0.02, 0.02, textwrap.fill(figure.caption, 118), fontsize=7, color="#444444", va="bottom")
     with replace_file(path) as temporary:
+        # The temporary file ends in .tmp, so matplotlib cannot choose the format by its name.
         canvas.savefig(temporary, format=path.suffix.lstrip("."))
 
 
 def _draw_curves(axes: Axes, figure: ScatterFigure) -> None:
+    # Positions are computed here and the axes stay linear from 0 to 1: matplotlib has a logit scale and no
+    # probit one, and one way of drawing should serve all links.
     x = link_position(figure.grid, figure.x, figure.link)
 
     def place(values: FloatArray) -> FloatArray:
         return link_position(values, figure.y, figure.link)
 
+    # The wide band first: later calls paint over earlier ones, and the band of the line lies inside it.
     axes.fill_between(x, place(figure.prediction[0]), place(figure.prediction[1]), color="#e3e8ef", lw=0)
     axes.fill_between(x, place(figure.band[0]), place(figure.band[1]), color="#b4c2d6", lw=0)
     inside = (figure.grid >= figure.fitted_range[0]) & (figure.grid <= figure.fitted_range[1])
     line = place(figure.line)
     axes.plot(x, line, color="#33475f", lw=1, ls=(0, (4, 3)))
     axes.plot(x[inside], line[inside], color="#33475f", lw=1.6, label="fit (dashed: extrapolated)")
+    # Only where both axes have the accuracy; with a large gap the ranges may not meet at all.
     low, high = max(figure.x.low, figure.y.low), min(figure.x.high, figure.y.high)
     if low < high:
         same = figure.grid[(figure.grid >= low) & (figure.grid <= high)]
@@ -70,6 +77,7 @@ def _draw_curves(axes: Axes, figure: ScatterFigure) -> None:
 def _draw_points(axes: Axes, figure: ScatterFigure) -> None:
     groups = list(dict.fromkeys(point.group for point in figure.points))
     for number, group in enumerate(groups):
+        # More groups than styles repeat them; the legend still lists every group.
         marker, colour = _STYLES[number % len(_STYLES)]
         members = [point for point in figure.points if point.group == group]
         x = [_place(point.x, figure.x, figure) for point in members]
@@ -102,6 +110,8 @@ def _place(value: float, axis: Axis, figure: ScatterFigure) -> float:
 def _reach(
     members: list[FigurePoint], centres: list[float], axis: Axis, figure: ScatterFigure, *, horizontal: bool
 ) -> tuple[list[float], list[float]]:
+    # Lengths and not ends, which is what `errorbar` takes; it refuses negative ones, and a point that was
+    # moved to the edge can lie beyond its own bound.
     bounds = [point.x_interval if horizontal else point.y_interval for point in members]
     below = [
         max(0.0, centre - _place(low, axis, figure)) for centre, (low, _) in zip(centres, bounds, strict=True)

@@ -1,4 +1,4 @@
-"""What a baseline expects of a model before it is run, from its clean accuracy alone."""
+"""The accuracy to expect of a model before it is run, from its clean accuracy alone."""
 
 from __future__ import annotations
 
@@ -47,9 +47,17 @@ def compute_expectation(points: BaselinePoints, reference: float, link: LinkName
     """Expected accuracy and band at one clean accuracy.
 
     Raises:
-        InputError: The clean accuracy is no fraction, or the points make no line.
+        InputError: The clean accuracy is not a fraction, or no line can be fitted.
+
+    Example:
+        >>> from imagenet_g.baselines.lines.baselines import load_points
+        >>> expected = compute_expectation(load_points("testbed", "imagenet-sketch"), 0.76, "logit")
+        >>> round(expected.top1, 3), expected.low < expected.top1 < expected.high, expected.extrapolated
+        (0.243, True, False)
     """
     validate_clean_accuracy(reference)
+    # ImageNet-A was selected with a ResNet-50, so its line bends there: only the piece on the model's side
+    # holds.
     fit = fit_line(points.select_piece(reference), link)
     top1 = float(predict_top1(fit, reference)[0])
     low, high = compute_band(fit, reference)
@@ -80,7 +88,10 @@ def choose_clean_accuracy(
     """
     target = find_target(baseline, split)
     column = baseline.header.columns[target.reference]
+    # The table has bare names, the resolved spec has the library in front.
     name = spec.removeprefix(f"{baseline.header.scheme}:")
+    # The set's own figure first: the line was fitted on figures of that source, and another source may have
+    # used another preprocessing.
     for record in baseline.records:
         figure = record.figures[target.reference]
         if record.model == name and figure is not None:
@@ -100,9 +111,17 @@ def validate_clean_accuracy(value: float) -> None:
     """Check a clean accuracy that a person typed.
 
     Raises:
-        InputError: It is no fraction in [0, 1].
+        InputError: It is not a fraction in [0, 1].
+
+    Example:
+        >>> validate_clean_accuracy(0.76)
+        >>> validate_clean_accuracy(76)
+        Traceback (most recent call last):
+            ...
+        imagenet_g.benchmark.errors.InputError: An accuracy of 76 looks like percent; write 0.76.
     """
+    # Percent is the likeliest mistake, and its correction can be named.
     if 1 < value <= 100:
         raise InputError(f"An accuracy of {value:g} looks like percent; write {value / 100:g}.")
     if not 0 <= value <= 1:
-        raise InputError(f"An accuracy of {value:g} is no fraction in [0, 1], such as 0.76 for 76 %.")
+        raise InputError(f"An accuracy of {value:g} is not a fraction in [0, 1], such as 0.76 for 76 %.")

@@ -1,6 +1,6 @@
 """Accuracy against accuracy as data: points, line, bands and ticks, ready for any plotting library.
 
-Everything is in fractions; `link_position` says where a fraction lies on an axis. Percent appears in tick
+Everything is in fractions; `link_position` maps a fraction to its place on an axis. Percent appears in tick
 labels.
 """
 
@@ -24,7 +24,9 @@ from imagenet_g.benchmark.statistics.intervals import (
     compute_wilson_interval,
 )
 
+# As in the plots of the ImageNet testbed, whose bands are drawn at 200 clean accuracies.
 NUM_GRID = 200
+# Denser towards 0 and 1, where logit and probit axes are stretched.
 _TICKS = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85,
     0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999,
@@ -112,7 +114,7 @@ def build_figure(
     Args:
         points: The baseline; with a knot, the piece to be drawn.
         link: Link of the axes.
-        extra: Judged models.
+        extra: Evaluated models.
         x_label: Name of the clean axis.
         y_label: Name of the shifted axis.
         num_resamples: Resamples of families for the line's band.
@@ -126,6 +128,7 @@ def build_figure(
     fit = fit_line(points, link)
     drawn = (*make_points(points, "standard"), *extra)
     x = make_axis([value for point in drawn for value in point.x_interval], link, label=x_label)
+    # Even steps on the link's scale: even steps in accuracy would be coarse where the axis is stretched.
     grid = invert_link(np.linspace(*_ends(x, link), NUM_GRID), link)
     y = make_axis([value for point in drawn for value in point.y_interval], link, label=y_label)
     return ScatterFigure(
@@ -146,7 +149,15 @@ def build_figure(
 def make_point(
     name: str, group: str, *, x: float, y: float, x_n: int, y_n: int, labelled: bool = False
 ) -> FigurePoint:
-    """A model with Wilson intervals on both axes."""
+    """A model with Wilson intervals on both axes.
+
+    Example:
+        >>> point = make_point("resnet50", "standard", x=0.76, y=0.24, x_n=50_000, y_n=100)
+        >>> [round(bound, 3) for bound in point.x_interval], [round(bound, 3) for bound in point.y_interval]
+        ([0.756, 0.764], [0.167, 0.332])
+    """
+    # Published figures have no predictions to draw classes from, so all points get the interval that needs
+    # only k and n.
     return FigurePoint(
         name=name,
         group=group,
@@ -174,6 +185,8 @@ def compute_line_band(
     lines = fit_weighted_lines(
         apply_fit_link(points.reference, points.reference_n, link)[None],
         apply_fit_link(points.shifted, points.shifted_n, link)[None],
+        # The testbed resamples single models. Sizes of one architecture are not independent, and drawing them
+        # one by one makes the band too narrow.
         draw_model_weights(points.families, num_resamples=num_resamples, rng=rng),
     )
     linked = apply_fit_link(grid, points.reference_n[0], link)
@@ -183,10 +196,18 @@ def compute_line_band(
 
 
 def make_axis(values: Sequence[float], link: str, *, label: str) -> Axis:
-    """An axis that holds all values with a margin, and ticks at round percentages."""
+    """An axis that holds all values with a margin, and ticks at round percentages.
+
+    Example:
+        >>> axis = make_axis([0.2, 0.8], "linear", label="ImageNet")
+        >>> round(axis.low, 3), round(axis.high, 3), axis.ticks
+        (0.176, 0.824, (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8))
+    """
+    # On logit and probit axes an accuracy of 0 or 1 lies at infinity, and the axis would have no end there.
     floor = 1e-4 if link != "linear" else 0.0
     inside = np.clip(np.array(values), floor, 1 - floor)
     low, high = (float(value) for value in apply_link([inside.min(), inside.max()], link))
+    # With a single value the range is 0, and positions along the axis would be divided by it.
     margin = 0.04 * (high - low) or 0.01
     bounds = invert_link([low - margin, high + margin], link)
     return Axis(
@@ -198,7 +219,14 @@ def make_axis(values: Sequence[float], link: str, *, label: str) -> Axis:
 
 
 def choose_ticks(low: float, high: float, link: str) -> tuple[float, ...]:
-    """Round percentages in [low, high] that do not crowd on this link."""
+    """Round percentages in [low, high] that do not crowd on this link.
+
+    Example:
+        >>> choose_ticks(0.5, 0.9, "linear")
+        (0.5, 0.6, 0.7, 0.8, 0.9)
+        >>> choose_ticks(0.9, 0.999, "logit")
+        (0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
+    """
     first, last = apply_link([low, high], link)
     chosen: list[float] = []
     for tick in _TICKS if link != "linear" else tuple(number / 10 for number in range(11)):
@@ -210,18 +238,29 @@ def choose_ticks(low: float, high: float, link: str) -> tuple[float, ...]:
 
 
 def link_position(values: FloatArray | float, axis: Axis, link: str) -> FloatArray:
-    """Where fractions lie along an axis, 0 at its low end and 1 at its high end."""
+    """Where fractions lie along an axis, 0 at its low end and 1 at its high end.
+
+    Example:
+        >>> axis = Axis(label="ImageNet", low=0.1, high=0.9, ticks=())
+        >>> [round(link_position(0.3, axis, link).item(), 3) for link in ("linear", "logit")]
+        [0.25, 0.307]
+    """
     first, last = _ends(axis, link)
     return np.asarray((apply_link(values, link) - first) / (last - first))
 
 
 def format_tick(value: float) -> str:
-    """A tick in percent: 0.5 is "50", 0.005 is "0.5"."""
+    """A tick in percent.
+
+    Example:
+        >>> format_tick(0.5), format_tick(0.005)
+        ('50', '0.5')
+    """
     return f"{100 * value:g}"
 
 
 def format_caption(fit: LineFit) -> str:
-    """What the line is, in one sentence."""
+    """A description of the line: fit, baseline and bands."""
     weak = " The line is weak (r2 below 0.8)." if fit.weak else ""
     return (
         f"Least squares through {fit.num_models} models of {fit.num_families} families of baseline "

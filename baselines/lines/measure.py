@@ -45,11 +45,13 @@ def build_measured_baseline(
     if first is None:
         raise InputError(f"No result of the models of '{baseline.header.id}' was given.")
     for model, entry in entries.items():
+        # A point measured on other images or outputs would look like scatter of the model.
         if _describe(entry) != _describe(first):
             raise InputError(
                 f"'{model}' was run on other images, outputs or clean set of '{target}' than the first; "
                 "run the whole set with one command."
             )
+    # Counts and not accuracies are kept: the interval of a later model draws classes of the baseline too.
     counts = {model: pairs[target] for model, (_, pairs) in measured.items()}
     indices = next(iter(counts.values())).class_indices
     some = next(iter(counts.values()))
@@ -69,6 +71,7 @@ def build_measured_baseline(
             MeasuredRecord(
                 model=model,
                 family=baseline.find_record(model).family,
+                # A name may point to other weights tomorrow; the hash ties the point to these.
                 weights_sha256=measured[model][0].model.weights_sha256,
                 reference_right=_select(_reference(pair, target).right, indices),
                 shifted_right=_select(pair.shifted.right, indices),

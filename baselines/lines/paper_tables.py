@@ -2,7 +2,7 @@
 
 A figure keeps the text as printed beside what it should be: the difference of two printed accuracies for a
 gap, the mean of the printed cells for an average. Where the two differ by more than rounding it is marked
-as a slip. Cells nobody has transcribed are absent, and a table that has only some says so.
+as a slip. Cells that are not transcribed are absent, and a table that has only some is marked incomplete.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ class PublishedFigure(FileModel):
     row: str
     column: str
     kind: Literal["accuracy", "gap", "average"]
+    # Text and not a number: "72.0" and "72" allow different rounding.
     printed: str
     accuracy: Fraction | None = None
     """For a gap: the accuracy on the shifted set, as printed elsewhere in the table."""
     reference: Fraction | None = None
     """For a gap: the clean accuracy."""
     cells: tuple[Difference, ...] = ()
-    """For an average: the cells it averages, as printed."""
+    """For an average: the averaged cells, as printed."""
     reported: Difference | None = None
-    """What a reader of the table recomputed from cells that are not transcribed here."""
+    """Recomputed by a reader of the table, from cells that are not transcribed here."""
     note: str = ""
 
     @property
@@ -44,7 +45,7 @@ class PublishedFigure(FileModel):
     @model_validator(mode="after")
     def _validate_number(self) -> PublishedFigure:
         if not -100 <= float(self.printed) <= 100:
-            raise ValueError(f"'{self.printed}' is no percentage")
+            raise ValueError(f"'{self.printed}' is not a percentage in [-100, 100]")
         return self
 
 
@@ -76,7 +77,11 @@ def find_table(name: str) -> PublishedTable:
     """One table.
 
     Raises:
-        UnknownNameError: There is none of that id.
+        UnknownNameError: There is no table of that id.
+
+    Example:
+        >>> len(find_table("imagenet-g-paper/table-9").figures) > 0
+        True
     """
     tables = load_published_tables()
     if name not in tables:
@@ -85,8 +90,17 @@ def find_table(name: str) -> PublishedTable:
 
 
 def recompute_figure(figure: PublishedFigure) -> float | None:
-    """What the number should be, a fraction; None where the table alone cannot say."""
+    """What the number should be, a fraction; None where it does not follow from the table.
+
+    Example:
+        >>> gap = PublishedFigure(
+        ...     row="resnet50", column="SD-L", kind="gap", printed="-20.4", accuracy=0.557, reference=0.761
+        ... )
+        >>> round(recompute_figure(gap), 3), check_figure(gap)
+        (-0.204, 'agrees')
+    """
     if figure.kind == "gap" and figure.accuracy is not None and figure.reference is not None:
+        # The shifted set less the clean one: a drop is negative, as in the paper.
         return figure.accuracy - figure.reference
     if figure.kind == "average" and figure.cells:
         return sum(figure.cells) / len(figure.cells)
@@ -94,7 +108,15 @@ def recompute_figure(figure: PublishedFigure) -> float | None:
 
 
 def check_figure(figure: PublishedFigure) -> Check:
-    """Whether the printed number is what it should be, up to half a unit of its last digit."""
+    """Whether the printed number is what it should be, up to half a unit of its last digit.
+
+    Example:
+        >>> average = PublishedFigure(
+        ...     row="mean", column="SD-L", kind="average", printed="15.0", cells=(0.1, 0.2)
+        ... )
+        >>> check_figure(average), check_figure(average.model_copy(update={"printed": "15.1"}))
+        ('agrees', 'slip')
+    """
     value = recompute_figure(figure)
     if value is None:
         return "unchecked"

@@ -30,7 +30,7 @@ class RobustnessTableRow:
         same_classes: Whether that axis covers the shifted set's own classes.
         reference: Clean accuracy.
         top1: Accuracy on the shifted set.
-        placement: Where that lies against the baseline.
+        placement: Its place relative to the baseline's line.
     """
 
     model: str
@@ -51,7 +51,7 @@ def build_robustness_rows(
     num_resamples: int = NUM_RESAMPLES,
     seed: int = BOOTSTRAP_SEED,
 ) -> tuple[RobustnessTableRow, ...]:
-    """Hold every model of a table of figures against a baseline's lines.
+    """Compare every model of a table of figures with a baseline's lines.
 
     The line is fitted on the very clean column the models have. Where that is the full set in place of the
     shifted set's own classes, `same_classes` is false and the numbers are not comparable with the others.
@@ -100,7 +100,7 @@ def _build_row(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AxisBias:
-    """How far the full clean axis misleads, on a model that has both."""
+    """Error of the full clean axis, on a model that has both axes."""
 
     model: str
     split: str
@@ -118,6 +118,8 @@ def measure_axis_bias(baseline: BaselineSet, splits: Sequence[str], link: str) -
     for split in splits:
         target = find_target(baseline, split)
         for record in baseline.records:
+            # The testbed's zero-shot models are of one family. Where a set covers all classes the two axes
+            # are the same column, and there is nothing to compare.
             if record.family == "clip" and target.reference != "imagenet_val":
                 values = [
                     _place_record(baseline, record, split, axis, link)
@@ -139,6 +141,7 @@ def _place_record(baseline: BaselineSet, record: BaselineRecord, split: str, axi
         shifted=Observation(top1=top1, n=baseline.header.columns[column].n),
     )
     points = build_points(baseline, split, references=[axis])
+    # Only the value is used, which no resample enters; two are the fewest that give a spread.
     return place_model(points, evaluated, link, num_resamples=2, seed=0).value
 
 
@@ -151,6 +154,7 @@ CSV_FIELDS = (
 def format_csv(rows: Sequence[RobustnessTableRow]) -> str:
     """All rows as CSV, fractions with six digits."""
     stream = io.StringIO()
+    # The module ends lines with a carriage return unless another end is given, and diffs would show it.
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(CSV_FIELDS)
     writer.writerows(_make_csv_row(row) for row in rows)
@@ -178,6 +182,8 @@ def format_markdown(rows: Sequence[RobustnessTableRow]) -> str:
     head = ["model", "clean", *(split + (" *" if split in other else "") for split in splits)]
     lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
     for model, cells in by_model.items():
+        # Of the first set; the sets that are marked share this full axis, the others may have an axis of
+        # their own.
         clean = f"{100 * next(iter(cells.values())).reference:.2f}"
         values = [_format_cell(cells[split]) if split in cells else "" for split in splits]
         lines.append("| " + " | ".join([model, clean, *values]) + " |")

@@ -72,7 +72,7 @@ def test_expect_refuses_percent() -> None:
 @pytest.mark.parametrize("value", ["nan", "-0.1", "1000"])
 def test_expect_refuses_what_is_no_accuracy(value: str) -> None:
     """In words for a person, not for a table."""
-    with pytest.raises(InputError, match=r"is no fraction in \[0, 1\], such as 0.76"):
+    with pytest.raises(InputError, match=r"is not a fraction in \[0, 1\], such as 0.76"):
         run_command("expect", f"--accuracy={value}", "--split", "imagenet-v2")
 
 
