@@ -9,18 +9,19 @@ from imagenet_g.benchmark.records import FileModel
 Severity = Literal["error", "warning", "note"]
 Trust = Literal["self-reported", "recomputed", "verified", "published"]
 TRUST_LEVELS: dict[Trust, str] = {
-    "verified": "run again by a maintainer, who got the same numbers and, but for rounding, the same answers",
+    "verified": "run again by a maintainer, with the same numbers and, except for rounding, the same answers",
     "recomputed": "every number recomputed from the stored predictions, which cover every image of the split;"
-    " that the model gave these answers is not proved",
-    "self-reported": "as its authors reported it; predictions were not given or the split is not at hand",
-    "published": "a figure from a paper or a public table; nobody here has run it",
+    " not proof that the model gave these answers",
+    "self-reported": "as reported by the authors; the predictions or the split are not available here",
+    "published": "a figure from a paper or a public table, not run by the maintainers",
 }
 RECOMPUTED_LIMITS = (
-    "Recomputing shows that the numbers follow from the answers, not that the model gave them: whoever makes "
-    "up answers, or changes a wrong one into another wrong one, and hashes the file again, is not found out "
-    "by arithmetic. 'imagenet-g verify-submission' runs the model and compares every answer."
+    "Recomputing shows that the numbers follow from the answers, not that the model gave them. Invented "
+    "answers, or a wrong answer changed into another wrong one, stay undetected if the file is hashed again. "
+    "'imagenet-g verify-submission' runs the model and compares every answer."
 )
 """What the trust level 'recomputed' cannot prove."""
+# A stranger's file could otherwise fill a terminal, or the comment on a pull request, with one field.
 MAX_TEXT = 300
 
 
@@ -28,7 +29,7 @@ class Problem(FileModel):
     """One finding."""
 
     code: str
-    """Stable word for machines, such as "wrong-hash"."""
+    """Stable code for programs, such as "wrong-hash"; messages may change, codes do not."""
     severity: Severity
     """An error refuses the submission, a warning is for the reviewer, a note explains."""
     where: str
@@ -74,7 +75,15 @@ def note(code: str, where: str, message: str) -> Problem:
 
 
 def clip_text(text: str) -> str:
-    """At most `MAX_TEXT` printable characters: what is quoted may come from a hostile file."""
+    r"""At most `MAX_TEXT` printable characters: what is quoted may come from a hostile file.
+
+    Example:
+        >>> clip_text("two\nlines") == "two\N{REPLACEMENT CHARACTER}lines"
+        True
+        >>> len(clip_text("x" * 1000))
+        300
+    """
+    # Escape sequences would be run by a reader's terminal, and a line break would forge a line of the report.
     printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return printable if len(printable) <= MAX_TEXT else printable[: MAX_TEXT - 1] + "…"
 

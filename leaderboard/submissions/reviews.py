@@ -1,4 +1,4 @@
-"""Reviews: what the machine, or a maintainer, found out about one exact file.
+"""Reviews: the findings of validation, or of a maintainer, about one exact file.
 
 `<org>__<model>.review.json` lies beside the submission and names the sha256 of its bytes. The board shows a
 submission only with a review of those very bytes, so an edit after validation takes it off the board.
@@ -32,11 +32,11 @@ class Verification(FileModel):
     """Top-1 of the second run less that of the submission, by split."""
     # Has a default because reviews were written before answers were compared.
     other_answers: dict[str, Count] = Field(default_factory=dict)
-    """Images that the second run answers otherwise, by split; absent where no predictions were at hand."""
+    """Images with another answer in the second run, by split; absent where predictions were not available."""
 
 
 class Review(FileModel):
-    """What is known about one submission file."""
+    """The review of one submission file."""
 
     schema_version: Literal[1] = 1
     submission_sha256: Sha256
@@ -49,7 +49,12 @@ class Review(FileModel):
 
 
 def find_review_path(submission: Path) -> Path:
-    """Where the review of a submission lies."""
+    """The path of a submission's review.
+
+    Example:
+        >>> find_review_path(Path("mini/lab__resnet.json")).name
+        'lab__resnet.review.json'
+    """
     return submission.with_name(submission.name.removesuffix(SUFFIX) + REVIEW_SUFFIX)
 
 
@@ -60,7 +65,7 @@ def make_review(report: ValidationReport, verification: Verification | None = No
         InputError: The submission was refused.
     """
     if not report.accepted or report.trust is None or report.submission_sha256 is None:
-        raise InputError(f"'{report.file}' was refused and cannot be reviewed; mend it first.")
+        raise InputError(f"'{report.file}' was refused and cannot be reviewed. Correct it first.")
     trust: Literal["self-reported", "recomputed", "verified"] = (
         "recomputed" if report.trust == "recomputed" else "self-reported"
     )
@@ -68,6 +73,7 @@ def make_review(report: ValidationReport, verification: Verification | None = No
     return Review(
         submission_sha256=report.submission_sha256,
         trust="verified" if verification else trust,
+        # Errors do not reach a review, and notes are for the author alone.
         flags=tuple(problem for problem in report.problems if problem.severity == "warning"),
         imagenet_g=environment.imagenet_g,
         created_utc=environment.created_utc,
@@ -83,14 +89,16 @@ def write_review(submission: Path, review: Review) -> Path:
 
 
 def load_review(submission: Path) -> Review | str:
-    """The review of exactly these bytes, or why there is none."""
+    """The review of exactly these bytes, or the reason why it is missing."""
     path = find_review_path(submission)
     if not path.exists():
         return "it has no review; run 'imagenet-g validate --record' on it"
+    # A reason and no exception: one damaged review must not keep all others from the board.
     try:
         review = Review.model_validate(read_json(path)[1])
     except (UntrustedFileError, ValidationError):
         return f"its review '{path.name}' cannot be read; run 'imagenet-g validate --record' again"
+    # The bytes and not the seal: the seal is computed by whoever writes the file, and can be computed again.
     if review.submission_sha256 != hash_file(submission):
         return "it was edited after its review; run 'imagenet-g validate --record' again"
     return review

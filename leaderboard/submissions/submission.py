@@ -1,8 +1,8 @@
-"""Submissions: a result, and what the people behind it must say about it.
+"""Submissions: a result, and the statement of its authors.
 
 One JSON file per model and version, `submissions/<version>/<org>__<model>.json`, with the predictions beside
-it in a folder of the same name. The seal is a hash over everything else, so that a file edited by hand after
-it was written is noticed before anything in it is believed.
+it in a folder of the same name. The seal is a hash over everything else: it reveals a file that was edited by
+hand after it was written.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from imagenet_g.benchmark.identity import hash_json, make_slug
 from imagenet_g.benchmark.records import FileModel, Sha256
 from imagenet_g.benchmark.results import Entry, Result
 
+# Lengths are bounded because the board shows these texts: one file must not fill a page.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 TrainingData = Literal["imagenet-1k", "more-data", "unknown"]
@@ -27,11 +28,11 @@ REVIEW_SUFFIX = ".review.json"
 
 
 class Statement(FileModel):
-    """What people must say; "unknown" has to be said too, as null or as the word."""
+    """The authors' statement; "unknown" must be stated too, as null or as the word."""
 
     organisation: Name
     model: Name
-    """How the board calls the model."""
+    """The model's name on the board."""
     authors: Annotated[tuple[Line, ...], Field(min_length=1, max_length=100)]
     contact: Line
     """A mail address or an https address where questions reach a person."""
@@ -71,16 +72,22 @@ def make_submission(version: str, statement: Statement, result: Result) -> Submi
         version=version,
         statement=statement,
         result=result.model_copy(update={"entries": entries}),
+        # A placeholder: the field is required, and the seal leaves itself out.
         seal="0" * 64,
     )
+    # Through JSON and back: the seal is over what the file will hold, where tuples are lists.
     return unsealed.model_copy(update={"seal": compute_seal(json.loads(unsealed.model_dump_json()))})
 
 
 def compute_seal(content: Mapping[str, object]) -> str:
-    """sha256 over everything the file says but the seal, whatever its layout.
+    """sha256 over the file's content without the seal, whatever its layout.
 
-    Over the file's own keys, not the parsed submission's: a later release that knows more fields must still
-    find the seal whole.
+    Over the file's own keys, not the parsed submission's: a later release with more fields must still accept
+    the seal.
+
+    Example:
+        >>> compute_seal({"a": 1, "b": 2, "seal": "x"}) == compute_seal({"b": 2, "a": 1})
+        True
     """
     return hash_json({key: value for key, value in content.items() if key != "seal"})
 
@@ -96,7 +103,10 @@ def join_stem(organisation: str, model: str) -> str:
     Example:
         >>> join_stem("Example Lab", "ResNet-50")
         'example-lab__resnet-50'
+        >>> join_stem("a__b", "c")
+        'a-b__c'
     """
+    # Two underscores separate organisation and model, so neither part may contain them.
     return "__".join(
         make_slug(part.strip().lower().replace(" ", "-")).replace("__", "-") for part in (organisation, model)
     )
@@ -104,6 +114,7 @@ def join_stem(organisation: str, model: str) -> str:
 
 def make_predictions_path(stem: str, entry: Entry) -> PurePosixPath:
     """Where an entry's predictions lie, relative to the folder of the submission."""
+    # A view is rows of the whole split: both entries name one file, and its answers are stored once.
     base = entry.split.ref.removesuffix(f":{entry.split.view}") if entry.split.view else entry.split.ref
     return PurePosixPath(stem) / f"{make_slug(base)}.parquet"
 

@@ -1,6 +1,6 @@
 """Files from strangers, read so that the worst they can do is be refused.
 
-Nothing is unpickled, unpacked or executed; sizes, nesting and counts are looked at before memory is spent.
+Nothing is unpickled, unpacked or executed; sizes, nesting and counts are checked before memory is spent.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from typing import NoReturn
 
 from imagenet_g.benchmark.errors import UntrustedFileError
 
+# A hundred times the shipped submissions (40 kB); parsed, such a file still takes little memory.
 MAX_JSON_BYTES = 5_000_000
+# A result nests fewer than ten levels; parsers and everything that walks the content recurse on each.
 MAX_JSON_DEPTH = 20
 MAX_PREDICTIONS_BYTES = 200_000_000
 MAX_UNPACKED_BYTES = 500_000_000
+# List columns hold many values in a row, at most a few for each of the top five and the labels.
 MAX_VALUES_PER_ROW = 64
+# The footer is decoded before anything else and may claim strings of any length.
 _FOOTER_LIMIT = 10_000_000
 # A string is one match, to its end or the text's; nothing in the pattern goes back, so the scan is one pass.
 _BRACKET_OR_STRING = re.compile(r'[\[\]{}]|"(?:[^"\\]++|\\.|\\\Z)*+(?:"|\Z)', re.DOTALL)
@@ -35,7 +39,20 @@ def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> tuple[bytes, ob
 
 
 def parse_json(data: bytes) -> object:
-    """JSON from bytes; raises as `read_json`."""
+    """JSON from bytes; raises as `read_json`.
+
+    Example:
+        >>> parse_json(b'{"top1": 0.5}')
+        {'top1': 0.5}
+        >>> parse_json(b'{"top1": NaN}')
+        Traceback (most recent call last):
+            ...
+        imagenet_g.benchmark.errors.UntrustedFileError: not JSON: NaN is not a number; write null for unknown
+        >>> parse_json(b'{"top1": 0.5, "top1": 0.9}')
+        Traceback (most recent call last):
+            ...
+        imagenet_g.benchmark.errors.UntrustedFileError: not JSON: the key 'top1' comes twice in one object
+    """
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -55,8 +72,10 @@ def validate_plain_file(path: Path, *, max_bytes: int) -> None:
     Raises:
         UntrustedFileError: It is one of these, or missing.
     """
+    # Links first: `is_file` follows them, and the content of any file of this machine could be quoted in a
+    # report.
     if path.is_symlink() or not path.is_file():
-        raise UntrustedFileError(f"'{path.name}' is missing or no plain file")
+        raise UntrustedFileError(f"'{path.name}' is missing or not a plain file")
     if (size := path.stat().st_size) > max_bytes:
         raise UntrustedFileError(f"'{path.name}' has {size} bytes; at most {max_bytes} are read")
 
@@ -66,6 +85,13 @@ def validate_depth(text: str, *, max_depth: int = MAX_JSON_DEPTH) -> None:
 
     Raises:
         UntrustedFileError: Brackets are nested more than `max_depth` deep.
+
+    Example:
+        >>> validate_depth('{"a": ["[[[[", [1]]}', max_depth=3)  # brackets within a string do not count
+        >>> validate_depth("[[[[]]]]", max_depth=3)
+        Traceback (most recent call last):
+            ...
+        imagenet_g.benchmark.errors.UntrustedFileError: nested more than 3 deep
     """
     depth = 0
     for match in _BRACKET_OR_STRING.finditer(text):
@@ -78,7 +104,7 @@ def validate_depth(text: str, *, max_depth: int = MAX_JSON_DEPTH) -> None:
 
 
 def validate_predictions_file(path: Path, *, max_rows: int) -> None:
-    """Look at a parquet file's footer before a row of it is unpacked.
+    """Check a parquet file's footer before a row of it is unpacked.
 
     Raises:
         UntrustedFileError: It is no parquet file, claims more rows than the split has images, more values
@@ -93,7 +119,7 @@ def validate_predictions_file(path: Path, *, max_rows: int) -> None:
             path, thrift_string_size_limit=_FOOTER_LIMIT, thrift_container_size_limit=_FOOTER_LIMIT
         ).metadata
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise UntrustedFileError(f"'{path.name}' is no parquet file: {error}") from error
+        raise UntrustedFileError(f"'{path.name}' is not a parquet file: {error}") from error
     if footer.num_rows > max_rows:
         raise UntrustedFileError(f"'{path.name}' claims {footer.num_rows} rows where {max_rows} belong")
     chunks = [
@@ -103,15 +129,20 @@ def validate_predictions_file(path: Path, *, max_rows: int) -> None:
     ]
     if any(chunk.num_values > MAX_VALUES_PER_ROW * max_rows for chunk in chunks):
         raise UntrustedFileError(f"'{path.name}' holds more values than its rows can have")
+    # Repeated values compress to almost nothing: a small file can unpack to more than this machine's memory.
     if (unpacked := sum(chunk.total_uncompressed_size for chunk in chunks)) > MAX_UNPACKED_BYTES:
         raise UntrustedFileError(f"'{path.name}' would unpack to {unpacked} bytes")
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number; write null for what is unknown")
+    # Python's parser accepts NaN and Infinity, which JSON does not have. NaN passes every check of bounds,
+    # because each comparison with it is false.
+    raise ValueError(f"{name} is not a number; write null for unknown")
 
 
 def _refuse_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    # Python keeps the last of two equal keys, other readers the first: a reviewer could see another number
+    # than the one that was validated.
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]

@@ -1,7 +1,7 @@
-"""A submission and its predictions to somebody else's dataset on the Hub, as a pull request.
+"""A submission and its predictions to a dataset on the Hub, as a pull request.
 
-Who may ask is looked at before any question is asked and before anything is written. The commit is one step
-on the Hub: either the pull request has every file, or there is none.
+Access is checked before any question is asked and before anything is written. The commit is one step on the
+Hub: either the pull request has every file, or it is not opened.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FOLDER = "submissions"
 
 
 def check_hub(repo: str) -> None:
-    """Find out whether a pull request can be opened, as far as that can be known beforehand.
+    """Check whether a pull request can be opened, as far as that is possible beforehand.
 
     Raises:
         FetchError: There is no token, no network, or no such dataset.
@@ -46,28 +46,31 @@ def open_pull_request(path: Path, submission: Submission, report: ValidationRepo
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
+    # A pull request is public at once, and its history stays public after the file is corrected.
     if has_token(path.read_text(encoding="utf-8")):
-        raise DataError(f"'{path}' holds something that looks like an access token; take it out.")
+        raise DataError(f"'{path}' contains what looks like an access token. Remove it and submit again.")
     try:
         with translate_hub_errors(repo, None, "write"):
             commit = HfApi().create_commit(
                 repo,
                 [CommitOperationAdd(name, file) for name, file in list_files(path, submission).items()],
                 commit_message=f"Submit {path.name.removesuffix(SUFFIX)}",
+                # A code block: the report quotes the file, and its names must not become links or mentions.
                 commit_description=f"```\n{format_report(report)}\n```",
                 repo_type="dataset",
                 create_pr=True,
             )
     except ImagenetGError as error:
         raise FetchError(
-            f"There is no pull request on '{repo}'. {error} The submission is whole at '{path}'; "
-            f"'imagenet-g submit {path} --hub {repo}' tries again, without asking anything."
+            f"No pull request was opened on '{repo}'. {error} The submission is complete at '{path}'; "
+            f"'imagenet-g submit {path} --hub {repo}' tries again without questions."
         ) from error
     return str(commit.pr_url)
 
 
 def list_files(path: Path, submission: Submission) -> dict[str, Path]:
     """A submission's files by their path in the repository."""
+    # A set: views of one split share a predictions file.
     files = {path, *(path.parent / entry.predictions.file for entry in submission.result.entries)}
     return {
         f"{FOLDER}/{submission.version}/{file.relative_to(path.parent).as_posix()}": file

@@ -1,4 +1,4 @@
-"""What a person must say with a result: one question a field, with what is allowed and what is likely."""
+"""The questions of a submission: one for each field, with the allowed answers and a default."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Explain = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One thing to be said.
+    """One question.
 
     Attributes:
         field: Key of the answer, and the flag's name.
         text: The question.
         needed: Whether an answer must be given; "unknown" is one where it is among the choices.
         choices: The only answers allowed; empty for free text.
-        explain: Why an answer cannot be taken; None where it can.
+        explain: Why an answer is not allowed; None where it is.
     """
 
     field: str
@@ -87,7 +87,14 @@ QUESTIONS = (
 
 
 def explain_bad_answer(question: Question, answer: str) -> str | None:
-    """Why an answer cannot be taken; None where it can."""
+    """Why an answer is not allowed; None where it is.
+
+    Example:
+        >>> explain_bad_answer(Question(field="license", text="Licence", needed=False), "") is None
+        True
+        >>> explain_bad_answer(Question(field="kind", text="Kind", choices=("a", "b")), "c")
+        'must be one of a, b'
+    """
     if not answer:
         return "must be answered" if question.needed else None
     if question.choices and answer not in question.choices:
@@ -103,18 +110,26 @@ def ask_questions(
     ask: Callable[[str], str],
     say: Callable[[str], object],
 ) -> dict[str, str]:
-    """Every answer by field: those given, and for the rest one question at a time until it can be taken.
+    """Every answer by field: those given, and for the rest one question at a time, repeated until allowed.
 
     Args:
         questions: In the order they are asked.
         given: Answers that are there already; None or absent for those to ask for.
-        suggested: Defaults, taken where the person answers with nothing.
+        suggested: Defaults, used where the person only presses Enter.
         ask: Shows a prompt and returns what was typed.
-        say: Shows why an answer was not taken.
+        say: Shows why an answer is not allowed.
 
     Raises:
-        InputError: The input ended before the last answer, or a given answer cannot be taken.
+        InputError: The input ended before the last answer, or a given answer is not allowed.
+
+    Example:
+        >>> question = Question(field="supervision", text="How", choices=("supervised", "zero-shot"))
+        >>> typed, suggested = iter(["guess", ""]), {"supervision": "supervised"}
+        >>> ask_questions([question], given={}, suggested=suggested, ask=lambda _: next(typed), say=print)
+          That must be one of supervised, zero-shot.
+        {'supervision': 'supervised'}
     """
+    # Before the first question: the reason for a wrong flag should not wait for twelve answers.
     refuse_bad_answers(questions, given)
     answers = {}
     for question in questions:
@@ -132,6 +147,7 @@ def _ask_until_good(
     while True:
         try:
             answer = ask(prompt).strip() or default
+        # The end of piped input, or Ctrl-D; asking again would raise it for ever.
         except EOFError as error:
             raise InputError(f"The input ended at: {question.text}. Nothing was written.") from error
         reason = explain_bad_answer(question, answer)
@@ -143,10 +159,14 @@ def _ask_until_good(
 def take_answers(
     questions: Sequence[Question], *, given: Mapping[str, str | None], suggested: Mapping[str, str]
 ) -> dict[str, str]:
-    """Every answer by field where nobody can be asked: those given, then those suggested, then nothing.
+    """Every answer by field without a terminal: those given, then those suggested, then nothing.
 
     Raises:
-        InputError: Needed answers are missing; all their flags are named. Or one cannot be taken.
+        InputError: Needed answers are missing; all their flags are named. Or one is not allowed.
+
+    Example:
+        >>> take_answers([Question(field="name", text="Name")], given={}, suggested={"name": "vit"})
+        {'name': 'vit'}
     """
     refuse_bad_answers(questions, given)
     answers = {}
@@ -156,15 +176,18 @@ def take_answers(
     missing = [question for question in questions if question.needed and not answers[question.field]]
     if missing:
         listed = "\n".join(f"  {question.flag} TEXT  {question.wording}" for question in missing)
-        raise InputError(f"A submission must say more, and there is nobody to ask. Give\n{listed}")
+        # All at once: a batch script that fails on one flag after the other needs as many runs.
+        raise InputError(
+            f"A submission needs more answers, and there is no terminal to ask on. Give\n{listed}"
+        )
     return answers
 
 
 def refuse_bad_answers(questions: Sequence[Question], given: Mapping[str, str | None]) -> None:
-    """Look at the answers that were given beforehand.
+    """Check the answers that were given beforehand.
 
     Raises:
-        InputError: Some cannot be taken; all of them are named.
+        InputError: Some are not allowed; all of them are named.
     """
     bad = [
         f"{question.flag} {answer!r} {reason}"

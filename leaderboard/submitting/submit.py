@@ -33,10 +33,10 @@ from imagenet_g.leaderboard.validation.validate import (
 
 
 def choose_version(result: Result, asked: str | None) -> str:
-    """The version a result is about.
+    """The version of the splits of a result.
 
     Raises:
-        InputError: It has splits of several versions or of none, or not of the one asked for.
+        InputError: It has splits of several versions or without one, or not of the version asked for.
     """
     found = sorted({entry.split.version for entry in result.entries if entry.split.version is not None})
     if asked is not None and asked in found:
@@ -44,13 +44,13 @@ def choose_version(result: Result, asked: str | None) -> str:
     if asked is None and len(found) == 1:
         return found[0]
     raise InputError(
-        f"The result has splits of {', '.join(found) or 'no version'}; a submission is about one"
+        f"The result has splits of {', '.join(found) or 'no version'}; a submission has exactly one version"
         + (f", and '{asked}' is not among them." if asked else ". Evaluate again with the splits of one.")
     )
 
 
 def refuse_partial(result: Result) -> None:
-    """Say before any question is asked that part of a split cannot be submitted.
+    """Refuse part of a split before any question is asked.
 
     Raises:
         InputError: Some split was run with --limit.
@@ -63,9 +63,10 @@ def refuse_partial(result: Result) -> None:
 
 
 def suggest_answers(result: Result) -> dict[str, str]:
-    """What the result already says."""
+    """Answers that follow from the result."""
     model = result.model
     generated = model.generated_training_data
+    # Any other data set that the result names is more than ImageNet-1k; a person can correct the suggestion.
     known_data = {"imagenet-1k": "imagenet-1k", None: "unknown"}
     return {
         "name": model.spec.split(":", 1)[-1].replace("/", " "),
@@ -100,7 +101,7 @@ def make_statement(answers: Mapping[str, str]) -> Statement:
 
 
 def is_submission(path: Path) -> bool:
-    """Whether a file is a submission that was written before, by what stands in it."""
+    """Whether a file is a submission that was written before, judged by its content."""
     if not path.is_file():
         return False
     try:
@@ -119,12 +120,12 @@ def load_again(path: Path, *, root: Path, data: Sequence[str]) -> tuple[Path, Su
     report = validate_submission(path, make_context(root, data))
     submission, problems = parse_submission(read_json(path)[1])
     if submission is None:
-        raise InputError(f"'{path}' is no submission: {problems[0].where}: {problems[0].message}")
+        raise InputError(f"'{path}' is not a submission: {problems[0].where}: {problems[0].message}")
     return path, submission, report
 
 
 def make_context(root: Path, data: Sequence[str]) -> ValidationContext:
-    """What a submission is held against: splits on hand, and what lies in a folder of submissions."""
+    """What a submission is checked with: available splits, and a folder of submissions and baselines."""
     return ValidationContext(
         SplitStore(parse_data_pairs(data)), load_known_submissions(root), load_known_baselines(root)
     )
@@ -133,7 +134,7 @@ def make_context(root: Path, data: Sequence[str]) -> ValidationContext:
 def write_submission(
     submission: Submission, *, results_folder: Path, source: Result, root: Path, data: Sequence[str]
 ) -> tuple[Path, ValidationReport]:
-    """Write the file and copy its predictions, validate, and take both away where it is refused.
+    """Write the file and copy its predictions, validate, and remove both where it is refused.
 
     An earlier submission of the same model stays as it was unless the new one is accepted.
 
@@ -143,6 +144,8 @@ def write_submission(
     """
     context = make_context(root, data)
     final = root / submission.version / f"{make_stem(submission.statement)}{SUFFIX}"
+    # Within the root, so that the files move by renaming. Its name keeps the version folder, which validation
+    # compares with the content.
     draft = root / ".draft" / submission.version / final.name
     try:
         _write_files(draft, submission, results_folder, source)
@@ -165,7 +168,9 @@ def _write_files(path: Path, submission: Submission, folder: Path, source: Resul
 
 
 def _move_files(draft: Path, final: Path) -> None:
-    """Renames within one folder, the submission last; predictions that it no longer names are taken away."""
+    """Move by renaming, the submission last; predictions that it no longer names are removed."""
+    # The submission last: a crash in between leaves predictions without a file that names them, never a file
+    # whose predictions are missing.
     there, wanted = final.with_suffix(""), draft.with_suffix("")
     names = [file.relative_to(wanted) for file in sorted(wanted.rglob("*.parquet"))]
     with translate_storage_errors(final):
@@ -183,6 +188,7 @@ def _split_list(text: str) -> tuple[str, ...]:
 
 
 def _parse_generators(text: str) -> tuple[str, ...] | None:
+    # Unknown is no claim; an empty list is the claim that the model saw no generated image.
     if text.strip().lower() == "unknown":
         return None
     return () if text.strip().lower() == "none" else _split_list(text)
