@@ -1,8 +1,8 @@
-"""`python -m imagenet_g.leaderboard.ci FILE ...`: what a pull request with submissions is answered.
+"""`python -m imagenet_g.leaderboard.ci FILE ...`: the comment on a pull request with submissions.
 
-Every changed submission is validated against the others; the answer is markdown, with the two nearest models
-of the same version beside the new one, so that a reviewer sees at a glance whether a number can be. Whatever
-comes out of a file stands in code spans: in a comment, a name must be neither a link nor a mention.
+Every changed submission is validated against the others. The comment is markdown, with the two nearest models
+of the same version beside the new one, so that a reviewer sees at a glance whether a number is plausible.
+Text from a file stands in code spans: in a comment, a name must be neither a link nor a mention.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from imagenet_g.leaderboard.validation.validate import (
 
 NUM_REFERENCES = 2
 MAX_SUBMISSIONS = 20
-"""A pull request with more is for people to look at; validating it would keep everybody else waiting."""
+"""A larger pull request needs a person; validating it would block the queue for all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,12 @@ class Changes:
 
 
 def sort_changes(paths: Sequence[Path]) -> Changes:
-    """Changed files by what they are; changed predictions stand for their submission."""
+    """Changed files by kind; changed predictions stand for their submission."""
     reserved = [path for path in paths if _is_reserved(path)]
     owners = {path: _find_owner(path) for path in paths if path not in reserved and path.name != "README.md"}
     named = dict.fromkeys(owner for owner in owners.values() if owner is not None)
     return Changes(
+        # A link to nothing does not "exist"; it is a changed file all the same, and validation refuses it.
         submissions=tuple(path for path in named if path.exists() or path.is_symlink()),
         removed=tuple(path for path in named if not path.exists() and not path.is_symlink()),
         reserved=tuple(reserved),
@@ -85,19 +86,23 @@ def run_ci(paths: Sequence[Path], root: Path) -> tuple[str, bool]:
         root: Submissions and baselines to compare with: those of the branch the request is for.
     """
     changes = sort_changes(paths)
+    # Counted before any of them is opened.
     if len(changes.submissions) > MAX_SUBMISSIONS:
         return f"{len(changes.submissions)} submissions in one request; at most {MAX_SUBMISSIONS}.", False
     known, baselines = load_known_submissions(root), load_known_baselines(root)
     parts, accepted = [], not (changes.reserved or changes.foreign)
     for path in changes.submissions:
+        # The other files of the same request count too: two of them must not be copies of one another.
         others = [*known, *_load_changed(changes.submissions, path, known)]
+        # Baselines come from the target branch only: a request must not bring the line that it is measured
+        # by.
         report = validate_submission(path, ValidationContext(SplitStore(), others, baselines))
         accepted &= report.accepted
         parts.append(format_comment(path, report, known))
     for reason, found in (
-        ("Taken away, which a maintainer decides", changes.removed),
-        ("Reviews and baselines are written by maintainers, after merging; take out", changes.reserved),
-        ("No part of a submission; take out", changes.foreign),
+        ("Removed; a maintainer decides", changes.removed),
+        ("Reviews and baselines are written by maintainers after merging; remove", changes.reserved),
+        ("Not part of a submission; remove", changes.foreign),
     ):
         if found:
             parts.append(f"{reason}: {', '.join(quote(path.name) for path in found)}.")
@@ -126,12 +131,20 @@ def format_comment(path: Path, report: ValidationReport, known: Sequence[KnownSu
         lines += ["", *format_references(submission, choose_references(submission, known))]
     if report.accepted and find_review_path(path).exists() and not isinstance(load_review(path), Review):
         lines.append("")
-        lines.append("It had a review; the edit makes it void until `imagenet-g validate --record`.")
+        lines.append("Its review is void after this edit; a maintainer runs `imagenet-g validate --record`.")
     return "\n".join(lines)
 
 
 def quote(text: object) -> str:
-    """Text as a code span, which is shown as it is: no markup, no link, no mention."""
+    """Text as a code span, which is shown as it is: no markup, no link, no mention.
+
+    Example:
+        >>> quote("@everyone [here](https://example.org)")
+        '`@everyone [here](https://example.org)`'
+        >>> quote("a`b|c")
+        '`a&#39;b&#124;c`'
+    """
+    # A backtick would end the span, and a bar would end a cell of the table around it.
     return f"`{escape(clip_text(str(text))).replace('`', '&#39;').replace('|', '&#124;')}`"
 
 
@@ -142,6 +155,7 @@ def choose_references(submission: Submission, known: Sequence[KnownSubmission]) 
     for one in known:
         theirs = {e.split.ref: choose_headline(e).top1.value for e in one.submission.result.entries}
         shared = [ref for ref in ours if ref in theirs]
+        # An earlier version of the same model is no reference: it would stand beside itself.
         same = one.submission.statement.model == submission.statement.model
         if shared and not same and one.submission.version == submission.version:
             distances.append((abs(ours[shared[0]] - theirs[shared[0]]), one.path, one.submission))
@@ -181,6 +195,7 @@ def main(argv: Sequence[str]) -> int:
         "--against", type=Path, default=Path("submissions"), metavar="DIR", help="default: %(default)s"
     )
     given = parser.parse_args(argv)
+    # A file name may hold newlines and bytes that are not UTF-8; git separates names by null bytes (`-z`).
     named = given.names.read_text(encoding="utf-8", errors="surrogateescape") if given.names else ""
     paths = [*given.paths, *(Path(name) for name in named.split("\0") if name)]
     comment, accepted = run_ci(paths, given.against)

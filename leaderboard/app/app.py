@@ -29,7 +29,9 @@ from imagenet_g.leaderboard.pages.plots import MAX_PROFILES
 from imagenet_g.leaderboard.pages.queries import BoardQuery, format_query, parse_query, settle_query
 from imagenet_g.leaderboard.pages.tables import format_columns, list_columns
 
-TITLE = "# ImageNet-G leaderboard\nHow far image classifiers fall on images unlike ImageNet's."
+TITLE = (
+    "# ImageNet-G leaderboard\nAccuracy of image classifiers on generated images and other shifted test sets."
+)
 ADDRESS_JS = "words => { history.replaceState({board: words}, '', '?' + words); return []; }"
 OPEN_JS = """() => {
   if (history.state?.board === undefined) return NAME;  // The address has not been read yet.
@@ -38,16 +40,16 @@ OPEN_JS = """() => {
   history.replaceState({board: words.toString()}, '', '?' + words);
   return NAME;
 }"""
-"""The open tab is the page's own business: the server hears of it with the next change."""
+"""The browser keeps the open tab by itself; the server receives it with the next change."""
 NUM_CONTROLS = len(CONTROLS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What is wired.
+    """The components that events connect.
 
     Attributes:
-        board: What is shown.
+        board: The board shown.
         controls: As in `state.CONTROLS`.
         columns: Column picker.
         order: Sorting and page of the table.
@@ -70,7 +72,7 @@ class Page:
 
     @property
     def inputs(self) -> list[Component]:
-        """What says which rows are shown how."""
+        """Components that decide which rows are shown, and how."""
         return [self.opened, self.columns, self.order, *self.controls]
 
     @property
@@ -80,12 +82,12 @@ class Page:
 
     @property
     def view_outputs(self) -> list[Component]:
-        """What all views fill."""
+        """Components that all views fill."""
         return [box for view in self.views for box in view.outputs]
 
     @property
     def outputs(self) -> list[Component]:
-        """What a change of the rows changes."""
+        """Components that change with the rows."""
         return [self.order, self.table, self.address]
 
     @property
@@ -98,7 +100,7 @@ def build_app(board: Board, *, submissions: Path, reports: Path) -> gr.Blocks:
     """All tabs over one board.
 
     Args:
-        board: What is shown.
+        board: The board shown.
         submissions: Folder that uploads are compared with.
         reports: Folder that readers' reports on images go to.
     """
@@ -108,6 +110,7 @@ def build_app(board: Board, *, submissions: Path, reports: Path) -> gr.Blocks:
         gr.Markdown(TITLE)
         controls, columns = build_controls(board, start)
         order = gr.State(split_query(start)[1])
+        # Hidden by style and not absent: an event needs a component whose change the script can listen to.
         address = gr.Textbox(visible="hidden", elem_id="address", label="address")
         opened = gr.Textbox(visible="hidden", elem_id="opened", label="open tab")
         with gr.Tabs() as tabs:
@@ -169,11 +172,11 @@ def wire_controls(page: Page) -> None:
         return *filled, *fill_pickers(page, query), *show_rows(board, opened, names, query)
 
     version, splits, view, baseline, link, search, *filters = page.controls
-    # One answer for table and view: Gradio's page would not even ask for the second before it has the first.
+    # One response for table and view: Gradio's page requests the second only after it has the first.
     inputs = [page.address, *page.inputs, *page.view_inputs]
     outputs = [*page.outputs, *page.view_outputs]
-    # Not `input`: a dropdown says it twice, and when it is merely left; a textbox does not say it when text
-    # is deleted or pasted.
+    # Not `input`: a dropdown raises it twice, and when it merely loses focus; a textbox does not raise it
+    # when text is deleted or pasted.
     splits.change(split, inputs, [view, *outputs], **TYPING)  # type: ignore[attr-defined]
     for box in (view, baseline, link, search, *filters):
         box.change(change, inputs, outputs, **TYPING)  # type: ignore[attr-defined]
@@ -183,9 +186,10 @@ def wire_controls(page: Page) -> None:
 
 
 def is_shown(board: Board, words: str, query: BoardQuery) -> bool:
-    """Whether the page whose address has these words shows the rows of a query already, on whatever page.
+    """Whether the page with this address shows the rows of a query already, on any page of the table.
 
-    So it is with controls that an address has filled. A page without words has not been filled yet.
+    Controls that an address has filled raise change events for rows that are shown. A page without an address
+    has not been filled yet.
     """
     shown = settle_query(board, parse_query(words))
     same = replace(query, page=shown.page, columns=shown.columns, tab=shown.tab)
@@ -208,11 +212,12 @@ def wire_table(page: Page) -> None:
 
 
 def wire_start(page: Page, app: gr.Blocks) -> None:
-    """The address to the page when it is opened, and the page to the address ever after."""
+    """From the address to the page when it is opened, and from the page to the address afterwards."""
 
     def load(request: gr.Request) -> tuple[object, ...]:
         query = settle_query(page.board, parse_query(str(request.query_params)))
         names = list(list_columns(query.columns))
+        # An address may name any tab; Gradio would open none for one that does not exist.
         opened = query.tab if query.tab in {view.name for view in page.views} | {"submit", "about"} else ""
         filled = [*fill_controls(page.board, query), *fill_pickers(page, query)]
         selected = gr.Tabs(selected=opened) if opened else gr.skip()
@@ -246,10 +251,10 @@ def draw_after(page: Page, event: gr.events.Dependency) -> None:
 
 
 def draw_open_view(page: Page, opened: str, *values: object) -> list[object]:
-    """Outputs of all views, of which only the open one's are drawn: one nobody looks at costs everybody time.
+    """Outputs of all views, of which only the open one is drawn: drawing hidden ones would slow every change.
 
     Args:
-        page: What is wired.
+        page: The components.
         opened: Name of the open tab.
         *values: Those of the controls, then those of the views' boxes.
     """

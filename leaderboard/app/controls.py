@@ -1,4 +1,4 @@
-"""The controls above the tabs: what they offer for a version, and how a query sets them."""
+"""The controls above the tabs: their choices for a version, and their values for a query."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def build_controls(board: Board, start: BoardQuery) -> tuple[Controls, gr.Dropdo
 
 
 def build_view_switch(splits: tuple[str, ...], split: str) -> gr.Radio:
-    """All images or those a filter kept; hidden for a split that nobody filtered."""
+    """A switch between all images and filtered ones; hidden for a split without a filtered view."""
+    # Hidden and not left out: Gradio's events take a fixed list of components, whatever the split.
     base, view = part_view(split)
     views = list_views(splits, base)
     choices = [("all" if one == RAW else one, one) for one in views]
@@ -68,6 +69,7 @@ def fill_controls(board: Board, query: BoardQuery) -> list[object]:
     """Every control with its choices in the query's version and the query's value."""
     values = dict(zip(CONTROLS, split_query(query)[0], strict=True))
     splits = board.info.find_version(query.version).splits
+    # Choices and value in one update: Gradio refuses a value that is not among the choices it has.
     filled: dict[str, object] = dict(values)
     filled["split"] = gr.Dropdown(list(list_bases(splits)), value=values["split"])
     filled["view"] = build_view_switch(splits, query.split)

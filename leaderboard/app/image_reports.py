@@ -1,4 +1,4 @@
-"""Readers' reports that an image is wrong: small files for the maintainers of the data."""
+"""Readers' reports of wrong images: small files for the maintainers of the data."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from imagenet_g.leaderboard.pages.image_cards import find_rows
 from imagenet_g.leaderboard.submissions.problems import clip_text
 
 REASONS = ("wrong label", "not recognisable", "offensive", "duplicate", "other")
+# The form is open to everyone: without a limit it could fill the disk.
 MAX_REPORTS = 10_000
 
 
@@ -36,15 +37,16 @@ def write_image_report(folder: Path, *, split: str, image_id: str, reason: str, 
     """
     image_id = image_id.strip()
     if reason not in REASONS:
-        raise InputError(f"'{clip_text(reason)}' is no reason; choose one of {', '.join(REASONS)}.")
+        raise InputError(f"Unknown reason '{clip_text(reason)}'; choose one of {', '.join(REASONS)}.")
     if not find_rows(split, [image_id]):
         raise InputError(
-            f"'{clip_text(image_id)}' is no image of {clip_text(split)}; copy the id below an image."
+            f"{clip_text(split)} has no image '{clip_text(image_id)}'; copy the id below an image."
         )
     if folder.is_dir() and sum(1 for _ in folder.iterdir()) >= MAX_REPORTS:
-        raise InputError("There are too many reports already; write to the maintainers.")
+        raise InputError(f"There are {MAX_REPORTS} reports already. Write to the maintainers instead.")
     words = {"split": split, "image_id": image_id, "reason": reason, "note": clip_text(note)}
     report = ImageReport(**words, created_utc=make_environment().created_utc)
+    # Named by its content, without the time: a button pressed twice writes one file.
     path = folder / f"{make_slug(image_id)}-{hash_json(words)[:12]}.json"
     write_text(path, report.model_dump_json(indent=2) + "\n")
     return path

@@ -1,4 +1,4 @@
-"""The tabs of images and of files: two models on the same images, any image, and uploads."""
+"""The tabs of images and of files: two models on the same images, single images, and uploads."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from imagenet_g.leaderboard.pages.image_cards import ImageFilter, find_facet, li
 from imagenet_g.leaderboard.pages.queries import BoardQuery
 from imagenet_g.leaderboard.submissions.problems import clip_text, format_report
 
+# "all" has a bound too: every image is a thumbnail within the page.
 SHEETS = {"12": 12, "48": 48, "all": 10_000}
 
 
@@ -37,6 +38,8 @@ def build_compare_tab(board: Board, controls: Controls) -> View:
     def draw(query: BoardQuery, one: str | None, other: str | None, many: str) -> tuple[object, ...]:
         models = pages.list_comparable(board, query.split)
         ids = [model_id for _, model_id in models]
+        # After a change of split the chosen models may have no predictions; the first two that have are
+        # shown.
         one = one if one in ids else next(iter(ids), None)
         other = other if other in ids and other != one else next((i for i in ids if i != one), None)
         boxes = (gr.Dropdown(models, value=value) for value in (one, other))
@@ -55,7 +58,7 @@ def build_image_tab(board: Board, controls: Controls, reports: Path) -> View:
         with gr.Row():
             wnid = gr.Dropdown([("all classes", "")], value="", label="Class", elem_id="class")
             facet = gr.Dropdown([("all", "")], value="", label="Recipe")
-            clip = gr.Slider(0, 1, value=0, step=0.01, label="Least CLIP score (0: any)")
+            clip = gr.Slider(0, 1, value=0, step=0.01, label="Minimum CLIP score (0: all images)")
             page = gr.Number(1, precision=0, minimum=1, label="Page of images")
         count = gr.Markdown(elem_id="count")
         gallery = gr.HTML(elem_id="gallery")
@@ -84,13 +87,14 @@ def build_image_tab(board: Board, controls: Controls, reports: Path) -> View:
 
     boxes, outputs = [wnid, facet, clip, page], [gallery, count]
     for event in (wnid.input, facet.input, clip.release):
+        # Back to the first page: the chosen one may lie beyond the end of the new selection.
         event(restart, [split, *boxes], [page, *outputs], **TYPING)
     page.input(show, [split, *boxes], outputs, **TYPING)
     return wire_view(board, View(tab, "images", draw, boxes, [wnid, facet, clip, *outputs]), controls)
 
 
 def build_report_form(split: gr.components.Component, reports: Path) -> None:
-    """What is wrong with an image, as a file for the maintainers of the data."""
+    """A form that reports a wrong image, as a file for the maintainers of the data."""
     with gr.Accordion("This image is wrong", open=False):
         with gr.Row():
             image_id = gr.Textbox(label="Image id, as below the image", max_length=100)
@@ -106,7 +110,7 @@ def build_report_form(split: gr.components.Component, reports: Path) -> None:
             )
         except ImagenetGError as problem:
             return f"Not written: {clip_text(str(problem))}"
-        return f"Written as `{path.name}`. Thank you; the maintainers of the data read these."
+        return f"Written as `{path.name}`. Thank you; the maintainers of the data read these reports."
 
     send.click(report, [split, image_id, reason, remark], answer, **QUIET)
 
@@ -130,5 +134,6 @@ def build_submit_tab(submissions: Path) -> gr.Tab:
         report = check_upload([Path(path) for path in paths or []], submissions)
         return format_report(report), report.model_dump_json(indent=2)
 
+    # Through the queue, unlike all else here: each check is a process that may take gigabytes.
     check.click(run, files, [verdict, machine], concurrency_limit=2, api_visibility="private")
     return tab

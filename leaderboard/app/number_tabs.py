@@ -1,4 +1,4 @@
-"""The tabs of numbers: each builds its controls and says how it is drawn."""
+"""The tabs of numbers: each builds its controls and its drawing function."""
 
 from __future__ import annotations
 
@@ -23,14 +23,13 @@ from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-# Answers take milliseconds: a queue, and the words about waiting in it, would take longer.
-# Not public: Gradio writes the description of every public event into the page, and every call of one into
-# its reader's browser.
+# Responses take milliseconds: a queue, and its progress display, would take longer. Not public: Gradio writes
+# the description of every public event into the page, and every call of one into its reader's browser.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
-# What is typed while an answer is on its way must not be lost.
+# Text typed while a response is under way must not be lost.
 TYPING: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
 PLOT_ORDER: Order = ("top1", False, 0)
-"""How the table is sorted is not the plots' business: else they would be drawn again with it."""
+"""A constant order: with the table's own, each click on a heading would draw the plots again."""
 NUM_REMEMBERED = 64
 """Drawn plots of each tab, a few hundred kilobytes each on a large board; the board never changes."""
 TABLE_JS = """
@@ -81,8 +80,11 @@ def wire_view(
 
 def write_plot(figure: go.Figure) -> PlotData:
     """A figure as the page gets it."""
+    # Lazy: plotly takes seconds to import, and the table does not need it.
     from plotly.io.json import to_json_plotly
 
+    # Serialised here and not by Gradio's Plot, which would do it again for every reader; this text is
+    # remembered.
     shown = {**figure.to_plotly_json(), "config": {"displaylogo": False}}
     return PlotData(type="plotly", plot=to_json_plotly(shown))
 
@@ -91,10 +93,11 @@ def wire_search(board: Board, picker: gr.Dropdown, version: Component) -> None:
     """Offer the models whose names hold what is typed into a picker of models."""
 
     def offer(event: gr.KeyUpData, name: str, chosen: list[str]) -> gr.Dropdown:
+        # From the browser, so cut to a length before it is searched for.
         words = str(event.input_value or "")[:MAX_SEARCH]
         return gr.Dropdown(pages.offer_models(board, name, words, chosen or []))
 
-    # Of many keys "always last" would send the first one twice: each is asked for by itself.
+    # With "always last" the first of many keys would be sent twice, so each key is an event of its own.
     picker.key_up(offer, [version, picker], picker, **QUIET, trigger_mode="multiple")
 
 

@@ -22,6 +22,7 @@ MAX_UPLOAD = "200mb"
 
 def build_server(board: Board, *, submissions: Path, reports: Path) -> FastAPI:
     """A FastAPI application: `/board.csv`, `/board.parquet` and the page; no telemetry, no remote fonts."""
+    # Without a description FastAPI serves no `/docs`, a page that loads its scripts from another host.
     server = FastAPI(openapi_url=None)
 
     @server.get("/board.csv")
@@ -39,12 +40,14 @@ def build_server(board: Board, *, submissions: Path, reports: Path) -> FastAPI:
         kind = "application/vnd.apache.parquet"
         return Response(stream.getvalue(), media_type=kind, headers=_name("imagenet-g.parquet"))
 
+    # Names of installed fonts: the default theme loads its fonts from Google.
     theme = gr.themes.Default(
         font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"], primary_hue="blue"
     )
-    # Loads the libraries and sorts the rows by split, which the first reader would wait for.
+    # Loads the libraries and groups the rows by split before the first reader has to wait for it.
     show_scatter(board, settle_query(board, BoardQuery()), []).to_json()
     page = build_app(board, submissions=submissions, reports=reports)
+    # `api_open` off: requests that go past the page would also go past its queue.
     page.queue(default_concurrency_limit=8, max_size=200, api_open=False)
     gr.mount_gradio_app(
         server,
@@ -55,6 +58,7 @@ def build_server(board: Board, *, submissions: Path, reports: Path) -> FastAPI:
         head=HEAD,
         footer_links=[],
         max_file_size=MAX_UPLOAD,
+        # Rendering on the server needs Node.js beside Python.
         ssr_mode=False,
     )
     return server

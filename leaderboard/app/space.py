@@ -18,7 +18,7 @@ from imagenet_g.leaderboard.board.board import BOARD_NAME, load_board
 BOARD_FILES = ("answers/*.parquet", "*.parquet", "lines.json", BOARD_NAME)
 """`board.json` comes last, as the build writes it."""
 SUBMISSION_FILES = ("*/*__*.json", "*/baselines/*.json")
-"""What an upload is compared with; predictions stay where they are."""
+"""Files that an upload is compared with; predictions are not copied."""
 ATTRIBUTES = "*.parquet filter=lfs diff=lfs merge=lfs -text\n"
 README = """---
 title: ImageNet-G leaderboard
@@ -70,7 +70,7 @@ if __name__ == "__main__":
 def write_space(
     to: Path, *, board: Path, submissions: Path, requirement: str | None = None
 ) -> tuple[Path, ...]:
-    """Write the folder; what else lies in it, such as a clone's `.git`, stays.
+    """Write the folder; other content, such as a clone's `.git`, stays.
 
     Args:
         to: An empty folder, or a clone of a Space.
@@ -82,14 +82,17 @@ def write_space(
         Every file that was written.
 
     Raises:
-        InputError: The folder holds something that is no Space, or Gradio is not installed.
-        DataError: There is no whole board.
+        InputError: The folder holds something other than a Space, or Gradio is not installed.
+        DataError: The board is missing or incomplete.
         StorageError: The folder cannot be written.
     """
     built = load_board(board).info
     refuse_other_folder(to)
+    # `to/board` would be the board itself, which is removed below before it is copied.
     if to.resolve() in (board.resolve().parent, submissions.resolve().parent):
         raise InputError(f"'{to}' holds the board itself. Write the Space into another folder.")
+    # The Gradio and Python of this machine, with which the board was looked at: the Hub would take its
+    # newest.
     readme = README.format(
         gradio=find_gradio_version(),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
@@ -103,7 +106,7 @@ def write_space(
         ".gitattributes": ATTRIBUTES,
     }
     for name in ("board", "submissions"):
-        # What is no longer on the board must not stay in the Space.
+        # Files that are no longer on the board must not stay in the Space.
         shutil.rmtree(to / name, ignore_errors=True)
     copied = [
         *_copy_files(board, BOARD_FILES, to / "board"),
@@ -115,7 +118,7 @@ def write_space(
 
 
 def refuse_other_folder(to: Path) -> None:
-    """Keep from overwriting what is no Space.
+    """Refuse to overwrite a folder that is not a Space.
 
     Raises:
         InputError: The folder has files, and no README with a Space's front matter.
@@ -124,14 +127,16 @@ def refuse_other_folder(to: Path) -> None:
         readme = to / "README.md"
         text = readme.read_text(encoding="utf-8", errors="replace") if readme.is_file() else ""
         if not text.startswith("---\n") or "\nsdk:" not in text:
-            raise InputError(f"'{to}' has files and is no Space. Name an empty folder or a clone of a Space.")
+            raise InputError(
+                f"'{to}' has files and is not a Space. Name an empty folder or a clone of a Space."
+            )
 
 
 def find_gradio_version() -> str:
-    """The Gradio that the Space is to run: the one installed here, which the board was looked at with.
+    """The Gradio release of the Space: the one installed here.
 
     Raises:
-        InputError: There is none.
+        InputError: Gradio is not installed.
     """
     try:
         return version("gradio")

@@ -21,7 +21,8 @@ RAW = ""
 
 
 def make_query(board: Board, values: Sequence[object], order: Order) -> BoardQuery:
-    """The query the controls stand for; whatever a client sends becomes one that can be answered."""
+    """The query of the controls' values; whatever a client sends becomes one that can be answered."""
+    # An emptied dropdown sends None, and a client of Gradio's interface may send any type.
     given = {name: str(value or "") for name, value in zip(CONTROLS, values, strict=True)}
     view, base = given.pop("view"), given["split"]
     splits = board.info.find_version(given["version"]).splits
@@ -33,35 +34,68 @@ def make_query(board: Board, values: Sequence[object], order: Order) -> BoardQue
 
 
 def part_view(split: str) -> tuple[str, str]:
-    """A split and its quality filter: "v1/sd-l:clip-filtered" is "v1/sd-l" and "clip-filtered".
+    """A split and its quality filter.
 
-    Other views, such as a hand of `mini` or a set of classes, are splits of their own for a reader.
+    Other views, such as an art style of `mini` or a set of classes, are splits of their own for a reader.
+
+    Example:
+        >>> part_view("v1/sd-l:clip-filtered")
+        ('v1/sd-l', 'clip-filtered')
+        >>> part_view("v1/sd-l:drawn-104")
+        ('v1/sd-l:drawn-104', '')
     """
     base, _, view = split.partition(":")
     return (base, view) if "filtered" in view.split("-") else (split, RAW)
 
 
 def join_view(split: str, view: str) -> str:
-    """The reference of a split under a filter."""
+    """The reference of a split under a filter.
+
+    Example:
+        >>> join_view("v1/sd-l", "clip-filtered"), join_view("v1/sd-l", "")
+        ('v1/sd-l:clip-filtered', 'v1/sd-l')
+    """
     return f"{split}:{view}" if view else split
 
 
 def list_bases(splits: Sequence[str]) -> tuple[str, ...]:
-    """What the split picker offers: every split once, filtered or not."""
+    """Choices of the split picker: every split once, filtered or not.
+
+    Example:
+        >>> list_bases(["v1/sd-l", "v1/sd-l:clip-filtered", "v1/sd-i"])
+        ('v1/sd-l', 'v1/sd-i')
+    """
+    # A dict and not a set keeps the order of the version.
     return tuple(dict.fromkeys(part_view(split)[0] for split in splits))
 
 
 def list_views(splits: Sequence[str], base: str) -> tuple[str, ...]:
-    """Views of one split, all images first where they are there."""
+    """Views of one split, all images first where that view exists.
+
+    Example:
+        >>> list_views(["v1/sd-l:clip-filtered", "v1/sd-l", "v1/sd-i"], "v1/sd-l")
+        ('', 'clip-filtered')
+    """
     return tuple(sorted(view for found, view in map(part_view, splits) if found == base))
 
 
 def click_table(order: Order, clicked: Mapping[str, object]) -> Order:
-    """Sorting and page after a click on a heading or on the pager."""
+    """Sorting and page after a click on a heading or on the pager.
+
+    Example:
+        >>> click_table(("top1", False, 2), {"sort": "top1"})  # the same heading again: the other direction
+        ('top1', True, 0)
+        >>> click_table(("top1", False, 2), {"page": "3"})
+        ('top1', False, 3)
+        >>> click_table(("top1", False, 2), {"page": "-1"})
+        ('top1', False, 0)
+    """
     sort, ascending, page = order
     if wanted := clicked.get("sort"):
         same = wanted == sort
         return str(wanted), (not ascending) if same else is_smallest_first(str(wanted)), 0
+    # The click comes from the reader's browser and may hold anything; `int` alone would raise, or accept a
+    # number of a million digits.
     text = str(clicked.get("page", page))
     return sort, ascending, int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
 

@@ -11,6 +11,7 @@ MAX_MEMORY_BYTES = 6_000_000_000
 
 def limit_memory() -> None:
     """Make an allocation beyond the limit fail in this process alone."""
+    # A parquet file can claim small sizes and unpack to large ones: checks of its footer are not enough.
     try:
         import resource
     except ImportError:  # Windows has no such limit; the time limit holds there too.
@@ -39,5 +40,6 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # Before `main` imports the libraries: what they allocate counts too.
     limit_memory()
     sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""What a visitor uploads: checked in another process with little memory and little time, then forgotten."""
+"""Visitors' uploads: checked in another process with limits of memory and time, then deleted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from imagenet_g.leaderboard.submissions.submission import make_stem
 from imagenet_g.leaderboard.submissions.untrusted import MAX_PREDICTIONS_BYTES, read_json, validate_plain_file
 from imagenet_g.leaderboard.validation.validate import make_report, parse_submission
 
+# Above the number of splits of any version; each file may have 200 MB.
 MAX_FILES = 60
+# One visitor must not hold a process, and its memory, for longer.
 SECONDS = 120
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}\.parquet")
 
@@ -38,17 +40,19 @@ def check_upload(files: Sequence[Path], submissions: Path) -> ValidationReport:
 
 
 def place_files(document: Path, predictions: Sequence[Path], folder: Path) -> Path | ValidationReport:
-    """Lay the files out as in the repository, under names made here; a report where that cannot be."""
+    """Copy the files to the layout of the repository, under names made here; a report where that fails."""
     try:
         _, content = read_json(document)
     except UntrustedFileError as refused:
         return _refuse(document, [error("unreadable", document.name, str(refused))])
+    # The likeliest mistake, which would otherwise show as a list of missing fields.
     if isinstance(content, dict) and "statement" not in content and "entries" in content:
-        message = "this is a result; 'imagenet-g submit RESULT' makes a submission of it"
+        message = "this is a result; run 'imagenet-g submit RESULT' to make a submission"
         return _refuse(document, [error("upload", document.name, message)])
     submission, problems = parse_submission(content)
     if submission is None:
         return _refuse(document, problems)
+    # Folders are named by the parsed content and never by the uploaded names, which may climb out with "..".
     stem = make_stem(submission.statement)
     target = folder / submission.version / f"{stem}.json"
     (target.parent / stem).mkdir(parents=True)
@@ -59,19 +63,21 @@ def place_files(document: Path, predictions: Sequence[Path], folder: Path) -> Pa
         except UntrustedFileError as refused:
             return _refuse(document, [error("upload", file.name, str(refused))])
         if not _PLAIN.fullmatch(file.name):
-            return _refuse(document, [error("upload", file.name, "is no name of a predictions file")])
+            return _refuse(document, [error("upload", file.name, "is not a name of a predictions file")])
         shutil.copyfile(file, target.parent / stem / file.name)
     return target
 
 
 def run_worker(path: Path, submissions: Path) -> ValidationReport:
-    """Validate in a process of its own, which cannot take this one down."""
+    """Validate in a separate process, which cannot crash this one."""
+    # The interpreter of this process, so that the same release validates; no shell, so that names stay words.
     words = [sys.executable, "-m", "imagenet_g.leaderboard.app.upload_worker", str(path), str(submissions)]
     try:
         done = subprocess.run(words, capture_output=True, timeout=SECONDS, check=False)
         return ValidationReport.model_validate_json(done.stdout)
     except subprocess.TimeoutExpired:
         return _refuse(path, [error("too-slow", path.name, f"took more than {SECONDS} seconds to check")])
+    # The process was killed, or failed: it printed no report.
     except ValidationError:
         return _refuse(path, [error("crashed", path.name, "could not be checked within the memory allowed")])
 

@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     space.add_argument(
         "--requirement", metavar="TEXT", help="how pip gets imagenet-g (default: this release by name)"
     )
-    figures = actions.add_parser("figures", help="make the data file of published figures again (minutes)")
+    figures = actions.add_parser("figures", help="rebuild the data file of published figures (minutes)")
     figures.add_argument(
         "--out", type=Path, default=Path("leaderboard/data"), metavar="DIR", help="default: %(default)s"
     )
@@ -44,6 +44,7 @@ def _add_places(parser: ArgumentParser, *, inherit: bool = False) -> None:
 
 
 def _add_server(parser: ArgumentParser, *, inherit: bool = False) -> None:
+    # This machine only: who reaches the port can upload files.
     _add_option(parser, "--host", "127.0.0.1", kind=str, metavar="HOST", inherit=inherit)
     _add_option(parser, "--port", 7860, kind=int, metavar="PORT", inherit=inherit)
 
@@ -57,7 +58,7 @@ def _add_option(
     metavar: str,
     inherit: bool,
 ) -> None:
-    # An action's own default would overwrite what was given before the action.
+    # The default of an action would overwrite a value given before the action.
     parser.add_argument(
         name, type=kind, default=SUPPRESS if inherit else default, metavar=metavar, help=f"default: {default}"
     )
@@ -70,14 +71,17 @@ def run(arguments: Namespace) -> int:
 
 
 def run_build(arguments: Namespace) -> int:
-    """Build, and name what was left out."""
+    """Build, and list what was left out."""
     from imagenet_g.leaderboard.board.build import build_board
 
     board = build_board(arguments.submissions, arguments.board, published=not arguments.no_published)
     for version in board.info.versions:
         print(f"{version.name}: {version.num_models} models, {len(version.splits)} splits")
     if not arguments.submissions.is_dir():
-        print(f"no submissions: there is no folder '{arguments.submissions}'; name it with --submissions")
+        # Printed and not raised: a board of published figures alone is useful too.
+        print(
+            f"no submissions: the folder '{arguments.submissions}' does not exist; name it with --submissions"
+        )
     for left_out in board.info.left_out:
         print(f"left out {left_out.file}: {left_out.reason}")
     print(f"wrote {arguments.board}")
@@ -85,13 +89,14 @@ def run_build(arguments: Namespace) -> int:
 
 
 def run_serve(arguments: Namespace) -> int:
-    """Serve the board; build it first where there is none."""
+    """Serve the board; build it first where it is missing."""
     from imagenet_g.benchmark.errors import InputError
     from imagenet_g.leaderboard.board.board import BOARD_NAME, load_board
     from imagenet_g.leaderboard.board.build import build_board
 
     try:
         from imagenet_g.leaderboard.app.server import run_server
+    # Gradio and its web server are an optional extra; everything else of the board works without them.
     except ImportError as error:
         raise InputError(f"The page needs {error.name}: pip install 'imagenet-g[leaderboard]'.") from error
     if not (arguments.board / BOARD_NAME).exists():
@@ -120,7 +125,7 @@ def run_export(arguments: Namespace) -> int:
 
 
 def run_space(arguments: Namespace) -> int:
-    """Write the Space; build the board first where there is none."""
+    """Write the Space; build the board first where it is missing."""
     from imagenet_g.leaderboard.app.space import write_space
     from imagenet_g.leaderboard.board.board import BOARD_NAME
     from imagenet_g.leaderboard.board.build import build_board

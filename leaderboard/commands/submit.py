@@ -1,4 +1,4 @@
-"""`imagenet-g submit`: a result and what must be said about it, to a submission file."""
+"""`imagenet-g submit`: a result and the statement of its authors, to a submission file."""
 
 from __future__ import annotations
 
@@ -33,18 +33,21 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--data", action="append", default=[], metavar="NAME=PATH", help="a local copy of a split; repeatable"
     )
-    parser.add_argument("--yes", action="store_true", help="ask nothing; what is not given is unknown")
+    parser.add_argument(
+        "--yes", action="store_true", help="ask no questions; use the defaults for what is not given"
+    )
     parser.add_argument(
         "--hub", metavar="REPO", help="also open a pull request on this Hub dataset repository"
     )
 
 
 def run(arguments: Namespace) -> int:
-    """Ask, write, validate, propose; a refused submission is taken away again."""
+    """Ask, write, validate, propose; a refused submission is removed again."""
     from imagenet_g.leaderboard.submissions.problems import format_report
     from imagenet_g.leaderboard.submitting.pull_requests import check_hub, open_pull_request
     from imagenet_g.leaderboard.submitting.submit import is_submission, load_again
 
+    # Before a dozen questions: without an account the answers would be lost.
     if arguments.hub:
         check_hub(arguments.hub)
     if arguments.hub and is_submission(arguments.result):
@@ -53,6 +56,7 @@ def run(arguments: Namespace) -> int:
         made = ask_and_write(arguments)
         if made is None:
             print("\nstopped; nothing was written")
+            # 128 + SIGINT, by which a shell recognises Ctrl-C.
             return 130
         path, submission, report = made
     print(format_report(report))
@@ -77,6 +81,7 @@ def ask_and_write(arguments: Namespace) -> tuple[Path, Submission, ValidationRep
     result = load_result(arguments.result)
     folder = arguments.result if arguments.result.is_dir() else arguments.result.parent
     version = choose_version(result, arguments.benchmark_version)
+    # Before the questions: no answer could make part of a split acceptable.
     refuse_partial(result)
     try:
         answers = collect_answers(arguments, result)
@@ -95,7 +100,7 @@ def collect_answers(arguments: Namespace, result: Result) -> dict[str, str]:
     """Answers by field: flags first, then questions where there is a terminal to ask on.
 
     Raises:
-        InputError: Needed answers are missing and nobody can be asked.
+        InputError: Needed answers are missing and there is no terminal to ask on.
     """
     import sys
 
@@ -105,5 +110,5 @@ def collect_answers(arguments: Namespace, result: Result) -> dict[str, str]:
     suggested = suggest_answers(result)
     if arguments.yes or not sys.stdin.isatty():
         return take_answers(QUESTIONS, given=given, suggested=suggested)
-    print("Enter takes what stands in brackets; Ctrl-C stops, and nothing is written.")
+    print("Press Enter to use the default in brackets. Ctrl-C stops without writing anything.")
     return ask_questions(QUESTIONS, given=given, suggested=suggested, ask=input, say=print)

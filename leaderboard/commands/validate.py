@@ -35,7 +35,7 @@ def run(arguments: Namespace) -> int:
 
     files = [file for path in arguments.paths for file in list_submission_files(path)]
     if not files:
-        raise InputError("There is no submission there; they are named <org>__<model>.json.")
+        raise InputError("No submission found; their names are <org>__<model>.json.")
     context = make_context(arguments)
     refused = 0
     for file in files:
@@ -70,7 +70,7 @@ def add_context_arguments(parser: ArgumentParser) -> None:
 
 
 def make_context(arguments: Namespace) -> ValidationContext:
-    """What the command line says submissions are held against."""
+    """What submissions are checked with, by the command line."""
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.leaderboard.validation.split_store import SplitStore
     from imagenet_g.leaderboard.validation.validate import (
@@ -87,10 +87,11 @@ def make_context(arguments: Namespace) -> ValidationContext:
 
 
 def record_review(file: Path, report: ValidationReport) -> None:
-    """Write the review, unless there is one of the same bytes that says the same or more."""
+    """Write the review, unless a verification of the same bytes is there."""
     from imagenet_g.leaderboard.submissions.reviews import Review, load_review, make_review, write_review
 
     before = load_review(file)
+    # A maintainer's second run proves more than arithmetic, and would be lost.
     if isinstance(before, Review) and before.verification is not None:
         print(f"kept the verification of {file.name}")
         return

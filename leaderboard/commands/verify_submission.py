@@ -11,7 +11,9 @@ from imagenet_g.leaderboard.commands.validate import add_context_arguments, make
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("submission", type=Path, metavar="FILE", help="a reviewed submission")
-    parser.add_argument("--by", required=True, metavar="NAME", help="who vouches for the second run")
+    parser.add_argument(
+        "--by", required=True, metavar="NAME", help="name of the maintainer who made the second run"
+    )
     parser.add_argument(
         "--result", type=Path, metavar="RESULT", help="the second run's result (default: evaluate now)"
     )
@@ -21,10 +23,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="images a split that may be answered otherwise, once you have looked at them (default: 0)",
+        help="images of a split that may have another answer, once you have looked at them (default: 0)",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("verification"), metavar="DIR", help="for the new run"
+        "--out", type=Path, default=Path("verification"), metavar="DIR", help="folder of the second run"
     )
 
 
@@ -36,6 +38,7 @@ def run(arguments: Namespace) -> int:
     from imagenet_g.leaderboard.validation.validate import validate_submission
 
     report = validate_submission(arguments.submission, make_context(arguments))
+    # Checked first: a second run takes hours and could not mend a refused file.
     if not report.accepted:
         print(format_report(report))
         return 2

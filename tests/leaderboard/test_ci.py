@@ -64,7 +64,7 @@ def test_a_submission_that_is_taken_away_is_said(tmp_path: Path) -> None:
     """Not passed over in silence."""
     comment, accepted = run_ci([tmp_path / "mini" / f"{STEM}.json"], ROOT)
     assert accepted
-    assert f"Taken away, which a maintainer decides: `{STEM}.json`" in comment
+    assert f"Removed; a maintainer decides: `{STEM}.json`" in comment
 
 
 def test_two_copies_in_one_request_are_seen(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_names_come_from_a_list_with_null_bytes(tmp_path: Path, capsys: pytest.C
     (tmp_path / "changed").write_bytes(b"a b'\"/x.py\0submissions/README.md\0")
     words = ["--names", str(tmp_path / "changed"), "--against", str(ROOT)]
     assert main(words) == 2
-    assert "take out: `x.py`." in capsys.readouterr().out
+    assert "Not part of a submission; remove: `x.py`." in capsys.readouterr().out
 
 
 def test_the_bench_times_a_small_board(tmp_path: Path) -> None:

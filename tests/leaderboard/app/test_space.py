@@ -90,7 +90,7 @@ def test_a_clone_keeps_its_git_and_loses_what_left_the_board(space: Path, board:
 def test_a_folder_of_something_else_is_left_alone(board: Path, tmp_path: Path) -> None:
     """Such as a project with a README."""
     (tmp_path / "README.md").write_text("# A project\n")
-    with pytest.raises(InputError, match="is no Space"):
+    with pytest.raises(InputError, match="is not a Space"):
         write_space(tmp_path, board=board, submissions=ROOT)
     assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
 

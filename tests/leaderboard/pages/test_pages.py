@@ -356,7 +356,7 @@ def test_a_report_on_an_image_is_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("image_id", ["../../etc/passwd", "", "x" * 300])
 def test_a_report_is_about_an_image_there_is(tmp_path: Path, image_id: str) -> None:
     """Whatever a visitor types, nothing is written elsewhere."""
-    with pytest.raises(InputError, match=f"'{image_id}' is no image of mini/renditions"):
+    with pytest.raises(InputError, match=f"mini/renditions has no image '{image_id}'"):
         write_image_report(
             tmp_path / "r", split="mini/renditions", image_id=image_id, reason="other", note=""
         )
