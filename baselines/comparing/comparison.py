@@ -39,7 +39,7 @@ from imagenet_g.benchmark.statistics.paired import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What several models answered on the same N images.
+    """Answers of several models on the same N images.
 
     Attributes:
         models: M names, unique.

@@ -1,4 +1,4 @@
-"""A sheet of the images on which two models part ways."""
+"""A sheet of the images that only one of two models gets right."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _COLUMNS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """One image that just one of two models gets right.
+    """One image that only one of two models gets right.
 
     Attributes:
         image_id: Its identity.
         truth: Name of its class.
         right: The model that is right.
         wrong: The model that is not.
-        mistaken: What the other one takes it for.
+        mistaken: The wrong model's answer.
     """
 
     image_id: str
@@ -48,7 +48,7 @@ def choose_tiles(answers: Answers, first: int, second: int, *, limit: int, seed:
         answers: Models' answers.
         first: Row of the first model.
         second: Row of the second.
-        limit: At most this many of either kind, drawn at random so that no class crowds the sheet.
+        limit: At most this many of either kind, drawn at random so that no class fills the sheet.
         seed: Of that draw.
 
     Raises:
@@ -62,7 +62,7 @@ def choose_tiles(answers: Answers, first: int, second: int, *, limit: int, seed:
         tiles += [_make_tile(answers, int(image), right, wrong) for image in chosen]
     if not tiles:
         raise InputError(
-            f"'{answers.models[first]}' and '{answers.models[second]}' are right on the very same images; "
+            f"'{answers.models[first]}' and '{answers.models[second]}' are right on exactly the same images; "
             "there is nothing to show."
         )
     return tuple(tiles)

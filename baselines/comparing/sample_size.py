@@ -1,4 +1,4 @@
-"""How many images resolve a given difference."""
+"""The sample size for a given difference."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from imagenet_g.benchmark.errors import InputError
 def compute_paired_sample_size(
     difference: float, discordant: float, *, power: float = 0.8, alpha: float = 0.05
 ) -> int:
-    """Images on which McNemar's test tells two models apart.
+    """Images on which McNemar's test resolves a difference between two models.
 
     Args:
         difference: Difference in accuracy, a fraction, not 0.
-        discordant: Share of images that just one of the models gets right, at least |difference|.
+        discordant: Share of images that only one of the models gets right, at least |difference|.
         power: Chance of finding the difference, in (0, 1).
         alpha: Two-sided level, in (0, 1).
 
@@ -23,6 +23,12 @@ def compute_paired_sample_size(
         InputError: A value is out of range.
 
     Source: Connor 1987, "Sample size for testing differences in proportions for the paired-sample design".
+
+    Example:
+        >>> compute_paired_sample_size(0.01, 0.1)
+        7847
+        >>> compute_paired_sample_size(0.02, 0.1)
+        1960
     """
     _validate(difference, power, alpha)
     if not abs(difference) <= discordant <= 1:
@@ -44,7 +50,7 @@ def compute_gap_sample_size(
     power: float = 0.8,
     alpha: float = 0.05,
 ) -> int:
-    """Images of a shifted set on which a gap of this size differs from none.
+    """Images of a shifted set on which a gap of this size differs from 0.
 
     Args:
         difference: The gap to resolve, a fraction, not 0.
@@ -58,13 +64,17 @@ def compute_gap_sample_size(
         InputError: A value is out of range, or the clean set alone is too small.
 
     Source: the two-sample z test of proportions with unequal sizes.
+
+    Example:
+        >>> compute_gap_sample_size(0.05, 0.6, reference=0.76, reference_n=50_000)
+        763
     """
     _validate(difference, power, alpha)
     for name, value in (("accuracy", accuracy), ("reference accuracy", reference)):
         if not 0 <= value <= 1:
-            raise InputError(f"An {name} of {value:g} is no fraction in [0, 1]; divide percent by 100.")
+            raise InputError(f"An {name} of {value:g} is not a fraction in [0, 1]; divide percent by 100.")
     if reference_n < 1:
-        raise InputError(f"{reference_n} clean images are none; give at least 1.")
+        raise InputError(f"{reference_n} clean images are too few; give at least 1.")
     level, chance = _quantiles(power, alpha)
     left = (difference / (level + chance)) ** 2 - reference * (1 - reference) / reference_n
     if left <= 0:
@@ -76,7 +86,7 @@ def compute_gap_sample_size(
 
 
 def compute_design_effect(images_per_class: float, intraclass: float) -> float:
-    """How many times more images clustered ones take: 1 + (m - 1) rho (Kish 1965).
+    """Factor by which clustering raises the sample size: 1 + (m - 1) rho (Kish 1965).
 
     Args:
         images_per_class: m >= 1.
@@ -84,6 +94,10 @@ def compute_design_effect(images_per_class: float, intraclass: float) -> float:
 
     Raises:
         InputError: A value is out of range.
+
+    Example:
+        >>> compute_design_effect(50, 0.02), compute_design_effect(1, 0.5)
+        (1.98, 1.0)
     """
     if not 1 <= images_per_class < math.inf or not 0 <= intraclass <= 1:
         raise InputError(
@@ -94,7 +108,7 @@ def compute_design_effect(images_per_class: float, intraclass: float) -> float:
 
 
 def compute_independent_discordance(accuracy: float, difference: float) -> float:
-    """Share of images that just one of two models gets right, if their errors were independent.
+    """Share of images that only one of two models gets right, if their errors were independent.
 
     Args:
         accuracy: Of one model, in [0, 1].
@@ -102,6 +116,10 @@ def compute_independent_discordance(accuracy: float, difference: float) -> float
 
     Raises:
         InputError: An accuracy lies outside [0, 1].
+
+    Example:
+        >>> round(compute_independent_discordance(0.6, 0.1), 2)  # 0.6 * 0.3 + 0.7 * 0.4
+        0.46
     """
     _validate_difference(difference)
     other = accuracy + difference
@@ -115,7 +133,7 @@ def compute_independent_discordance(accuracy: float, difference: float) -> float
 
 def _validate_difference(difference: float) -> None:
     if not math.isfinite(difference):
-        raise InputError(f"A difference of {difference:g} is no number; give a fraction, such as 0.01.")
+        raise InputError(f"A difference of {difference:g} is not a number; give a fraction, such as 0.01.")
     if abs(difference) > 1:
         raise InputError(f"A difference of {difference:g} looks like percent; write {difference / 100:g}.")
     if difference == 0:

@@ -1,4 +1,4 @@
-"""Stored predictions of several models, lined up image by image."""
+"""Stored predictions of several models, aligned image by image."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def load_runs(paths: Sequence[Path], split: str | None) -> tuple[StoredRun, ...]
 
     Args:
         paths: Predictions files, result files, or folders with a result file; one for each model.
-        split: Which split of the results to compare; None where there is just one they share.
+        split: Which split of the results to compare; None where they share exactly one.
 
     Raises:
         DataError: A file is missing or damaged, or two are about different images.
@@ -68,8 +68,9 @@ def _find_common_split(paths: Sequence[Path]) -> str | None:
     common = sorted(set.intersection(*listed))
     if len(common) == 1:
         return common[0]
-    known = ", ".join(common) or "none"
-    raise InputError(f"Name the split to compare on with --split; the results share: {known}.")
+    if not common:
+        raise InputError("The results share no split, so they cannot be compared.")
+    raise InputError(f"Name the split to compare on with --split; the results share: {', '.join(common)}.")
 
 
 def _load_run(path: Path, split: str | None) -> StoredRun:
@@ -89,7 +90,7 @@ def _find_file(result: Result, split: str, path: Path) -> str:
 
 
 def _name_apart(runs: tuple[StoredRun, ...]) -> tuple[StoredRun, ...]:
-    """Two runs of one spec are told apart by their weights; the same run given twice is refused."""
+    """Name two runs of one spec by their weights; refuse the same run given twice."""
     names = [run.name for run in runs]
     apart = tuple(
         replace(run, name=f"{run.name}@{run.meta.key[:8]}") if names.count(run.name) > 1 else run
@@ -154,7 +155,7 @@ def _make_groups(
         for name, values in columns.items()
     }
     sources = predictions.source_image_ids
-    # A source with one image each says no more than the image does.
+    # Groups of one image each carry no more information than the images.
     if all(source is not None for source in sources) and len(set(sources)) < len(sources):
         groups["source"] = np.array([str(source) for source in sources])
     return groups

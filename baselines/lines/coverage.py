@@ -1,7 +1,7 @@
-"""Do the intervals cover? A simulation whose truth is known.
+"""Do the intervals cover? A simulation with known true values.
 
 Classes are drawn from a population of classes: each has a difficulty on clean and on shifted images
-(correlated, shared by all models) and a part of its own for each model, so answers within a class are not
+(correlated, shared by all models) and a part for each model alone, so answers within a class are not
 independent. Baseline models scatter around a true line with an effect of their family and one of their own.
 Every repetition draws a new benchmark, baseline and evaluated model, and calls the code that makes the
 intervals of every result (`statistics.gaps` and `robustness.intervals`); the naive ones (independent images,
@@ -36,7 +36,7 @@ class SimulationSetup:
         images_per_class: Images of each class, on either set.
         families: Models in each architecture family of the baseline.
         class_sd: Spread of a class's difficulty shared by all models, on the logit scale.
-        own_sd: Spread of what a class means to one model only.
+        own_sd: Spread of a class's difficulty for one model only.
         correlation: Between a class's difficulty on clean and on shifted images.
         family_sd: Effect of a family around the line, on the logit scale.
         model_sd: Effect of a single model around the line.
@@ -71,7 +71,7 @@ _LINEAR_SLOPE, _LINEAR_INTERCEPT = 1.1, -0.35
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Share of repetitions whose interval held the truth."""
+    """Share of repetitions whose interval contains the true value."""
 
     gap: float
     gap_percentile: float
@@ -104,7 +104,7 @@ def simulate_coverage(
 
 
 def _tabulate_marginal(spread: float) -> tuple[FloatArray, FloatArray]:
-    """Ability on the logit scale, and the accuracy over the whole population of classes it amounts to."""
+    """Ability on the logit scale, and the accuracy that results over the whole population of classes."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(61)
     ability = np.linspace(-12.0, 12.0, 2401)
     accuracy = invert_link(ability[:, None] + spread * nodes, "logit") @ (weights / weights.sum())

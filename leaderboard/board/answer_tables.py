@@ -1,8 +1,8 @@
 """First answers of every model to every image of a split, as one wide table.
 
 Columns: image_id, labels (list of class indices), and for each model `answer:<model_id>` (class index, -1
-where the image was not scored) and `probability:<model_id>`, chosen among the classes that its score on the
-board is of. A reader takes only the columns it needs.
+where the image was not scored) and `probability:<model_id>`, among the classes of its score on the board. A
+reader loads only the columns it needs.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def build_answers(files: Mapping[str, AnswerFile]) -> pd.DataFrame:
             order = predictions.image_ids
             columns["image_id"] = list(order)
             columns["labels"] = [[i for i in row if i >= 0] for row in predictions.labels.tolist()]
+        # Files need not have one order: images are matched by id, never by row.
         rows = _find_rows(predictions, order)
         best = select_outputs(predictions, "all" if file.outputs == "all" else name_own_outputs(meta))
         columns[ANSWER + model_id] = best.indices[rows, 0]
@@ -69,11 +70,25 @@ def _find_rows(predictions: Predictions, order: tuple[str, ...]) -> np.ndarray[t
 
 
 def list_answering_models(answers: pd.DataFrame) -> tuple[str, ...]:
-    """Ids of the models with answers in a table."""
+    """Ids of the models with answers in a table.
+
+    Example:
+        >>> import pandas as pd
+        >>> answers = pd.DataFrame(columns=["image_id", "labels", "answer:vit", "probability:vit"])
+        >>> list_answering_models(answers)
+        ('vit',)
+    """
     return tuple(name.removeprefix(ANSWER) for name in answers.columns if name.startswith(ANSWER))
 
 
 def compute_right(answers: pd.DataFrame, model_id: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """`(N,)`: whether a model's first answer is an acceptable label."""
+    """`(N,)`: whether a model's first answer is an acceptable label.
+
+    Example:
+        >>> import pandas as pd
+        >>> answers = pd.DataFrame({"labels": [[3], [3, 7], [5]], "answer:vit": [3, 7, -1]})
+        >>> compute_right(answers, "vit").tolist()
+        [True, True, False]
+    """
     pairs = zip(answers[ANSWER + model_id], answers["labels"], strict=True)
     return np.array([answer in labels for answer, labels in pairs], dtype=np.bool_)

@@ -4,7 +4,7 @@ board.json           versions, their splits, what was left out and why
 scores.parquet       one row a model and split
 robustness.parquet   one row a model, split, baseline and link
 lines.json           baseline lines
-answers/<split>.parquet   the first answer of every model to every image, where predictions are on hand
+answers/<split>.parquet   the first answer of every model to every image, where predictions are stored
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class BoardVersion(FileModel):
     name: str
     title: str
     notice: str | None
-    """What a reader must know of all its splits."""
+    """A notice about all its splits."""
     split_notices: dict[str, str] = Field(default_factory=dict)
-    """The same of single splits and views: what should be used instead."""
+    """Notices about single splits and views, such as what should be used instead."""
     splits: tuple[str, ...]
     num_models: Count
 
@@ -59,7 +59,7 @@ class BoardInfo(FileModel):
     left_out: tuple[LeftOut, ...]
 
     def find_version(self, name: str) -> BoardVersion:
-        """A version by name; the first one for a name nobody knows, as an old link may carry."""
+        """A version by name; the first one for an unknown name, as an old link may have."""
         return next((version for version in self.versions if version.name == name), self.versions[0])
 
 
@@ -84,7 +84,7 @@ class Board:
         return {str(version): tuple(sorted(names)) for version, names in found.items()}
 
     def list_baselines(self, version: str) -> tuple[str, ...]:
-        """Ids of the baselines some row of a version has one against; all there are, where no row has."""
+        """Ids of the baselines of a version's effective robustness; all baselines where it has none."""
         return self._baselines_by_version.get(version, self.baselines)
 
     @cached_property
@@ -103,17 +103,18 @@ class Board:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """Names of all models by id."""
-        return dict(zip(self.scores["model_id"].tolist(), self.scores["model"].tolist(), strict=True))
+        """Names of all models by id; with the organisation where two models have one name."""
+        return {model_id: name for models in self.models.values() for name, model_id in models}
 
     @cached_property
     def models(self) -> dict[str, list[tuple[str, str]]]:
-        """Name and id of the models of a version, by name; whose it is is added where a name comes twice."""
+        """Name and id of the models of a version, by name; with the organisation where a name comes twice."""
         return {str(version): _name_models(rows) for version, rows in self.scores.groupby("version")}
 
     @cached_property
     def scores_by_split(self) -> dict[tuple[str, str], pd.DataFrame]:
         """Score rows by version and split: every view of the page begins with those of one."""
+        # Grouped once and kept: the board does not change while it is served, and every click needs a group.
         return {
             (str(version), str(split)): rows
             for (version, split), rows in self.scores.groupby(["version", "split"], sort=False)
@@ -126,6 +127,7 @@ class Board:
         Of two clean axes of one model, the one on the split's own classes counts.
         """
         keys = list(ROBUSTNESS_KEYS)
+        # Stable, so that `drop_duplicates` keeps the first of the same-class rows on every machine.
         rows = self.robustness.sort_values("same_classes", ascending=False, kind="stable")
         rows = rows.drop_duplicates([*keys, "model_id"])
         return {
@@ -134,7 +136,7 @@ class Board:
         }
 
     def load_answers(self, split: str) -> pd.DataFrame | None:
-        """First answers by image, one column pair a model; None where nobody's predictions are on hand."""
+        """First answers by image, one column pair for each model; None where no predictions are stored."""
         import pandas as pd
 
         path = self.answers.get(split)
@@ -168,7 +170,7 @@ def load_board(folder: Path) -> Board:
     """Read a board.
 
     Raises:
-        DataError: There is none, or it is damaged.
+        DataError: The board is missing or damaged.
     """
     import pandas as pd
     import pyarrow as pa
@@ -180,7 +182,7 @@ def load_board(folder: Path) -> Board:
         robustness = pd.read_parquet(folder / "robustness.parquet")
     except FileNotFoundError as error:
         raise DataError(
-            f"There is no whole board in '{folder}'. Build one with 'imagenet-g leaderboard build'."
+            f"'{folder}' has no complete board. Build one with 'imagenet-g leaderboard build'."
         ) from error
     except (OSError, ValidationError, pa.ArrowException) as error:
         raise DataError(f"The board in '{folder}' is damaged: {error}. Build it again.") from error

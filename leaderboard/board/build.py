@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """A submission that may stand on the board."""
+    """A submission that may be shown on the board."""
 
     path: Path
     submission: Submission
@@ -61,7 +61,7 @@ def build_board(submissions: Path, out: Path, *, published: bool = True) -> Boar
         published: Whether to add the published figures on real sets.
 
     Raises:
-        InputError: There would be nothing on it.
+        InputError: The board would be empty.
         StorageError: The folder cannot be written.
     """
     reviewed, left_out = load_reviewed(submissions)
@@ -72,9 +72,7 @@ def build_board(submissions: Path, out: Path, *, published: bool = True) -> Boar
         scores += published_rows.list_published_scores()
         robustness += published_rows.list_published_robustness()
     if not scores:
-        raise InputError(
-            f"Nothing in '{submissions}' can stand on a board. Run 'imagenet-g validate --record'."
-        )
+        raise InputError(f"'{submissions}' has no reviewed submission. Run 'imagenet-g validate --record'.")
     board = assemble_board(scores, robustness, reviewed, left_out)
     write_board(out, board, {split: build_answers(by_model) for split, by_model in files.items()})
     return board
@@ -82,6 +80,7 @@ def build_board(submissions: Path, out: Path, *, published: bool = True) -> Boar
 
 def load_reviewed(root: Path) -> tuple[list[Reviewed], list[LeftOut]]:
     """Submissions with a valid review, and why the others are left out."""
+    # One damaged file is listed as left out and does not stop the build: files come from strangers.
     reviewed, left_out = [], []
     for path in list_submission_files(root) if root.is_dir() else ():
         reason: str | Review = load_review(path)
@@ -103,6 +102,7 @@ def list_answer_files(reviewed: Iterable[Reviewed]) -> dict[str, dict[str, Answe
     """Predictions of whole splits by split and model; only of those that were recomputed."""
     files: dict[str, dict[str, AnswerFile]] = {}
     for one in reviewed:
+        # Unchecked answers would enter paired comparisons beside checked ones.
         if one.review.trust == "self-reported":
             continue
         there = list_predictions(one.path, one.submission)
@@ -139,7 +139,7 @@ def assemble_board(
 
 
 def list_notices(reviewed: Iterable[Reviewed]) -> dict[str, str | None]:
-    """What every split of a version is told of: without what was said of one split alone."""
+    """The notice of a version, without the sentences about a single superseded split."""
     return {
         one.submission.version: drop_superseded(entry.split.notice)
         for one in reviewed
@@ -148,9 +148,9 @@ def list_notices(reviewed: Iterable[Reviewed]) -> dict[str, str | None]:
 
 
 def list_versions(scores: pd.DataFrame, notices: Mapping[str, str | None]) -> tuple[BoardVersion, ...]:
-    """The rankings there are: newest ImageNet-G version first, real sets last.
+    """The rankings: newest ImageNet-G version first, real sets last.
 
-    A version that only renews splits of another stands behind those that do not.
+    A version that only renews splits of another comes after those that do not.
     """
     known = load_versions()
     titles = {name: spec.title for name, spec in known.items()} | {

@@ -1,4 +1,4 @@
-"""The board's own data file, made again by the public command line of the baselines."""
+"""The board's own data file, rebuilt by the public command line of the baselines."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def write_robustness(path: Path, tables: Iterable[tuple[str, Path]]) -> None:
     frames = [pd.read_csv(file).assign(table=table) for table, file in tables]
     packed = pd.concat(frames, ignore_index=True)
     for name in ("table", "model", "split", "axis", "link", "baseline", "baseline_sha256"):
+        # The same texts repeat over thousands of rows; as categories each is stored once.
         packed[name] = packed[name].astype("category")
     with replace_file(path) as temporary:
         _shrink(packed).to_parquet(temporary, index=False, compression="zstd")
@@ -61,5 +62,6 @@ def _run_table(folder: Path, table: str, baseline: str, link: str) -> tuple[str,
 
 
 def _run(words: list[str]) -> None:
+    # By the command and not by import: the floors keep the board apart from the baselines' code.
     if main(words) != 0:
-        raise DataError(f"'imagenet-g {' '.join(words)}' failed; its message says why.")
+        raise DataError(f"'imagenet-g {' '.join(words)}' failed; see its message above.")

@@ -31,7 +31,7 @@ SOURCES = {
     "timm-in1k": ("timm", "https://github.com/huggingface/pytorch-image-models"),
     "open-clip-zero-shot": ("OpenCLIP", "https://github.com/mlfoundations/open_clip"),
 }
-OTHER_AXIS = "The clean accuracy covers all 1000 classes, not the set's own: the gap is too small a drop."
+OTHER_AXIS = "The clean accuracy covers all 1000 classes, not the set's own: the gap is not comparable."
 
 
 def list_published_scores() -> Iterator[ScoreRow]:
@@ -132,6 +132,8 @@ def _compute_scores(shifted: tuple[float, int], clean: tuple[float, int]) -> dic
         clean: The same on the clean set.
     """
     (top1, n), (reference, reference_n) = shifted, clean
+    # Published figures have no predictions, so images count as independent and the intervals are too short
+    # for classes that stand or fall together.
     low, high = compute_wilson_interval(top1 * n, n)
     clean_interval = compute_wilson_interval(reference * reference_n, reference_n)
     gap_low, gap_high = compute_difference_interval((top1, low, high), (reference, *clean_interval))
@@ -162,4 +164,5 @@ def _count_classes(class_set: str) -> int:
 
 
 def _optional(value: float) -> float | None:
+    # NaN is the one float that differs from itself; pandas reads an empty cell as NaN.
     return None if value != value else value

@@ -1,9 +1,9 @@
 """Ranks that claim no more than the intervals show.
 
-A model's rank is one more than the number of models that are better beyond chance, so models nothing tells
-apart share a rank. "Better beyond chance" is an unpaired test, which is cautious: models err on the same
-images, and a paired comparison (`imagenet-g compare`, or the board's own) can tell apart what this leaves
-tied.
+A model's rank is one more than the number of models that are better beyond chance, so statistically
+indistinguishable models share a rank. "Better beyond chance" is an unpaired test, which is cautious: models
+err on the same images, and a paired comparison (`imagenet-g compare`, or the board's own) can separate models
+that are tied here.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ def compute_difference_low(
     """Lower bound of `better - worse` for independent estimates with intervals; arrays broadcast.
 
     Source: Newcombe 1998, method 10 (for Wilson intervals); Zou and Donner 2008 for any interval (MOVER).
+
+    Example:
+        >>> low = compute_difference_low(np.array(0.8), np.array(0.77), np.array(0.7), np.array(0.74))
+        >>> round(float(low), 3)  # 0.1 less the root of 0.03² + 0.04²
+        0.05
     """
     return np.asarray(better - worse - np.sqrt((better - better_low) ** 2 + (worse_high - worse) ** 2))
 
@@ -29,7 +34,12 @@ def compute_difference_low(
 def compute_difference_interval(
     first: tuple[float, float, float], second: tuple[float, float, float]
 ) -> tuple[float, float]:
-    """Interval of first less second, each given as value, low, high; source as above."""
+    """Interval of first less second, each given as value, low, high; source as above.
+
+    Example:
+        >>> [round(bound, 3) for bound in compute_difference_interval((0.8, 0.77, 0.83), (0.7, 0.66, 0.74))]
+        [0.05, 0.15]
+    """
     one, other = np.array(first), np.array(second)
     low = compute_difference_low(one[0], one[1], other[0], other[2])
     high = -compute_difference_low(other[0], other[1], one[0], one[2])
@@ -41,7 +51,7 @@ def compute_shared_ranks(values: npt.ArrayLike, lows: npt.ArrayLike, highs: npt.
 
     Args:
         values: `(M,)` estimates, larger is better; NaN for a model without one.
-        lows: `(M,)` lower bounds; NaN counts as no uncertainty known and ties with nothing but equals.
+        lows: `(M,)` lower bounds; without one (NaN) a model is tied with equal values only.
         highs: `(M,)` upper bounds.
 
     Returns:
@@ -56,6 +66,7 @@ def compute_shared_ranks(values: npt.ArrayLike, lows: npt.ArrayLike, highs: npt.
     high = np.where(np.isnan(np.asarray(highs, dtype=np.float64)), value, highs)
     known = ~np.isnan(value)
     ranks = np.zeros(len(value), dtype=np.int64)
+    # Only models with an estimate: NaN compares false with everything and would be tied with the best.
     v, lo, hi = value[known], low[known], high[known]
     margin = compute_difference_low(v[:, None], lo[:, None], v[None, :], hi[None, :])
     ranks[known] = 1 + (margin > 0).sum(axis=0)

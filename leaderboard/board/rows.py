@@ -49,7 +49,7 @@ class ScoreRow:
         clean_set: The clean set.
         same_classes: Whether the clean accuracy covers the split's own classes.
         gap: AG = top1 - clean, with its interval.
-        flags: What a reader must know, one reason a line.
+        flags: Cautions for the reader, one reason a line.
         has_answers: Whether single answers are stored, so that models can be compared in pairs.
     """
 
@@ -113,6 +113,7 @@ _OPTIONAL_FLOATS = (
 def make_score_frame(rows: Iterable[ScoreRow]) -> pd.DataFrame:
     """A table of score rows, ranked within each version and split; never across versions."""
     frame = _make_frame(rows, ScoreRow)
+    # pandas' nullable integer: with a missing count the column would be float and the CSV say "25557032.0".
     frame["parameters"] = frame["parameters"].astype("Int64")
     keys = ["version", "split"]
     frame["rank_top1"] = _rank(frame, keys, "top1")
@@ -129,9 +130,15 @@ def make_robustness_frame(rows: Iterable[RobustnessRow]) -> pd.DataFrame:
 
 
 def hide_other_axes(frame: pd.DataFrame, keys: list[str], name: str) -> pd.DataFrame:
-    """The frame without values that are no match for the others: measured from a clean set of other classes.
+    """The frame without values that are not comparable: measured from a clean set of other classes.
 
     Where every model of a split has such a reference, they are comparable with one another and stay.
+
+    Example:
+        >>> import pandas as pd
+        >>> rows = pd.DataFrame({"split": ["a", "a", "b"], "same_classes": [True, False, False]})
+        >>> hide_other_axes(rows.assign(gap=[-0.1, -0.2, -0.3]), ["split"], "gap")["gap"].tolist()
+        [-0.1, nan, -0.3]
     """
     same = frame["same_classes"].astype(bool)
     any_same = same.groupby([frame[key] for key in keys]).transform("any")

@@ -14,7 +14,7 @@ from imagenet_g.leaderboard.submissions.submission import Submission, make_stem
 def list_submission_scores(
     submission: Submission, review: Review, *, has_answers: bool
 ) -> Iterator[ScoreRow]:
-    """One row for each entry of the submission's own version; its clean set is no contestant."""
+    """One row for each entry of the submission's own version; its clean set is not ranked."""
     stem = make_stem(submission.statement)
     for entry in submission.result.entries:
         if entry.split.version == submission.version:
@@ -37,6 +37,7 @@ def list_submission_robustness(submission: Submission) -> Iterator[RobustnessRow
                 er_high=record.high,
                 expected=record.expected_top1,
                 axis="",
+                # Validation refuses an effective robustness on any other axis.
                 same_classes=True,
                 extrapolated=record.extrapolated,
                 weak=record.weak,
@@ -44,7 +45,7 @@ def list_submission_robustness(submission: Submission) -> Iterator[RobustnessRow
 
 
 def list_flags(entry: Entry, review: Review) -> list[str]:
-    """What a reader must know about an entry; a notice of the whole version is not repeated on each row."""
+    """Cautions about an entry; the notice of the whole version is not repeated on each row."""
     found = [text for text in entry.warnings if text != entry.split.notice]
     found += [f"{flag.where}: {flag.message}" for flag in review.flags]
     return list(dict.fromkeys(found))

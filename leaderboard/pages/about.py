@@ -1,4 +1,4 @@
-"""The words of the about page."""
+"""The text of the about page."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ CITATION = """
 DEFINITIONS = """\
 * **Top-1**: share of images whose first answer is an acceptable label; Wilson interval, 95 %.
 * **AG**, accuracy gap: top-1 on the split minus top-1 on the clean reference. A drop is negative. The
-  reference is the split's same-class twin; where it is not, the row is flagged and has no rank by gap beside
-  rows where it is.
-* **ER**, effective robustness: top-1 minus what the baseline's line expects from the clean accuracy. Baseline
-  and link (the axes the line is straight on) can be switched above the table.
-* **Rank**: one more than the number of models that are better beyond chance. Tied models share a rank; ranks
-  are within one split of one version, always, and filters do not change them.
+  reference has the split's own classes. Where it has other classes, the row is flagged, and it has no rank by
+  gap beside rows with a same-class reference.
+* **ER**, effective robustness: top-1 minus the accuracy that the baseline's line predicts from the clean
+  accuracy. Choose the baseline and the link (the scale of the axes) above the table.
+* **Rank**: one more than the number of models that are better beyond chance. Statistically indistinguishable
+  models share a rank. Ranks hold within one split of one version; filters do not change them.
 """
 
 
@@ -38,7 +38,7 @@ def format_about(board: Board) -> str:
     """Commands, definitions, trust levels, citation and what this board was built from, as markdown."""
     levels = "\n".join(f"* **{name}**: {meaning}." for name, meaning in TRUST_LEVELS.items())
     return f"""
-### To see a number of your own
+### Evaluate your own model
 {COMMANDS}
 ### Definitions
 {DEFINITIONS}
@@ -48,11 +48,11 @@ def format_about(board: Board) -> str:
 ### On this board
 {_format_contents(board)}
 
-### To cite
+### Citation
 {_format_citation(board)}
 
 ### Changes
-What changed the numbers or their order on this board, newest first.
+Changes of the numbers or their order on this board, newest first.
 
 {load_changes()}
 """
@@ -72,14 +72,14 @@ Built {escape(board.info.built_utc)} by imagenet-g {escape(board.info.imagenet_g
 
 def _format_citation(board: Board) -> str:
     first, built = board.info.versions[0], board.info.built_utc[:10]
-    return f"""The data sets and both measures are the paper's:
+    return f"""The data sets and both measures are from this paper:
 {CITATION}
-A row is cited by version, split and model, with the date: the address of this page names all three and opens
-the row again. For instance:
+Cite a row by version, split and model, with the date. The address of this page contains all three and opens
+the row again. For example:
 
     ImageNet-G leaderboard, {escape(first.name)}, {escape(first.splits[0])}, board of {escape(built)}.
 
-A figure marked *published* is cited from its own source, named in the column *Source*."""
+Cite a figure marked *published* from its own source, which the column *Source* names."""
 
 
 def load_changes() -> str:

@@ -1,4 +1,4 @@
-"""Cells of a row as HTML and CSV: pure, and everything that came from outside is escaped here."""
+"""Cells of a row as HTML and CSV: pure, and all text from outside is escaped here."""
 
 from __future__ import annotations
 
@@ -20,25 +20,46 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 
 def escape(text: object) -> str:
-    """Text for HTML, in content and in quoted attributes alike."""
+    """Text for HTML, in content and in quoted attributes alike.
+
+    Example:
+        >>> escape('<b title="x">')
+        '&lt;b title=&quot;x&quot;&gt;'
+    """
     return html.escape(str(text), quote=True)
 
 
 def is_missing(value: object) -> bool:
-    """Whether a cell of a frame is empty: None, NaN or pandas' NA."""
+    """Whether a cell of a frame is empty: None, NaN or pandas' NA.
+
+    Example:
+        >>> [is_missing(value) for value in (None, float("nan"), 0, "")]
+        [True, True, False, False]
+    """
     import pandas as pd
 
     return bool(pd.isna(value))  # type: ignore[call-overload]
 
 
 def format_rank(row: Row, name: str) -> str:
-    """A shared rank, or a dash where there is none."""
+    """A shared rank, or a dash without one.
+
+    Example:
+        >>> format_rank({"rank_top1": 2.0}, "rank_top1"), format_rank({"rank_top1": 0}, "rank_top1")
+        ('2', '–')
+    """
+    # A rank can be NaN or a float: a left join fills the rows that have no effective robustness.
     rank = row.get(name, 0)
     return "–" if is_missing(rank) or not rank else str(int(rank))
 
 
 def format_accuracy(row: Row, name: str) -> str:
-    """Percent with its interval below."""
+    """Percent with its interval below.
+
+    Example:
+        >>> format_accuracy({"top1": 0.5, "top1_low": 0.45, "top1_high": 0.55}, "top1")
+        '50.00<small>45.0–55.0</small>'
+    """
     if is_missing(row[name]):
         return '<span class="none" title="unknown">–</span>'
     low, high = (row.get(f"{name}_{end}", math.nan) for end in ("low", "high"))
@@ -48,7 +69,7 @@ def format_accuracy(row: Row, name: str) -> str:
 
 
 def format_metric(row: Row, metric: Metric) -> str:
-    """A metric in its own unit with its interval below; a board of another day may lack its column."""
+    """A metric in its own unit with its interval below; an older board may lack its column."""
     if is_missing(row.get(metric.name)):
         return '<span class="none" title="unknown">–</span>'
     value = metric.format_value(row[metric.name])
@@ -60,7 +81,7 @@ def format_metric(row: Row, metric: Metric) -> str:
 
 
 def format_difference(row: Row, name: str, why_missing: str) -> str:
-    """Signed points with their interval below, or why there are none."""
+    """Signed points with their interval below, or a dash with the reason why they are missing."""
     if is_missing(row.get(name)):
         return f'<span class="none" title="{escape(why_missing)}">–</span>'
     low, high = row[f"{name}_low"], row[f"{name}_high"]
@@ -70,11 +91,12 @@ def format_difference(row: Row, name: str, why_missing: str) -> str:
 
 
 def format_model(row: Row) -> str:
-    """The name, linked where there is an address, with whose it is below; flags can be opened."""
+    """The name, linked where there is an address, with the organisation below."""
     name = escape(row["model"])
     url = str(row["url"])
     linked = (
         f'<a href="{escape(url)}" rel="noopener nofollow" target="_blank">{name}</a>'
+        # Validation allows https only; a board's file may have been written by other means.
         if url.startswith("https://")
         else name
     )
@@ -83,13 +105,14 @@ def format_model(row: Row) -> str:
 
 def format_trust(row: Row) -> str:
     """The level as a word in a badge; its meaning on hover."""
+    # A level that this release does not have gets a badge too, without a meaning: boards outlive releases.
     level = str(row["trust"])
     meaning = next((text for name, text in TRUST_LEVELS.items() if name == level), "")
     return f'<span class="trust {escape(level)}" title="{escape(meaning)}">{escape(level)}</span>'
 
 
 def list_row_flags(row: Row) -> list[str]:
-    """Everything a reader must know about a row."""
+    """Cautions about a row."""
     found = [line for line in str(row["flags"]).split("\n") if line]
     if not is_missing(row.get("er")):
         if row["extrapolated"]:
@@ -113,7 +136,12 @@ def format_flags(row: Row) -> str:
 
 
 def format_parameters(row: Row) -> str:
-    """Millions, or a dash where unknown."""
+    """Millions, or a dash where unknown.
+
+    Example:
+        >>> format_parameters({"parameters": 25_557_032})
+        '25.6 M'
+    """
     value = row["parameters"]
     return '<span class="none" title="unknown">–</span>' if is_missing(value) else f"{value / 1e6:.1f} M"
 
@@ -129,6 +157,7 @@ def format_csv(rows: pd.DataFrame) -> str:
 
     safe = rows.copy()
     for name in safe.columns:
+        # Numbers are left alone: a negative gap starts with a minus sign and is not a formula.
         if not pd.api.types.is_numeric_dtype(safe[name]):
             safe[name] = safe[name].map(neutralise)
     stream = io.StringIO()
@@ -137,7 +166,12 @@ def format_csv(rows: pd.DataFrame) -> str:
 
 
 def neutralise(value: object) -> object:
-    """Text that cannot be a formula: a leading quote keeps spreadsheets from running it (OWASP)."""
+    """Text that cannot be a formula: a leading quote keeps spreadsheets from running it (OWASP).
+
+    Example:
+        >>> neutralise("=HYPERLINK(A1)"), neutralise("ResNet-50"), neutralise(-0.2)
+        ("'=HYPERLINK(A1)", 'ResNet-50', -0.2)
+    """
     if isinstance(value, str) and value.startswith(FORMULA_STARTS):
         return "'" + value
     return value

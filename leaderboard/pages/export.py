@@ -15,6 +15,7 @@ from imagenet_g.leaderboard.pages.plots import build_scatter
 from imagenet_g.leaderboard.pages.queries import BoardQuery, select_rows, settle_query
 from imagenet_g.leaderboard.pages.tables import format_table, list_filled_columns
 
+# The published tables have over a thousand models on a set, and a browser must still open the one file.
 MAX_ROWS = 200
 _STYLE = """
 :root { color-scheme: light dark; --border-color-primary: #8884; --background-fill-secondary: #8881;
@@ -37,7 +38,7 @@ def format_page(board: Board) -> str:
         f"<title>ImageNet-G leaderboard</title><style>{css}{_STYLE}</style>"
         f"<script>{get_plotlyjs()}</script></head><body><h1>ImageNet-G leaderboard</h1>"
         f"<p>Built {escape(board.info.built_utc)} by imagenet-g {escape(board.info.imagenet_g)}.</p>"
-        f"{sections}<h2>A number of your own</h2><pre>{escape(COMMANDS)}</pre></body></html>\n"
+        f"{sections}<h2>Evaluate your own model</h2><pre>{escape(COMMANDS)}</pre></body></html>\n"
     )
 
 
@@ -56,7 +57,7 @@ def _format_split(board: Board, version: str, split: str) -> str:
     table = format_table(rows.head(MAX_ROWS), columns, sort="", ascending=False, caption=caption)
     figure = build_scatter(drawn, choose_line(board, query, drawn), link=query.link, split=split)
     plot = figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False})
-    # Without a script behind it, a heading that looks like a button would promise too much.
+    # A button that does nothing would mislead: this page has no script that sorts.
     plain = table.replace('<button type="button"', "<span").replace("</button>", "</span>")
     head = f'<summary><h3 style="display:inline">{escape(split)}</h3></summary>'
     return f"<details open>{head}{plain}{plot}</details>"

@@ -1,4 +1,4 @@
-"""Images of a split with what each model said: which ones, and how they look on the page."""
+"""Images of a split with each model's answers: selection and cards of the page."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _STORE = SplitStore()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFilter:
-    """Which images to show; an empty field asks for nothing.
+    """Which images to show; an empty field does not filter.
 
     Attributes:
         wnid: Class.
         facet: Value of the split's first facet column.
-        min_clip: Least CLIP score.
+        min_clip: Minimum CLIP score.
         page: 0 for the first.
     """
 
@@ -45,6 +45,7 @@ class ImageFilter:
 @lru_cache(maxsize=32)
 def open_split(base: str) -> Split | str:
     """The images of a split, or why they cannot be shown here."""
+    # The reason is remembered too: a missing copy would be looked for again with every card.
     try:
         return _STORE.find_split(base)
     except ImagenetGError as problem:
@@ -64,7 +65,8 @@ def read_column(base: str, name: str) -> tuple[object, ...] | None:
 
 
 def find_facet(base: str) -> tuple[str, tuple[str, ...]] | None:
-    """The facet of a split with the most telling values, and those values."""
+    """The first facet of a split that divides its images, and its values."""
+    # One value divides nothing, and a picker of more than 200 cannot be used.
     for name in FACETS:
         values = read_column(base, name)
         found = sorted({str(value) for value in values or () if value is not None})
@@ -99,7 +101,7 @@ def choose_images(base: str, wanted: ImageFilter) -> tuple[int, ...]:
 
 
 def read_clip_scores(base: str) -> tuple[object, ...] | None:
-    """CLIP scores of a split, by the first CLIP that scored it; None where none has."""
+    """CLIP scores of a split, by the first CLIP that scored it; None without scores."""
     split = open_split(base)
     if isinstance(split, str) or not isinstance(split.reader, ParquetImages):
         return None
@@ -110,6 +112,7 @@ def read_clip_scores(base: str) -> tuple[object, ...] | None:
 @lru_cache(maxsize=2000)
 def make_thumbnail(base: str, row: int) -> str:
     """A small WebP of an image as a data address; empty where it cannot be read."""
+    # In the page itself: images of a local copy may not be published, so the server has no address for them.
     split = open_split(base)
     if isinstance(split, str):
         return ""

@@ -1,4 +1,4 @@
-"""What each view of the app shows: from a board and the values of its controls to HTML, words and figures."""
+"""The content of each view: from a board and the values of its controls to HTML, text and figures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 MAX_SHEET = 12
 MAX_OFFERED = 50
-"""Models a picker lists at once: the page copies every list with every click."""
+"""Models that a picker lists at once: the page copies every list with every click."""
 RANKED_BY = {"er": "effective robustness", "gap": "accuracy gap", "top1": "top-1"}
 
 
@@ -46,6 +46,7 @@ def show_table(board: Board, query: BoardQuery, columns: Sequence[str]) -> str:
     """Notice, table of one page, pager and downloads."""
     rows = select_rows(board, query)
     last = max(0, (len(rows) - 1) // PAGE_ROWS)
+    # An old address may name a page that no longer exists.
     page = min(query.page, last)
     shown = rows.iloc[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
     caption = f"{query.split}: {len(rows)} models, sorted by {name_sorting(query.sort)}"
@@ -54,7 +55,7 @@ def show_table(board: Board, query: BoardQuery, columns: Sequence[str]) -> str:
 
 
 def format_notice(board: Board, query: BoardQuery) -> str:
-    """What a reader must know about the version and the split; empty where there is nothing."""
+    """Notice about the version and the split; empty without one."""
     version = board.info.find_version(query.version)
     notice = " ".join(filter(None, [version.notice, version.split_notices.get(query.split)]))
     return f'<p class="notice" role="note">{escape(notice)}</p>' if notice else ""
@@ -78,6 +79,7 @@ def format_pager(page: int, last: int, query: BoardQuery) -> str:
 
 def show_scatter(board: Board, query: BoardQuery, chosen: Sequence[str]) -> go.Figure:
     """Accuracy against accuracy, for the rows that pass the filters."""
+    # A line is fitted on one clean axis: points of another axis would be compared with it by their position.
     rows = keep_one_axis(select_rows(board, query))
     return build_scatter(
         rows, choose_line(board, query, rows), link=query.link, split=query.split, chosen=chosen
@@ -91,7 +93,7 @@ def keep_one_axis(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def choose_line(board: Board, query: BoardQuery, rows: pd.DataFrame) -> LineFit | None:
-    """The line most rows are judged by; None where the baseline says nothing about the split."""
+    """The line of most rows; None where the baseline has no figures on the split."""
     axes = rows["axis"].dropna()
     axis = None if axes.empty or not axes.mode().iloc[0] else str(axes.mode().iloc[0])
     return find_line(
@@ -114,10 +116,10 @@ def show_profiles(board: Board, query: BoardQuery, chosen: Sequence[str], metric
 
 
 def describe_profiles(figure: go.Figure, metric: str) -> str:
-    """The profiles in words: the worst split of each model."""
+    """The profiles in words, for readers who do not see the plot: the worst and best split of each model."""
     title = escape(describe_axis(metric)[0])
     if not figure.data:
-        return f"No chosen model has a figure for {title} here: choose others."
+        return f"No chosen model has a value of {title} here. Choose other models."
     worst = (
         f"{line.name}: {min(line.y):.1f} on {line.x[int(line.y.argmin())]}, best {max(line.y):.1f} on "
         f"{line.x[int(line.y.argmax())]}"
@@ -147,21 +149,21 @@ def show_rank_changes(board: Board, here: BoardQuery, there: BoardQuery, by: str
 
 
 def describe_rank_changes(board: Board, here: BoardQuery, there: BoardQuery, by: str) -> str:
-    """How many move, in words."""
+    """The number of models that change rank, in words."""
     changes = compare_ranks(board, here, there, by)
     sides = [
         f"{query.split} ({query.baseline}, {query.link})" if by == "er" else query.split
         for query in (here, there)
     ]
     if sides[0] == sides[1]:
-        return "Both sides are the same: choose another split, baseline or link."
+        return "Both sides are the same. Choose another split, baseline or link."
     between = f"{escape(sides[0])} and {escape(sides[1])}"
     if not changes:
         return f"No model has a rank by {RANKED_BY[by]} in both {between}."
     moved = sum(before != after for before, after in changes.values())
     return (
         f"{moved} of {len(changes)} models change rank by {RANKED_BY[by]} between {between}; "
-        "the 25 that move most are drawn."
+        "the plot shows up to 25 that move most."
     )
 
 
@@ -170,7 +172,7 @@ def offer_models(
 ) -> list[tuple[str, str]]:
     """Name and id of the first `MAX_OFFERED` models of a version whose names hold the words, by name.
 
-    The chosen ones come last, where they are not among them: a picker shows only what it is offered.
+    Chosen models that are not among them come last: a picker shows only what is in its list.
     """
     models = board.models[board.info.find_version(version).name]
     found = [model for model in models if words.lower() in model[0].lower()][:MAX_OFFERED]
@@ -178,7 +180,12 @@ def offer_models(
 
 
 def name_base(split: str) -> str:
-    """The whole split behind a view."""
+    """The whole split behind a view.
+
+    Example:
+        >>> name_base("v1/sd-l:clip-filtered"), name_base("imagenet-r")
+        ('v1/sd-l', 'imagenet-r')
+    """
     return split.partition(":")[0]
 
 
@@ -199,12 +206,12 @@ def show_pair(
     known = list_answering_models(answers) if answers is not None else ()
     if answers is None or first not in known or second not in known or first == second:
         return (
-            f"Choose two models whose predictions on {escape(base)} are stored; {len(known)} have them.",
+            f"Choose two models with stored predictions on {escape(base)}; {len(known)} models have them.",
             "",
         )
     score = compute_pair(answers, str(first), str(second))
-    names = dict(list_comparable(board, split))
-    by_id = {model_id: name for name, model_id in names.items()}
+    # By id: two organisations may use one name.
+    by_id = {model_id: name for name, model_id in list_comparable(board, split)}
     said = collect_answers(board, base, [str(first), str(second)])
     sheets = ""
     for title, ids in (
@@ -231,7 +238,7 @@ def collect_answers(
 
 
 def show_images(board: Board, split: str, wanted: ImageFilter) -> tuple[str, str]:
-    """A page of images with what up to four models said, and how many there are."""
+    """A page of images with the answers of up to four models, and the number of images."""
     base = name_base(split)
     rows = choose_images(base, wanted)
     last = max(0, (len(rows) - 1) // PAGE_IMAGES)
@@ -244,5 +251,5 @@ def show_images(board: Board, split: str, wanted: ImageFilter) -> tuple[str, str
 
 
 def has_clip_scores(split: str) -> bool:
-    """Whether the images of a split have a CLIP score to be chosen by."""
+    """Whether the images of a split have a CLIP score to filter by."""
     return read_clip_scores(split) is not None

@@ -48,7 +48,7 @@ class PairScore:
 
 
 def compute_pair(answers: pd.DataFrame, first: str, second: str) -> PairScore:
-    """Paired comparison of two models; over the classes that their scores on the board are of."""
+    """Paired comparison of two models, over the classes of their scores on the board."""
     one, other = compute_right(answers, first), compute_right(answers, second)
     test = compute_mcnemar(*count_discordant(one, other))
     resamples = resample_classes([labels[0] for labels in answers["labels"]])
@@ -66,7 +66,12 @@ def compute_pair(answers: pd.DataFrame, first: str, second: str) -> PairScore:
 
 
 def name_class(index: int) -> str:
-    """Display name of a class index; "no answer" for -1."""
+    """Display name of a class index; "no answer" for -1.
+
+    Example:
+        >>> name_class(0), name_class(-1)
+        ('tench', 'no answer')
+    """
     return load_classes()[index].name if index >= 0 else "no answer"
 
 

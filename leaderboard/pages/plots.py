@@ -23,7 +23,7 @@ COLORS = {
     "more-data": "#d9822b",
     "unknown": "#8a8f98",
 }
-"""Told apart also by shape, for readers who do not see colours."""
+"""Groups differ by shape too, for readers who do not see colours."""
 SYMBOLS = {"imagenet-1k": "circle", "more-data": "diamond", "unknown": "x"}
 PALETTE = ("#3b82c4", "#d9822b", "#3d9a6a", "#b04fb5", "#c0504d", "#7a6f45")
 GREY = "rgba(128,128,128,0.25)"
@@ -129,7 +129,7 @@ def _make_chosen(row: pd.Series[Any], link: str, color: str, position: str) -> g
 
 
 def format_hovers(rows: pd.DataFrame) -> list[str]:
-    """What each row's point says."""
+    """The hover text of each row's point."""
     names = [name for name in HOVER_COLUMNS if name in rows]
     # By column: a table's rows as dictionaries take longer than all the rest of the plot.
     columns = (rows[name].tolist() for name in names)
@@ -137,7 +137,8 @@ def format_hovers(rows: pd.DataFrame) -> list[str]:
 
 
 def format_hover(row: dict[Any, Any]) -> str:
-    """What a point says: name, whose, both accuracies, gap and effective robustness."""
+    """The hover text of a point: name, organisation, both accuracies, gap and effective robustness."""
+    # Plotly renders a subset of HTML in hover texts, links included, so names are escaped here too.
     lines = [
         f"<b>{escape(row['model'])}</b>",
         f"{escape(row['organisation'])}, {escape(row['trust'])}",
@@ -223,6 +224,7 @@ def build_profiles(rows: pd.DataFrame, chosen: Sequence[str], *, metric: str) ->
                 name=escape(own["model"].iloc[0]), line={"color": PALETTE[number]},
                 error_y={
                     "type": "data", "symmetric": False, "thickness": 1,
+                    # An unknown bound is a bar of length 0: the value itself is still drawn.
                     "array": np.nan_to_num(factor * own[f"{metric}_high"].to_numpy(dtype=float) - value),
                     "arrayminus": np.nan_to_num(value - factor * own[f"{metric}_low"].to_numpy(dtype=float)),
                 },
@@ -238,7 +240,7 @@ def build_profiles(rows: pd.DataFrame, chosen: Sequence[str], *, metric: str) ->
 
 
 def _shorten(split: str) -> str:
-    # The version is the page's; on a phone its name on every tick would be all there is room for.
+    # The version is chosen above; on a phone its name would fill every tick label.
     version, _, name = split.partition("/")
     return name or version
 

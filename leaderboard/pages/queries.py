@@ -1,4 +1,4 @@
-"""What a visitor asked for, and the rows that answer it: pure, from a board to a data frame."""
+"""The state of the page, and the rows that it selects: pure, from a board to a data frame."""
 
 from __future__ import annotations
 
@@ -79,10 +79,16 @@ class BoardQuery:
 
 
 def parse_query(text: str) -> BoardQuery:
-    """A query from an address; what is unknown or malformed is left at its default."""
+    """A query from an address; unknown or malformed parts keep their defaults.
+
+    Example:
+        >>> query = parse_query("split=mini/real&part=2&sort=gap&colour=red")
+        >>> query.split, query.page, query.sort, query.link
+        ('mini/real', 2, 'gap', 'logit')
+    """
     known = {field.name: field for field in fields(BoardQuery)}
     given: dict[str, Any] = {}
-    # Cut by hand: parse_qsl raises an error at a longer one, and anybody can type an address.
+    # Cut before parsing: parse_qsl raises an error at a longer one, and anybody can type an address.
     for name, value in parse_qsl("&".join(text[:4000].split("&")[:MAX_WORDS])):
         if name == "ascending":
             given[name] = value == "1"
@@ -94,7 +100,12 @@ def parse_query(text: str) -> BoardQuery:
 
 
 def format_query(query: BoardQuery) -> str:
-    """The address of a query; defaults are left out."""
+    """The address of a query; defaults are left out.
+
+    Example:
+        >>> format_query(BoardQuery()), format_query(BoardQuery(search="resnet; vit", page=1))
+        ('', 'search=resnet%3B+vit&part=1')
+    """
     default = BoardQuery()
     changed = {
         field.name: getattr(query, field.name)
@@ -141,7 +152,12 @@ def list_sortable() -> tuple[str, ...]:
 
 
 def is_smallest_first(sort: str) -> bool:
-    """Whether a first click on a heading brings the smallest up: for text, and where lower is better."""
+    """Whether a first click on a heading sorts the smallest first: for text, and where lower is better.
+
+    Example:
+        >>> is_smallest_first("model"), is_smallest_first("top1")
+        (True, False)
+    """
     metric = load_metrics().get(sort)
     return sort in _SMALLEST_FIRST or (metric is not None and not metric.higher_is_better)
 
@@ -149,7 +165,7 @@ def is_smallest_first(sort: str) -> bool:
 def select_rows(board: Board, query: BoardQuery) -> pd.DataFrame:
     """Rows of one version and split with their effective robustness, filtered and sorted, all pages.
 
-    Ranks are those within the whole ranking; a filter hides rows and moves nobody up.
+    Ranks are those within the whole ranking; a filter hides rows and does not change ranks.
     """
     rows = find_scores(board, query).merge(find_robustness(board, query), on="model_id", how="left")
     rows = rows[match_rows(rows, query)]
@@ -164,16 +180,12 @@ def select_rows(board: Board, query: BoardQuery) -> pd.DataFrame:
 
 
 def find_scores(board: Board, query: BoardQuery) -> pd.DataFrame:
-    """Score rows of the query's version and split; none where the board has no such split."""
+    """Score rows of the query's version and split; an empty frame for an unknown split."""
     return board.scores_by_split.get((query.version, query.split), board.scores.iloc[:0])
 
 
 def find_robustness(board: Board, query: BoardQuery) -> pd.DataFrame:
-    """Effective robustness of the query's split, baseline and link, with the change of rank it brings.
-
-    `rank_change` is the rank by accuracy less the rank by effective robustness: positive for a model that
-    stands higher once its clean accuracy is taken into account; absent where one of them is.
-    """
+    """Effective robustness of the query's split, baseline and link, one row for each model."""
     key = (query.version, query.split, query.baseline, query.link)
     found = board.robustness_by_split.get(key)
     if found is not None:
@@ -205,7 +217,14 @@ def match_rows(rows: pd.DataFrame, query: BoardQuery) -> pd.Series[bool]:
 
 
 def match_search(rows: pd.DataFrame, search: str) -> pd.Series[bool]:
-    """Rows that hold all words of one of the alternatives; letters are letters, not patterns."""
+    """Rows that hold all words of one of the alternatives, as plain text and not as patterns.
+
+    Example:
+        >>> import pandas as pd
+        >>> rows = pd.DataFrame({"model": ["ResNet-50", "ViT-B", "VGG"], "organisation": "lab"})
+        >>> match_search(rows.assign(family="", spec=""), "resnet 50; vit").tolist()
+        [True, True, False]
+    """
     import pandas as pd
 
     alternatives = [words for part in search.lower().split(";") if (words := part.split())]
@@ -218,6 +237,7 @@ def match_search(rows: pd.DataFrame, search: str) -> pd.Series[bool]:
     for words in alternatives:
         matched = pd.Series(True, index=rows.index)
         for word in words:
+            # pandas takes a pattern by default, and a visitor's pattern could run for ever.
             matched &= text.str.contains(word, regex=False)
         found |= matched
     return found

@@ -55,7 +55,7 @@ _LEADING: tuple[Column, ...] = (
     Column(
         name="rank",
         title="#",
-        help="Rank by top-1; models nothing tells apart share one",
+        help="Rank by top-1; statistically indistinguishable models share a rank",
         cell=lambda r: format_rank(r, "rank_top1"),
     ),
     Column(
@@ -84,7 +84,7 @@ _DERIVED: tuple[Column, ...] = (
     Column(
         name="er",
         title="ER, points",
-        help="Effective robustness: top-1 minus what the baseline expects",
+        help="Effective robustness: top-1 minus the baseline's prediction from the clean accuracy",
         cell=lambda r: format_difference(r, "er", _NO_ER),
         sort="er",
     ),
@@ -112,7 +112,7 @@ _DERIVED: tuple[Column, ...] = (
     Column(
         name="flags",
         title="Flags",
-        help="What to know before quoting the row",
+        help="Cautions to read before quoting the row",
         cell=format_flags,
         numeric=False,
     ),

@@ -1,4 +1,4 @@
-"""What a submission says, held against itself: names, statement, model, numbers. No file is opened here."""
+"""A submission checked against itself: names, statement, model, numbers. No file is opened here."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from imagenet_g.leaderboard.submissions.submission import (
 )
 
 INTERPOLATIONS = ("bicubic", "bilinear", "nearest", "lanczos", "box", "hamming", "area", "random")
+# The package's small models take 32 pixels, timm's EfficientNet-L2 takes 800: a number outside is a mistake.
 MIN_INPUT_PX, MAX_INPUT_PX = 32, 1024
 _TOLERANCE = 1e-9
 
@@ -44,7 +45,7 @@ def check_seal(submission: Submission, content: object) -> Iterator[Problem]:
 
 
 def check_place(submission: Submission, path: PurePath) -> Iterator[Problem]:
-    """Whether the file lies where its content says."""
+    """Whether the file's path matches its content."""
     expected = f"{make_stem(submission.statement)}{SUFFIX}"
     if path.name != expected:
         yield error("wrong-place", "file name", f"is '{path.name}'; by its names it must be '{expected}'")
@@ -57,7 +58,7 @@ def check_place(submission: Submission, path: PurePath) -> Iterator[Problem]:
 
 
 def check_statement(submission: Submission) -> Iterator[Problem]:
-    """Names that may stand on the board, and addresses that reach somebody."""
+    """Whether names may be shown on the board, and addresses lead to a person."""
     statement = submission.statement
     for field, name in (("organisation", statement.organisation), ("model", statement.model)):
         if reason := explain_bad_name(name):
@@ -109,7 +110,7 @@ def check_consistency(submission: Submission) -> Iterator[Problem]:
 
 
 def check_model(submission: Submission) -> Iterator[Problem]:
-    """Whether the model can be what it says, and can be run again."""
+    """Whether the model's record is possible, and whether it can be run again."""
     model = submission.result.model
     yield from check_library(model)
     if model.num_parameters == 0:
@@ -117,12 +118,13 @@ def check_model(submission: Submission) -> Iterator[Problem]:
     if model.num_outputs != 1000 and model.class_map is None:
         yield error("impossible", "model.num_outputs", f"{model.num_outputs} outputs need a class map")
     if set(model.weights_sha256) == {"0"}:
-        yield error("impossible", "model.weights_sha256", "is all zeros, which hashes nothing")
+        # The placeholder of a record that was never filled in.
+        yield error("impossible", "model.weights_sha256", "is all zeros, which is not the hash of a file")
     yield from check_preprocessing(model.preprocessing)
 
 
 def check_library(model: ModelRecord) -> Iterator[Problem]:
-    """Whether a known library loads the model, and what it asks of the record."""
+    """Whether a known library loads the model, and whether the record has what it needs."""
     scheme, _, rest = model.spec.partition(":")
     try:
         library = find_library(scheme)
@@ -135,7 +137,7 @@ def check_library(model: ModelRecord) -> Iterator[Problem]:
     if not rest:
         yield _name_known_libraries(model.spec)
     if not library.runs_again:
-        yield warning("private-model", "model.spec", "is code of its authors: nobody else can run it by name")
+        yield warning("private-model", "model.spec", "is code of its authors: others cannot run it by name")
     if library.needs_prompts and model.zero_shot is None:
         yield error("preprocessing", "model.zero_shot", f"a model of {scheme} needs its prompts recorded")
 
@@ -145,7 +147,7 @@ def _name_known_libraries(spec: str) -> Problem:
     return error(
         "bad-model",
         "model.spec",
-        f"{spec!r} is no model spec; known: {known}. If another package registers its model library, "
+        f"{spec!r} is not a model spec; known: {known}. If another package registers its model library, "
         "install that package before validating",
     )
 
@@ -161,20 +163,21 @@ def check_preprocessing(found: Preprocessing) -> Iterator[Problem]:
         yield warning("preprocessing", where, "how images are resized is unknown; a reviewer must ask")
     elif found.interpolation.lower() not in INTERPOLATIONS:
         yield error("preprocessing", where, f"unknown interpolation {found.interpolation!r}")
+    # A fraction and not percent; published models crop to 0.875 or more, so a half is generous.
     if found.crop_fraction is not None and not 0.5 <= found.crop_fraction <= 1.0:
         yield error("preprocessing", where, f"crop fraction {found.crop_fraction} is outside 0.5 to 1")
     if found.mean is not None and not (
         len(found.mean) == 3 and all(-0.01 <= value <= 1 for value in found.mean)
     ):
-        yield error("preprocessing", where, f"mean {found.mean} is no colour of pixels in [0, 1]")
+        yield error("preprocessing", where, f"mean {found.mean} is not a colour of pixels in [0, 1]")
     if found.std is not None and not (len(found.std) == 3 and all(0 < value <= 1.01 for value in found.std)):
-        yield error("preprocessing", where, f"std {found.std} is no spread of pixels in [0, 1]")
+        yield error("preprocessing", where, f"std {found.std} is not a spread of pixels in [0, 1]")
     if not found.description.strip():
         yield error("preprocessing", where, "the transform is not described")
 
 
 def check_entries(submission: Submission) -> Iterator[Problem]:
-    """Which splits there are, each once, all of one version, none in part."""
+    """Whether every split comes once, is complete, and belongs to one version."""
     entries = submission.result.entries
     if not any(entry.split.version == submission.version for entry in entries):
         yield error("no-split", "entries", f"there is no split of version '{submission.version}'")
@@ -190,11 +193,12 @@ def check_entries(submission: Submission) -> Iterator[Problem]:
             yield error("unknown-split", ref, str(problem))
             continue
         if parsed.kind == "folder":
-            yield error("private-split", ref, "a folder of one's own cannot be checked by anybody else")
+            yield error("private-split", ref, "is your own folder, which others cannot check")
         if entry.split.version != parsed.version or parsed.view != entry.split.view:
             yield error(
                 "contradiction", ref, "the split's version or view is not the one its reference names"
             )
+        # The measured clean set is an entry too, and of another version by nature.
         if entry.split.version != submission.version and ref not in references:
             yield error(
                 "other-version", ref, f"is not of version '{submission.version}'; submit versions apart"

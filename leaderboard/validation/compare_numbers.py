@@ -1,8 +1,7 @@
 """Claimed numbers against recomputed ones, facts apart from commentary.
 
-What a file says of a split's images must hold for ever. What is said about the split may change after the
-file was written: a split is superseded, a notice is worded better. Such a change must not refuse an older
-file.
+Facts about a split's images must hold for ever. Commentary on the split may change after the file was
+written: a split is superseded, a notice is worded better. Such a change must not refuse an older file.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def compare_entries(claimed: Entry, recomputed: Entry) -> Iterator[Problem]:
 def _keep_shared_metrics(
     claimed: Sequence[dict[str, Any]], recomputed: Sequence[dict[str, Any]], ref: str
 ) -> Iterator[Problem]:
-    """Drop from dumped scores what only one side can have; nothing is held against a file for it.
+    """Drop from dumped scores what only one side can have; a file is not refused for it.
 
     A metric of a package that is not installed here cannot be recomputed, and the reviewer is warned. One
     that was added after the file was written, and an interval that came later, cannot be claimed.
@@ -64,7 +63,7 @@ def _keep_shared_metrics(
 
 
 def check_notice(claimed: Entry, known: Collection[str | None]) -> Iterator[Problem]:
-    """Whether an entry carries its split's notice, in the words of any day.
+    """Whether an entry carries its split's notice, in its present or an earlier wording.
 
     Args:
         claimed: The entry of the submission.
@@ -84,7 +83,14 @@ def check_notice(claimed: Entry, known: Collection[str | None]) -> Iterator[Prob
 
 
 def find_differences(claimed: object, right: object, path: str = "") -> Iterator[tuple[str, object, object]]:
-    """Where two JSON-like values differ: path, claimed, right."""
+    """Where two JSON-like values differ: path, claimed, right.
+
+    Example:
+        >>> list(find_differences({"a": [1, 2.0]}, {"a": [1, 2.5]}))
+        [('a[1]', 2.0, 2.5)]
+        >>> list(find_differences({"a": 0.3}, {"a": 0.1 + 0.2}))  # within the tolerance
+        []
+    """
     if isinstance(claimed, Mapping) and isinstance(right, Mapping):
         for key in sorted(set(claimed) | set(right)):
             yield from find_differences(

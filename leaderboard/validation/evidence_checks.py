@@ -1,4 +1,4 @@
-"""What a submission claims, held against its predictions, and those against the split."""
+"""A submission's claims checked against its predictions, and those against the split."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from imagenet_g.leaderboard.validation.robustness_checks import check_robustness
 from imagenet_g.leaderboard.validation.split_store import SplitStore
 
 MAX_UNKNOWN_ROWS = 200_000
-"""Rows read where the split is not on hand to say how many there must be."""
+"""Rows read where the split, and with it the right number, is not available."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceFindings:
-    """What the predictions showed.
+    """Findings from the predictions.
 
     Attributes:
         problems: Everything found.
@@ -52,7 +52,7 @@ class SubmissionEvidence:
 
     Attributes:
         submission: The claim.
-        files: Predictions that were looked at and found whole, by the path the submission names.
+        files: Predictions that were checked and found complete, by the path the submission names.
         store: Splits.
         baselines: Published tables and measured baselines.
     """
@@ -66,11 +66,11 @@ class SubmissionEvidence:
 def check_evidence(
     submission: Submission, files: Mapping[str, Path], store: SplitStore, baselines: Sequence[Baseline]
 ) -> EvidenceFindings:
-    """Hold every entry against its predictions.
+    """Check every entry against its predictions.
 
     Args:
         submission: The claim.
-        files: Predictions on hand, by the path the submission names; a missing one makes the entry
+        files: Available predictions, by the path the submission names; a missing one makes the entry
             self-reported.
         store: Splits.
         baselines: Published tables and measured baselines that effective robustness is computed again with.
@@ -136,6 +136,7 @@ def _check_file(path: Path, entry: Entry, submission: Submission, split: Split |
     ref = entry.split.ref
     max_rows = MAX_UNKNOWN_ROWS if isinstance(split, str) else len(split.rows)
     try:
+        # In this order: the footer is checked before the rows are read into memory.
         validate_predictions_file(path, max_rows=max_rows)
         predictions, meta = load_predictions(path)
     except (UntrustedFileError, DataError) as refused:
@@ -150,7 +151,7 @@ def _check_file(path: Path, entry: Entry, submission: Submission, split: Split |
 
 
 def check_meta(meta: PredictionsMeta, entry: Entry, model: ModelRecord) -> Iterator[Problem]:
-    """Whether the predictions say they are of this model on this split."""
+    """Whether the predictions are recorded as those of this model on this split."""
     ref = entry.split.ref
     if not is_same_model(meta.model, model):
         yield error("other-model", ref, f"the predictions are of '{meta.model.spec}' or of other settings")
@@ -182,6 +183,7 @@ def check_rows(predictions: Predictions, split: Split, ref: str) -> Iterator[Pro
     order = np.array([row_of[image_id] for image_id in predictions.image_ids], dtype=np.intp)
     expected = [set(row) for row in split.rows.labels[order].tolist()]
     labels = [set(row) for row in predictions.labels.tolist()]
+    # As sets: several labels may come in any order, except the first, which is the image's own class.
     wrong = sum(ours - {-1} != theirs - {-1} for ours, theirs in zip(expected, labels, strict=True))
     if wrong:
         yield error("wrong-label", ref, f"{wrong} images have other labels than the split")
@@ -265,7 +267,7 @@ def _rescore_entry(entry: Entry, path: Path, reference: Path | None, evidence: S
         out=Path(),
     )
     again = rescore(request).entries[0]
-    # What evaluation says of the model beside the numbers: it must not be left out of a submission.
+    # Warnings of the evaluation about the model: a submission must not leave them out.
     warnings = (*again.warnings, *_list_doubts(entry, path, evidence))
     return flag_entry(again.model_copy(update={"warnings": warnings}), model)
 

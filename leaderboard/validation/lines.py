@@ -18,6 +18,7 @@ BASELINES = ("testbed", "timm-in1k")
 FULL_AXIS = "imagenet_val"
 DATA = "imagenet_g.leaderboard.data"
 TABLES = "imagenet_g.baselines.data"
+# Half an answer of so many images is the 1e-6 of `place_on_axis`.
 _FINITE_N = 500_000
 
 
@@ -71,7 +72,12 @@ def _distance(line: LineFit, value: float) -> float:
 
 
 def place_on_axis(values: npt.ArrayLike, link: LinkName) -> FloatArray:
-    """Fractions to places on an axis: logit and probit keep 1e-6 away from 0 and 1, to stay on the page."""
+    """Fractions to places on an axis: logit and probit keep 1e-6 away from 0 and 1, to stay on the page.
+
+    Example:
+        >>> round(float(place_on_axis(0.5, "logit")), 3), round(float(place_on_axis(1.0, "logit")), 1)
+        (0.0, 13.8)
+    """
     return apply_fit_link(values, _FINITE_N, link)
 
 

@@ -12,7 +12,7 @@ from imagenet_g.leaderboard.submissions.problems import Problem, error, note, wa
 from imagenet_g.leaderboard.submissions.submission import Submission, make_stem
 
 WEIGHTY_FIELDS = ("training_data", "generated_training_data", "supervision")
-"""A change of these moves a model to another part of the board."""
+"""A change of these moves a model to another group of the board."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class KnownSubmission:
 
 
 def check_peers(submission: Submission, others: Sequence[KnownSubmission]) -> Iterator[Problem]:
-    """Findings against submissions of every version; the earlier file of the same model is none of them."""
+    """Findings against submissions of every version, except the earlier file of the same model."""
     stem = make_stem(submission.statement)
     strangers = [
         known
@@ -62,6 +62,7 @@ def check_copies(submission: Submission, others: Sequence[KnownSubmission]) -> I
         if result.model.weights_sha256 == submission.result.model.weights_sha256:
             same = result.model.preprocessing == submission.result.model.preprocessing
             how = "and the same preprocessing" if same else "with other preprocessing"
+            # The same weights with another input size can be a fair comparison, which a reviewer must see.
             finding = error if same else warning
             yield finding("duplicate", "model.weights_sha256", f"'{name}' has the same weights {how}")
             continue
@@ -69,7 +70,7 @@ def check_copies(submission: Submission, others: Sequence[KnownSubmission]) -> I
         if shared:
             yield error("copied", shared[0], f"the predictions are those of '{name}', byte for byte")
         elif alike := _find_equal_scores(submission, known.submission):
-            yield warning("identical", alike, f"every score equals that of '{name}'; are they one model?")
+            yield warning("identical", alike, f"every score equals that of '{name}'; is it the same model?")
 
 
 def _find_equal_scores(one: Submission, other: Submission) -> str | None:
@@ -113,6 +114,7 @@ def _explain_entries(before: Submission, after: Submission) -> Iterator[Problem]
     for ref in sorted(set(old) & set(new)):
         was, now = choose_headline(old[ref]).top1.value, choose_headline(new[ref]).top1.value
         if was != now:
+            # Half a point is more than another machine or library explains.
             finding = warning if abs(now - was) > 0.005 else note
             yield finding("changed", ref, f"top-1 was {100 * was:.2f} %, is {100 * now:.2f} %")
         elif old[ref].predictions.sha256 != new[ref].predictions.sha256:

@@ -1,8 +1,8 @@
 """Effective robustness in a submission, computed again: line, value, flags and interval.
 
-What the published tables or a measured baseline on hand say is computed by the benchmark's own code, with the
-seed every result uses, and must come out the same. Where the baseline, or the predictions an interval was
-drawn from, are not at hand, the finding says that it is unknown.
+With a published table or an available measured baseline, everything is computed by the benchmark's own code,
+with the seed of every result, and must be equal. Where the baseline, or the predictions of an interval, are
+not available, the finding is "unknown".
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ INTERVAL_FIELDS = ("low", "high", "num_resamples", "seed")
 
 @dataclass(frozen=True, slots=True)
 class RobustnessFindings:
-    """What computing it again showed.
+    """Findings of computing it again.
 
     Attributes:
         problems: Everything found.
-        notes: The sentences the benchmark puts into an entry with these numbers.
+        notes: The sentences that the benchmark writes into an entry with these numbers.
     """
 
     problems: tuple[Problem, ...]
@@ -60,8 +60,8 @@ def check_robustness(
 
     Args:
         entry: The claim.
-        baselines: Published tables and measured baselines on hand.
-        counts: Right answers by class behind the entry; None where its predictions are not at hand.
+        baselines: Published tables and available measured baselines.
+        counts: Right answers by class behind the entry; None without its predictions.
     """
     ref, notes, problems = entry.split.ref, list[str](), list[Problem]()
     named = [(record.baseline, record.link) for record in entry.effective_robustness]
@@ -85,7 +85,7 @@ def explain_no_axis(entry: Entry) -> str | None:
         return "there is an effective robustness without a clean reference"
     reference = entry.gaps[0].reference
     if not all(0 < number <= MAX_IMAGES for number in (entry.n, reference.n)):
-        return f"{entry.n} images and {reference.n} clean ones cannot be"
+        return f"{entry.n} images and {reference.n} clean images are not possible"
     same_outputs = any(score.outputs == reference.outputs for score in entry.scores)
     if not same_outputs or not reference.same_classes:
         return "its clean reference is not the same-class twin the line is fitted on"
@@ -101,6 +101,8 @@ def _check_record(
     if isinstance(found, Problem):
         return [*problems, found], []
     try:
+        # A stranger's numbers may overflow; the result then differs, which is found below, and numpy's
+        # warning would only hide the finding.
         with np.errstate(all="ignore"):
             placed = place_entry(
                 entry,
@@ -118,7 +120,7 @@ def _check_record(
             warning(
                 "unknown-interval",
                 where,
-                "its interval was drawn by class; without the predictions whether it is right is unknown",
+                "its interval was drawn by class; without the predictions it cannot be checked",
             )
         )
     problems += compare_records(record, placed, where, skipped=INTERVAL_FIELDS if unknown else ())
@@ -135,7 +137,7 @@ def check_arithmetic(record: EffectiveRobustness, entry: Entry) -> Iterator[Prob
         ("expected top-1", record.expected_top1, expected),
         ("effective robustness", record.value, top1 - expected),
     ):
-        # At 0 and 1 the link's value hangs on the baseline's number of images, which a record does not say.
+        # At 0 and 1 the link's value depends on the baseline's number of images, which a record lacks.
         if 0 < clean.top1.value < 1 and not math.isclose(given, right, rel_tol=0, abs_tol=TOLERANCE):
             yield error("not-reproduced", where, f"{name} is {given:.6f}; its own line gives {right:.6f}")
     outside = not record.reference_low <= clean.top1.value <= record.reference_high
@@ -165,15 +167,15 @@ def find_baseline(
     if any(one.sha256 == record.baseline_sha256 for one in fitting):
         return next(one for one in fitting if one.sha256 == record.baseline_sha256)
     if fitting:
-        return error("other-baseline", where, "the baseline's hash is not that of the one on hand")
+        return error("other-baseline", where, "the baseline's hash is not that of the available one")
     if any(one.sha256 == record.baseline_sha256 for one in known):
         reason = explain_mismatch(entry, known[0]) or ""
         return error("other-axis", where, f"that baseline does not fit the entry: {reason}")
     return warning(
         "unknown-baseline",
         where,
-        "no such baseline on this split is at hand, so whether line, value and interval are right is "
-        "unknown; a maintainer can give its file with --baseline",
+        "this baseline is not available for the split, so line, value and interval cannot be checked; a "
+        "maintainer can give its file with --baseline",
     )
 
 

@@ -1,7 +1,7 @@
-"""A second run held against a submission: weights, accuracies, and the answer to every image.
+"""A second run compared with a submission: weights, accuracies, and the answer to every image.
 
 Predictions show that the numbers follow from the answers, not that the model gave them. Here the model is run
-again: an answer that another machine's rounding cannot explain is somebody's edit, or another model's.
+again: an answer that rounding on another machine cannot explain was edited, or is another model's.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def load_submission(path: Path) -> Submission:
     """
     submission, problems = parse_submission(read_json(path)[1])
     if submission is None:
-        raise UntrustedFileError(f"'{path}' is no submission: {problems[0].message}")
+        raise UntrustedFileError(f"'{path}' is not a submission: {problems[0].message}")
     return submission
 
 
@@ -88,6 +88,7 @@ def make_command(submission: Submission, out: Path, data: Sequence[str]) -> list
         for gap in entry.gaps
         if gap.reference.kind == "measured"
     }
+    # With "=": a spec or reference from the file that starts with a dash would otherwise be an option.
     words = ["evaluate", f"--model={spec}", f"--out={out}"]
     words += [f"--split={entry.split.ref}" for entry in submission.result.entries]
     words += [f"--data={pair}" for pair in data]
@@ -102,17 +103,17 @@ def verify_run(path: Path, again: SecondRun, *, by: str, allowed: int = 0) -> Ve
     Args:
         path: The submission, its predictions beside it.
         again: The second run.
-        by: Who vouches for it.
-        allowed: Images a split that may be answered otherwise, because the maintainer looked at them.
+        by: The maintainer who made it.
+        allowed: Images of a split that may have another answer, because the maintainer looked at them.
 
     Raises:
         InputError: Weights differ, a split is missing, a score is more than `MAX_DIFFERENCE` off, or more
-            images than allowed are answered otherwise.
+            images than allowed have another answer.
         DataError: Predictions are damaged, or not those a result was computed from.
     """
     submission = load_submission(path)
     if again.result.model.weights_sha256 != submission.result.model.weights_sha256:
-        raise InputError("The second run used other weights; it verifies nothing.")
+        raise InputError("The second run used other weights, so it cannot verify the submission.")
     theirs = {entry.split.ref: entry for entry in again.result.entries}
     on_hand = list_predictions(path, submission)
     differences: dict[str, float] = {}
@@ -151,14 +152,15 @@ def _compare_scores(entry: Entry, other: Entry | None) -> float:
 def _compare_answers(entry: Entry, file: Path, other: Entry, folder: Path, allowed: int) -> int:
     claimed = _load_answers(file, entry)
     again = _load_answers(folder / other.predictions.file, other)
+    # One run in half precision is enough for the wider bound.
     half = {entry.predictions.run.dtype, other.predictions.run.dtype} != {"float32"}
     found = find_other_answers(claimed, again, rounding=HALF_ROUNDING if half else ROUNDING)
     if len(found) > allowed:
         named = ", ".join(found[:MAX_NAMED]) + (", ..." if len(found) > MAX_NAMED else "")
         raise InputError(
-            f"The second run answers {len(found)} of {len(claimed)} images of '{entry.split.ref}' otherwise "
-            f"than the submission says, beyond rounding: {named}. Do not verify; look at them and ask the "
-            "authors. --allow N passes N of them a split."
+            f"The second run has other answers than the submission for {len(found)} of {len(claimed)} images "
+            f"of '{entry.split.ref}', beyond rounding: {named}. Do not verify; look at them and ask the "
+            "authors. --allow N accepts N of them for each split."
         )
     return len(found)
 
@@ -174,7 +176,7 @@ def find_other_answers(claimed: Predictions, again: Predictions, *, rounding: fl
 
     Every class among the best five of one run must have nearly the same probability in the other; where it
     is not among the other's best five, it can have at most the least of them. An exchange of two answers
-    that are nearly as probable is within rounding, and no second run can tell it from rounding.
+    that are nearly as probable is within rounding, and no second run can detect it.
 
     Args:
         claimed: The submission's predictions.

@@ -1,4 +1,4 @@
-"""What is known of a split here: its images in order, their labels, its content hash."""
+"""Splits available here: images in order, their labels, the content hash."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ class SplitStore:
 
     Attributes:
         data: Local copies by name.
-        opened: Splits by base reference; a text says why one cannot be opened here.
+        opened: Splits by base reference; a text is the reason why one cannot be opened here.
     """
 
     data: Mapping[str, Path] = field(default_factory=dict)
     opened: dict[str, Split | str] = field(default_factory=dict)
 
     def find_split(self, ref: str) -> Split | str:
-        """The whole split behind a reference, or why it is not on hand.
+        """The whole split behind a reference, or why it is not available.
 
         Raises:
             UnknownNameError: There is no such version or split.
-            DataError: The copy on hand is damaged.
+            DataError: The local copy is damaged.
         """
         base = parse_split_ref(ref).base
         if base not in self.opened:
@@ -46,4 +46,5 @@ class SplitStore:
         except UnknownNameError:
             raise
         except (InputError, FetchError) as problem:
+            # A missing copy is no fault of the submission: it becomes a warning and lowers the trust level.
             return str(problem)

@@ -29,17 +29,18 @@ from imagenet_g.leaderboard.validation.lines import load_tables
 from imagenet_g.leaderboard.validation.peers import KnownSubmission, check_peers
 from imagenet_g.leaderboard.validation.split_store import SplitStore
 
+# A stranger's file can break every field; the report must stay readable.
 MAX_PROBLEMS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationContext:
-    """What a submission is held against.
+    """What a submission is checked with.
 
     Attributes:
-        store: Splits on hand.
+        store: Available splits.
         others: Submissions that are already there.
-        baselines: Published tables, and measured baselines on hand.
+        baselines: Published tables and available measured baselines.
     """
 
     store: SplitStore
@@ -100,6 +101,8 @@ def list_predictions(path: Path, submission: Submission) -> dict[str, Path]:
     Only plain files inside the submission's own folder count, whatever path the submission names.
     """
     folder = path.parent / path.name.removesuffix(SUFFIX)
+    # Listed from the folder and matched by name: a path of the submission is never opened, so "../" leads
+    # nowhere.
     inside = (
         {}
         if folder.is_symlink()
@@ -132,7 +135,7 @@ def make_report(
 
 
 def list_submission_files(root: Path) -> tuple[Path, ...]:
-    """Submission files below a folder, or the one file; reviews are none of them."""
+    """Submission files below a folder, or the one file; without reviews."""
     if not root.is_dir():
         return (root,)
     found = (path for path in root.rglob(f"*__*{SUFFIX}") if not path.name.endswith(REVIEW_SUFFIX))
@@ -140,7 +143,7 @@ def list_submission_files(root: Path) -> tuple[Path, ...]:
 
 
 def load_known_submissions(root: Path) -> tuple[KnownSubmission, ...]:
-    """Every submission below a folder that can be read; the others are for `validate` to complain about."""
+    """Every readable submission below a folder; `validate` reports the others."""
     known = []
     for path in list_submission_files(root) if root.is_dir() else ():
         try:

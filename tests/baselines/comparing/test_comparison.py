@@ -151,7 +151,7 @@ def test_a_contact_sheet_shows_what_only_one_gets_right() -> None:
 def test_a_sheet_of_equal_models_is_refused() -> None:
     """There is nothing to show."""
     answers = make_answers([1.0, 1.0])
-    with pytest.raises(InputError, match="right on the very same images"):
+    with pytest.raises(InputError, match="right on exactly the same images"):
         choose_tiles(answers, 0, 1, limit=3)
 
 

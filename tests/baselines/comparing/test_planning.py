@@ -134,15 +134,15 @@ def test_impossible_differences_are_refused(difference: float) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--difference", "nan"), "difference of nan is no number"),
-        (("--difference", "inf"), "difference of inf is no number"),
+        (("--difference", "nan"), "difference of nan is not a number"),
+        (("--difference", "inf"), "difference of inf is not a number"),
         (("--difference", "0.01", "--accuracy", "nan"), "An accuracy of nan"),
         (("--difference", "0.3", "--accuracy", "0.9"), "differs by 0.3 must both be fractions"),
         (("--difference", "0.01", "--discordant", "nan"), "share of nan discordant"),
         (("--difference", "0.01", "--power", "nan"), "power of nan"),
         (("--difference", "0.01", "--images-per-class", "nan"), "nan images a class"),
         (("--difference", "0.01", "--images-per-class", "inf"), "inf images a class"),
-        (("--between", "sets", "--difference", "nan"), "difference of nan is no number"),
+        (("--between", "sets", "--difference", "nan"), "difference of nan is not a number"),
         (("--between", "sets", "--difference", "0.01", "--reference", "nan"), "accuracy of nan"),
     ],
 )

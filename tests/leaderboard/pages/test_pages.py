@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import fields, replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -317,6 +318,19 @@ def test_a_pair_is_compared_with_its_images(board: Board) -> None:
     words, sheets = show_pair(board, "mini/renditions:noto", LITE0, LITE1)
     assert "McNemar" in words
     assert sum(tag == "img" for tag, _ in list_tags(sheets)) == 24
+
+
+def test_two_models_of_one_name_are_compared(board: Board) -> None:
+    """Two organisations may submit under one name; each keeps its own answers and heading."""
+    scores = board.scores.copy()
+    scores.loc[scores["model_id"] == LITE1, "organisation"] = "Other Lab"
+    scores.loc[scores["model_id"].isin([LITE0, LITE1]), "model"] = "Twin"
+    words, sheets = show_pair(replace(board, scores=scores), "mini/renditions", LITE0, LITE1)
+    assert "McNemar" in words
+    assert {"Only Twin (imagenet-g) is right", "Only Twin (Other Lab) is right"} == {
+        heading.partition(":")[0] for heading in re.findall("<h3>(.*?)</h3>", sheets)
+    }
+    assert sheets.count("<b>Twin (imagenet-g)</b>") == sheets.count("<b>Twin (Other Lab)</b>") == 24
 
 
 def test_a_model_is_not_compared_with_itself(board: Board) -> None:

@@ -118,7 +118,7 @@ def test_a_wrong_answer_made_another_wrong_one_passes_validate_and_fails_verify(
     assert "changes a wrong one into another wrong one" in validated
     assert verify(made, path) == 2
     message = capsys.readouterr().err
-    assert "answers 1 of 30 images of 'v9/sd-l' otherwise" in message
+    assert "has other answers than the submission for 1 of 30 images of 'v9/sd-l'" in message
     assert "id-00000" in message
     assert isinstance(load_review(path), str)
 
