@@ -115,7 +115,7 @@ def test_a_wrong_answer_made_another_wrong_one_passes_validate_and_fails_verify(
     assert run("validate", path, *data) == 0
     validated = capsys.readouterr().out
     assert "trust level 'recomputed'" in validated
-    assert "changes a wrong one into another wrong one" in validated
+    assert "a wrong answer changed into another wrong one" in validated
     assert verify(made, path) == 2
     message = capsys.readouterr().err
     assert "has other answers than the submission for 1 of 30 images of 'v9/sd-l'" in message
