@@ -154,7 +154,8 @@ def _measure_peak_memory(folder: Path, home: Path) -> float:
     # A new process each, because the peak of a process never falls.
     code = (
         "import sys; from imagenet_g.benchmark.cli import main; code = main(sys.argv[1:]); "
-        "from imagenet_g.benchmark.environment import read_peak_mb; print('PEAK', read_peak_mb()); sys.exit(code)"
+        "from imagenet_g.benchmark.environment import read_peak_mb; print('PEAK', read_peak_mb()); "
+        "sys.exit(code)"
     )
     command = [sys.executable, "-c", code, *words]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
