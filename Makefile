@@ -24,12 +24,13 @@ demo: .venv/installed-demo
 test: .venv/installed-dev
 	$(BIN)/pytest
 
-# Format, lint, types, layers.
+# Format, lint, types, layers, and how much the comments and examples say.
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/support/count_prose.py
 
 # Every submission that ships must stay valid.
 submissions: .venv/installed-dev

@@ -79,8 +79,8 @@ class TopFive:
     """The best five outputs of each image.
 
     Attributes:
-        indices: `(N, 5)` int16 class indices, best first; -1 where there is none.
-        probabilities: `(N, 5)` float32 softmax probabilities in [0, 1]; 0 where there is none.
+        indices: `(N, 5)` int16 class indices, best first; -1 for an empty slot.
+        probabilities: `(N, 5)` float32 softmax probabilities in [0, 1]; 0 for an empty slot.
     """
 
     indices: npt.NDArray[np.int16]

@@ -163,7 +163,7 @@ def _validate_split_inputs(name: str, split: SplitSpec, inputs: Inputs) -> None:
 
 
 def load_version_spec(name_or_path: str) -> VersionSpec:
-    """Read and validate a shipped version ("v1") or a TOML file of one's own.
+    """Read and validate a shipped version ("v1") or a TOML file of your own.
 
     Raises:
         UnknownNameError: No such version.

@@ -33,7 +33,7 @@ class ScoreRow:
         organisation: Who submitted or published it.
         trust: Trust level.
         source: Where the numbers come from, in words.
-        url: Address for more; empty when there is none.
+        url: Address for more; empty when unknown.
         spec: Model spec; empty when the model cannot be loaded by name.
         family: Architecture family, or "unknown".
         supervision: How it was trained, or "unknown".
@@ -44,7 +44,7 @@ class ScoreRow:
         outputs: Number of classes the model chose among.
         metrics: Estimates by the metric's name, "top1" among them; absent where unknown. In the
             table each has three columns: its name, and the name with "_low" and "_high".
-        clean: Clean reference accuracy; None when there is none.
+        clean: Clean reference accuracy; None without a clean reference.
         clean_kind: "measured", "published" or empty.
         clean_set: The clean set.
         same_classes: Whether the clean accuracy covers the split's own classes.

@@ -29,7 +29,7 @@ def test_a_token_never_survives(token: str, edge: str) -> None:
     ],
 )
 def test_what_carries_secrets_is_cut_and_the_rest_stays(text: str, clean: str) -> None:
-    """Headers, signed addresses, logins; a function's name is none."""
+    """Headers, signed addresses, logins; a function's name is not a secret."""
     assert redact(text) == clean
 
 

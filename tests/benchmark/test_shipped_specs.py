@@ -19,7 +19,7 @@ class Recipe(FileModel):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two specs that ship, one of them malformed, and a file that is none."""
+    """Two specs that ship, one of them malformed, and a file that is not a spec."""
     (tmp_path / "fast.toml").write_text("steps = 3\n")
     (tmp_path / "broken.toml").write_text('steps = "many"\n')
     (tmp_path / "README.md").write_text("no spec")

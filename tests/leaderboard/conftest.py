@@ -49,7 +49,7 @@ def address(board_folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A Chromium; where there is none, every test that needs it fails and says what to install."""
+    """A Chromium; without one, every test that needs it fails and says what to install."""
     with open_browser() as running:
         yield running
 

@@ -39,7 +39,7 @@ def make_points(
     families: list[str] | None = None,
     models: list[str] | None = None,
 ) -> BaselinePoints:
-    """Points with the given accuracies, one family a model unless told."""
+    """Points with the given accuracies, one family a model unless given."""
     return BaselinePoints(
         baseline="toy",
         baseline_sha256="0" * 64,

@@ -79,7 +79,7 @@ def _vary(entry: Entry, split: int, rng: random.Random) -> Entry:
 
 
 def run_bench(submissions: Path, *, count: int = NUM_SUBMISSIONS) -> dict[str, float | str]:
-    """Seconds of each step, or why there are none."""
+    """Seconds of each step, or why they were not measured."""
     pattern = load_submission(list_submission_files(submissions)[0])
     with TemporaryDirectory() as name:
         root = Path(name)

@@ -96,7 +96,7 @@ class StandInHub:
         """The repository of a request, if it may be seen or written.
 
         Raises:
-            RefusedError: It may not, or there is none.
+            RefusedError: The token may not, or the repository does not exist.
         """
         account = self.find_account(request)
         name = f"{request.path_params['org']}/{request.path_params['name']}"

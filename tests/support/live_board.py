@@ -36,7 +36,7 @@ def find_chromium() -> str:
     """Path of a Chromium on this machine.
 
     Raises:
-        InputError: There is none; the message says how to install one.
+        InputError: No Chromium was found; the message says how to install one.
     """
     found = (path for name in CHROMIUM_NAMES if (path := shutil.which(name)))
     if path := next(found, None):

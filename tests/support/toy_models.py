@@ -69,7 +69,7 @@ class ImagesInMemory:
         return self.images[row]
 
     def read_column(self, name: str) -> list[object]:
-        """There are none."""
+        """No such column exists."""
         raise KeyError(name)
 
 

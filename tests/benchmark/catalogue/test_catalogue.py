@@ -82,7 +82,7 @@ def test_an_unknown_version_is_suggested() -> None:
 
 @pytest.mark.parametrize(("ref", "meant"), [("mini/rendition", "mini/renditions"), ("v1/sd-ll", "v1/sd-l")])
 def test_an_unknown_split_is_suggested(ref: str, meant: str) -> None:
-    """Of a version on hand, and of one that is not."""
+    """Of a version that is available here, and of one that is not."""
     with pytest.raises(UnknownNameError, match=f"Did you mean '{meant}'"):
         load_split(parse_split_ref(ref), data={}, cache=None)
 
@@ -152,7 +152,7 @@ def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_misspelt_name_is_suggested(tmp_path: Path) -> None:
-    """It is not taken for a version of one's own."""
+    """It is not taken for a version of your own."""
     with pytest.raises(UnknownNameError, match="Did you mean 'imagenet-val'"):
         parse_data_pairs([f"imagenet-vall={tmp_path}"])
 

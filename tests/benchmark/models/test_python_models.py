@@ -79,7 +79,7 @@ def test_a_model_without_image_embeddings_says_so(module_name: str) -> None:
 
 
 def test_a_pair_brings_its_own_transform(module_name: str) -> None:
-    """Its input size is measured; what cannot be told is not made up."""
+    """Its input size is measured; what cannot be measured is not made up."""
     classifier = load(f"python:{module_name}:make_pair")
     preprocessing = classifier.record.preprocessing
     assert preprocessing.input_size_px == (32, 32)

@@ -139,7 +139,7 @@ def test_a_checkpoint_of_another_shape_names_the_first_key(tmp_path: Path) -> No
 
 
 def test_ten_classes_point_to_the_class_map_and_load_with_one(tmp_path: Path) -> None:
-    """The map's length sizes the head of one's own weights."""
+    """The map's length sizes the head of your own weights."""
     module = save_checkpoint("test_resnet", tmp_path / "w.safetensors", num_classes=10)
     with pytest.raises(ModelError, match=r"'fc\.weight'.*--class-map"):
         load("timm:test_resnet", tmp_path / "w.safetensors")

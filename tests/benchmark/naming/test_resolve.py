@@ -1,4 +1,4 @@
-"""Short names resolve the way a person means them, by a pure rule."""
+"""Short names resolve to the usual checkpoint, by a pure rule."""
 
 import pytest
 from hypothesis import given

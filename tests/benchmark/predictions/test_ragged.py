@@ -39,7 +39,7 @@ def test_a_list_that_is_too_long_is_refused() -> None:
 
 
 def test_a_null_inside_a_list_is_refused() -> None:
-    """Half a prediction is none."""
+    """Half a prediction counts as no prediction."""
     with pytest.raises(ValueError, match="null"):
         parse_ragged(pa.chunked_array([pa.array([[1, None]])]), fill=-1, width=5)
 

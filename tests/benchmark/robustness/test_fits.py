@@ -192,7 +192,7 @@ def test_a_model_with_none_or_all_right_gets_a_number(top1: float, link: str) ->
 
 
 def test_extrapolation_is_flagged() -> None:
-    """A clean accuracy outside the baseline's is told apart from one inside."""
+    """A clean accuracy outside the baseline's is marked, one inside is not."""
     fit = fit_testbed("imagenet-sketch", "logit")
     assert fit.is_extrapolated(0.90)
     assert fit.is_extrapolated(0.50)

@@ -190,7 +190,7 @@ def test_a_dry_run_shows_captions_and_what_is_cut(tmp_path: Path, capsys: pytest
 
 
 def test_mistakes_in_the_table_are_named(tmp_path: Path) -> None:
-    """A misspelt key, a template beside captions, a hash that is none; and as before without captions."""
+    """A misspelt key, a template beside captions, a malformed hash; and as before without captions."""
     text = write_spec(
         tmp_path / "spec.toml",
         make_ood_spec({"recipe": "captions", "file": "a.jsonl", "sha256": "0" * 64}),

@@ -77,7 +77,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_model_keeps_its_hash_wherever_it_lies(folder: Path) -> None:
-    """And its place is not told."""
+    """And its path is not recorded."""
     model, _ = load(folder)
     built, _ = build_tiny_model(TINY, TEXTS, 0)
     spec = PretrainedSpec(kind="pretrained", repo=str(folder), revision="local")

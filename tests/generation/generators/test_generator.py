@@ -99,7 +99,7 @@ def test_schedulers_over_a_brownian_tree_are_refused(tiny: Tiny, name: str) -> N
 
 
 def test_a_step_that_draws_noise_without_a_generator_is_refused() -> None:
-    """As a scheduler of one's own may."""
+    """As a scheduler of your own may."""
 
     class Careless:
         def step(self, sample: torch.Tensor) -> torch.Tensor:

@@ -60,7 +60,7 @@ def test_lemmas_are_wordnets() -> None:
     ],
 )
 def test_recipes_read_as_in_the_paper(recipe: str, prompt: str) -> None:
-    """The six of "Fake it till you make it" (the definition below), and a template of one's own."""
+    """The six of "Fake it till you make it" (the definition below), and a template of your own."""
     assert make_prompts(make_spec(recipe), 0, 1) == [prompt]
 
 

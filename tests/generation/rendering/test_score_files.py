@@ -183,7 +183,7 @@ def test_a_clip_scorer_over_another_library_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_path_of_this_machine_is_in_the_release(release: Path, clip_folder: Path) -> None:
-    """A local CLIP is named by its folder, and told by the hash of its weights."""
+    """A local CLIP is named by its folder, and identified by the hash of its weights."""
     text = (release / "manifest.json").read_text()
     assert str(clip_folder.parent) not in text
     assert "local-dir:tiny-clip" in text

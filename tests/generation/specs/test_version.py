@@ -1,4 +1,4 @@
-"""Version specs: the shipped ones, and what a wrong one is told."""
+"""Version specs: the shipped ones, and the message for a wrong one."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_v1_imagenet_100_covers_its_classes() -> None:
 
 
 def test_an_unknown_key_is_named_with_the_nearest_known_one() -> None:
-    """A typing slip is told from a new idea."""
+    """A typing slip is distinguished from a new name."""
     message = refuse(TEXT.replace("images_per_class = 50", "image_per_class = 50", 1))
     assert "splits.sd-l.image_per_class" in message
     assert "Did you mean 'images_per_class'?" in message

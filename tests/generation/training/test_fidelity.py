@@ -1,4 +1,4 @@
-"""Whether a generator copies, and whether it hears the words of a prompt."""
+"""Whether a generator copies, and whether it follows the words of a prompt."""
 
 from __future__ import annotations
 

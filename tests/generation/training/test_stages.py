@@ -116,7 +116,7 @@ def test_image_variation_loads_the_same_folder(trained: TrainingContext, picture
 
 
 def test_a_source_reaches_the_image_encoder_as_in_training(pictures: Pictures) -> None:
-    """Same size, same normalisation: what it was told in training is what it is told later."""
+    """Same size, same normalisation: it gets the same prompts in training and later."""
     from PIL import Image
 
     from imagenet_g.generation.specs.stages import TransformSpec
@@ -388,7 +388,7 @@ def test_a_recipe_whose_pictures_are_not_built_says_how_to_build_them(
 def test_the_command_reads_a_split_once_for_all_stages_that_learn_from_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Told once on the screen; all three models are written."""
+    """Printed once; all three models are written."""
     release, spec = build_composites(tmp_path / "release"), make_training_spec()
     path = write_spec(tmp_path / "own.toml", spec)
     copy = f"{spec.data.partition('/')[0]}={release}"

@@ -102,7 +102,7 @@ def test_the_board_itself_is_not_overwritten(space: Path) -> None:
 
 
 def test_without_a_board_nothing_is_written(tmp_path: Path) -> None:
-    """Half a board is none."""
+    """Half a board is refused."""
     with pytest.raises(DataError, match="has no complete board"):
         write_space(tmp_path / "space", board=tmp_path, submissions=ROOT)
     assert not (tmp_path / "space").exists()

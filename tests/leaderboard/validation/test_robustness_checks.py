@@ -38,7 +38,7 @@ class Case:
     result: Result
 
     def validate(self, path: Path, *, baseline: bool = True) -> ValidationReport:
-        """The report, with or without the baseline on hand."""
+        """The report, with or without the baseline's file."""
         root = self.path.parent.parent
         baselines = load_known_baselines(root if baseline else root / "nowhere")
         return validate_submission(

@@ -83,7 +83,7 @@ def exchange_wrong_answers(table: pa.Table) -> pa.Table:
 
 
 def verify(made: Path, path: Path, *words: object) -> int:
-    """`verify-submission` with the second run at hand."""
+    """`verify-submission` with the second run given."""
     result = next((made / "out").glob("*/result.json"))
     return run(
         "verify-submission", path, "--by", "a maintainer", "--result", result, "--against", made / "nowhere",

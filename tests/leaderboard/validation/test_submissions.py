@@ -113,7 +113,7 @@ def test_a_contamination_flag_cannot_be_left_out(tmp_path: Path, monkeypatch: py
 
 
 def test_preprocessing_that_is_unknown_is_for_the_reviewer(tmp_path: Path) -> None:
-    """Code of one's own may prepare images in a way nobody can describe."""
+    """Code of your own may prepare images in a way nobody can describe."""
     found = load_committed().result.model.preprocessing.model_copy(update={"interpolation": "unknown"})
     assert [(problem.code, problem.severity) for problem in check_preprocessing(found)] == [
         ("preprocessing", "warning")
