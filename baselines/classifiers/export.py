@@ -36,7 +36,7 @@ def export_classifier(
     Args:
         model: On the CPU.
         spec: Its architecture.
-        recipe: Says how large its input is.
+        recipe: Its recipe, for the size of the input.
         wnids: The class of each output.
         folder: Is made where it does not exist.
         mean: Of each channel, as the model was trained with.

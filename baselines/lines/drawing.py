@@ -23,7 +23,7 @@ def draw_figure(figure: ScatterFigure, path: Path) -> None:
     """Write the figure as PNG, PDF or SVG, by the file's ending.
 
     Raises:
-        InputError: The ending is none of these, or matplotlib is not installed.
+        InputError: The ending is not one of these, or matplotlib is not installed.
         StorageError: The place cannot be written.
     """
     if path.suffix.lstrip(".") not in FORMATS:

@@ -85,7 +85,7 @@ class ReplaySpec(FileModel):
     name: Name
     title: str
     notice: str
-    """What a reader must know before quoting a number."""
+    """Caution that the page prints above all numbers."""
     reference: str
     """The clean set."""
     link: LinkName

@@ -13,7 +13,7 @@ from imagenet_g.leaderboard.app.number_tabs import QUIET, TYPING, View, wire_vie
 from imagenet_g.leaderboard.app.uploads import check_upload
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages import pages
-from imagenet_g.leaderboard.pages.image_cards import ImageFilter, find_facet, list_classes
+from imagenet_g.leaderboard.pages.image_cards import FACETS, ImageFilter, find_facet, list_classes
 from imagenet_g.leaderboard.pages.queries import BoardQuery
 from imagenet_g.leaderboard.submissions.problems import clip_text, format_report
 
@@ -75,12 +75,12 @@ def build_image_tab(board: Board, controls: Controls, reports: Path) -> View:
 
     def draw(query: BoardQuery, which: str, what: str, least: float, number: float) -> tuple[object, ...]:
         base = pages.name_base(query.split)
-        classes, (title, values) = list_classes(base), find_facet(base) or ("recipe", ())
+        classes, (name, values) = list_classes(base), find_facet(base) or ("recipe", ())
         which = which if which in {number for _, number in classes} else ""
         what = what if what in values else ""
         return (
             gr.Dropdown([("all classes", ""), *classes], value=which),
-            gr.Dropdown([("all", ""), *((v, v) for v in values)], value=what, label=title.capitalize()),
+            gr.Dropdown([("all", ""), *((v, v) for v in values)], value=what, label=FACETS[name]),
             gr.Slider(visible=pages.has_clip_scores(base)),
             *show(base, which, what, least, number),
         )

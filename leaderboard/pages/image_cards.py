@@ -19,8 +19,8 @@ from imagenet_g.leaderboard.validation.split_store import SplitStore
 
 THUMBNAIL_PX = 160
 PAGE_IMAGES = 24
-FACETS = ("recipe", "hand", "generator")
-"""Columns of a release that readers filter by, where it has them."""
+FACETS = {"recipe": "Recipe", "hand": "Art style", "generator": "Generator"}
+"""Columns of a release that readers filter by, where it has them, and their titles on the page."""
 CLIP_COLUMN = "clip_score"
 _STORE = SplitStore()
 

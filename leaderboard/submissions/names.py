@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-# A name ends up in file names, shells, spreadsheets and Markdown: the first character is none that any of
+# A name ends up in file names, shells, spreadsheets and Markdown: the first character is not one that any of
 # them takes for an option, a hidden file or a formula.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._+(),@-]*[A-Za-z0-9)+])?")
 _MAIL = re.compile(r"[^@\s<>\"']+@[^@\s<>\"']+\.[A-Za-z]{2,}")

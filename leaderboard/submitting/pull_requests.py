@@ -36,7 +36,7 @@ def open_pull_request(path: Path, submission: Submission, report: ValidationRepo
 
     Args:
         path: The submission's file, its predictions beside it.
-        submission: What the file says.
+        submission: The file's content.
         report: Its validation, which becomes the description.
         repo: A dataset on the Hub.
 

@@ -82,7 +82,7 @@ QUESTIONS = (
         text="Generators whose images it was trained on: none, unknown, or names separated by semicolons",
     ),
     Question(field="license", text="Licence of the weights", needed=False),
-    Question(field="notes", text="Anything else a reader must know", needed=False),
+    Question(field="notes", text="Other remarks for readers", needed=False),
 )
 
 

@@ -92,7 +92,7 @@ def check_consistency(submission: Submission) -> Iterator[Problem]:
         yield error(
             "contradiction",
             "statement.training_data",
-            f"says '{statement.training_data}'; the result's model says '{recorded}'",
+            f"is '{statement.training_data}'; the result's model has '{recorded}'",
         )
     stated, known = statement.generated_training_data, model.generated_training_data
     if known and stated is not None and not set(known) <= set(stated):
@@ -105,7 +105,7 @@ def check_consistency(submission: Submission) -> Iterator[Problem]:
         yield error(
             "contradiction",
             "statement.supervision",
-            f"says '{statement.supervision}'; its head is {'' if model.zero_shot else 'not '}zero-shot",
+            f"is '{statement.supervision}'; its head is {'' if model.zero_shot else 'not '}zero-shot",
         )
 
 
