@@ -41,11 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--power", type=float, default=0.8, metavar="P", help="default: %(default)s")
     parser.add_argument("--alpha", type=float, default=0.05, metavar="P", help="default: %(default)s")
     parser.add_argument(
-        "--images-per-class",
-        type=float,
-        default=1,
-        metavar="M",
-        help="images of a class, for the design effect of clustering",
+        "--images-per-class", type=float, default=1, metavar="M", help="for the design effect of classes"
     )
     parser.add_argument(
         "--intraclass", type=float, default=0.0, metavar="RHO", help="correlation of answers within a class"

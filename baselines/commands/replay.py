@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.errors import InputError
+
+if TYPE_CHECKING:
+    from imagenet_g.baselines.replays.records import ReplayRecord
+    from imagenet_g.baselines.replays.specs import ReplaySpec
 
 PAGE_NAME = "replay.md"
 RECORD_NAME = "replay.json"
@@ -24,14 +30,12 @@ def run_replay_command(arguments: Namespace) -> int:
     import torch
     from rich.console import Console
 
-    from imagenet_g.baselines.lines.paper_tables import load_published_tables
-    from imagenet_g.baselines.replays.page import format_page
     from imagenet_g.baselines.replays.run import ReplayContext, run_replay
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
     from imagenet_g.benchmark.evaluation.model_run import RunSettings
     from imagenet_g.benchmark.evaluation.progress import ProgressListener
-    from imagenet_g.benchmark.storage import validate_writable, write_text
+    from imagenet_g.benchmark.storage import validate_writable
 
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
@@ -47,10 +51,23 @@ def run_replay_command(arguments: Namespace) -> int:
             listener=listener,
         )
         found = run_replay(context)
-    # The record first: the page can be written again from it, not the other way round.
-    write_text(arguments.out / RECORD_NAME, found.model_dump_json(indent=1) + "\n")
-    write_text(arguments.out / PAGE_NAME, format_page(found, spec, load_published_tables()))
+    write_replay(arguments.out, found, spec)
     for claim in found.claims:
         print(f"{claim.verdict:10} {claim.text}")
     print(f"wrote {arguments.out / PAGE_NAME}")
     return 0
+
+
+def write_replay(folder: Path, found: ReplayRecord, spec: ReplaySpec) -> None:
+    """Write the record and the page.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    from imagenet_g.baselines.lines.paper_tables import load_published_tables
+    from imagenet_g.baselines.replays.page import format_page
+    from imagenet_g.benchmark.storage import write_text
+
+    # The record first: the page can be written again from it, not the other way round.
+    write_text(folder / RECORD_NAME, found.model_dump_json(indent=1) + "\n")
+    write_text(folder / PAGE_NAME, format_page(found, spec, load_published_tables()))
