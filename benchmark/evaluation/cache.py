@@ -4,8 +4,9 @@
     <cache>/predictions/<key>.parquet      finished predictions
     <cache>/parts/<key>-<sets>/            rows of an interrupted run, START-STOP.parquet each
 
-The key hashes weights, architecture, preprocessing, images, dtype and backend: whatever could change a
-prediction. Everything is written whole or not at all, so a killed run leaves only finished parts.
+The key hashes weights, architecture, preprocessing, images, dtype and backend, and for the model library of
+another package that package's version and code: whatever could change a prediction. Everything is written
+whole or not at all, so a killed run leaves only finished parts.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class ModelMemo(FileModel):
     schema_version: Literal[1] = 1
     record: ModelRecord
     architecture_sha256: Sha256
+    library_sha256: Sha256 | None = None
+    """Hash of the version and the code of a model library of another package; None for the shipped ones."""
     choice: str
     """How a short name was resolved; empty when nothing was left open."""
     backend: str
@@ -166,8 +169,11 @@ class PartStore:
 def make_predictions_key(memo: ModelMemo, split: Split, *, limit: int | None) -> str:
     """Cache key: a hash of all that decides a prediction, and of what the file records about itself."""
     record = memo.record
+    # Only where there is one: what this package's own libraries do is in the other parts.
+    library = {} if memo.library_sha256 is None else {"library": memo.library_sha256}
     return hash_json(
-        {
+        library
+        | {
             # Spec and split decide nothing, but the stored file names them: the same weights under another
             # name need a separate file.
             "spec": record.spec,

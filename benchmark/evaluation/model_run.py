@@ -18,9 +18,10 @@ from imagenet_g.benchmark.evaluation.cache import (
     make_predictions_key,
     make_stamp,
 )
-from imagenet_g.benchmark.identity import hash_json
+from imagenet_g.benchmark.identity import hash_json, hash_lines
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
 from imagenet_g.benchmark.models.fingerprints import hash_architecture
+from imagenet_g.benchmark.models.library_code import hash_library, hash_transforms, list_transform_files
 from imagenet_g.benchmark.naming.libraries import find_library, list_packages
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, StoredClassSet
 from imagenet_g.benchmark.records import ModelRecord, RunRecord
@@ -128,13 +129,21 @@ class ModelRun:
         if choice:
             self.listener.say(choice)
         classifier = self._load_classifier()
+        watched = list_watched_files(classifier.files)
+        transforms = (classifier.transform, classifier.precropped_transform)
+        library_sha256 = hash_library(self.request.spec.scheme)
+        if library_sha256 is not None:
+            # Its description is the library's own words; only the code shows what the transform does.
+            library_sha256 = hash_lines([library_sha256, hash_transforms(transforms)])
+            watched += list_transform_files(transforms) if watched else []
         return ModelMemo(
             record=classifier.record,
             architecture_sha256=hash_architecture(classifier.module),
+            library_sha256=library_sha256,
             choice=choice,
             backend=f"torch-{version('torch')}/{device.partition(':')[0]}/{MEMORY_FORMAT}",
             dtype=self.settings.dtype,
-            files=tuple(make_stamp(path) for path in list_watched_files(classifier.files)),
+            files=tuple(make_stamp(path) for path in watched),
         )
 
     def _resolve(self) -> str:
@@ -248,6 +257,7 @@ def hash_model_request(request: ModelRequest, settings: RunSettings) -> str | No
             "dtype": settings.dtype,
             "memory_format": MEMORY_FORMAT,
             "versions": list_versions(list_packages(request.spec.scheme)),
+            "library": hash_library(request.spec.scheme),
         }
     )
 

@@ -15,7 +15,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--by", required=True, metavar="NAME", help="name of the maintainer who made the second run"
     )
     parser.add_argument(
-        "--result", type=Path, metavar="RESULT", help="the second run's result (default: evaluate now)"
+        "--result",
+        type=Path,
+        metavar="RESULT",
+        help="the result of a second run of your own (default: run the model on every image now)",
     )
     add_context_arguments(parser)
     parser.add_argument(

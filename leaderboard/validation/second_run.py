@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from imagenet_g.benchmark.predictions.predictions import Predictions, TopFive, l
 from imagenet_g.benchmark.predictions.result_files import RESULT_NAME, load_result
 from imagenet_g.benchmark.results import Entry, Result
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
+from imagenet_g.benchmark.storage import validate_writable
 from imagenet_g.leaderboard.submissions.reviews import Verification
 from imagenet_g.leaderboard.submissions.submission import Submission
 from imagenet_g.leaderboard.submissions.untrusted import read_json
@@ -47,15 +49,23 @@ class SecondRun:
 def load_second_run(path: Path, given: Path | None, out: Path, data: Sequence[str]) -> SecondRun:
     """The maintainer's result: the one given, or a fresh one of the same model on the same splits.
 
+    A fresh run computes every prediction: its cache starts empty and is removed at the end.
+
     Raises:
         InputError: The model cannot be run by name, or the run failed.
+        StorageError: `out` cannot be written.
     """
     if given is not None:
         return SecondRun(load_result(given), given if given.is_dir() else given.parent)
     submission = load_submission(path)
     words = make_command(submission, out, data)
-    if main(words) != 0:
-        raise InputError(f"The second run failed: imagenet-g {' '.join(words)}")
+    validate_writable(out)
+    out.mkdir(parents=True, exist_ok=True)
+    # The usual cache may hold the submission's own predictions, where both were made on one machine. They
+    # would be compared with themselves, and the submission verified although no image was run.
+    with TemporaryDirectory(prefix="cache-", dir=out) as cache:
+        if main([*words, f"--cache={cache}"]) != 0:
+            raise InputError(f"The second run failed: imagenet-g {' '.join(words)}")
     folder = out / make_slug(submission.result.model.spec)
     return SecondRun(load_result(folder / RESULT_NAME), folder)
 

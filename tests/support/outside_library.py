@@ -59,14 +59,15 @@ def write_distribution(
     folder: Path,
     *,
     name: str = "tally",
+    version: str = "1.5",
     scheme: str = "tally",
     value: str = "tally_library:LIBRARY",
     modules: Mapping[str, str] = MODULES,
 ) -> Path:
-    """A folder for `sys.path` with the distribution `name`, version 1.5, in it."""
-    info = folder / f"{name.replace('-', '_')}-1.5.dist-info"
+    """A folder for `sys.path` with the distribution `name` in it."""
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
     info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\n")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     (info / "entry_points.txt").write_text(f"[{GROUP}]\n{scheme} = {value}\n")
     for module, source in modules.items():
         (folder / f"{module}.py").write_text(source)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from image_sets import write_release
 from outside_library import ROW, install, write_distribution
+from submission_cases import edit_cell, seal
 
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.evaluation.inference import run_inference
+from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.results import Result
 from imagenet_g.leaderboard.submissions.reviews import Review, load_review
@@ -93,6 +99,48 @@ def test_its_submission_is_run_again_by_name(
     review = load_review(path)
     assert isinstance(review, Review)
     assert review.trust == "verified"
+
+
+def test_the_second_run_reads_no_prediction_of_the_first(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both may be made on one machine: forged predictions in the usual cache would verify themselves."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shutil.copytree(made / "cache", tmp_path / "cache" / "imagenet-g")
+    path = copy_submission(made, tmp_path / "s")
+    (cached,) = (tmp_path / "cache").rglob("predictions/*.parquet")
+    (submitted,) = path.with_suffix("").glob("*.parquet")
+    forged = edit_cell("top5_probability", 3, [0.99, 0.002, 0.002, 0.001, 0.001])(pq.read_table(cached))
+    for file in (cached, submitted):
+        pq.write_table(forged, file, compression="zstd")
+    content = json.loads(path.read_text())
+    for entry in content["result"]["entries"]:
+        entry["predictions"]["sha256"] = hash_file(submitted)
+    path.write_text(json.dumps(seal(content)))
+    data = ("--data", f"v9={made / 'release'}", "--against", made / "nowhere", "--out", tmp_path / "again")
+    assert run("verify-submission", path, "--by", "a maintainer", *data) == 2
+    assert "answers 1 of 30 images of 'v9/sd-l' otherwise" in capsys.readouterr().err
+
+
+def test_each_second_run_computes_every_image(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Into one folder too, and it leaves no cache there."""
+    rows: list[int] = []
+
+    def count(*arguments: Any, **options: Any) -> Any:
+        outcome = run_inference(*arguments, **options)
+        rows.append(outcome.num_computed)
+        return outcome
+
+    monkeypatch.setattr("imagenet_g.benchmark.evaluation.inference.run_inference", count)
+    path = copy_submission(made, tmp_path / "s")
+    data = ("--data", f"v9={made / 'release'}", "--against", made / "nowhere", "--out", tmp_path / "again")
+    for _ in range(2):
+        assert run("verify-submission", path, "--by", "a maintainer", *data) == 0
+    assert rows == [30, 30]
+    assert "came from the cache" not in capsys.readouterr().out
+    assert list((tmp_path / "again").glob("cache*")) == []
 
 
 def test_where_the_library_is_not_installed_the_submission_is_refused_with_what_to_install(
