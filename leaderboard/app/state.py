@@ -36,7 +36,7 @@ def make_query(board: Board, values: Sequence[object], order: Order) -> BoardQue
 def part_view(split: str) -> tuple[str, str]:
     """A split and its quality filter.
 
-    Other views, such as an art style of `mini` or a set of classes, are splits of their own for a reader.
+    Other views, such as an art set of `mini` or a set of classes, are splits of their own for a reader.
 
     Example:
         >>> part_view("v1/sd-l:clip-filtered")

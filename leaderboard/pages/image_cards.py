@@ -19,7 +19,7 @@ from imagenet_g.leaderboard.validation.split_store import SplitStore
 
 THUMBNAIL_PX = 160
 PAGE_IMAGES = 24
-FACETS = {"recipe": "Recipe", "hand": "Art style", "generator": "Generator"}
+FACETS = {"recipe": "Recipe", "hand": "Art set", "generator": "Generator"}
 """Columns of a release that readers filter by, where it has them, and their titles on the page."""
 CLIP_COLUMN = "clip_score"
 _STORE = SplitStore()
