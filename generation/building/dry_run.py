@@ -90,10 +90,11 @@ def _describe_split(
 ) -> tuple[int, float | None]:
     plan, sources_note = _make_plan(job)
     meta, split = plan.meta, job.split_spec
+    shards = f"{meta.num_shards} shard{'' if meta.num_shards == 1 else 's'}"
     parts += [
         f"\n{job.spec.version}/{job.split}: {split.title}",
         f"  images   {meta.num_rows} = {len(split.class_indices)} classes x {split.images_per_class}; "
-        f"{meta.num_shards} shards of up to {_max_shard_rows(job.spec, meta.batch_size)} rows, "
+        f"{shards} of up to {_max_shard_rows(job.spec, meta.batch_size)} rows, "
         f"batches of {meta.batch_size}",
         f"  made by  {job.generator_spec.format_settings()}",
         *_describe_prompts(job, plan),
@@ -143,7 +144,9 @@ def _describe_prompts(job: BuildJob, plan: Plan) -> list[str]:
     report = report_prompts(job, prompts)
     if report is None:
         return ["  prompts  (no prompts)"]
-    fit = "number of tokens unknown without the text encoder's tokenizer"
+    fit = "not cut: this kind of generator has no text encoder"
+    if job.generator_spec.has_text_encoder:
+        fit = "number of tokens unknown without the text encoder's tokenizer"
     if report.num_over_limit is not None:
         fit = f"longest {report.longest} of {report.token_limit} tokens, {report.num_over_limit} cut short"
     lines = [f"  prompts  {report.num_unique} different; {fit}", f"           e.g. {prompts[0]!r}"]
@@ -169,5 +172,15 @@ def _describe_disk(job: BuildJob, num_rows: int, timed: TimedBatch | None) -> st
     release = num_rows * size / 1e9
     return (
         f"  disk     {release:.2g} GB for the release and as much again for the work in .build "
-        f"({size / 1e3:.0f} kB an image, {how})"
+        f"({format_bytes(size)} an image, {how})"
     )
+
+
+def format_bytes(size: float) -> str:
+    """A size as read aloud: bytes below a kilobyte, then kilobytes.
+
+    Example:
+        >>> format_bytes(350.4), format_bytes(98304)
+        ('350 bytes', '98 kB')
+    """
+    return f"{size:.0f} bytes" if size < 1000 else f"{size / 1e3:.0f} kB"

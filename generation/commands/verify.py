@@ -46,7 +46,14 @@ def add_regeneration_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Verify and print; the exit code says whether all files are undamaged."""
+    """Verify and print.
+
+    Returns:
+        0 when all files are undamaged, 1 when one is damaged.
+
+    Raises:
+        InputError: The files are undamaged, and nothing could be rendered for a reason the user can change.
+    """
     settings = make_settings(arguments)
     if arguments.image is not None:
         return _remake(arguments, settings)
@@ -69,7 +76,11 @@ def run(arguments: Namespace) -> int:
     if arguments.json is not None:
         write_text(arguments.json, report.model_dump_json(indent=2) + "\n")
     # Not by the level: another GPU gives other last bits, and that is no fault of the files.
-    return 1 if report.damaged else 0
+    if report.damaged:
+        return 1
+    if report.nothing_remade:
+        raise InputError(_explain_nothing_remade(report))
+    return 0
 
 
 def make_settings(arguments: Namespace) -> RegenerationSettings:
@@ -101,6 +112,9 @@ def _print_report(report: VerifyReport, release: Path) -> None:
     if report.damaged:
         print(f"Fetch these files again, or run the build with --out {release} again to restore them.")
     for split in report.splits:
+        if split.blocked and report.nothing_remade and not report.damaged:
+            # The error message gives its reason.
+            continue
         print(f"{split.split}: {split.level}: {split.reason}")
         if split.distance is not None and split.level != "R0":
             distance = split.distance
@@ -114,6 +128,16 @@ def _print_report(report: VerifyReport, release: Path) -> None:
         if split.level != "R0":
             for line in split.runtime_differs:
                 print(f"  differs  {line}")
+
+
+def _explain_nothing_remade(report: VerifyReport) -> str:
+    """One sentence for each reason, with the splits it holds for."""
+    splits: dict[str, list[str]] = {}
+    for split in report.splits:
+        if split.blocked:
+            splits.setdefault(split.reason.removeprefix("not remade: "), []).append(split.split)
+    reasons = " ".join(f"{', '.join(names)}: {reason}" for reason, names in splits.items())
+    return f"The files match, but no probe could be rendered again. {reasons}"
 
 
 def _remake(arguments: Namespace, settings: RegenerationSettings) -> int:

@@ -81,6 +81,11 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
         return self.clip_token_limit
 
     @property
+    def has_text_encoder(self) -> bool:
+        """Assumed, because only the repository decides it."""
+        return True
+
+    @property
     def num_cpu_threads(self) -> int:
         """As in the spec."""
         return self.cpu_threads

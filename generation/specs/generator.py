@@ -47,8 +47,13 @@ class GeneratorSpec(FileModel):
 
     @property
     def token_limit(self) -> int | None:
-        """Prompt tokens the text encoder keeps, start and end included; None if unknown."""
+        """Prompt tokens the text encoder keeps, start and end included; None if unknown or without one."""
         return None
+
+    @property
+    def has_text_encoder(self) -> bool:
+        """Whether prompts are read by a text encoder, which may cut them; a kind that draws has none."""
+        return self.token_limit is not None
 
     @property
     def num_cpu_threads(self) -> int:

@@ -8,12 +8,14 @@ A package adds a kind by a line in its own pyproject.toml, with the name that sp
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated
 
 from pydantic import BeforeValidator, SerializeAsAny
 
-from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.errors import InputError, UnknownNameError, suggest_names
 from imagenet_g.generation.specs.comparators import AwayFromMeanSpec, BackgroundFirstSpec
 from imagenet_g.generation.specs.diffusers import DiffusersSpec
 from imagenet_g.generation.specs.generator import GeneratorSpec
@@ -33,23 +35,49 @@ def find_generator_kind(name: str) -> type[GeneratorSpec]:
 
     Raises:
         UnknownNameError: It is neither built in nor in an installed package.
-        InputError: Two packages add it, or the entry point of a package is not a kind.
+        InputError: Two packages add it, a package adds a built-in one, or its entry point is not a kind.
 
     Example:
         >>> find_generator_kind("diffusers").__name__
         'DiffusersSpec'
     """
-    if name in OWN_KINDS:
-        return OWN_KINDS[name]
     # One package may be found twice on the path: as installed, and as the folder of its sources.
     found = {point.value: point for point in entry_points(group=ENTRY_POINTS) if point.name == name}
+    if name in OWN_KINDS:
+        if found:
+            # Neither wins: a package that shadows "diffusers" could pass other images off as diffusers'.
+            raise InputError(
+                f"The kind of generator '{name}' is built in, and {_format_owners(found)} adds it too. "
+                "Uninstall that package, or name its kind otherwise."
+            )
+        return OWN_KINDS[name]
     if not found:
-        hint = "A kind of another package needs that package installed."
-        raise UnknownNameError("kind of generator", name, list_generator_kinds(), hint=hint)
+        raise _make_unknown_kind(name)
     if len(found) > 1:
-        addresses = " and ".join(sorted(found))
-        raise InputError(f"Two packages add the kind of generator '{name}': {addresses}. Remove one of them.")
+        owners = _format_owners(found)
+        raise InputError(f"Two packages add the kind of generator '{name}': {owners}. Uninstall one of them.")
     return _load_kind(next(iter(found.values())))
+
+
+def load_generator_kinds() -> tuple[type[GeneratorSpec], ...]:
+    """The classes of all kinds that can be loaded; a broken package is reported where its kind is used."""
+    found = []
+    for name in list_generator_kinds():
+        with suppress(InputError):
+            found.append(find_generator_kind(name))
+    return tuple(found)
+
+
+def _make_unknown_kind(name: str) -> UnknownNameError:
+    known = list_generator_kinds()
+    # After "Did you mean" the second advice would lead away from the misspelling.
+    hint = "" if suggest_names(name, known) else "A kind of another package needs that package installed."
+    return UnknownNameError("kind of generator", name, known, hint=hint)
+
+
+def _format_owners(points: Mapping[str, EntryPoint]) -> str:
+    named = ((point.dist.name if point.dist else "a package", address) for address, point in points.items())
+    return " and ".join(sorted(f"{package} ({address})" for package, address in named))
 
 
 def list_generator_kinds() -> tuple[str, ...]:

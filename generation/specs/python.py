@@ -27,6 +27,11 @@ class PythonSpec(GeneratorSpec):
         """As in the spec."""
         return self.clip_token_limit
 
+    @property
+    def has_text_encoder(self) -> bool:
+        """Assumed, because only the user's function decides it."""
+        return True
+
     def format_settings(self) -> str:
         """The address of the function."""
         return f"{self.kind}:{self.factory}"

@@ -205,11 +205,13 @@ def parse_version_spec(text: str, *, source: str) -> VersionSpec:
         InputError: Not TOML, an unknown key, a missing key or a bad value.
     """
     try:
-        return VersionSpec.model_validate(tomllib.loads(text))
+        tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"Version spec '{source}' is not TOML: {error}.") from error
+    try:
+        return VersionSpec.model_validate(tables)
     except ValidationError as error:
-        problem = format_first_error(error, VersionSpec, ignore=PROMPT_TAGS)
+        problem = format_first_error(error, VersionSpec, ignore=PROMPT_TAGS, tables=tables)
         raise InputError(f"Version spec '{source}' cannot be used: {problem}") from error
 
 

@@ -62,6 +62,8 @@ class SplitVerification(FileModel):
     """What differs between this machine and the one that built the release: "torch: 2.9 here, 2.15 there"."""
     reason: str
     """Reason for the level, in one sentence."""
+    blocked: bool = False
+    """Whether the user can change what kept the probe from being rendered: a missing package or folder."""
 
 
 def compute_distance(released: Sequence[Row], remade: Sequence[Row]) -> Distance:

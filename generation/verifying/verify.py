@@ -52,6 +52,11 @@ class VerifyReport(FileModel):
     """Reason of the damage, by file."""
     splits: tuple[SplitVerification, ...]
 
+    @property
+    def nothing_remade(self) -> bool:
+        """Whether something the user can change kept every split from being rendered that could be."""
+        return any(one.blocked for one in self.splits) and not any(one.distance for one in self.splits)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyRequest:
@@ -137,6 +142,8 @@ def _verify_split(
         return SplitVerification(
             split=split, level="unknown", distance=None, judge=None, runtime_differs=differs,
             reason=f"not remade: {error}",
+            # A split without a plan, or with a damaged one, cannot be remade on any machine.
+            blocked=not isinstance(error, DataError),
         )  # fmt: skip
     wanted_size = request.settings.batch_size
     same = wanted_size is None or wanted_size == recipe.recipe["batch_size"]

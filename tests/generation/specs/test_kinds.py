@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from importlib import metadata
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -66,16 +68,16 @@ def spec_path(tmp_path_factory: pytest.TempPathFactory) -> object:
     """A version made by a kind of an installed package: a module and its metadata on the path."""
     site = tmp_path_factory.mktemp("site")
     (site / "outside_stripes.py").write_text(STRIPES)
-    metadata = site / "outside_stripes-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: outside-stripes\nVersion: 1.0\n")
+    info = site / "outside_stripes-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: outside-stripes\nVersion: 1.0\n")
     lines = (
         "[imagenet_g.generator_kinds]",
         "stripes = outside_stripes:StripesSpec",
         "absent = outside_stripes:Absent",
         "no-kind = outside_stripes:Stripes",
     )
-    (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n")
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
     sys.path.append(str(site))
     try:
         table = {"kind": "stripes", "side_px": 16}
@@ -125,7 +127,8 @@ def test_a_dry_run_shows_the_settings_and_the_size_of_a_kind_from_outside(
     assert main(["build", str(spec_path), "--dry-run"]) == 0
     printed = capsys.readouterr().out
     assert "made by  stripes of 16 px" in printed
-    assert "an image, measured" in printed
+    assert re.search(r"\(\d+ bytes an image, measured\)", printed)
+    assert "different; not cut: this kind of generator has no text encoder" in printed
 
 
 def test_a_kind_that_runs_no_pipeline_refuses_another_one(
@@ -153,8 +156,64 @@ def test_two_packages_with_one_kind_are_refused(monkeypatch: pytest.MonkeyPatch)
     """Which of them was meant would depend on the order of installation."""
     points = [EntryPoint("twice", f"package_{n}:Spec", kinds.ENTRY_POINTS) for n in range(2)]
     monkeypatch.setattr(kinds, "entry_points", lambda group: points)
-    with pytest.raises(InputError, match="package_0:Spec and package_1:Spec"):
+    with pytest.raises(InputError, match=r"\(package_0:Spec\) and .*\(package_1:Spec\)"):
         find_generator_kind("twice")
+
+
+def test_a_package_cannot_take_the_name_of_a_kind_of_ours(
+    spec_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message names the package, which would otherwise be ignored in silence."""
+    own = next(iter(metadata.entry_points(group=kinds.ENTRY_POINTS, name="stripes"))).dist
+    point = EntryPoint("diffusers", "outside_stripes:StripesSpec", kinds.ENTRY_POINTS)._for(own)  # type: ignore[attr-defined]
+    monkeypatch.setattr(kinds, "entry_points", lambda group: [point])
+    with pytest.raises(InputError, match=r"'diffusers' is built in, and outside-stripes \(outside_stripes"):
+        find_generator_kind("diffusers")
+
+
+def misspell(spec_path: Path, old: str, new: str) -> str:
+    """The message about a spec in which a text is replaced."""
+    text = spec_path.read_text()
+    assert old in text
+    with pytest.raises(InputError) as caught:
+        parse_version_spec(text.replace(old, new), source="tiny.toml")
+    return str(caught.value)
+
+
+def test_a_misspelt_key_of_a_kind_from_outside_is_compared_with_its_own_keys(spec_path: Path) -> None:
+    """Neither with those of other kinds nor with those of the version."""
+    message = misspell(spec_path, '"side_px"', '"sid_px"')
+    assert "unknown key 'generators.stripes.sid_px'. Did you mean 'side_px'? (1 more error)" in message
+    near_another_kind = misspell(spec_path, '"side_px" = 16', '"side_px" = 16, "pipelin" = "x"')
+    assert "unknown key 'generators.stripes.pipelin'" in near_another_kind
+    assert "Did you mean" not in near_another_kind
+
+
+def test_further_unknown_keys_are_counted_as_such(spec_path: Path) -> None:
+    """A number alone does not say of what."""
+    message = misspell(spec_path, '"side_px" = 16', '"side_px" = 16, "ab" = 1, "cd" = 2')
+    assert message.endswith("(1 more unknown key)")
+
+
+def test_the_advice_to_install_a_package_is_not_given_for_a_misspelt_kind(spec_path: Path) -> None:
+    """It is given where no name is near."""
+    with pytest.raises(UnknownNameError) as near:
+        find_generator_kind("stripe")
+    assert "needs that package installed" not in str(near.value)
+    with pytest.raises(UnknownNameError, match="needs that package installed"):
+        find_generator_kind("woodcut")
+
+
+def test_without_the_package_nothing_is_verified_and_the_exit_code_says_so(
+    release: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The files match, and the next step is named once."""
+    monkeypatch.setattr(kinds, "entry_points", lambda group: [])
+    assert main(["verify", str(release)]) == 2
+    printed = capsys.readouterr()
+    assert "match the manifest" in printed.out
+    assert "no probe could be rendered again. sd-l: Unknown kind of generator 'stripes'." in printed.err
+    assert "unknown" not in printed.out
 
 
 @pytest.mark.parametrize(("name", "found"), OWN_KINDS.items())
@@ -165,8 +224,9 @@ def test_every_kind_of_ours_is_listed_by_its_own_name(name: str, found: type) ->
     assert found.model_fields["kind"].annotation.__args__ == (name,)  # type: ignore[attr-defined]
 
 
-def test_keys_of_every_kind_are_suggested() -> None:
+def test_keys_of_every_kind_are_suggested(spec_path: Path) -> None:
     """At any depth: the scale of a guidance, the revision of a part."""
     keys = list_keys(VersionSpec)
+    assert "side_px" in keys
     assert {"background", "away", "scale", "parts", "subfolder", "factory", "rows_per_shard"} <= set(keys)
     assert "made_by" not in keys

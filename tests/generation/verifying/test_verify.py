@@ -128,12 +128,14 @@ def test_a_damaged_plan_or_probe_is_named_and_nothing_is_claimed(
     assert report["splits"][0]["level"] == "unknown"  # type: ignore[index]
 
 
-def test_without_the_pipeline_the_level_is_unknown_and_the_next_step_is_said(
-    release: Path, tmp_path: Path
+def test_without_the_pipeline_nothing_is_verified_and_the_next_step_is_said(
+    release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Sound files are still sound."""
+    """In the report and in the error: the files match, and a script must see that no more was found."""
     code, report = verify(release, tmp_path)
-    assert code == 0
+    assert code == 2
+    assert report["damaged"] == {}
+    assert "The files match, but no probe could be rendered again. sd-l: " in capsys.readouterr().err
     assert report["splits"][0]["level"] == "unknown"  # type: ignore[index]
     assert "--pipeline PATH/sd" in report["splits"][0]["reason"]  # type: ignore[index]
 
