@@ -32,18 +32,21 @@ class UnknownNameError(InputError):
         name: The name as given.
         known: The names that would have been accepted.
         hint: What to do next, a full sentence; may be empty.
+        where: What the names belong to, such as "of imagenet-c"; stands behind the name.
 
     Example:
         >>> print(UnknownNameError("link", "logti", ["linear", "logit"], hint="See the help."))
         Unknown link 'logti'. Did you mean 'logit'? Known: linear, logit. See the help.
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> None:
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str], *, hint: str = "", where: str = ""
+    ) -> None:
         self.kind = kind
         self.name = name
         known = tuple(known)
         self.suggestions = suggest_names(name, known)
-        super().__init__(_format_unknown_name(kind, name, known, self.suggestions, hint))
+        super().__init__(_format_unknown_name(kind, name, known, self.suggestions, hint, where))
 
 
 class UntrustedFileError(InputError):
@@ -99,9 +102,9 @@ def _format_suggestions(names: tuple[str, ...]) -> str:
 
 
 def _format_unknown_name(
-    kind: str, name: str, known: tuple[str, ...], suggestions: tuple[str, ...], hint: str
+    kind: str, name: str, known: tuple[str, ...], suggestions: tuple[str, ...], hint: str, where: str
 ) -> str:
-    parts = [f"Unknown {kind} '{name}'."]
+    parts = [f"Unknown {kind} '{name}'{where and f' {where}'}."]
     if suggestions:
         parts.append(_format_suggestions(suggestions))
     # timm alone offers more than a thousand names; a list of them would bury the sentence before it.

@@ -77,7 +77,7 @@ class ClassifierRecipe(FileModel):
         known = [model.name for model in self.models]
         for name in names:
             if name not in known:
-                raise UnknownNameError(f"model of '{self.name}'", name, known)
+                raise UnknownNameError("model", name, known, where=f"of '{self.name}'")
         # In the recipe's order, whatever the order of the options: a repeated command resumes in that order.
         return tuple(model for model in self.models if not names or model.name in names)
 

@@ -85,7 +85,7 @@ def _load_run(path: Path, split: str | None) -> StoredRun:
 def _find_file(result: Result, split: str, path: Path) -> str:
     files = {entry.split.ref: entry.predictions.file for entry in result.entries if entry.split.view is None}
     if split not in files:
-        raise UnknownNameError(f"split of '{path}'", split, files)
+        raise UnknownNameError("split", split, files, where=f"of '{path}'")
     return files[split]
 
 

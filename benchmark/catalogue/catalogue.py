@@ -18,7 +18,6 @@ from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, load_manifest
 from imagenet_g.benchmark.splits.real_set_files import (
     RealSet,
     find_real_set,
-    format_near_sets,
     load_real_sets,
 )
 from imagenet_g.benchmark.splits.real_set_specs import RealSetSpec
@@ -57,7 +56,10 @@ def parse_data_pairs(pairs: Sequence[str], sets: Mapping[str, RealSet] | None = 
             raise InputError(f"There is no folder '{path}' for --data {name}.")
         known = (*(load_real_sets() if sets is None else sets), *load_versions())
         if name not in known and not (path / MANIFEST_NAME).exists():
-            hint = f"For a version of your own, PATH needs its {MANIFEST_NAME}."
+            hint = (
+                f"For a version of your own, PATH needs its {MANIFEST_NAME}; "
+                "for a set of your own, add its table with --sets FILE."
+            )
             raise UnknownNameError("--data name", name, known, hint=hint)
         data[name] = path
     return data
@@ -165,10 +167,12 @@ def find_release(ref: SplitRef, data: Mapping[str, Path], *, cache: Path | None 
         return open_hub_release(found_on_hub.source, manifest_sha256=found_on_hub.manifest_sha256).folder
     if version not in known:
         hint = (
-            f"{format_near_sets(version)} 'imagenet-g splits' lists what there is; "
-            f"a release of your own goes with --data {version}=DIR."
+            f"{ref.near_sets} 'imagenet-g splits' lists what there is. A release of your own needs "
+            f"--data {version}=DIR, a set of your own --sets FILE."
         )
-        raise UnknownNameError("version", version, known, hint=hint.strip())
+        # A list of the versions alone would bury the set that was meant.
+        listed = () if ref.near_sets else known
+        raise UnknownNameError("version or set", version, listed, hint=hint.strip())
     if ref.name not in known[version].splits:
         splits = [f"{version}/{name}" for name in known[version].splits]
         raise UnknownNameError("split", ref.base, splits)

@@ -104,21 +104,25 @@ def list_specs(schemes: Collection[str] | None = None) -> tuple[str, ...]:
 def match_specs(pattern: str, specs: Sequence[str]) -> tuple[str, ...]:
     """Specs that contain the pattern, or fit it as a whole where it has * or ? in it; case does not count.
 
-    A pattern without a scheme is matched against the name behind the scheme too.
+    A pattern without a scheme is matched against the name behind the scheme too. Specs whose scheme alone
+    contains or fits the pattern come first.
 
     Example:
         >>> specs = ["timm:convnext_base.fb_in1k", "timm:vit_base_patch16_384.augreg_in1k"]
         >>> match_specs("ConvNeXt", specs), match_specs("vit*384*", specs)
         (('timm:convnext_base.fb_in1k',), ('timm:vit_base_patch16_384.augreg_in1k',))
+        >>> match_specs("linear", ["timm:linearnet", "linear:mean-colour"])
+        ('linear:mean-colour', 'timm:linearnet')
     """
     wanted = pattern.lower()
-    if not any(character in wanted for character in "*?"):
-        return tuple(spec for spec in specs if wanted in spec.lower())
-    return tuple(
-        spec
-        for spec in specs
-        if fnmatchcase(spec.lower(), wanted) or fnmatchcase(spec.lower().partition(":")[2], wanted)
-    )
+    # "*linear*" fits where "linear" is a part.
+    glob = wanted if any(character in wanted for character in "*?") else f"*{wanted.replace('[', '[[]')}*"
+    found = [spec for spec in specs if any(fnmatchcase(text, glob) for text in _list_texts(spec))]
+    return tuple(sorted(found, key=lambda spec: not fnmatchcase(spec.partition(":")[0], glob)))
+
+
+def _list_texts(spec: str) -> tuple[str, str]:
+    return spec.lower(), spec.lower().partition(":")[2]
 
 
 def describe_model(spec: str) -> ListedModel:

@@ -72,7 +72,7 @@ def load_factory(name: str) -> Callable[[], object]:
     factory = getattr(module, factory_name, None)
     if not callable(factory):
         known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise UnknownNameError(f"factory in module '{module_name}'", factory_name, known)
+        raise UnknownNameError("factory", factory_name, known, where=f"in module '{module_name}'")
     found: Callable[[], object] = factory
     return found
 

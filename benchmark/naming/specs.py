@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.naming.libraries import find_library, format_examples, list_libraries
+from imagenet_g.benchmark.naming.libraries import find_library, format_examples, list_libraries, list_schemes
 
 OWN_WEIGHTS = "+checkpoint"
 """Ends the spec of a model that runs with the user's own weights: published figures are not about it."""
@@ -44,6 +44,10 @@ def parse_model_spec(text: str) -> ModelSpec:
     ModelSpec(scheme='torchvision', name='resnet50', weights='IMAGENET1K_V2')
     """
     scheme, separator, rest = text.partition(":")
+    if not separator and scheme in list_schemes():
+        raise InputError(
+            f"'{scheme}' is a model library; name a model of it, such as {find_library(scheme).example}."
+        )
     if not separator:
         raise InputError(
             f"Model '{text}' has no scheme. Write for example 'timm:{text}'. {format_examples()}"

@@ -60,7 +60,9 @@ class BaselineSet:
         for record in self.records:
             if record.model == model:
                 return record
-        raise UnknownNameError(f"model of '{self.header.id}'", model, [row.model for row in self.records])
+        raise UnknownNameError(
+            "model", model, [row.model for row in self.records], where=f"of '{self.header.id}'"
+        )
 
     def make_spec(self, record: BaselineRecord) -> str:
         """The model spec of a row.
@@ -203,7 +205,7 @@ def build_points(
     columns = tuple(references or (spec.reference,))
     for column in columns:
         if column not in header.columns:
-            raise UnknownNameError(f"column of '{header.id}'", column, header.columns)
+            raise UnknownNameError("column", column, header.columns, where=f"of '{header.id}'")
     wanted = (*columns, spec.column)
     rows = [
         row

@@ -36,6 +36,7 @@ Parsed = TypeVar("Parsed")
 # The names of 1000 classes take some 50 kB; a table may come from any source.
 _MAX_FILE_BYTES = 1 << 20
 _MAX_LINE = 2000
+_DATA = files("imagenet_g.benchmark.data")
 # Words that have another meaning in a reference, in --data or in --reference.
 _RESERVED = ("all", "folder", "hub", "published")
 # Tab and line ends are allowed; the others would reach the user's terminal as commands.
@@ -54,17 +55,19 @@ class RealSet:
         spec: Its table.
         classes: The classes it covers.
         names: Class indices by its own class names, simplified; empty where it has none.
+        names_file: The file that lists these names, for messages; None where it has none.
     """
 
     spec: RealSetSpec
     classes: ClassSet
     names: Mapping[str, tuple[int, ...]]
+    names_file: str | None = None
 
 
 @cache
 def load_real_sets() -> dict[str, RealSet]:
     """The shipped sets by name; one with parts stands for all of them. Do not mutate."""
-    text = (files("imagenet_g.benchmark.data") / "real_sets.toml").read_text(encoding="utf-8")
+    text = (_DATA / "real_sets.toml").read_text(encoding="utf-8")
     specs = _SetsFile.model_validate(tomllib.loads(text)).set
     return {spec.name: _make_shipped_set(spec) for spec in specs}
 
@@ -169,13 +172,16 @@ def _parse_parts(base: str, spec: RealSetSpec) -> list[str]:
         raise InputError(f"'{base}' needs {needs}: {spec.pattern}, such as {next(spec.list_references())}.")
     for part, value in zip(spec.parts, values, strict=True):
         if value not in part.values:
-            raise UnknownNameError(f"{part.name} of {spec.name}", value, part.values)
+            raise UnknownNameError(part.name, value, part.values, where=f"of {spec.name}")
     return values
 
 
 def _make_shipped_set(spec: RealSetSpec) -> RealSet:
-    names = {} if spec.class_names is None else load_class_names(spec.class_names)
-    return RealSet(spec, load_class_set(spec.class_set), _index_names(spec, names))
+    classes = load_class_set(spec.class_set)
+    if spec.class_names is None:
+        return RealSet(spec, classes, {})
+    names = _index_names(spec, load_class_names(spec.class_names))
+    return RealSet(spec, classes, names, str(_DATA / "class_names" / f"{spec.class_names}.csv"))
 
 
 def _index_names(spec: RealSetSpec, names: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
@@ -185,7 +191,7 @@ def _index_names(spec: RealSetSpec, names: Mapping[str, tuple[int, ...]]) -> dic
             raise InputError(f"Class names of '{spec.name}': '{name}' differs from another by signs only.")
     for alias, name in spec.aliases.items():
         if (known := found.get(simplify_name(name))) is None:
-            raise UnknownNameError(f"class of '{spec.name}'", name, names)
+            raise UnknownNameError("class", name, names, where=f"of '{spec.name}'")
         found[simplify_name(alias)] = known
     return found
 
@@ -220,10 +226,11 @@ def _load_own_set(spec: RealSetSpec, path: Path) -> RealSet:
         file = path.parent / f"{spec.class_set}.txt"
         # Only registered sets have names that results may carry; a set's own classes go by what they are.
         classes = _parse_beside(file, path, lambda text: parse_class_set("split-classes", text))
-    names = {}
-    if spec.class_names is not None:
-        names = _parse_beside(path.parent / f"{spec.class_names}.csv", path, parse_class_names)
-    return RealSet(spec, classes, _index_names(spec, names))
+    if spec.class_names is None:
+        return RealSet(spec, classes, {})
+    names_file = path.parent / f"{spec.class_names}.csv"
+    names = _parse_beside(names_file, path, parse_class_names)
+    return RealSet(spec, classes, _index_names(spec, names), str(names_file))
 
 
 def _parse_beside(file: Path, table: Path, parse: Callable[[str], Parsed]) -> Parsed:
@@ -232,11 +239,12 @@ def _parse_beside(file: Path, table: Path, parse: Callable[[str], Parsed]) -> Pa
         raise UntrustedFileError(
             f"'{file}' leads out of the folder of '{table.name}'; put the file itself there."
         )
+    if not file.is_file():
+        raise InputError(f"There is no file '{file}', which '{table.name}' names. Put it beside the table.")
+    text = _read_text(file)
     try:
-        return parse(_read_text(file))
+        return parse(text)
     except InputError as error:
-        if isinstance(error, UntrustedFileError):
-            raise
         raise InputError(f"'{file}', which '{table.name}' names, cannot be used: {error}") from error
 
 

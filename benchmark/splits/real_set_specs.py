@@ -44,19 +44,30 @@ class PartSpec(FileModel):
     name: Annotated[str, Field(max_length=40, pattern=r"^[a-z]+$")]
     """What a level is called: in messages, and as the placeholder `{name}` in paths."""
     values: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """All parts of this level, as they stand in references and in place of `{name}`."""
 
 
 class HubSpec(FileModel):
-    """Where a set lies on the Hub, and in what form."""
+    """Where a set lies on the Hub, and in what form: the table `[set.hub]`.
+
+    What is written here is not trusted: columns are checked when the files are read.
+    """
 
     repo: Repo
+    """Dataset repository, `ORG/NAME`; may hold placeholders of parts."""
     format: HubFormat
+    """"parquet", "tar" (webdataset), "tar.gz" or "zip" (archives of class folders), or "folders"."""
     files: Annotated[tuple[InnerPath, ...], Field(min_length=1)]
-    """Patterns of the files that are needed."""
+    """Patterns of the files that are needed; may hold placeholders of parts."""
     label: LabelKind
+    """How class folders, class files or the label column name a class; values as for the set's own key."""
     image_column: Text = ""
+    """Column of encoded images, for parquet alone."""
     label_column: Text = ""
+    """Column of labels, for parquet alone. Of a ClassLabel the names are used, not the numbers; a list holds
+    several right answers."""
     gated: bool
+    """Whether users must accept terms on the Hub first, for the message where access is refused."""
 
     @model_validator(mode="after")
     def _validate_columns(self) -> Self:
@@ -66,38 +77,51 @@ class HubSpec(FileModel):
 
 
 class RealSetSpec(FileModel):
-    """One real set.
+    """One real set: a table `[[set]]`.
 
     TOML has no null, so what may be unknown or absent has a default here.
     """
 
     name: SetName
+    """How references name it, such as "imagenet-r" or "imagenet-v2/top-images"."""
     title: Text
+    """How people name it, for listings."""
     num_images: Count | None = None
     """Images of a whole copy, of one part where there are parts; absent: unknown."""
     class_set: Name
-    """A registered class set, "all", or for a user's set a file CLASS_SET.txt beside the table."""
+    """The classes it covers: "all", or NAME of a file `data/class_sets/NAME.txt`. For a user's set also a
+    file NAME.txt beside the table. NAME may be the set's own name."""
     every_class: bool = True
     """Whether a whole copy has images of every class of the class set."""
     class_names: Name | None = None
     """The set's own class names: `data/class_names/NAME.csv`, for a user's set NAME.csv beside the table."""
     aliases: dict[Text, Text] = Field(default_factory=dict)
-    """More spellings of those names."""
+    """More spellings of those names, from spelling to name; case, blanks and signs never count."""
     other_classes: Literal["refused", "left-out"] = "refused"
     """What happens to images of classes that are not among ImageNet's 1000."""
     outputs: Outputs
+    """"all": scored over 1000 outputs; "split-classes": over the set's own classes, as its authors do."""
     label: LabelKind
-    """How the class folders of a local copy are named."""
+    """How the class folders of a local copy are named: "wnid" (n01440764), "index" (0..999), or "names" (those
+    of `class_names`)."""
     inner: tuple[InnerPath, ...] = ()
+    """Folders inside a local copy that may hold the class folders; `{level}` stands for a part's value."""
     inner_required: bool = False
+    """Whether one of them must be there; needed with parts."""
     parts: tuple[PartSpec, ...] = ()
     """Levels of parts, outermost first; a reference then needs a value of each."""
     border_px: Annotated[int, Field(ge=0, le=100)] = 0
+    """Pixels to cut from each side of every image, such as a frame that the authors drew."""
     precropped: bool = False
+    """Whether the images are already cropped at 224, so that no model crops them again."""
     license: Text
+    """Terms of use, for listings."""
     source: Text
+    """The paper or the page that describes the set."""
     notice: Text = ""
+    """What a reader must consider before quoting a number; stored with every result. Full sentences."""
     local_hint: Text
+    """What a local copy looks like: a full sentence, which ends messages about a copy that does not fit."""
     hub: HubSpec | None = None
     """Absent: no copy on the Hub is known."""
 
@@ -141,7 +165,7 @@ class RealSetSpec(FileModel):
     def hint(self) -> str:
         """What to do to have a local copy."""
         name = self.family if self.inner_required else self.name
-        return f"Use a local copy with --data {name}=PATH: {self.local_hint}"
+        return f"Use a local copy with --data {name}=PATH. {self.local_hint}"
 
     def list_references(self) -> Iterator[str]:
         """Every reference the table stands for: one, or one a part."""

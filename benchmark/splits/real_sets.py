@@ -121,9 +121,32 @@ def _load_local(
         return _load_hub_layout(spec, spec.hub, path, names, cache, progress), spec.hub.label
     strange = [folder for folder in folders if folder not in named]
     if not named or (strange and spec.other_classes == "refused"):
-        shown = ", ".join(f"'{folder}'" for folder in strange[:5]) or "no folders at all"
-        raise InputError(f"'{root}' is no copy of {spec.name}: it has {shown}. {spec.local_hint}")
+        found = format_strange_folders(real_set, strange)
+        raise InputError(f"'{root}' is not a copy of {spec.name}: {found} {spec.local_hint}")
     return load_found_folder(root, named, cache=cache, progress=progress), spec.label
+
+
+def format_strange_folders(real_set: RealSet, folders: Sequence[str]) -> str:
+    """Sentences on class folders whose names mean no class: which, and what names are allowed.
+
+    Example:
+        >>> from imagenet_g.benchmark.splits.real_set_files import find_real_set
+        >>> print(format_strange_folders(find_real_set("imagenet-v2"), ["1000"]))
+        The folder '1000' is not a class number from 0 to 999.
+    """
+    if not folders:
+        return "it has no class folders."
+    shown = ", ".join(f"'{folder}'" for folder in folders[:5]) + (", ..." if len(folders) > 5 else "")
+    kinds = {
+        "wnid": ("a wnid of ImageNet's 1000 classes, such as n01440764", "wnids of ImageNet's 1000 classes"),
+        "index": ("a class number from 0 to 999", "class numbers from 0 to 999"),
+        "names": ("a class name of the set", "class names of the set"),
+    }
+    one, several = kinds[real_set.spec.label]
+    listed = "" if real_set.names_file is None else f" '{real_set.names_file}' lists them."
+    if len(folders) == 1:
+        return f"The folder {shown} is not {one}.{listed}"
+    return f"The folders {shown} are not {several}.{listed}"
 
 
 def _load_hub_layout(
@@ -219,7 +242,7 @@ def format_notice(real_set: RealSet, num_images: int, num_classes: int, num_igno
     if spec.num_images is None:
         parts.append(
             f"How many images {spec.name} has as a whole is unknown; this copy has {num_images:,} "
-            f"of {num_classes} classes."
+            f"images of {num_classes} classes."
         )
     elif num_images != spec.num_images or lacks_classes:
         parts.append(

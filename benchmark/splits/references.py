@@ -27,6 +27,7 @@ class SplitRef:
         base: The reference without its view: "v1/sd-l", "imagenet-val", "folder:PATH".
         view: Name of a row filter, or None for all rows.
         real_set: The set that a "real" reference names, with the classes of its table; else None.
+        near_sets: A question with the sets of similar names, for a message that the version is unknown.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class SplitRef:
     view: str | None
     # Carried along, so that only the parsing needs the place of the tables; the name identifies the set.
     real_set: RealSet | None = field(default=None, compare=False, repr=False)
+    near_sets: str = field(default="", compare=False, repr=False)
 
     @property
     def version(self) -> str | None:
@@ -70,7 +72,7 @@ def parse_split_ref(text: str, sets: Mapping[str, RealSet] | None = None) -> Spl
         >>> parse_split_ref("imagenet-r:noto")
         Traceback (most recent call last):
             ...
-        imagenet_g.benchmark.errors.UnknownNameError: Unknown view of 'imagenet-r' 'noto'. ...
+        imagenet_g.benchmark.errors.UnknownNameError: Unknown view 'noto' of 'imagenet-r'. ...
     """
     if text.startswith("folder:"):
         return _parse_folder(text)
@@ -87,7 +89,7 @@ def parse_split_ref(text: str, sets: Mapping[str, RealSet] | None = None) -> Spl
             "'v1/sd-l', a real set such as 'imagenet-val', or 'folder:PATH'; "
             "'imagenet-g splits' lists what is known."
         )
-    return SplitRef("version", base, view or None)
+    return SplitRef("version", base, view or None, near_sets=format_near_sets(parts[0], sets))
 
 
 def validate_set_view(base: str, view: str | None) -> None:
@@ -101,7 +103,7 @@ def validate_set_view(base: str, view: str | None) -> None:
         UnknownNameError: It is no registered class set.
     """
     if view is not None and view not in CLASS_SET_NAMES:
-        raise UnknownNameError(f"view of '{base}'", view, CLASS_SET_NAMES)
+        raise UnknownNameError("view", view, CLASS_SET_NAMES, where=f"of '{base}'")
 
 
 def _parse_folder(text: str) -> SplitRef:

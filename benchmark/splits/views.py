@@ -63,7 +63,7 @@ def find_view(split: Split, name: str) -> ViewSpec:
     if name in CLASS_SET_NAMES:
         return ClassView(class_set=name)
     known = (*sorted(split.views), *CLASS_SET_NAMES)
-    raise UnknownNameError(f"view of '{split.record.ref}'", name, known)
+    raise UnknownNameError("view", name, known, where=f"of '{split.record.ref}'")
 
 
 def find_view_class_set(view: ViewSpec) -> str | None:

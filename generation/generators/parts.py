@@ -42,7 +42,7 @@ def load_part(spec: StageSpec, name: str, index: Mapping[str, Any], folder: Path
     """
     known = [place for place, part in index.items() if isinstance(part, list) and part[0] in _BASES]
     if name not in known:
-        raise UnknownNameError(f"part of '{spec.repo}'", name, known)
+        raise UnknownNameError("part", name, known, where=f"of '{spec.repo}'")
     part = spec.parts[name]
     found = _find_class(index[name][0], folder, repo=part.repo)
     return read_pretrained(found, folder, part, dtype=spec.dtype, name=found.__name__)

@@ -148,7 +148,7 @@ def _validate_arguments(pipe: Pipeline, spec: StageSpec) -> None:
     known = list_call_arguments(type(pipe))
     for name in spec.arguments:
         if name not in known:
-            raise UnknownNameError(f"argument of {type(pipe).__name__}", name, known)
+            raise UnknownNameError("argument", name, known, where=f"of {type(pipe).__name__}")
     if "generator" not in known:
         raise ModelError(f"{type(pipe).__name__} takes no generator: its images cannot be reproduced.")
 

@@ -30,20 +30,24 @@ def run(arguments: Namespace) -> int:
         0 when all were accepted, 2 when one was refused.
     """
     from imagenet_g.benchmark.errors import InputError
-    from imagenet_g.leaderboard.submissions.problems import format_report
+    from imagenet_g.leaderboard.submissions.problems import RECOMPUTED_LIMITS, format_report
     from imagenet_g.leaderboard.validation.validate import list_submission_files, validate_submission
 
     files = [file for path in arguments.paths for file in list_submission_files(path)]
     if not files:
         raise InputError("No submission found; their names are <org>__<model>.json.")
     context = make_context(arguments)
-    refused = 0
+    refused = recomputed = 0
     for file in files:
         report = validate_submission(file, context)
-        print(report.model_dump_json() if arguments.json else format_report(report))
+        print(report.model_dump_json() if arguments.json else format_report(report, limits=False))
         refused += not report.accepted
+        recomputed += report.trust == "recomputed"
         if arguments.record and report.accepted:
             record_review(file, report)
+    if recomputed and not arguments.json:
+        # Once: it is the same for every file.
+        print(f"\nTrust level 'recomputed': {RECOMPUTED_LIMITS}")
     return 2 if refused else 0
 
 

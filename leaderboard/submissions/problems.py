@@ -17,7 +17,8 @@ TRUST_LEVELS: dict[Trust, str] = {
 }
 RECOMPUTED_LIMITS = (
     "Recomputing shows that the numbers follow from the answers, not that the model gave them. Invented "
-    "answers, or a wrong answer changed into another wrong one, stay undetected if the file is hashed again. "
+    "answers, or a wrong answer changed into another wrong one, are not detected by recomputing if the file "
+    "is hashed again. "
     "'imagenet-g verify-submission' runs the model and compares every answer."
 )
 """What the trust level 'recomputed' cannot prove."""
@@ -88,8 +89,13 @@ def clip_text(text: str) -> str:
     return printable if len(printable) <= MAX_TEXT else printable[: MAX_TEXT - 1] + "…"
 
 
-def format_report(report: ValidationReport) -> str:
-    """The report in words, errors first."""
+def format_report(report: ValidationReport, *, limits: bool = True) -> str:
+    """The report in words, errors first.
+
+    Args:
+        report: What was found.
+        limits: Whether to add what the trust level 'recomputed' cannot prove, where the report has it.
+    """
     verdict = "accepted" if report.accepted else "refused"
     trust = f", trust level '{report.trust}': {TRUST_LEVELS[report.trust]}" if report.trust else ""
     lines = [f"{report.file}: {verdict}{trust}"]
@@ -100,6 +106,6 @@ def format_report(report: ValidationReport) -> str:
     for severity in ("error", "warning", "note"):
         found = [problem for problem in report.problems if problem.severity == severity]
         lines += [f"  {severity:7} {problem.code}: {problem.where}: {problem.message}" for problem in found]
-    if report.trust == "recomputed":
+    if limits and report.trust == "recomputed":
         lines.append(f"  {RECOMPUTED_LIMITS}")
     return "\n".join(lines)

@@ -43,9 +43,16 @@ def choose_version(result: Result, asked: str | None) -> str:
         return asked
     if asked is None and len(found) == 1:
         return found[0]
+    if not found:
+        raise InputError(
+            "The result is on real sets, folders or sets of your own only; such results cannot be submitted. "
+            "A submission is on the splits of one version of ImageNet-G: evaluate the model on those."
+        )
+    if asked is not None:
+        raise InputError(f"The result has no split of '{asked}'. It has splits of: {', '.join(found)}.")
     raise InputError(
-        f"The result has splits of {', '.join(found) or 'no version'}; a submission has exactly one version"
-        + (f", and '{asked}' is not among them." if asked else ". Evaluate again with the splits of one.")
+        f"The result has splits of {len(found)} versions, and a submission is on one. Choose it with "
+        f"--version: {', '.join(found)}."
     )
 
 

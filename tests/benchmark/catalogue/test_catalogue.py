@@ -76,7 +76,7 @@ def test_variants_are_found_under_their_family(tmp_path: Path) -> None:
 
 def test_an_unknown_version_is_suggested() -> None:
     """Did you mean."""
-    with pytest.raises(UnknownNameError, match=r"Unknown version 'mimi'\. Did you mean 'mini'"):
+    with pytest.raises(UnknownNameError, match=r"Unknown version or set 'mimi'\. Did you mean 'mini'"):
         load_split(parse_split_ref("mimi/renditions"), data={}, cache=None)
 
 
@@ -130,6 +130,12 @@ def test_pairs_become_paths(tmp_path: Path) -> None:
     (tmp_path / "a=b").mkdir()
     pairs = [f"imagenet-val={tmp_path}", f"imagenet-c={tmp_path / 'a=b'}"]
     assert parse_data_pairs(pairs) == {"imagenet-val": tmp_path, "imagenet-c": tmp_path / "a=b"}
+
+
+def test_a_copy_of_an_unknown_set_needs_its_table(tmp_path: Path) -> None:
+    """The message names the option."""
+    with pytest.raises(UnknownNameError, match=r"Unknown --data name 'my-toy'.*its table with --sets FILE"):
+        parse_data_pairs([f"my-toy={tmp_path}"])
 
 
 @pytest.mark.parametrize("pair", ["", "imagenet-val", "=x", "imagenet-val="])

@@ -28,6 +28,17 @@ def test_patterns_are_parts_or_globs_and_ignore_case(pattern: str, count: int) -
     assert len(match_specs(pattern, SPECS)) == count
 
 
+def test_models_of_a_library_of_that_name_come_first() -> None:
+    """Before models of other libraries that have it in their names; each group keeps its order."""
+    specs = ("timm:linearnet", "linear:a", "timm:x", "linear:b")
+    assert match_specs("Linear", specs) == ("linear:a", "linear:b", "timm:linearnet")
+
+
+def test_a_bracket_is_a_part_of_a_name() -> None:
+    """Only * and ? are signs of a pattern."""
+    assert match_specs("[a", ("timm:x[ab]", "timm:a")) == ("timm:x[ab]",)
+
+
 def test_a_search_lists_specs_with_published_figures(capsys: pytest.CaptureFixture[str]) -> None:
     """Names are printed whole, accuracy in percent."""
     assert main(["models", "lite0"]) == 0

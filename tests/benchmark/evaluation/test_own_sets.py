@@ -87,13 +87,35 @@ def test_score_refuses_a_view_that_it_cannot_have(
     evaluate(tmp_path, *words)
     file = next((tmp_path / "out").glob("*/predictions/*.parquet"))
     assert main(["score", str(file), "--view", "kept"]) == 2
-    assert "Unknown view of 'my-pets/winter' 'kept'" in capsys.readouterr().err
+    assert "Unknown view 'kept' of 'my-pets/winter'" in capsys.readouterr().err
 
 
 def test_it_may_be_the_clean_set(tmp_path: Path, words: list[str]) -> None:
     """`--reference` takes what `--split` takes."""
     result = evaluate(tmp_path, *words, "--reference", "my-pets/winter:imagenet-r")
     assert {entry.split.ref for entry in result.entries} == {"my-pets/winter", "my-pets/winter:imagenet-r"}
+
+
+def test_a_mistyped_name_of_it_is_suggested(
+    tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A name with a slash is first taken for a version's."""
+    places = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
+    assert main(["evaluate", "--model", COLOUR, "--split", "my-pats/winter", *words, *places]) == 2
+    error = capsys.readouterr().err
+    assert "Unknown version or set 'my-pats'. Did you mean 'my-pets'?" in error
+    assert "Known:" not in error
+
+
+def test_its_result_cannot_be_submitted(
+    tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message names the reason before any question is asked."""
+    evaluate(tmp_path, *words)
+    result = next((tmp_path / "out").glob("*/result.json"))
+    assert main(["submit", str(result), "--to", str(tmp_path / "submissions"), "--yes"]) == 2
+    error = capsys.readouterr().err
+    assert "on real sets, folders or sets of your own only; such results cannot be submitted" in error
 
 
 def test_splits_lists_it(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,3 +47,11 @@ def test_an_unknown_scheme_gets_did_you_mean() -> None:
     with pytest.raises(UnknownNameError, match=r"timm:resnet50\.a1_in1k") as caught:
         parse_model_spec("tim:resnet50")
     assert caught.value.suggestions == ("timm",)
+
+
+def test_a_library_without_a_model_is_refused_with_one_of_its_models() -> None:
+    """The message for a name without a scheme would offer `timm:wheel`."""
+    with pytest.raises(
+        InputError, match=r"'wheel' is a model library; .* such as wheel:efficientnet-lite0\."
+    ):
+        parse_model_spec("wheel")

@@ -21,5 +21,5 @@ def test_an_unknown_view_of_a_set_is_refused_without_the_set(tmp_path: Path, ref
         files=(tmp_path / "p.parquet",), reference=None, view="nope", data={}, skip_unreadable=False,
         out=tmp_path,
     )  # fmt: skip
-    with pytest.raises(UnknownNameError, match=rf"Unknown view of '{ref}' 'nope'\. Known: "):
+    with pytest.raises(UnknownNameError, match=rf"Unknown view 'nope' of '{ref}'\. Known: "):
         rescore(request)

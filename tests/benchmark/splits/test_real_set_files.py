@@ -66,6 +66,17 @@ def test_a_set_may_have_class_names_of_its_own(tmp_path: Path) -> None:
     assert split.rows.labels.tolist() == [[281, 282], [281, 282]]
 
 
+def test_a_strange_folder_is_named_with_the_file_of_the_class_names(tmp_path: Path) -> None:
+    """Which is where the user looks next."""
+    sets = load_sets([write_set(tmp_path, NAMED, words=f"name,wnid\ntabby,{CATS[0]}\n")])
+    copy = write_class_folders(tmp_path / "images", ["tabby", "zebra horse"])
+    said = (
+        r"The folder 'zebra horse' is not a class name of the set\. '.*words\.csv' lists them\. A folder of"
+    )
+    with pytest.raises(InputError, match=said):
+        load_split(parse_split_ref("my-cats", sets), data={"my-cats": copy}, cache=None)
+
+
 def test_a_set_may_have_parts(tmp_path: Path) -> None:
     """Each is a reference and a line of the listing."""
     sets = load_sets([write_set(tmp_path, PARTS)])
@@ -219,8 +230,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_sets([tmp_path / "nowhere.toml"])
     path = write_set(tmp_path)
     (tmp_path / "cats.txt").unlink()
-    with pytest.raises(InputError, match=r"cats\.txt', which 'sets\.toml' names.*cannot be read"):
+    with pytest.raises(InputError, match=r"no file '.*cats\.txt', which 'sets\.toml' names\.") as caught:
         load_sets([path])
+    assert str(caught.value).count("cats.txt") == 1
 
 
 def test_a_link_may_not_lead_out_of_the_folder(tmp_path: Path) -> None:

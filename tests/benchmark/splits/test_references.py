@@ -76,7 +76,7 @@ def test_real_references_round_trip(name: str, view: str | None) -> None:
 def test_a_real_set_has_no_views_of_its_own() -> None:
     """Class sets are all there are, so that nothing is fetched to look for another."""
     with pytest.raises(
-        UnknownNameError, match=r"'imagenet-sketch' 'imagenet-10'\. Did you mean 'imagenet-100'"
+        UnknownNameError, match=r"'imagenet-10' of 'imagenet-sketch'\. Did you mean 'imagenet-100'"
     ):
         parse_split_ref("imagenet-sketch:imagenet-10")
 
@@ -153,7 +153,7 @@ def test_imagenet_c_needs_its_corruption() -> None:
 @pytest.mark.parametrize("severity", ["0", "6", "x", "03"])
 def test_severities_are_one_to_five(severity: str) -> None:
     """As published."""
-    with pytest.raises(InputError, match=r"severity of imagenet-c.*Known: 1, 2, 3, 4, 5\."):
+    with pytest.raises(InputError, match=r"Unknown severity '.*' of imagenet-c\..*Known: 1, 2, 3, 4, 5\."):
         parse_split_ref(f"imagenet-c/fog/{severity}")
 
 

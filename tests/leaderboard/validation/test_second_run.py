@@ -20,6 +20,7 @@ from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions.predictions import Predictions, TopFive
+from imagenet_g.leaderboard.submissions.problems import RECOMPUTED_LIMITS
 from imagenet_g.leaderboard.submissions.reviews import Review, load_review
 from imagenet_g.leaderboard.validation.second_run import ROUNDING, find_other_answers
 
@@ -121,6 +122,21 @@ def test_a_wrong_answer_made_another_wrong_one_passes_validate_and_fails_verify(
     assert "has other answers than the submission for 1 of 30 images of 'v9/sd-l'" in message
     assert "id-00000" in message
     assert isinstance(load_review(path), str)
+
+
+def test_validate_says_once_what_recomputing_cannot_prove(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At the end, for however many files; not among reports for machines."""
+    path = copy_submission(made, tmp_path / "s")
+    words = ("validate", path, path, "--data", f"v9={made / 'release'}", "--against", made / "nowhere")
+    assert run(*words) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("trust level 'recomputed'") == 2
+    assert printed.count(RECOMPUTED_LIMITS) == 1
+    assert printed.rstrip().endswith(RECOMPUTED_LIMITS)
+    assert run(*words, "--json") == 0
+    assert RECOMPUTED_LIMITS not in capsys.readouterr().out
 
 
 def test_a_maintainer_may_pass_an_image_on_purpose(made: Path, tmp_path: Path) -> None:
