@@ -102,8 +102,8 @@ class RealSetSpec(FileModel):
     outputs: Outputs
     """"all": scored over 1000 outputs; "split-classes": over the set's own classes, as its authors do."""
     label: LabelKind
-    """How the class folders of a local copy are named: "wnid" (n01440764), "index" (0..999), or "names" (those
-    of `class_names`)."""
+    """How the class folders of a local copy are named: "wnid" (n01440764), "index" (0..999), or "names"
+    (those of `class_names`)."""
     inner: tuple[InnerPath, ...] = ()
     """Folders inside a local copy that may hold the class folders; `{level}` stands for a part's value."""
     inner_required: bool = False
