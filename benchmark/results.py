@@ -228,7 +228,7 @@ class Entry(FileModel):
     unscored_count_as: Literal["wrong", "left-out"]
     unscored: tuple[UnscoredImage, ...]
     limit: Count | None
-    """Only this many images were run; null when all were. A limited result can not be submitted."""
+    """Only this many images were run; null when all were. A limited result cannot be submitted."""
     scores: tuple[Score, ...]
     gaps: tuple[Gap, ...]
     effective_robustness: tuple[EffectiveRobustness, ...]

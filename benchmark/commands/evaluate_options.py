@@ -75,7 +75,7 @@ def _add_image_arguments(parser: ArgumentParser) -> None:
         "--limit",
         type=parse_positive,
         metavar="N",
-        help="run only N images of each split; such a result can not be submitted",
+        help="run only N images of each split; such a result cannot be submitted",
     )
     group.add_argument(
         "--skip-unreadable",

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imagenet_g.benchmark.predictions.entries import choose_headline
-from imagenet_g.benchmark.predictions.metrics import MINUS, Metric, load_metrics
+from imagenet_g.benchmark.predictions.metrics import MINUS, PERCENT, Metric, load_metrics
 from imagenet_g.benchmark.records import Difference, Fraction
 from imagenet_g.benchmark.results import (
     HEADLINE,
@@ -37,7 +37,8 @@ def make_report(results: Sequence[Result]) -> RenderableType:
         headings = ["model", "split", *map(_format_heading, further)]
         tables.append(_make_table(results, headings, lambda entry: _list_further_cells(entry, further)))
     robustness = [Text(f"{r.model.spec} on {line}") for r in results for line in list_robustness(r)]
-    return Group(*tables, *robustness, *_make_notes(results))
+    others = [_format_heading(name) for name in _list_metric_names(results) if not _is_percent(name)]
+    return Group(*tables, *robustness, *_make_notes(results, others))
 
 
 def _make_table(
@@ -63,6 +64,11 @@ def _list_metric_names(results: Sequence[Result]) -> list[str]:
 def _is_prominent(name: str) -> bool:
     metric = load_metrics().get(name)
     return metric is not None and metric.prominent
+
+
+def _is_percent(name: str) -> bool:
+    metric = load_metrics().get(name)
+    return metric is not None and metric.unit == PERCENT
 
 
 def _format_heading(name: str) -> str:
@@ -183,12 +189,13 @@ def _list_cells(entry: Entry, prominent: Sequence[Metric]) -> tuple[str | Text, 
     )
 
 
-def _make_notes(results: Sequence[Result]) -> list[RenderableType]:
+def _make_notes(results: Sequence[Result], not_percent: Sequence[str]) -> list[RenderableType]:
     lines: dict[str, None] = {}
     for result in results:
         for entry in result.entries:
             lines |= {f"{entry.split.ref}: {warning}": None for warning in entry.warnings}
-    lines["AG = top-1 on the split minus the clean reference: a drop is negative. Values in percent."] = None
+    units = f"Values in percent{''.join(f', except {name}' for name in [', '.join(not_percent)] if name)}."
+    lines[f"AG = top-1 on the split minus the clean reference: a drop is negative. {units}"] = None
     if any(_is_flagged(gap) for gap in _list_gaps(results)):
         lines[
             "* the reference is not the split's same-class, same-filter twin; the notes give the difference."

@@ -194,7 +194,7 @@ def _list_warnings(evidence: Evidence, gap: Gap | None, missing: Sequence[Unscor
     if evidence.record.notice:
         found.append(evidence.record.notice)
     if evidence.limit is not None:
-        found.append(f"Partial: only {evidence.limit} images were run. This result can not be submitted.")
+        found.append(f"Partial: only {evidence.limit} images were run. This result cannot be submitted.")
     if missing:
         found.append(f"{len(missing)} of {len(evidence.predictions)} images could not be scored.")
     if gap is not None and not gap.reference.same_classes:

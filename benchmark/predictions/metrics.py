@@ -32,6 +32,7 @@ from imagenet_g.benchmark.statistics.accuracy import (
 )
 
 METRIC_GROUP = "imagenet_g.metrics"
+OWN_PACKAGE = "imagenet-g"
 # The minus sign of typography (U+2212): as wide as a plus, so that columns line up.
 MINUS = "−"
 
@@ -66,7 +67,8 @@ class Metric:
         function: The value on some images, at least one.
         interval: How its interval is computed.
         unit: How it is written.
-        higher_is_better: Which way is up; the board sorts by it.
+        higher_is_better: Which way is up: the board sorts the best first. None where neither way is better,
+            as for a share of some kind of answer: the board then sorts the highest first.
         low: The least value there can be; None for no bound.
         high: The greatest value there can be; None for no bound.
         not_below: A metric of the same unit that this one cannot be below, as top-5 cannot be below top-1.
@@ -79,7 +81,7 @@ class Metric:
     function: MetricFunction
     interval: IntervalRule
     unit: Unit = PERCENT
-    higher_is_better: bool = True
+    higher_is_better: bool | None = True
     low: float | None = 0.0
     high: float | None = 1.0
     not_below: str | None = None
@@ -192,27 +194,47 @@ def load_metrics() -> Mapping[str, Metric]:
     """
     # Sorted, so that the order of columns does not depend on the order of installation.
     points = sorted(entry_points(group=METRIC_GROUP), key=lambda point: point.name)
-    return index_metrics((*BUILT_IN, *(metric for point in points for metric in _load_point(point))))
+    outside = ((_name_package(point), metric) for point in points for metric in _load_point(point))
+    return index_metrics((*((OWN_PACKAGE, metric) for metric in BUILT_IN), *outside))
 
 
-def index_metrics(metrics: Iterable[Metric]) -> Mapping[str, Metric]:
+def index_metrics(rows: Iterable[tuple[str, Metric]]) -> Mapping[str, Metric]:
     """Metrics by name, in their order.
+
+    Args:
+        rows: The package of a metric, and the metric.
 
     Raises:
         InputError: A name is no key, or comes twice.
     """
     found: dict[str, Metric] = {}
-    for metric in metrics:
+    owners: dict[str, str] = {}
+    for owner, metric in rows:
         if not re.fullmatch(METRIC_PATTERN, metric.name):
             raise InputError(f"'{metric.name}' cannot name a metric; use lower-case letters, digits and '_'.")
         if metric.name in found:
-            raise InputError(f"There are two metrics '{metric.name}'; uninstall one of the packages.")
-        found[metric.name] = metric
+            raise InputError(_format_clash(metric.name, owners[metric.name], owner))
+        found[metric.name], owners[metric.name] = metric, owner
     return found
 
 
+def _format_clash(name: str, first: str, second: str) -> str:
+    if first == second:
+        return f"{first} has two metrics '{name}'. Rename one of them."
+    if first == OWN_PACKAGE:
+        return (
+            f"The metric '{name}' is built in, and {second} adds another one. "
+            f"Uninstall {second}, or rename its metric."
+        )
+    return f"There are two metrics '{name}', of {first} and of {second}. Uninstall one of these packages."
+
+
+def _name_package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "a package"
+
+
 def _load_point(point: EntryPoint) -> tuple[Metric, ...]:
-    package = point.dist.name if point.dist else "a package"
+    package = _name_package(point)
     try:
         loaded = point.load()
     except (ImportError, AttributeError) as error:

@@ -11,6 +11,8 @@ from imagenet_g.benchmark.results import Result
 from imagenet_g.benchmark.storage import write_text
 
 RESULT_NAME = "result.json"
+MAX_LISTED = 5
+MAX_LISTED = 5
 MAX_RESULT_BYTES = 50_000_000
 """A result of a thousand splits has a few megabytes; more is refused unread."""
 
@@ -21,17 +23,25 @@ def load_result(path: Path) -> Result:
     Raises:
         DataError: It is missing, too large or breaks the schema; every broken field is named.
     """
+    folder = path
     path = path / RESULT_NAME if path.is_dir() else path
     try:
         if path.stat().st_size > MAX_RESULT_BYTES:
             raise DataError(f"'{path}' is larger than {MAX_RESULT_BYTES} bytes; that is no result file.")
         return Result.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
-        raise DataError(f"There is no result file '{path}'.") from error
+        raise DataError(f"There is no result file '{path}'.{_list_results_inside(folder)}") from error
     except ValidationError as error:
         raise DataError(f"'{path}' is not a valid result:\n{format_problems(error)}") from error
     except OSError as error:
         raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+
+
+def _list_results_inside(folder: Path) -> str:
+    """Advice for a folder of several models' results, as `evaluate --out` writes them; else empty."""
+    found = sorted(str(one.parent) for one in folder.glob(f"*/{RESULT_NAME}"))
+    more = f" and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
+    return f" Name a result inside: {', '.join(found[:MAX_LISTED])}{more}." if found else ""
 
 
 def format_problems(error: ValidationError) -> str:

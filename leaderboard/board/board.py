@@ -57,6 +57,9 @@ class BoardInfo(FileModel):
     built_utc: str
     versions: tuple[BoardVersion, ...]
     left_out: tuple[LeftOut, ...]
+    # Has a default, because boards were written before it existed.
+    unknown_metrics: tuple[str, ...] = ()
+    """Metrics of submissions that no package had where the board was built; they have no column."""
 
     def find_version(self, name: str) -> BoardVersion:
         """A version by name; the first one for an unknown name, as an old link may have."""

@@ -25,6 +25,7 @@ from imagenet_g.leaderboard.board.board import Board, BoardInfo, BoardVersion, L
 from imagenet_g.leaderboard.board.rows import (
     RobustnessRow,
     ScoreRow,
+    list_unknown_metrics,
     make_robustness_frame,
     make_score_frame,
 )
@@ -134,6 +135,7 @@ def assemble_board(
         built_utc=environment.created_utc,
         versions=list_versions(frame, list_notices(reviewed)),
         left_out=tuple(left_out),
+        unknown_metrics=list_unknown_metrics(name for row in scores for name in row.metrics),
     )
     return Board(info, frame, make_robustness_frame(robustness), load_lines())
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from imagenet_g.leaderboard.board.board import Board
+
 UNKNOWN = "unknown"
 NONE = "none"
 
@@ -156,6 +158,27 @@ def list_board_metrics() -> tuple[Metric, ...]:
         if metric.name in taken or metric.name.endswith(("_low", "_high")) or metric.name.startswith("rank"):
             raise InputError(f"A metric cannot be named '{metric.name}': the board has such a column.")
     return tuple(load_metrics().values())
+
+
+def list_unknown_metrics(names: Iterable[str]) -> tuple[str, ...]:
+    """The names that no installed package has as a metric, sorted.
+
+    >>> list_unknown_metrics(["top1", "doubt", "doubt"])
+    ('doubt',)
+    """
+    return tuple(sorted(set(names) - set(load_metrics())))
+
+
+def list_hidden_metrics(board: Board) -> tuple[str, ...]:
+    """Metrics that were submitted and that a page of this board does not show, sorted.
+
+    Either no package had them when the board was built, or none has them here.
+    """
+    columns = set(board.scores.columns)
+    # Of the other columns only these two have intervals.
+    with_interval = (name.removesuffix("_low") for name in columns if name.endswith("_low"))
+    in_columns = {name for name in with_interval if name in columns} - {"gap", "er"}
+    return tuple(sorted({*board.info.unknown_metrics, *list_unknown_metrics(in_columns)}))
 
 
 def _make_frame(rows: Iterable[ScoreRow] | Iterable[RobustnessRow], kind: type) -> pd.DataFrame:

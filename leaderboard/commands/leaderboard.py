@@ -5,6 +5,10 @@ from __future__ import annotations
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imagenet_g.leaderboard.board.board import Board
 
 DEFAULT_BOARD = Path("board")
 DEFAULT_SUBMISSIONS = Path("submissions")
@@ -16,7 +20,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     build = actions.add_parser("build", help="turn submissions and published tables into the board's files")
     _add_places(build, inherit=True)
     build.add_argument("--no-published", action="store_true", help="submissions only")
-    show = actions.add_parser("serve", help="show the board in a browser (also the default)")
+    show = actions.add_parser(
+        "serve", help="show the board in a browser (also the default); its rows as CSV are at /board.csv"
+    )
     _add_places(show, inherit=True)
     _add_server(show, inherit=True)
     export = actions.add_parser("export", help="write the board as one page that needs no server")
@@ -84,8 +90,19 @@ def run_build(arguments: Namespace) -> int:
         )
     for left_out in board.info.left_out:
         print(f"left out {left_out.file}: {left_out.reason}")
+    _print_hidden_metrics(board)
     print(f"wrote {arguments.board}")
     return 0
+
+
+def _print_hidden_metrics(board: Board) -> None:
+    from imagenet_g.leaderboard.board.rows import list_hidden_metrics
+
+    for name in list_hidden_metrics(board):
+        print(
+            f"not shown: the metric '{name}', whose package is not installed here or was not where the board "
+            "was built; install it and build the board again"
+        )
 
 
 def run_serve(arguments: Namespace) -> int:
@@ -102,6 +119,7 @@ def run_serve(arguments: Namespace) -> int:
     if not (arguments.board / BOARD_NAME).exists():
         build_board(arguments.submissions, arguments.board)
     board = load_board(arguments.board)
+    _print_hidden_metrics(board)
     print(f"http://{arguments.host}:{arguments.port} shows {arguments.board}; stop with Ctrl-C")
     run_server(
         board,
@@ -119,7 +137,9 @@ def run_export(arguments: Namespace) -> int:
     from imagenet_g.leaderboard.board.board import load_board
     from imagenet_g.leaderboard.pages.export import format_page
 
-    write_text(arguments.to, format_page(load_board(arguments.board)))
+    board = load_board(arguments.board)
+    _print_hidden_metrics(board)
+    write_text(arguments.to, format_page(board))
     print(f"wrote {arguments.to}")
     return 0
 

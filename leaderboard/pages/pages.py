@@ -116,16 +116,19 @@ def show_profiles(board: Board, query: BoardQuery, chosen: Sequence[str], metric
 
 
 def describe_profiles(figure: go.Figure, metric: str) -> str:
-    """The profiles in words, for readers who do not see the plot: the worst and best split of each model."""
+    """The profiles in words, for readers who do not see the plot: the extremes of each model.
+
+    Not the worst and the best: which is better depends on the metric, and some have no better direction.
+    """
     title = escape(describe_axis(metric)[0])
     if not figure.data:
         return f"No chosen model has a value of {title} here. Choose other models."
-    worst = (
-        f"{line.name}: {min(line.y):.1f} on {line.x[int(line.y.argmin())]}, best {max(line.y):.1f} on "
+    extremes = (
+        f"{line.name}: {min(line.y):.1f} on {line.x[int(line.y.argmin())]}, highest {max(line.y):.1f} on "
         f"{line.x[int(line.y.argmax())]}"
         for line in figure.data
     )
-    return f"Lowest {title}: " + "; ".join(worst) + "."
+    return f"Lowest {title}: " + "; ".join(extremes) + "."
 
 
 def describe_scatter(board: Board, query: BoardQuery) -> str:

@@ -159,7 +159,7 @@ def is_smallest_first(sort: str) -> bool:
         (True, False)
     """
     metric = load_metrics().get(sort)
-    return sort in _SMALLEST_FIRST or (metric is not None and not metric.higher_is_better)
+    return sort in _SMALLEST_FIRST or (metric is not None and metric.higher_is_better is False)
 
 
 def select_rows(board: Board, query: BoardQuery) -> pd.DataFrame:

@@ -12,7 +12,7 @@ TRUST_LEVELS: dict[Trust, str] = {
     "verified": "run again by a maintainer, with the same numbers and, except for rounding, the same answers",
     "recomputed": "every number recomputed from the stored predictions, which cover every image of the split;"
     " not proof that the model gave these answers",
-    "self-reported": "as reported by the authors; the predictions or the split are not available here",
+    "self-reported": "as reported by the authors; not every number could be recomputed here",
     "published": "a figure from a paper or a public table, not run by the maintainers",
 }
 RECOMPUTED_LIMITS = (
@@ -22,6 +22,12 @@ RECOMPUTED_LIMITS = (
     "'imagenet-g verify-submission' runs the model and compares every answer."
 )
 """What the trust level 'recomputed' cannot prove."""
+SELF_REPORTED_REASONS = {
+    "no-predictions": "predictions were not given",
+    "split-not-on-hand": "a split is not available here",
+    "unknown-metric": "a metric could not be computed here",
+}
+"""What keeps the numbers from being recomputed, by the code of the warning."""
 # A stranger's file could otherwise fill a terminal, or the comment on a pull request, with one field.
 MAX_TEXT = 300
 
@@ -89,6 +95,13 @@ def clip_text(text: str) -> str:
     return printable if len(printable) <= MAX_TEXT else printable[: MAX_TEXT - 1] + "…"
 
 
+def _explain_trust(report: ValidationReport, trust: Trust) -> str:
+    codes = {problem.code for problem in report.problems}
+    found = [text for code, text in SELF_REPORTED_REASONS.items() if code in codes]
+    reasons = f" ({'; '.join(found)})" if found and trust == "self-reported" else ""
+    return TRUST_LEVELS[trust] + reasons
+
+
 def format_report(report: ValidationReport, *, limits: bool = True) -> str:
     """The report in words, errors first.
 
@@ -97,7 +110,7 @@ def format_report(report: ValidationReport, *, limits: bool = True) -> str:
         limits: Whether to add what the trust level 'recomputed' cannot prove, where the report has it.
     """
     verdict = "accepted" if report.accepted else "refused"
-    trust = f", trust level '{report.trust}': {TRUST_LEVELS[report.trust]}" if report.trust else ""
+    trust = f", trust level '{report.trust}': {_explain_trust(report, report.trust)}" if report.trust else ""
     lines = [f"{report.file}: {verdict}{trust}"]
     if report.model is not None:
         lines.append(

@@ -10,6 +10,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from imagenet_g.benchmark.predictions.metrics import load_metrics
 from imagenet_g.benchmark.records import is_same_split
 from imagenet_g.benchmark.results import HEADLINE, Entry
 from imagenet_g.benchmark.splits.registry import drop_superseded
@@ -53,13 +54,20 @@ def _keep_shared_metrics(
         theirs["metrics"] = {name: given[name] for name in given if name in right}
         ours["metrics"] = {name: right[name] for name in right if name in given}
         for name in sorted(set(given) - set(right)):
-            message = f"'{name}' was not recomputed: no package here has it, or its column is missing"
-            yield warning("unknown-metric", f"{ref} ({theirs['outputs']})", message)
-        if missing := sorted(set(right) - set(given)):
-            yield note("no-metric", f"{ref} ({theirs['outputs']})", f"has no {', '.join(missing)}")
+            yield warning("unknown-metric", f"{ref} ({theirs['outputs']})", _explain_unknown(name))
+        for name in sorted(set(right) - set(given)):
+            # The same for every split and choice of outputs, so that a report has it once.
+            message = f"lacks the metric '{name}', which may be newer than the file; it need not be added"
+            yield note("no-metric", "scores", message)
         for name in set(theirs["metrics"]) - {HEADLINE}:
             if given[name]["method"] == "none" and given[name]["low"] is given[name]["high"] is None:
                 ours["metrics"][name] |= dict.fromkeys(("low", "high")) | {"method": "none"}
+
+
+def _explain_unknown(name: str) -> str:
+    if name in load_metrics():
+        return f"the metric '{name}' was not recomputed: the predictions lack what it is computed from"
+    return f"the metric '{name}' was not recomputed: install the package that has it and validate again"
 
 
 def check_notice(claimed: Entry, known: Collection[str | None]) -> Iterator[Problem]:

@@ -88,7 +88,8 @@ def check_evidence(
         if not any(problem.severity == "error" for problem in found[ref]):
             found[ref] += recompute_entry(entry, evidence)
     return EvidenceFindings(
-        problems=tuple(problem for problems in found.values() for problem in problems),
+        # A finding about the whole file comes up with every split.
+        problems=tuple(dict.fromkeys(problem for problems in found.values() for problem in problems)),
         recomputed=frozenset(
             ref for ref, problems in found.items() if all(one.severity == "note" for one in problems)
         ),

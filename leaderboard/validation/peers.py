@@ -64,7 +64,14 @@ def check_copies(submission: Submission, others: Sequence[KnownSubmission]) -> I
             how = "and the same preprocessing" if same else "with other preprocessing"
             # The same weights with another input size can be a fair comparison, which a reviewer must see.
             finding = error if same else warning
-            yield finding("duplicate", "model.weights_sha256", f"'{name}' has the same weights {how}")
+            advice = (
+                "to replace it, submit under its organisation and name"
+                if same
+                else "say in statement.notes why both belong on the board"
+            )
+            yield finding(
+                "duplicate", "model.weights_sha256", f"'{name}' has the same weights {how}; {advice}"
+            )
             continue
         shared = sorted({ours[e.predictions.sha256] for e in result.entries if e.predictions.sha256 in ours})
         if shared:

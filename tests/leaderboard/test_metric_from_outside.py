@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,17 @@ from outside_metric import write_package
 from submission_cases import ROOT, STEM, list_codes, renew_scores, set_at, validate_case, write_case
 
 from imagenet_g.benchmark.cli import main
+from imagenet_g.benchmark.predictions import metrics
 from imagenet_g.benchmark.predictions.metrics import load_metrics
 from imagenet_g.leaderboard.app.state import click_table
 from imagenet_g.leaderboard.board.board import Board, load_board
+from imagenet_g.leaderboard.pages import queries
 from imagenet_g.leaderboard.pages.axes import list_profile_metrics
 from imagenet_g.leaderboard.pages.cells import format_csv
 from imagenet_g.leaderboard.pages.pages import show_profiles, show_table
-from imagenet_g.leaderboard.pages.queries import BoardQuery, select_rows, settle_query
+from imagenet_g.leaderboard.pages.queries import BoardQuery, is_smallest_first, select_rows, settle_query
 from imagenet_g.leaderboard.pages.tables import load_columns
+from imagenet_g.leaderboard.submissions.problems import format_report
 from imagenet_g.leaderboard.submissions.reviews import make_review, write_review
 
 PREDICTIONS = ROOT / "mini" / STEM / "mini-renditions.parquet"
@@ -121,14 +125,54 @@ def test_without_the_package_the_claim_is_not_trusted_as_recomputed(tmp_path: Pa
     assert report.accepted
     assert report.trust == "self-reported"
     assert [problem.code for problem in report.problems] == ["unknown-metric"]
+    said = format_report(report)
+    assert "(a metric could not be computed here)" in said
+    assert "predictions were not given" not in said
+    assert "the metric 'doubt' was not recomputed: install the package that has it" in said
 
 
 def test_a_submission_of_a_day_before_the_metric_stays_recomputed(outside: None, tmp_path: Path) -> None:
     """A note says what it lacks."""
     report = validate_case(write_case(tmp_path))
     assert report.trust == "recomputed"
-    lacking = {problem.code: problem.message for problem in report.problems}
-    assert "doubt" in lacking["no-metric"]
+    lacking = [problem.message for problem in report.problems if problem.code == "no-metric"]
+    assert len(lacking) == 1
+    assert "lacks the metric 'doubt'" in lacking[0]
+
+
+def test_a_metric_that_all_splits_lack_is_noted_once(outside: None, tmp_path: Path) -> None:
+    """Not once for each split, view and choice of outputs."""
+    report = validate_case(ROOT / "mini" / f"{STEM}.json")
+    assert len(report.splits) > 1
+    assert [problem.code for problem in report.problems].count("no-metric") == 1
+
+
+def test_a_board_without_the_package_names_the_metric_that_it_does_not_show(
+    outside: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exported from a board that has the column, and built anew."""
+    build(tmp_path)
+    export = ["leaderboard", "export", "--board", str(tmp_path / "b"), "--to", str(tmp_path / "p.html")]
+    assert main(export) == 0
+    assert "not shown" not in capsys.readouterr().out
+    monkeypatch.setattr(metrics, "entry_points", lambda group: [])
+    forget_metrics()
+    assert main(export) == 0
+    assert "not shown: the metric 'doubt'" in capsys.readouterr().out
+    board = ["leaderboard", "build", "--submissions", str(tmp_path), "--board", str(tmp_path / "b")]
+    assert main(board) == 0
+    assert "not shown: the metric 'doubt'" in capsys.readouterr().out
+    assert load_board(tmp_path / "b").info.unknown_metrics == ("doubt",)
+
+
+def test_a_metric_without_a_better_direction_is_sorted_from_the_highest(
+    outside: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One where lower is better is not."""
+    assert is_smallest_first("doubt")
+    neutral = replace(load_metrics()["doubt"], higher_is_better=None)
+    monkeypatch.setattr(queries, "load_metrics", lambda: {"doubt": neutral})
+    assert not is_smallest_first("doubt")
 
 
 def test_the_board_shows_sorts_and_exports_it(outside: None, tmp_path: Path) -> None:

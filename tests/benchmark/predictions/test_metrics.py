@@ -17,7 +17,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from factories import make_predictions
 from imagenet_g.benchmark.commands.report import make_report
-from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.predictions.interval_rules import (
     CLASS_JACKKNIFE,
     CLASS_MEANS,
@@ -59,6 +59,13 @@ def compute_plain_score() -> Score:
     """Three of four right, in two classes."""
     predictions = make_predictions([1, 1, 2, 7], [1, 1, 2, 2])
     return compute_score(predictions, stored_as="all", outputs="all", num_outputs=1000)
+
+
+def add_metrics(result: Result, extra: dict[str, MetricEstimate]) -> Result:
+    """The result's first entry with more metrics in every score."""
+    entry = result.entries[0]
+    scores = tuple(score.model_copy(update={"metrics": {**score.metrics, **extra}}) for score in entry.scores)
+    return result.model_copy(update={"entries": (entry.model_copy(update={"scores": scores}),)})
 
 
 def print_report(result: Result) -> str:
@@ -113,18 +120,14 @@ def test_a_metrics_name_is_a_plain_word(name: str) -> None:
     with pytest.raises(ValidationError):
         Score(outputs="all", num_outputs=1000, metrics={"top1": estimate, name: estimate})
     with pytest.raises(InputError, match="cannot name a metric"):
-        index_metrics([make_metric(lambda images: 0.5, name=name)])
+        index_metrics([("some-package", make_metric(lambda images: 0.5, name=name))])
 
 
 def test_a_metric_of_a_package_that_is_not_installed_loads_and_is_shown_as_unknown() -> None:
     """Its value as it stands in the file."""
     result = Result.model_validate(json.loads(SEALED[0].read_bytes())["result"])
-    entry = result.entries[0]
     extra = MetricEstimate(value=12.5, low=None, high=None, method="none", right=None)
-    scores = tuple(
-        score.model_copy(update={"metrics": {**score.metrics, "mystery": extra}}) for score in entry.scores
-    )
-    changed = result.model_copy(update={"entries": (entry.model_copy(update={"scores": scores}),)})
+    changed = add_metrics(result, {"mystery": extra})
     text = print_report(Result.model_validate_json(changed.model_dump_json()))
     assert "mystery (unknown metric)" in text
     assert "12.5" in text
@@ -218,10 +221,38 @@ def test_a_value_is_written_in_its_unit() -> None:
     assert (plain.heading, plain.format_value(-0.5)) == ("Some", "−0.5000")
 
 
-def test_two_metrics_of_one_name_are_refused() -> None:
-    """The second would hide the first."""
-    with pytest.raises(InputError, match="two metrics 'top1'"):
-        index_metrics([*BUILT_IN, TOP1])
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ("imagenet-g", "doubting", "'top1' is built in, and doubting adds another one. Uninstall doubting"),
+        ("one", "doubting", "two metrics 'top1', of one and of doubting. Uninstall one of these packages"),
+        ("doubting", "doubting", "doubting has two metrics 'top1'. Rename one"),
+    ],
+)
+def test_two_metrics_of_one_name_are_refused_with_their_packages(
+    first: str, second: str, message: str
+) -> None:
+    """The second would hide the first; the message says what to do."""
+    with pytest.raises(InputError, match=message):
+        index_metrics([(first, TOP1), (second, TOP1)])
+
+
+def test_only_what_is_in_percent_is_said_to_be() -> None:
+    """A plain number stands in the same table."""
+    sealed = Result.model_validate(json.loads(SEALED[0].read_bytes())["result"])
+    assert "Values in percent." in print_report(sealed)
+    extra = MetricEstimate(value=12.5, low=None, high=None, method="none", right=None)
+    text = print_report(add_metrics(sealed, {"mystery": extra}))
+    assert "Values in percent, except mystery (unknown metric)." in text
+
+
+def test_a_folder_of_results_is_listed_where_one_is_wanted(tmp_path: Path) -> None:
+    """`evaluate --out r` writes a folder for each model into r."""
+    result = Result.model_validate(json.loads(SEALED[0].read_bytes())["result"])
+    write_result(tmp_path / "one", result)
+    write_result(tmp_path / "two", result)
+    with pytest.raises(DataError, match=r"Name a result inside: \S*one, \S*two\."):
+        load_result(tmp_path)
 
 
 @pytest.mark.parametrize(
