@@ -147,11 +147,12 @@ def run_export(arguments: Namespace) -> int:
 def run_space(arguments: Namespace) -> int:
     """Write the Space; build the board first where it is missing."""
     from imagenet_g.leaderboard.app.space import write_space
-    from imagenet_g.leaderboard.board.board import BOARD_NAME
+    from imagenet_g.leaderboard.board.board import BOARD_NAME, load_board
     from imagenet_g.leaderboard.board.build import build_board
 
     if not (arguments.board / BOARD_NAME).exists():
         build_board(arguments.submissions, arguments.board)
+    _print_hidden_metrics(load_board(arguments.board))
     written = write_space(
         arguments.to,
         board=arguments.board,
