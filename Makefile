@@ -20,9 +20,10 @@ demo: .venv/installed-demo
 	$(BIN)/imagenet-g leaderboard build --board $(DEMO)/board
 	$(BIN)/imagenet-g leaderboard export --board $(DEMO)/board --to $(DEMO)/leaderboard.html
 
-# All tests that need neither a GPU nor the internet.
+# All tests that need neither a GPU nor the internet. A file stays in one process, because its tests share fixtures;
+# more than four processes would need more memory than they save time.
 test: .venv/installed-dev
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # Format, lint, types, layers, and how much the comments and examples say.
 check: .venv/installed-dev
