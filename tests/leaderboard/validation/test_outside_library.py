@@ -119,7 +119,7 @@ def test_the_second_run_reads_no_prediction_of_the_first(
     path.write_text(json.dumps(seal(content)))
     data = ("--data", f"v9={made / 'release'}", "--against", made / "nowhere", "--out", tmp_path / "again")
     assert run("verify-submission", path, "--by", "a maintainer", *data) == 2
-    assert "answers 1 of 30 images of 'v9/sd-l' otherwise" in capsys.readouterr().err
+    assert "other answers than the submission for 1 of 30 images of 'v9/sd-l'" in capsys.readouterr().err
 
 
 def test_each_second_run_computes_every_image(
