@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, ModelError, UnknownNameError
@@ -25,6 +25,7 @@ from imagenet_g.benchmark.naming.library import (
     split_plain,
     split_weights,
 )
+from imagenet_g.benchmark.plugins import list_points, load_point, make_broken, name_package
 
 GROUP = "imagenet_g.model_libraries"
 BASE_PACKAGES = ("imagenet-g", "torch", "pillow", "numpy")
@@ -110,7 +111,7 @@ def find_library(scheme: str) -> ModelLibrary:
     """
     points = read_entry_points().get(scheme, ())
     rows = [row for row in ROWS if row.scheme == scheme]
-    owners = [*(row.distribution for row in rows), *map(_name_distribution, points)]
+    owners = [*(row.distribution for row in rows), *map(name_package, points)]
     if not owners:
         raise UnknownNameError("model scheme", scheme, list_schemes(), hint=format_examples())
     if len(owners) > 1:
@@ -200,31 +201,22 @@ def format_examples() -> str:
 @cache
 def read_entry_points() -> dict[str, tuple[EntryPoint, ...]]:
     """What other installed packages register, by scheme; read once, nothing is imported. Do not mutate."""
-    found: dict[str, tuple[EntryPoint, ...]] = {}
-    for point in entry_points(group=GROUP):
-        found[point.name] = (*found.get(point.name, ()), point)
-    return found
+    return list_points(GROUP)
 
 
 def _load_row(point: EntryPoint) -> ModelLibrary:
-    owner = _name_distribution(point)
-    broken = f"The model library '{point.name}' of the package '{owner}' cannot be used: "
-    after = "Update or uninstall the package."
-    try:
-        row = point.load()
-    except Exception as error:
-        # Code of another package may raise anything at import.
-        raise InputError(
-            f"{broken}'{point.value}' failed with {type(error).__name__}: {error}. {after}"
-        ) from error
+    row = load_point(point, "model library")
     if not isinstance(row, ModelLibrary):
-        raise InputError(f"{broken}'{point.value}' is {type(row).__name__}, not ModelLibrary. {after}")
+        reason = f"'{point.value}' is {type(row).__name__}, not ModelLibrary"
+        raise make_broken(point, "model library", reason)
     if row.scheme != point.name or not _SCHEME.fullmatch(row.scheme):
-        raise InputError(
-            f"{broken}its scheme is {row.scheme!r}; it must be the entry point's name, of lower-case "
-            f"letters, digits and underscores. {after}"
+        raise make_broken(
+            point,
+            "model library",
+            f"its scheme is {row.scheme!r}; it must be the entry point's name, of lower-case letters, digits "
+            "and underscores",
         )
-    return replace(row, distribution=owner)
+    return replace(row, distribution=name_package(point))
 
 
 @contextmanager
@@ -241,7 +233,3 @@ def _blame(library: ModelLibrary, address: str) -> Iterator[None]:
             f"The model library '{library.scheme}' of the package '{library.distribution}' failed in "
             f"'{address}' with {type(error).__name__}: {error}. Report it to the authors of the package."
         ) from error
-
-
-def _name_distribution(point: EntryPoint) -> str:
-    return point.dist.name if point.dist is not None else "unknown"

@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache as remember
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 from imagenet_g.benchmark.classes import NUM_CLASSES
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.plugins import list_points, load_point, make_broken, name_package
 from imagenet_g.benchmark.predictions.interval_rules import (
     CLASS_MEANS,
     WILSON,
@@ -192,9 +193,8 @@ def load_metrics() -> Mapping[str, Metric]:
     Raises:
         InputError: Another package's entry point cannot be loaded or names no metric, or a name comes twice.
     """
-    # Sorted, so that the order of columns does not depend on the order of installation.
-    points = sorted(entry_points(group=METRIC_GROUP), key=lambda point: point.name)
-    outside = ((_name_package(point), metric) for point in points for metric in _load_point(point))
+    points = (point for found in list_points(METRIC_GROUP).values() for point in found)
+    outside = ((name_package(point), metric) for point in points for metric in _load_point(point))
     return index_metrics((*((OWN_PACKAGE, metric) for metric in BUILT_IN), *outside))
 
 
@@ -229,20 +229,10 @@ def _format_clash(name: str, first: str, second: str) -> str:
     return f"There are two metrics '{name}', of {first} and of {second}. Uninstall one of these packages."
 
 
-def _name_package(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else "a package"
-
-
 def _load_point(point: EntryPoint) -> tuple[Metric, ...]:
-    package = _name_package(point)
-    try:
-        loaded = point.load()
-    except (ImportError, AttributeError) as error:
-        raise InputError(
-            f"The metric '{point.name}' of {package} cannot be loaded: {error}. Update {package} or "
-            "uninstall it."
-        ) from error
-    metrics = (loaded,) if isinstance(loaded, Metric) else tuple(loaded)
-    if not all(isinstance(metric, Metric) for metric in metrics):
-        raise InputError(f"The entry point '{point.name}' of {package} names no Metric: {point.value}.")
-    return metrics
+    loaded = load_point(point, "metric")
+    if isinstance(loaded, Metric):
+        return (loaded,)
+    if isinstance(loaded, (list, tuple)) and all(isinstance(metric, Metric) for metric in loaded):
+        return tuple(loaded)
+    raise make_broken(point, "metric", f"'{point.value}' names no Metric and no sequence of them")

@@ -8,14 +8,15 @@ A package adds a kind by a line in its own pyproject.toml, with the name that sp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Annotated
 
 from pydantic import BeforeValidator, SerializeAsAny
 
 from imagenet_g.benchmark.errors import InputError, UnknownNameError, suggest_names
+from imagenet_g.benchmark.plugins import list_points, load_point, make_broken, name_package
 from imagenet_g.generation.specs.comparators import AwayFromMeanSpec, BackgroundFirstSpec
 from imagenet_g.generation.specs.diffusers import DiffusersSpec
 from imagenet_g.generation.specs.generator import GeneratorSpec
@@ -41,8 +42,7 @@ def find_generator_kind(name: str) -> type[GeneratorSpec]:
         >>> find_generator_kind("diffusers").__name__
         'DiffusersSpec'
     """
-    # One package may be found twice on the path: as installed, and as the folder of its sources.
-    found = {point.value: point for point in entry_points(group=ENTRY_POINTS) if point.name == name}
+    found = list_points(ENTRY_POINTS).get(name, ())
     if name in OWN_KINDS:
         if found:
             # Neither wins: a package that shadows "diffusers" could pass other images off as diffusers'.
@@ -56,7 +56,7 @@ def find_generator_kind(name: str) -> type[GeneratorSpec]:
     if len(found) > 1:
         owners = _format_owners(found)
         raise InputError(f"Two packages add the kind of generator '{name}': {owners}. Uninstall one of them.")
-    return _load_kind(next(iter(found.values())))
+    return _load_kind(found[0])
 
 
 def load_generator_kinds() -> tuple[type[GeneratorSpec], ...]:
@@ -75,15 +75,13 @@ def _make_unknown_kind(name: str) -> UnknownNameError:
     return UnknownNameError("kind of generator", name, known, hint=hint)
 
 
-def _format_owners(points: Mapping[str, EntryPoint]) -> str:
-    named = ((point.dist.name if point.dist else "a package", address) for address, point in points.items())
-    return " and ".join(sorted(f"{package} ({address})" for package, address in named))
+def _format_owners(points: Sequence[EntryPoint]) -> str:
+    return " and ".join(sorted(f"{name_package(point)} ({point.value})" for point in points))
 
 
 def list_generator_kinds() -> tuple[str, ...]:
     """Names of all kinds: built-in ones, then those of other packages, sorted."""
-    others = {point.name for point in entry_points(group=ENTRY_POINTS)} - set(OWN_KINDS)
-    return (*OWN_KINDS, *sorted(others))
+    return tuple(dict.fromkeys((*OWN_KINDS, *list_points(ENTRY_POINTS))))
 
 
 def parse_generator_spec(table: object) -> GeneratorSpec:
@@ -110,13 +108,11 @@ GeneratorTable = Annotated[SerializeAsAny[GeneratorSpec], BeforeValidator(parse_
 
 
 def _load_kind(point: EntryPoint) -> type[GeneratorSpec]:
-    try:
-        found = point.load()
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"The kind of generator '{point.name}' cannot be loaded: {error}.") from error
-    if not (isinstance(found, type) and issubclass(found, GeneratorSpec) and "inputs" in found.model_fields):
-        raise InputError(
-            f"'{point.value}' is not a kind of generator: it must be a subclass of "
-            "imagenet_g.generation.specs.generator.GeneratorSpec with a field 'inputs'."
-        )
-    return found
+    found = load_point(point, "kind of generator")
+    if isinstance(found, type) and issubclass(found, GeneratorSpec) and "inputs" in found.model_fields:
+        return found
+    reason = (
+        f"'{point.value}' is not a kind of generator: it must be a subclass of "
+        "imagenet_g.generation.specs.generator.GeneratorSpec with a field 'inputs'"
+    )
+    raise make_broken(point, "kind of generator", reason)

@@ -16,8 +16,8 @@ import pytest
 from outside_metric import write_package
 from submission_cases import ROOT, STEM, list_codes, renew_scores, set_at, validate_case, write_case
 
+from imagenet_g.benchmark import plugins
 from imagenet_g.benchmark.cli import main
-from imagenet_g.benchmark.predictions import metrics
 from imagenet_g.benchmark.predictions.metrics import load_metrics
 from imagenet_g.leaderboard.app.state import click_table
 from imagenet_g.leaderboard.board.board import Board, load_board
@@ -155,7 +155,7 @@ def test_a_board_without_the_package_names_the_metric_that_it_does_not_show(
     export = ["leaderboard", "export", "--board", str(tmp_path / "b"), "--to", str(tmp_path / "p.html")]
     assert main(export) == 0
     assert "not shown" not in capsys.readouterr().out
-    monkeypatch.setattr(metrics, "entry_points", lambda group: [])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [])
     forget_metrics()
     assert main(export) == 0
     assert "not shown: the metric 'doubt'" in capsys.readouterr().out

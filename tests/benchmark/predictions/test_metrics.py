@@ -257,7 +257,11 @@ def test_a_folder_of_results_is_listed_where_one_is_wanted(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("module", "value", "words"),
-    [("", "doubting:DOUBT", "cannot be loaded"), ("DOUBT = [3]", "doubting:DOUBT", "names no Metric")],
+    [
+        ("", "doubting:DOUBT", "cannot be used"),
+        ("1 / 0", "doubting:DOUBT", "failed with ZeroDivisionError"),
+        ("DOUBT = [3]", "doubting:DOUBT", "names no Metric"),
+    ],
 )
 def test_a_broken_package_is_named(
     module: str, value: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
