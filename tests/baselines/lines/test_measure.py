@@ -237,7 +237,7 @@ def test_results_with_several_splits_need_one_named(case: Case) -> None:
 
 def test_a_split_no_result_has_is_named(case: Case) -> None:
     """A typing mistake gets the splits there are."""
-    with pytest.raises(UnknownNameError, match="Unknown split of"):
+    with pytest.raises(UnknownNameError, match=r"Unknown split 'v1/sd-l' of '.*result.json'"):
         run_command("compare", str(case.results[0]), str(case.results[1]), "--split", "v1/sd-l")
 
 
