@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from typing import cast
 
-from imagenet_g.benchmark.commands.command import parse_positive
+from imagenet_g.benchmark.commands.command import parse_positive, run_action
 from imagenet_g.benchmark.commands.options import add_sets_option
 
 _BASELINE_HELP = "testbed, timm-in1k, your own .toml header, or a measured .json"
@@ -45,9 +42,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Run the chosen action."""
-    module, name = _ACTIONS[arguments.action]
-    action = cast(Callable[[Namespace], int], getattr(import_module(module), name))
-    return action(arguments)
+    return run_action(_ACTIONS, arguments)
 
 
 def _add_show(parser: ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
@@ -49,6 +50,18 @@ class Command:
     def load(self) -> CommandModule:
         """Import the module behind the command."""
         return cast(CommandModule, import_module(self.module))
+
+
+def run_action(actions: Mapping[str, tuple[str, str]], arguments: Namespace) -> int:
+    """Run the action that was chosen of a command with several, and return its exit code.
+
+    Args:
+        actions: Module and function of each action by name.
+        arguments: The parsed options; `action` is the chosen name.
+    """
+    module, name = actions[arguments.action]
+    # Imported when chosen: `--help` must not wait for torch and transformers.
+    return cast(Callable[[Namespace], int], getattr(import_module(module), name))(arguments)
 
 
 def parse_positive(text: str) -> int:

@@ -59,12 +59,22 @@ class KnownVersion(FileModel):
 def format_superseded(spec: KnownVersion, split: str) -> str | None:
     """What should be used instead of a split, in one sentence; None where nothing should."""
     if split in spec.superseded_splits:
-        return f"{spec.name}/{split} is superseded by {spec.superseded_splits[split]}."
-    return None if spec.superseded_by is None else f"{spec.name} is superseded by {spec.superseded_by}."
+        return format_successor(f"{spec.name}/{split}", spec.superseded_splits[split])
+    return None if spec.superseded_by is None else format_successor(spec.name, spec.superseded_by)
+
+
+def format_successor(old: str, new: str) -> str:
+    """The one sentence that `drop_superseded` finds again.
+
+    Example:
+        >>> format_successor("mini/sd-l", "mini-v2/sd-l")
+        'mini/sd-l is superseded by mini-v2/sd-l.'
+    """
+    return f"{old} is superseded by {new}."
 
 
 def drop_superseded(notice: str | None) -> str | None:
-    """A notice without the sentences of `format_superseded`, which are added long after a split is made.
+    """A notice without the sentences of `format_successor`, which are added long after a split is made.
 
     Example:
         >>> drop_superseded("For tests only. mini/sd-l is superseded by mini-v2/sd-l.")

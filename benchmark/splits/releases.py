@@ -32,6 +32,7 @@ from imagenet_g.benchmark.splits.manifests import (
     ViewSpec,
     load_manifest,
 )
+from imagenet_g.benchmark.splits.registry import format_successor
 from imagenet_g.benchmark.splits.release_rows import load_release_rows
 from imagenet_g.benchmark.splits.splits import Split, SplitRows, make_split_class_set
 from imagenet_g.benchmark.splits.views import find_view_class_set
@@ -281,6 +282,6 @@ def _make_record(folder: Path, manifest: Manifest, name: str, *, num_classes: in
 
 
 def _format_notice(manifest: Manifest) -> str | None:
-    superseded = f"{manifest.version} is superseded by {manifest.superseded_by}."
-    parts = [manifest.notice, superseded if manifest.superseded_by else None]
+    newer = manifest.superseded_by
+    parts = [manifest.notice, format_successor(manifest.version, newer) if newer else None]
     return " ".join(part for part in parts if part) or None

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from typing import cast
 
-from imagenet_g.benchmark.commands.command import parse_positive
+from imagenet_g.benchmark.commands.command import parse_positive, run_action
 
 _ACTIONS = {
     "train": ("imagenet_g.generation.commands.captions_train", "run_train"),
@@ -29,10 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Run the chosen action."""
-    # Imported when chosen: `--help` must not wait for torch and transformers.
-    module, name = _ACTIONS[arguments.action]
-    action = cast(Callable[[Namespace], int], getattr(import_module(module), name))
-    return action(arguments)
+    return run_action(_ACTIONS, arguments)
 
 
 def _add_train(parser: ArgumentParser) -> None:
