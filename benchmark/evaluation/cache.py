@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.errors import DataError, StorageError
+from imagenet_g.benchmark.file_stamps import FileStamp, is_unchanged
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.predictions.predictions import (
     Predictions,
@@ -36,14 +37,6 @@ from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.storage import replace_file, write_text
 
 _PART_NAME = re.compile(r"(\d{8})-(\d{8})\.parquet")
-
-
-class FileStamp(FileModel):
-    """A file as it was: same path, size and modification time means unchanged."""
-
-    path: str
-    num_bytes: int
-    modified_ns: int
 
 
 class ModelMemo(FileModel):
@@ -193,20 +186,6 @@ def make_predictions_key(memo: ModelMemo, split: Split, *, limit: int | None) ->
             "limit": limit,
         }
     )
-
-
-def make_stamp(path: Path) -> FileStamp:
-    """How a file looks now."""
-    status = path.stat()
-    return FileStamp(path=str(path), num_bytes=status.st_size, modified_ns=status.st_mtime_ns)
-
-
-def is_unchanged(stamp: FileStamp) -> bool:
-    """Whether a file still looks as it did."""
-    try:
-        return make_stamp(Path(stamp.path)) == stamp
-    except OSError:
-        return False
 
 
 def choose_cache_folder(requested: Path | None) -> Path:

@@ -11,13 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.environment import format_now, list_versions
 from imagenet_g.benchmark.errors import ImagenetGError, ModelError
-from imagenet_g.benchmark.evaluation.cache import (
-    Cache,
-    FileStamp,
-    ModelMemo,
-    make_predictions_key,
-    make_stamp,
-)
+from imagenet_g.benchmark.evaluation.cache import Cache, ModelMemo, make_predictions_key
+from imagenet_g.benchmark.file_stamps import FileStamp, make_stamp
 from imagenet_g.benchmark.identity import hash_json, hash_lines
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
 from imagenet_g.benchmark.models.fingerprints import hash_architecture
