@@ -1,11 +1,12 @@
 # The one door, for people and for CI. Everything is installed into .venv; nothing else is touched.
 PYTHON ?= python3
+FUZZ_SECONDS ?= 600
 BIN := .venv/bin
 LITES := wheel:efficientnet-lite0 wheel:efficientnet-lite1 wheel:efficientnet-lite2
 DEMO := results/demo
 DATA := --data mini-demo=$(DEMO)/release
 
-.PHONY: demo test check submissions bench clean
+.PHONY: demo test fuzz check submissions bench clean
 
 # Main job: draw new images with the embedded generator, filter them by the embedded CLIP, score models on them, and
 # write the board as one page.
@@ -24,6 +25,10 @@ demo: .venv/installed-demo
 # more than four processes would need more memory than they save time.
 test: .venv/installed-dev
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+# What comes in from outside, with new examples until the time is over; a failure prints its seed.
+fuzz: .venv/installed-dev
+	IMAGENET_G_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest tests/fuzz --tb=short
 
 # Format, lint, types, layers, and how much the comments and examples say.
 check: .venv/installed-dev

@@ -15,6 +15,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MAX_QUOTED = 200
+"""Characters of a value that a message quotes; no name of a list is as long."""
+
 
 class ImagenetGError(Exception):
     """Root of all errors a user can act on."""
@@ -46,7 +49,7 @@ class UnknownNameError(InputError):
         self.name = name
         known = tuple(known)
         self.suggestions = suggest_names(name, known)
-        super().__init__(_format_unknown_name(kind, name, known, self.suggestions, hint, where))
+        super().__init__(_format_unknown_name(kind, shorten(name), known, self.suggestions, hint, where))
 
 
 class UntrustedFileError(InputError):
@@ -69,6 +72,16 @@ class StorageError(ImagenetGError):
     """Results cannot be written to their place."""
 
 
+def shorten(text: str, *, limit: int = MAX_QUOTED) -> str:
+    """The text as a message quotes it: the beginning of one that is longer than `limit` characters.
+
+    Example:
+        >>> shorten("n01440764"), shorten("n" * 5000, limit=4)
+        ('n01440764', 'nnnn... (5000 characters)')
+    """
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
+
+
 def suggest_names(name: str, known: Iterable[str], *, limit: int = 3) -> tuple[str, ...]:
     """Known names that look like `name`, nearest first, at most `limit`; case does not count.
 
@@ -78,6 +91,9 @@ def suggest_names(name: str, known: Iterable[str], *, limit: int = 3) -> tuple[s
         >>> suggest_names("resnet50", ["imagenet-v2", "objectnet"])
         ()
     """
+    # The comparison takes the square of the length; a whole file in one word would take minutes.
+    if len(name) > MAX_QUOTED:
+        return ()
     # Compared in lower case, given back as they are spelled: names of models mix cases.
     by_lower = {candidate.lower(): candidate for candidate in known}
     matches = difflib.get_close_matches(name.lower(), list(by_lower), n=limit, cutoff=0.6)

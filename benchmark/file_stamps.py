@@ -14,7 +14,7 @@ class FileStamp(FileModel):
     num_bytes: int
     modified_ns: int
     changed_ns: int
-    """When the system last changed the entry. No copying tool sets it back, as `cp -p` does the modification time."""
+    """When the system last changed the entry; no copying tool sets it back, as `cp -p` does the one above."""
     inode: int
     """Number of the file on its disk: another file moved to this path has another one."""
 

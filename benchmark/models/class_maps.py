@@ -7,6 +7,7 @@ is no ImageNet class. It may be text (one a line), JSON (a list), or CSV (a colu
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 import torch
 
 from imagenet_g.benchmark.classes import NUM_CLASSES, load_index_by_wnid
-from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.errors import InputError, UnknownNameError, shorten
 from imagenet_g.benchmark.identity import hash_lines
 
 IGNORED = "-"
@@ -134,13 +135,15 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def _parse_lines(text: str, path: Path) -> list[str]:
-    return [line for line in text.splitlines() if not line.startswith("#")]
+    # Lines end where an editor shows an end; `splitlines` divides at rarer characters as well.
+    return [line for line in io.StringIO(text) if not line.startswith("#")]
 
 
 def _parse_json(text: str, path: Path) -> list[str]:
     try:
         entries = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        # Not only a malformed text: a number of thousands of digits, or thousands of lists in each other.
         raise InputError(f"Class map '{path}' is not valid JSON: {error}") from error
     if not isinstance(entries, list) or not all(entry is None or isinstance(entry, str) for entry in entries):
         raise InputError(f"Class map '{path}' must be a JSON list of wnids, null for an output to leave out.")
@@ -148,13 +151,16 @@ def _parse_json(text: str, path: Path) -> list[str]:
 
 
 def _parse_csv(text: str, path: Path) -> list[str]:
-    reader = csv.DictReader(text.splitlines())
-    fields = reader.fieldnames or []
-    if "wnid" not in fields:
-        raise InputError(
-            f"Class map '{path}' has the columns {', '.join(fields) or '(none)'}; it needs one called 'wnid'."
-        )
-    rows = list(reader)
+    # Not `splitlines`: a class name may hold U+2028, and half a row would shift the outputs behind it.
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        fields = reader.fieldnames or []
+        rows = list(reader)
+    except csv.Error as error:
+        raise InputError(f"Class map '{path}' is not valid CSV: {error}.") from error
+    if fields.count("wnid") != 1:
+        columns = shorten(", ".join(fields)) or "(none)"
+        raise InputError(f"Class map '{path}' has the columns {columns}; it needs one called 'wnid'.")
     if "output" in fields and [row["output"] for row in rows] != [str(number) for number in range(len(rows))]:
         raise InputError(f"Column 'output' of class map '{path}' must count 0, 1, 2, ... in output order.")
     return [row["wnid"] or "" for row in rows]

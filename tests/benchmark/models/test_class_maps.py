@@ -77,6 +77,10 @@ def test_an_unknown_wnid_is_named_with_its_output() -> None:
         ("m.json", "[1]", "JSON list"),
         ("m.csv", "class\nx\n", "'wnid'"),
         ("m.csv", f"output,wnid\n1,{WNIDS[0]}\n", "count 0, 1, 2"),
+        ("m.json", "[" * 100_000, "not valid JSON"),
+        ("m.json", "[" + "9" * 5000 + "]", "not valid JSON"),
+        ("m.csv", "wnid\n" + "n" * 200_000, "not valid CSV"),
+        ("m.csv", f"wnid,wnid\n{WNIDS[0]},{WNIDS[1]}\n", "one called 'wnid'"),
         ("m.txt", "-\n-\n", "names no class"),
         ("m.txt", "", "names no class"),
     ],
@@ -86,6 +90,19 @@ def test_malformed_maps_are_refused(name: str, text: str, message: str, tmp_path
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message):
         load_class_map(tmp_path / name)
+
+
+def test_a_line_mark_inside_a_name_does_not_shift_the_outputs(tmp_path: Path) -> None:
+    """U+2028 ends no row of a table."""
+    (tmp_path / "m.csv").write_text(f"name,wnid\na\u2028b,{WNIDS[5]}\nc,{WNIDS[0]}\n", encoding="utf-8")
+    assert load_class_map(tmp_path / "m.csv").wnids == (WNIDS[5], WNIDS[0])
+
+
+def test_a_whole_file_in_one_word_is_refused_at_once() -> None:
+    """The search for similar names would take minutes, and the message would be as long as the file."""
+    with pytest.raises(UnknownNameError, match=r"nnn\.\.\. \(200000 characters\)") as caught:
+        make_class_map(["n" * 200_000], source="f")
+    assert len(str(caught.value)) < 500
 
 
 def test_a_missing_map_is_said_to_be(tmp_path: Path) -> None:
