@@ -1,6 +1,6 @@
 """Hashes of many files, remembered, so that a set of 50,000 images is read whole only once.
 
-A remembered hash counts only while the file's size, modification time and change time are what they were.
+A remembered hash counts only while the file's size, times and number on the disk are what they were.
 """
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ from typing import Literal
 from pydantic import ValidationError
 
 from imagenet_g.benchmark.errors import DataError, StorageError
+from imagenet_g.benchmark.file_stamps import read_settled_status
 from imagenet_g.benchmark.identity import hash_bytes, hash_file
 from imagenet_g.benchmark.records import FileModel, Sha256
 from imagenet_g.benchmark.storage import write_text
 
 ProgressCallback = Callable[[int, int], None]
 """Called with the number of files done and the number of all files."""
-Entry = tuple[int, int, int, str]
+Entry = tuple[int, int, int, int, str]
 _PROGRESS_EVERY = 256
 
 
 class HashMemo(FileModel):
     """What is remembered about the files of one folder."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     root: str
-    files: dict[str, tuple[int, int, int, Sha256]]
-    """Size in bytes, modification time and change time in ns, hash; by name relative to the root."""
+    files: dict[str, tuple[int, int, int, int, Sha256]]
+    """Size in bytes, modification and change time in ns, inode, hash; by name relative to the root."""
 
 
 def hash_files(
@@ -64,7 +65,7 @@ def hash_files(
             _write_memo(memo_path, root, known | found)
     if progress is not None:
         progress(len(names), len(names))
-    return tuple(found[name][3] for name in names)
+    return tuple(found[name][-1] for name in names)
 
 
 def make_memo_path(cache: Path, root: Path) -> Path:
@@ -89,7 +90,7 @@ def _recall(root: Path, name: str, known: dict[str, Entry]) -> Entry | None:
     if (entry := known.get(name)) is None:
         return None
     with contextlib.suppress(OSError):
-        return entry if entry[:3] == _stamp((root / name).stat()) else None
+        return entry if entry[:-1] == _stamp((root / name).stat()) else None
     return None
 
 
@@ -97,15 +98,16 @@ def _hash_one(root: Path, name: str) -> Entry:
     path = root / name
     try:
         # Stamped before reading: a file that changes meanwhile is hashed again next time.
-        stamp = _stamp(path.stat())
+        stamp = _stamp(read_settled_status(path))
         return (*stamp, hash_file(path))
     except OSError as error:
         raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
 
 
-def _stamp(status: os.stat_result) -> tuple[int, int, int]:
-    # The change time also moves when a program sets the modification time back.
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
+    # The change time also moves when a program sets the modification time back, and a folder that is moved
+    # here brings files of other numbers.
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def _load_memo(path: Path) -> dict[str, Entry]:

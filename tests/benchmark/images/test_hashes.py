@@ -52,7 +52,7 @@ def test_a_changed_file_is_read_again(root: Path, tmp_path: Path, keep_time: boo
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", '{"schema_version": 1, "root": "x", "files": {"000": [1, 2, 3, "z"]}}']
+    "text", ["", "{}", '{"schema_version": 2, "root": "x", "files": {"000": [1, 2, 3, 4, "z"]}}']
 )
 def test_a_damaged_memory_is_forgotten(root: Path, tmp_path: Path, text: str) -> None:
     """And made anew."""
@@ -86,6 +86,27 @@ def test_progress_ends_at_the_end(root: Path) -> None:
     hash_files(root, NAMES, cache=None, progress=lambda done, total: seen.append((done, total)))
     assert seen == sorted(seen)
     assert seen[-1] == (600, 600)
+
+
+def test_a_write_within_one_tick_of_the_clock_is_noticed(root: Path, tmp_path: Path) -> None:
+    """The kernel's clock moves every few milliseconds: two writes at once would have one time."""
+    for number in range(5):
+        (root / "007").write_bytes(b"a%02d" % number)
+        hash_files(root, ["007"], cache=tmp_path / "cache")
+        (root / "007").write_bytes(b"b%02d" % number)
+        assert hash_files(root, ["007"], cache=tmp_path / "cache") == (hash_bytes(b"b%02d" % number),)
+
+
+def test_another_file_of_one_size_and_time_is_read(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder moved to this place: both times as they were, another number on the disk."""
+    real = file_hashes._stamp
+    monkeypatch.setattr(file_hashes, "_stamp", lambda status: (1, 2, 3, real(status)[-1]))
+    hash_files(root, ["007"], cache=tmp_path / "cache")
+    (root / "new").write_bytes(b"8")
+    (root / "new").replace(root / "007")
+    assert hash_files(root, ["007"], cache=tmp_path / "cache") == (hash_bytes(b"8"),)
 
 
 def test_folders_do_not_share_memory(root: Path, tmp_path: Path) -> None:
