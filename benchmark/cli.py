@@ -13,8 +13,8 @@ from importlib.metadata import entry_points, version
 from typing import NoReturn
 
 from imagenet_g.benchmark.commands.command import Circle, Command
-from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
-from imagenet_g.benchmark.redaction import redact
+from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError, shorten
+from imagenet_g.benchmark.redaction import escape_controls, redact
 
 COMMAND_GROUP = "imagenet_g.commands"
 LAB = "lab"
@@ -27,16 +27,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # Taken out here, so that --debug also shows errors that come before a command's own parser.
         return _run([word for word in given if word != "--debug"])
-    except ImagenetGError as error:
+    except (ImagenetGError, OSError) as error:
+        if (message := format_failure(error)) is None:
+            raise
         if debug:
             print(redact(traceback.format_exc()), file=sys.stderr)
         # Redacted: libraries quote URLs with signatures, and users type tokens into commands.
-        print(f"imagenet-g: {redact(str(error))}", file=sys.stderr)
+        print(f"imagenet-g: {escape_controls(redact(message))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nimagenet-g: interrupted; run the same command again to resume.", file=sys.stderr)
         # 128 and the number of SIGINT, as shells report it.
         return 130
+
+
+def format_failure(error: ImagenetGError | OSError) -> str | None:
+    """The message of an error that a user can act on; None for one that is a fault of the program.
+
+    Example:
+        >>> import errno
+        >>> format_failure(PermissionError(errno.EACCES, "Permission denied", "/data/val"))
+        "'/data/val' cannot be used: Permission denied."
+        >>> format_failure(OSError("a fault without a file")) is None
+        True
+    """
+    if isinstance(error, ImagenetGError):
+        return str(error)
+    # Wherever a path is looked at, the system may refuse: no permission, a name too long, a lost disk.
+    if error.filename is None:
+        return None
+    return f"'{shorten(str(error.filename))}' cannot be used: {error.strerror or type(error).__name__}."
 
 
 class _Parser(argparse.ArgumentParser):

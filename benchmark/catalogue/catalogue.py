@@ -14,7 +14,7 @@ from imagenet_g.benchmark.images.hashes import ProgressCallback
 from imagenet_g.benchmark.splits.folders import load_folder
 from imagenet_g.benchmark.splits.hub_releases import complete_files, open_hub_release, open_snapshot
 from imagenet_g.benchmark.splits.hub_streams import stream_split
-from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, load_manifest
+from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, Manifest, load_manifest
 from imagenet_g.benchmark.splits.real_set_files import (
     RealSet,
     find_real_set,
@@ -158,8 +158,7 @@ def find_release(ref: SplitRef, data: Mapping[str, Path], *, cache: Path | None 
     version = str(ref.version)
     known = load_versions()
     if (folder := list_releases(data).get(version)) is not None:
-        if (found := load_manifest(folder).version) != version:
-            raise DataError(f"'{folder}' holds version '{found}', not '{version}'. Use --data {found}=PATH.")
+        _load_own_manifest(folder, version)
         return folder
     download = find_download(cache, version)
     published = known[version].published if version in known else None
@@ -203,14 +202,21 @@ def newest_version(data: Mapping[str, Path]) -> tuple[SplitRef, ...]:
     that only renews splits of another does not count.
 
     Raises:
-        DataError: Its manifest is missing or malformed.
+        DataError: Its manifest is missing, malformed or of another version.
     """
     known = load_versions()
     found = [
         (name, at) for name, at in list_releases(data).items() if name not in known or known[name].default
     ]
     version, folder = found[-1]
-    return tuple(parse_split_ref(f"{version}/{name}") for name in load_manifest(folder).splits)
+    return tuple(parse_split_ref(f"{version}/{name}") for name in _load_own_manifest(folder, version).splits)
+
+
+def _load_own_manifest(folder: Path, version: str) -> Manifest:
+    manifest = load_manifest(folder)
+    if (found := manifest.version) != version:
+        raise DataError(f"'{folder}' holds version '{found}', not '{version}'. Use --data {found}=PATH.")
+    return manifest
 
 
 def list_releases(data: Mapping[str, Path]) -> dict[str, Path]:

@@ -117,6 +117,7 @@ def report_outcomes(outcomes: Sequence[EvaluationOutcome]) -> int:
     from rich.console import Console
 
     from imagenet_g.benchmark.commands.report import make_report
+    from imagenet_g.benchmark.redaction import escape_controls
 
     results = [outcome.result for outcome in outcomes if outcome.result is not None]
     if results:
@@ -127,7 +128,8 @@ def report_outcomes(outcomes: Sequence[EvaluationOutcome]) -> int:
             print(f"wrote {outcome.path}{source}")
     failures = [outcome for outcome in outcomes if outcome.error is not None]
     for outcome in failures:
-        print(f"imagenet-g: {outcome.requested} failed: {outcome.error}", file=sys.stderr)
+        message = escape_controls(f"{outcome.requested} failed: {outcome.error}")
+        print(f"imagenet-g: {message}", file=sys.stderr)
     if not failures:
         return 0
     return 1 if results else 2

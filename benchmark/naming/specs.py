@@ -48,9 +48,9 @@ def parse_model_spec(text: str) -> ModelSpec:
         raise InputError(
             f"'{scheme}' is a model library; name a model of it, such as {find_library(scheme).example}."
         )
-    if not separator:
+    if not separator or not scheme:
         raise InputError(
-            f"Model '{text}' has no scheme. Write for example 'timm:{text}'. {format_examples()}"
+            f"Model '{text}' has no scheme. Write for example 'timm:{rest or text}'. {format_examples()}"
         )
     if scheme == "hf-hub":
         raise InputError(

@@ -112,6 +112,19 @@ def test_an_unknown_command_gets_a_suggestion(capsys: pytest.CaptureFixture[str]
     assert "'evaluate'" in capsys.readouterr().err
 
 
+def test_a_name_from_outside_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its control characters are printed as escapes."""
+    assert main(["evaluate", "--model", "timm:resnet18", "--split", "\x1b[2Jmini"]) == 2
+    assert "'\\x1b[2Jmini'" in capsys.readouterr().err
+
+
+def test_a_path_that_the_system_refuses_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    """Too long here; without permission it is the same."""
+    words = ["evaluate", "--model", "timm:resnet18", "--data", f"imagenet-val={'w' * 300}"]
+    assert main(words) == 2
+    assert capsys.readouterr().err.endswith("cannot be used: File name too long.\n")
+
+
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     """Only who asks sees the insides."""
     assert main(["show", "absent.json", "--debug"]) == 2

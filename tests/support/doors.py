@@ -20,7 +20,7 @@ from typing import TypeVar
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from imagenet_g.benchmark.cli import main
+from imagenet_g.benchmark.cli import format_failure, main
 from imagenet_g.benchmark.errors import ImagenetGError
 
 Value = TypeVar("Value")
@@ -66,8 +66,11 @@ class DoorRule:
         """
         try:
             value = call()
-        except ImagenetGError as error:
-            validate_message(str(error), names)
+        except (ImagenetGError, OSError) as error:
+            message = format_failure(error)
+            if message is None:
+                raise
+            validate_message(message, names)
             self.counts[door, "messages"] += 1
             return None
         self.counts[door, "values"] += 1

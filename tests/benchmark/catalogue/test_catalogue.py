@@ -100,6 +100,13 @@ def test_a_release_of_another_version_is_refused(tmp_path: Path) -> None:
         load_split(parse_split_ref("v1/sd-l"), data={"v1": release}, cache=None)
 
 
+def test_the_newest_version_must_have_the_name_it_was_given(tmp_path: Path) -> None:
+    """Its splits would be looked for under a name that they do not have."""
+    release = write_release(tmp_path / "v2", [0], version="v2")
+    with pytest.raises(DataError, match="holds version 'v2', not ' v2'"):
+        newest_version({" v2": release})
+
+
 def test_the_package_is_always_on_hand() -> None:
     """What `evaluate` takes when nothing is said."""
     assert [str(ref) for ref in newest_version({})] == [

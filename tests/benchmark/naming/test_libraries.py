@@ -218,3 +218,11 @@ def test_the_checklist_names_the_files_to_touch_and_their_number() -> None:
     assert "`benchmark/naming/libraries.py`" in touched[1]
     assert (ROOT / "benchmark/naming/libraries.py").is_file()
     assert (ROOT / "benchmark/models").is_dir() and "`benchmark/models/" in touched[0]
+
+
+def test_a_spec_with_nothing_before_the_colon_has_no_scheme() -> None:
+    """The message quotes what was typed."""
+    with pytest.raises(
+        InputError, match=r"Model ':resnet50' has no scheme. Write for example 'timm:resnet50'"
+    ):
+        parse_model_spec(":resnet50")
