@@ -12,7 +12,7 @@ from pydantic import Field, JsonValue, field_validator
 from imagenet_g.benchmark.errors import UnknownNameError
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.shipped_specs import list_shipped_names, load_shipped_spec
-from imagenet_g.benchmark.training.loop import ScheduleSpec
+from imagenet_g.benchmark.training.schedules import ScheduleSpec
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 

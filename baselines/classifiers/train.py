@@ -8,6 +8,7 @@ from pathlib import Path
 
 import timm
 import torch
+from pydantic import JsonValue
 from torch.nn import functional
 
 from imagenet_g.baselines.classifiers.data import TrainingImages
@@ -18,7 +19,12 @@ from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.storage import write_text
 from imagenet_g.benchmark.training.loop import Trained, run_training
-from imagenet_g.benchmark.training.records import TrainingRecord, TrainingStageRecord, write_record
+from imagenet_g.benchmark.training.records import (
+    TrainingRecord,
+    TrainingStageRecord,
+    identify_data,
+    write_record,
+)
 
 MEAN = STD = (0.5, 0.5, 0.5)
 STAGE = "classifier"
@@ -160,6 +166,7 @@ def train_classifier(training: ClassifierTraining, spec: ClassifierSpec) -> Path
         recipe.choose_schedule(spec),
         training.folder / "training" / spec.name,
         seed=recipe.seed,
+        inputs=list_inputs(training, spec),
         say=lambda text: training.say(f"{spec.name}: {text}"),
     )
     # The running mean of the weights, not the last ones, which the model holds after the loop.
@@ -170,6 +177,18 @@ def train_classifier(training: ClassifierTraining, spec: ClassifierSpec) -> Path
     write_text(folder / CARD, format_card(record, spec, recipe))
     write_record(folder, record)
     return folder
+
+
+def list_inputs(training: ClassifierTraining, spec: ClassifierSpec) -> dict[str, JsonValue]:
+    """All that decides a model's weights besides seed and schedule."""
+    return {
+        "architecture": spec.architecture,
+        "arguments": spec.arguments,
+        "size_px": training.recipe.choose_size(spec),
+        "flip": training.recipe.flip,
+        "classes": hash_json(list(training.images.wnids)),
+        "data": identify_data(training.images.record),
+    }
 
 
 def make_record(training: ClassifierTraining, spec: ClassifierSpec, trained: Trained) -> TrainingRecord:

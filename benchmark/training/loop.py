@@ -15,36 +15,23 @@ from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Annotated, Protocol
+from typing import Protocol
 
 import torch
-from pydantic import Field
+from pydantic import JsonValue
 
+from imagenet_g.benchmark.differences import list_differences
 from imagenet_g.benchmark.errors import DataError, ModelError
-from imagenet_g.benchmark.records import FileModel
+from imagenet_g.benchmark.identity import format_canonical_json
 from imagenet_g.benchmark.storage import replace_file, translate_storage_errors
+from imagenet_g.benchmark.training.schedules import ScheduleSpec, find_rate
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
 _MAX_GRADIENT_NORM = 1.0
+# A finished run may be given more steps, and what is reported or saved meanwhile changes no weight.
+_MAY_CHANGE = {"steps", "log_every", "save_every", "sample_every"}
 _DAMAGES = (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, UnpicklingError)
-
-
-class ScheduleSpec(FileModel):
-    """How long and how fast something learns."""
-
-    steps: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)]
-    learning_rate: Annotated[float, Field(gt=0)]
-    warmup_steps: Annotated[int, Field(ge=0)]
-    decay_share: Annotated[float, Field(ge=0, le=1)]
-    """The last share of the steps, over which the learning rate falls to nothing."""
-    weight_decay: Annotated[float, Field(ge=0)]
-    average: Annotated[float, Field(ge=0, lt=1)]
-    """Decay of the running mean of the weights, which is what is kept; 0 keeps the last weights."""
-    log_every: Annotated[int, Field(ge=1)] = 50
-    save_every: Annotated[int, Field(ge=1)] = 100
-    sample_every: Annotated[int, Field(ge=1)] = 1000
 
 
 class TrainingTask(Protocol):
@@ -101,6 +88,7 @@ def run_training(
     folder: Path,
     *,
     seed: int,
+    inputs: Mapping[str, JsonValue],
     say: Callable[[str], None],
     sample: Callable[[Mapping[str, torch.Tensor], int], None] | None = None,
     start: Start | None = None,
@@ -112,16 +100,19 @@ def run_training(
         schedule: How.
         folder: Where the checkpoint and the log are.
         seed: Decides every step's chance; weights at the start are the caller's.
+        inputs: All else that decides the weights, such as the model's recipe and the hash of the data. It is
+            kept in the checkpoint, and a checkpoint of other inputs is refused.
         say: Receives progress messages.
         sample: Called with the kept weights now and then, to draw what has been learnt.
         start: Where to start when there is no checkpoint; None for the module's own weights.
 
     Raises:
         ModelError: The loss is not a number.
-        DataError: The checkpoint is damaged or is of something else.
+        DataError: The checkpoint is damaged, or was made with another seed, schedule or other inputs.
         StorageError: The folder cannot be written.
     """
-    state = _TrainingState(task.module, schedule)
+    rates: JsonValue = schedule.model_dump(mode="json", exclude=_MAY_CHANGE)
+    state = _TrainingState(task.module, schedule, {**inputs, "seed": seed, "schedule": rates})
     if (folder / CHECKPOINT).is_file():
         state.load(folder / CHECKPOINT)
     elif start is not None:
@@ -143,10 +134,11 @@ def run_training(
 
 
 class _TrainingState:
-    """All that a later run needs: weights, their mean, the optimizer and the step."""
+    """All that a later run needs: weights, their mean, the optimizer, the step, and what decided them."""
 
-    def __init__(self, module: torch.nn.Module, schedule: ScheduleSpec) -> None:
+    def __init__(self, module: torch.nn.Module, schedule: ScheduleSpec, inputs: dict[str, JsonValue]) -> None:
         self.module = module
+        self.inputs = inputs
         self.optimizer = torch.optim.AdamW(_group(module, schedule.weight_decay), betas=(0.9, 0.99))
         self.mean = deepcopy(module.state_dict())
         self.step = 0
@@ -165,6 +157,8 @@ class _TrainingState:
             "step": self.step,
             "since": self.since,
             "seconds": self.seconds,
+            # As text: the unpickler for untrusted files reads few kinds of objects.
+            "inputs": format_canonical_json(self.inputs),
         }
         with replace_file(path) as temporary:
             torch.save(saved, temporary)
@@ -184,6 +178,16 @@ class _TrainingState:
         try:
             # weights_only: a checkpoint is a pickle, and one from elsewhere must not run code.
             saved = torch.load(path, map_location="cpu", weights_only=True)
+            begun = json.loads(saved["inputs"])
+        except _DAMAGES as error:
+            raise _describe_damage(path, error) from error
+        # Before the weights: those of another recipe often fit, and would end as a mixture of two trainings.
+        if changes := list_differences(begun, json.loads(format_canonical_json(self.inputs))):
+            raise DataError(
+                f"'{path}' was begun with other inputs: {'; '.join(changes[:5])}. Continue with those of the "
+                "first run, or choose another folder."
+            )
+        try:
             self.module.load_state_dict(saved["weights"])
             self.optimizer.load_state_dict(saved["optimizer"])
             # Moved like the fresh module's mean: the checkpoint is read to the CPU.
@@ -191,10 +195,12 @@ class _TrainingState:
             self.step, self.seconds = int(saved["step"]), float(saved["seconds"])
             self.since = int(saved["since"])
         except _DAMAGES as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise DataError(
-                f"'{path}' is no checkpoint of this training: {reason} Delete it to start again."
-            ) from error
+            raise _describe_damage(path, error) from error
+
+
+def _describe_damage(path: Path, error: Exception) -> DataError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return DataError(f"'{path}' is no checkpoint of this training: {reason} Delete it to start again.")
 
 
 def _group(module: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:
@@ -239,29 +245,6 @@ def _average(state: _TrainingState, decay: float) -> None:
             state.mean[name].lerp_(value, 1 - decay)
         else:
             state.mean[name].copy_(value)
-
-
-def find_rate(step: int, schedule: ScheduleSpec, *, since: int = 0) -> float:
-    """The learning rate at a step, as a share of the highest: up, level, down to zero.
-
-    Args:
-        step: Steps taken before this one.
-        schedule: How long and how fast.
-        since: Step at which the optimizer started, for a new one must not leap.
-
-    Example:
-        >>> schedule = ScheduleSpec(steps=100, batch_size=1, learning_rate=1e-3, warmup_steps=10,
-        ...                         decay_share=0.2, weight_decay=0, average=0)
-        >>> [find_rate(step, schedule) for step in (0, 9, 50, 90, 100)]
-        [0.1, 1.0, 1.0, 0.5, 0.0]
-        >>> find_rate(50, schedule, since=50)  # a new optimizer warms up where it starts
-        0.1
-    """
-    # One is added, because a first step at a rate of zero would learn nothing.
-    rising = (step - since + 1) / max(schedule.warmup_steps, 1)
-    # Not zero: with a decay_share of 0 the rate stays up to the end.
-    left = (schedule.steps - step) / max(schedule.steps * schedule.decay_share, 1e-9)
-    return min(1.0, rising, left)
 
 
 def _report(

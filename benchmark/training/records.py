@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.storage import write_text
 
 RECORD_NAME = "training.json"
+_DECIDING = ("content_sha256", "images")
 
 
 class TrainingStageRecord(FileModel):
@@ -54,6 +56,19 @@ class TrainingRecord(FileModel):
         return tuple(
             record for record in self.stages if record.stage == now.stage and record.data != now.data
         )
+
+
+def identify_data(record: Mapping[str, JsonValue]) -> JsonValue:
+    """The part of a training's data record that decides the weights: content and number, no names or notes.
+
+    Example:
+        >>> identify_data({"ref": "folder:/home/ann/set", "content_sha256": "ab", "notice": None})
+        {'content_sha256': 'ab'}
+    """
+    kept: dict[str, JsonValue] = {key: record[key] for key in _DECIDING if key in record}
+    if isinstance(parts := record.get("parts"), list):
+        kept["parts"] = [identify_data(part) for part in parts if isinstance(part, dict)]
+    return kept
 
 
 def write_record(folder: Path, record: TrainingRecord) -> None:

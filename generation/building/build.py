@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from imagenet_g.benchmark.differences import list_differences
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.generation.plans.plan import Plan, PlanMeta, load_plan_meta, make_plan, write_plan
-from imagenet_g.generation.plans.recipe import list_differences, make_recipe
+from imagenet_g.generation.plans.recipe import make_recipe
 from imagenet_g.generation.releases.summary import report_prompts
 from imagenet_g.generation.releases.writing import write_release
 from imagenet_g.generation.rendering.jobs import load_job_sources

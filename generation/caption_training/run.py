@@ -18,6 +18,7 @@ from typing import Literal
 from pydantic import JsonValue, ValidationError
 
 from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.benchmark.differences import list_differences
 from imagenet_g.benchmark.environment import list_versions
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
@@ -53,7 +54,6 @@ from imagenet_g.generation.captions.records import CaptionStageRecord, MeansReco
 from imagenet_g.generation.captions.scoring import CaptionScorer
 from imagenet_g.generation.captions.specs import CaptionSpec
 from imagenet_g.generation.generators.runtime import set_determinism
-from imagenet_g.generation.plans.recipe import list_differences
 
 PACKAGES = (
     "accelerate", "imagenet-g", "numpy", "open_clip_torch", "tokenizers", "torch", "transformers", "trl",

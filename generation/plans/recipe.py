@@ -40,16 +40,6 @@ def make_recipe(spec: VersionSpec, name: str, sources: Sources | None) -> dict[s
     }
 
 
-def list_differences(old: JsonValue, new: JsonValue, where: str = "") -> list[str]:
-    """Where two recipes differ: "generator.steps: 50 became 30"."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        pairs = [(key, old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys())]
-        return [line for key, a, b in pairs for line in list_differences(a, b, f"{where}.{key}".strip("."))]
-    if old == new:
-        return []
-    return [f"{where}: {_shorten(old)} became {_shorten(new)}"]
-
-
 def _describe_prompts(prompts: PromptSpec | CaptionPromptSpec) -> dict[str, JsonValue]:
     if isinstance(prompts, CaptionPromptSpec):
         return describe_caption_prompts(prompts)
@@ -61,8 +51,3 @@ def _describe_sources(sources: Sources) -> dict[str, JsonValue]:
     # The path of a folder does not identify its images; its content hash does.
     ref = f"folder:{Path(record.name).name}" if record.ref.startswith("folder:") else record.ref
     return {"ref": ref, "content_sha256": record.content_sha256, "revision": record.revision}
-
-
-def _shorten(value: JsonValue) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

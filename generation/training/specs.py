@@ -12,7 +12,7 @@ from pydantic import Field, JsonValue, model_validator
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.shipped_specs import list_shipped_names, load_shipped_spec
-from imagenet_g.benchmark.training.loop import ScheduleSpec
+from imagenet_g.benchmark.training.schedules import ScheduleSpec
 
 Positive = Annotated[int, Field(ge=1)]
 STAGE_NAMES = ("clip", "autoencoder", "diffusion")

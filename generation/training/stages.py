@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
+from pydantic import JsonValue
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.identity import hash_json
+from imagenet_g.benchmark.models.fingerprints import hash_state_dict
 from imagenet_g.benchmark.storage import translate_storage_errors, write_text
-from imagenet_g.benchmark.training.loop import Trained, TrainingTask, run_training
-from imagenet_g.benchmark.training.pictures import Pictures
+from imagenet_g.benchmark.training.loop import CHECKPOINT, Trained, TrainingTask, run_training
 from imagenet_g.benchmark.training.records import (
+    RECORD_NAME,
     TrainingRecord,
     TrainingStageRecord,
+    identify_data,
     write_record,
 )
 from imagenet_g.generation.prompts.recipes import load_patterns
+from imagenet_g.generation.specs.repos import hash_repo
 from imagenet_g.generation.specs.version import PromptSpec
 from imagenet_g.generation.training.autoencoder import AutoencoderTask, encode_pictures
 from imagenet_g.generation.training.cards import CARD_NAME, format_card
@@ -52,6 +56,8 @@ if TYPE_CHECKING:
     from transformers import CLIPTokenizer
 
 _MEASURED_ROWS = 2048
+# The loop itself compares the schedule; sample sheets and the name of a split change no weight.
+_NO_INPUTS = {"schedule", "steps", "guidance", "data"}
 Part = TypeVar("Part")
 _TEXT_STRIDE = 16
 _CAPTION_STRIDE = 4
@@ -66,7 +72,8 @@ def train_clip_stage(context: TrainingContext) -> None:
     spec = _require(context.spec.clip)
     tokenizer = find_tokenizer(context)
     task = ClipTask(spec, context.pictures, tokenizer, device=context.device, seed=context.spec.seed)
-    trained = _run(context, "clip", task)
+    words = tokenizer(list_texts(context.pictures.captions))["input_ids"]
+    trained = _run(context, "clip", task, inputs={"tokens": hash_json(words)})
     # The averaged weights, which `run_training` returns, take the place of the last ones.
     task.clip.cpu().load_state_dict(trained.weights)
     if context.spec.diffusion is not None:
@@ -105,12 +112,12 @@ def train_diffusion_stage(context: TrainingContext) -> None:
         ImagenetGError: As `run_training`.
     """
     spec = _require(context.spec.diffusion)
-    before = list_part_records(context)
+    before, parts_sha256 = list_part_records(context), hash_parts(context)
     parts = collect_parts(context)
     data = recall_encoded(
         context.folder / "diffusion" / ENCODED_NAME,
         lambda: encode_everything(context.pictures, parts, device=context.device),
-        key=hash_encoded(context.pictures, before),
+        key=hash_json([context.pictures.record, parts_sha256]),
         say=context.say,
     )
     task = DiffusionTask(spec, data, device=context.device, seed=context.spec.seed)
@@ -118,7 +125,11 @@ def train_diffusion_stage(context: TrainingContext) -> None:
         spec, parts.vae, data, context.pictures, context.folder / "diffusion", seed=context.spec.seed
     )
     trained = _run(
-        context, "diffusion", task, sample=lambda weights, step: sheets.draw(task.unet, weights, step)
+        context,
+        "diffusion",
+        task,
+        inputs={"parts": parts_sha256},
+        sample=lambda weights, step: sheets.draw(task.unet, weights, step),
     )
     task.unet.to("cpu", memory_format=torch.contiguous_format).load_state_dict(trained.weights)
     if context.spec.continues is None:
@@ -141,10 +152,18 @@ def collect_parts(context: TrainingContext) -> Parts:
     return make_parts(*load_exported_clip(clip), load_autoencoder(autoencoder))
 
 
-def hash_encoded(pictures: Pictures, before: Sequence[TrainingStageRecord]) -> str:
-    """Hash of everything the encoded images and captions depend on."""
-    parts = [record.model_dump(mode="json") for record in before]
-    return hash_json([pictures.record, *parts])
+def hash_parts(context: TrainingContext) -> str:
+    """Hash of the files of the parts that encode a diffusion model's images and captions.
+
+    Raises:
+        ImagenetGError: The continued pipeline does not exist.
+    """
+    continued = context.continued_folder
+    found = [context.find_finished(stage) for stage in ("clip", "autoencoder")]
+    folders = found if continued is None else [continued]
+    # The records hold no hash of the weights, and name the machine, which changes no weight.
+    files = [{name: sha for name, sha in hash_repo(at).items() if name != RECORD_NAME} for at in folders]
+    return hash_json(files)
 
 
 STAGES: dict[str, Callable[[TrainingContext], None]] = {
@@ -163,9 +182,10 @@ def find_tokenizer(context: TrainingContext) -> CLIPTokenizer:
     from transformers import CLIPTokenizer
 
     folder = context.folder / "clip" / "tokenizer"
-    begun = (
-        [folder] if context.start_from is None else [folder, context.start_from / context.clip_folder.name]
-    )
+    # One without a checkpoint was left by a run that was stopped at once, perhaps over other captions.
+    begun = [folder] if (folder.parent / CHECKPOINT).is_file() else []
+    if context.start_from is not None:
+        begun.append(context.start_from / context.clip_folder.name)
     for place in begun:
         if (place / "tokenizer_config.json").is_file():
             return CLIPTokenizer.from_pretrained(place)
@@ -195,17 +215,24 @@ def _run(
     stage: str,
     task: TrainingTask,
     *,
+    inputs: Mapping[str, JsonValue] | None = None,
     sample: Callable[[Mapping[str, torch.Tensor], int], None] | None = None,
 ) -> Trained:
-    spec = getattr(context.spec, stage)
+    spec, start = getattr(context.spec, stage), find_start(context, stage)
     return run_training(
         task,
         spec.schedule,
         context.folder / stage,
         seed=context.spec.seed,
+        inputs={
+            "recipe": spec.model_dump(mode="json", exclude=_NO_INPUTS),
+            "data": identify_data(context.pictures.record),
+            "start_from": None if start is None else hash_state_dict(start.weights),
+            **(inputs or {}),
+        },
         say=lambda text: context.say(f"{stage}: {text}"),
         sample=sample,
-        start=find_start(context, stage),
+        start=start,
     )
 
 

@@ -43,9 +43,9 @@ from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.models.classifiers import ModelRequest, load_classifier
 from imagenet_g.benchmark.models.packaged import find_packaged_model, list_packaged_models
 from imagenet_g.benchmark.naming.specs import parse_model_spec
-from imagenet_g.benchmark.training.loop import ScheduleSpec
 from imagenet_g.benchmark.training.pictures import Pictures
 from imagenet_g.benchmark.training.records import load_record
+from imagenet_g.benchmark.training.schedules import ScheduleSpec
 
 THREE = ClassSet("three", (7, 30, 500))
 SIDE = 32
@@ -107,6 +107,24 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     again = train_classifier(replace(make_school(tmp_path / "killed"), say=heard.append), MODEL)
     assert heard[0] == "small: resuming at step 4"
     assert (again / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"images": replace(make_images(), record={"content_sha256": "1" * 64})}, "data.content_sha256"),
+        ({"recipe": make_school(Path()).recipe.model_copy(update={"flip": False})}, "flip: True became"),
+        ({"recipe": make_school(Path()).recipe.model_copy(update={"seed": 1})}, "seed: 0 became 1"),
+    ],
+)
+def test_a_finished_model_of_other_data_or_another_recipe_is_not_taken(
+    tmp_path: Path, changes: dict[str, object], words: str
+) -> None:
+    """The record beside the weights would name what they never learnt from."""
+    training = make_school(tmp_path)
+    train_classifier(training, MODEL)
+    with pytest.raises(DataError, match=words):
+        train_classifier(replace(training, **changes), MODEL)  # type: ignore[arg-type]
 
 
 def test_a_finished_model_loads_as_a_timm_folder_with_the_same_outputs(tmp_path: Path) -> None:

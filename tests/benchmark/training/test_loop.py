@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,12 @@ from imagenet_g.benchmark.errors import DataError, ModelError
 from imagenet_g.benchmark.training.loop import (
     CHECKPOINT,
     LOG,
-    ScheduleSpec,
     Start,
     Trained,
-    find_rate,
     run_training,
     use_weights,
 )
+from imagenet_g.benchmark.training.schedules import ScheduleSpec, find_rate
 
 
 class Line:
@@ -51,7 +51,8 @@ def make_schedule(**changes: object) -> ScheduleSpec:
 
 def train(task: Line, folder: Path, schedule: ScheduleSpec | None = None, **more: object) -> Trained:
     """Run silently."""
-    return run_training(task, schedule or make_schedule(), folder, seed=1, say=lambda _: None, **more)  # type: ignore[arg-type]
+    given: dict[str, object] = {"seed": 1, "inputs": {"data": "0"}, "say": lambda _: None, **more}
+    return run_training(task, schedule or make_schedule(), folder, **given)  # type: ignore[arg-type]
 
 
 def test_it_learns(tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ def test_an_interrupted_run_ends_at_the_same_weights(tmp_path: Path) -> None:
 def test_another_seed_sees_other_examples(tmp_path: Path) -> None:
     """Or seeds would say nothing."""
     first = train(Line(), tmp_path / "a").weights["weight"]
-    other = run_training(Line(), make_schedule(), tmp_path / "b", seed=2, say=lambda _: None)
+    other = train(Line(), tmp_path / "b", seed=2)
     assert not torch.equal(first, other.weights["weight"])
 
 
@@ -110,6 +111,35 @@ def test_weights_of_another_recipe_are_refused(tmp_path: Path) -> None:
     """With what does not fit."""
     with pytest.raises(DataError, match="another recipe"):
         train(Line(), tmp_path, start=Start({"other": torch.zeros(1)}, 1, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"inputs": {"data": "1"}}, "data: '0' became '1'"),
+        ({"seed": 2}, "seed: 1 became 2"),
+        ({"schedule": make_schedule(learning_rate=0.2)}, "schedule.learning_rate: 0.1 became 0.2"),
+        ({"schedule": make_schedule(batch_size=4)}, "schedule.batch_size: 8 became 4"),
+    ],
+)
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_run_that_was_begun_with_other_inputs_is_not_continued(
+    tmp_path: Path, changes: dict[str, object], words: str, finished: bool
+) -> None:
+    """Its weights would come from both, and its record would name one."""
+    if finished:
+        train(Line(), tmp_path)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            train(Line(fails_at=37), tmp_path)
+    with pytest.raises(DataError, match=re.escape(words)):
+        train(Line(), tmp_path, **changes)  # type: ignore[arg-type]
+
+
+def test_how_often_it_reports_and_saves_may_change(tmp_path: Path) -> None:
+    """No weight depends on it."""
+    train(Line(), tmp_path)
+    assert train(Line(), tmp_path, make_schedule(log_every=7, save_every=20)).steps == 60
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 cut off"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 import torch
@@ -34,8 +35,10 @@ from imagenet_g.generation.training.specs import (
 from imagenet_g.generation.training.stages import (
     STAGES,
     collect_parts,
+    find_tokenizer,
     train_diffusion_stage,
 )
+from imagenet_g.generation.training.tokenizers import train_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +286,40 @@ def test_every_stage_trained_twice_gives_the_same_bytes(
         train(again)
     for name in ("unet/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"):
         assert (again.pipeline_folder / name).read_bytes() == (trained.pipeline_folder / name).read_bytes()
+
+
+def test_a_stage_is_not_continued_over_other_data(
+    trained: TrainingContext, pictures: Pictures, tmp_path: Path
+) -> None:
+    """Under the same reference, with one image drawn anew: the record would name the new set alone."""
+    copytree(trained.folder / "autoencoder", tmp_path / "autoencoder")
+    other = replace(pictures, record={**pictures.record, "content_sha256": "1" * 64})
+    with pytest.raises(DataError, match="content_sha256"):
+        STAGES["autoencoder"](make_shop(other, tmp_path, make_training_spec(steps=3)))
+
+
+@pytest.mark.parametrize(
+    ("part", "file"), [("small-clip", "tokenizer.json"), ("small-autoencoder", "config.json")]
+)
+def test_a_diffusion_model_is_not_continued_over_other_parts(
+    trained: TrainingContext, pictures: Pictures, tmp_path: Path, part: str, file: str
+) -> None:
+    """A tokenizer or a setting edited between two runs; the weights and the records stay as they were."""
+    copytree(trained.folder, tmp_path, dirs_exist_ok=True)
+    (edited,) = (tmp_path / part).rglob(file)
+    edited.write_text(edited.read_text() + "\n")
+    with pytest.raises(DataError, match="parts: "):
+        train_diffusion_stage(make_shop(pictures, tmp_path, make_training_spec(steps=3)))
+
+
+def test_a_tokenizer_of_a_run_that_saved_nothing_is_made_anew(
+    pictures: Pictures, trained: TrainingContext, tmp_path: Path
+) -> None:
+    """It may be of other captions; only the tokenizer of a checkpoint belongs to its weights."""
+    other = train_tokenizer(["zebra zebra"], vocabulary_size=520, max_tokens=24)
+    other.save_pretrained(tmp_path / "clip" / "tokenizer")
+    found = find_tokenizer(make_shop(pictures, tmp_path)).get_vocab()
+    assert found == find_tokenizer(trained).get_vocab() != other.get_vocab()
 
 
 def test_a_diffusion_model_needs_the_stages_before_it(pictures: Pictures, tmp_path: Path) -> None:
