@@ -19,7 +19,7 @@ class FileStamp(FileModel):
     num_bytes: int
     modified_ns: int
     changed_ns: int
-    """When the system last changed the entry; no copying tool sets it back, as `cp -p` does the one above."""
+    """When the system last changed the entry; `cp -p` sets the modification time back and not this one."""
     inode: int
     """Number of the file on its disk: another file moved to this path has another one."""
 

@@ -101,6 +101,11 @@ class ModelRecord(FileModel):
     # Has a default, unlike other unknowns, because results were written before the field existed.
     trained_until: date | None = None
     """Last day the training data can be from; null for unknown."""
+    behaviour_sha256: Sha256 | None = None
+    """Hash of code, settings and answers on fixed inputs, for code of the user's own and for local folders.
+
+    Their weights alone do not say what they do. Null where name and weights do, and where it is unknown.
+    """
 
 
 DECLARED_FIELDS = ("requested", "training_data", "trained_until", "generated_training_data")

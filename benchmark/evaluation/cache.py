@@ -4,9 +4,9 @@
     <cache>/predictions/<key>.parquet      finished predictions
     <cache>/parts/<key>-<sets>/            rows of an interrupted run, START-STOP.parquet each
 
-The key hashes weights, architecture, preprocessing, images, dtype and backend, and for the model library of
-another package that package's version and code: whatever could change a prediction. Everything is written
-whole or not at all, so a killed run leaves only finished parts.
+The key hashes weights, architecture, preprocessing, images, dtype and backend, the code that no recorded
+version stands for, and the model's answers on fixed inputs: whatever could change a prediction. Parts carry
+the key too. Everything is written whole or not at all, so a killed run leaves only finished parts.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import ValidationError
 
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.errors import DataError, StorageError
-from imagenet_g.benchmark.file_stamps import FileStamp, is_unchanged
+from imagenet_g.benchmark.evaluation.memos import ModelMemo
+from imagenet_g.benchmark.file_stamps import is_unchanged
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.predictions.predictions import (
     Predictions,
@@ -32,26 +32,11 @@ from imagenet_g.benchmark.predictions.predictions import (
     parse_table,
     write_predictions,
 )
-from imagenet_g.benchmark.records import FileModel, ModelRecord, Sha256
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.storage import replace_file, write_text
 
+_KEY = b"imagenet_g_key"
 _PART_NAME = re.compile(r"(\d{8})-(\d{8})\.parquet")
-
-
-class ModelMemo(FileModel):
-    """What a request for a model resolved to."""
-
-    schema_version: Literal[1] = 1
-    record: ModelRecord
-    architecture_sha256: Sha256
-    library_sha256: Sha256 | None = None
-    """Hash of the version and the code of a model library of another package; None for the shipped ones."""
-    choice: str
-    """How a short name was resolved; empty when nothing was left open."""
-    backend: str
-    dtype: str
-    files: tuple[FileStamp, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +91,7 @@ class Cache:
         """The parts of an interrupted run with the same key and class sets."""
         # Other class sets need other outputs of the same model, so their parts must not be mixed with these.
         sets_sha256 = hash_json({name: class_set.indices for name, class_set in class_sets.items()})
-        return PartStore(self.folder / "parts" / f"{key}-{sets_sha256[:16]}")
+        return PartStore(self.folder / "parts" / f"{key}-{sets_sha256[:16]}", key=key)
 
     def _memo_path(self, request_sha256: str) -> Path:
         return self.folder / "models" / f"{request_sha256}.json"
@@ -114,9 +99,15 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class PartStore:
-    """Finished stretches of rows, kept until the whole split is done."""
+    """Finished stretches of rows, kept until the whole split is done.
+
+    Attributes:
+        folder: Where they lie.
+        key: Key of the predictions they belong to; each part carries it, and one with another key is ignored.
+    """
 
     folder: Path
+    key: str = ""
 
     def load_parts(self) -> list[Predictions]:
         """Parts from row 0 on without a hole; anything behind a hole or damaged is ignored."""
@@ -130,10 +121,12 @@ class PartStore:
             if start != expected:
                 break
             try:
-                part = parse_table(pq.read_table(path))
+                table = pq.read_table(path)
+                part = parse_table(table)
             except (pa.ArrowException, OSError, KeyError, ValueError):
                 break
-            if len(part) != stop - start:
+            # The folder is named by the key, and a user can rename or copy it.
+            if len(part) != stop - start or (table.schema.metadata or {}).get(_KEY) != self.key.encode():
                 break
             parts.append(part)
             expected = stop
@@ -147,7 +140,8 @@ class PartStore:
         for attempt in (1, 2):
             try:
                 with replace_file(path) as temporary:
-                    pq.write_table(make_table(part), temporary, compression="zstd")
+                    table = make_table(part).replace_schema_metadata({_KEY: self.key})
+                    pq.write_table(table, temporary, compression="zstd")
                 return
             except StorageError:
                 # Another run of the same may have finished and removed this folder meanwhile.
@@ -162,11 +156,8 @@ class PartStore:
 def make_predictions_key(memo: ModelMemo, split: Split, *, limit: int | None) -> str:
     """Cache key: a hash of all that decides a prediction, and of what the file records about itself."""
     record = memo.record
-    # Only where there is one: what this package's own libraries do is in the other parts.
-    library = {} if memo.library_sha256 is None else {"library": memo.library_sha256}
     return hash_json(
-        library
-        | {
+        {
             # Spec and split decide nothing, but the stored file names them: the same weights under another
             # name need a separate file.
             "spec": record.spec,
@@ -175,6 +166,8 @@ def make_predictions_key(memo: ModelMemo, split: Split, *, limit: int | None) ->
             "preprocessing": record.preprocessing.model_dump(),
             "zero_shot": record.zero_shot and record.zero_shot.model_dump(),
             "architecture": memo.architecture_sha256,
+            "code": memo.code_sha256,
+            "behaviour": memo.behaviour_sha256,
             "split": split.record.ref,
             "content": split.record.content_sha256,
             "manifest": split.record.manifest_sha256,

@@ -172,7 +172,9 @@ def _evaluate_model(
             make_entry(found, reference=reference, published=published, skip_unscored=request.skip_unreadable)
         )
     flagged = tuple(flag_entry(entry, record) for entry in entries)
-    kept = list_kept_entries(folder, record, {entry.split.ref for entry in flagged})
+    kept, lost = list_kept_entries(folder, record, {entry.split.ref for entry in flagged})
+    if lost:
+        listener.say(lost)
     result = Result(model=record, environment=make_environment(), entries=(*flagged, *kept))
     return result, write_result(folder, result)
 
@@ -190,20 +192,29 @@ def make_model_slug(record: ModelRecord, *, dtype: str) -> str:
     return "-".join(parts)
 
 
-def list_kept_entries(folder: Path, record: ModelRecord, refs: Collection[str]) -> tuple[Entry, ...]:
-    """Entries of an earlier result of the same model on other splits, whole ones with their predictions."""
+def list_kept_entries(
+    folder: Path, record: ModelRecord, refs: Collection[str]
+) -> tuple[tuple[Entry, ...], str]:
+    """Entries of an earlier result of the same model on other splits, and a sentence on what is left out.
+
+    Only whole entries with their predictions are kept. The sentence is empty where nothing is lost.
+    """
     try:
         earlier = load_result(folder)
     except DataError:
-        return ()
-    if not is_same_model(earlier.model, record):
-        return ()
-    return tuple(
+        return (), ""
+    others = tuple(
         entry
         for entry in earlier.entries
         # A partial entry is of a trial run, and one whose predictions have changed can no longer be checked.
         if entry.split.ref not in refs and not entry.partial and _has_predictions(folder, entry)
     )
+    if is_same_model(earlier.model, record):
+        return others, ""
+    names = ", ".join(entry.split.ref for entry in others)
+    reason = f"'{folder}' held results on {names} of another model of this name; they are left out."
+    # Numbers of two models under one name would be read as those of one.
+    return (), f"{reason} Run these splits again." if others else ""
 
 
 def _has_predictions(folder: Path, entry: Entry) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -11,13 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.environment import format_now, list_versions
 from imagenet_g.benchmark.errors import ImagenetGError, ModelError
-from imagenet_g.benchmark.evaluation.cache import Cache, ModelMemo, make_predictions_key
-from imagenet_g.benchmark.file_stamps import FileStamp, make_stamp
-from imagenet_g.benchmark.identity import hash_json, hash_lines
+from imagenet_g.benchmark.evaluation.cache import Cache, make_predictions_key
+from imagenet_g.benchmark.evaluation.memos import ModelMemo, hash_model_request, make_memo
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
-from imagenet_g.benchmark.models.fingerprints import hash_architecture
-from imagenet_g.benchmark.models.library_code import hash_library, hash_transforms, list_transform_files
-from imagenet_g.benchmark.naming.libraries import find_library, list_packages
+from imagenet_g.benchmark.naming.libraries import list_packages
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, StoredClassSet
 from imagenet_g.benchmark.records import ModelRecord, RunRecord
 from imagenet_g.benchmark.splits.splits import Split
@@ -105,11 +103,16 @@ class ModelRun:
 
     def _load_memo(self) -> ModelMemo:
         if self._memo is None:
-            sha256 = hash_model_request(self.request, self.settings)
+            sha256 = hash_model_request(
+                self.request,
+                device=self.settings.device,
+                dtype=self.settings.dtype,
+                memory_format=MEMORY_FORMAT,
+            )
             self._memo = self.cache.load_memo(sha256) if sha256 else None
             if self._memo is None:
                 self._memo = self._make_memo()
-                # A model without files, such as a user's function, could change without a trace.
+                # A model without files could change without a trace.
                 if sha256 and self._memo.files:
                     self.cache.write_memo(sha256, self._memo)
             elif self._memo.choice:
@@ -124,22 +127,14 @@ class ModelRun:
         if choice:
             self.listener.say(choice)
         classifier = self._load_classifier()
-        watched = list_watched_files(classifier.files)
-        transforms = (classifier.transform, classifier.precropped_transform)
-        library_sha256 = hash_library(self.request.spec.scheme)
-        if library_sha256 is not None:
-            # Its description is the library's own words; only the code shows what the transform does.
-            library_sha256 = hash_lines([library_sha256, hash_transforms(transforms)])
-            watched += list_transform_files(transforms) if watched else []
-        return ModelMemo(
-            record=classifier.record,
-            architecture_sha256=hash_architecture(classifier.module),
-            library_sha256=library_sha256,
-            choice=choice,
-            backend=f"torch-{version('torch')}/{device.partition(':')[0]}/{MEMORY_FORMAT}",
-            dtype=self.settings.dtype,
-            files=tuple(make_stamp(path) for path in watched),
-        )
+        with self._blame("Running"):
+            return make_memo(
+                classifier,
+                self.request,
+                choice=choice,
+                backend=f"torch-{version('torch')}/{device.partition(':')[0]}/{MEMORY_FORMAT}",
+                dtype=self.settings.dtype,
+            )
 
     def _resolve(self) -> str:
         from imagenet_g.benchmark.naming.resolve import resolve_model_spec
@@ -156,16 +151,21 @@ class ModelRun:
                 text_device=choose_device(self.settings.device),
                 head_cache=self.cache.folder / "heads",
             )
-            try:
+            with self._blame("Loading"):
                 self._classifier = load_classifier(request)
-            except ImagenetGError:
-                raise
-            except Exception as error:
-                # Third-party model code may raise anything; one model must not stop the others.
-                raise ModelError(
-                    f"Loading '{self.request.requested}' failed with {type(error).__name__}: {error}"
-                ) from error
         return self._classifier
+
+    @contextmanager
+    def _blame(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except ImagenetGError:
+            raise
+        except Exception as error:
+            # Third-party model code may raise anything; one model must not stop the others.
+            raise ModelError(
+                f"{action} '{self.request.requested}' failed with {type(error).__name__}: {error}"
+            ) from error
 
     def _compute(
         self,
@@ -192,7 +192,7 @@ class ModelRun:
         )
         self.computed += 1
         meta = PredictionsMeta(
-            model=classifier.record,
+            model=self._load_memo().record,
             split=split.record,
             classes=StoredClassSet(indices=split.class_set.indices),
             outputs=split.outputs,
@@ -235,40 +235,3 @@ class ModelRun:
             started_utc=started_utc,
             versions=list_versions(list_packages(self.request.spec.scheme)),
         )
-
-
-def hash_model_request(request: ModelRequest, settings: RunSettings) -> str | None:
-    """Identity of a request for the memo; None where nothing on disk stands for the weights (a factory)."""
-    if not find_library(request.spec.scheme).runs_again:
-        return None
-    # Files given beside the request: with other contents they make another model of the same name.
-    stamps = [_stamp_or_none(path) for path in (request.checkpoint, request.class_map)]
-    return hash_json(
-        {
-            "requested": request.requested,
-            "files": [stamp and stamp.model_dump() for stamp in stamps],
-            "templates": request.templates,
-            "device": settings.device,
-            "dtype": settings.dtype,
-            "memory_format": MEMORY_FORMAT,
-            "versions": list_versions(list_packages(request.spec.scheme)),
-            "library": hash_library(request.spec.scheme),
-        }
-    )
-
-
-def list_watched_files(files: Sequence[Path]) -> list[Path]:
-    """Weight files, and for those in the Hub's cache the branch file that names the newest commit."""
-    watched = list(files)
-    for path in files:
-        parts = path.parts
-        # A newer commit leaves the old files as they are and moves the branch, so the branch is watched too.
-        if "snapshots" in parts:
-            branch = Path(*parts[: parts.index("snapshots")]) / "refs" / "main"
-            if branch.exists():
-                watched.append(branch)
-    return watched
-
-
-def _stamp_or_none(path: Path | None) -> FileStamp | None:
-    return make_stamp(path) if path is not None and path.exists() else None

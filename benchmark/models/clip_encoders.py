@@ -12,10 +12,11 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.fingerprints.architecture import hash_architecture
+from imagenet_g.benchmark.fingerprints.weights import count_parameters, hash_state_dict
 from imagenet_g.benchmark.hub.fetching import find_cached_files, parse_revision
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.models.clip_models import describe_preprocessing, find_repository, load_parts
-from imagenet_g.benchmark.models.fingerprints import count_parameters, hash_architecture, hash_state_dict
 from imagenet_g.benchmark.naming.offered import list_open_clip_tags
 from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.naming.specs import ModelSpec, parse_model_spec

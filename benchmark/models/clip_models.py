@@ -16,17 +16,19 @@ from open_clip.pretrained import get_pretrained_cfg
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.fingerprints.text_side import hash_text_side, list_probe_prompts
+from imagenet_g.benchmark.fingerprints.weights import hash_state_dict
 from imagenet_g.benchmark.hub.fetching import describe_hub_file, fetch, find_cached_files, parse_revision
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.checkpoints import StateDict, load_checkpoint, load_into
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
-from imagenet_g.benchmark.models.fingerprints import hash_state_dict
 from imagenet_g.benchmark.models.heads import LoadedModel, make_classifier
 from imagenet_g.benchmark.models.packaged import find_packaged_training_data, place_packaged
 from imagenet_g.benchmark.models.zero_shot import (
     ZeroShotClassifier,
     build_head,
     describe_zero_shot,
+    load_class_names,
     load_templates,
     recall_head,
 )
@@ -71,11 +73,13 @@ def load_model(request: ModelRequest) -> Classifier:
     transform = image_transform_v2(preprocess, is_train=False)
     weights_sha256 = hash_state_dict(model.state_dict())
     zero_shot = describe_zero_shot(request.templates)
+    prompts = list_probe_prompts(templates, load_class_names())
+    text_sha256 = hash_text_side(model.float(), tokenizer, prompts)
     head = recall_head(
         lambda: build_head(model, tokenizer, templates, device=request.text_device),
         folder=request.head_cache,
-        # The architecture counts: one set of weights with another activation encodes text differently.
-        key=hash_json([str(spec), weights_sha256, zero_shot.model_dump()]),
+        # Weights alone do not decide a head: the tokenizer, the text encoder's settings and its code do too.
+        key=hash_json([str(spec), weights_sha256, zero_shot.model_dump(), text_sha256]),
     )
     module = ZeroShotClassifier(model.cpu(), head)
     return make_classifier(

@@ -11,9 +11,9 @@ import torch
 
 from imagenet_g.benchmark.classes import NUM_CLASSES
 from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.fingerprints.weights import count_parameters, hash_state_dict
 from imagenet_g.benchmark.models.class_maps import ClassMap, MappedOutputs, load_class_map, validate_class_map
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
-from imagenet_g.benchmark.models.fingerprints import count_parameters, hash_state_dict
 from imagenet_g.benchmark.records import ModelRecord, Preprocessing, ZeroShot
 
 if TYPE_CHECKING:

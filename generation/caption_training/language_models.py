@@ -148,7 +148,7 @@ def build_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
 
 def describe_language_model(spec: LanguageModelSpec, model: Model) -> WeightsRecord:
     """The record of a model before training."""
-    from imagenet_g.benchmark.models.fingerprints import hash_state_dict
+    from imagenet_g.benchmark.fingerprints.weights import hash_state_dict
 
     sha256 = hash_state_dict(model.state_dict())
     if isinstance(spec, TinySpec):

@@ -19,9 +19,9 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from imagenet_g.benchmark.errors import DataError, ModelError
+from imagenet_g.benchmark.fingerprints.weights import hash_state_dict
 from imagenet_g.benchmark.hub.quiet import quiet_training
 from imagenet_g.benchmark.identity import hash_json
-from imagenet_g.benchmark.models.fingerprints import hash_state_dict
 from imagenet_g.benchmark.storage import translate_storage_errors, write_text
 from imagenet_g.generation.caption_training.language_models import Model, Tokenizer
 from imagenet_g.generation.captions.records import CaptionStageRecord

@@ -13,6 +13,7 @@ from huggingface_hub import constants
 from safetensors.torch import save_file
 
 from imagenet_g.benchmark.errors import FetchError, ModelError, StorageError
+from imagenet_g.benchmark.fingerprints.weights import hash_state_dict
 from imagenet_g.benchmark.hub.fetching import (
     PROBE_TIMEOUT_S,
     describe_hub_file,
@@ -22,7 +23,6 @@ from imagenet_g.benchmark.hub.fetching import (
     parse_revision,
 )
 from imagenet_g.benchmark.models.classifiers import ModelRequest, load_classifier
-from imagenet_g.benchmark.models.fingerprints import hash_state_dict
 from imagenet_g.benchmark.naming.specs import parse_model_spec
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -13,9 +13,9 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from imagenet_g.benchmark.errors import DataError, FetchError, InputError, ModelError, UntrustedFileError
+from imagenet_g.benchmark.fingerprints.weights import hash_state_dict
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
 from imagenet_g.benchmark.models.clip_models import make_model
-from imagenet_g.benchmark.models.fingerprints import hash_state_dict
 from imagenet_g.benchmark.naming.specs import parse_model_spec
 
 CONFIG: dict[str, Any] = {

@@ -7,8 +7,8 @@ import torch
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import InputError, ModelError
+from imagenet_g.benchmark.fingerprints.weights import hash_state_dict
 from imagenet_g.benchmark.models.classifiers import ModelRequest
-from imagenet_g.benchmark.models.fingerprints import hash_state_dict
 from imagenet_g.benchmark.models.heads import LoadedModel, make_classifier
 from imagenet_g.benchmark.naming.specs import parse_model_spec
 from imagenet_g.benchmark.records import Preprocessing

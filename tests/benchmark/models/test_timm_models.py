@@ -14,8 +14,8 @@ from timm.data.transforms_factory import create_transform
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError, FetchError, ImagenetGError, ModelError
+from imagenet_g.benchmark.fingerprints.weights import hash_state_dict
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
-from imagenet_g.benchmark.models.fingerprints import hash_state_dict
 from imagenet_g.benchmark.models.timm_transforms import build_timm_transform, resolve_timm_config
 from imagenet_g.benchmark.naming.specs import parse_model_spec
 

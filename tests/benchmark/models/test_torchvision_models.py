@@ -10,8 +10,8 @@ from torchvision import models
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import FetchError, ModelError
+from imagenet_g.benchmark.fingerprints.weights import hash_state_dict
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
-from imagenet_g.benchmark.models.fingerprints import hash_state_dict
 from imagenet_g.benchmark.naming.specs import parse_model_spec
 
 

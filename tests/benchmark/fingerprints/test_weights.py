@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from imagenet_g.benchmark.fingerprints.weights import count_parameters, hash_state_dict
 from imagenet_g.benchmark.models.checkpoints import load_checkpoint
-from imagenet_g.benchmark.models.fingerprints import count_parameters, hash_state_dict
 
 
 def make_state() -> dict[str, torch.Tensor]:

@@ -1,0 +1,125 @@
+"""What a request for a model resolved to, kept so that the next run with it need not load the model.
+
+Only models that a public name or a file stands for are remembered. Code of the user's own and local folders
+are loaded each time: what they do depends on more than the files that are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from imagenet_g.benchmark.environment import list_versions
+from imagenet_g.benchmark.file_stamps import FileStamp, make_stamp
+from imagenet_g.benchmark.fingerprints.code import list_code_files, print_parts
+from imagenet_g.benchmark.fingerprints.library_code import hash_library
+from imagenet_g.benchmark.identity import hash_file, hash_json
+from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
+from imagenet_g.benchmark.naming.libraries import find_library, list_packages
+from imagenet_g.benchmark.records import FileModel, ModelRecord, Sha256
+
+_LOCAL = "local-dir:"
+
+
+class ModelMemo(FileModel):
+    """What a request for a model resolved to."""
+
+    schema_version: Literal[2] = 2
+    record: ModelRecord
+    architecture_sha256: Sha256
+    code_sha256: Sha256
+    """Hash of the code that no recorded version stands for: a user's files, another package's."""
+    behaviour_sha256: Sha256
+    """Hash of the outputs on fixed inputs, see `fingerprints.behaviour`."""
+    choice: str
+    """How a short name was resolved; empty when nothing was left open."""
+    backend: str
+    dtype: str
+    files: tuple[FileStamp, ...]
+
+
+def make_memo(
+    classifier: Classifier, request: ModelRequest, *, choice: str, backend: str, dtype: str
+) -> ModelMemo:
+    """All that decides the answers of a loaded model.
+
+    Args:
+        classifier: On the CPU and in float32, as it was loaded; it is run on two images.
+        request: The request it answers.
+        choice: How a short name was resolved.
+        backend: Version of torch, kind of device, and memory format.
+        dtype: In which the model will run.
+
+    Raises:
+        Exception: Whatever the model's own code raises.
+    """
+    from imagenet_g.benchmark.fingerprints.architecture import hash_architecture
+    from imagenet_g.benchmark.fingerprints.behaviour import hash_behaviour
+
+    transforms = (classifier.transform, classifier.precropped_transform)
+    architecture, files = hash_architecture(classifier.module), list_own_files(classifier, request)
+    # Printed as well: a setting of a step may show only on pictures unlike the fixed one.
+    code = [hash_library(request.spec.scheme), *print_parts(transforms), *sorted(map(hash_file, files))]
+    behaviour = hash_behaviour(classifier.module, transforms)
+    fingerprint = None if is_remembered(request) else hash_json([architecture, code, behaviour])
+    return ModelMemo(
+        record=classifier.record.model_copy(update={"behaviour_sha256": fingerprint}),
+        architecture_sha256=architecture,
+        code_sha256=hash_json(code),
+        behaviour_sha256=behaviour,
+        choice=choice,
+        backend=backend,
+        dtype=dtype,
+        files=tuple(make_stamp(path) for path in list_watched_files(classifier.files, files)),
+    )
+
+
+def list_own_files(classifier: Classifier, request: ModelRequest) -> list[Path]:
+    """Source files behind a model that are of no library whose version is recorded."""
+    kinds = {type(part) for part in classifier.module.modules()}
+    # A factory may take what it needs from files that none of the classes stands in.
+    factories = () if find_library(request.spec.scheme).runs_again else (request.spec.name.partition(":")[0],)
+    return list_code_files([*kinds, classifier.transform, classifier.precropped_transform], factories)
+
+
+def is_remembered(request: ModelRequest) -> bool:
+    """Whether name and files stand for the model, so that a later run need not load it."""
+    return find_library(request.spec.scheme).runs_again and not request.spec.name.startswith(_LOCAL)
+
+
+def hash_model_request(request: ModelRequest, *, device: str, dtype: str, memory_format: str) -> str | None:
+    """Identity of a request for the memo; None where nothing on disk stands for the model."""
+    if not is_remembered(request):
+        return None
+    # Files given beside the request: with other contents they make another model of the same name.
+    stamps = [_stamp_or_none(path) for path in (request.checkpoint, request.class_map)]
+    return hash_json(
+        {
+            "requested": request.requested,
+            "files": [stamp and stamp.model_dump() for stamp in stamps],
+            "templates": request.templates,
+            "device": device,
+            "dtype": dtype,
+            "memory_format": memory_format,
+            "versions": list_versions(list_packages(request.spec.scheme)),
+            "library": hash_library(request.spec.scheme),
+        }
+    )
+
+
+def list_watched_files(weights: Sequence[Path], code: Sequence[Path]) -> list[Path]:
+    """Files of weights and code, and for those in the Hub's cache the branch that names the newest commit."""
+    watched = list(dict.fromkeys([*weights, *code]))
+    for path in weights:
+        parts = path.parts
+        # A newer commit leaves the old files as they are and moves the branch, so the branch is watched too.
+        if "snapshots" in parts:
+            branch = Path(*parts[: parts.index("snapshots")]) / "refs" / "main"
+            if branch.exists():
+                watched.append(branch)
+    return watched if weights else []
+
+
+def _stamp_or_none(path: Path | None) -> FileStamp | None:
+    return make_stamp(path) if path is not None and path.exists() else None

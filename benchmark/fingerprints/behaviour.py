@@ -1,0 +1,92 @@
+"""How a model behaves: its answers on a few fixed inputs, for the keys under which answers are kept.
+
+A class order in a file beside the code, another tokenizer, a patched operator: none of them is in the weights
+or the layers, and each changes what comes out. Outputs are rounded, so that the noise of float32 arithmetic
+seldom shows. Where it does, a run is made again; a kept answer is never given for another model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+
+from imagenet_g.benchmark.identity import hash_json
+
+Transform = Callable[[Image.Image], torch.Tensor]
+PICTURE_SIZE_PX = (320, 288)
+"""Width and height; not square, so that a transform that mixes them up differs."""
+_DIGITS = 3
+_LEADERS = 5
+
+
+def make_picture() -> Image.Image:
+    """The fixed picture: RGB ramps in two directions, stripes, and a fine pattern; the same for ever.
+
+    Example:
+        >>> make_picture().size, make_picture().getpixel((100, 50))
+        ((320, 288), (79, 44, 159))
+    """
+    width, height = PICTURE_SIZE_PX
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    # Integer arithmetic and no random generator: generators change between versions of a library.
+    red, green = x * 255 // (width - 1), y * 255 // (height - 1)
+    blue = (x // 16 + y // 24) % 2 * 128 + (x * 7 + y * 13 + x * y) % 97
+    return Image.fromarray(np.stack([red, green, blue], axis=2).astype(np.uint8))
+
+
+def hash_behaviour(module: torch.nn.Module, transforms: Sequence[Transform]) -> str:
+    """sha256 of what transforms make of the fixed picture, and of the outputs for it and for noise.
+
+    Args:
+        module: Maps `(N, 3, H, W)` float32 inputs to `(N, K)` outputs, on the CPU and in eval mode.
+        transforms: PIL RGB image to `(3, H, W)` float32; the outputs are those for the first one's input.
+
+    Returns:
+        64 hex digits.
+    """
+    picture = make_picture()
+    inputs = [transform(picture) for transform in transforms]
+    # Seeded, and beside the picture: a photograph-like input leaves half of the units of a network dark.
+    noise = torch.randn(inputs[0].shape, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        # One by one: a batch of two could already depend on its neighbour.
+        outputs = [module(tensor[None].float()) for tensor in (inputs[0], noise)]
+    return hash_json([*(hash_values(tensor) for tensor in inputs), *(_hash_outputs(o) for o in outputs)])
+
+
+def hash_values(tensor: torch.Tensor) -> str:
+    """sha256 of a tensor's shape and of its values rounded to three decimals.
+
+    Example:
+        >>> hash_values(torch.tensor([0.12301])) == hash_values(torch.tensor([0.12302]))
+        True
+    """
+    values = tensor.detach().double().cpu().numpy()
+    return _hash_arrays(np.array(values.shape), _round(values))
+
+
+def _hash_outputs(outputs: torch.Tensor) -> str:
+    values = outputs.detach().double().cpu().numpy().ravel()
+    order = np.argsort(-values, kind="stable")[:_LEADERS]
+    # Both kinds of digits and the order: the cosines of two classes may differ in the fourth decimal only, and
+    # logits near 100 in the fourth digit.
+    digits = np.array([f"{value:.{_DIGITS - 1}e}" for value in values])
+    return _hash_arrays(_round(values), digits, order)
+
+
+def _round(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    # Adding zero makes -0.0 the same as 0.0.
+    return np.round(values, _DIGITS) + 0.0
+
+
+def _hash_arrays(*arrays: npt.NDArray[Any]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
