@@ -30,7 +30,7 @@ def make_picture() -> Image.Image:
 
     Example:
         >>> make_picture().size, make_picture().getpixel((100, 50))
-        ((320, 288), (79, 44, 159))
+        ((320, 288), (79, 44, 45))
     """
     width, height = PICTURE_SIZE_PX
     x, y = np.meshgrid(np.arange(width), np.arange(height))
@@ -74,8 +74,8 @@ def hash_values(tensor: torch.Tensor) -> str:
 def _hash_outputs(outputs: torch.Tensor) -> str:
     values = outputs.detach().double().cpu().numpy().ravel()
     order = np.argsort(-values, kind="stable")[:_LEADERS]
-    # Both kinds of digits and the order: the cosines of two classes may differ in the fourth decimal only, and
-    # logits near 100 in the fourth digit.
+    # Both kinds of digits and the order: the cosines of two classes may differ in the fourth decimal only,
+    # and logits near 100 in the fourth digit.
     digits = np.array([f"{value:.{_DIGITS - 1}e}" for value in values])
     return _hash_arrays(_round(values), digits, order)
 
