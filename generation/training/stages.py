@@ -11,8 +11,8 @@ from pydantic import JsonValue
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.fingerprints.weights import hash_state_dict
 from imagenet_g.benchmark.identity import hash_json
-from imagenet_g.benchmark.models.fingerprints import hash_state_dict
 from imagenet_g.benchmark.storage import translate_storage_errors, write_text
 from imagenet_g.benchmark.training.loop import CHECKPOINT, Trained, TrainingTask, run_training
 from imagenet_g.benchmark.training.records import (
