@@ -26,6 +26,8 @@ from imagenet_g.benchmark.records import (
 
 SCHEMA_VERSION: Literal[2] = 2
 HEADLINE = "top1"
+WIDENED = "-widened"
+"""How the name of a rule ends whose intervals are never shorter than the noise within classes."""
 METRIC_PATTERN = r"^[a-z][a-z0-9_]{0,60}$"
 MetricName = Annotated[str, Field(pattern=METRIC_PATTERN)]
 
@@ -199,6 +201,8 @@ class EffectiveRobustness(FileModel):
     weak: bool
     num_resamples: Count
     seed: int
+    method: str | None = None
+    """How the interval was computed; null in results written before it held the noise within classes."""
 
 
 class PredictionsRecord(FileModel):
@@ -240,6 +244,12 @@ class Entry(FileModel):
     def partial(self) -> bool:
         """Whether some images of the split were never run."""
         return self.limit is not None
+
+
+def has_widened_intervals(entry: Entry) -> bool:
+    """Whether an entry's intervals hold the noise within classes; those of earlier results do not."""
+    methods = [estimate.method for score in entry.scores for estimate in score.metrics.values()]
+    return any(method.endswith(WIDENED) for method in (*methods, *(gap.method for gap in entry.gaps)))
 
 
 class Environment(FileModel):

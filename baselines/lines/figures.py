@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.robustness.families import draw_model_weights, fit_weighted_lines
 from imagenet_g.benchmark.robustness.fits import LineFit, compute_band, fit_line, predict_top1
-from imagenet_g.benchmark.robustness.intervals import draw_model_weights, fit_weighted_lines
 from imagenet_g.benchmark.robustness.links import apply_fit_link, apply_link, invert_link
 from imagenet_g.benchmark.robustness.points import BaselinePoints
 from imagenet_g.benchmark.statistics.accuracy import FloatArray

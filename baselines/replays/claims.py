@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from imagenet_g.baselines.replays.records import Answer, ClaimRecord, ComparisonRecord, Verdict
 from imagenet_g.baselines.replays.specs import ClaimSpec
 from imagenet_g.benchmark.predictions.class_counts import SetCounts
 from imagenet_g.benchmark.results import EffectiveRobustness, Entry
+from imagenet_g.benchmark.statistics.accuracy import BoolArray
+from imagenet_g.benchmark.statistics.gaps import compute_gap_interval
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,
     NUM_RESAMPLES,
-    compute_clustered_interval,
-    compute_resampled_accuracy,
-    draw_cluster_weights,
+    compute_difference_interval,
 )
+from imagenet_g.benchmark.statistics.observations import Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +111,7 @@ def compute_difference(
     first: SetCounts,
     second: SetCounts,
     *,
+    nested: bool = False,
     num_resamples: int = NUM_RESAMPLES,
     seed: int = BOOTSTRAP_SEED,
 ) -> tuple[float, tuple[float, float] | None]:
@@ -121,6 +120,7 @@ def compute_difference(
     Args:
         first: Right answers and images by class.
         second: Likewise; of the same classes, not of the same images.
+        nested: Whether the images of one are among those of the other, as in a view by a filter.
         num_resamples: Bootstrap resamples.
         seed: Seed of the resampling.
 
@@ -128,6 +128,7 @@ def compute_difference(
         The difference and its 95 % interval, None with fewer than two shared classes.
 
     Example:
+        >>> import numpy as np
         >>> total = np.array([10.0, 10.0, 0.0])
         >>> first = SetCounts(right=np.array([9.0, 7.0, 0.0]), total=total)
         >>> second = SetCounts(right=np.array([5.0, 3.0, 0.0]), total=total)
@@ -139,20 +140,11 @@ def compute_difference(
     used = (first.total > 0) & (second.total > 0)
     if not used.any():
         return 0.0, None
-    value = _accuracy(first, used) - _accuracy(second, used)
-    num_classes = int(used.sum())
-    if num_classes < 2:
-        return value, None
-    rng = np.random.default_rng(seed)
+    ours, theirs = _observe(first, used), _observe(second, used)
     # One draw of classes serves both sets. A class that is hard in one is hard in the other, and this pairing
     # is what makes the interval of the difference shorter than that of two independent accuracies.
-    weights = draw_cluster_weights(num_classes, num_resamples=num_resamples, rng=rng)
-    ours, theirs = (
-        compute_resampled_accuracy(weights, counts.right[used], counts.total[used])
-        for counts in (first, second)
-    )
-    draws = np.asarray(ours - theirs)
-    return value, compute_clustered_interval(value, draws, num_classes)
+    interval = compute_gap_interval(ours, theirs, nested=nested, num_resamples=num_resamples, seed=seed)
+    return ours.top1 - theirs.top1, interval
 
 
 def subtract_robustness(
@@ -166,13 +158,13 @@ def subtract_robustness(
     value = first.value - second.value
     if first.low is None or first.high is None or second.low is None or second.high is None:
         return value, None
-    below = math.hypot(first.value - first.low, second.high - second.value)
-    above = math.hypot(first.high - first.value, second.value - second.low)
-    return value, (value - below, value + above)
+    ours, theirs = (first.value, first.low, first.high), (second.value, second.low, second.high)
+    return value, compute_difference_interval(ours, theirs)
 
 
-def _accuracy(counts: SetCounts, used: np.ndarray) -> float:
-    return float(counts.right[used].sum() / counts.total[used].sum())
+def _observe(counts: SetCounts, used: BoolArray) -> Observation:
+    right, total = counts.right[used], counts.total[used]
+    return Observation(top1=float(right.sum() / total.sum()), n=int(total.sum()), right=right, total=total)
 
 
 def _index(cells: Sequence[Cell]) -> dict[tuple[str, str], Cell]:
@@ -199,7 +191,7 @@ def _list_orders(claim: ClaimSpec, tables: Tables) -> Iterator[ComparisonRecord]
 def _list_filters(claim: ClaimSpec, tables: Tables) -> Iterator[ComparisonRecord]:
     whole = _index(tables.gaps)
     for cell in tables.filtered:
-        difference = compute_difference(cell.counts, whole[cell.row, cell.column].counts)
+        difference = compute_difference(cell.counts, whole[cell.row, cell.column].counts, nested=True)
         yield make_comparison(f"{cell.row}, {cell.column}", *difference, rises=True)
 
 

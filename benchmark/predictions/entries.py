@@ -30,6 +30,7 @@ def make_entry(
     published: Sequence[PublishedAccuracy],
     skip_unscored: bool = False,
     warnings: Sequence[str] = (),
+    widened: bool = True,
 ) -> Entry:
     """Score one split and measure its gap.
 
@@ -39,6 +40,7 @@ def make_entry(
         published: Published clean accuracies of the model; may be empty.
         skip_unscored: Leave images without a prediction out instead of counting them as wrong.
         warnings: Further warnings for the reader.
+        widened: Widen intervals to the noise within classes; False for the rules of earlier results.
 
     Raises:
         InputError: No image is left to score.
@@ -49,7 +51,7 @@ def make_entry(
         for image_id, error in zip(evidence.predictions.image_ids, evidence.predictions.errors, strict=True)
         if error is not None
     ]
-    gap = _make_gap(counted, reference, published, skip_unscored=skip_unscored)
+    gap = _make_gap(counted, reference, published, skip_unscored=skip_unscored, widened=widened)
     return Entry(
         split=evidence.record,
         predictions=evidence.source,
@@ -58,17 +60,17 @@ def make_entry(
         unscored_count_as="left-out" if skip_unscored else "wrong",
         unscored=tuple(missing[:MAX_LISTED_UNSCORED]),
         limit=evidence.limit,
-        scores=make_scores(counted),
+        scores=make_scores(counted, widened=widened),
         gaps=() if gap is None else (gap,),
         effective_robustness=(),
         warnings=(*warnings, *_list_warnings(evidence, gap, missing), *_note_missing_twin(gap, reference)),
     )
 
 
-def make_scores(evidence: Evidence) -> tuple[Score, ...]:
+def make_scores(evidence: Evidence, *, widened: bool = True) -> tuple[Score, ...]:
     """Scores over all 1000 outputs and, where the split is about fewer classes, over those."""
     choices: tuple[Outputs, ...] = ("all",) if evidence.output_set.covers_all else ("all", "split-classes")
-    return tuple(_make_score(evidence, outputs) for outputs in choices)
+    return tuple(_make_score(evidence, outputs, widened=widened) for outputs in choices)
 
 
 def choose_headline(entry: Entry) -> Score:
@@ -78,13 +80,16 @@ def choose_headline(entry: Entry) -> Score:
     return matching[0] if matching else entry.scores[0]
 
 
-def _make_score(evidence: Evidence, outputs: Outputs, metrics: Iterable[Metric] | None = None) -> Score:
+def _make_score(
+    evidence: Evidence, outputs: Outputs, metrics: Iterable[Metric] | None = None, *, widened: bool = True
+) -> Score:
     return compute_score(
         evidence.predictions,
         stored_as=_stored_as(evidence, outputs),
         outputs=outputs,
         num_outputs=1000 if outputs == "all" else len(evidence.output_set.indices),
         metrics=metrics,
+        widened=widened,
     )
 
 
@@ -98,10 +103,11 @@ def _make_gap(
     published: Sequence[PublishedAccuracy],
     *,
     skip_unscored: bool,
+    widened: bool,
 ) -> Gap | None:
     if reference is not None:
         counted = reference.without_unscored() if skip_unscored else reference
-        return _make_measured_gap(evidence, counted)
+        return _make_measured_gap(evidence, counted, widened=widened)
     figure = choose_published(evidence.class_set, published)
     if figure is None:
         return None
@@ -112,10 +118,11 @@ def _make_gap(
         clean,
         reference_predictions=None,
         stored_as=(_stored_as(evidence, clean.outputs), "all"),
+        widened=widened,
     )
 
 
-def _make_measured_gap(evidence: Evidence, reference: Evidence) -> Gap | None:
+def _make_measured_gap(evidence: Evidence, reference: Evidence, *, widened: bool) -> Gap | None:
     """The same-class twin: reference images and outputs restricted to the split's classes."""
     if reference.record.ref == evidence.record.ref:
         return None
@@ -146,7 +153,18 @@ def _make_measured_gap(evidence: Evidence, reference: Evidence) -> Gap | None:
         clean,
         reference_predictions=twin.predictions,
         stored_as=(stored, stored),
+        widened=widened,
+        nested=_is_nested(evidence, twin),
     )
+
+
+def _is_nested(first: Evidence, second: Evidence) -> bool:
+    """Whether all images of one are among those of the other, as in two views of one split."""
+    # The content is asked too: ids of a folder are paths, which another folder may have as well.
+    if first.record.content_sha256 != second.record.content_sha256:
+        return False
+    ours, theirs = set(first.predictions.image_ids), set(second.predictions.image_ids)
+    return ours <= theirs or theirs <= ours
 
 
 def choose_published(class_set: ClassSet, published: Sequence[PublishedAccuracy]) -> PublishedAccuracy | None:

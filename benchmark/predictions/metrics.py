@@ -105,8 +105,13 @@ class Metric:
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
 
-def estimate_metric(metric: Metric, images: ScoredImages) -> MetricEstimate | None:
+def estimate_metric(metric: Metric, images: ScoredImages, *, widened: bool = True) -> MetricEstimate | None:
     """A metric's value with its interval; None where the predictions do not hold what it needs.
+
+    Args:
+        metric: The row.
+        images: What it is computed on, at least one image.
+        widened: Widen the interval to the noise within classes; False for the rules of earlier results.
 
     Raises:
         InputError: The value lies outside the metric's own bounds, so its row or its function is wrong.
@@ -119,12 +124,13 @@ def estimate_metric(metric: Metric, images: ScoredImages) -> MetricEstimate | No
             f"Metric '{metric.name}' gave {value}; its row allows {metric.low} to {metric.high}."
         )
     # Student's t leaves the range of a share where few classes differ much.
-    bounds = _clip(metric, metric.interval.compute(images, value, metric.function))
+    rule = metric.interval if widened else metric.interval.earlier or metric.interval
+    bounds = _clip(metric, rule.compute(images, value, metric.function))
     return MetricEstimate(
         value=value,
         low=None if bounds is None else bounds[0],
         high=None if bounds is None else bounds[1],
-        method="none" if bounds is None else metric.interval.name,
+        method="none" if bounds is None else rule.name,
         # Rounded, because k / n * n may miss k by a rounding error.
         right=round(value * len(images)) if metric.interval is WILSON else None,
     )

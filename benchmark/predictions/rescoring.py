@@ -27,6 +27,7 @@ class RescoreRequest:
         data: Local copies of splits, needed for views by a column.
         skip_unreadable: Leave unscored images out.
         out: Folder the result is for; paths in it are relative to this.
+        widened: Widen intervals to the noise within classes; False for the rules of earlier results.
     """
 
     files: tuple[Path, ...]
@@ -35,6 +36,7 @@ class RescoreRequest:
     data: Mapping[str, Path]
     skip_unreadable: bool
     out: Path
+    widened: bool = True
 
 
 def rescore(request: RescoreRequest) -> Result:
@@ -59,6 +61,7 @@ def rescore(request: RescoreRequest) -> Result:
                 reference=reference,
                 published=load_published_accuracies(model.spec),
                 skip_unscored=request.skip_unreadable,
+                widened=request.widened,
             )
         )
     return Result(model=model, environment=make_environment(), entries=tuple(entries))

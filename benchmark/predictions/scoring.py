@@ -20,7 +20,7 @@ from imagenet_g.benchmark.statistics.accuracy import (
     compute_class_counts,
     compute_correct,
 )
-from imagenet_g.benchmark.statistics.gaps import compute_gap_interval
+from imagenet_g.benchmark.statistics.gaps import EARLIER_METHOD, METHOD, compute_gap_interval
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,
     NUM_RESAMPLES,
@@ -60,6 +60,7 @@ def compute_score(
     outputs: Outputs,
     num_outputs: int,
     metrics: Iterable[Metric] | None = None,
+    widened: bool = True,
 ) -> Score:
     """Every metric with its interval; an image without a prediction is wrong.
 
@@ -70,6 +71,7 @@ def compute_score(
         num_outputs: How many classes the model chose among.
         metrics: What to compute, top-1 among it; None for all there are. Those that need what the predictions
             do not hold are left out.
+        widened: Widen intervals to the noise within classes; False for the rules of earlier results.
 
     Raises:
         InputError: There is no image.
@@ -78,7 +80,7 @@ def compute_score(
         raise InputError("There is no image to score.")
     images = ScoredImages(predictions.labels, select_outputs(predictions, stored_as), num_outputs)
     chosen = load_metrics().values() if metrics is None else metrics
-    found = {metric.name: estimate_metric(metric, images) for metric in chosen}
+    found = {metric.name: estimate_metric(metric, images, widened=widened) for metric in chosen}
     return Score(
         outputs=outputs,
         num_outputs=num_outputs,
@@ -113,6 +115,8 @@ def compute_gap(
     stored_as: tuple[str, str] = ("all", "all"),
     num_resamples: int = NUM_RESAMPLES,
     seed: int = BOOTSTRAP_SEED,
+    widened: bool = True,
+    nested: bool = False,
 ) -> Gap:
     """AG = A(D') - A(D_test) with the interval of `compute_gap_interval`.
 
@@ -124,6 +128,8 @@ def compute_gap(
         stored_as: Which stored top-5 the score and the reference use.
         num_resamples: Bootstrap resamples B.
         seed: Seed of the resampling.
+        widened: Widen the interval to the noise within classes; False for the rule of earlier results.
+        nested: Whether the images of one set are among those of the other.
     """
     clean = (
         Observation(top1=reference.top1.value, n=reference.n)
@@ -131,14 +137,20 @@ def compute_gap(
         else _observe(reference_predictions, stored_as[1])
     )
     interval = compute_gap_interval(
-        _observe(predictions, stored_as[0]), clean, num_resamples=num_resamples, seed=seed
+        _observe(predictions, stored_as[0]),
+        clean,
+        num_resamples=num_resamples,
+        seed=seed,
+        widened=widened,
+        nested=nested,
     )
+    method = METHOD if widened else EARLIER_METHOD
     return Gap(
         reference=reference,
         value=score.top1.value - reference.top1.value,
         low=None if interval is None else interval[0],
         high=None if interval is None else interval[1],
-        method="none" if interval is None else "class-bootstrap",
+        method="none" if interval is None else method,
         num_resamples=num_resamples,
         seed=seed,
     )

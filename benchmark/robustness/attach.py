@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.predictions.class_counts import PairCounts, SetCounts
-from imagenet_g.benchmark.results import EffectiveRobustness, Entry, Gap, Result
+from imagenet_g.benchmark.results import WIDENED, EffectiveRobustness, Entry, Gap, Result
 from imagenet_g.benchmark.robustness.fits import (
     LineFit,
     compute_band,
@@ -18,7 +18,7 @@ from imagenet_g.benchmark.robustness.fits import (
 )
 from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, Interval, compute_interval
 from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline, build_measured_points
-from imagenet_g.benchmark.robustness.points import BaselinePoints
+from imagenet_g.benchmark.robustness.points import BaselinePoints, validate_overlap
 from imagenet_g.benchmark.robustness.published_sets import BaselineSet, build_points
 from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
 from imagenet_g.benchmark.statistics.observations import Observation
@@ -146,6 +146,7 @@ def place_entry(
     pair: PairCounts | None,
     num_resamples: int,
     seed: int,
+    widened: bool = True,
 ) -> Placement:
     """Compare one entry with a baseline; `explain_mismatch` must have returned None."""
     gap = entry.gaps[0]
@@ -163,7 +164,7 @@ def place_entry(
         if pair is not None:
             known = load_class_set(_find_class_set(baseline, entry.split.ref)).indices
             validate_overlap(pair.class_indices, known, source=f"Baseline '{baseline.header.id}'")
-    return place_model(points, evaluated, link, num_resamples=num_resamples, seed=seed)
+    return place_model(points, evaluated, link, num_resamples=num_resamples, seed=seed, widened=widened)
 
 
 def _find_class_set(baseline: BaselineSet, split: str) -> str:
@@ -171,7 +172,13 @@ def _find_class_set(baseline: BaselineSet, split: str) -> str:
 
 
 def place_model(
-    points: BaselinePoints, evaluated: EvaluatedModel, link: str, *, num_resamples: int, seed: int
+    points: BaselinePoints,
+    evaluated: EvaluatedModel,
+    link: str,
+    *,
+    num_resamples: int,
+    seed: int,
+    widened: bool = True,
 ) -> Placement:
     """Fit the line and compare a model with it."""
     clean = [one.top1 for one in evaluated.reference]
@@ -187,35 +194,16 @@ def place_model(
         high=float(high[0]),
         value=value,
         interval=compute_interval(
-            points, evaluated, link, value=value, num_resamples=num_resamples, seed=seed
+            points,
+            evaluated,
+            link,
+            value=value,
+            num_resamples=num_resamples,
+            seed=seed,
+            widened=widened,
         ),
         extrapolated=fit.is_extrapolated(clean),
     )
-
-
-def validate_overlap(given: Sequence[int], known: Sequence[int], *, source: str) -> None:
-    """Refuse to compare accuracies on different classes.
-
-    Raises:
-        InputError: The classes are disjoint, or not the same.
-
-    Example:
-        >>> validate_overlap([1, 2], [2, 1], source="Baseline 'b'")
-        >>> validate_overlap([1, 2], [3], source="Baseline 'b'")
-        Traceback (most recent call last):
-            ...
-        imagenet_g.benchmark.errors.InputError: Baseline 'b' has no class in common ...
-    """
-    shared = set(given) & set(known)
-    if not shared:
-        raise InputError(f"{source} has no class in common with the split; measure it on this split.")
-    # Overlap is not enough: accuracies on different classes are not one axis, however many classes they
-    # share.
-    if shared != set(given) or shared != set(known):
-        raise InputError(
-            f"{source} covers {len(set(known))} classes and the split {len(set(given))}; {len(shared)} "
-            "are shared; both must be the same. Measure the baseline on this split or view."
-        )
 
 
 def _observe(top1: float, num_images: int, counts: SetCounts | None) -> Observation:
@@ -269,6 +257,7 @@ def make_record(placement: Placement, *, clustered: bool) -> EffectiveRobustness
         weak=fit.weak,
         num_resamples=interval.num_resamples,
         seed=interval.seed,
+        method=interval.method if interval.method.endswith(WIDENED) else None,
     )
 
 

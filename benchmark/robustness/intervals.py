@@ -18,8 +18,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.robustness.families import (
+    compute_effective_families,
+    draw_model_weights,
+    fit_weighted_lines,
+)
 from imagenet_g.benchmark.robustness.fits import make_design
 from imagenet_g.benchmark.robustness.links import apply_fit_link, invert_link
+from imagenet_g.benchmark.robustness.noise import bound_robustness_noise
 from imagenet_g.benchmark.robustness.points import BaselinePoints
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 from imagenet_g.benchmark.statistics.intervals import (
@@ -28,9 +34,11 @@ from imagenet_g.benchmark.statistics.intervals import (
     NUM_RESAMPLES,
     Spread,
     compute_bootstrap_interval,
+    compute_difference_interval,
     make_cluster_spread,
 )
 from imagenet_g.benchmark.statistics.observations import Observation, draw_accuracies, draw_class_weights
+from imagenet_g.benchmark.statistics.within import widen
 
 MIN_CLUSTERS = 2
 
@@ -63,8 +71,9 @@ def compute_interval(
     num_resamples: int = NUM_RESAMPLES,
     seed: int = BOOTSTRAP_SEED,
     confidence: float = CONFIDENCE,
+    widened: bool = True,
 ) -> Interval:
-    """Bootstrap interval of an effective robustness.
+    """Bootstrap interval of an effective robustness, at least as long as the noise within classes makes it.
 
     Args:
         points: The baseline the line was fitted through.
@@ -74,6 +83,7 @@ def compute_interval(
         num_resamples: B.
         seed: Seed of the resampling.
         confidence: Nominal coverage in (0, 1).
+        widened: Widen it to the noise within classes; False for the rule of results that name no method.
 
     Returns:
         The interval; null bounds where there are too few families to refit the line.
@@ -89,28 +99,54 @@ def compute_interval(
     # Each source of doubt is also drawn alone, because each needs its own degrees of freedom.
     still = draw_images(points, evaluated, num_resamples=0, rng=rng)
     equal = np.ones((1, len(points.models)))
-    low, high = compute_bootstrap_interval(
-        value,
-        compute_draws(points, images, models, link),
-        parts=(
-            _make_image_spread(compute_draws(points, images, equal, link), images.num_clusters),
-            Spread(
-                draws=compute_draws(points, still, models, link),
-                inflation=(num_families + 1) / (num_families - num_coefficients),
-                freedom=num_families - num_coefficients,
-            ),
-        ),
-        confidence=confidence,
+    family = Spread(
+        draws=compute_draws(points, still, models, link),
+        inflation=(num_families + 1) / (num_families - num_coefficients),
+        freedom=num_families - num_coefficients,
     )
-    method = "class-and-family-bootstrap" if images.num_clusters else "binomial-and-family-bootstrap"
+    classes = _make_image_spread(compute_draws(points, images, equal, link), images.num_clusters)
+    draws = compute_draws(points, images, models, link)
+    bounds = compute_bootstrap_interval(value, draws, parts=(classes, family), confidence=confidence)
+    if widened and _may_lack_noise(evaluated):
+        line = _bound_noise_and_line(points, evaluated, link, family, value=value, confidence=confidence)
+        bounds = widen(bounds, line)
     return Interval(
         # The stretch for few clusters may carry a bound beyond what a difference of two accuracies can be.
-        low=max(-1.0, low),
-        high=min(1.0, high),
-        method=method,
+        low=max(-1.0, bounds[0]),
+        high=min(1.0, bounds[1]),
+        method=_name_method(images.num_clusters, widened=widened),
         num_resamples=num_resamples,
         seed=seed,
     )
+
+
+def _name_method(num_classes: int | None, *, widened: bool) -> str:
+    kind = "binomial-and-family-bootstrap" if num_classes is None else "class-and-family-bootstrap"
+    return f"{kind}-widened" if widened else kind
+
+
+def _may_lack_noise(evaluated: EvaluatedModel) -> bool:
+    """Whether resampling can show less than chance within classes."""
+    # Published accuracies are redrawn from a binomial, which has no spread at 0 and 1 only.
+    observed = (*evaluated.reference, evaluated.shifted)
+    return any(one.right is not None or one.top1 in (0.0, 1.0) for one in observed)
+
+
+def _bound_noise_and_line(
+    points: BaselinePoints,
+    evaluated: EvaluatedModel,
+    link: str,
+    family: Spread,
+    *,
+    value: float,
+    confidence: float,
+) -> tuple[float, float]:
+    """The noise within classes and the doubt about the line, which are independent: square-and-add."""
+    noise = bound_robustness_noise(
+        points, evaluated.reference, evaluated.shifted, link, confidence=confidence
+    )
+    drawn = compute_bootstrap_interval(value, family.draws, parts=(family,), confidence=confidence)
+    return compute_difference_interval((value, *noise), (0.0, value - drawn[1], value - drawn[0]))
 
 
 def _make_image_spread(draws: FloatArray, num_classes: int | None) -> Spread:
@@ -150,67 +186,6 @@ def draw_images(
         baseline_shifted=baseline_shifted,
         num_clusters=None if weights is None else int((weights.sum(axis=0) > 0).sum()),
     )
-
-
-def compute_effective_families(families: tuple[str, ...]) -> float:
-    """How many families of equal size these are worth: (sum m)^2 / sum m^2, for m models in each.
-
-    A bootstrap over clusters of very unequal size is too narrow; counting the large ones for what they weigh
-    repairs it (Carter, Schnepel and Steigerwald 2017).
-
-    Example:
-        >>> compute_effective_families(("resnet", "vit", "swin")), compute_effective_families(("vit", "vit"))
-        (3.0, 1.0)
-        >>> round(compute_effective_families(("resnet",) * 8 + ("vit", "swin")), 2)  # three in name only
-        1.52
-    """
-    _, sizes = np.unique(np.array(families), return_counts=True)
-    return float(sizes.sum() ** 2 / (sizes**2).sum())
-
-
-def draw_model_weights(
-    families: tuple[str, ...], *, num_resamples: int, rng: np.random.Generator
-) -> FloatArray:
-    """How much each model weighs in each resample of families: `(B, M)`.
-
-    Families get uniform Dirichlet weights (the Bayesian bootstrap of Rubin 1981), which have nearly the
-    variance of drawing with replacement but never leave a line without two distinct models.
-
-    Example:
-        >>> weights = draw_model_weights(
-        ...     ("vit", "vit", "swin"), num_resamples=4, rng=np.random.default_rng(0)
-        ... )
-        >>> weights.shape, bool((weights[:, 0] == weights[:, 1]).all())  # a family moves as one
-        ((4, 3), True)
-    """
-    names, index = np.unique(np.array(families), return_inverse=True)
-    drawn = rng.standard_exponential((num_resamples, len(names)))
-    # Exponential draws over their mean are Dirichlet weights that sum to the number of families.
-    return np.asarray((drawn / drawn.mean(axis=1, keepdims=True))[:, index])
-
-
-def fit_weighted_lines(reference: FloatArray, shifted: FloatArray, weights: FloatArray) -> FloatArray:
-    """Weighted least squares in every resample.
-
-    Args:
-        reference: `(B or 1, M, K)` clean accuracies on the link's scale.
-        shifted: `(B or 1, M)` shifted accuracies on the link's scale.
-        weights: `(B or 1, M)`, >= 0.
-
-    Returns:
-        `(B, K + 1)` coefficients, intercept first.
-
-    Example:
-        >>> clean, shifted = np.array([[[0.0], [1.0], [2.0]]]), np.array([[1.0, 3.0, 9.0]])
-        >>> fit_weighted_lines(clean, shifted, np.array([[1.0, 1.0, 0.0]])).round(6).tolist()  # 1 + 2 x
-        [[1.0, 2.0]]
-    """
-    design = make_design(reference)
-    weighted = design * weights[..., None]
-    gram = np.swapaxes(weighted, -1, -2) @ design
-    moment = np.swapaxes(weighted, -1, -2) @ shifted[..., None]
-    # A resample of few models may leave no line; the least-norm one stands in, as least squares would give.
-    return np.asarray((np.linalg.pinv(gram, hermitian=True) @ moment)[..., 0])
 
 
 def compute_draws(points: BaselinePoints, images: ImageDraws, models: FloatArray, link: str) -> FloatArray:

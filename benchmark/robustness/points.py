@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -144,6 +145,31 @@ def validate_names(models: tuple[str, ...], *, source: str) -> None:
         if model in seen:
             raise InputError(f"{source} lists model '{model}' twice; keep one row.")
         seen.add(model)
+
+
+def validate_overlap(given: Sequence[int], known: Sequence[int], *, source: str) -> None:
+    """Refuse to compare accuracies on different classes.
+
+    Raises:
+        InputError: The classes are disjoint, or not the same.
+
+    Example:
+        >>> validate_overlap([1, 2], [2, 1], source="Baseline 'b'")
+        >>> validate_overlap([1, 2], [3], source="Baseline 'b'")
+        Traceback (most recent call last):
+            ...
+        imagenet_g.benchmark.errors.InputError: Baseline 'b' has no class in common ...
+    """
+    shared = set(given) & set(known)
+    if not shared:
+        raise InputError(f"{source} has no class in common with the split; measure it on this split.")
+    # Overlap is not enough: accuracies on different classes are not one axis, however many classes they
+    # share.
+    if shared != set(given) or shared != set(known):
+        raise InputError(
+            f"{source} covers {len(set(known))} classes and the split {len(set(given))}; {len(shared)} "
+            "are shared; both must be the same. Measure the baseline on this split or view."
+        )
 
 
 def validate_fractions(values: FloatArray, *, source: str) -> None:

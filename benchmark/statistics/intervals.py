@@ -55,6 +55,22 @@ def compute_wilson_interval(
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def compute_difference_interval(
+    first: tuple[float, float, float], second: tuple[float, float, float]
+) -> tuple[float, float]:
+    """Interval of first less second, each given as value, low, high and independent of the other.
+
+    Source: Newcombe 1998, method 10 (for Wilson intervals); Zou and Donner 2008 for any interval (MOVER).
+
+    Example:
+        >>> [round(bound, 3) for bound in compute_difference_interval((0.8, 0.77, 0.83), (0.7, 0.66, 0.74))]
+        [0.05, 0.15]
+    """
+    (value, low, high), (other, other_low, other_high) = first, second
+    below, above = math.hypot(value - low, other_high - other), math.hypot(high - value, other - other_low)
+    return value - other - below, value - other + above
+
+
 def draw_cluster_weights(num_clusters: int, *, num_resamples: int, rng: np.random.Generator) -> FloatArray:
     """How often each cluster is drawn in each bootstrap resample.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import NormalDist
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -23,6 +24,7 @@ from imagenet_g.benchmark.statistics.intervals import (
     compute_resampled_accuracy,
     draw_cluster_weights,
 )
+from imagenet_g.benchmark.statistics.within import compute_paired_variance, widen
 
 Verdict: TypeAlias = Literal["better", "worse", "tie"]
 
@@ -173,24 +175,40 @@ def compute_paired_difference(
 ) -> PairedDifference:
     """Difference in accuracy on the same images, with the interval of resampling classes.
 
+    The interval is never shorter than that of the noise within classes (`compute_paired_variance`), which
+    classes that happen to be alike do not show.
+
     Args:
         first: `(N,)` whether the first model is right.
         second: `(N,)` whether the second is.
         resamples: Of the classes of these images.
         p_value: McNemar's, already corrected for the number of pairs.
-        num_pairs: Pairs compared at once; the interval is widened for them (Bonferroni).
+        num_pairs: Pairs compared at once; the interval is made longer for them (Bonferroni).
         confidence: Nominal coverage over all pairs, in (0, 1).
     """
     value = float(first.mean() - second.mean())
-    widened = 1 - (1 - confidence) / num_pairs
+    joint = 1 - (1 - confidence) / num_pairs
     low = high = None
     if len(resamples.totals) > 1:
-        net = np.bincount(resamples.clusters, weights=first.astype(np.float64) - second)
-        draws = compute_resampled_accuracy(resamples.weights, net.astype(np.float64), resamples.totals)
-        low, high = compute_clustered_interval(value, draws, len(resamples.totals), confidence=widened)
+        low, high = _bound_difference(value, first, second, resamples, confidence=joint)
     return PairedDifference(
-        value=value, low=low, high=high, confidence=widened, p_value=p_value, level=1 - confidence
+        value=value, low=low, high=high, confidence=joint, p_value=p_value, level=1 - confidence
     )
+
+
+def _bound_difference(
+    value: float, first: BoolArray, second: BoolArray, resamples: ClassResamples, *, confidence: float
+) -> tuple[float, float]:
+    totals = resamples.totals
+    one, other = (
+        np.bincount(resamples.clusters, weights=mask, minlength=len(totals)).astype(np.float64)
+        for mask in (first & ~second, second & ~first)
+    )
+    draws = compute_resampled_accuracy(resamples.weights, one - other, totals)
+    resampled = compute_clustered_interval(value, draws, len(totals), confidence=confidence)
+    half = NormalDist().inv_cdf(0.5 + confidence / 2) * compute_paired_variance(one, other, totals) ** 0.5
+    low, high = widen(resampled, (value - half, value + half))
+    return max(-1.0, low), min(1.0, high)
 
 
 def compute_error_consistency(first: BoolArray, second: BoolArray) -> float | None:

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.naming.published import load_published_models
 from imagenet_g.benchmark.results import HEADLINE, MetricEstimate
-from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
-from imagenet_g.leaderboard.board.ranks import compute_difference_interval
+from imagenet_g.benchmark.statistics.intervals import (
+    compute_difference_interval,
+    compute_wilson_interval,
+)
 from imagenet_g.leaderboard.board.rows import UNKNOWN, RobustnessRow, ScoreRow
 from imagenet_g.leaderboard.validation.lines import DATA, TABLES
 

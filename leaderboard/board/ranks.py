@@ -31,21 +31,6 @@ def compute_difference_low(
     return np.asarray(better - worse - np.sqrt((better - better_low) ** 2 + (worse_high - worse) ** 2))
 
 
-def compute_difference_interval(
-    first: tuple[float, float, float], second: tuple[float, float, float]
-) -> tuple[float, float]:
-    """Interval of first less second, each given as value, low, high; source as above.
-
-    Example:
-        >>> [round(bound, 3) for bound in compute_difference_interval((0.8, 0.77, 0.83), (0.7, 0.66, 0.74))]
-        [0.05, 0.15]
-    """
-    one, other = np.array(first), np.array(second)
-    low = compute_difference_low(one[0], one[1], other[0], other[2])
-    high = -compute_difference_low(other[0], other[1], one[0], one[2])
-    return float(low), float(high)
-
-
 def compute_shared_ranks(values: npt.ArrayLike, lows: npt.ArrayLike, highs: npt.ArrayLike) -> IntArray:
     """Rank of each of M models, 1 for all that no model beats beyond chance.
 

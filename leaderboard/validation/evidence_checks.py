@@ -18,7 +18,7 @@ from imagenet_g.benchmark.predictions.predictions import Predictions, Prediction
 from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
 from imagenet_g.benchmark.records import ModelRecord, is_same_model
-from imagenet_g.benchmark.results import Entry
+from imagenet_g.benchmark.results import Entry, has_widened_intervals
 from imagenet_g.benchmark.robustness.attach import Baseline
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
@@ -266,6 +266,7 @@ def _rescore_entry(entry: Entry, path: Path, reference: Path | None, evidence: S
         data=evidence.store.data,
         skip_unreadable=entry.unscored_count_as == "left-out",
         out=Path(),
+        widened=has_widened_intervals(entry),
     )
     again = rescore(request).entries[0]
     # Warnings of the evaluation about the model: a submission must not leave them out.

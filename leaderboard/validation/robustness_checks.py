@@ -111,6 +111,7 @@ def _check_record(
                 pair=counts if record.clustered else None,
                 num_resamples=NUM_RESAMPLES,
                 seed=BOOTSTRAP_SEED,
+                widened=record.method is not None,
             )
     except ImagenetGError as refused:
         return [*problems, error("not-recomputable", where, str(refused))], []

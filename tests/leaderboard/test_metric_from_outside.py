@@ -90,7 +90,7 @@ def test_score_writes_it_and_show_prints_it(
     found = json.loads((tmp_path / "result.json").read_bytes())["entries"][0]["scores"][0]["metrics"]["doubt"]
     assert found["value"] == pytest.approx(compute_doubt(), rel=1e-6)
     assert found["low"] < found["value"] < found["high"]
-    assert found["method"] == "class-jackknife"
+    assert found["method"] == "class-jackknife-widened"
     assert f"{found['value']:.4f}" in capsys.readouterr().out
     assert main(["show", str(tmp_path)]) == 0
     shown = capsys.readouterr().out

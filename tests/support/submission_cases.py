@@ -118,13 +118,14 @@ def set_at(path: str, value: object) -> Callable[[Json], None]:
 
 
 def renew_scores(content: Json) -> None:
-    """A change that computes the scores again, by every metric there is: a submission of today."""
+    """A change that computes scores and gaps again, by every metric there is: a submission of today."""
     file = ROOT / "mini" / STEM / "mini-renditions.parquet"
     request = RescoreRequest(
         files=(file,), reference=None, view=None, data={}, skip_unreadable=False, out=Path()
     )
     result = Result.model_validate(content["result"])
-    entry = result.entries[0].model_copy(update={"scores": rescore(request).entries[0].scores})
+    again = rescore(request).entries[0]
+    entry = result.entries[0].model_copy(update={"scores": again.scores, "gaps": again.gaps})
     content["result"] = result.model_copy(update={"entries": (entry,)}).model_dump(mode="json")
 
 

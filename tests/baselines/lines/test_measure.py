@@ -15,7 +15,7 @@ from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.predictions.class_counts import load_pair_counts
 from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.results import Result
-from imagenet_g.benchmark.robustness.attach import attach_effective_robustness, validate_overlap
+from imagenet_g.benchmark.robustness.attach import attach_effective_robustness
 from imagenet_g.benchmark.robustness.fits import fit_line
 from imagenet_g.benchmark.robustness.measured_sets import (
     MeasuredBaseline,
@@ -23,6 +23,7 @@ from imagenet_g.benchmark.robustness.measured_sets import (
     load_measured_baseline,
     write_measured_baseline,
 )
+from imagenet_g.benchmark.robustness.points import validate_overlap
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from baseline_cases import make_points, make_points_on_line
 
-from imagenet_g.benchmark.robustness.fits import compute_effective_robustness, fit_line
-from imagenet_g.benchmark.robustness.intervals import (
-    EvaluatedModel,
+from imagenet_g.benchmark.robustness.families import (
     compute_effective_families,
-    compute_interval,
     draw_model_weights,
     fit_weighted_lines,
 )
+from imagenet_g.benchmark.robustness.fits import compute_effective_robustness, fit_line
+from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, compute_interval
 from imagenet_g.benchmark.robustness.links import apply_link, invert_link
 from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, PointCounts
 from imagenet_g.benchmark.statistics.observations import Observation
@@ -67,7 +66,7 @@ def test_published_accuracies_get_their_binomial_error() -> None:
     assert found.high is not None
     assert found.low is not None
     assert (found.high - found.low) / 2 == pytest.approx(1.96 * np.sqrt(0.25 / 10_000), rel=0.03)
-    assert found.method == "binomial-and-family-bootstrap"
+    assert found.method == "binomial-and-family-bootstrap-widened"
 
 
 def test_too_few_families_give_no_interval_rather_than_a_wrong_one() -> None:

@@ -101,9 +101,11 @@ def compare(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_], p_value
 def test_the_paired_interval_equals_a_loop_over_resampled_classes() -> None:
     """Classes drawn with replacement, all their images with them; then stretched by Student's t."""
     rng = np.random.default_rng(3)
-    first, second = rng.random(200) < 0.7, rng.random(200) < 0.6
-    ours = compare(first, second, 0.01)
-    net = (first.astype(float) - second).reshape(20, 10)
+    # Classes that differ, and many images: the noise within classes is then the lesser doubt.
+    classes = np.arange(2000) // 100
+    first, second = rng.random(2000) < 0.5 + classes / 50, rng.random(2000) < 0.6
+    ours = compute_paired_difference(first, second, resample_classes(classes), p_value=0.01)
+    net = (first.astype(float) - second).reshape(20, 100)
     loop = np.random.default_rng(4)
     draws = [net[loop.integers(20, size=20)].mean() for _ in range(5000)]
     stretch = t.ppf(0.975, 19) / norm.ppf(0.975) * np.sqrt(20 / 19)

@@ -20,14 +20,14 @@ from imagenet_g.benchmark.robustness.attach import place_model
 from imagenet_g.benchmark.robustness.intervals import EvaluatedModel
 from imagenet_g.benchmark.robustness.published_sets import build_points
 from imagenet_g.benchmark.splits.registry import KnownVersion, parse_versions
-from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
+from imagenet_g.benchmark.statistics.intervals import compute_difference_interval, compute_wilson_interval
 from imagenet_g.benchmark.statistics.observations import Observation
 from imagenet_g.leaderboard.board import build as building
 from imagenet_g.leaderboard.board.answer_tables import compute_right, list_answering_models
 from imagenet_g.leaderboard.board.board import Board, BoardVersion, load_board
 from imagenet_g.leaderboard.board.build import load_reviewed
 from imagenet_g.leaderboard.board.published_rows import VERSION
-from imagenet_g.leaderboard.board.ranks import compute_difference_interval, compute_shared_ranks
+from imagenet_g.leaderboard.board.ranks import compute_shared_ranks
 from imagenet_g.leaderboard.pages.queries import BoardQuery, settle_query
 
 

@@ -1,0 +1,152 @@
+"""Doubt within classes: the binomial noise of an accuracy, whether or not its classes differ.
+
+Resampling classes shows as much spread as the classes happen to have. Its expectation holds the noise within
+classes, but one draw of few or like classes may show much less, down to nothing where all classes have the
+same share of right answers. That noise is therefore also computed from the counts, and no interval of
+resampled classes may be shorter.
+
+With w_c the weight of class c, k_c of its n_c images right, and one right and one wrong answer added to each
+count,
+
+    V = sum over c of a_c q_c (1 - q_c),   a_c = w_c^2 / n_c,   q_c = (k_c + 1) / (n_c + 2)
+
+but at most what it would be if all classes had one accuracy: with m = 1 / sum a_c effective images,
+
+    V <= q (1 - q) / m,   q = (m p + 1) / (m + 2),   p = m * sum over c of a_c k_c / n_c.
+
+p (1 - p) is concave, so by Jensen's inequality the true noise is never above that. The bound matters where
+classes have one to four images: two answers added to each class would then outweigh the images themselves.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from imagenet_g.benchmark.statistics.accuracy import FloatArray
+from imagenet_g.benchmark.statistics.intervals import CONFIDENCE, compute_wilson_interval
+
+ADDED = 1.0
+"""Right answers added to a count, and wrong ones (Agresti and Caffo 2000; pairs: Bonett and Price 2012)."""
+
+
+def widen(bounds: tuple[float, float], least: tuple[float, float]) -> tuple[float, float]:
+    """The interval that holds both: never narrower than either.
+
+    Example:
+        >>> widen((-0.25, -0.25), (-0.43, -0.04)), widen((-0.6, 0.1), (-0.43, -0.04))
+        ((-0.43, -0.04), (-0.6, 0.1))
+    """
+    return min(bounds[0], least[0]), max(bounds[1], least[1])
+
+
+def compute_within_variance(
+    right: FloatArray, total: FloatArray, *, weights: FloatArray | None = None
+) -> float:
+    """V of the module's docstring: variance of an accuracy from chance within classes.
+
+    Args:
+        right: `(C,)` right answers by class.
+        total: `(C,)` images by class, all > 0.
+        weights: `(C,)` weight of each class, sum 1; None for its share of the images.
+
+    Returns:
+        Variance, > 0 also where every answer is right.
+
+    Example:
+        >>> alike = compute_within_variance(np.full(10, 20.0), np.full(10, 40.0))
+        >>> round(alike * 400, 6)  # 400 images, half of them right
+        0.25
+        >>> sure = compute_within_variance(np.array([40.0, 0.0]), np.array([40.0, 40.0]))
+        >>> sure < 0.1 * 0.25 / 80  # each class knows its answer: little is left to chance
+        True
+    """
+    share = weigh_by_images(total) if weights is None else weights
+    parts = share**2 / total
+    rates = (right + ADDED) / (total + 2 * ADDED)
+    pooled = _add_answers(float(parts @ (right / total)) / float(parts.sum()), 1 / float(parts.sum()))
+    return min(float(parts @ (rates * (1 - rates))), float(parts.sum()) * pooled * (1 - pooled))
+
+
+def weigh_by_images(total: FloatArray) -> FloatArray:
+    """The share of the images that each class has: `(C,)`, sum 1."""
+    return np.asarray(total / total.sum())
+
+
+def _add_answers(rate: float, size: float) -> float:
+    return (size * rate + ADDED) / (size + 2 * ADDED)
+
+
+def bound_within_classes(
+    right: FloatArray,
+    total: FloatArray,
+    *,
+    weights: FloatArray | None = None,
+    confidence: float = CONFIDENCE,
+) -> tuple[float, float]:
+    """Interval of an accuracy from chance within its classes alone.
+
+    Wilson's interval of that accuracy at the effective number of images, with both arms shortened to the
+    standard deviation root V. Where all classes are alike it is Wilson's own. It keeps Wilson's lopsided
+    arms near 0 and 1, where a normal interval covers too seldom.
+
+    Args:
+        right: `(C,)` right answers by class.
+        total: `(C,)` images by class; classes without any are left out.
+        weights: `(C,)` weight of each class, sum 1 over those with images; None for its share of the images.
+        confidence: Nominal coverage in (0, 1).
+
+    Returns:
+        Lower and upper bound, fractions.
+
+    Example:
+        >>> [round(bound, 3) for bound in bound_within_classes(np.full(10, 3.0), np.full(10, 4.0))]
+        [0.598, 0.858]
+        >>> [round(bound, 3) for bound in compute_wilson_interval(30, 40)]
+        [0.598, 0.858]
+    """
+    seen = total > 0
+    k, n = right[seen], total[seen]
+    share = weigh_by_images(n) if weights is None else weights[seen]
+    # Rounding carries a share of classes that are all right above 1.
+    value, size = min(float(share @ (k / n)), 1.0), 1 / float((share**2 / n).sum())
+    low, high = compute_wilson_interval(value * size, size, confidence=confidence)
+    pooled = _add_answers(value, size)
+    scale = math.sqrt(compute_within_variance(k, n, weights=share) * size / (pooled * (1 - pooled)))
+    return value - scale * (value - low), value + scale * (high - value)
+
+
+def compute_paired_variance(only_first: FloatArray, only_second: FloatArray, total: FloatArray) -> float:
+    """Variance of a difference of two models on the same images, from chance within classes.
+
+    Only images that one model alone gets right count. With b_c and c_c of them among the n_c images of a
+    class, and one of each added (Bonett and Price 2012),
+
+        V = sum over c of (n_c / n)^2 / n_c * (r_c + s_c - (r_c - s_c)^2),
+        r_c = (b_c + 1) / (n_c + 2),   s_c = (c_c + 1) / (n_c + 2),
+
+    and at most the same of all images as one class, by the argument of the module's docstring.
+
+    Args:
+        only_first: `(C,)` images that only the first model gets right, b.
+        only_second: `(C,)` images that only the second does, c.
+        total: `(C,)` images, all > 0.
+
+    Returns:
+        Variance, > 0 also where the models never disagree.
+
+    Example:
+        >>> none = np.zeros(10)
+        >>> round(compute_paired_variance(none, none, np.full(10, 4.0)) ** 0.5, 4)  # 40 images, all alike
+        0.0345
+    """
+    share = weigh_by_images(total)
+    by_class = float((share**2 / total) @ _compute_pair_spread(only_first, only_second, total))
+    sums = (np.array([counts.sum()]) for counts in (only_first, only_second, total))
+    return min(by_class, float(_compute_pair_spread(*sums)[0]) / float(total.sum()))
+
+
+def _compute_pair_spread(only_first: FloatArray, only_second: FloatArray, total: FloatArray) -> FloatArray:
+    first, second = ((counts + ADDED) / (total + 2 * ADDED) for counts in (only_first, only_second))
+    return np.asarray(first + second - (first - second) ** 2)
