@@ -144,11 +144,14 @@ def _make_model_requests(arguments: Namespace) -> tuple[ModelRequest, ...]:
     models = list(dict.fromkeys(arguments.model))
     if len(models) > 1 and (arguments.checkpoint or arguments.class_map):
         raise InputError("--checkpoint and --class-map belong to one model; give one --model with them.")
+    if arguments.checkpoint_key is not None and arguments.checkpoint is None:
+        raise InputError("--checkpoint-key goes with --checkpoint: it chooses among that file's weights.")
     return tuple(
         ModelRequest(
             requested=text,
             spec=parse_model_spec(text),
             checkpoint=arguments.checkpoint,
+            checkpoint_key=arguments.checkpoint_key,
             class_map=arguments.class_map,
             templates=arguments.templates,
         )

@@ -41,6 +41,11 @@ def _add_model_arguments(parser: ArgumentParser) -> None:
         help="your own weights for the model (safetensors, or a pickle without code)",
     )
     group.add_argument(
+        "--checkpoint-key",
+        metavar="KEY",
+        help="which of the file's state dicts to take, such as state_dict_ema (default: the plain weights)",
+    )
+    group.add_argument(
         "--class-map",
         type=Path,
         metavar="FILE",

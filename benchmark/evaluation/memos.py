@@ -98,6 +98,7 @@ def hash_model_request(request: ModelRequest, *, device: str, dtype: str, memory
         {
             "requested": request.requested,
             "files": [stamp and stamp.model_dump() for stamp in stamps],
+            "checkpoint_key": request.checkpoint_key,
             "templates": request.templates,
             "device": device,
             "dtype": dtype,

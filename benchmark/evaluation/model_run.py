@@ -127,11 +127,13 @@ class ModelRun:
         if choice:
             self.listener.say(choice)
         classifier = self._load_classifier()
+        for note in classifier.notes:
+            self.listener.say(note)
         with self._blame("Running"):
             return make_memo(
                 classifier,
                 self.request,
-                choice=choice,
+                choice="\n".join(filter(None, (choice, *classifier.notes))),
                 backend=f"torch-{version('torch')}/{device.partition(':')[0]}/{MEMORY_FORMAT}",
                 dtype=self.settings.dtype,
             )

@@ -30,6 +30,7 @@ class ModelRequest:
         requested: The text as typed.
         spec: The parsed text.
         checkpoint: Own weights to load in place of the pretrained ones.
+        checkpoint_key: Which of the state dicts in that file; None for the plain weights.
         class_map: File with the class of each output, for heads that are not ImageNet's 1000.
         templates: Zero-shot template set: "openai-80" or "single".
         text_device: Where zero-shot prompts are encoded; 80,000 of them are slow on a CPU.
@@ -39,6 +40,7 @@ class ModelRequest:
     requested: str
     spec: ModelSpec
     checkpoint: Path | None = None
+    checkpoint_key: str | None = None
     class_map: Path | None = None
     templates: str = "openai-80"
     text_device: str = "cpu"
@@ -59,6 +61,8 @@ class Classifier:
         files: Files the weights were read from; empty when unknown (python factories).
         encoder: Maps inputs of the module to `(N, D)` embeddings on a scale of the model's own, on the device
             the module was moved to; None for a model without image embeddings.
+        notes: Sentences for the user about choices made in loading: what was taken from a file, what was
+            guessed.
     """
 
     record: ModelRecord
@@ -67,6 +71,7 @@ class Classifier:
     precropped_transform: Callable[[Image.Image], torch.Tensor]
     files: tuple[Path, ...]
     encoder: Callable[[torch.Tensor], torch.Tensor] | None = None
+    notes: tuple[str, ...] = ()
 
     def encode_images(self, images: Sequence[Image.Image]) -> torch.Tensor:
         """Embeddings of RGB images, in one forward pass.

@@ -82,7 +82,7 @@ def load_clip_encoder(requested: str) -> ClipEncoder:
     if parsed.scheme != "open_clip":
         raise InputError(f"A CLIP is named as open_clip:ARCH/PRETRAINED; '{requested}' is another model.")
     spec = resolve_model_spec(parsed).spec
-    model, tokenizer, files = load_parts(ModelRequest(requested=requested, spec=parsed), spec)
+    model, tokenizer, files, _ = load_parts(ModelRequest(requested=requested, spec=parsed), spec)
     preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
     transform = image_transform_v2(preprocess, is_train=False)
     weights_sha256 = hash_state_dict(model.state_dict())

@@ -6,21 +6,24 @@ Named `open_clip:<arch>/<pretrained>`, `open_clip:hf-hub:org/name`, `open_clip:l
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import open_clip
-from open_clip.factory import load_checkpoint as load_open_clip_checkpoint
+import torch
+from open_clip.convert import convert_state_dict
+from open_clip.model import convert_to_custom_text_state_dict
 from open_clip.pretrained import get_pretrained_cfg
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
+from imagenet_g.benchmark.checkpoints.contents import StateDict, load_checkpoint
+from imagenet_g.benchmark.checkpoints.fitting import load_into
+from imagenet_g.benchmark.checkpoints.tracing import Convert
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.fingerprints.text_side import hash_text_side, list_probe_prompts
 from imagenet_g.benchmark.fingerprints.weights import hash_state_dict
 from imagenet_g.benchmark.hub.fetching import describe_hub_file, fetch, find_cached_files, parse_revision
 from imagenet_g.benchmark.identity import hash_json
-from imagenet_g.benchmark.models.checkpoints import StateDict, load_checkpoint, load_into
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.models.heads import LoadedModel, make_classifier
 from imagenet_g.benchmark.models.packaged import find_packaged_training_data, place_packaged
@@ -68,7 +71,7 @@ def load_model(request: ModelRequest) -> Classifier:
     templates = load_templates(request.templates)
     own_weights = request.checkpoint is not None
     spec = resolve_model_spec(request.spec, own_weights=own_weights).spec
-    model, tokenizer, files = load_parts(request, spec)
+    model, tokenizer, files, notes = load_parts(request, spec)
     preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
     transform = image_transform_v2(preprocess, is_train=False)
     weights_sha256 = hash_state_dict(model.state_dict())
@@ -97,6 +100,7 @@ def load_model(request: ModelRequest) -> Classifier:
             revision=parse_revision(files[0]) if files else None,
             zero_shot=zero_shot,
             training_data=None if own_weights else find_packaged_training_data(spec),
+            notes=notes,
         ),
     )
 
@@ -118,8 +122,8 @@ def describe_preprocessing(preprocess: PreprocessCfg, transform: object) -> Prep
     )
 
 
-def load_parts(request: ModelRequest, spec: ModelSpec) -> tuple[Any, Any, tuple[Path, ...]]:
-    """The model, its tokenizer, and the files its weights came from.
+def load_parts(request: ModelRequest, spec: ModelSpec) -> tuple[Any, Any, tuple[Path, ...], tuple[str, ...]]:
+    """The model, its tokenizer, the files its weights came from, and what there is to say about reading them.
 
     Raises:
         ImagenetGError: As `classifiers.load_classifier`.
@@ -139,10 +143,11 @@ def load_parts(request: ModelRequest, spec: ModelSpec) -> tuple[Any, Any, tuple[
         model = make_model(spec, load_weights=own is None)
         tokenizer = open_clip.get_tokenizer(spec.name)
     if own is None:
-        return model, tokenizer, find_cached_files(repository, names)[:1]
-    load_into(model, load_checkpoint(own), source=str(own), convert=_make_converter(spec, own))
+        return model, tokenizer, find_cached_files(repository, names)[:1], ()
+    notes = load_into(model, load_checkpoint(own, request.checkpoint_key), convert=_make_converter(model))
     folder = spec.name.removeprefix("local-dir:")
-    return model, tokenizer, (own,) if folder == spec.name else (own, Path(folder) / CONFIG_FILE)
+    files = (own,) if folder == spec.name else (own, Path(folder) / CONFIG_FILE)
+    return model, tokenizer, files, notes
 
 
 def _find_local_weights(folder: Path) -> Path:
@@ -200,13 +205,18 @@ def make_model(spec: ModelSpec, *, load_weights: bool) -> open_clip.CLIP:
     ).eval()
 
 
-def _make_converter(spec: ModelSpec, path: Path) -> Callable[[], StateDict]:
-    """open_clip's own conversion of a checkpoint with older or foreign names."""
+def _make_converter(model: torch.nn.Module) -> Convert:
+    """What `open_clip.factory.load_checkpoint` does to older or foreign names before it loads."""
 
-    def convert() -> StateDict:
-        model = make_model(spec, load_weights=False)
-        load_open_clip_checkpoint(model, str(path), strict=True, weights_only=True)
-        converted: StateDict = model.state_dict()
-        return converted
+    def convert(state: StateDict) -> StateDict:
+        state = convert_state_dict(model, state)
+        if "positional_embedding" in state and not hasattr(model, "positional_embedding"):
+            state = convert_to_custom_text_state_dict(state)
+        # Scalars in some versions of the library, vectors of length 1 in others.
+        for name in ("logit_scale", "logit_bias"):
+            own = getattr(model, name, None)
+            if name in state and own is not None and own.ndim != state[name].ndim:
+                state = {**state, name: state[name].reshape(own.shape)}
+        return state
 
     return convert

@@ -40,6 +40,7 @@ class LoadedModel:
         training_data: What it was trained on, or None for unknown.
         zero_shot: The text side, for zero-shot models.
         encoder: As `Classifier.encoder`.
+        notes: As `Classifier.notes`.
     """
 
     spec: str
@@ -53,6 +54,7 @@ class LoadedModel:
     zero_shot: ZeroShot | None = None
     weights_sha256: str | None = None
     encoder: Callable[[torch.Tensor], torch.Tensor] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def load_requested_class_map(request: ModelRequest) -> ClassMap | None:
@@ -101,6 +103,7 @@ def make_classifier(request: ModelRequest, model: LoadedModel) -> Classifier:
         precropped_transform=model.precropped_transform,
         files=model.files,
         encoder=model.encoder,
+        notes=model.notes,
     )
 
 

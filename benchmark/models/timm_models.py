@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import timm
 import torch
 
+from imagenet_g.benchmark.checkpoints.contents import load_checkpoint
+from imagenet_g.benchmark.checkpoints.fitting import load_into
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.hub.fetching import (
     RemoteFile,
@@ -18,7 +20,6 @@ from imagenet_g.benchmark.hub.fetching import (
     find_cached_files,
     parse_revision,
 )
-from imagenet_g.benchmark.models.checkpoints import StateDict, load_checkpoint, load_into
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.models.heads import (
     IMAGENET_1K,
@@ -32,6 +33,7 @@ from imagenet_g.benchmark.models.packaged import (
     find_packaged_training_data,
     place_packaged,
 )
+from imagenet_g.benchmark.models.timm_building import build_published, build_unloaded, fetch_from_hub
 from imagenet_g.benchmark.models.timm_transforms import (
     build_timm_precropped_transform,
     build_timm_transform,
@@ -52,6 +54,14 @@ _IMAGENET_1K_TAGS = ("in1k", "tv_in1k", "tv2_in1k", "a1_in1k", "a2_in1k", "a3_in
                      "ms_in1k", "fb_in1k")  # fmt: skip
 
 
+class _Loaded(NamedTuple):
+    """A model, the files it was read from, and what there is to say about reading them."""
+
+    module: torch.nn.Module
+    files: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+
+
 def load_model(request: ModelRequest) -> Classifier:
     """Load a timm model with its own test-time preprocessing.
 
@@ -62,7 +72,7 @@ def load_model(request: ModelRequest) -> Classifier:
     resolved = resolve_model_spec(request.spec, own_weights=own_weights)
     name, spec = place_packaged(resolved.spec).name, str(resolved.spec)
     request = add_packaged_class_map(request)
-    module, files = _load_module(request, name, spec)
+    module, files, notes = _load_module(request, name, spec)
     config = resolve_timm_config(module)
     tag = name.partition(".")[2]
     return make_classifier(
@@ -76,6 +86,7 @@ def load_model(request: ModelRequest) -> Classifier:
             files=files,
             revision=parse_revision(files[0]) if files else None,
             training_data=None if own_weights else _find_training_data(resolved.spec, tag),
+            notes=notes,
         ),
     )
 
@@ -84,7 +95,7 @@ def _find_training_data(spec: ModelSpec, tag: str) -> str | None:
     return IMAGENET_1K if tag in _IMAGENET_1K_TAGS else find_packaged_training_data(spec)
 
 
-def _load_module(request: ModelRequest, name: str, spec: str) -> tuple[torch.nn.Module, tuple[Path, ...]]:
+def _load_module(request: ModelRequest, name: str, spec: str) -> _Loaded:
     source, _, location = name.rpartition(":") if name.startswith("hf-hub:") else name.partition(":")
     if source == "hf-hub":
         return _load_from_hub(request, name, location)
@@ -96,27 +107,26 @@ def _load_module(request: ModelRequest, name: str, spec: str) -> tuple[torch.nn.
         # Checked before anything is fetched.
         validate_head(config.num_classes, None, request=request, spec=spec)
     if request.checkpoint is not None:
-        return _load_own_weights(request, name, request.checkpoint), (request.checkpoint,)
+        return _load_own_weights(request, name, request.checkpoint)
     remote, find_files = _describe_weights(name)
     with fetch(remote):
-        module: torch.nn.Module = timm.create_model(name, pretrained=True)
-    return module, find_files()
+        module = build_published(name)
+    return _Loaded(module, find_files())
 
 
-def _load_from_hub(
-    request: ModelRequest, name: str, location: str
-) -> tuple[torch.nn.Module, tuple[Path, ...]]:
+def _load_from_hub(request: ModelRequest, name: str, location: str) -> _Loaded:
     repository, _, revision = location.partition("@")
     with fetch(_describe_repository(repository, ("config.json",), revision or None)):
         if request.checkpoint is not None:
-            return _load_own_weights(request, name, request.checkpoint), (request.checkpoint,)
-        module: torch.nn.Module = timm.create_model(name, pretrained=True)
-    return module, find_cached_files(repository, WEIGHT_FILES, revision=revision or None)[:1]
+            return _load_own_weights(request, name, request.checkpoint)
+        fetch_from_hub(location)
+    path = next(iter(find_cached_files(repository, WEIGHT_FILES, revision=revision or None)), None)
+    if path is None:
+        raise DataError(f"'{repository}' holds no weights: one of {', '.join(WEIGHT_FILES)} is needed.")
+    return _load_own_weights(request, name, path)
 
 
-def _load_from_folder(
-    request: ModelRequest, name: str, folder: Path
-) -> tuple[torch.nn.Module, tuple[Path, ...]]:
+def _load_from_folder(request: ModelRequest, name: str, folder: Path) -> _Loaded:
     if not (folder / "config.json").is_file():
         raise DataError(f"There is no '{folder / 'config.json'}': not a folder that timm saved a model to.")
     path = request.checkpoint or next(
@@ -124,43 +134,20 @@ def _load_from_folder(
     )
     if path is None:
         raise DataError(f"'{folder}' holds no weights: one of {', '.join(LOCAL_FILES)} is needed.")
-    return _load_own_weights(request, name, path), (path, folder / "config.json")
+    loaded = _load_own_weights(request, name, path)
+    return loaded._replace(files=(path, folder / "config.json"))
 
 
-def _load_own_weights(request: ModelRequest, name: str, path: Path) -> torch.nn.Module:
+def _load_own_weights(request: ModelRequest, name: str, path: Path) -> _Loaded:
     """A model with the weights of a file; those of a folder are adapted to its config as timm does."""
-    state = load_checkpoint(path)
+    weights = load_checkpoint(path, request.checkpoint_key)
     class_map = load_requested_class_map(request)
     # A folder's config names its own head; a checkpoint for a registered name may have another.
-    sizes = {"num_classes": len(class_map.wnids)} if class_map and request.checkpoint else {}
-    module = _build(name, sizes)
-    load_into(
-        module,
-        state,
-        source=str(path),
-        convert=_make_converter(name, sizes, state),
-        convert_shapes=request.checkpoint is None,
-    )
-    return module
-
-
-def _build(name: str, sizes: dict[str, Any]) -> torch.nn.Module:
+    num_classes = len(class_map.wnids) if class_map and request.checkpoint else None
     with fetch(None):
-        module: torch.nn.Module = timm.create_model(name, pretrained=False, **sizes)
-    return module
-
-
-def _make_converter(name: str, sizes: dict[str, Any], state: StateDict) -> Callable[[], StateDict]:
-    """The conversion by timm of a checkpoint in the format its authors published."""
-
-    def convert() -> StateDict:
-        overlay: dict[str, Any] = {"state_dict": dict(state), "source": None, "file": None}
-        converted: StateDict = timm.create_model(
-            name, pretrained=True, pretrained_cfg_overlay=overlay, **sizes
-        ).state_dict()
-        return converted
-
-    return convert
+        module, convert = build_unloaded(name, num_classes=num_classes)
+    notes = load_into(module, weights, convert=convert, convert_shapes=request.checkpoint is None)
+    return _Loaded(module, (path,), notes)
 
 
 def _describe_weights(name: str) -> tuple[RemoteFile, Callable[[], tuple[Path, ...]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,9 @@ import torch
 from torchvision import models
 from torchvision.transforms import InterpolationMode
 
+from imagenet_g.benchmark.checkpoints.contents import StateDict, load_checkpoint
+from imagenet_g.benchmark.checkpoints.fitting import load_into
 from imagenet_g.benchmark.hub.fetching import describe_url_file, fetch
-from imagenet_g.benchmark.models.checkpoints import load_checkpoint, load_into
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.models.heads import (
     IMAGENET_1K,
@@ -41,7 +43,7 @@ def load_model(request: ModelRequest) -> Classifier:
     own_weights = request.checkpoint is not None
     spec = resolve_model_spec(request.spec, own_weights=own_weights).spec
     weights = models.get_model_weights(spec.name)[spec.weights or "DEFAULT"]
-    module, files = _load_module(request, spec.name, weights)
+    module, files, notes = _load_module(request, spec.name, weights)
     transform = weights.transforms()
     return make_classifier(
         request,
@@ -53,6 +55,7 @@ def load_model(request: ModelRequest) -> Classifier:
             precropped_transform=build_precropped_preset(transform),
             files=files,
             training_data=IMAGENET_1K if spec.weights in _IMAGENET_1K_WEIGHTS and not own_weights else None,
+            notes=notes,
         ),
     )
 
@@ -80,20 +83,45 @@ def build_precropped_preset(preset: ImageClassification) -> Callable[[Image.Imag
 
 def _load_module(
     request: ModelRequest, name: str, weights: models.WeightsEnum
-) -> tuple[torch.nn.Module, tuple[Path, ...]]:
+) -> tuple[torch.nn.Module, tuple[Path, ...], tuple[str, ...]]:
     if request.checkpoint is not None:
-        class_map = load_requested_class_map(request)
-        sizes = {"num_classes": len(class_map.wnids)} if class_map else {}
-        own: torch.nn.Module = models.get_model(name, weights=None, **_quiet_init(name), **sizes)
-        load_into(own, load_checkpoint(request.checkpoint), source=str(request.checkpoint))
-        return own, (request.checkpoint,)
+        module, notes = _load_own_weights(request, name, request.checkpoint)
+        return module, (request.checkpoint,), notes
     # Where torch.hub keeps downloads; torchvision itself does not report the path.
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
     with fetch(describe_url_file(weights.url, path, instead=_INSTEAD)):
-        module: torch.nn.Module = models.get_model(name, weights=weights)
-    return module, (path,)
+        published: torch.nn.Module = models.get_model(name, weights=weights)
+    return published, (path,), ()
 
 
-def _quiet_init(name: str) -> dict[str, bool]:
-    """These two warn about their slow initialisation unless an option declares it unimportant."""
-    return {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+def _load_own_weights(
+    request: ModelRequest, name: str, path: Path
+) -> tuple[torch.nn.Module, tuple[str, ...]]:
+    given = load_checkpoint(path, request.checkpoint_key)
+    class_map = load_requested_class_map(request)
+    sizes = {"num_classes": len(class_map.wnids)} if class_map else {}
+    options = _choose_options(name, given.state)
+    module: torch.nn.Module = models.get_model(name, weights=None, **options, **sizes)
+    return module, load_into(module, given, convert=_convert_old_names)
+
+
+def _choose_options(name: str, state: StateDict) -> dict[str, bool]:
+    """For the two networks with auxiliary classifiers, which torchvision removes from its own weights."""
+    if name not in ("googlenet", "inception_v3"):
+        return {}
+    has_auxiliary = any(re.search(r"(^|\.)(aux\d|AuxLogits)\.", key) for key in state)
+    # They warn about their slow initialisation unless an option declares it unimportant.
+    return {"init_weights": False, "aux_logits": has_auxiliary}
+
+
+def _convert_old_names(state: StateDict) -> StateDict:
+    """The renaming by torchvision of its older DenseNet files, as in `torchvision.models.densenet`.
+
+    Example:
+        >>> list(_convert_old_names({"features.denseblock1.denselayer1.norm.1.weight": torch.zeros(1)}))
+        ['features.denseblock1.denselayer1.norm1.weight']
+    """
+    old = re.compile(
+        r"(.*denselayer\d+\.(?:norm|relu|conv))\.((?:[12])\.(?:weight|bias|running_mean|running_var))"
+    )
+    return {old.sub(r"\1\2", name): value for name, value in state.items()}

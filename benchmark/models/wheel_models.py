@@ -13,8 +13,8 @@ from pathlib import Path
 import timm
 import torch
 
+from imagenet_g.benchmark.checkpoints.contents import StateDict, load_checkpoint
 from imagenet_g.benchmark.errors import ModelError
-from imagenet_g.benchmark.models.checkpoints import StateDict, load_checkpoint
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.models.heads import IMAGENET_1K, LoadedModel, make_classifier
 from imagenet_g.benchmark.models.timm_transforms import (
@@ -35,7 +35,7 @@ def load_model(request: ModelRequest) -> Classifier:
     spec = resolve_model_spec(request.spec).spec
     path = find_wheel_weights(spec.name)
     module = timm.create_model(f"tf_{spec.name.replace('-', '_')}", pretrained=False)
-    module.load_state_dict(map_in_order(module.state_dict(), load_checkpoint(path), source=str(path)))
+    module.load_state_dict(map_in_order(module.state_dict(), load_checkpoint(path).state, source=str(path)))
     config = resolve_timm_config(module)
     return make_classifier(
         request,

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from imagenet_g.benchmark.checkpoints.contents import load_checkpoint
 from imagenet_g.benchmark.fingerprints.weights import count_parameters, hash_state_dict
-from imagenet_g.benchmark.models.checkpoints import load_checkpoint
 
 
 def make_state() -> dict[str, torch.Tensor]:
@@ -30,7 +30,7 @@ def test_safetensors_and_pickle_of_the_same_weights_hash_alike(tmp_path: Path) -
     """The file format does not matter."""
     save_file(make_state(), tmp_path / "a.safetensors")
     torch.save(make_state(), tmp_path / "b.pth")
-    hashes = {hash_state_dict(load_checkpoint(tmp_path / name)) for name in ("a.safetensors", "b.pth")}
+    hashes = {hash_state_dict(load_checkpoint(tmp_path / name).state) for name in ("a.safetensors", "b.pth")}
     assert hashes == {hash_state_dict(make_state())}
 
 

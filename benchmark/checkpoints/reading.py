@@ -1,0 +1,107 @@
+"""Own weights: the content of a file, read without running any code in it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+import struct
+import warnings
+import zipfile
+from pathlib import Path
+
+import torch
+
+from imagenet_g.benchmark.errors import DataError, UntrustedFileError
+
+_REFUSED = ("unsupported global", "unsupported class", "unrecognized function")
+_PICKLE_START = b"\x80"
+
+
+def load_content(path: Path) -> object:
+    """What a safetensors file holds, or a pickle made by `torch.save`.
+
+    Returns:
+        Tensors by name, or whatever else was saved: dicts, lists, numbers, texts and tensors.
+
+    Raises:
+        DataError: There is no such file, or it is damaged or in another format.
+        UntrustedFileError: Reading it would run code or build objects that are not weights.
+    """
+    if not path.is_file():
+        raise DataError(
+            f"There is no checkpoint file '{path}'. Give the path of a .safetensors or .pth file."
+        )
+    return _load_safetensors(path) if _is_safetensors(path) else _load_pickle(path)
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Whether the file begins with a safetensors header: its length, then JSON."""
+    with path.open("rb") as stream:
+        start = stream.read(9)
+    return path.suffix == ".safetensors" or (
+        # By content as well: safetensors files are also saved under other endings.
+        len(start) == 9 and start[8:] == b"{" and struct.unpack("<Q", start[:8])[0] < path.stat().st_size
+    )
+
+
+def _load_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path, device="cpu")
+    except (SafetensorError, OSError, ValueError, json.JSONDecodeError) as error:
+        raise DataError(f"Checkpoint '{path}' is not a whole safetensors file: {error}") from error
+
+
+def _load_pickle(path: Path) -> object:
+    try:
+        # timm's training checkpoints carry their command line as a plain namespace.
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            # torch warns about old formats of a file that its user cannot change.
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if not _was_refused(path, str(error)):
+            raise DataError(_format_damaged(path)) from error
+        raise UntrustedFileError(_format_refused(path)) from error
+    except Exception as error:
+        if "TorchScript" in str(error):
+            raise UntrustedFileError(_format_refused(path, what="is a TorchScript program")) from error
+        raise DataError(_format_damaged(path)) from error
+
+
+def _was_refused(path: Path, message: str) -> bool:
+    """Whether the file is a pickle of something else than weights, and not just noise."""
+    if any(phrase in message.lower() for phrase in _REFUSED):
+        return True
+    # Plain pickles stop at an instruction torch.save never writes; so does a web page saved as a .pth.
+    with path.open("rb") as stream:
+        return stream.read(1) == _PICKLE_START and "Unsupported operand" in message
+
+
+def _format_refused(path: Path, *, what: str = "") -> str:
+    culprit = f" ({', '.join(_list_globals(path))})" if _list_globals(path) else ""
+    return (
+        f"Checkpoint '{path}' {what or 'holds more than weights' + culprit}: loading it could run code, so "
+        "nothing in it was loaded. Save the weights alone, as safetensors or with "
+        "torch.save(model.state_dict(), FILE)."
+    )
+
+
+def _list_globals(path: Path) -> list[str]:
+    """What a pickle would import; empty where that is unknown."""
+    if not zipfile.is_zipfile(path):
+        return []
+    try:
+        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))[:3]
+    except (RuntimeError, ValueError, pickle.UnpicklingError):
+        return []
+
+
+def _format_damaged(path: Path) -> str:
+    return (
+        f"Checkpoint '{path}' cannot be read: it is damaged, or neither safetensors nor a pickle made by "
+        "torch.save."
+    )

@@ -1,0 +1,94 @@
+"""Own weights are read without running code."""
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from imagenet_g.benchmark.checkpoints.reading import load_content
+from imagenet_g.benchmark.errors import DataError, UntrustedFileError
+
+STATE = {"conv.weight": torch.ones(2, 3), "fc.bias": torch.zeros(4)}
+
+
+class Malicious:
+    """Makes a file when unpickled."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (os.system, (f"touch '{self.target}'",))
+
+
+def test_safetensors_are_known_by_content(tmp_path: Path) -> None:
+    """Whatever the file is called."""
+    save_file(STATE, tmp_path / "weights.bin")
+    content = load_content(tmp_path / "weights.bin")
+    assert isinstance(content, dict) and set(content) == set(STATE)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_malicious_checkpoint_is_refused_and_nothing_runs(legacy: bool, tmp_path: Path) -> None:
+    """Both formats of torch.save."""
+    torch.save(
+        {"w": torch.ones(1), "x": Malicious(tmp_path / "pwned")},
+        tmp_path / "a.pth",
+        _use_new_zipfile_serialization=not legacy,
+    )
+    with pytest.raises(UntrustedFileError, match="could run code"):
+        load_content(tmp_path / "a.pth")
+    assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_a_malicious_plain_pickle_is_refused_and_nothing_runs(protocol: int, tmp_path: Path) -> None:
+    """One that never saw torch.save."""
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(Malicious(tmp_path / "pwned"), protocol))
+    with pytest.raises(UntrustedFileError, match="could run code"):
+        load_content(tmp_path / "a.pkl")
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_malicious_pickle_called_safetensors_is_refused(tmp_path: Path) -> None:
+    """The name of a file opens no door."""
+    torch.save(Malicious(tmp_path / "pwned"), tmp_path / "a.safetensors")
+    with pytest.raises(DataError, match="not a whole safetensors file"):
+        load_content(tmp_path / "a.safetensors")
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_pickled_module_is_refused_by_name(tmp_path: Path) -> None:
+    """The message says what was in the way."""
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "a.pth")
+    with pytest.raises(UntrustedFileError, match=r"torch\.nn\.modules\.linear\.Linear"):
+        load_content(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello world", b"<!DOCTYPE html>" * 50, b"PK\x03\x04" + b"x" * 99])
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+def test_damaged_files_are_said_to_be(content: bytes, name: str, tmp_path: Path) -> None:
+    """Noise is not called an attack."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match="Checkpoint"):
+        load_content(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+def test_a_truncated_file_is_said_to_be_damaged(name: str, tmp_path: Path) -> None:
+    """A download that stopped half-way."""
+    path = tmp_path / name
+    save_file(STATE, path) if name.endswith("safetensors") else torch.save(STATE, path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"damaged|not a whole safetensors file"):
+        load_content(path)
+
+
+@pytest.mark.parametrize("path", ["missing.pth", "."])
+def test_a_missing_file_is_said_to_be(path: str, tmp_path: Path) -> None:
+    """A folder is no file either."""
+    with pytest.raises(DataError, match="no checkpoint file"):
+        load_content(tmp_path / path)
