@@ -10,7 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.errors import DataError, shorten
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,10 +87,11 @@ class ParquetImages:
         """
         import pyarrow as pa
 
-        if name == self._column or name not in self.schema.names:
+        if name == self._column:
             raise DataError(
-                f"'{self._paths[0].name}' has no column '{name}'. Columns: {self._list_columns()}."
+                f"'{self._paths[0]}' has no column '{name}' but the images. Columns: {self._list_columns()}."
             )
+        self._validate_column(name)
         values: list[object] = []
         for path, file in zip(self._paths, self._files, strict=True):
             try:
@@ -101,8 +102,17 @@ class ParquetImages:
                 raise DataError(f"Column '{name}' of '{path}' cannot be read: {error}") from error
         return values
 
+    def _validate_column(self, name: str) -> None:
+        # Parquet allows one name for several columns, and pyarrow then finds none by it.
+        found = self.schema.names.count(name)
+        if found == 1:
+            return
+        what = "image column" if name == self._column else "column"
+        amount = f"no {what} '{name}'" if not found else f"{found} columns '{name}'; one is needed"
+        raise DataError(f"'{self._paths[0]}' has {amount}. Columns: {self._list_columns()}.")
+
     def _list_columns(self) -> str:
-        return ", ".join(name for name in self.schema.names if name != self._column)
+        return shorten(", ".join(name for name in self.schema.names if name != self._column))
 
     def _list_groups(self) -> list[_RowGroup]:
         groups = []
@@ -121,10 +131,7 @@ class ParquetImages:
     def _find_image_leaf(self) -> str:
         import pyarrow as pa
 
-        if self._column not in self.schema.names:
-            raise DataError(
-                f"'{self._paths[0]}' has no image column '{self._column}'. Columns: {self._list_columns()}."
-            )
+        self._validate_column(self._column)
         kind = self.schema.field(self._column).type
         if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
             if _is_binary(kind.field("bytes").type):

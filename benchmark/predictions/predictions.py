@@ -28,7 +28,7 @@ import numpy.typing as npt
 from pydantic import Field, ValidationError
 
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.predictions.ragged import make_ragged, parse_ragged
+from imagenet_g.benchmark.predictions.ragged import make_ragged, parse_classes, parse_ragged, parse_strings
 from imagenet_g.benchmark.records import (
     Count,
     FileModel,
@@ -207,16 +207,17 @@ def parse_table(table: pa.Table) -> Predictions:
     """Predictions from an arrow table of our columns.
 
     Raises:
-        KeyError: A column is missing.
+        KeyError: A column is missing or doubled.
+        TypeError: A column is of another type.
         ValueError: A list is longer than five, or a value does not fit.
     """
     suffixes = [name.split("@", 1)[1] for name in table.column_names if name.startswith("top5_index@")]
     return Predictions(
-        image_ids=tuple(table["image_id"].to_pylist()),
-        labels=parse_ragged(table["label"], fill=NO_CLASS, width=None).astype(np.int16),
-        source_image_ids=tuple(table["source_image_id"].to_pylist()),
+        image_ids=parse_strings(table, "image_id"),
+        labels=parse_classes(table, "label", width=None),
+        source_image_ids=parse_strings(table, "source_image_id"),
         top5=_parse_top5(table, ""),
-        errors=tuple(table["error"].to_pylist()),
+        errors=parse_strings(table, "error"),
         restricted={name: _parse_top5(table, f"@{name}") for name in suffixes},
     )
 
@@ -293,6 +294,5 @@ def _make_top5_columns(suffix: str, top5: TopFive, present: npt.NDArray[np.bool_
 
 
 def _parse_top5(table: pa.Table, suffix: str) -> TopFive:
-    indices = parse_ragged(table[f"top5_index{suffix}"], fill=NO_CLASS, width=TOP_K)
     probabilities = parse_ragged(table[f"top5_probability{suffix}"], fill=0, width=TOP_K)
-    return TopFive(indices.astype(np.int16), probabilities.astype(np.float32))
+    return TopFive(parse_classes(table, f"top5_index{suffix}", width=TOP_K), probabilities.astype(np.float32))

@@ -1,4 +1,4 @@
-"""Padded arrays in memory, lists of their true length in parquet."""
+"""Padded arrays in memory, lists of their true length in parquet; columns read by the type they must have."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from imagenet_g.benchmark.classes import NUM_CLASSES
+from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,7 +69,7 @@ def parse_ragged(column: pa.ChunkedArray, *, fill: float, width: int | None) -> 
     import pyarrow as pa
 
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if not pa.types.is_list(array.type):
+    if not (pa.types.is_list(array.type) and _is_number(array.type.value_type)):
         raise TypeError(f"{array.type} where a list of numbers belongs")
     lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
     longest = int(lengths.max(initial=1))
@@ -80,3 +83,60 @@ def parse_ragged(column: pa.ChunkedArray, *, fill: float, width: int | None) -> 
     padded = np.full((len(array), width or longest), fill, dtype=np.float64)
     padded[np.arange(padded.shape[1]) < lengths[:, None]] = flat.to_numpy(zero_copy_only=False)
     return padded
+
+
+def parse_classes(table: pa.Table, name: str, *, width: int | None) -> npt.NDArray[np.int16]:
+    """Class indices of a list column, `(N, W)` in 0..999, padded with -1; as `parse_ragged`.
+
+    Raises:
+        KeyError: There is no such column, or there are several.
+        ValueError: A list is too long, or a class lies outside 0..999.
+        TypeError: The column does not hold lists of integers.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> parse_classes(pa.table({"label": [[4, 2], [7]]}), "label", width=None).tolist()
+        [[4, 2], [7, -1]]
+        >>> parse_classes(pa.table({"label": [[3.7]]}), "label", width=None)
+        Traceback (most recent call last):
+            ...
+        TypeError: column 'label' holds list<item: double>, not lists of class numbers
+    """
+    import pyarrow as pa
+
+    kind = table[name].type
+    # 3.7 would become class 3, and 65540 class 4.
+    if not (pa.types.is_list(kind) and pa.types.is_integer(kind.value_type)):
+        raise TypeError(f"column '{name}' holds {kind}, not lists of class numbers")
+    classes = parse_ragged(table[name], fill=NO_CLASS, width=width)
+    if ((classes < NO_CLASS) | (classes >= NUM_CLASSES)).any():
+        raise ValueError(f"column '{name}' has classes outside 0..{NUM_CLASSES - 1}")
+    return classes.astype(np.int16)
+
+
+def parse_strings(table: pa.Table, name: str) -> tuple[Any, ...]:
+    """Strings of a column, None for null.
+
+    Raises:
+        KeyError: There is no such column, or there are several.
+        TypeError: The column does not hold strings.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> parse_strings(pa.table({"error": ["empty file", None]}), "error")
+        ('empty file', None)
+    """
+    import pyarrow as pa
+
+    kind = table[name].type
+    # A column of nulls alone has no type of its own where another program has written the file.
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
+        raise TypeError(f"column '{name}' holds {kind}, not strings")
+    return tuple(table[name].to_pylist())
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    # Lists that are all empty have no type of their own.
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind))

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagenet_g.benchmark.environment import make_environment
-from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.naming.published import load_published_accuracies
 from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.evidence import Evidence, restrict_to_view
 from imagenet_g.benchmark.records import ModelRecord, is_same_model
-from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.results import Entry, Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +55,24 @@ def rescore(request: RescoreRequest) -> Result:
     entries = []
     for path, evidence in zip(request.files, loaded, strict=True):
         _validate_same_model(model, evidence, path)
-        entries.append(
-            make_entry(
-                restrict_to_view(evidence, request.view, data=request.data),
-                reference=reference,
-                published=load_published_accuracies(model.spec),
-                skip_unscored=request.skip_unreadable,
-                widened=request.widened,
-            )
-        )
+        entries.append(_make_entry(path, evidence, reference, request))
     return Result(model=model, environment=make_environment(), entries=tuple(entries))
+
+
+def _make_entry(path: Path, evidence: Evidence, reference: Evidence | None, request: RescoreRequest) -> Entry:
+    try:
+        return make_entry(
+            restrict_to_view(evidence, request.view, data=request.data),
+            reference=reference,
+            published=load_published_accuracies(evidence.model.spec),
+            skip_unscored=request.skip_unreadable,
+            widened=request.widened,
+        )
+    except UnknownNameError:
+        raise
+    except (DataError, InputError) as error:
+        # Several files are scored at once, and scoring itself sees none of their names.
+        raise type(error)(f"'{path}' cannot be scored: {error}") from error
 
 
 def _load_evidence(path: Path, out: Path) -> Evidence:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagenet_g.benchmark.predictions.ragged import make_ragged, parse_ragged
+from imagenet_g.benchmark.predictions.ragged import make_ragged, parse_classes, parse_ragged, parse_strings
 
 rows = st.lists(st.none() | st.lists(st.integers(0, 999), max_size=5))
 
@@ -48,3 +48,19 @@ def test_a_column_of_another_kind_is_refused() -> None:
     """Numbers are not lists of numbers."""
     with pytest.raises(TypeError, match="list"):
         parse_ragged(pa.chunked_array([pa.array([1])]), fill=-1, width=5)
+
+
+@pytest.mark.parametrize(
+    "values", [[[3.7]], [[65_540]], [[-2]], [[1000]], [[float("nan")]], [["3"]], [[True]], [[[1]]], [3]]
+)
+def test_what_is_no_class_never_becomes_one(values: list[object]) -> None:
+    """3.7 was class 3, and 65540 class 4."""
+    with pytest.raises((TypeError, ValueError), match=r"class numbers|outside 0\.\.999"):
+        parse_classes(pa.table({"label": values}), "label", width=None)
+
+
+@pytest.mark.parametrize("values", [[["a"]], [float("nan")], [1], [b"a"]])
+def test_what_is_no_string_is_refused_as_an_id(values: list[object]) -> None:
+    """Lists cannot be compared, and a NaN equals no other."""
+    with pytest.raises(TypeError, match="not strings"):
+        parse_strings(pa.table({"image_id": values}), "image_id")

@@ -284,6 +284,8 @@ def test_one_flipped_bit_is_found(tmp_path: Path, cached: bool) -> None:
         (lambda table: table.drop_columns(["image"]), "no image column"),
         (lambda table: table.drop_columns(["wnid"]), "one column 'wnid'"),
         (lambda table: table.append_column("wnid", table["wnid"]), "one column 'wnid'"),
+        (lambda table: table.append_column("image", table["image"]), "2 columns 'image'; one is needed"),
+        (lambda table: table.append_column("also", [[1]] * 3).append_column("also", [[2]] * 3), "2 columns"),
         (lambda table: table.slice(0, 2), "2 rows; its manifest states 3"),
         (lambda table: pa.concat_tables([table.slice(0, 2), table.slice(0, 1)]), "repeated"),
     ],
