@@ -6,6 +6,7 @@ Exit codes: 0 all done; 1 some of several models failed; 2 a mistake the message
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +15,8 @@ from typing import NoReturn
 
 from imagenet_g.benchmark.commands.command import Circle, Command
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError, shorten
-from imagenet_g.benchmark.redaction import escape_controls, redact
+from imagenet_g.benchmark.redaction import redact
+from imagenet_g.benchmark.terminal.text import print_block, print_message, use_escapes
 
 COMMAND_GROUP = "imagenet_g.commands"
 LAB = "lab"
@@ -23,20 +25,25 @@ LAB = "lab"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `imagenet-g` with the given arguments (default: the process's own)."""
     given = list(sys.argv[1:] if argv is None else argv)
+    use_escapes()
     debug = "--debug" in given
     try:
         # Taken out here, so that --debug also shows errors that come before a command's own parser.
         return _run([word for word in given if word != "--debug"])
+    except BrokenPipeError:
+        # `imagenet-g splits | head`: whoever read the output has enough, which is no error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ImagenetGError, OSError) as error:
         if (message := format_failure(error)) is None:
             raise
         if debug:
-            print(redact(traceback.format_exc()), file=sys.stderr)
+            print_block(redact(traceback.format_exc()), error=True)
         # Redacted: libraries quote URLs with signatures, and users type tokens into commands.
-        print(f"imagenet-g: {escape_controls(redact(message))}", file=sys.stderr)
+        print_message(f"imagenet-g: {redact(message)}")
         return 2
     except KeyboardInterrupt:
-        print("\nimagenet-g: interrupted; run the same command again to resume.", file=sys.stderr)
+        print_block("\nimagenet-g: interrupted; run the same command again to resume.", error=True)
         # 128 and the number of SIGINT, as shells report it.
         return 130
 

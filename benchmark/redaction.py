@@ -1,4 +1,4 @@
-"""Secrets, and what would steer a terminal, out of text that is about to be printed or kept."""
+"""Secrets out of text that is about to be printed or kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ _TOKEN = re.compile(r"\b(hf|api_org)_[A-Za-z0-9]{8,}|\b(hf_oauth|hf_jwt)_eyJ[A-Z
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
 _URL_LOGIN = re.compile(r"(https?://)[^/\s@]+@")
 _URL_QUERY = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
@@ -34,18 +33,6 @@ def redact(text: str) -> str:
     text = _BEARER.sub(r"\1 ***", text)
     text = _URL_LOGIN.sub(r"\1", text)
     return _URL_QUERY.sub(r"\1", text)
-
-
-def escape_controls(text: str) -> str:
-    r"""The text with control characters written as escapes; line ends and tabs stay.
-
-    A name from outside may hold them, and a terminal would carry them out: clear the screen, change colours.
-
-    Example:
-        >>> escape_controls("Unknown split '\x1b[2Jmini'.")
-        "Unknown split '\\x1b[2Jmini'."
-    """
-    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def has_token(text: str) -> bool:

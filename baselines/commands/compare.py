@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.options import add_sets_option
+from imagenet_g.benchmark.terminal.text import print_block, print_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +82,7 @@ def run(arguments: Namespace) -> int:
     columns = {name: load_group_column(split, name) for name in arguments.by} if split else {}
     answers = align_answers(runs, outputs=arguments.outputs or choose_outputs(runs), columns=columns)
     comparison = compare_models(answers, num_resamples=arguments.resamples, seed=arguments.seed)
-    print(format_comparison(comparison, runs, max_groups=arguments.groups))
+    print_block(format_comparison(comparison, runs, max_groups=arguments.groups))
     if arguments.sheet is not None and split is not None:
         write_sheet(answers, comparison, split, arguments)
     return 0
@@ -99,7 +100,7 @@ def write_sheet(answers: Answers, comparison: ModelComparison, split: Split, arg
     sheet = build_sheet(tiles, lambda image_id: decode_image(split.reader.read_image(rows[image_id])))
     with replace_file(arguments.sheet) as temporary:
         sheet.save(temporary, format="PNG")
-    print(f"wrote {arguments.sheet}: {len(tiles)} images")
+    print_line(f"wrote {arguments.sheet}: {len(tiles)} images")
 
 
 def format_comparison(comparison: ModelComparison, runs: Sequence[StoredRun], *, max_groups: int) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.terminal.text import print_block
+
 if TYPE_CHECKING:
     from imagenet_g.baselines.lines.expectation import CleanAccuracy, Expectation
 
@@ -32,7 +34,7 @@ def run(arguments: Namespace) -> int:
     link = parse_link(arguments.link)
     points = load_points(arguments.baseline, arguments.split)
     clean = find_clean_accuracy(arguments)
-    print(format_expectation(compute_expectation(points, clean.top1, link), clean))
+    print_block(format_expectation(compute_expectation(points, clean.top1, link), clean))
     return 0
 
 
@@ -73,7 +75,7 @@ def resolve_spec(text: str) -> str:
     resolved = resolve_model_spec(parse_model_spec(text))
     if resolved.reason:
         # A short name may resolve to one of several checkpoints, so the choice is printed above the numbers.
-        print(resolved.format_choice(text))
+        print_block(resolved.format_choice(text))
     return str(resolved.spec)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
+from imagenet_g.benchmark.terminal.text import print_line
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
@@ -82,7 +84,7 @@ def run(arguments: Namespace) -> int:
             alpha=arguments.alpha,
         )
         setting = f"one model, {100 * arguments.reference:.1f} % on {arguments.reference_n} clean images"
-    print(
+    print_line(
         # Rounded up a second time: the design effect makes a whole number a fraction again.
         f"{math.ceil(plain * effect)} images resolve {100 * abs(arguments.difference):g} points at "
         f"{100 * arguments.power:g} % power and level {arguments.alpha:g}: {setting}; "

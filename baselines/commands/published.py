@@ -5,6 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.terminal.text import print_block, print_line
+
 if TYPE_CHECKING:
     from imagenet_g.baselines.lines.paper_tables import PublishedTable
     from imagenet_g.benchmark.robustness.published_sets import BaselineSet
@@ -24,20 +26,20 @@ def run(arguments: Namespace) -> int:
     from imagenet_g.baselines.lines.paper_tables import find_table, load_published_tables
 
     if arguments.table in list_baselines():
-        print(format_figures(load_baseline(arguments.table)))
+        print_block(format_figures(load_baseline(arguments.table)))
     elif arguments.table is not None:
-        print(format_table(find_table(arguments.table), slips_only=arguments.slips))
+        print_block(format_table(find_table(arguments.table), slips_only=arguments.slips))
     else:
         tables = load_published_tables().values()
-        print("\n\n".join(format_table(table, slips_only=arguments.slips) for table in tables))
+        print_block("\n\n".join(format_table(table, slips_only=arguments.slips) for table in tables))
         if not arguments.slips:
-            print("\nTables of figures, one row a model:")
+            print_block("\nTables of figures, one row a model:")
             for name in list_baselines():
                 header = load_baseline(name).header
                 # Some sets list models only, to be measured by 'baselines run'; they have no figures to
                 # print.
                 if header.columns:
-                    print(f"  {name}: {header.title}")
+                    print_line(f"  {name}: {header.title}")
     return 0
 
 

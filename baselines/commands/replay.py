@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.terminal.text import print_block, print_line
 
 if TYPE_CHECKING:
     from imagenet_g.baselines.replays.records import ReplayRecord
@@ -21,27 +22,26 @@ def run_replay_command(arguments: Namespace) -> int:
     from imagenet_g.baselines.replays.specs import list_replays, load_replay
 
     if arguments.replay is None:
-        print("\n".join(list_replays()))
+        print_block("\n".join(list_replays()))
         return 0
     spec = load_replay(arguments.replay)
     if arguments.out is None:
         raise InputError("Name the folder of results and page: --out DIR.")
 
     import torch
-    from rich.console import Console
 
     from imagenet_g.baselines.replays.run import ReplayContext, run_replay
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
     from imagenet_g.benchmark.evaluation.model_run import RunSettings
-    from imagenet_g.benchmark.evaluation.progress import ProgressListener
     from imagenet_g.benchmark.storage import validate_writable
+    from imagenet_g.benchmark.terminal.progress import ProgressListener
 
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
     # Before hours of training whose results could not be stored.
     validate_writable(arguments.out)
-    with ProgressListener(Console(stderr=True)) as listener:
+    with ProgressListener() as listener:
         context = ReplayContext(
             spec=spec,
             data=parse_data_pairs(arguments.data),
@@ -53,8 +53,8 @@ def run_replay_command(arguments: Namespace) -> int:
         found = run_replay(context)
     write_replay(arguments.out, found, spec)
     for claim in found.claims:
-        print(f"{claim.verdict:10} {claim.text}")
-    print(f"wrote {arguments.out / PAGE_NAME}")
+        print_line(f"{claim.verdict:10} {claim.text}")
+    print_line(f"wrote {arguments.out / PAGE_NAME}")
     return 0
 
 

@@ -6,6 +6,8 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.terminal.text import print_block, print_line, print_message
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -18,25 +20,23 @@ if TYPE_CHECKING:
 
 def run_models(arguments: Namespace) -> int:
     """Evaluate a set's models, gather them into one file for each split, and print the fitted lines."""
-    from rich.console import Console
-
     from imagenet_g.baselines.lines.baselines import load_baseline
     from imagenet_g.baselines.lines.measure import build_measured_baseline
     from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
-    from imagenet_g.benchmark.evaluation.progress import ProgressListener
     from imagenet_g.benchmark.identity import make_slug
     from imagenet_g.benchmark.robustness.measured_sets import write_measured_baseline
+    from imagenet_g.benchmark.terminal.progress import ProgressListener
 
     baseline = load_baseline(arguments.set)
     request = make_request(baseline, arguments)
-    with ProgressListener(Console(stderr=True)) as listener:
+    with ProgressListener() as listener:
         outcomes = run_evaluation(request, listener)
     found = gather_outcomes(baseline, outcomes, data=request.data)
     for split in arguments.split:
         measured = build_measured_baseline(baseline, found, split)
         path = arguments.out / f"{baseline.header.id}-{make_slug(split)}.json"
         write_measured_baseline(path, measured)
-        print(f"wrote {path} (sha256 {measured.sha256})")
+        print_line(f"wrote {path} (sha256 {measured.sha256})")
         print_lines(measured)
     return 0
 
@@ -96,25 +96,22 @@ def gather_outcomes(
 
 def print_lines(measured: MeasuredBaseline) -> None:
     """Print the fits on all links, or why no line can be fitted."""
-    import sys
-
-    from rich.console import Console
-
     from imagenet_g.baselines.commands.show import list_notes, make_fit_table
     from imagenet_g.benchmark.errors import InputError
     from imagenet_g.benchmark.robustness.fits import fit_line
     from imagenet_g.benchmark.robustness.links import LINKS
     from imagenet_g.benchmark.robustness.measured_sets import build_measured_points
+    from imagenet_g.benchmark.terminal.tables import print_shown
 
     try:
         fits = [fit_line(build_measured_points(measured), link) for link in LINKS]
     # No failure of the command: the baseline's file is written already, only a line cannot be fitted.
     except InputError as error:
-        print(f"no line: {error}")
+        print_message(f"no line: {error}", error=False)
         return
-    Console(width=None if sys.stdout.isatty() else 160).print(make_fit_table(fits))
+    print_shown(make_fit_table(fits))
     for note in list_notes(fits):
-        print(note)
+        print_line(note)
 
 
 def run_apply(arguments: Namespace) -> int:
@@ -130,6 +127,6 @@ def run_apply(arguments: Namespace) -> int:
         data=parse_data(arguments),
         out=out,
     )
-    print("\n".join(list_robustness(enriched)))
-    print(f"wrote {out / 'result.json'}")
+    print_block("\n".join(list_robustness(enriched)))
+    print_line(f"wrote {out / 'result.json'}")
     return 0

@@ -5,23 +5,20 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.terminal.text import print_block, print_line
+
 if TYPE_CHECKING:
     from imagenet_g.benchmark.robustness.fits import LineFit
     from imagenet_g.benchmark.robustness.published_sets import BaselineSet
+    from imagenet_g.benchmark.terminal.tables import NameTable
 
 
 def run_list(arguments: Namespace) -> int:
     """Print the sets that come with the package."""
-    import sys
-
-    from rich.console import Console
-    from rich.table import Table
-
     from imagenet_g.baselines.lines.baselines import list_baselines, load_baseline
+    from imagenet_g.benchmark.terminal.tables import NameTable, print_shown
 
-    table = Table(header_style="bold")
-    for name in ("id", "version", "sha256", "models", "in fit", "figures for"):
-        table.add_column(name, overflow="fold")
+    table = NameTable(("id", "version", "sha256", "models", "in fit", "figures for"))
     for name in list_baselines():
         baseline = load_baseline(name)
         header = baseline.header
@@ -33,7 +30,7 @@ def run_list(arguments: Namespace) -> int:
             str(len(baseline.fitted)),
             ", ".join(header.targets) or "no split yet: measure it with 'baselines run'",
         )
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    print_shown(table)
     return 0
 
 
@@ -42,7 +39,7 @@ def run_show(arguments: Namespace) -> int:
     from imagenet_g.baselines.lines.baselines import load_baseline
 
     baseline = load_baseline(arguments.baseline)
-    print(format_baseline(baseline, everything=arguments.all))
+    print_block(format_baseline(baseline, everything=arguments.all))
     return 0
 
 
@@ -80,19 +77,16 @@ def format_baseline(baseline: BaselineSet, *, everything: bool) -> str:
 
 def run_fit(arguments: Namespace) -> int:
     """Fit and print, one row a link and piece."""
-    import sys
-
-    from rich.console import Console
-
     from imagenet_g.benchmark.storage import write_text
+    from imagenet_g.benchmark.terminal.tables import print_shown
 
     fits = fit_pieces(arguments)
-    Console(width=None if sys.stdout.isatty() else 160).print(make_fit_table(fits))
+    print_shown(make_fit_table(fits))
     for note in list_notes(fits):
-        print(note)
+        print_line(note)
     if arguments.out is not None:
         write_text(arguments.out, "[" + ",\n".join(fit.model_dump_json(indent=2) for fit in fits) + "]\n")
-        print(f"wrote {arguments.out}")
+        print_line(f"wrote {arguments.out}")
     return 0
 
 
@@ -106,23 +100,12 @@ def fit_pieces(arguments: Namespace) -> list[LineFit]:
     return [fit_line(piece, link) for link in arguments.link or LINKS for piece in points.list_pieces()]
 
 
-def make_fit_table(fits: list[LineFit]) -> object:
+def make_fit_table(fits: list[LineFit]) -> NameTable:
     """Fits as a table; accuracies in percent."""
-    from rich.table import Table
+    from imagenet_g.benchmark.terminal.tables import NameTable
 
-    table = Table(header_style="bold", title=f"{fits[0].baseline} on {fits[0].target}")
-    for name in (
-        "link",
-        "clean axis",
-        "slope",
-        "intercept",
-        "r2",
-        "models",
-        "families",
-        "clean range, %",
-        "",
-    ):
-        table.add_column(name, overflow="fold")
+    headings = ("link", "clean axis", "slope", "intercept", "r2", "models", "families", "clean range, %", "")
+    table = NameTable(headings, title=f"{fits[0].baseline} on {fits[0].target}")
     for fit in fits:
         ranges = zip(fit.reference_low, fit.reference_high, strict=True)
         table.add_row(

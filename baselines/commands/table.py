@@ -5,6 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.terminal.text import print_block, print_line
+
 if TYPE_CHECKING:
     from imagenet_g.baselines.lines.figures import FigurePoint
     from imagenet_g.baselines.lines.table import RobustnessTableRow
@@ -27,10 +29,10 @@ def run_table(arguments: Namespace) -> int:
     as_csv = arguments.out is not None and arguments.out.suffix == ".csv"
     text = format_csv(rows) if as_csv else format_markdown(rows) + "\n" + format_legend(rows, baseline)
     if arguments.out is None:
-        print(text)
+        print_block(text)
     else:
         write_text(arguments.out, text)
-        print(f"wrote {arguments.out}: {len(rows)} rows")
+        print_line(f"wrote {arguments.out}: {len(rows)} rows")
     return 0
 
 
@@ -85,7 +87,7 @@ def run_plot(arguments: Namespace) -> int:
         y_label=points.target,
     )
     draw_figure(figure, arguments.out)
-    print(f"wrote {arguments.out}")
+    print_line(f"wrote {arguments.out}")
     return 0
 
 
@@ -173,16 +175,15 @@ def run_coverage(arguments: Namespace) -> int:
     for name in arguments.setup or ():
         if name not in SETUPS:
             raise UnknownNameError("simulated setup", name, SETUPS)
-    print(f"coverage of nominal 95 % intervals over {arguments.models} simulated models, in percent")
-    print(f"{'':28} {'AG':>6} {'percentile':>11} {'naive':>6}   {'ER':>6} {'naive':>6}")
+    print_line(f"coverage of nominal 95 % intervals over {arguments.models} simulated models, in percent")
+    print_line(f"{'':28} {'AG':>6} {'percentile':>11} {'naive':>6}   {'ER':>6} {'naive':>6}")
     for name in arguments.setup or SETUPS:
         found = simulate_coverage(
             SETUPS[name], num_models=arguments.models, num_resamples=arguments.resamples
         )
-        print(
+        print_line(
             f"{name:28} {100 * found.gap:6.1f} {100 * found.gap_percentile:11.1f} "
             f"{100 * found.gap_naive:6.1f}   {100 * found.robustness:6.1f} "
-            f"{100 * found.robustness_naive:6.1f}",
-            flush=True,
+            f"{100 * found.robustness_naive:6.1f}"
         )
     return 0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.terminal.text import print_block, print_line
 
 
 def run_train(arguments: Namespace) -> int:
@@ -13,7 +13,7 @@ def run_train(arguments: Namespace) -> int:
     from imagenet_g.baselines.classifiers.specs import list_recipes, load_recipe
 
     if arguments.recipe is None:
-        print("\n".join(list_recipes()))
+        print_block("\n".join(list_recipes()))
         return 0
     recipe = load_recipe(arguments.recipe)
     if arguments.out is None:
@@ -47,12 +47,11 @@ def run_train(arguments: Namespace) -> int:
     )
     training = ClassifierTraining(recipe, images, arguments.out, device, say)
     for model in models:
-        print(train_classifier(training, model))
+        print_line(train_classifier(training, model))
     return 0
 
 
 def say(text: str) -> None:
     """A line of progress on stderr."""
     # Not stdout, which holds the paths of the finished models and may be piped.
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    print_line(text, error=True)

@@ -13,6 +13,7 @@ from imagenet_g.benchmark.commands.options import (
     add_inference_options,
     add_sets_option,
 )
+from imagenet_g.benchmark.terminal.text import print_line
 
 if TYPE_CHECKING:
     from imagenet_g.benchmark.distances.results import DistanceReport
@@ -115,21 +116,17 @@ def _add_plot_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Measure, print, write."""
-    import sys
-
-    from rich.console import Console
-
     from imagenet_g.benchmark.commands.distance_report import format_csv, make_report
     from imagenet_g.benchmark.distances.results import write_report
     from imagenet_g.benchmark.distances.run import run_distance
-    from imagenet_g.benchmark.evaluation.progress import ProgressListener
     from imagenet_g.benchmark.storage import write_text
+    from imagenet_g.benchmark.terminal.progress import ProgressListener
+    from imagenet_g.benchmark.terminal.tables import print_shown
 
     request = make_request(arguments)
-    with ProgressListener(Console(stderr=True)) as listener:
+    with ProgressListener() as listener:
         report, measured = run_distance(request, listener)
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    console.print(make_report(report, num_shown=max(0, arguments.show)))
+    print_shown(make_report(report, num_shown=max(0, arguments.show)))
     write_report(arguments.out, report)
     written = [arguments.out]
     if arguments.csv is not None:
@@ -138,7 +135,7 @@ def run(arguments: Namespace) -> int:
     if arguments.plots is not None:
         written += _draw(arguments, report, measured)
     for path in written:
-        print(f"wrote {path}")
+        print_line(f"wrote {path}")
     return 0
 
 

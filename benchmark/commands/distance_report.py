@@ -6,14 +6,10 @@ import csv
 import io
 from collections.abc import Sequence
 
-from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
-
 from imagenet_g.benchmark.classes import load_classes, load_index_by_wnid
 from imagenet_g.benchmark.distances.results import ClassDistance, ClipDistances, DistanceReport, Mean
 from imagenet_g.benchmark.predictions.metrics import MINUS
+from imagenet_g.benchmark.terminal.tables import NameTable, Shown, make_notes, make_text, stack
 
 UNKNOWN = "unknown"
 _COLUMNS = (
@@ -22,20 +18,20 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def make_report(report: DistanceReport, *, num_shown: int) -> RenderableType:
+def make_report(report: DistanceReport, *, num_shown: int) -> Shown:
     """One table over the CLIPs, the classes that moved most under each, and every warning.
 
     Args:
         report: The report.
         num_shown: How many of the farthest and of the nearest classes to list for each CLIP; 0 for none.
     """
-    heading = Text(
+    heading = make_text(
         f"{report.split.split.ref} ({report.split.n} images) from {report.reference.split.ref} "
         f"({report.reference.n} images), {len(report.measures[0].classes)} classes",
         style="bold",
     )
     tables = [_make_class_table(measure, num_shown) for measure in report.measures] if num_shown else []
-    return Group(heading, _make_summary(report.measures), *tables, *_make_notes(report))
+    return stack(heading, _make_summary(report.measures), *tables, *_make_notes(report))
 
 
 def format_csv(report: DistanceReport) -> str:
@@ -51,13 +47,12 @@ def format_csv(report: DistanceReport) -> str:
     return buffer.getvalue()
 
 
-def _make_summary(measures: Sequence[ClipDistances]) -> Table:
-    table = Table(header_style="bold")
-    for name in ("CLIP", "cosine", "of the reference", "reduction %", "Mahalanobis", "of the reference "):
-        table.add_column(name, justify="left" if name == "CLIP" else "right", overflow="fold")
+def _make_summary(measures: Sequence[ClipDistances]) -> NameTable:
+    figures = ("cosine", "of the reference", "reduction %", "Mahalanobis", "of the reference ")
+    table = NameTable(("CLIP", *figures), right=figures)
     for measure in measures:
         table.add_row(
-            Text(measure.clip.spec + ("" if measure.independent else " *")),
+            measure.clip.spec + ("" if measure.independent else " *"),
             *(
                 format_mean(mean, digits, scale=scale, num_all=len(measure.classes))
                 for mean, digits, scale in _list_means(measure)
@@ -77,26 +72,18 @@ def _list_means(measure: ClipDistances) -> list[tuple[Mean | None, int, float]]:
     ]
 
 
-def _make_class_table(measure: ClipDistances, num_shown: int) -> Table:
+def _make_class_table(measure: ClipDistances, num_shown: int) -> NameTable:
     known = sorted(
         (row for row in measure.classes if row.reduction is not None),
         key=lambda row: -(row.reduction or 0.0),
     )
     shown = known if len(known) <= 2 * num_shown else [*known[:num_shown], *known[-num_shown:]]
-    table = Table(title=Text(f"farthest and nearest classes by {measure.clip.spec}"), title_justify="left")
-    for name in (
-        "class",
-        "n",
-        "cosine",
-        "of the reference",
-        "reduction %",
-        "Mahalanobis",
-        "of the reference ",
-    ):
-        table.add_column(name, justify="left" if name == "class" else "right", overflow="fold")
+    figures = ("n", "cosine", "of the reference", "reduction %", "Mahalanobis", "of the reference ")
+    title = f"farthest and nearest classes by {measure.clip.spec}"
+    table = NameTable(("class", *figures), title=title, right=figures)
     for number, row in enumerate(shown):
         table.add_row(
-            Text(f"{_name_class(row)} ({row.wnid})"),
+            f"{_name_class(row)} ({row.wnid})",
             f"{row.n_split} / {row.n_reference}",
             _format(row.cosine_split, 3),
             _format(row.cosine_reference, 3),
@@ -108,7 +95,7 @@ def _make_class_table(measure: ClipDistances, num_shown: int) -> Table:
     return table
 
 
-def _make_notes(report: DistanceReport) -> list[RenderableType]:
+def _make_notes(report: DistanceReport) -> list[Shown]:
     lines = [f"! {warning}" for warning in report.warnings]
     lines += [
         f"{first} and {second} agree on which classes moved by {_format(agreement.spearman, 2)} (Spearman, "
@@ -123,7 +110,7 @@ def _make_notes(report: DistanceReport) -> list[RenderableType]:
         "out of that mean. Mahalanobis distance to the class after a PCA of the reference, in standard "
         "deviations. Means over classes, 95 % intervals from drawing classes."
     )
-    return [Padding(Text(line, style="dim"), (0, 0, 0, 1)) for line in lines]
+    return make_notes(lines)
 
 
 def format_mean(mean: Mean | None, digits: int, *, scale: float, num_all: int) -> str:

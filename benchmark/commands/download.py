@@ -6,6 +6,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.terminal.text import print_block, print_line
+
 if TYPE_CHECKING:
     from imagenet_g.benchmark.splits.hub_releases import HubRelease
     from imagenet_g.benchmark.splits.manifests import FileRecord
@@ -39,13 +41,13 @@ def run(arguments: Namespace) -> int:
     origin = complete_files(release, files, cache=cache)
     place = "fetched from the Hub" if origin == "hub" else "already in the Hub's cache on this machine"
     if release.note:
-        print(release.note)
-    print(f"{arguments.ref}: {release.source.repo} at commit {release.source.revision}, {place}")
+        print_block(release.note)
+    print_line(f"{arguments.ref}: {release.source.repo} at commit {release.source.revision}, {place}")
     num_bytes = sum(file.num_bytes for file in files)
-    print(f"{len(files)} files, {num_bytes / 1e6:,.1f} MB, every hash as in the manifest")
+    print_line(f"{len(files)} files, {num_bytes / 1e6:,.1f} MB, every hash as in the manifest")
     if arguments.repo is not None or arguments.revision is not None:
         remember_download(cache, release, arguments.revision or release.source.revision)
-    print(f"in {_copy_files(release, files, arguments.to) if arguments.to else release.folder}")
+    print_line(f"in {_copy_files(release, files, arguments.to) if arguments.to else release.folder}")
     return 0
 
 

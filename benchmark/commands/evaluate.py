@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.commands.evaluate_options import add_arguments
+from imagenet_g.benchmark.terminal.text import print_line, print_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,16 +22,14 @@ __all__ = ["add_arguments", "run"]
 
 def run(arguments: Namespace) -> int:
     """Evaluate, print the table, list the files."""
-    from rich.console import Console
-
     from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
-    from imagenet_g.benchmark.evaluation.progress import ProgressListener
+    from imagenet_g.benchmark.terminal.progress import ProgressListener
 
     request = make_request(arguments)
     for baseline in arguments.baseline:
         # Before anything runs: a mistyped baseline must not be reported after hours of evaluation.
         load_robustness("check")(baseline)
-    with ProgressListener(Console(stderr=True)) as listener:
+    with ProgressListener() as listener:
         outcomes = run_evaluation(request, listener)
     for baseline in arguments.baseline:
         outcomes = apply_baseline(outcomes, baseline, request.data)
@@ -52,7 +51,6 @@ def apply_baseline(
     outcomes: Sequence[EvaluationOutcome], baseline: str, data: Mapping[str, Path]
 ) -> tuple[EvaluationOutcome, ...]:
     """Outcomes with effective robustness in their results; where there is no line, a note is printed."""
-    import sys
     from dataclasses import replace
 
     from imagenet_g.benchmark.errors import InputError
@@ -64,7 +62,7 @@ def apply_baseline(
             result = apply(outcome.path, baseline=baseline, data=data) if outcome.path else None
             enriched.append(replace(outcome, result=result))
         except InputError as error:
-            print(f"note: {outcome.requested}: {error}", file=sys.stderr)
+            print_message(f"note: {outcome.requested}: {error}")
             enriched.append(outcome)
     return tuple(enriched)
 
@@ -112,24 +110,19 @@ def report_outcomes(outcomes: Sequence[EvaluationOutcome]) -> int:
     Returns:
         0 when all models ran, 1 when some failed, 2 when all did.
     """
-    import sys
-
-    from rich.console import Console
-
     from imagenet_g.benchmark.commands.report import make_report
-    from imagenet_g.benchmark.redaction import escape_controls
+    from imagenet_g.benchmark.terminal.tables import print_shown
 
     results = [outcome.result for outcome in outcomes if outcome.result is not None]
     if results:
-        Console(width=None if sys.stdout.isatty() else 160).print(make_report(results))
+        print_shown(make_report(results))
     for outcome in outcomes:
         if outcome.path is not None:
             source = "" if outcome.computed else " (all predictions came from the cache)"
-            print(f"wrote {outcome.path}{source}")
+            print_line(f"wrote {outcome.path}{source}")
     failures = [outcome for outcome in outcomes if outcome.error is not None]
     for outcome in failures:
-        message = escape_controls(f"{outcome.requested} failed: {outcome.error}")
-        print(f"imagenet-g: {message}", file=sys.stderr)
+        print_message(f"imagenet-g: {outcome.requested} failed: {outcome.error}")
     if not failures:
         return 0
     return 1 if results else 2

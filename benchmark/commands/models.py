@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
@@ -12,9 +11,9 @@ from fnmatch import fnmatchcase
 from imagenet_g.benchmark.errors import InputError, ModelError, UnknownNameError
 from imagenet_g.benchmark.naming.libraries import list_libraries, list_names
 from imagenet_g.benchmark.naming.library import ModelLibrary
+from imagenet_g.benchmark.terminal.text import print_block, print_line, print_message
 
 DEFAULT_LIMIT = 50
-PIPE_WIDTH = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def run(arguments: Namespace) -> int:
     if arguments.limit < 1:
         raise InputError(f"--limit {arguments.limit} must be 1 or more.")
     for fault in list_libraries()[1]:
-        print(f"note: {fault}", file=sys.stderr)
+        print_message(f"note: {fault}")
     specs = list_specs(arguments.library)
     matches = match_specs(arguments.pattern, specs)
     if not matches:
@@ -68,7 +67,7 @@ def run(arguments: Namespace) -> int:
         raise UnknownNameError("model", arguments.pattern, names, hint=hint)
     listed = [describe_model(spec) for spec in matches]
     if arguments.json:
-        print(json.dumps([asdict(model) for model in listed], indent=1))
+        print_block(json.dumps([asdict(model) for model in listed], indent=1))
     else:
         _print_table(listed, limit=arguments.limit)
     return 0
@@ -97,7 +96,7 @@ def list_specs(schemes: Collection[str] | None = None) -> tuple[str, ...]:
         except ModelError as error:
             if schemes is not None:
                 raise
-            print(f"note: {error}", file=sys.stderr)
+            print_message(f"note: {error}")
     return tuple(specs)
 
 
@@ -136,21 +135,18 @@ def describe_model(spec: str) -> ListedModel:
 
 
 def _print_table(models: Sequence[ListedModel], *, limit: int) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from imagenet_g.benchmark.terminal.tables import NameTable, print_shown
 
-    table = Table(box=None, pad_edge=False)
-    table.add_column("model", overflow="fold")
-    table.add_column("params (M)", justify="right")
-    table.add_column("ImageNet-val top-1 (%)", justify="right")
+    figures = ("params (M)", "ImageNet-val top-1 (%)")
+    table = NameTable(("model", *figures), right=figures, framed=False)
     for model in models[:limit]:
         table.add_row(
             model.spec,
             "" if model.params_m is None else f"{model.params_m:.1f}",
             "" if model.imagenet_val_top1 is None else f"{100 * model.imagenet_val_top1:.2f}",
         )
-    console = Console()
-    # A pipe has no width; names must not be cut there.
-    (console if console.is_terminal else Console(width=PIPE_WIDTH)).print(table)
+    print_shown(table)
     if len(models) > limit:
-        print(f"{limit} of {len(models)} shown; --limit {len(models)} shows all, a narrower pattern fewer.")
+        print_line(
+            f"{limit} of {len(models)} shown; --limit {len(models)} shows all, a narrower pattern fewer."
+        )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from imagenet_g.benchmark.terminal.text import print_line
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
@@ -24,9 +26,9 @@ def run(arguments: Namespace) -> int:
     make_hub_source(arguments.repo, "main")
     if arguments.dry_run:
         for name, path in list_result_files(arguments.results).items():
-            print(f"{path.stat().st_size:>14,}  {name}")
+            print_line(f"{path.stat().st_size:>14,}  {name}")
         return 0
     done = publish_results(arguments.results, arguments.repo, pull_request=arguments.pull_request)
     place = f"as pull request {done.pull_request}" if done.pull_request else f"at commit {done.commit}"
-    print(f"published {len(done.paths)} files to {arguments.repo} {place}")
+    print_line(f"published {len(done.paths)} files to {arguments.repo} {place}")
     return 0

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
-
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.metrics import MINUS, PERCENT, Metric, load_metrics
 from imagenet_g.benchmark.records import Difference, Fraction
@@ -21,11 +16,12 @@ from imagenet_g.benchmark.results import (
     MetricEstimate,
     Result,
 )
+from imagenet_g.benchmark.terminal.tables import NameTable, Shown, make_notes, make_text, stack
 
 LEFT_COLUMNS = ("model", "split", "reference")
 
 
-def make_report(results: Sequence[Result]) -> RenderableType:
+def make_report(results: Sequence[Result]) -> Shown:
     """One table over all results, a second one of further metrics, with every warning below them."""
     prominent = [metric for metric in load_metrics().values() if metric.prominent and metric.name != HEADLINE]
     headings = ["model", "split", "n", load_metrics()[HEADLINE].title, "95 %"]
@@ -36,17 +32,15 @@ def make_report(results: Sequence[Result]) -> RenderableType:
     if further:
         headings = ["model", "split", *map(_format_heading, further)]
         tables.append(_make_table(results, headings, lambda entry: _list_further_cells(entry, further)))
-    robustness = [Text(f"{r.model.spec} on {line}") for r in results for line in list_robustness(r)]
+    robustness = [make_text(f"{r.model.spec} on {line}") for r in results for line in list_robustness(r)]
     others = [_format_heading(name) for name in _list_metric_names(results) if not _is_percent(name)]
-    return Group(*tables, *robustness, *_make_notes(results, others))
+    return stack(*tables, *robustness, *_make_notes(results, others))
 
 
 def _make_table(
-    results: Sequence[Result], headings: Sequence[str], list_cells: Callable[[Entry], Sequence[str | Text]]
-) -> Table:
-    table = Table(title=None, header_style="bold", expand=False)
-    for name in headings:
-        table.add_column(name, justify="left" if name in LEFT_COLUMNS else "right", overflow="fold")
+    results: Sequence[Result], headings: Sequence[str], list_cells: Callable[[Entry], Sequence[str]]
+) -> NameTable:
+    table = NameTable(headings, right=[name for name in headings if name not in LEFT_COLUMNS])
     for result in results:
         for number, entry in enumerate(result.entries):
             table.add_row("" if number else result.model.spec, *list_cells(entry))
@@ -157,22 +151,22 @@ def _format_robustness(entry: Entry, record: EffectiveRobustness) -> str:
     return f"{entry.split.ref} against {record.baseline} ({record.link}, r2 {record.r2:.2f}): {stated}{flag}"
 
 
-def _format_split(entry: Entry) -> Text:
+def _format_split(entry: Entry) -> str:
     score = choose_headline(entry)
     outputs = "" if score.outputs == "all" else f" ({score.num_outputs} classes)"
-    return Text(entry.split.ref + outputs)
+    return entry.split.ref + outputs
 
 
-def _list_further_cells(entry: Entry, names: Sequence[str]) -> tuple[str | Text, ...]:
+def _list_further_cells(entry: Entry, names: Sequence[str]) -> tuple[str, ...]:
     metrics = choose_headline(entry).metrics
     return (_format_split(entry), *(format_estimate(name, metrics.get(name)) for name in names))
 
 
-def _list_cells(entry: Entry, prominent: Sequence[Metric]) -> tuple[str | Text, ...]:
+def _list_cells(entry: Entry, prominent: Sequence[Metric]) -> tuple[str, ...]:
     score = choose_headline(entry)
     count = str(entry.n) if not entry.n_unscored else f"{entry.n} ({entry.n_unscored} unscored)"
     others = [(metric, score.metrics.get(metric.name)) for metric in prominent]
-    cells: list[str | Text] = [
+    cells: list[str] = [
         _format_split(entry), count, format_percent(score.top1.value), format_interval(score.top1),
         *("not stored" if found is None else metric.format_value(found.value) for metric, found in others),
     ]  # fmt: skip
@@ -189,7 +183,7 @@ def _list_cells(entry: Entry, prominent: Sequence[Metric]) -> tuple[str | Text, 
     )
 
 
-def _make_notes(results: Sequence[Result], not_percent: Sequence[str]) -> list[RenderableType]:
+def _make_notes(results: Sequence[Result], not_percent: Sequence[str]) -> list[Shown]:
     lines: dict[str, None] = {}
     for result in results:
         for entry in result.entries:
@@ -204,7 +198,7 @@ def _make_notes(results: Sequence[Result], not_percent: Sequence[str]) -> list[R
         lines["published: the clean accuracy was looked up, not measured; its source is in the result."] = (
             None
         )
-    return [Padding(Text(line, style="dim"), (0, 0, 0, 1)) for line in lines]
+    return make_notes(lines)
 
 
 def _is_flagged(gap: Gap) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from imagenet_g.benchmark.terminal.text import print_line
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
@@ -41,14 +43,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Recompute, print, and write with `--out`."""
-    import sys
-
-    from rich.console import Console
-
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.commands.report import make_report
     from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
     from imagenet_g.benchmark.predictions.result_files import write_result
+    from imagenet_g.benchmark.terminal.tables import print_shown
 
     result = rescore(
         RescoreRequest(
@@ -60,8 +59,7 @@ def run(arguments: Namespace) -> int:
             out=arguments.out or Path(),
         )
     )
-    # A pipe has no width; rich would assume 80 columns and fold the names of models.
-    Console(width=None if sys.stdout.isatty() else 160).print(make_report([result]))
+    print_shown(make_report([result]))
     if arguments.out is not None:
-        print(f"wrote {write_result(arguments.out, result)}")
+        print_line(f"wrote {write_result(arguments.out, result)}")
     return 0

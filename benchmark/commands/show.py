@@ -6,6 +6,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.terminal.text import print_block
+
 if TYPE_CHECKING:
     from imagenet_g.benchmark.results import Result
 
@@ -18,27 +20,23 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Print results as `evaluate` did."""
-    import sys
-
-    from rich.console import Console
-
     from imagenet_g.benchmark.commands.report import make_report
     from imagenet_g.benchmark.predictions.result_files import load_result
+    from imagenet_g.benchmark.terminal.tables import make_text, print_shown, stack
 
     results = [load_result(path) for path in arguments.result]
     if arguments.json:
         for result in results:
-            print(result.model_dump_json(indent=2))
+            print_block(result.model_dump_json(indent=2))
         return 0
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    console.print(make_report(results))
+    print_shown(make_report(results))
     for result in results:
-        console.print(format_provenance(result), style="dim", markup=False, highlight=False)
+        print_shown(stack(*(make_text(line, "dim") for line in list_provenance(result))))
     return 0
 
 
-def format_provenance(result: Result) -> str:
-    """One paragraph: what was run, with what, when."""
+def list_provenance(result: Result) -> list[str]:
+    """Lines of one paragraph: what was run, with what, when."""
     model, prep = result.model, result.model.preprocessing
     lines = [
         f"{model.spec}: weights {model.weights_sha256[:16]}, revision {model.revision or 'unknown'}, "
@@ -54,4 +52,4 @@ def format_provenance(result: Result) -> str:
             f"{run.started_utc}."
         )
     lines.append(f"Scored by imagenet-g {result.environment.imagenet_g} at {result.environment.created_utc}.")
-    return "\n".join(lines)
+    return lines

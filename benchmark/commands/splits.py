@@ -6,13 +6,13 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.options import add_data_option, add_sets_option
+from imagenet_g.benchmark.terminal.text import print_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rich.table import Table
-
     from imagenet_g.benchmark.catalogue.listing import SplitListing
+    from imagenet_g.benchmark.terminal.tables import NameTable
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -24,22 +24,19 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """List every known split and where it is."""
-    import sys
-
-    from rich.console import Console
-
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.catalogue.listing import list_splits
     from imagenet_g.benchmark.classes import CLASS_SET_NAMES
     from imagenet_g.benchmark.splits.real_set_files import load_sets
+    from imagenet_g.benchmark.terminal.tables import print_shown
 
     sets = load_sets(arguments.sets)
     listings = list_splits(parse_data_pairs(arguments.data, sets), sets)
     if arguments.json:
-        print(format_json(listings))
+        print_block(format_json(listings))
         return 0
-    Console(width=None if sys.stdout.isatty() else 160, markup=False).print(make_table(listings))
-    print(
+    print_shown(make_table(listings))
+    print_block(
         "Views by class go with any split: append one of "
         f"{', '.join(f':{name}' for name in CLASS_SET_NAMES)}.\n"
         "Any folder whose sub-folders are named by wnid: folder:PATH. "
@@ -57,15 +54,12 @@ def format_json(listings: Iterable[SplitListing]) -> str:
     return json.dumps(rows, indent=2)
 
 
-def make_table(listings: Iterable[SplitListing]) -> Table:
+def make_table(listings: Iterable[SplitListing]) -> NameTable:
     """The listing as a table; what can be opened without a network is bold."""
-    from rich.table import Table
+    from imagenet_g.benchmark.terminal.tables import NameTable
 
-    table = Table(title="Splits", title_justify="left")
-    for heading in ("split", "images", "classes", "where", "views"):
-        table.add_column(
-            heading, justify="right" if heading in ("images", "classes") else "left", overflow="fold"
-        )
+    headings = ("split", "images", "classes", "where", "views")
+    table = NameTable(headings, title="Splits", right=("images", "classes"))
     for listing in listings:
         location = "" if listing.location is None else f" {listing.location}"
         superseded = "" if listing.superseded is None else f"; {listing.superseded.rstrip('.')}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.terminal.text import print_block
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rich.table import Table
-
     from imagenet_g.benchmark.splits.registry import KnownVersion
+    from imagenet_g.benchmark.terminal.tables import NameTable
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -21,27 +22,24 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """List the registry of versions."""
     import json
-    import sys
-
-    from rich.console import Console
 
     from imagenet_g.benchmark.splits.registry import load_versions
+    from imagenet_g.benchmark.terminal.tables import print_shown
 
     versions = load_versions().values()
     if arguments.json:
-        print(json.dumps([spec.model_dump(mode="json") for spec in versions], indent=2))
+        print_block(json.dumps([spec.model_dump(mode="json") for spec in versions], indent=2))
         return 0
-    Console(width=None if sys.stdout.isatty() else 160, markup=False).print(make_table(versions))
+    print_shown(make_table(versions))
     return 0
 
 
-def make_table(versions: Iterable[KnownVersion]) -> Table:
+def make_table(versions: Iterable[KnownVersion]) -> NameTable:
     """One row a version; where a fact is absent, the cell names that."""
-    from rich.table import Table
+    from imagenet_g.benchmark.terminal.tables import NameTable
 
-    table = Table(title="Versions, oldest first", title_justify="left")
-    for heading in ("version", "splits", "generators", "where", "tag", "commit", "manifest", "released"):
-        table.add_column(heading, overflow="fold")
+    headings = ("version", "splits", "generators", "where", "tag", "commit", "manifest", "released")
+    table = NameTable(headings, title="Versions, oldest first")
     for spec in versions:
         where = "inside the package" if spec.embedded else "not published"
         found = spec.published

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from imagenet_g.benchmark.terminal.text import print_line, print_message
 from imagenet_g.generation.rendering.tasks import TaskReport
 
 
@@ -20,9 +21,9 @@ class PrintingListener:
         self._what, self._total, self._done, self._shards, self._images = what, total, done, 0, 0
         self._started = time.perf_counter()
         if done == total:
-            print(f"{what}: all {total} shards are done already", flush=True)
+            print_line(f"{what}: all {total} shards are done already")
         elif done:
-            print(f"{what}: {done} of {total} shards are done already", flush=True)
+            print_line(f"{what}: {done} of {total} shards are done already")
 
     def report(self, report: TaskReport) -> None:
         """Print the state of the pass."""
@@ -34,15 +35,14 @@ class PrintingListener:
         left = elapsed / self._shards * (self._total - self._done)
         notes = [f"{report.num_failed} failed"] * bool(report.num_failed)
         notes += [f"{report.num_flat} flat"] * bool(report.num_flat)
-        print(
+        print_line(
             f"{self._what}: shard {self._done} of {self._total}, {self._images / elapsed:.2f} images/s, "
-            f"{format_duration(left)} left" + (f" ({', '.join(notes)})" if notes else ""),
-            flush=True,
+            f"{format_duration(left)} left" + (f" ({', '.join(notes)})" if notes else "")
         )
 
     def note(self, text: str) -> None:
         """Print a sentence."""
-        print(text, flush=True)
+        print_message(text, error=False)
 
 
 def format_duration(seconds: float) -> str:

@@ -10,7 +10,6 @@ import json
 import math
 import shutil
 import statistics
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from scipy import stats
 
 from imagenet_g.benchmark.hub.quiet import quiet_training
 from imagenet_g.benchmark.identity import make_seed
+from imagenet_g.benchmark.terminal.text import print_line
 from imagenet_g.generation.caption_training.language_models import load_trained
 from imagenet_g.generation.caption_training.run import (
     CaptionRun,
@@ -181,7 +181,7 @@ def build_random_clip(folder: Path) -> Path:
 
 def _train(spec: CaptionSpec, out: Path) -> None:
     def note(text: str) -> None:
-        sys.stderr.write(f"{out.name} {text}\n")
+        print_line(f"{out.name} {text}", error=True)
 
     run_training(TrainRequest(spec=spec, out=out, device="cpu", data={}, cache=None, note=note))
 

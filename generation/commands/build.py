@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.command import parse_positive
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.terminal.text import print_block, print_line
 
 if TYPE_CHECKING:
     from imagenet_g.generation.building.build import BuildRequest
@@ -100,7 +101,7 @@ def _list_versions() -> int:
 
     for name in list_version_names():
         spec = load_version_spec(name)
-        print(f"{name:<22} {spec.status:<7} {spec.title}  [{', '.join(spec.splits)}]")
+        print_line(f"{name:<22} {spec.status:<7} {spec.title}  [{', '.join(spec.splits)}]")
     return 0
 
 
@@ -108,7 +109,7 @@ def _pin(source: str) -> int:
     from imagenet_g.generation.specs.pins import pin_version_spec
 
     for line in pin_version_spec(source):
-        print(line)
+        print_line(line)
     return 0
 
 
@@ -120,14 +121,16 @@ def _build(source: str, arguments: Namespace) -> int:
     if arguments.dry_run:
         from imagenet_g.generation.building.dry_run import run_dry_run
 
-        print(run_dry_run(request, seconds_per_image=arguments.seconds_per_image))
+        print_block(run_dry_run(request, seconds_per_image=arguments.seconds_per_image))
         return 0
     manifest = run_build(request, PrintingListener())
     if manifest is None:
-        print("Shards are done. When all are, run the same command without --shards to make the release.")
+        print_line(
+            "Shards are done. When all are, run the same command without --shards to make the release."
+        )
     else:
-        print(f"Release: {manifest.parent}")
-        print(f"Next: imagenet-g gallery {manifest.parent}")
+        print_line(f"Release: {manifest.parent}")
+        print_line(f"Next: imagenet-g gallery {manifest.parent}")
     return 0
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import statistics
-import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.command import parse_positive
+from imagenet_g.benchmark.terminal.text import print_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +38,7 @@ def run(arguments: Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         out = arguments.out or Path(folder)
         trials = run_trials(TrialRequest(arguments.config, arguments.clip, arguments.seeds, out))
-    sys.stdout.write("\n".join(format_trials(trials)) + "\n")
+    print_block("\n".join(format_trials(trials)))
     return 0
 
 

@@ -6,6 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.errors import UnknownNameError
+from imagenet_g.benchmark.terminal.text import print_block
 
 if TYPE_CHECKING:
     from imagenet_g.generation.captions.files import CaptionSet
@@ -26,7 +27,7 @@ def run_check(arguments: Namespace) -> int:
         with quiet_training():
             scores = score_with_run(captions, arguments.folder, choose_generation_device(arguments.device))
     report = make_report(captions, scores, min_words=arguments.min_words)
-    print(format_report(report))
+    print_block(format_report(report))
     if arguments.out is not None:
         write_text(arguments.out, report.model_dump_json(indent=1) + "\n")
     return 0
@@ -39,8 +40,8 @@ def run_show(arguments: Namespace) -> int:
 
     captions = load_captions(arguments.file)
     wnids = [find_class(captions, text) for text in arguments.classes or captions.wnids]
-    print("\n".join(format_card(captions)))
-    print(format_captions(captions, wnids, arguments.per_class))
+    print_block("\n".join(format_card(captions)))
+    print_block(format_captions(captions, wnids, arguments.per_class))
     return 0
 
 

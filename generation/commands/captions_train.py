@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.terminal.text import print_line
 
 if TYPE_CHECKING:
     from imagenet_g.generation.captions.specs import CaptionSpec
@@ -19,15 +20,15 @@ def run_train(arguments: Namespace) -> int:
     config = arguments.config or arguments.named_config
     if config is None:
         for name in list_caption_specs():
-            print(f"{name:<12} {load_caption_spec(name).title}")
+            print_line(f"{name:<12} {load_caption_spec(name).title}")
         return 0
     if arguments.out is None:
         raise InputError("Give a folder for the run: --out DIR.")
     spec = change_spec(load_caption_spec(config), arguments)
     validate_trl()
     _train(spec, arguments)
-    print(f"Trained: {arguments.out}")
-    print(f"Next: imagenet-g captions write {arguments.out} --out {spec.name}-v1.jsonl")
+    print_line(f"Trained: {arguments.out}")
+    print_line(f"Next: imagenet-g captions write {arguments.out} --out {spec.name}-v1.jsonl")
     return 0
 
 
@@ -53,8 +54,8 @@ def run_write(arguments: Namespace) -> int:
         captions = write_caption_set(request)
     write_captions(arguments.out, captions)
     header = captions.header
-    print(f"Frozen: {arguments.out}, {header.num_captions} captions of {header.num_classes} classes")
-    print(f"Next: imagenet-g captions check {arguments.out} --run {arguments.run}")
+    print_line(f"Frozen: {arguments.out}, {header.num_captions} captions of {header.num_classes} classes")
+    print_line(f"Next: imagenet-g captions check {arguments.out} --run {arguments.run}")
     return 0
 
 
@@ -130,4 +131,4 @@ def _train(spec: CaptionSpec, arguments: Namespace) -> None:
 
 
 def _note(text: str) -> None:
-    print(text, flush=True)
+    print_line(text)

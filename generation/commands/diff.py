@@ -6,6 +6,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.terminal.text import print_block
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -60,13 +62,13 @@ def run(arguments: Namespace) -> int:
         equating, why = _try_equating(pairs, old, new) if arguments.results else (None, "no --results given")
         found.append((diff, equating))
         if not arguments.json:
-            print(format_diff(diff, equating, why))
+            print_block(format_diff(diff, equating, why))
     if arguments.json:
         rows = [
             diff.model_dump(mode="json") | {"equating": equating and equating.model_dump(mode="json")}
             for diff, equating in found
         ]
-        print(json.dumps(rows, indent=2))
+        print_block(json.dumps(rows, indent=2))
     return 0
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+
+from imagenet_g.benchmark.terminal.text import print_line
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -21,5 +22,6 @@ def run(arguments: Namespace) -> int:
 
     manifest = embed_splits(arguments.release, arguments.out)
     sizes = {name: sum(file.num_bytes for file in split.files) for name, split in manifest.splits.items()}
-    sys.stdout.write("".join(f"{name}: {size / 1e6:.1f} MB\n" for name, size in sizes.items()))
+    for name, size in sizes.items():
+        print_line(f"{name}: {size / 1e6:.1f} MB")
     return 0

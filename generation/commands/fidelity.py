@@ -8,10 +8,11 @@ With --card the numbers are also written into the card of the generator.
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from imagenet_g.benchmark.terminal.text import print_block, print_line
 
 if TYPE_CHECKING:
     import torch
@@ -57,7 +58,7 @@ def run(arguments: Namespace) -> int:
     if card is not None:
         heading = f"Fidelity of {sets.made.record['ref']}, beside {sets.training.record['ref']}"
         write_text(arguments.card / CARD_NAME, put_section(card, heading, format_section(report)))
-    sys.stdout.write(format_report(report))
+    print_block(format_report(report).rstrip("\n"))
     return 0
 
 
@@ -85,7 +86,7 @@ def _save_image(path: Path, pixels: torch.Tensor) -> None:
 
 
 def _print_progress(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    print_line(text, error=True)
 
 
 def _read_card(folder: Path) -> str:

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from imagenet_g.benchmark.commands.command import parse_positive
+from imagenet_g.benchmark.terminal.text import print_line
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -35,5 +36,5 @@ def run(arguments: Namespace) -> int:
         size_px=arguments.size,
     )
     for path in write_gallery(arguments.out, sheet):
-        print(f"Written: {path}")
+        print_line(f"Written: {path}")
     return 0

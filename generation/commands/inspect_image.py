@@ -5,6 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from imagenet_g.benchmark.terminal.text import print_block, print_line
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
@@ -20,11 +22,11 @@ def run(arguments: Namespace) -> int:
     from imagenet_g.generation.verifying.inspect_image import format_image, load_image
 
     found = load_image(arguments.release, arguments.image_id)
-    print(format_image(found, arguments.release))
+    print_block(format_image(found, arguments.release))
     if arguments.save is not None:
         data = found.row["image"]
         if not isinstance(data, bytes):
             raise DataError(f"Image '{arguments.image_id}' has no bytes.")
         write_bytes(arguments.save, data)
-        print(f"Written: {arguments.save}")
+        print_line(f"Written: {arguments.save}")
     return 0

@@ -6,6 +6,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.terminal.text import print_block, print_line
+
 if TYPE_CHECKING:
     from imagenet_g.generation.releases.check import CheckedRelease
     from imagenet_g.generation.releases.tree import TreeFile
@@ -32,14 +34,14 @@ def run(arguments: Namespace) -> int:
     _validate_options(arguments)
     release = check_release(arguments.release)
     for fact in release.facts:
-        print(f"checked {fact}")
+        print_line(f"checked {fact}")
     tree = make_tree(release, repo=arguments.repo, tag=arguments.tag)
     if arguments.dry_run:
         _print_tree(tree)
         return 0
     if arguments.to is not None:
         write_tree(tree, arguments.to)
-        print(f"wrote {len(tree)} files to {arguments.to}")
+        print_line(f"wrote {len(tree)} files to {arguments.to}")
         return 0
     return _publish(arguments, release, tree)
 
@@ -71,14 +73,14 @@ def _publish(arguments: Namespace, release: CheckedRelease, tree: tuple[TreeFile
         gated=arguments.gated,
     )
     publication = publish_release(request, print)
-    print(f"published {publication.repo} {publication.tag} at commit {publication.commit}")
-    print(f"recorded in {arguments.release / RECORD_NAME}; for the registry of versions:\n")
-    print(format_publication(publication))
+    print_line(f"published {publication.repo} {publication.tag} at commit {publication.commit}")
+    print_block(f"recorded in {arguments.release / RECORD_NAME}; for the registry of versions:\n")
+    print_block(format_publication(publication))
     return 0
 
 
 def _print_tree(tree: tuple[TreeFile, ...]) -> None:
     for file in tree:
-        print(f"{file.num_bytes:>14,}  {file.path}")
+        print_line(f"{file.num_bytes:>14,}  {file.path}")
     total = sum(file.num_bytes for file in tree)
-    print(f"{total:>14,}  bytes in {len(tree)} files would be uploaded; nothing was uploaded")
+    print_line(f"{total:>14,}  bytes in {len(tree)} files would be uploaded; nothing was uploaded")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+
+from imagenet_g.benchmark.terminal.text import print_line
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -28,8 +29,8 @@ def run(arguments: Namespace) -> int:
         manifest = make_renditions(arguments.out, arguments.packages or Path(temporary))
     split = manifest.splits[SPLIT]
     size = sum(file.num_bytes for file in split.files) / 1e6
-    sys.stdout.write(
+    print_line(
         f"{split.num_images} images of {len(split.class_indices)} classes, {size:.1f} MB, "
-        f"in '{arguments.out}'\n"
+        f"in '{arguments.out}'"
     )
     return 0

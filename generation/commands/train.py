@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.command import parse_positive
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.terminal.text import print_block, print_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,7 @@ def run(arguments: Namespace) -> int:
     from imagenet_g.generation.training.specs import list_training_names, load_training_spec
 
     if arguments.recipe is None:
-        sys.stdout.write("".join(f"{name}\n" for name in list_training_names()))
+        print_block("\n".join(list_training_names()))
         return 0
     spec = load_training_spec(arguments.recipe)
     if arguments.out is None:
@@ -107,5 +107,4 @@ def _load_pictures(ref: str, copies: Mapping[str, Path], cache: Path | None) -> 
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    print_line(text, error=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.command import parse_positive
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.terminal.text import print_line
 
 if TYPE_CHECKING:
     from imagenet_g.generation.verifying.regeneration import RegenerationSettings
@@ -108,26 +109,26 @@ def make_settings(arguments: Namespace) -> RegenerationSettings:
 
 def _print_report(report: VerifyReport, release: Path) -> None:
     for path, reason in report.damaged.items():
-        print(f"DAMAGED  {path}: {reason}")
+        print_line(f"DAMAGED  {path}: {reason}")
     if report.damaged:
-        print(f"Fetch these files again, or run the build with --out {release} again to restore them.")
+        print_line(f"Fetch these files again, or run the build with --out {release} again to restore them.")
     for split in report.splits:
         if split.blocked and report.nothing_remade and not report.damaged:
             # The error message gives its reason.
             continue
-        print(f"{split.split}: {split.level}: {split.reason}")
+        print_line(f"{split.split}: {split.level}: {split.reason}")
         if split.distance is not None and split.level != "R0":
             distance = split.distance
-            print(
+            print_line(
                 f"  {distance.num_identical} of {distance.num_images} images identical; "
                 f"{100 * distance.share_of_values_changed:.3f} % of values changed, "
                 f"mean {distance.mean_levels:.5f} and at most {distance.max_levels} of 255 levels"
             )
         if split.judge is not None and split.judge.feature_cosine is not None:
-            print(f"  mean cosine of CLIP features: {split.judge.feature_cosine:.5f}")
+            print_line(f"  mean cosine of CLIP features: {split.judge.feature_cosine:.5f}")
         if split.level != "R0":
             for line in split.runtime_differs:
-                print(f"  differs  {line}")
+                print_line(f"  differs  {line}")
 
 
 def _explain_nothing_remade(report: VerifyReport) -> str:
@@ -148,9 +149,9 @@ def _remake(arguments: Namespace, settings: RegenerationSettings) -> int:
     released, remade = remake_image(arguments.release, arguments.image, settings)
     same = settings.batch_size is None
     level, reason = decide_level(compute_distance([released], [remade]), None, same_batch_size=same)
-    print(f"{arguments.image}: {level}: {reason}")
+    print_line(f"{arguments.image}: {level}: {reason}")
     data = remade["image"]
     if arguments.save is not None and isinstance(data, bytes):
         write_bytes(arguments.save, data)
-        print(f"Written: {arguments.save}")
+        print_line(f"Written: {arguments.save}")
     return 0

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.terminal.text import print_line
+
 if TYPE_CHECKING:
     from imagenet_g.leaderboard.board.board import Board
 
@@ -82,16 +84,16 @@ def run_build(arguments: Namespace) -> int:
 
     board = build_board(arguments.submissions, arguments.board, published=not arguments.no_published)
     for version in board.info.versions:
-        print(f"{version.name}: {version.num_models} models, {len(version.splits)} splits")
+        print_line(f"{version.name}: {version.num_models} models, {len(version.splits)} splits")
     if not arguments.submissions.is_dir():
         # Printed and not raised: a board of published figures alone is useful too.
-        print(
+        print_line(
             f"no submissions: the folder '{arguments.submissions}' does not exist; name it with --submissions"
         )
     for left_out in board.info.left_out:
-        print(f"left out {left_out.file}: {left_out.reason}")
+        print_line(f"left out {left_out.file}: {left_out.reason}")
     _print_hidden_metrics(board)
-    print(f"wrote {arguments.board}")
+    print_line(f"wrote {arguments.board}")
     return 0
 
 
@@ -99,7 +101,7 @@ def _print_hidden_metrics(board: Board) -> None:
     from imagenet_g.leaderboard.board.rows import list_hidden_metrics
 
     for name in list_hidden_metrics(board):
-        print(
+        print_line(
             f"not shown: the metric '{name}', whose package is not installed here or was not where the board "
             "was built; install it and build the board again"
         )
@@ -120,7 +122,7 @@ def run_serve(arguments: Namespace) -> int:
         build_board(arguments.submissions, arguments.board)
     board = load_board(arguments.board)
     _print_hidden_metrics(board)
-    print(f"http://{arguments.host}:{arguments.port} shows {arguments.board}; stop with Ctrl-C")
+    print_line(f"http://{arguments.host}:{arguments.port} shows {arguments.board}; stop with Ctrl-C")
     run_server(
         board,
         submissions=arguments.submissions,
@@ -140,7 +142,7 @@ def run_export(arguments: Namespace) -> int:
     board = load_board(arguments.board)
     _print_hidden_metrics(board)
     write_text(arguments.to, format_page(board))
-    print(f"wrote {arguments.to}")
+    print_line(f"wrote {arguments.to}")
     return 0
 
 
@@ -159,8 +161,8 @@ def run_space(arguments: Namespace) -> int:
         submissions=arguments.submissions,
         requirement=arguments.requirement,
     )
-    print(f"wrote {arguments.to}: {len(written)} files. To push them:")
-    print(f"  hf upload ORG/NAME {arguments.to} . --repo-type space")
+    print_line(f"wrote {arguments.to}: {len(written)} files. To push them:")
+    print_line(f"  hf upload ORG/NAME {arguments.to} . --repo-type space")
     return 0
 
 
@@ -169,5 +171,5 @@ def run_figures(arguments: Namespace) -> int:
     from imagenet_g.leaderboard.board.figures_data import write_figures
 
     write_figures(arguments.out)
-    print(f"wrote {arguments.out}")
+    print_line(f"wrote {arguments.out}")
     return 0

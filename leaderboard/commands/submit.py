@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.terminal.text import escape_controls, print_block, print_line
 from imagenet_g.leaderboard.submitting.questions import QUESTIONS, ask_questions, take_answers
 
 if TYPE_CHECKING:
@@ -55,15 +56,15 @@ def run(arguments: Namespace) -> int:
     else:
         made = ask_and_write(arguments)
         if made is None:
-            print("\nstopped; nothing was written")
+            print_block("\nstopped; nothing was written")
             # 128 + SIGINT, by which a shell recognises Ctrl-C.
             return 130
         path, submission, report = made
-    print(format_report(report))
+    print_block(format_report(report))
     if not report.accepted:
         return 2
     if arguments.hub:
-        print(f"opened {open_pull_request(path, submission, report, arguments.hub)}")
+        print_line(f"opened {open_pull_request(path, submission, report, arguments.hub)}")
     return 0
 
 
@@ -92,7 +93,7 @@ def ask_and_write(arguments: Namespace) -> tuple[Path, Submission, ValidationRep
         submission, results_folder=folder, source=result, root=arguments.to, data=arguments.data
     )
     if report.accepted:
-        print(f"wrote {path}")
+        print_line(f"wrote {path}")
     return path, submission, report
 
 
@@ -110,5 +111,10 @@ def collect_answers(arguments: Namespace, result: Result) -> dict[str, str]:
     suggested = suggest_answers(result)
     if arguments.yes or not sys.stdin.isatty():
         return take_answers(QUESTIONS, given=given, suggested=suggested)
-    print("Press Enter to use the default in brackets. Ctrl-C stops without writing anything.")
-    return ask_questions(QUESTIONS, given=given, suggested=suggested, ask=input, say=print)
+    print_line("Press Enter to use the default in brackets. Ctrl-C stops without writing anything.")
+    return ask_questions(QUESTIONS, given=given, suggested=suggested, ask=_ask, say=print_line)
+
+
+def _ask(prompt: str) -> str:
+    # The prompt shows a default, which comes from the result.
+    return input(escape_controls(prompt))

@@ -6,6 +6,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.terminal.text import print_block, print_line
+
 if TYPE_CHECKING:
     from imagenet_g.leaderboard.submissions.problems import ValidationReport
     from imagenet_g.leaderboard.validation.validate import ValidationContext
@@ -40,14 +42,14 @@ def run(arguments: Namespace) -> int:
     refused = recomputed = 0
     for file in files:
         report = validate_submission(file, context)
-        print(report.model_dump_json() if arguments.json else format_report(report, limits=False))
+        print_block(report.model_dump_json() if arguments.json else format_report(report, limits=False))
         refused += not report.accepted
         recomputed += report.trust == "recomputed"
         if arguments.record and report.accepted:
             record_review(file, report)
     if recomputed and not arguments.json:
         # Once: it is the same for every file.
-        print(f"\nTrust level 'recomputed': {RECOMPUTED_LIMITS}")
+        print_block(f"\nTrust level 'recomputed': {RECOMPUTED_LIMITS}")
     return 2 if refused else 0
 
 
@@ -97,6 +99,6 @@ def record_review(file: Path, report: ValidationReport) -> None:
     before = load_review(file)
     # A maintainer's second run proves more than arithmetic, and would be lost.
     if isinstance(before, Review) and before.verification is not None:
-        print(f"kept the verification of {file.name}")
+        print_line(f"kept the verification of {file.name}")
         return
-    print(f"wrote {write_review(file, make_review(report))}")
+    print_line(f"wrote {write_review(file, make_review(report))}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from imagenet_g.benchmark.terminal.text import print_block, print_line
 from imagenet_g.leaderboard.commands.validate import add_context_arguments, make_context
 
 
@@ -43,13 +44,13 @@ def run(arguments: Namespace) -> int:
     report = validate_submission(arguments.submission, make_context(arguments))
     # Checked first: a second run takes hours and could not mend a refused file.
     if not report.accepted:
-        print(format_report(report))
+        print_block(format_report(report))
         return 2
     again = load_second_run(arguments.submission, arguments.result, arguments.out, arguments.data)
     verification = verify_run(arguments.submission, again, by=arguments.by, allowed=arguments.allow)
     for ref, difference in verification.differences.items():
         others = verification.other_answers.get(ref)
         compared = "answers not compared, no predictions" if others is None else f"{others} other answers"
-        print(f"{ref}: second run {100 * difference:+.3f} points, {compared}")
-    print(f"wrote {write_review(arguments.submission, make_review(report, verification))}")
+        print_line(f"{ref}: second run {100 * difference:+.3f} points, {compared}")
+    print_line(f"wrote {write_review(arguments.submission, make_review(report, verification))}")
     return 0

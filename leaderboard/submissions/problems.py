@@ -111,7 +111,7 @@ def format_report(report: ValidationReport, *, limits: bool = True) -> str:
     """
     verdict = "accepted" if report.accepted else "refused"
     trust = f", trust level '{report.trust}': {_explain_trust(report, report.trust)}" if report.trust else ""
-    lines = [f"{report.file}: {verdict}{trust}"]
+    lines = [f"{clip_text(report.file)}: {verdict}{trust}"]
     if report.model is not None:
         lines.append(
             f"  {clip_text(report.model)} on {', '.join(map(clip_text, report.splits)) or 'no split'}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,6 +17,9 @@ from rich.progress import (
 )
 from rich.table import Column
 from rich.text import Text
+
+from imagenet_g.benchmark.terminal.tables import make_console
+from imagenet_g.benchmark.terminal.text import escape_controls, escape_lines, indent_message
 
 
 class SpeedColumn(ProgressColumn):
@@ -32,17 +34,19 @@ class SpeedColumn(ProgressColumn):
 class ProgressListener:
     """Shows what an evaluation does; use it as a context manager."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self) -> None:
         self._progress = Progress(
             TextColumn(
-                "{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", max_width=34)
+                "{task.description}",
+                # The default is to read the description as markup.
+                markup=False,
+                table_column=Column(no_wrap=True, overflow="ellipsis", max_width=34),
             ),
             BarColumn(bar_width=10),
             MofNCompleteColumn(table_column=Column(no_wrap=True)),
             SpeedColumn(table_column=Column(no_wrap=True)),
             TimeRemainingColumn(table_column=Column(no_wrap=True)),
-            console=console,
+            console=make_console(error=True),
         )
         self._task: TaskID | None = None
         self._started = False
@@ -58,11 +62,12 @@ class ProgressListener:
 
     def say(self, text: str) -> None:
         """Print a line above the bars."""
-        self._progress.console.print(Text(text))
+        # Not wrapped: a name that is cut in two cannot be copied.
+        self._progress.console.print(Text(escape_lines(indent_message(text))), soft_wrap=True)
 
     def start_split(self, model: str, split: str) -> None:
         """Begin a bar; its length follows with the first `advance`."""
-        self._task = self._progress.add_task(f"{model} on {split}", total=None)
+        self._task = self._progress.add_task(escape_controls(f"{model} on {split}"), total=None)
         self._started = False
 
     def advance(self, done: int, total: int) -> None:
