@@ -131,6 +131,10 @@ class RunRecord(FileModel):
     images_per_second: float
     started_utc: str
     versions: dict[str, str]
+    # Has a default because results were written before the field existed.
+    logits_dtype: str | None = None
+    """Type of the logits as the model gave them: "float32" at every `dtype`, unless the model rounds them
+    itself or its head was not found; null for unknown."""
 
 
 class SplitRecord(FileModel):

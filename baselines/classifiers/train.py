@@ -89,7 +89,8 @@ class ClassifierTask:
             mirrored = torch.rand(batch_size, generator=numbers) < 0.5
             pixels = torch.where(mirrored[:, None, None, None], pixels.flip(-1), pixels)
         targets = self._targets[rows].to(self._device)
-        logits = self._model(pixels.to(self._device))
+        # Before the loss: a softmax over values of 8 bits has ties, whatever type a model computes in.
+        logits = self._model(pixels.to(self._device)).float()
         return {
             "loss": functional.cross_entropy(logits, targets),
             "right": (logits.argmax(dim=1) == targets).float().mean(),

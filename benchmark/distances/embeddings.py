@@ -22,7 +22,9 @@ import numpy.typing as npt
 import torch
 
 from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.evaluation.cache import name_precision
 from imagenet_g.benchmark.evaluation.inference import InferenceSettings
+from imagenet_g.benchmark.evaluation.precision import hold_head, lower_precision
 from imagenet_g.benchmark.identity import hash_bytes, hash_json
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder
 from imagenet_g.benchmark.splits.decode_ahead import prepare_ahead, stack_inputs
@@ -115,7 +117,7 @@ def make_key(encoder: ClipEncoder, split: Split, settings: InferenceSettings) ->
             "preprocessing": record.preprocessing.model_dump(),
             "content": split.record.content_sha256,
             "border_px": split.border_px,
-            "dtype": settings.dtype,
+            "dtype": name_precision(settings.dtype),
             # The batch size is left out: it changes an embedding by rounding only.
             "backend": make_backend(settings),
         }
@@ -163,7 +165,9 @@ def _compute(
         # TF32 rounds to 10 bits; float32 must mean float32.
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
-    encoder.model.to(device=device, dtype=dtype)
+    # Only the image tower runs here. Its projection is the last product before the cosine.
+    tower = lower_precision(encoder.model.visual, dtype, encoder.record.preprocessing.input_size_px)
+    encoder.model.to(device)
     size = settings.batch_size
     # Rounded up to whole batches, so that no file ends inside one.
     chunk_rows = size * -(-CHUNK_ROWS // size)
@@ -178,7 +182,8 @@ def _compute(
                     seen += len(batch)
                     errors |= {image.row: image.error for image in batch if image.error is not None}
                     ready = {image.row: image.tensor for image in batch if image.tensor is not None}
-                    _add_vectors(encoder, ready, chunk, errors, device=device, dtype=dtype)
+                    with hold_head(tower):
+                        _add_vectors(encoder, ready, chunk, errors, device=device, dtype=dtype)
                 yield chunk, errors, seen
         except BaseException:
             # Without this, Ctrl-C would wait for every image in the queue.

@@ -174,11 +174,21 @@ def make_predictions_key(memo: ModelMemo, split: Split, *, limit: int | None) ->
             "outputs": split.outputs,
             "border_px": split.border_px,
             "precropped": split.precropped,
-            "dtype": memo.dtype,
+            "dtype": name_precision(memo.dtype),
             "backend": memo.backend,
             "limit": limit,
         }
     )
+
+
+def name_precision(dtype: str) -> str:
+    """What a dtype means for a key: in low precision the rule for the head decides answers as well.
+
+    Example:
+        >>> name_precision("float32"), name_precision("bfloat16")
+        ('float32', 'bfloat16, last products in float32')
+    """
+    return dtype if dtype == "float32" else f"{dtype}, last products in float32"
 
 
 def choose_cache_folder(requested: Path | None) -> Path:

@@ -18,6 +18,7 @@ import torch
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.evaluation.cache import PartStore
+from imagenet_g.benchmark.evaluation.precision import hold_head, lower_precision
 from imagenet_g.benchmark.models.classifiers import Classifier
 from imagenet_g.benchmark.predictions.predictions import (
     Predictions,
@@ -43,7 +44,7 @@ class InferenceSettings:
 
     Attributes:
         device: "cpu", "cuda", "cuda:1" or "mps".
-        dtype: "float32", "bfloat16" or "float16": of weights and inputs; logits are always float32.
+        dtype: "float32", "bfloat16" or "float16": of weights and inputs; the head is always in float32.
         batch_size: Images per forward pass; halved when memory runs out.
         workers: Threads that decode and transform.
     """
@@ -63,12 +64,14 @@ class InferenceOutcome:
         settings: The settings, with the batch size that memory allowed in the end.
         seconds: How long this run took.
         num_computed: How many rows this run computed; fewer than all when it resumed an earlier one.
+        logits_dtype: Type of the logits as the model gave them, such as "float32"; None where nothing ran.
     """
 
     predictions: Predictions
     settings: InferenceSettings
     seconds: float
     num_computed: int
+    logits_dtype: str | None
 
 
 def run_inference(
@@ -116,6 +119,7 @@ def run_inference(
         settings=runner.settings,
         seconds=time.perf_counter() - started,
         num_computed=first - resumed_at,
+        logits_dtype=runner.logits_dtype,
     )
 
 
@@ -134,12 +138,14 @@ class _Runner:
         self.class_sets = class_sets
         self.transform = classifier.precropped_transform if split.precropped else classifier.transform
         self.dtype = getattr(torch, settings.dtype)
+        self.logits_dtype: str | None = None
         self.device = torch.device(settings.device)
         if self.device.type == "cuda":
             # TF32 rounds to 10 bits; float32 must mean float32.
             torch.backends.cudnn.allow_tf32 = False
             torch.backends.cuda.matmul.allow_tf32 = False
-        module = classifier.module.to(device=self.device, dtype=self.dtype)
+        size = classifier.record.preprocessing.input_size_px
+        module = lower_precision(classifier.module, self.dtype, size).to(device=self.device)
         self.module = module.to(memory_format=torch.channels_last).eval()
 
     def predict_parts(
@@ -199,10 +205,11 @@ class _Runner:
 
     @torch.inference_mode()
     def _forward_once(self, inputs: torch.Tensor) -> torch.Tensor:
-        output = self.module(
-            inputs.to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
-        )
-        logits = torch.as_tensor(output).float().cpu()
+        batch = inputs.to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
+        with hold_head(self.module):
+            output = torch.as_tensor(self.module(batch))
+        self.logits_dtype = str(output.dtype).removeprefix("torch.")
+        logits = output.float().cpu()
         if logits.shape != (len(inputs), 1000):
             raise ValueError(f"outputs of shape {tuple(logits.shape)} where ({len(inputs)}, 1000) is needed")
         return logits

@@ -74,6 +74,7 @@ class ModelRun:
         self.cache = cache
         self.listener = listener
         self.computed = 0
+        self._said: set[str] = set()
         self._classifier: Classifier | None = None
         self._memo: ModelMemo | None = None
 
@@ -99,7 +100,14 @@ class ModelRun:
         found = self.cache.load_predictions(key, class_sets)
         if found is None:
             found = self._compute(split, rows, class_sets, key=key, limit=limit)
+        self._say_once(format_run_notice(self.request.requested, found[1].run))
         return (*found, self.cache.predictions_path(key))
+
+    def _say_once(self, notice: str | None) -> None:
+        # The same holds for each of many splits.
+        if notice is not None and notice not in self._said:
+            self._said.add(notice)
+            self.listener.say(notice)
 
     def _load_memo(self) -> ModelMemo:
         if self._memo is None:
@@ -236,4 +244,16 @@ class ModelRun:
             images_per_second=round(outcome.num_computed / outcome.seconds, 3),
             started_utc=started_utc,
             versions=list_versions(list_packages(self.request.spec.scheme)),
+            logits_dtype=outcome.logits_dtype,
         )
+
+
+def format_run_notice(requested: str, run: RunRecord) -> str | None:
+    """What a reader must know of a run: that its logits are not float32; None where they are."""
+    if run.logits_dtype in (None, "float32"):
+        return None
+    return (
+        f"'{requested}' computes its logits in {run.logits_dtype}: its last layer was not found, or it "
+        "rounds them itself. Logits of few bits are tied, and the order of the classes decides; use "
+        "--dtype float32."
+    )

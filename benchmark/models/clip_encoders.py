@@ -53,8 +53,8 @@ class ClipEncoder:
     def encode_tensors(self, inputs: torch.Tensor) -> torch.Tensor:
         """`(N, D)` float32 embeddings of length 1 on the CPU, from `(N, 3, H, W)` on the model's device."""
         with torch.inference_mode():
-            features: torch.Tensor = self.model.encode_image(inputs, normalize=True)
-        return features.float().cpu()
+            features: torch.Tensor = self.model.encode_image(inputs, normalize=False)
+        return _normalize(features)
 
     def encode_images(self, images: Sequence[Image.Image]) -> torch.Tensor:
         """`(N, D)` float32 embeddings of length 1 of RGB images, on the CPU."""
@@ -66,9 +66,14 @@ class ClipEncoder:
         device = next(self.model.parameters()).device
         with torch.inference_mode():
             features: torch.Tensor = self.model.encode_text(
-                self.tokenizer(list(texts)).to(device), normalize=True
+                self.tokenizer(list(texts)).to(device), normalize=False
             )
-        return features.float().cpu()
+        return _normalize(features)
+
+
+def _normalize(features: torch.Tensor) -> torch.Tensor:
+    # In float32: in bfloat16 a length of 1 is one of 0.996 to 1.004, and cosines would pass 1.
+    return torch.nn.functional.normalize(features.float(), dim=-1).cpu()
 
 
 def load_clip_encoder(requested: str) -> ClipEncoder:

@@ -24,7 +24,7 @@ class ZeroShotClassifier(torch.nn.Module):
     """A CLIP image encoder with a fixed head made from text.
 
     Args:
-        model: CLIP, with `encode_image(images, normalize=True)` of shape `(N, D)`.
+        model: CLIP, with `encode_image(images, normalize=False)` of shape `(N, D)`.
         head: `(D, 1000)` class embeddings, each of length 1.
     """
 
@@ -44,9 +44,10 @@ class ZeroShotClassifier(torch.nn.Module):
         return logits if bias is None else logits + bias
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
-        """`(N, D)` embeddings of length 1."""
-        features: torch.Tensor = self.model.encode_image(images, normalize=True)  # type: ignore[operator]
-        return features
+        """`(N, D)` float32 embeddings of length 1, whatever the precision of the encoder."""
+        features: torch.Tensor = self.model.encode_image(images, normalize=False)  # type: ignore[operator]
+        # Before the division: in bfloat16 a length of 1 is one of 0.996 to 1.004.
+        return torch.nn.functional.normalize(features.float(), dim=-1)
 
 
 def load_class_names() -> tuple[str, ...]:

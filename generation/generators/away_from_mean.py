@@ -183,7 +183,7 @@ def make_direction(pipe: Pipeline, clip: ClipEncoder, targets: torch.Tensor) -> 
             # Source: Song et al. 2021 (DDIM), Eq. 9: the estimate of the clean sample.
             clean = (noisy - (1 - alpha) ** 0.5 * noise) / alpha**0.5
             pixels = pipe.vae.decode(clean.to(pipe.vae.dtype) / pipe.vae.config.scaling_factor).sample
-            features = clip.model.encode_image(look(pixels.float()), normalize=True)
+            features = clip.model.encode_image(look(pixels.float()), normalize=True).float()
             total = (features * targets).sum() * GRADIENT_SCALE
             (gradient,) = torch.autograd.grad(total, noisy)
         if not bool(torch.isfinite(gradient).all()):

@@ -47,11 +47,12 @@ class AutoencoderTask:
         The differences keep outlines sharp without a discriminator.
         """
         pictures = scale_pixels(self._pick(numbers, batch_size)).to(self._device)
-        latents = self.vae.encode(pictures).latents
+        # Both in float32 before the loss, whatever type the networks compute in.
+        latents = self.vae.encode(pictures).latents.float()
         # From the CPU's generator on every device: a GPU's numbers are others, and differ between models of
         # GPU.
         noise = torch.randn(latents.shape, generator=numbers).to(self._device)
-        made = self.vae.decode(latents + self._spec.noise * noise).sample
+        made = self.vae.decode(latents + self._spec.noise * noise).sample.float()
         error = functional.l1_loss(made, pictures)
         edges = sum(functional.l1_loss(made.diff(dim=axis), pictures.diff(dim=axis)) for axis in (2, 3))
         size = latents.square().mean()

@@ -66,9 +66,10 @@ class ClipTask:
         rows = torch.randint(len(self._pixels), (batch_size,), generator=numbers)
         captions = self._caption_numbers[rows]
         pixels = normalize_pixels(self._pixels[rows], side=self._side).to(self._device)
-        images = self.clip.encode_image(pixels, normalize=True)
+        # In float32 before they are compared, whatever type the towers compute in.
+        images = self.clip.encode_image(pixels, normalize=True).float()
         # Captions are short: without their padding the text tower costs a fraction.
-        texts = encode_tokens(self.clip, trim_tokens(self._tokens[captions]).to(self._device))
+        texts = encode_tokens(self.clip, trim_tokens(self._tokens[captions]).to(self._device)).float()
         logits = (
             self.clip.logit_scale.clamp(max=torch.tensor(_MAX_SCALE).log().item()).exp() * images @ texts.T
         )

@@ -183,6 +183,23 @@ def test_half_the_pictures_are_mirrored() -> None:
     assert 16 < mirrored < 48
 
 
+def test_a_low_precision_output_meets_the_loss_in_float32() -> None:
+    """As PyTorch's own cross-entropy of the output, cast before it."""
+    outputs: list[torch.Tensor] = []
+
+    class Low(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            outputs.append((9 * images.mean((2, 3))).bfloat16())
+            return outputs[-1]
+
+    images = replace(make_images(), targets=torch.zeros(len(make_images().targets), dtype=torch.long))
+    task = ClassifierTask(Low(), images, size_px=SIDE, flip=False, device="cpu")
+    loss = task.compute_loss(torch.Generator().manual_seed(0), 8)["loss"]
+    wanted = -outputs[0].float().log_softmax(dim=1)[:, 0].mean()
+    assert loss.dtype == torch.float32
+    assert float(loss) == pytest.approx(float(wanted), rel=1e-6)
+
+
 def test_only_the_first_images_of_a_class_are_taken() -> None:
     """Up to the limit, and none of other classes."""
     assert choose_rows([1, 1, 2, 1, 3, 2], {1: 0, 2: 1}, 1) == [0, 2]
