@@ -78,6 +78,13 @@ class UnscoredImage(FileModel):
     reason: str
 
 
+class UnscoredReason(FileModel):
+    """Why images have no prediction, and how many of them."""
+
+    reason: str
+    n: Count
+
+
 class Score(FileModel):
     """A model's metrics under one choice of outputs.
 
@@ -231,6 +238,8 @@ class Entry(FileModel):
     n_unscored: Count
     unscored_count_as: Literal["wrong", "left-out"]
     unscored: tuple[UnscoredImage, ...]
+    unscored_reasons: tuple[UnscoredReason, ...] | None = None
+    """All reasons with their counts, the commonest first; null in files older than this field."""
     limit: Count | None
     """Only this many images were run; null when all were. A limited result cannot be submitted."""
     scores: tuple[Score, ...]

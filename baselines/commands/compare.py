@@ -91,13 +91,13 @@ def run(arguments: Namespace) -> int:
 def write_sheet(answers: Answers, comparison: ModelComparison, split: Split, arguments: Namespace) -> None:
     """The contact sheet of the two most accurate models."""
     from imagenet_g.baselines.comparing.contact_sheet import build_sheet, choose_tiles
-    from imagenet_g.benchmark.images.decoding import decode_image
+    from imagenet_g.benchmark.splits.readable import load_image
     from imagenet_g.benchmark.storage import replace_file
 
     first, second = (answers.models.index(standing.model) for standing in comparison.standings[:2])
     tiles = choose_tiles(answers, first, second, limit=arguments.sheet_images, seed=arguments.seed)
     rows = {image_id: row for row, image_id in enumerate(split.rows.image_ids)}
-    sheet = build_sheet(tiles, lambda image_id: decode_image(split.reader.read_image(rows[image_id])))
+    sheet = build_sheet(tiles, lambda image_id: load_image(split, rows[image_id]))
     with replace_file(arguments.sheet) as temporary:
         sheet.save(temporary, format="PNG")
     print_line(f"wrote {arguments.sheet}: {len(tiles)} images")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from imagenet_g.benchmark.images.reasons import ReasonCount, format_reasons
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.metrics import MINUS, PERCENT, Metric, load_metrics
 from imagenet_g.benchmark.records import Difference, Fraction
@@ -187,7 +188,8 @@ def _make_notes(results: Sequence[Result], not_percent: Sequence[str]) -> list[S
     lines: dict[str, None] = {}
     for result in results:
         for entry in result.entries:
-            lines |= {f"{entry.split.ref}: {warning}": None for warning in entry.warnings}
+            said = (*entry.warnings, *explain_unscored(entry))
+            lines |= {f"{entry.split.ref}: {warning}": None for warning in said}
     units = f"Values in percent{''.join(f', except {name}' for name in [', '.join(not_percent)] if name)}."
     lines[f"AG = top-1 on the split minus the clean reference: a drop is negative. {units}"] = None
     if any(_is_flagged(gap) for gap in _list_gaps(results)):
@@ -199,6 +201,19 @@ def _make_notes(results: Sequence[Result], not_percent: Sequence[str]) -> list[S
             None
         )
     return make_notes(lines)
+
+
+def explain_unscored(entry: Entry) -> list[str]:
+    """Why images of an entry have no prediction, and what they count as; empty where all have one."""
+    counts = [ReasonCount(found.reason, found.n) for found in entry.unscored_reasons or ()]
+    if not counts:
+        return []
+    counted = (
+        "They are left out."
+        if entry.unscored_count_as == "left-out"
+        else "They count as wrong; repair the files, or leave them out by --skip-unreadable."
+    )
+    return [f"{format_reasons(counts)} {counted}"]
 
 
 def _is_flagged(gap: Gap) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from imagenet_g.benchmark.distances.geometry import MIN_SHAPE_IMAGES
 from imagenet_g.benchmark.distances.lineage import format_use, is_same_clip
 from imagenet_g.benchmark.distances.results import ClipDistances, ClipUse, MeasuredImages
+from imagenet_g.benchmark.images.reasons import count_reasons, format_reasons
 
 
 def list_warnings(
@@ -116,10 +117,10 @@ def _list_left_out(sides: Sequence[MeasuredImages]) -> list[str]:
     lines = []
     for side in sides:
         if side.unreadable:
-            first = side.unreadable[0]
+            counts = count_reasons(image.reason for image in side.unreadable)
             lines.append(
                 f"{len(side.unreadable)} images of '{side.split.ref}' are left out, first "
-                f"'{first.image_id}': {first.reason}."
+                f"'{side.unreadable[0].image_id}'. {format_reasons(counts)}"
             )
         if side.missing_wnids:
             shown = ", ".join(side.missing_wnids[:3]) + (", ..." if len(side.missing_wnids) > 3 else "")

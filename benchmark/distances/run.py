@@ -23,6 +23,7 @@ from imagenet_g.benchmark.evaluation.model_run import DEFAULT_BATCH_SIZES, Evalu
 from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder
 from imagenet_g.benchmark.records import RunRecord
 from imagenet_g.benchmark.results import UnscoredImage
+from imagenet_g.benchmark.splits.readable import require_readable
 from imagenet_g.benchmark.splits.references import SplitRef
 from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
 from imagenet_g.benchmark.storage import validate_writable
@@ -82,6 +83,7 @@ def run_distance(
 
     Raises:
         InputError: The two share no class, or a requested class has no image on one side.
+        DataError: No image of one side can be read.
         ImagenetGError: As opening splits and loading CLIPs does.
     """
     # Before the CLIPs are loaded: embedding takes hours, and its results must find a place.
@@ -95,6 +97,8 @@ def run_distance(
         restrict_side(split, classes, per_class=request.per_class),
         restrict_side(reference, classes, per_class=request.per_class),
     )
+    for side in sides:
+        require_readable(side.split, side.rows.tolist(), ref=side.record.ref)
     measured = [_measure_clip(clip, request, sides, listener) for clip in request.clips]
     return _make_report(request, (split, reference), sides, measured), tuple(measured)
 

@@ -8,7 +8,7 @@ does not stop the others.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,13 +22,14 @@ from imagenet_g.benchmark.identity import hash_file, hash_json, make_slug
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.naming.published import load_published_accuracies
 from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS
-from imagenet_g.benchmark.predictions.entries import make_entry
+from imagenet_g.benchmark.predictions.entries import make_entry, require_scored
 from imagenet_g.benchmark.predictions.evidence import Evidence, make_evidence, select_view
 from imagenet_g.benchmark.predictions.freshness import TrainingDeclaration, flag_entry
 from imagenet_g.benchmark.predictions.result_files import load_result, write_result
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
 from imagenet_g.benchmark.records import ModelRecord, is_same_model
 from imagenet_g.benchmark.results import Entry, PredictionsRecord, Result
+from imagenet_g.benchmark.splits.readable import require_readable
 from imagenet_g.benchmark.splits.references import SplitRef
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.splits.views import apply_view
@@ -94,7 +95,7 @@ def run_evaluation(request: EvaluationRequest, listener: EvaluationListener) -> 
     Raises:
         InputError: A split is unknown, empty or not available here; checked before any model is loaded.
         FetchError: A split is on the Hub and cannot be fetched.
-        DataError: A split is damaged.
+        DataError: A split is damaged, or none of its images can be read.
         StorageError: Results or the cache cannot be written.
     """
     validate_writable(request.out)
@@ -114,10 +115,20 @@ def _load_splits(request: EvaluationRequest, listener: EvaluationListener) -> di
                 note=listener.say,
                 stream=request.stream,
             )
-        if ref.view is not None:
-            # Only for its errors: an unknown or empty view must be reported before a model is loaded.
-            apply_view(splits[ref.base], ref.view)
+        # Only for its errors: an unknown, empty or unreadable view must be reported before a model is loaded.
+        rows = _choose_view_rows(splits[ref.base], ref.view, request.limit)
+        # Not of a stream, where it would fetch a row group that predictions in the cache do not need.
+        if not request.stream:
+            require_readable(splits[ref.base], rows, ref=str(ref))
     return splits
+
+
+def _choose_view_rows(split: Split, view: str | None, limit: int | None) -> Sequence[int]:
+    run = choose_rows(len(split.rows), limit)
+    if view is None:
+        return run
+    inside = set(apply_view(split, view)[0])
+    return [row for row in run if row in inside]
 
 
 def _list_refs(request: EvaluationRequest) -> list[SplitRef]:
@@ -152,9 +163,7 @@ def _evaluate_model(
         # First, so that a wrongly set up model shows before hours are spent on it.
         clean = _gather(run, request.reference, splits, wanted, request.limit, folder)
         evidence[str(request.reference)] = clean
-        doubts = check_clean_accuracy(
-            clean, published, spec=record.spec, skip_unscored=request.skip_unreadable
-        )
+        doubts = check_clean_accuracy(clean, published, spec=record.spec)
         for doubt in doubts:
             listener.say(doubt)
         entries.append(
@@ -234,6 +243,7 @@ def _gather(
     rows = choose_rows(len(split.rows), limit)
     relevant = choose_class_sets(split, class_sets)
     predictions, meta, cached = run.load_predictions(split, rows, relevant, limit=limit)
+    require_scored(split.record.ref, predictions)
     file = folder / "predictions" / f"{make_slug(ref.base)}.parquet"
     with replace_file(file) as temporary:
         # A copy and no link: the cache may be emptied, and a result must stay whole.

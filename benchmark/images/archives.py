@@ -7,23 +7,43 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import lzma
 import os
 import tarfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.images.found import MAX_IMAGE_BYTES, is_hidden, is_image_name
+from imagenet_g.benchmark.images.file_names import OtherFiles, find_left_out_kind, is_hidden
+from imagenet_g.benchmark.images.found import MAX_IMAGE_BYTES
+from imagenet_g.benchmark.images.kinds import HEAD_BYTES
+from imagenet_g.benchmark.images.zip_members import read_zip_member
 from imagenet_g.benchmark.storage import replace_file
 
 # A class is a number or a wnid; whatever is longer is no label and may be an attack.
 _MAX_LABEL_BYTES = 64
 _COPY_BYTES = 1 << 20
+
+
+# zipfile raises RuntimeError for an encrypted member and NotImplementedError for a compression that this
+# Python lacks.
+_READ_ERRORS = (
+    OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError,
+)  # fmt: skip
+
+
+class ReadBytes(Protocol):
+    """Reads a member of an archive."""
+
+    def __call__(self, limit: int | None = None) -> bytes:
+        """Its bytes, or the first `limit` of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +52,25 @@ class Member:
 
     Attributes:
         name: Its path inside, as written there; never used as a path on disk.
+        num_bytes: Its size, as the archive claims.
         read: Gives its bytes.
     """
 
     name: str
-    read: Callable[[], bytes]
+    num_bytes: int
+    read: ReadBytes
+
+
+class ChosenMembers(NamedTuple):
+    """The images of an archive.
+
+    Attributes:
+        images: Image id, class as text, and member, in order of the id.
+        left_out: The other files beside them.
+    """
+
+    images: list[tuple[str, str, Member]]
+    left_out: OtherFiles
 
 
 class ArchiveImages:
@@ -55,13 +89,7 @@ class ArchiveImages:
         Raises:
             DataError: The archive cannot be read there.
         """
-        member = self._members[row]
-        try:
-            return member.read()
-        # zipfile raises RuntimeError for an encrypted member and NotImplementedError for a compression that
-        # this Python lacks.
-        except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
-            raise DataError(f"cannot be read from its archive: {error}") from error
+        return _read_or_fail(self._members[row], None)
 
     def read_column(self, name: str) -> Sequence[object]:
         """Always an error: an archive has no columns.
@@ -82,7 +110,7 @@ def list_tar(path: Path) -> list[Member]:
         # "r:" and not "r": a compressed tar cannot be read in place.
         with tarfile.open(path, "r:") as archive:
             return [
-                Member(info.name, _make_tar_read(path, info.offset_data, info.size))
+                Member(info.name, info.size, partial(_read_tar_member, path, info.offset_data, info.size))
                 for info in archive
                 # A link may name a file outside the archive, and a sparse member does not lie in one piece at
                 # its offset.
@@ -105,7 +133,7 @@ def list_zip(path: Path) -> list[Member]:
     # Python does not promise that one ZipFile may be read from several threads.
     lock = threading.Lock()
     return [
-        Member(info.filename, _make_zip_read(archive, info, lock))
+        Member(info.filename, info.file_size, partial(read_zip_member, archive, info, lock))
         for info in archive.infolist()
         if not info.is_dir()
     ]
@@ -131,48 +159,78 @@ def unpack_gzip(path: Path, *, cache: Path | None) -> Path:
     return target
 
 
-def choose_class_members(members: Sequence[Member]) -> list[tuple[str, str, Member]]:
-    """Images of an archive laid out as `.../<class>/<image>`: image id, class, member, in order of the id.
+def make_member(name: str, data: bytes) -> Member:
+    """A member whose bytes are in memory."""
+    return Member(name, len(data), lambda limit=None: data[:limit])
+
+
+def choose_class_members(members: Sequence[Member]) -> ChosenMembers:
+    r"""Images of an archive laid out as `.../<class>/<image>`.
 
     Raises:
         DataError: One image comes twice.
 
     Example:
-        >>> names = ["set/n01440764/b.JPEG", "set/n01440764/a.JPEG", "__MACOSX/n01440764/a.JPEG"]
-        >>> chosen = choose_class_members([Member(name, bytes) for name in names])
-        >>> [(image_id, label) for image_id, label, _ in chosen]
-        [('n01440764/a.JPEG', 'n01440764'), ('n01440764/b.JPEG', 'n01440764')]
+        >>> names = ["set/n01440764/b.JPEG", "set/n01440764/a", "__MACOSX/n01440764/a.JPEG"]
+        >>> chosen = choose_class_members([make_member(name, b"\xff\xd8\xff\xe0") for name in names])
+        >>> [(image_id, label) for image_id, label, _ in chosen.images]
+        [('n01440764/a', 'n01440764'), ('n01440764/b.JPEG', 'n01440764')]
     """
-    chosen = []
+    chosen, left_out = [], []
     for member in members:
         # Only the last two parts count: archives are packed below any number of further folders.
         parts = [part for part in member.name.split("/") if part not in ("", ".")]
-        if len(parts) >= 2 and is_image_name(parts[-1]) and not any(map(is_hidden, parts)):
+        # What a system adds as a folder of its own, or beside the class folders, is not among the images.
+        if len(parts) < 2 or any(map(is_hidden, parts[:-1])):
+            continue
+        if kind := _find_left_out_kind(parts[-1], member):
+            left_out.append((kind, parts[-1]))
+        else:
             chosen.append((f"{parts[-2]}/{parts[-1]}", parts[-2], member))
-    return _sort_unique(chosen)
+    return ChosenMembers(_sort_unique(chosen), OtherFiles.from_names(left_out))
 
 
-def choose_sample_members(members: Sequence[Member]) -> list[tuple[str, str, Member]]:
-    """Images of webdataset tars: `<key>.jpg` with its class in `<key>.cls`; id, class text, member.
+def choose_sample_members(members: Sequence[Member]) -> ChosenMembers:
+    r"""Images of webdataset tars: `<key>.jpg` with its class in `<key>.cls`.
+
+    The key ends before the first dot of the file's name, as webdataset has it.
 
     Raises:
         DataError: An image has no class, a class file is too long, or one image comes twice.
 
     Example:
-        >>> members = [Member("0.jpg", lambda: b"..."), Member("0.cls", lambda: b"207")]
-        >>> [(key, label) for key, label, _ in choose_sample_members(members)]
-        [('0', '207')]
+        >>> members = [make_member("a/0.seg.jpg", b"..."), make_member("a/0.cls", b"207")]
+        >>> [(key, label) for key, label, _ in choose_sample_members(members).images]
+        [('a/0', '207')]
     """
-    classes = {member.name.removesuffix(".cls"): member for member in members if member.name.endswith(".cls")}
-    chosen = []
-    for member in members:
-        if not is_image_name(member.name.rsplit("/", 1)[-1]):
+    parts = [(split_sample_name(member.name), member) for member in members]
+    classes = {key: member for (key, ending), member in parts if ending == "cls"}
+    chosen, left_out = [], []
+    for (key, ending), member in parts:
+        name = member.name.rsplit("/", 1)[-1]
+        if ending == "cls":
             continue
-        key = member.name.rsplit(".", 1)[0]
-        if key not in classes:
+        if kind := _find_left_out_kind(name, member):
+            left_out.append((kind, name))
+        elif key not in classes:
             raise DataError(f"Image '{member.name}' has no class file '{key}.cls' beside it.")
-        chosen.append((key, _read_class(classes[key]), member))
-    return _sort_unique(chosen)
+        else:
+            chosen.append((key, _read_class(classes[key]), member))
+    return ChosenMembers(_sort_unique(chosen), OtherFiles.from_names(left_out))
+
+
+def split_sample_name(name: str) -> tuple[str, str]:
+    """Key and ending of a file in a webdataset tar: split at the first dot of its last part.
+
+    Source: webdataset, tariterators.py, `base_plus_ext`; endings count in lower case.
+
+    Example:
+        >>> split_sample_name("v1.0/000.left.JPG"), split_sample_name("v1.0/README")
+        (('v1.0/000', 'left.jpg'), ('v1.0/README', ''))
+    """
+    folder, slash, last = name.rpartition("/")
+    key, _, ending = last.partition(".")
+    return f"{folder}{slash}{key}", ending.lower()
 
 
 def _sort_unique(chosen: list[tuple[str, str, Member]]) -> list[tuple[str, str, Member]]:
@@ -180,47 +238,47 @@ def _sort_unique(chosen: list[tuple[str, str, Member]]) -> list[tuple[str, str, 
     chosen.sort(key=lambda item: item[0])
     for first, second in itertools.pairwise(chosen):
         if first[0] == second[0]:
-            raise DataError(f"Image '{first[0]}' comes twice.")
+            raise DataError(f"Image '{first[0]}' comes twice: '{first[2].name}' and '{second[2].name}'.")
     return chosen
 
 
 def _read_class(member: Member) -> str:
+    # Before a byte is read: the member may be of any size, or unpack to one.
+    if member.num_bytes > _MAX_LABEL_BYTES:
+        raise DataError(f"Class file '{member.name}' has {member.num_bytes} bytes; a number was expected.")
     try:
-        data = member.read()
-        if len(data) > _MAX_LABEL_BYTES:
-            raise DataError(f"Class file '{member.name}' has {len(data)} bytes; a number was expected.")
-        return data.decode("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        return _read_or_fail(member, None).decode("ascii").strip()
+    except (UnicodeDecodeError, DataError) as error:
         raise DataError(f"Class file '{member.name}' cannot be read: {error}") from error
 
 
-def _make_tar_read(path: Path, offset: int, size: int) -> Callable[[], bytes]:
-    def read() -> bytes:
-        # The size is what the archive claims; it is checked before any memory is taken.
-        if size > MAX_IMAGE_BYTES:
-            raise OSError(f"{size} bytes are more than {MAX_IMAGE_BYTES}")
-        # Opened anew for each image: threads that share a file would move each other's position.
-        with path.open("rb") as stream:
-            stream.seek(offset, os.SEEK_SET)
-            data = stream.read(size)
-        if len(data) != size:
-            raise OSError(f"the archive ends after {len(data)} of {size} bytes")
-        return data
-
-    return read
+def _find_left_out_kind(name: str, member: Member) -> str | None:
+    try:
+        return find_left_out_kind(name, partial(_read_or_fail, member, HEAD_BYTES))
+    except DataError:
+        # Taken for an image, so that it is counted among the unreadable ones and its reason is stated.
+        return None
 
 
-def _make_zip_read(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, lock: threading.Lock
-) -> Callable[[], bytes]:
-    def read() -> bytes:
-        if info.file_size > MAX_IMAGE_BYTES:
-            raise OSError(f"{info.file_size} bytes are more than {MAX_IMAGE_BYTES}")
-        # Up to the claimed size: `archive.read` unpacks a member whole first, however large it really is.
-        with lock, archive.open(info) as stream:
-            return stream.read(info.file_size)
+def _read_or_fail(member: Member, limit: int | None) -> bytes:
+    try:
+        return member.read(limit)
+    except _READ_ERRORS as error:
+        raise DataError(f"cannot be read from its archive: {error}") from error
 
-    return read
+
+def _read_tar_member(path: Path, offset: int, size: int, limit: int | None = None) -> bytes:
+    # The size is what the archive claims; it is checked before any memory is taken.
+    if size > MAX_IMAGE_BYTES:
+        raise OSError(f"{size} bytes are more than {MAX_IMAGE_BYTES}")
+    wanted = size if limit is None else min(size, limit)
+    # Opened anew for each image: threads that share a file would move each other's position.
+    with path.open("rb") as stream:
+        stream.seek(offset, os.SEEK_SET)
+        data = stream.read(wanted)
+    if len(data) != wanted:
+        raise OSError(f"the archive ends after {len(data)} of {size} bytes")
+    return data
 
 
 def _read_gzip(path: Path) -> Iterator[bytes]:

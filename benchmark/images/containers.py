@@ -11,6 +11,7 @@ from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.identity import hash_lines
 from imagenet_g.benchmark.images.archives import (
     ArchiveImages,
+    ChosenMembers,
     Member,
     choose_class_members,
     choose_sample_members,
@@ -123,11 +124,13 @@ def _format_label(value: object, class_names: list[str] | None) -> str:
     return class_names[value]
 
 
-def _make_found(chosen: list[tuple[str, str, Member]], sha256: str, names: Sequence[str]) -> FoundImages:
-    if not chosen:
-        raise DataError(f"There is no image in {', '.join(names[:3])}.")
-    ids, labels, members = zip(*chosen, strict=True)
-    return FoundImages(ids, tuple((label,) for label in labels), ArchiveImages(members), sha256)
+def _make_found(chosen: ChosenMembers, sha256: str, names: Sequence[str]) -> FoundImages:
+    if not chosen.images:
+        sentence = chosen.left_out.format_counts()
+        raise DataError(f"There is no image in {', '.join(names[:3])}.{f' {sentence}' if sentence else ''}")
+    ids, labels, members = zip(*chosen.images, strict=True)
+    classes = tuple((label,) for label in labels)
+    return FoundImages(ids, classes, ArchiveImages(members), sha256, chosen.left_out)
 
 
 def _hash_all(

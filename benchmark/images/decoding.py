@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.images.kinds import find_image_format, find_other_kind
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """Decoders that may be given a file. Not EPS: Pillow starts Ghostscript on the program in such a file."""
@@ -30,7 +31,8 @@ def decode_image(data: bytes) -> Image.Image:
         data: A whole file in one of `FORMATS`; the file's name and extension do not matter.
 
     Raises:
-        DataError: With a short reason: not an image, truncated, too large, or no fixed pixel range.
+        DataError: With a short reason: not an image (and what else), truncated, too large, or no fixed pixel
+            range.
     """
     # Other libraries switch this on for the whole process; it turns missing rows grey in silence.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -48,10 +50,29 @@ def decode_image(data: bytes) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"more than {MAX_PIXELS} pixels: refused as a decompression bomb") from error
     except UnidentifiedImageError as error:
-        raise DataError("empty file" if not data else "not an image file") from error
+        raise DataError(explain_unidentified(data)) from error
     except Exception as error:
         # Pillow's decoders raise nearly anything on damaged bytes: OSError, SyntaxError, struct.error, ...
-        raise DataError(f"cannot be decoded: {_shorten(error)}") from error
+        raise DataError(f"cannot be decoded: {_explain_damage(data, error)}") from error
+
+
+def explain_unidentified(data: bytes) -> str:
+    r"""Why bytes that no decoder takes are no image, and what they are where that is known.
+
+    Example:
+        >>> explain_unidentified(b"<!DOCTYPE html><html>")
+        'not an image file but an HTML page: the download gave a page in place of the image'
+        >>> explain_unidentified(b""), explain_unidentified(b"\x89PNG\r\n\x1a\n\x00")
+        ('empty file', 'cannot be decoded: damaged or truncated PNG file')
+    """
+    if not data:
+        return "empty file"
+    if (name := find_image_format(data)) is not None:
+        return f"cannot be decoded: damaged or truncated {name} file"
+    if (kind := find_other_kind(data)) is None:
+        return "not an image file"
+    advice = f": {kind.advice}" if kind.advice else ""
+    return f"not an image file but {kind.article} {kind.name}{advice}"
 
 
 def crop_border(image: Image.Image, px: int) -> Image.Image:
@@ -116,6 +137,12 @@ def _take_high_byte(image: Image.Image) -> Image.Image:
 
 def _format_size(width: int, height: int) -> str:
     return f"{width} x {height} pixels: refused as a decompression bomb"
+
+
+def _explain_damage(data: bytes, error: Exception) -> str:
+    name = find_image_format(data)
+    # Pillow adds the number of bytes, which differs from file to file.
+    return f"truncated {name} file" if name and "truncated" in str(error).lower() else _shorten(error)
 
 
 def _shorten(error: Exception) -> str:

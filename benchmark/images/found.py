@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-IMAGE_SUFFIXES = (
-    ".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
-)  # fmt: skip
-"""File names that are taken for images, in lower case. timm's own list is .png, .jpg, .jpeg."""
+from imagenet_g.benchmark.images.file_names import NO_OTHER_FILES, OtherFiles
+
 # What the largest image that decoding accepts takes as plain RGB; a file that claims more is damaged or an
 # attack.
 MAX_IMAGE_BYTES = 256 << 20
@@ -42,31 +40,11 @@ class FoundImages:
         labels: For each image the classes it may be called, as the source spells their names or numbers.
         reader: Where row n is read.
         content_sha256: Hash of all names and contents.
-        num_ignored: Other files that lie among the images.
+        left_out: Other files that lie among the images.
     """
 
     image_ids: tuple[str, ...]
     labels: tuple[tuple[str, ...], ...]
     reader: ImageReader
     content_sha256: str
-    num_ignored: int = 0
-
-
-def is_image_name(name: str) -> bool:
-    """Whether a file is taken for an image, by its ending and not being hidden.
-
-    Example:
-        >>> [is_image_name(name) for name in ("a.JPEG", "a.txt", "._a.jpg")]
-        [True, False, False]
-    """
-    return not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES)
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a name is hidden, or one that operating systems leave behind.
-
-    Example:
-        >>> is_hidden("__MACOSX"), is_hidden(".DS_Store"), is_hidden("n01440764")
-        (True, True, False)
-    """
-    return name.startswith(".") or name == "__MACOSX"
+    left_out: OtherFiles = NO_OTHER_FILES

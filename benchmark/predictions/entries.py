@@ -12,11 +12,22 @@ from dataclasses import replace
 import numpy as np
 
 from imagenet_g.benchmark.classes import ClassSet, name_class_set
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.images.reasons import count_reasons, format_reasons
 from imagenet_g.benchmark.predictions.evidence import Evidence
 from imagenet_g.benchmark.predictions.metrics import TOP1, Metric
+from imagenet_g.benchmark.predictions.predictions import Predictions
 from imagenet_g.benchmark.predictions.scoring import compute_gap, compute_score
 from imagenet_g.benchmark.records import Outputs, PublishedAccuracy
-from imagenet_g.benchmark.results import Entry, Estimate, Gap, Reference, Score, UnscoredImage
+from imagenet_g.benchmark.results import (
+    Entry,
+    Estimate,
+    Gap,
+    Reference,
+    Score,
+    UnscoredImage,
+    UnscoredReason,
+)
 from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
 
 # Where a whole set cannot be read, its ids would make up most of the result; their number stays exact.
@@ -43,8 +54,9 @@ def make_entry(
         widened: Widen intervals to the noise within classes; False for the rules of earlier results.
 
     Raises:
-        InputError: No image is left to score.
+        DataError: No image has a prediction: that is no accuracy of 0.
     """
+    require_scored(evidence.record.ref, evidence.predictions)
     counted = evidence.without_unscored() if skip_unscored else evidence
     missing = [
         UnscoredImage(image_id=image_id, reason=error)
@@ -59,12 +71,40 @@ def make_entry(
         n_unscored=len(missing),
         unscored_count_as="left-out" if skip_unscored else "wrong",
         unscored=tuple(missing[:MAX_LISTED_UNSCORED]),
+        unscored_reasons=tuple(
+            UnscoredReason(reason=reason, n=count)
+            for reason, count in count_reasons(image.reason for image in missing)
+        ),
         limit=evidence.limit,
         scores=make_scores(counted, widened=widened),
         gaps=() if gap is None else (gap,),
         effective_robustness=(),
-        warnings=(*warnings, *_list_warnings(evidence, gap, missing), *_note_missing_twin(gap, reference)),
+        warnings=(
+            *warnings,
+            *_list_warnings(evidence, gap, missing),
+            *_note_missing_twin(evidence, gap, reference),
+        ),
     )
+
+
+def require_scored(ref: str, predictions: Predictions) -> None:
+    """Check that some image has a prediction.
+
+    Args:
+        ref: What the images are called in the message.
+        predictions: The answers to them.
+
+    Raises:
+        DataError: None has; it gives the commonest reason and its count.
+    """
+    if not predictions.scored.any():
+        raise DataError(
+            f"None of the {len(predictions)} images of '{ref}' could be scored. {_format_errors(predictions)}"
+        )
+
+
+def _format_errors(predictions: Predictions) -> str:
+    return format_reasons(count_reasons(error for error in predictions.errors if error is not None))
 
 
 def make_scores(evidence: Evidence, *, widened: bool = True) -> tuple[Score, ...]:
@@ -127,7 +167,8 @@ def _make_measured_gap(evidence: Evidence, reference: Evidence, *, widened: bool
     if reference.record.ref == evidence.record.ref:
         return None
     twin = reference.with_labels_in(evidence.class_set)
-    if not len(twin.predictions):
+    # Without a prediction on any of them, the reference would be an accuracy of 0.
+    if not twin.predictions.scored.any():
         return None
     outputs = evidence.outputs
     twin = replace(twin, class_set=evidence.class_set, output_set=evidence.output_set)
@@ -201,10 +242,16 @@ def _make_published_reference(evidence: Evidence, figure: PublishedAccuracy) -> 
     )
 
 
-def _note_missing_twin(gap: Gap | None, reference: Evidence | None) -> list[str]:
+def _note_missing_twin(evidence: Evidence, gap: Gap | None, reference: Evidence | None) -> list[str]:
     if gap is not None or reference is None:
         return []
-    return [f"No gap: the reference '{reference.record.ref}' has no image of this split's classes."]
+    twin = reference.with_labels_in(evidence.class_set).predictions
+    if not len(twin):
+        return [f"No gap: the reference '{reference.record.ref}' has no image of this split's classes."]
+    return [
+        f"No gap: none of the {len(twin)} images of this split's classes in the reference "
+        f"'{reference.record.ref}' could be scored. {_format_errors(twin)}"
+    ]
 
 
 def _list_warnings(evidence: Evidence, gap: Gap | None, missing: Sequence[UnscoredImage]) -> list[str]:

@@ -24,19 +24,19 @@ CAUSES = (
 
 
 def check_clean_accuracy(
-    evidence: Evidence, published: Sequence[PublishedAccuracy], *, spec: str, skip_unscored: bool = False
+    evidence: Evidence, published: Sequence[PublishedAccuracy], *, spec: str
 ) -> tuple[str, ...]:
     """Doubts about a model's set-up from its accuracy on clean images; empty without any doubt.
 
     Args:
-        evidence: Predictions on the clean set.
+        evidence: Predictions on the clean set; images without one are left out, since damage of the data is
+            no sign of a wrong set-up.
         published: Published clean accuracies of the model.
         spec: The model, for the message.
-        skip_unscored: Leave images without a prediction out instead of counting them as wrong.
     """
-    evidence = evidence.without_unscored() if skip_unscored else evidence
+    evidence = evidence.without_unscored()
     figure = choose_published(evidence.class_set, published)
-    if figure is None:
+    if figure is None or not len(evidence.predictions):
         return ()
     outputs = "all" if figure.class_set == "all" else "split-classes"
     scores = [score for score in make_scores(evidence) if score.outputs == outputs]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from imagenet_g.benchmark.errors import DataError, ModelError
-from imagenet_g.benchmark.images.decoding import crop_border, decode_image
+from imagenet_g.benchmark.splits.readable import load_image
 from imagenet_g.benchmark.splits.splits import Split
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ def prepare_image(split: Split, row: int, transform: Transform) -> PreparedImage
         ModelError: The transform fails.
     """
     try:
-        image = decode_image(split.reader.read_image(row))
-        if split.border_px:
-            image = crop_border(image, split.border_px)
+        image = load_image(split, row)
     except DataError as error:
         return PreparedImage(row, None, str(error))
     try:

@@ -2,7 +2,7 @@
 
 Order is by class folder, then file name, as text. Images must lie directly in the class folders: what lies in
 deeper folders, or beside the class folders, is refused and not dropped, since its class is unknown.
-Hidden files and files that are no images are left out; links to files are followed.
+Hidden files and files that are no images are left out and counted; links to files are followed.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import numpy as np
 from imagenet_g.benchmark.classes import load_index_by_wnid
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_bytes, hash_lines
-from imagenet_g.benchmark.images.found import MAX_IMAGE_BYTES, FoundImages, is_hidden, is_image_name
+from imagenet_g.benchmark.images.file_names import OtherFiles, find_left_out_kind, is_hidden
+from imagenet_g.benchmark.images.found import MAX_IMAGE_BYTES, FoundImages
 from imagenet_g.benchmark.images.hashes import ProgressCallback, hash_files
+from imagenet_g.benchmark.images.kinds import HEAD_BYTES
 from imagenet_g.benchmark.records import SplitRecord
 from imagenet_g.benchmark.splits.splits import Split, SplitRows, make_split_class_set
 
@@ -77,7 +79,7 @@ def list_class_folders(path: Path) -> tuple[str, ...]:
         with os.scandir(path) as entries:
             listed = [entry for entry in entries if not is_hidden(entry.name)]
             folders = sorted(entry.name for entry in listed if _is_folder(entry))
-            loose = sum(is_image_name(entry.name) and not _is_folder(entry) for entry in listed)
+            loose = sum(not _is_folder(entry) and _find_left_out_kind(entry) is None for entry in listed)
     except OSError as error:
         raise InputError(_format_folder_problem(path, error)) from error
     if not listed:
@@ -110,20 +112,25 @@ def load_found_folder(
         DataError: A file cannot be read.
     """
     names: list[str] = []
-    num_ignored = 0
+    others: list[tuple[str, str]] = []
     for name in classes:
-        images, ignored = _list_images(path, name)
+        images, left_out_here = _list_images(path, name)
         names += [f"{name}/{image}" for image in images]
-        num_ignored += ignored
+        others += left_out_here
+    left_out = OtherFiles.from_names(others)
     if not names:
-        raise InputError(f"There is no image in the {len(classes)} class folders of '{path}'.")
+        sentence = left_out.format_counts()
+        raise InputError(
+            f"There is no image in the {len(classes)} class folders of '{path}'."
+            f"{f' {sentence}' if sentence else ''}"
+        )
     sha256s = hash_files(path, names, cache=cache, progress=progress)
     return FoundImages(
         image_ids=tuple(names),
         labels=tuple((name.split("/", 1)[0],) for name in names),
         reader=FolderImages(path, names, sha256s),
         content_sha256=hash_lines(f"{sha} {name}" for name, sha in zip(names, sha256s, strict=True)),
-        num_ignored=num_ignored,
+        left_out=left_out,
     )
 
 
@@ -155,7 +162,7 @@ def load_folder(path: Path, *, cache: Path | None, progress: ProgressCallback | 
             content_sha256=found.content_sha256,
             revision=None,
             num_classes=len(class_set.indices),
-            notice=format_ignored(found.num_ignored),
+            notice=found.left_out.format_counts(),
         ),
         rows=SplitRows(found.image_ids, labels, (None,) * len(found.image_ids)),
         reader=found.reader,
@@ -182,16 +189,6 @@ def validate_wnid_folders(path: Path, classes: Sequence[str]) -> None:
     )
 
 
-def format_ignored(num_ignored: int) -> str | None:
-    """A sentence on the number of files left out; None for 0.
-
-    Example:
-        >>> format_ignored(2), format_ignored(0)
-        ('2 files that are no images were left out.', None)
-    """
-    return f"{num_ignored} files that are no images were left out." if num_ignored else None
-
-
 def _suggest_for_folders(path: Path, classes: Sequence[str], strange: Sequence[str]) -> str:
     if all(name.isdecimal() for name in classes):
         return (
@@ -206,11 +203,12 @@ def _suggest_for_folders(path: Path, classes: Sequence[str], strange: Sequence[s
     return "Name each by the wnid of its class, such as n01440764 for tench."
 
 
-def _list_images(path: Path, name: str) -> tuple[list[str], int]:
+def _list_images(path: Path, name: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """Names of the images of a class folder, sorted, and kind and name of each other file."""
     try:
         with os.scandir(path / name) as entries:
-            listed = [entry for entry in entries if not is_hidden(entry.name)]
-            deeper = [entry for entry in listed if _is_folder(entry)]
+            listed = sorted(entries, key=lambda entry: entry.name)
+            deeper = [entry for entry in listed if not is_hidden(entry.name) and _is_folder(entry)]
     except OSError as error:
         raise InputError(_format_folder_problem(path / name, error)) from error
     for entry in deeper:
@@ -220,11 +218,26 @@ def _list_images(path: Path, name: str) -> tuple[list[str], int]:
                 f"'{path / name / entry.name}' is a folder inside a class folder. "
                 "Images must lie directly in the class folders."
             )
-    files = [entry.name for entry in listed if not _is_folder(entry)]
-    images = sorted(file for file in files if is_image_name(file))
+    kinds = [(_find_left_out_kind(entry), entry.name) for entry in listed if not _is_folder(entry)]
+    images = [file for kind, file in kinds if kind is None]
     if unnamed := [image for image in images if not _is_utf8(image)]:
         raise InputError(f"A file name in '{path / name}' is not UTF-8: {unnamed[0]!r}. Rename it.")
-    return images, len(files) - len(images)
+    return images, [(kind, file) for kind, file in kinds if kind is not None]
+
+
+def _find_left_out_kind(entry: os.DirEntry[str]) -> str | None:
+    try:
+        return find_left_out_kind(entry.name, lambda: _read_head(entry))
+    except OSError:
+        return "file that cannot be opened"
+
+
+def _read_head(entry: os.DirEntry[str]) -> bytes:
+    # A pipe would wait for a writer, for ever.
+    if not entry.is_file():
+        raise OSError("no regular file")
+    with Path(entry.path).open("rb") as file:
+        return file.read(HEAD_BYTES)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

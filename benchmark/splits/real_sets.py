@@ -14,10 +14,11 @@ from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.errors import DataError, FetchError, InputError
 from imagenet_g.benchmark.hub.datasets import fetch_hub_files, list_matching_files
 from imagenet_g.benchmark.images.containers import load_found_archives, load_found_parquet, load_found_samples
+from imagenet_g.benchmark.images.file_names import OtherFiles
 from imagenet_g.benchmark.images.found import FoundImages, ImageReader
 from imagenet_g.benchmark.images.hashes import ProgressCallback
 from imagenet_g.benchmark.records import SplitRecord
-from imagenet_g.benchmark.splits.folders import format_ignored, list_class_folders, load_found_folder
+from imagenet_g.benchmark.splits.folders import list_class_folders, load_found_folder
 from imagenet_g.benchmark.splits.real_set_files import RealSet, parse_label
 from imagenet_g.benchmark.splits.real_set_specs import HubSpec, LabelKind, RealSetSpec
 from imagenet_g.benchmark.splits.splits import (
@@ -196,7 +197,7 @@ def _make_split(real_set: RealSet, found: FoundImages, kind: LabelKind, revision
             content_sha256=found.content_sha256,
             revision=revision,
             num_classes=len(class_set.indices),
-            notice=format_notice(real_set, len(rows), len(class_set.indices), found.num_ignored),
+            notice=format_notice(real_set, len(rows), len(class_set.indices), found.left_out),
         ),
         rows=SplitRows(tuple(found.image_ids[row] for row in rows), labels, (None,) * len(rows)),
         reader=SelectedImages(found.reader, rows) if len(rows) < len(found.labels) else found.reader,
@@ -234,10 +235,10 @@ def _name_class_set(real_set: RealSet, covered: ClassSet) -> ClassSet:
     return whole if covered.indices == whole.indices else replace(covered, name="split-classes")
 
 
-def format_notice(real_set: RealSet, num_images: int, num_classes: int, num_ignored: int) -> str | None:
+def format_notice(real_set: RealSet, num_images: int, num_classes: int, left_out: OtherFiles) -> str | None:
     """What must be known before a number on this copy is quoted, or None."""
     spec, expected = real_set.spec, len(real_set.classes.indices)
-    parts = [spec.notice, format_ignored(num_ignored)]
+    parts = [spec.notice, left_out.format_counts()]
     lacks_classes = spec.every_class and num_classes != expected
     if spec.num_images is None:
         parts.append(

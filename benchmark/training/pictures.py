@@ -12,10 +12,12 @@ import torch
 
 from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.images.decoding import decode_image
+from imagenet_g.benchmark.splits.readable import load_image, require_readable
 from imagenet_g.benchmark.splits.references import parse_split_ref
+from imagenet_g.benchmark.splits.splits import Split
 
 if TYPE_CHECKING:
+    from PIL import Image
     from pydantic import JsonValue
 
 
@@ -57,19 +59,21 @@ def load_pictures(
         captioned: Whether the prompts are needed.
 
     Raises:
-        DataError: Images differ in size, are not square, or have no prompts where those are needed.
+        DataError: An image cannot be read; images differ in size, are not square, or have no prompts where
+            those are needed.
         ImagenetGError: As `load_split`.
     """
     split = load_split(parse_split_ref(ref), data=data, cache=cache)
     say(f"reading {len(split.rows)} images of {ref}")
     prompts = split.reader.read_column("prompt") if captioned else ()
     captions = tuple(_require_text(value, ref) for value in prompts)
-    first = decode_image(split.reader.read_image(0))
+    require_readable(split, range(len(split.rows)), ref=ref)
+    first = _load_named(split, 0)
     side = first.width
     # uint8: as float32 a split would take four times the memory, and converting a batch costs little.
     pixels = np.empty((len(split.rows), 3, side, side), np.uint8)
     for row in range(len(split.rows)):
-        image = decode_image(split.reader.read_image(row))
+        image = _load_named(split, row)
         if image.size != (side, side):
             raise DataError(
                 f"'{ref}' mixes sizes: {image.size} beside {first.size}; training needs one square size."
@@ -77,6 +81,14 @@ def load_pictures(
         pixels[row] = np.asarray(image).transpose(2, 0, 1)
     labels = torch.from_numpy(split.rows.labels[:, 0].astype(np.int64))
     return Pictures(torch.from_numpy(pixels), labels, captions, split.record.model_dump(mode="json"))
+
+
+def _load_named(split: Split, row: int) -> Image.Image:
+    try:
+        return load_image(split, row)
+    except DataError as error:
+        named = f"Image '{split.rows.image_ids[row]}' of '{split.record.ref}'"
+        raise DataError(f"{named}: {error}. Every image is needed here; repair it or take it out.") from error
 
 
 def _require_text(value: object, ref: str) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imagenet_g.benchmark.errors import UnknownNameError
-from imagenet_g.benchmark.images.decoding import decode_image
+from imagenet_g.benchmark.splits.readable import load_image
 
 if TYPE_CHECKING:
     from imagenet_g.benchmark.splits.splits import Split
@@ -115,5 +115,5 @@ class CutoutStore:
         return self._cut[label]
 
     def _cut_row(self, row: int, label: int) -> Cutout:
-        image = decode_image(self._split.reader.read_image(row))
+        image = load_image(self._split, row)
         return Cutout(cut_out(image), label, self._art_sets[row])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.errors import DataError, InputError
-from imagenet_g.benchmark.images.decoding import crop_border, decode_image
+from imagenet_g.benchmark.splits.readable import load_image, require_readable
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
 from imagenet_g.generation.specs.stages import TransformSpec
@@ -57,8 +57,7 @@ class Sources:
         if image_id not in self.rows_by_id:
             raise DataError(f"source image '{image_id}' is not in '{self.split.record.ref}'")
         try:
-            data = self.split.reader.read_image(self.rows_by_id[image_id])
-            return crop_border(decode_image(data), self.split.border_px)
+            return load_image(self.split, self.rows_by_id[image_id])
         except DataError as error:
             raise DataError(f"source image '{image_id}': {error}") from error
 
@@ -73,6 +72,7 @@ def load_sources(ref: str, *, data: Mapping[str, Path], cache: Path | None) -> S
 
     Raises:
         InputError: The reference has a view, or the split is not available.
+        DataError: None of its images can be read.
         ImagenetGError: As opening the split does.
     """
     from imagenet_g.benchmark.catalogue.catalogue import load_split
@@ -81,7 +81,10 @@ def load_sources(ref: str, *, data: Mapping[str, Path], cache: Path | None) -> S
     parsed = parse_split_ref(ref)
     if parsed.view is not None:
         raise InputError(f"Sources come from whole splits; remove the view ':{parsed.view}' from '{ref}'.")
-    return Sources(load_split(parsed, data=data, cache=cache))
+    split = load_split(parsed, data=data, cache=cache)
+    # Before a generator runs: a row whose source cannot be read is recorded as failed, and all would be.
+    require_readable(split, range(len(split.rows)), ref=ref)
+    return Sources(split)
 
 
 def transform_source(image: Image.Image, spec: TransformSpec) -> Image.Image | torch.Tensor:

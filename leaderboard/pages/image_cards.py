@@ -10,8 +10,8 @@ from functools import lru_cache
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError, ImagenetGError
-from imagenet_g.benchmark.images.decoding import decode_image
 from imagenet_g.benchmark.images.parquet import ParquetImages
+from imagenet_g.benchmark.splits.readable import load_image
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.leaderboard.pages.cells import escape
 from imagenet_g.leaderboard.pages.pairs import name_class
@@ -117,7 +117,7 @@ def make_thumbnail(base: str, row: int) -> str:
     if isinstance(split, str):
         return ""
     try:
-        image = decode_image(split.reader.read_image(row))
+        image = load_image(split, row)
     except DataError:
         return ""
     image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))

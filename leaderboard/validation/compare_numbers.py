@@ -27,6 +27,9 @@ def compare_entries(claimed: Entry, recomputed: Entry) -> Iterator[Problem]:
     ours = recomputed.model_dump(exclude=set(_SKIPPED))
     theirs = claimed.model_dump(exclude=set(_SKIPPED))
     yield from _keep_shared_metrics(theirs["scores"], ours["scores"], ref)
+    # Newer than the file: what it does not state cannot be wrong.
+    if theirs["unscored_reasons"] is None:
+        ours["unscored_reasons"] = None
     # The clean set's own entry is written without a gap; recomputing may look one up.
     if not claimed.gaps and ours["gaps"] and ours["gaps"][0]["reference"]["set"] == ref:
         ours["gaps"] = ()

@@ -284,7 +284,6 @@ def _list_doubts(entry: Entry, path: Path, evidence: SubmissionEvidence) -> tupl
         clean,
         load_published_accuracies(result.model.spec),
         spec=result.model.spec,
-        skip_unscored=entry.unscored_count_as == "left-out",
     )
 
 

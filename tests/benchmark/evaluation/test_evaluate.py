@@ -77,6 +77,72 @@ def test_skip_unreadable_leaves_the_image_out(tmp_path: Path, folder: Path) -> N
     assert (entry.n, entry.n_unscored, entry.scores[0].top1.value) == (300, 1, 1.0)
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
+
+
+def spoil(folder: Path, pattern: str = "*/*", data: bytes = POINTER) -> None:
+    """Put other bytes in the place of images."""
+    for path in folder.glob(pattern):
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize("part", ["--split", "--reference"])
+def test_a_set_without_one_readable_image_is_an_error_and_writes_nothing(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str], part: str
+) -> None:
+    """Before a model is loaded: no accuracy of 0, no gap of 100 points, one message with the reason."""
+    lost = write_toy_folder(tmp_path / "lost", [0, 0, 1, 1])
+    spoil(lost)
+    words = ["--split", f"folder:{folder}"] if part == "--reference" else []
+    assert (
+        evaluate(tmp_path, "--model", "python:nowhere:make", part, f"folder:{lost}", *words, code=2) is None
+    )
+    assert not any((tmp_path / "out").rglob("*"))
+    assert capsys.readouterr().err.strip() == (
+        f"imagenet-g: None of the 4 images of 'folder:{lost}' can be read. Commonest reason (4 images): "
+        "not an image file but a Git LFS pointer: run 'git lfs pull' where the images come from."
+    )
+
+
+def test_why_images_are_unreadable_is_counted_and_printed(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commonest reason, the number of others, and what they count as."""
+    spoil(folder, "n01440764/*")
+    spoil(folder, "n01443537/00001.png", b"")
+    entry = evaluate_colour(tmp_path, folder).entries[0]
+    assert entry.unscored_reasons is not None
+    assert [found.n for found in entry.unscored_reasons] == [8, 1]
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Commonest reason (8 images): not an image file but a Git LFS pointer" in printed
+    assert "1 other reason (1 image). They count as wrong" in printed
+
+
+def test_no_gap_where_nothing_of_the_twin_can_be_read(tmp_path: Path, folder: Path) -> None:
+    """The reference has other classes that can be read; 0 % on the split's own would be no reference."""
+    clean = write_toy_folder(tmp_path / "clean", [row % 50 for row in range(50)])
+    split = write_toy_folder(tmp_path / "split", [0, 0, 1, 1])
+    spoil(clean, "n01440764/*")
+    spoil(clean, "n01443537/*")
+    words = ("--split", f"folder:{split}", "--reference", f"folder:{clean}")
+    result = evaluate(tmp_path, "--model", COLOUR, *words)
+    assert result is not None
+    assert result.entries[1].gaps == ()
+    assert any("No gap: none of the 2 images" in warning for warning in result.entries[1].warnings)
+
+
+def test_a_view_without_one_readable_image_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Though the whole split has some."""
+    folder = write_toy_folder(tmp_path / "set", [0, 1, 1])
+    spoil(folder, "n01443537/*")
+    evaluate(tmp_path, "--model", COLOUR, "--split", f"folder:{folder}")
+    files = [str(path) for path in (tmp_path / "out").glob("*/predictions/*.parquet")]
+    assert main(["score", *files, "--view", "imagenet-r"]) == 2
+    assert "None of the 2 images of" in capsys.readouterr().err
+
+
 def test_limit_spreads_over_the_split_and_marks_the_result(tmp_path: Path, folder: Path) -> None:
     """30 images of 40 sorted classes come from 30 classes, and the entry says that it is partial."""
     entry = evaluate_colour(tmp_path, folder, "--limit", "30").entries[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def test_the_folder_may_lie_anywhere(tmp_path: Path) -> None:
 
 
 def test_what_is_no_image_is_left_out_and_said(tmp_path: Path) -> None:
-    """Hidden files without a word, others with one."""
+    """Each kind with its count and one name."""
     write_class_folders(tmp_path, [TENCH])
     for name in (".DS_Store", "._img_0.png", "Thumbs.db", "notes.txt"):
         (tmp_path / TENCH / name).write_bytes(b"x")
@@ -94,7 +95,44 @@ def test_what_is_no_image_is_left_out_and_said(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("x")
     split = load_folder(tmp_path, cache=None)
     assert len(split.rows) == 1
-    assert split.record.notice == "2 files that are no images were left out."
+    assert split.record.notice == (
+        "4 files were left out: 3 hidden or system files (such as .DS_Store), "
+        "1 text or metadata file (notes.txt)."
+    )
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a.jpe", "a", "a.JPG", "a.jpeg.jpg", "a.tench", "a.jpg "])
+def test_images_of_odd_endings_are_read(tmp_path: Path, name: str) -> None:
+    """By content; the notice has nothing to say."""
+    (tmp_path / TENCH).mkdir()
+    (tmp_path / TENCH / name).write_bytes(encode(make_image(), "JPEG"))
+    split = load_folder(tmp_path, cache=None)
+    assert (split.rows.image_ids, split.record.notice) == ((f"{TENCH}/{name}",), None)
+
+
+def test_images_without_an_ending_outside_class_folders_are_refused(tmp_path: Path) -> None:
+    """As those with one are."""
+    write_class_folders(tmp_path, [TENCH])
+    (tmp_path / "loose").write_bytes(encode(make_image(), "JPEG"))
+    with pytest.raises(InputError, match="1 images that are in no class folder"):
+        load_folder(tmp_path, cache=None)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """It is no file, whatever is written into it."""
+    write_class_folders(tmp_path, [TENCH])
+    os.mkfifo(tmp_path / TENCH / "pipe")
+    assert load_folder(tmp_path, cache=None).record.notice == (
+        "1 file was left out: 1 file that cannot be opened (pipe)."
+    )
+
+
+def test_class_folders_of_other_files_are_named_with_their_kinds(tmp_path: Path) -> None:
+    """A wrong folder is known by what is in it."""
+    (tmp_path / TENCH).mkdir()
+    (tmp_path / TENCH / "clip").write_bytes(b"\x00\x00\x00\x18ftypmp42")
+    with pytest.raises(InputError, match=r"no image in the 1 class folders.*1 video \(clip\)"):
+        load_folder(tmp_path, cache=None)
 
 
 @pytest.mark.parametrize("suffix", ["JPEG", "jpg", "PNG", "webp", "bmp", "gif", "tif", "ppm", "avif"])
