@@ -23,6 +23,9 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP
 MAX_PIXELS = 89_478_485
 """Pillow's limit for a suspected decompression bomb: 256 MiB of RGB."""
 
+# Behind a bad code word libtiff leaves the rest of the row as the memory was: noise, another each time.
+_UNCHECKED_COMPRESSIONS = ("group3", "group4", "tiff_ccitt", "tiff_thunderscan")
+
 
 def decode_image(data: bytes) -> Image.Image:
     """An RGB image from the bytes of an image file.
@@ -42,6 +45,8 @@ def decode_image(data: bytes) -> Image.Image:
             # size.
             if image.width * image.height > MAX_PIXELS:
                 raise DataError(_format_size(image.width, image.height))
+            if image.info.get("compression") in _UNCHECKED_COMPRESSIONS:
+                raise DataError("a fax-compressed TIFF, in which damage cannot be seen; save it as PNG")
             # Pillow decodes lazily; without this, damage would surface later, inside a transform.
             image.load()
             return _convert_to_rgb(image)

@@ -26,12 +26,18 @@ if SECONDS or SEED:
     hypothesis.settings.load_profile("fuzz")
 
 
+def is_door(item: pytest.Item) -> bool:
+    """Whether hypothesis draws what the test is given."""
+    return bool(getattr(getattr(item, "obj", None), "is_hypothesis_test", False))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a test of a door in rounds, each with a seed of its own that a failure prints."""
-    if not (SECONDS or SEED) or not getattr(pyfuncitem.obj, "is_hypothesis_test", False):
+    if not (SECONDS or SEED) or not is_door(pyfuncitem):
         return None
-    until = time.monotonic() + SECONDS / len(pyfuncitem.session.items)
+    doors = [item for item in pyfuncitem.session.items if is_door(item)]
+    until = time.monotonic() + SECONDS / len(doors)
     arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
     while True:
         seed = int(SEED) if SEED else random.randrange(2**32)

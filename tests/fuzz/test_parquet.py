@@ -156,9 +156,8 @@ def compare_rows(table: pa.Table, rows: SplitRows) -> None:
 def name_features(draw: st.DrawFn) -> bytes:
     """Metadata as `datasets` writes it for a class label, whole or not."""
     names = draw(st.lists(st.sampled_from([info.wnid for info in load_classes()[:9]]), max_size=9))
-    feature = draw(
-        st.sampled_from([{"names": names}, {"feature": {"names": names}}, {"names": "x"}, [], None, {}])
-    )
+    features: list[object] = [{"names": names}, {"feature": {"names": names}}, {"names": "x"}, [], None, {}]
+    feature = draw(st.sampled_from(features))
     return json.dumps({"info": {"features": {"label": feature}}}).encode()
 
 
