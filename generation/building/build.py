@@ -12,6 +12,12 @@ from imagenet_g.generation.plans.plan import Plan, PlanMeta, load_plan_meta, mak
 from imagenet_g.generation.plans.recipe import make_recipe
 from imagenet_g.generation.releases.summary import report_prompts
 from imagenet_g.generation.releases.writing import write_release
+from imagenet_g.generation.rendering.continuing import (
+    has_other_files,
+    identify_origin,
+    list_done_records,
+    validate_code,
+)
 from imagenet_g.generation.rendering.jobs import load_job_sources
 from imagenet_g.generation.rendering.score_files import list_unscored
 from imagenet_g.generation.rendering.shards import inspect_shard, load_shard_record
@@ -150,11 +156,20 @@ def list_pending(job: BuildJob, meta: PlanMeta, shards: tuple[int, int] | None) 
 
 def _run_render(request: BuildRequest, job: BuildJob, meta: PlanMeta, listener: BuildListener) -> None:
     pending, total = list_pending(job, meta, request.shards)
+    _check_generator(request, job, is_finished=not pending)
     listener.start(f"{job.split}: rendering", total, total - len(pending))
     request.engine(job, [ShardTask("render", number) for number in pending], listener.report)
     records = [load_shard_record(job.out, job.split, number) for number in pending]
     if failed := sum(len(record.failures) for record in records if record is not None):
         listener.note(f"{job.split}: {failed} rows failed; run the same command again to retry them")
+
+
+def _check_generator(request: BuildRequest, job: BuildJob, *, is_finished: bool) -> None:
+    """Refuse to continue with another generator; one with shards to render is checked once it is loaded."""
+    done, origin = list_done_records(job), identify_origin(job.generator_spec)
+    validate_code(job, done, origin)
+    if is_finished and has_other_files(done, origin):
+        request.engine(job, [ShardTask("check", done[0].shard)], lambda report: None)
 
 
 def _run_scores(request: BuildRequest, job: BuildJob, listener: BuildListener) -> None:

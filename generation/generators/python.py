@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from imagenet_g.benchmark.errors import InputError, ModelError
 from imagenet_g.generation.generators.generator import Generator
@@ -20,16 +21,11 @@ def make_python_generator(spec: PythonSpec) -> Generator:
         ModelError: The factory raises an error.
     """
     module_name, _, name = spec.factory.partition(":")
-    # A user's own module is in the current folder, which is not on the path of an installed command.
-    sys.path.append(str(Path.cwd()))
+    module = import_user_module(module_name, f"Generator '{spec.factory}'")
     try:
-        factory: Callable[..., Generator] = getattr(import_module(module_name), name)
-    except ImportError as error:
-        raise InputError(f"Generator '{spec.factory}': cannot import '{module_name}': {error}.") from error
+        factory: Callable[..., Generator] = getattr(module, name)
     except AttributeError as error:
         raise InputError(f"Generator '{spec.factory}': '{module_name}' has no '{name}'.") from error
-    finally:
-        sys.path.pop()
     try:
         made = factory(**spec.options)
     except Exception as error:
@@ -38,3 +34,24 @@ def make_python_generator(spec: PythonSpec) -> Generator:
         if not callable(getattr(made, method, None)):
             raise InputError(f"Generator '{spec.factory}' returned {type(made).__name__} without '{method}'.")
     return made
+
+
+def import_user_module(name: str, subject: str) -> ModuleType:
+    """A module of a user's own, which may be in the current folder.
+
+    Args:
+        name: Its dotted name.
+        subject: Who needs it, as the message begins.
+
+    Raises:
+        InputError: It cannot be imported.
+    """
+    # The current folder is not on the path of an installed command.
+    sys.path.append(str(Path.cwd()))
+    try:
+        return import_module(name)
+    # A user's module may raise anything while it is imported, a syntax error among others.
+    except Exception as error:
+        raise InputError(f"{subject}: cannot import '{name}': {error}.") from error
+    finally:
+        sys.path.pop()

@@ -14,7 +14,14 @@ from imagenet_g.generation.generators.make import make_generator
 from imagenet_g.generation.generators.runtime import choose_generation_device, read_runtime, set_determinism
 from imagenet_g.generation.plans.plan import PlanMeta, load_plan_meta, load_shard_rows
 from imagenet_g.generation.plans.sources import Sources, load_sources
-from imagenet_g.generation.rendering.renderer import Renderer, RenderSettings, WorkRow
+from imagenet_g.generation.rendering.continuing import (
+    GeneratorOrigin,
+    identify_origin,
+    list_done_records,
+    validate_code,
+    validate_generator,
+)
+from imagenet_g.generation.rendering.renderer import PlanRow, Renderer, RenderSettings, WorkRow
 from imagenet_g.generation.rendering.score_files import score_shard
 from imagenet_g.generation.rendering.scorers import Scorer, load_scorer
 from imagenet_g.generation.rendering.shards import commit_shard, inspect_shard, load_work_rows
@@ -39,13 +46,17 @@ class Worker:
             ImagenetGError: As rendering, scoring and writing do.
         """
         started = time.perf_counter()
-        if task.kind == "render":
-            failed, flat, rows = self._render(task.shard, started)
-        else:
-            failed, flat, rows = self._score(task)
+        failed, flat, rows = 0, 0, 0
+        match task.kind:
+            case "render":
+                failed, flat, rows = self._render(task.shard, started)
+            case "score":
+                rows = self._score(task)
+            case "check":
+                _ = self._continuing
         return TaskReport(task, rows, failed, flat, time.perf_counter() - started)
 
-    def render_rows(self, rows: Iterable[dict[str, object]]) -> list[WorkRow]:
+    def render_rows(self, rows: Iterable[PlanRow]) -> list[WorkRow]:
         """Render planned rows without committing anything."""
         return list(self._renderer.render_shard(list(rows), {}))
 
@@ -61,7 +72,7 @@ class Worker:
     def _render(self, shard: int, started: float) -> tuple[int, int, int]:
         job, meta = self._job, self._meta
         planned = load_shard_rows(job.plan_path, shard).to_pylist()
-        rows = list(self._renderer.render_shard(planned, self._load_kept(shard)))
+        rows = list(self._continuing.render_shard(planned, self._load_kept(shard)))
         record = commit_shard(
             job.out,
             job.split,
@@ -69,6 +80,7 @@ class Worker:
             rows,
             plan_sha256=meta.plan_sha256,
             generator=self._renderer.generator.describe(),
+            origin=(self._origin.code_sha256, self._origin.files_sha256),
             runtime=self._runtime,
             seconds=time.perf_counter() - started,
         )
@@ -83,10 +95,9 @@ class Worker:
         rows = load_work_rows(job.out, job.split, shard)
         return {row["image_id"]: row for row in rows if row["error"] is None}
 
-    def _score(self, task: ShardTask) -> tuple[int, int, int]:
+    def _score(self, task: ShardTask) -> int:
         name = str(task.scorer)
-        rows = score_shard(self._job, name, task.shard, self._load_scorer(name), self._sources)
-        return 0, 0, rows
+        return score_shard(self._job, name, task.shard, self._load_scorer(name), self._sources)
 
     def _load_scorer(self, name: str) -> Scorer:
         if name not in self._scorers:
@@ -110,6 +121,25 @@ class Worker:
     @cached_property
     def _sources(self) -> Sources | None:
         return load_job_sources(self._job)
+
+    @cached_property
+    def _origin(self) -> GeneratorOrigin:
+        return identify_origin(self._job.generator_spec)
+
+    @cached_property
+    def _continuing(self) -> Renderer:
+        """The renderer, once its generator is known to be that of the shards that are done."""
+        job, done = self._job, list_done_records(self._job)
+        validate_code(job, done, self._origin)
+        validate_generator(
+            job,
+            done,
+            self._renderer.generator.describe(),
+            runtime=self._runtime,
+            # A pipeline's description has the hash of every file; a user's own has what its author chose.
+            redraw=self.render_rows if job.generator_spec.code_modules else None,
+        )
+        return self._renderer
 
     @cached_property
     def _renderer(self) -> Renderer:

@@ -49,6 +49,11 @@ class ShardRecord(FileModel):
     num_retried: Count
     num_flagged_unsafe: Count
     generator: JsonValue
+    # Both have a default, because shards were rendered before they were recorded.
+    code_sha256: Sha256 | None = None
+    """Hash of the generator's source files; null for code of this package and where it is unknown."""
+    files_sha256: Sha256 | None = None
+    """Hash of the files that the generator's table names; null without any and where it is unknown."""
     runtime: dict[str, str]
     seconds: float
     finished_utc: str
@@ -82,6 +87,7 @@ def commit_shard(
     *,
     plan_sha256: str,
     generator: JsonValue,
+    origin: tuple[str | None, str | None],
     runtime: dict[str, str],
     seconds: float,
 ) -> ShardRecord:
@@ -94,6 +100,7 @@ def commit_shard(
         rows: All its rows.
         plan_sha256: Hash of the plan they follow.
         generator: Description by the generator.
+        origin: Hashes of its code and of the files it names; see `continuing.GeneratorOrigin`.
         runtime: Versions and hardware.
         seconds: Time of rendering.
 
@@ -113,6 +120,8 @@ def commit_shard(
         num_retried=sum(row["attempt"] != 0 for row in rows),
         num_flagged_unsafe=sum(row["is_flagged_unsafe"] is True for row in rows),
         generator=generator,
+        code_sha256=origin[0],
+        files_sha256=origin[1],
         runtime=runtime,
         seconds=round(seconds, 3),
         finished_utc=format_now(),

@@ -10,7 +10,7 @@ from typing import Literal
 from imagenet_g.generation.specs.generator import GeneratorSpec
 from imagenet_g.generation.specs.version import SplitSpec, VersionSpec, load_split_spec
 
-TaskKind = Literal["render", "score"]
+TaskKind = Literal["render", "score", "check"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class BuildJob(BuildSettings):
 
 @dataclass(frozen=True, slots=True)
 class ShardTask:
-    """One shard to render, or to score with one scorer."""
+    """One shard to render, to score with one scorer, or to draw again in part for a check."""
 
     kind: TaskKind
     shard: int

@@ -104,6 +104,11 @@ class AwayFromMeanSpec(DiffusersSpec):
         }
         return {**super().describe_recipe(), "away": away}
 
+    def list_local_files(self) -> list[Path]:
+        """The files of a local CLIP, which the recipe names without a hash."""
+        folder = self.away.model.partition(_LOCAL_CLIP)[2]
+        return sorted(path for path in Path(folder).rglob("*") if path.is_file()) if folder else []
+
     @classmethod
     def restore_table(cls, recorded: dict[str, JsonValue], places: Sequence[Path]) -> dict[str, JsonValue]:
         """The table, with the paths of the means and of a local CLIP on this machine.

@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 Inputs = Literal["prompt", "image", "prompt+image", "class"]
 
 
+def is_own_module(name: str) -> bool:
+    """Whether a module is of this package.
+
+    Example:
+        >>> is_own_module("imagenet_g.generation.composites"), is_own_module("imagenet_generators")
+        (True, False)
+    """
+    return name.partition(".")[0] == "imagenet_g"
+
+
 class GeneratorSpec(FileModel):
     """One kind of generator: its fields are the keys of its table in a spec.
 
@@ -54,6 +64,16 @@ class GeneratorSpec(FileModel):
     def has_text_encoder(self) -> bool:
         """Whether prompts are read by a text encoder, which may cut them; a kind that draws has none."""
         return self.token_limit is not None
+
+    @property
+    def code_modules(self) -> tuple[str, ...]:
+        """Modules whose code decides the pixels, without those of this package: its version is recorded."""
+        named = (self.made_by.partition(":")[0], type(self).__module__)
+        return tuple(dict.fromkeys(name for name in named if not is_own_module(name)))
+
+    def list_local_files(self) -> list[Path]:
+        """Files on this machine that decide the pixels and that `describe_recipe` names without a hash."""
+        return []
 
     @property
     def num_cpu_threads(self) -> int:

@@ -176,6 +176,29 @@ class CountingGenerator(NoiseGenerator):
         return super().render(rows)
 
 
+class PaintingGenerator(NoiseGenerator):
+    """Images of the grey level in a file, which it describes by name only."""
+
+    def __init__(self, weights: str) -> None:
+        super().__init__()
+        self._weights = Path(weights)
+
+    def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
+        """One level, and noise of the seed."""
+        level = int(self._weights.read_text())
+        return [Rendering(Image.eval(self._draw(row), lambda value: (value + level) % 256)) for row in rows]
+
+
+class ChangingGenerator(NoiseGenerator):
+    """Describes itself by a word that changes from run to run."""
+
+    word: ClassVar[str] = "first"
+
+    def describe(self) -> dict[str, object]:
+        """The word."""
+        return {"weights": self.word}
+
+
 class FailingGenerator(NoiseGenerator):
     """Always fails."""
 
