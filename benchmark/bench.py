@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 NUM_SPEED_IMAGES = 192
 NUM_ROUNDS = 2
+# One of ResNet-50's size, and two larger ones.
+FINGERPRINTED = ("resnet50", "vit_base_patch16_224", "convnext_large")
 # A factor of ten: memory that grows with the number of images shows at once.
 MEMORY_SIZES = (5_000, 50_000)
 
@@ -30,8 +32,15 @@ MEMORY_SIZES = (5_000, 50_000)
 def main() -> int:
     """Run the named benchmarks and print one line each."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", metavar="NAME", help="start, speed, memory (default: all three)")
-    benches = {"start": bench_start, "speed": bench_speed, "memory": bench_memory}
+    parser.add_argument(
+        "what", nargs="*", metavar="NAME", help="start, speed, fingerprint, memory (default: all)"
+    )
+    benches = {
+        "start": bench_start,
+        "speed": bench_speed,
+        "fingerprint": bench_fingerprint,
+        "memory": bench_memory,
+    }
     for name in parser.parse_args().what or benches:
         benches[name]()
     return 0
@@ -48,6 +57,15 @@ def bench_speed() -> None:
         f"{NUM_SPEED_IMAGES / ours:.1f} images/s, timm's loop {NUM_SPEED_IMAGES / theirs:.1f}: "
         f"ratio {theirs / ours:.2f}",
     )
+
+
+def bench_fingerprint() -> None:
+    """Seconds that the fingerprint of a model costs when it is loaded, and their share of 1000 images."""
+    with tempfile.TemporaryDirectory() as name:
+        for model in FINGERPRINTED:
+            cost, image = _measure_fingerprint(model, Path(name))
+            share = f"{100 * cost / (1000 * image):.2f} % of a run of 1000 images"
+            report("fingerprint", f"{model}: {cost:.2f} s, {share} at {1 / image:.1f} images/s")
 
 
 def bench_start() -> None:
@@ -72,7 +90,7 @@ def bench_memory() -> None:
 
 def report(name: str, text: str) -> None:
     """Print one line of the report."""
-    print(f"{name:8} {text}", flush=True)  # noqa: T201 - the report of the benchmark
+    print(f"{name:12} {text}", flush=True)  # noqa: T201 - the report of the benchmark
 
 
 def write_images(folder: Path, number: int, *, size: int) -> Path:
@@ -117,6 +135,31 @@ def _run_ours(folder: Path, home: Path) -> None:
         parts=PartStore(home / uuid.uuid4().hex),
         on_progress=lambda done, total: None,
     )
+
+
+def _measure_fingerprint(name: str, home: Path) -> tuple[float, float]:
+    """Seconds of the fingerprint, and seconds for each image of a run."""
+    import timm
+    import torch
+
+    from imagenet_g.benchmark.evaluation.memos import make_memo
+    from imagenet_g.benchmark.models.classifiers import ModelRequest, load_classifier
+    from imagenet_g.benchmark.naming.specs import parse_model_spec
+
+    checkpoint = home / f"{name}.pth"
+    torch.save(timm.create_model(name, pretrained=False).state_dict(), checkpoint)
+    spec = parse_model_spec(f"timm:{name}")
+    request = ModelRequest(requested=str(spec), spec=spec, checkpoint=checkpoint)
+    classifier = load_classifier(request)
+    cost = min(
+        _time(lambda: make_memo(classifier, request, choice="", backend="", dtype="float32"))
+        for _ in range(NUM_ROUNDS + 1)
+    )
+    module = classifier.module.to(memory_format=torch.channels_last)
+    images = torch.zeros(8, 3, *classifier.record.preprocessing.input_size_px)
+    with torch.inference_mode():
+        image = min(_time(lambda: module(images)) for _ in range(NUM_ROUNDS)) / len(images)
+    return cost, image
 
 
 def _run_timm(folder: Path) -> None:
