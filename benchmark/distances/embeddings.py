@@ -2,8 +2,8 @@
 
     <cache>/embeddings/<key>/<hash of rows>.npz     rows of the split and their vectors, about 128 at a time
 
-The key hashes weights, architecture, preprocessing, images, dtype and backend. Rows are looked up one by
-one: a view, a class or a rerun after an interruption computes only what is missing.
+The key hashes weights, architecture, behaviour, preprocessing, images, dtype and backend. Rows are looked up
+one by one: a view, a class or a rerun after an interruption computes only what is missing.
 """
 
 from __future__ import annotations
@@ -114,6 +114,7 @@ def make_key(encoder: ClipEncoder, split: Split, settings: InferenceSettings) ->
         {
             "weights": record.weights_sha256,
             "architecture": encoder.architecture_sha256,
+            "behaviour": encoder.behaviour_sha256,
             "preprocessing": record.preprocessing.model_dump(),
             "content": split.record.content_sha256,
             "border_px": split.border_px,

@@ -13,10 +13,14 @@ from PIL import Image
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.fingerprints.architecture import hash_architecture
+from imagenet_g.benchmark.fingerprints.behaviour import hash_behaviour
+from imagenet_g.benchmark.fingerprints.text_side import hash_text_side, list_probe_prompts
 from imagenet_g.benchmark.fingerprints.weights import count_parameters, hash_state_dict
 from imagenet_g.benchmark.hub.fetching import find_cached_files, parse_revision
+from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.models.clip_models import describe_preprocessing, find_repository, load_parts
+from imagenet_g.benchmark.models.zero_shot import load_class_names
 from imagenet_g.benchmark.naming.offered import list_open_clip_tags
 from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.naming.specs import ModelSpec, parse_model_spec
@@ -41,7 +45,9 @@ class ClipEncoder:
         model: open_clip's model, in eval mode.
         tokenizer: Its tokenizer, from a list of texts to token ids.
         transform: PIL RGB image to `(3, H, W)` float32.
-        architecture_sha256: Hash of its layers, for cache keys.
+        architecture_sha256: Hash of its layers and settings, of both towers.
+        tokens_sha256: Hash of the token ids of all class names.
+        behaviour_sha256: Hash of what both towers make of fixed inputs, rounded; for what one machine keeps.
     """
 
     record: ClipRecord
@@ -49,6 +55,17 @@ class ClipEncoder:
     tokenizer: Any
     transform: Transform
     architecture_sha256: str
+    tokens_sha256: str
+    behaviour_sha256: str
+
+    def identify(self) -> str:
+        """Hash of all that is exact about it, the same on every machine.
+
+        Weights alone do not decide an embedding: a tokenizer or a setting of a local folder may be edited.
+        """
+        record = self.record
+        parts = [record.weights_sha256, self.architecture_sha256, self.tokens_sha256]
+        return hash_json([*parts, record.preprocessing.model_dump(mode="json")])
 
     def encode_tensors(self, inputs: torch.Tensor) -> torch.Tensor:
         """`(N, D)` float32 embeddings of length 1 on the CPU, from `(N, 3, H, W)` on the model's device."""
@@ -92,6 +109,7 @@ def load_clip_encoder(requested: str) -> ClipEncoder:
     transform = image_transform_v2(preprocess, is_train=False)
     weights_sha256 = hash_state_dict(model.state_dict())
     model = model.float().cpu().eval().requires_grad_(False)
+    prompts = list_probe_prompts(["a photo of a {}."], load_class_names())
     record = ClipRecord(
         requested=requested,
         spec=name_spec(spec),
@@ -108,7 +126,24 @@ def load_clip_encoder(requested: str) -> ClipEncoder:
         tokenizer=tokenizer,
         transform=transform,
         architecture_sha256=hash_architecture(model),
+        tokens_sha256=hash_json(tokenizer(prompts).tolist()),
+        behaviour_sha256=hash_json(
+            [hash_behaviour(_ImageTower(model), (transform,)), hash_text_side(model, tokenizer, prompts)]
+        ),
     )
+
+
+class _ImageTower(torch.nn.Module):
+    """A CLIP as a function of images alone."""
+
+    def __init__(self, model: Any) -> None:  # noqa: ANN401
+        super().__init__()
+        self._model = model
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """`(N, D)` embeddings of length 1."""
+        features: torch.Tensor = self._model.encode_image(inputs, normalize=True)
+        return features
 
 
 def name_spec(spec: ModelSpec) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +19,7 @@ from imagenet_g.generation.rendering.continuing import (
     list_done_records,
     validate_code,
 )
-from imagenet_g.generation.rendering.jobs import load_job_sources
+from imagenet_g.generation.rendering.jobs import identify_scorer, load_job_sources
 from imagenet_g.generation.rendering.score_files import list_unscored
 from imagenet_g.generation.rendering.shards import inspect_shard, load_shard_record
 from imagenet_g.generation.rendering.tasks import BuildJob, BuildSettings, Engine, ShardTask, TaskReport
@@ -175,7 +176,8 @@ def _check_generator(request: BuildRequest, job: BuildJob, *, is_finished: bool)
 def _run_scores(request: BuildRequest, job: BuildJob, listener: BuildListener) -> None:
     for scorer in job.split_spec.scorers:
         meta = load_plan_meta(job.plan_path)
-        pending = list_unscored(job, scorer, meta.num_shards)
+        identify = partial(identify_scorer, job, scorer)
+        pending = list_unscored(job, scorer, meta.num_shards, identify)
         listener.start(f"{job.split}: scoring with {scorer}", meta.num_shards, meta.num_shards - len(pending))
         request.engine(job, [ShardTask("score", number, scorer) for number in pending], listener.report)
 

@@ -18,7 +18,7 @@ from imagenet_g.generation.releases.recipe import (
     compute_accuracy,
     compute_survival,
 )
-from imagenet_g.generation.rendering.score_files import load_scores
+from imagenet_g.generation.rendering.score_files import load_scorer_record
 from imagenet_g.generation.rendering.shards import ShardRecord
 from imagenet_g.generation.rendering.tasks import BuildJob
 
@@ -46,9 +46,10 @@ def summarize_split(
         DataError: A file cannot be read.
     """
     table = _read_counted_columns(job, files)
-    # A scorer describes itself alike in every shard, so the first one is enough.
     described = {
-        name: found[1].scorer for name in scorers if (found := load_scores(job, name, 0)) is not None
+        name: record
+        for name in scorers
+        if (record := load_scorer_record(job, name, meta.num_shards)) is not None
     }
     return SplitRecipe(
         plan_sha256=meta.plan_sha256,

@@ -193,7 +193,9 @@ def _load_keys(job: BuildJob, scorers: tuple[str, ...], number: int) -> Iterator
             raise DataError(
                 f"Shard {number} of '{job.split}' has no scores of '{scorer}'; run the build again."
             )
-        yield found[1].key
+        meta = found[1]
+        # The key is of the images and the spec; the numbers also depend on the weights that the spec names.
+        yield hash_json([meta.key, meta.scorer_sha256, meta.scorer])
 
 
 def _merge_rows(job: BuildJob, scorers: tuple[str, ...], number: int) -> Iterator[WorkRow]:

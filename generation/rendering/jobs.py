@@ -171,6 +171,17 @@ def load_job_sources(job: BuildJob) -> Sources | None:
     return None if sources is None else load_sources(sources.ref, data=job.data, cache=job.cache)
 
 
+def identify_scorer(job: BuildJob, name: str) -> str:
+    """Load a scorer on the CPU for its identity.
+
+    Raises:
+        ImagenetGError: As `load_scorer`.
+    """
+    # As in `_load_scorer`: another number of threads would round to other digits.
+    set_determinism("cpu", cpu_threads=job.generator_spec.num_cpu_threads)
+    return load_scorer(name, job.spec.scorers[name], "cpu").identify()
+
+
 def name_recipe(job: BuildJob) -> str:
     """Value of the column `recipe`: the prompt recipe, or the input of the generator."""
     prompts = job.split_spec.prompts

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import JsonValue, ValidationError
 
+from imagenet_g.benchmark.differences import list_differences
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.images.decoding import decode_image
@@ -31,11 +32,41 @@ class ScoreMeta(FileModel):
     schema_version: Literal[1] = 1
     key: Sha256
     scorer: JsonValue
+    # Has a default, because scores were written before it was recorded.
+    scorer_sha256: Sha256 | None = None
+    """Hash of the scorer's weights, code and behaviour; null where it is unknown."""
 
 
-def list_unscored(job: BuildJob, scorer: str, num_shards: int) -> list[int]:
-    """Shards whose scores are missing, or belong to other images or another scorer."""
-    return [shard for shard in range(num_shards) if load_scores(job, scorer, shard) is None]
+def list_unscored(job: BuildJob, name: str, num_shards: int, identify: Callable[[], str]) -> list[int]:
+    """Shards whose scores are missing, or belong to other images, another scorer or other weights.
+
+    Args:
+        job: The split.
+        name: The scorer's.
+        num_shards: Shards of the split.
+        identify: Loads the scorer and gives `Scorer.identify`; called only if there are scores to compare.
+    """
+    found = {shard: load_scores(job, name, shard) for shard in range(num_shards)}
+    kept = {shard: scores[1].scorer_sha256 for shard, scores in found.items() if scores is not None}
+    # The spec names a model, and its folder may hold other weights or another tokenizer by now.
+    now = identify() if kept else None
+    return [shard for shard in range(num_shards) if shard not in kept or kept[shard] != now]
+
+
+def load_scorer_record(job: BuildJob, name: str, num_shards: int) -> JsonValue:
+    """What the scorer of a split says of itself, the same for all shards; None where nothing is scored.
+
+    Raises:
+        DataError: The shards were scored by different weights.
+    """
+    found = [scores[1].scorer for shard in range(num_shards) if (scores := load_scores(job, name, shard))]
+    for record in found[1:]:
+        if changes := list_differences(found[0], record):
+            raise DataError(
+                f"The shards of '{job.split}' were scored by different models named '{name}' "
+                f"({'; '.join(changes[:3])}). Run the build again to score them alike."
+            )
+    return found[0] if found else None
 
 
 def score_shard(job: BuildJob, name: str, shard: int, scorer: Scorer, sources: Sources | None) -> int:
@@ -50,7 +81,9 @@ def score_shard(job: BuildJob, name: str, shard: int, scorer: Scorer, sources: S
     for first in range(0, len(rows), BATCH_SIZE):
         for column, values in _score_batch(rows, first, scorer, sources).items():
             columns[column] += values
-    meta = ScoreMeta(key=_make_key(job, name, shard), scorer=scorer.describe())
+    meta = ScoreMeta(
+        key=_make_key(job, name, shard), scorer=scorer.describe(), scorer_sha256=scorer.identify()
+    )
     _write_scores(make_score_path(job, name, shard), [str(row["image_id"]) for row in rows], columns, meta)
     return len(rows)
 

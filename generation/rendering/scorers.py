@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.generation.specs.version import ClipScorerSpec, ScorerSpec
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from pydantic import JsonValue
 
-    from imagenet_g.benchmark.models.classifiers import Classifier
+    from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
     from imagenet_g.benchmark.models.clip_encoders import ClipEncoder
     from imagenet_g.benchmark.records import ClipRecord, ModelRecord
 
@@ -34,6 +35,9 @@ class Scorer(Protocol):
 
     def describe(self) -> dict[str, JsonValue]:
         """Which model, with which weights."""
+
+    def identify(self) -> str:
+        """Hash of weights, code and behaviour: scores of another one are computed again."""
 
     def score(
         self, images: Sequence[Image.Image], labels: Sequence[int], sources: SourcePairs | None
@@ -77,14 +81,25 @@ def load_scorer(name: str, spec: ScorerSpec, device: str) -> Scorer:
             )
         return ClipScorer(name, spec, load_clip_encoder(spec.model), device)
     request = ModelRequest(requested=spec.model, spec=parsed, templates="single", text_device=device)
-    return JudgeScorer(name, load_classifier(request), device)
+    classifier = load_classifier(request)
+    return JudgeScorer(name, classifier, device, sha256=_identify_judge(classifier, request))
+
+
+def _identify_judge(classifier: Classifier, request: ModelRequest) -> str:
+    """Taken on the CPU, before the model is moved: another device would round to other digits."""
+    from imagenet_g.benchmark.evaluation.memos import make_memo
+
+    memo = make_memo(classifier, request, choice="", backend="", dtype="float32")
+    parts = [memo.architecture_sha256, memo.code_sha256, memo.behaviour_sha256]
+    return hash_json([*parts, memo.record.weights_sha256])
 
 
 class JudgeScorer:
     """Margin and rank of the label under a classifier."""
 
-    def __init__(self, name: str, classifier: Classifier, device: str) -> None:
+    def __init__(self, name: str, classifier: Classifier, device: str, *, sha256: str) -> None:
         self._name = name
+        self._sha256 = sha256
         self._classifier = classifier
         self._device = device
         self._module = classifier.module.to(device)
@@ -92,6 +107,10 @@ class JudgeScorer:
     def describe(self) -> dict[str, JsonValue]:
         """The model's record."""
         return describe_model(self._classifier.record)
+
+    def identify(self) -> str:
+        """Hash of weights, layers, code and outputs on fixed inputs."""
+        return self._sha256
 
     def score(
         self, images: Sequence[Image.Image], labels: Sequence[int], sources: SourcePairs | None
@@ -124,6 +143,10 @@ class ClipScorer:
     def describe(self) -> dict[str, JsonValue]:
         """The model's record and the text."""
         return {**describe_model(self._encoder.record), "text": self._text}
+
+    def identify(self) -> str:
+        """Hash of weights, settings, tokenizer and embeddings of fixed inputs."""
+        return hash_json([self._encoder.identify(), self._encoder.behaviour_sha256])
 
     def score(
         self, images: Sequence[Image.Image], labels: Sequence[int], sources: SourcePairs | None

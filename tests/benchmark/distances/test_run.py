@@ -302,6 +302,21 @@ def test_other_weights_and_other_images_have_other_embeddings(clips: tuple[str, 
     assert not np.allclose(made[0].vectors, made[1].vectors)
 
 
+def test_a_setting_of_a_local_folder_makes_other_embeddings(tmp_path: Path) -> None:
+    """The weights are the same, and so are the layers as they print: only the pooling differs."""
+    folder, split = build_tiny_clip(tmp_path / "clip"), make_toy_split([1, 2, 3])
+    clip = f"open_clip:local-dir:{folder}"
+    embed_rows(load_clip_encoder(clip), split, range(3), settings=SETTINGS, cache=tmp_path)
+    config = json.loads((folder / "open_clip_config.json").read_text())
+    config["model_cfg"]["vision_cfg"]["pool_type"] = "avg"
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    encoder = load_clip_encoder(clip)
+    again = embed_rows(encoder, split, range(3), settings=SETTINGS, cache=tmp_path)
+    fresh = embed_rows(encoder, split, range(3), settings=SETTINGS, cache=None)
+    assert again.num_computed == 3
+    np.testing.assert_array_equal(again.vectors, fresh.vectors)
+
+
 @pytest.fixture(scope="module")
 def filtered(clips: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A release filtered by the first CLIP, whose prompts were optimised by the second."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +20,20 @@ from tiny_clip import build_tiny_clip
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.cli import main
-from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.images.decoding import decode_image
 from imagenet_g.benchmark.models.packaged import list_packaged_models
 from imagenet_g.benchmark.splits.manifests import ThresholdView, load_manifest
 from imagenet_g.generation.releases.recipe import compute_accuracy, parse_split_recipe
+from imagenet_g.generation.rendering.score_files import (
+    META_KEY,
+    load_scorer_record,
+    load_scores,
+    make_score_path,
+)
 from imagenet_g.generation.rendering.scorers import compare_labels, load_scorer
-from imagenet_g.generation.specs.version import ClipScorerSpec
+from imagenet_g.generation.rendering.tasks import BuildJob
+from imagenet_g.generation.specs.version import ClipScorerSpec, VersionSpec
 
 JUDGE = {"kind": "judge", "model": "python:toy_models:make_colour_model"}
 
@@ -50,6 +60,11 @@ def release(scorers: dict[str, object], tmp_path_factory: pytest.TempPathFactory
     views = {"clip-filtered": {"kind": "threshold", "column": "clip_score.clip", "minimum": middle}}
     build(make_noise_spec(scorers=list(scorers), views=views, **{"scorer_tables": scorers}), out)
     return out
+
+
+def spec_job(spec: VersionSpec, out: Path) -> BuildJob:
+    """The job of the split of a version."""
+    return BuildJob(spec=spec, out=out, split="sd-l")
 
 
 def read_column(out: Path, name: str, split: str = "sd-l") -> list[float]:
@@ -140,6 +155,61 @@ def test_another_text_scores_again_and_renders_nothing(scorers: dict[str, object
     assert len(tasks) == 3
     assert all("kind='score'" in task and "scorer='clip'" in task for task in tasks)
     assert read_column(tmp_path, "clip_score.clip") != before
+
+
+def edit_text_tower(folder: Path) -> None:
+    """Another choice of the token that stands for a text; the weights stay as they are."""
+    config = json.loads((folder / "open_clip_config.json").read_text())
+    config["model_cfg"]["text_cfg"]["pool_type"] = "first"
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+
+
+def exchange_weights(folder: Path) -> None:
+    """Those of another CLIP, under one size and one modification time."""
+    path = folder / "open_clip_model.safetensors"
+    before = path.stat()
+    other = build_tiny_clip(folder.parent / "other", seed=8) / path.name
+    path.write_bytes(other.read_bytes())
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+
+
+@pytest.mark.parametrize("change", [edit_text_tower, exchange_weights])
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_clip_that_was_exchanged_under_its_name_scores_again(
+    tmp_path: Path, change: Callable[[Path], None], finished: bool
+) -> None:
+    """All shards, after the build's end and in its middle: a split has the scores of one model."""
+    clip = build_tiny_clip(tmp_path / "clip")
+    tables = {"clip": {"kind": "clip", "model": f"open_clip:local-dir:{clip}", "text": "a photo of a {c}"}}
+    spec = make_noise_spec(scorers=["clip"], scorer_tables=tables)
+    build(spec, tmp_path / "out")
+    before = read_column(tmp_path / "out", "clip_score.clip")
+    if not finished:
+        make_score_path(spec_job(spec, tmp_path / "out"), "clip", 1).unlink()
+    change(clip)
+    assert len(build(spec, tmp_path / "out").tasks) == 3
+    after = read_column(tmp_path / "out", "clip_score.clip")
+    assert not np.allclose(after, before)
+    build(spec, tmp_path / "straight")
+    assert after == read_column(tmp_path / "straight", "clip_score.clip")
+
+
+def test_shards_scored_by_two_models_are_not_released(release: Path, scorers: dict[str, object]) -> None:
+    """Whichever way it came about, the record could name one only."""
+    spec = make_noise_spec(scorers=list(scorers), scorer_tables=scorers)
+    job = spec_job(spec, release)
+    path = make_score_path(job, "clip", 1)
+    table, meta = load_scores(job, "clip", 1) or (None, None)
+    assert table is not None and meta is not None
+    other = meta.model_copy(update={"scorer": {**meta.scorer, "weights_sha256": "0" * 64}})  # type: ignore[dict-item]
+    kept = path.read_bytes()
+    pq.write_table(table.replace_schema_metadata({META_KEY: other.model_dump_json().encode()}), path)
+    try:
+        with pytest.raises(DataError, match="scored by different models named 'clip'"):
+            load_scorer_record(job, "clip", 3)
+    finally:
+        path.write_bytes(kept)
 
 
 def test_scores_can_be_left_out_with_the_views_that_need_them(
