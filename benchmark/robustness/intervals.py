@@ -34,11 +34,10 @@ from imagenet_g.benchmark.statistics.intervals import (
     NUM_RESAMPLES,
     Spread,
     compute_bootstrap_interval,
-    compute_difference_interval,
     make_cluster_spread,
 )
 from imagenet_g.benchmark.statistics.observations import Observation, draw_accuracies, draw_class_weights
-from imagenet_g.benchmark.statistics.within import widen
+from imagenet_g.benchmark.statistics.within import widen_part
 
 MIN_CLUSTERS = 2
 
@@ -108,8 +107,10 @@ def compute_interval(
     draws = compute_draws(points, images, models, link)
     bounds = compute_bootstrap_interval(value, draws, parts=(classes, family), confidence=confidence)
     if widened and _may_lack_noise(evaluated):
-        line = _bound_noise_and_line(points, evaluated, link, family, value=value, confidence=confidence)
-        bounds = widen(bounds, line)
+        noise = bound_robustness_noise(
+            points, evaluated.reference, evaluated.shifted, link, confidence=confidence
+        )
+        bounds = widen_part(value, bounds, noise, classes=classes, confidence=confidence)
     return Interval(
         # The stretch for few clusters may carry a bound beyond what a difference of two accuracies can be.
         low=max(-1.0, bounds[0]),
@@ -130,23 +131,6 @@ def _may_lack_noise(evaluated: EvaluatedModel) -> bool:
     # Published accuracies are redrawn from a binomial, which has no spread at 0 and 1 only.
     observed = (*evaluated.reference, evaluated.shifted)
     return any(one.right is not None or one.top1 in (0.0, 1.0) for one in observed)
-
-
-def _bound_noise_and_line(
-    points: BaselinePoints,
-    evaluated: EvaluatedModel,
-    link: str,
-    family: Spread,
-    *,
-    value: float,
-    confidence: float,
-) -> tuple[float, float]:
-    """The noise within classes and the doubt about the line, which are independent: square-and-add."""
-    noise = bound_robustness_noise(
-        points, evaluated.reference, evaluated.shifted, link, confidence=confidence
-    )
-    drawn = compute_bootstrap_interval(value, family.draws, parts=(family,), confidence=confidence)
-    return compute_difference_interval((value, *noise), (0.0, value - drawn[1], value - drawn[0]))
 
 
 def _make_image_spread(draws: FloatArray, num_classes: int | None) -> Spread:

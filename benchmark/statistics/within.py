@@ -21,11 +21,12 @@ classes have one to four images: two answers added to each class would then outw
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
-from imagenet_g.benchmark.statistics.intervals import CONFIDENCE, compute_wilson_interval
+from imagenet_g.benchmark.statistics.intervals import CONFIDENCE, Spread, compute_wilson_interval
 
 ADDED = 1.0
 """Right answers added to a count, and wrong ones (Agresti and Caffo 2000; pairs: Bonett and Price 2012)."""
@@ -39,6 +40,43 @@ def widen(bounds: tuple[float, float], least: tuple[float, float]) -> tuple[floa
         ((-0.43, -0.04), (-0.6, 0.1))
     """
     return min(bounds[0], least[0]), max(bounds[1], least[1])
+
+
+def widen_part(
+    value: float,
+    bounds: tuple[float, float],
+    noise: tuple[float, float],
+    *,
+    classes: Spread,
+    confidence: float = CONFIDENCE,
+) -> tuple[float, float]:
+    """An interval of classes and other sources, lengthened where classes show less than chance within them.
+
+    Of the noise, with variance V, resampled classes show no more than their own variance U. What is missing,
+    V - U, is one more independent source: both arms of the noise, times root((V - U) / V), are added by
+    square-and-add (Zou and Donner 2008). Where nothing else varies the interval is that of the noise.
+
+    Args:
+        value: The estimate.
+        bounds: Its interval from resampling all sources.
+        noise: The interval of chance within classes alone.
+        classes: The estimate with only the classes redrawn.
+        confidence: Nominal coverage of `bounds` and `noise`, in (0, 1).
+
+    Example:
+        >>> still = Spread(draws=np.zeros(2))
+        >>> [round(bound, 3) for bound in widen_part(0.0, (-0.06, 0.06), (-0.08, 0.08), classes=still)]
+        [-0.1, 0.1]
+        >>> moved = Spread(draws=np.array([-0.05, 0.05]))
+        >>> widen_part(0.0, (-0.12, 0.12), (-0.08, 0.08), classes=moved)  # the classes show more
+        (-0.12, 0.12)
+    """
+    reach = NormalDist().inv_cdf(0.5 + confidence / 2)
+    chance = ((noise[1] - noise[0]) / (2 * reach)) ** 2
+    shown = float(np.nanvar(classes.draws)) * classes.inflation
+    missing = math.sqrt(max(0.0, chance - shown) / chance)
+    below = math.hypot(value - bounds[0], missing * (value - noise[0]))
+    return value - below, value + math.hypot(bounds[1] - value, missing * (noise[1] - value))
 
 
 def compute_within_variance(

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
+from statsmodels.stats.proportion import proportion_confint
 
 from factories import make_predictions
 from imagenet_g.benchmark.commands.report import make_report
@@ -202,6 +203,51 @@ def test_all_right_is_not_certain() -> None:
     assert found is not None
     assert wilson is not None
     assert (found.low, found.high) == (wilson.low, wilson.high)
+
+
+def test_mean_per_class_of_classes_alike_has_the_interval_of_its_images() -> None:
+    """Three of four right in each of ten classes: what chance within the classes leaves open."""
+    answers = [int(label) if k % 4 else 900 for k, label in enumerate(np.repeat(np.arange(10), 4))]
+    images = make_images(answers, np.repeat(np.arange(10), 4).tolist())
+    found = estimate_metric(load_metrics()["mean_per_class_top1"], images)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx(proportion_confint(30, 40, method="wilson"))
+
+
+@pytest.mark.parametrize("widened", [True, False])
+def test_a_rule_names_whether_it_holds_the_noise_within_classes(widened: bool) -> None:
+    """An earlier result is computed again by the rule it names."""
+    images = make_uneven_images(0)
+    for rule, name in ((CLASS_MEANS, "class-t"), (CLASS_JACKKNIFE, "class-jackknife")):
+        metric = make_metric(compute_mean_per_class_top1, interval=rule)
+        found = estimate_metric(metric, images, widened=widened)
+        assert found is not None
+        assert found.method == (f"{name}-widened" if widened else name)
+
+
+def test_the_jackknife_holds_the_noise_within_classes_alike() -> None:
+    """Twenty groups of images in turn; as long as Wilson's interval but for the chance of grouping."""
+    labels = np.repeat(np.arange(10), 20)
+    answers = [int(label) if k % 4 else 900 for k, label in enumerate(labels)]
+    images = make_images(answers, labels.tolist())
+    metric = make_metric(compute_mean_per_class_top1, interval=CLASS_JACKKNIFE)
+    plain, found = (estimate_metric(metric, images, widened=widened) for widened in (False, True))
+    low, high = proportion_confint(150, 200, method="wilson")
+    assert plain is not None
+    assert found is not None
+    assert plain.low == pytest.approx(plain.high)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.high - found.low == pytest.approx(high - low, rel=0.4)
+
+
+def test_a_metric_that_nothing_moves_has_no_interval() -> None:
+    """Not one without a width."""
+    found = estimate_metric(
+        make_metric(lambda images: 0.5, interval=CLASS_JACKKNIFE), make_images([1, 2], [1, 2])
+    )
+    assert found is not None
+    assert (found.low, found.high, found.method) == (None, None, "none")
 
 
 @pytest.mark.parametrize("rule", [CLASS_MEANS, CLASS_JACKKNIFE])

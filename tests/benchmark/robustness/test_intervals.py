@@ -7,15 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from baseline_cases import make_points, make_points_on_line
+from statsmodels.stats.proportion import proportion_confint
 
 from imagenet_g.benchmark.robustness.families import (
     compute_effective_families,
     draw_model_weights,
     fit_weighted_lines,
 )
-from imagenet_g.benchmark.robustness.fits import compute_effective_robustness, fit_line
+from imagenet_g.benchmark.robustness.fits import compute_effective_robustness, fit_line, predict_top1
 from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, compute_interval
 from imagenet_g.benchmark.robustness.links import apply_link, invert_link
+from imagenet_g.benchmark.robustness.noise import bound_robustness_noise
 from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, PointCounts
 from imagenet_g.benchmark.statistics.observations import Observation
 
@@ -67,6 +69,48 @@ def test_published_accuracies_get_their_binomial_error() -> None:
     assert found.low is not None
     assert (found.high - found.low) / 2 == pytest.approx(1.96 * np.sqrt(0.25 / 10_000), rel=0.03)
     assert found.method == "binomial-and-family-bootstrap-widened"
+
+
+def test_classes_alike_do_not_make_a_robustness_certain() -> None:
+    """On a flat line the doubt is Wilson's interval of the shifted accuracy, however alike the classes."""
+    total = np.full(10, 4.0)
+    points = make_points_on_line("linear", slope=0.0, intercept=0.4)
+    evaluated = EvaluatedModel(
+        reference=(Observation(top1=0.75, n=40, right=np.full(10, 3.0), total=total),),
+        shifted=Observation(top1=0.5, n=40, right=np.full(10, 2.0), total=total),
+    )
+    plain, found = (
+        compute_interval(points, evaluated, "linear", value=0.1, widened=widened) for widened in (False, True)
+    )
+    assert (plain.low, plain.high) == pytest.approx((0.1, 0.1), abs=1e-6)
+    low, high = proportion_confint(20, 40, method="wilson")
+    assert (found.low, found.high) == pytest.approx((low - 0.4, high - 0.4), abs=1e-6)
+    assert (plain.method, found.method) == (
+        "class-and-family-bootstrap",
+        "class-and-family-bootstrap-widened",
+    )
+
+
+@pytest.mark.parametrize("link", ["linear", "logit", "probit"])
+def test_the_noise_of_the_clean_accuracy_passes_through_the_line(link: str) -> None:
+    """To first order its variance is multiplied by the square of beta's derivative."""
+    points = make_points_on_line(link, slope=0.8)
+    fit = fit_line(points, link)
+    clean, shifted = Observation(top1=0.7, n=20_000), Observation(top1=0.5, n=30_000)
+    step = 1e-5
+    slope = float(np.diff(predict_top1(fit, np.array([0.7 - step, 0.7 + step])))[0]) / (2 * step)
+    expected = 1.96 * np.sqrt(0.25 / 30_000 + slope**2 * 0.21 / 20_000)
+    low, high = bound_robustness_noise(points, (clean,), shifted, link)
+    assert (high - low) / 2 == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("top1", [0.0, 1.0])
+def test_a_published_accuracy_of_none_or_all_right_is_not_certain(top1: float) -> None:
+    """A binomial at 0 and at 1 has no spread; Wilson's interval has."""
+    points = make_points_on_line("linear", slope=0.0, intercept=0.4)
+    found = compute_interval(points, judge(0.7, top1, 100), "linear", value=top1 - 0.4)
+    low, high = proportion_confint(100 * top1, 100, method="wilson")
+    assert (found.low, found.high) == pytest.approx((low - 0.4, high - 0.4), abs=1e-6)
 
 
 def test_too_few_families_give_no_interval_rather_than_a_wrong_one() -> None:

@@ -152,3 +152,23 @@ def test_two_models_that_never_disagree_are_not_known_to_be_equal() -> None:
     assert found.high is not None
     assert found.low == -found.high
     assert 0.04 < found.high < 0.1
+
+
+@pytest.mark.parametrize(("num_classes", "images"), [(10, 4), (40, 1), (20, 30)])
+@pytest.mark.parametrize("spread", [0.0, 0.25])
+def test_the_paired_interval_covers_as_often_as_it_says(num_classes: int, images: int, spread: float) -> None:
+    """Few images a class or many, classes alike or not; each image hard for both models at once."""
+    rng = np.random.default_rng(11)
+    classes = np.repeat(np.arange(num_classes), images)
+    resamples = resample_classes(classes, num_resamples=200)
+    hits = []
+    for _ in range(400):
+        level = rng.uniform(-spread, spread, num_classes)[classes]
+        hard = rng.random(len(classes))
+        first = hard < 0.7
+        second = np.where(rng.random(len(classes)) < 0.8, hard, rng.random(len(classes))) < 0.6 + level
+        found = compute_paired_difference(first, second, resamples, p_value=1.0)
+        assert found.low is not None
+        assert found.high is not None
+        hits.append(found.low <= 0.1 <= found.high)
+    assert 0.92 <= np.mean(hits) <= 0.995
