@@ -19,7 +19,7 @@ from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.naming.libraries import find_library, list_packages
 from imagenet_g.benchmark.records import FileModel, ModelRecord, Sha256
 
-_LOCAL = "local-dir:"
+_LOCAL, _PACKAGED = "local-dir:", "packaged:"
 
 
 class ModelMemo(FileModel):
@@ -71,7 +71,7 @@ def make_memo(
         choice=choice,
         backend=backend,
         dtype=dtype,
-        files=tuple(make_stamp(path) for path in list_watched_files(classifier.files, files)),
+        files=tuple(make_stamp(path) for path in list_watched_files(classifier.files, files, request)),
     )
 
 
@@ -109,9 +109,10 @@ def hash_model_request(request: ModelRequest, *, device: str, dtype: str, memory
     )
 
 
-def list_watched_files(weights: Sequence[Path], code: Sequence[Path]) -> list[Path]:
+def list_watched_files(weights: Sequence[Path], code: Sequence[Path], request: ModelRequest) -> list[Path]:
     """Files of weights and code, and for those in the Hub's cache the branch that names the newest commit."""
-    watched = list(dict.fromkeys([*weights, *code]))
+    beside = weights[0].parent.iterdir() if weights and request.spec.name.startswith(_PACKAGED) else ()
+    watched = list(dict.fromkeys([*weights, *code, *sorted(path for path in beside if path.is_file())]))
     for path in weights:
         parts = path.parts
         # A newer commit leaves the old files as they are and moves the branch, so the branch is watched too.

@@ -52,6 +52,7 @@ LOCAL_FILES = (
     "pytorch_model.pth",
     "model.pth",
 )
+TOWER_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "spiece.model")
 _INSTEAD = (
     "give your own copy of the weights with --checkpoint FILE; or name a folder with open_clip_config.json "
     "and open_clip_model.safetensors as 'open_clip:local-dir:PATH'"
@@ -143,11 +144,11 @@ def load_parts(request: ModelRequest, spec: ModelSpec) -> tuple[Any, Any, tuple[
         model = make_model(spec, load_weights=own is None)
         tokenizer = open_clip.get_tokenizer(spec.name)
     if own is None:
-        return model, tokenizer, find_cached_files(repository, names)[:1], ()
+        return model, tokenizer, (*find_cached_files(repository, names)[:1], *find_tower_files(spec)), ()
     notes = load_into(model, load_checkpoint(own, request.checkpoint_key), convert=_make_converter(model))
     folder = spec.name.removeprefix("local-dir:")
-    files = (own,) if folder == spec.name else (own, Path(folder) / CONFIG_FILE)
-    return model, tokenizer, files, notes
+    others = find_tower_files(spec) if folder == spec.name else (Path(folder) / CONFIG_FILE,)
+    return model, tokenizer, (own, *others), notes
 
 
 def _find_local_weights(folder: Path) -> Path:
@@ -174,6 +175,14 @@ def find_repository(spec: ModelSpec, *, own: Path | None) -> tuple[str, tuple[st
     text = _read_text_config(spec)
     tower = text.get("hf_model_name") or text.get("hf_tokenizer_name") or ""
     return tower, ("config.json" if text.get("hf_model_name") else "tokenizer_config.json",)
+
+
+def find_tower_files(spec: ModelSpec) -> tuple[Path, ...]:
+    """Cached files of other repositories on the Hub that the text side of a listed model is built from."""
+    # A folder or a repository brings its own tokenizer.
+    text = {} if ":" in spec.name else _read_text_config(spec)
+    repositories = {name for key in ("hf_model_name", "hf_tokenizer_name") if (name := text.get(key))}
+    return tuple(path for name in sorted(repositories) for path in find_cached_files(name, TOWER_FILES))
 
 
 def _read_text_config(spec: ModelSpec) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from imagenet_g.benchmark.errors import DataError, FetchError, InputError, ModelError, UntrustedFileError
 from imagenet_g.benchmark.fingerprints.weights import hash_state_dict
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
-from imagenet_g.benchmark.models.clip_models import make_model
-from imagenet_g.benchmark.naming.specs import parse_model_spec
+from imagenet_g.benchmark.models.clip_models import find_tower_files, make_model
+from imagenet_g.benchmark.naming.specs import ModelSpec, parse_model_spec
 
 CONFIG: dict[str, Any] = {
     "embed_dim": 16,
@@ -225,3 +225,14 @@ def test_without_a_network_the_repository_is_named() -> None:
         FetchError, match=r"'timm/vit_base_patch32_clip_224\.openai'.*--checkpoint.*HF_HUB_OFFLINE"
     ):
         load("open_clip:ViT-B-32/openai")
+
+
+def test_the_tokenizer_of_another_repository_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its branch may move while the weights stay: the answers that are kept are then of another tokenizer."""
+    monkeypatch.setattr(
+        "imagenet_g.benchmark.models.clip_models.find_cached_files",
+        lambda repository, names: tuple(Path(repository) / name for name in names[:2]),
+    )
+    found = find_tower_files(ModelSpec("open_clip", "xlm-roberta-base-ViT-B-32", "laion5b_s13b_b90k"))
+    assert found == (Path("xlm-roberta-base/config.json"), Path("xlm-roberta-base/tokenizer.json"))
+    assert find_tower_files(ModelSpec("open_clip", "ViT-B-32", "openai")) == ()
