@@ -6,7 +6,7 @@ authors' names is handed out as a function, and what it loads itself is checked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -89,6 +89,9 @@ def _make_conversion(model: torch.nn.Module, options: dict[str, Any]) -> Convert
     """What timm does to a state dict before loading it, without the part that drops the classifier."""
     filter_state = options.get("filter_fn")
     config = options.get("pretrained_cfg") or {}
+    classifiers = config.get("classifier") or ()
+    classifiers = (classifiers,) if isinstance(classifiers, str) else tuple(classifiers)
+    offset = config.get("label_offset") or 0
 
     def convert(state: StateDict) -> StateDict:
         if filter_state is not None:
@@ -97,19 +100,29 @@ def _make_conversion(model: torch.nn.Module, options: dict[str, Any]) -> Convert
             except TypeError:
                 # As timm: older filters take one argument.
                 state = filter_state(state)
-        return _drop_background(state, model, config)
+        return drop_background(state, model.state_dict(), classifiers, offset=offset)
 
     return convert
 
 
-def _drop_background(state: StateDict, model: torch.nn.Module, config: dict[str, Any]) -> StateDict:
-    """Without the first row of classifiers that have one output more than the model, where timm says so."""
-    offset = config.get("label_offset") or 0
-    names = config.get("classifier") or ()
-    own = model.state_dict()
-    cut = {}
-    for name in (names,) if isinstance(names, str) else names:
-        for key in (f"{name}.weight", f"{name}.bias"):
-            if offset and key in state and key in own and len(state[key]) == len(own[key]) + offset:
-                cut[key] = state[key][offset:]
-    return {**state, **cut}
+def drop_background(
+    state: StateDict, own: StateDict, classifiers: Sequence[str], *, offset: int
+) -> StateDict:
+    """Classifiers without their first rows, where those are the background and the model has not got them.
+
+    Args:
+        state: Tensors of the file.
+        own: Tensors of the model.
+        classifiers: Names of its classifiers.
+        offset: `label_offset` of timm's configuration: how many outputs come before the classes.
+
+    Example:
+        >>> file, own = {"fc.bias": torch.arange(4)}, {"fc.bias": torch.zeros(3)}
+        >>> drop_background(file, own, ["fc"], offset=1)
+        {'fc.bias': tensor([1, 2, 3])}
+        >>> drop_background(file, own, ["fc"], offset=0)
+        {'fc.bias': tensor([0, 1, 2, 3])}
+    """
+    keys = [f"{name}.{kind}" for name in classifiers for kind in ("weight", "bias")]
+    cut = {key: state[key][offset:] for key in keys if key in state and key in own}
+    return {**state, **{key: value for key, value in cut.items() if value.shape == own[key].shape}}
