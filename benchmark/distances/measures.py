@@ -117,6 +117,9 @@ def measure_clip(
 def compute_mean(values: Sequence[float]) -> Mean:
     """Mean over classes, at least one, with the interval of drawing classes.
 
+    Unlike shares of right answers, distances are continuous: classes are alike by chance with probability 0,
+    and Student's t in the interval accounts for those that are nearly so.
+
     Example:
         >>> compute_mean([0.25])  # one class: a value without an interval
         Mean(value=0.25, low=None, high=None, num_classes=1)

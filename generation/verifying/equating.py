@@ -1,7 +1,9 @@
 """The order of models on two versions, and the line that maps the accuracies of one to the other.
 
 The models are fixed; what is uncertain is which images were drawn. So classes are resampled (with all their
-images, the same classes in both versions), and everything is computed again.
+images, the same classes in both versions), and everything is computed again. Classes that happen to be alike
+show no doubt, so the accuracies are also redrawn with the noise within classes alone, and no interval is
+shorter than what that gives.
 """
 
 from __future__ import annotations
@@ -17,17 +19,22 @@ from imagenet_g.benchmark.records import Count, FileModel, Fraction
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,
+    Spread,
     compute_bootstrap_interval,
     compute_resampled_accuracy,
     draw_cluster_weights,
     make_cluster_spread,
 )
+from imagenet_g.benchmark.statistics.within import compute_within_variance, widen
 from imagenet_g.generation.verifying.diff import ModelPair
 
 MIN_MODELS = 3
 MIN_CLASSES = 2
 NUM_RESAMPLES = 2000
 """Twice as many as for an accuracy: rank correlations take few values, and their ends need more draws."""
+
+NUM_NOISE = 500
+"""Redraws of the noise; each costs as much as a resample."""
 
 
 class EquatingInterval(FileModel):
@@ -83,13 +90,14 @@ def compute_equating(
     if np.ptp(before[0]) == 0 or np.ptp(after[0]) == 0:
         raise InputError("All models score the same on one of the versions: they have no order.")
     found = np.array([_summarize(x, y) for x, y in zip(before, after, strict=True)])
+    noise = _redraw_within_classes(pairs, shared, np.random.default_rng(seed))
     return Equating(
         models=tuple(pair.name for pair in pairs),
         num_classes=len(shared),
-        spearman=_make_interval(found[:, 0], len(shared), bound=1.0),
-        kendall=_make_interval(found[:, 1], len(shared), bound=1.0),
-        slope=_make_interval(found[:, 2], len(shared)),
-        intercept=_make_interval(found[:, 3], len(shared)),
+        spearman=_make_interval(found[:, 0], noise[:, 0], len(shared), bound=1.0),
+        kendall=_make_interval(found[:, 1], noise[:, 1], len(shared), bound=1.0),
+        slope=_make_interval(found[:, 2], noise[:, 2], len(shared)),
+        intercept=_make_interval(found[:, 3], noise[:, 3], len(shared)),
         r2=float(np.clip(found[0, 4], 0, 1)),
         num_resamples=num_resamples,
         seed=seed,
@@ -117,6 +125,23 @@ def _compute_accuracies(
     return np.stack(columns, axis=1)
 
 
+def _redraw_within_classes(
+    pairs: Sequence[ModelPair], shared: npt.NDArray[np.intp], rng: np.random.Generator
+) -> FloatArray:
+    """`(NUM_NOISE, 5)` numbers of `_summarize`, of accuracies with the noise within classes added."""
+    sides = []
+    for side in ("before", "after"):
+        counts = [(one.right[shared], one.total[shared]) for one in (getattr(pair, side) for pair in pairs)]
+        top1 = np.array([right.sum() / total.sum() for right, total in counts])
+        spread = np.sqrt([compute_within_variance(*_drop_empty(right, total)) for right, total in counts])
+        sides.append(np.clip(top1 + spread * rng.standard_normal((NUM_NOISE, len(top1))), 0, 1))
+    return np.array([_summarize(x, y) for x, y in zip(*sides, strict=True)])
+
+
+def _drop_empty(right: FloatArray, total: FloatArray) -> tuple[FloatArray, FloatArray]:
+    return right[total > 0], total[total > 0]
+
+
 def _summarize(x: FloatArray, y: FloatArray) -> tuple[float, float, float, float, float]:
     """Spearman, Kendall, slope, intercept, r2; not a number where one side does not vary."""
     from scipy import stats
@@ -129,8 +154,11 @@ def _summarize(x: FloatArray, y: FloatArray) -> tuple[float, float, float, float
     return float(spearman), float(stats.kendalltau(x, y).statistic), float(slope), float(intercept), r * r
 
 
-def _make_interval(column: FloatArray, num_classes: int, *, bound: float = np.inf) -> EquatingInterval:
-    """The first number with the interval of the others, kept within +-bound."""
+def _make_interval(
+    column: FloatArray, noise: FloatArray, num_classes: int, *, bound: float = np.inf
+) -> EquatingInterval:
+    """The first number with the interval of the others and at least that of the noise, within +-bound."""
     value, draws = float(column[0]), column[1:]
-    low, high = compute_bootstrap_interval(value, draws, parts=(make_cluster_spread(draws, num_classes),))
+    drawn = compute_bootstrap_interval(value, draws, parts=(make_cluster_spread(draws, num_classes),))
+    low, high = widen(drawn, compute_bootstrap_interval(value, noise, parts=(Spread(draws=noise),)))
     return EquatingInterval(value=value, low=max(-bound, low), high=min(bound, high))

@@ -127,13 +127,23 @@ def test_an_order_needs_models_that_differ(count: int, message: str) -> None:
 def test_an_interval_is_the_shipped_one_over_drawn_classes() -> None:
     """With Student's t for few classes, and the variance that a bootstrap over few classes leaves out."""
     random = np.random.default_rng(3)
-    before, after = random.integers(5, 45, (2, 5, 6))
+    # Models apart and classes that differ: the noise within classes is then the lesser doubt.
+    before, after = np.array([10, 15, 20, 25, 30])[:, None] + random.integers(-10, 16, (2, 5, 6))
     found = compute_equating(make_pairs(before, after), np.arange(6), num_resamples=400)
     drawn = np.random.default_rng(found.seed).multinomial(6, [1 / 6] * 6, size=400)
     slopes = [stats.linregress(before @ counts / 300, after @ counts / 300).slope for counts in drawn]
     low, high = np.quantile(slopes, [0.025, 0.975])
     stretch = stats.t.ppf(0.975, 5) / stats.norm.ppf(0.975) * np.sqrt(6 / 5)
     assert found.slope.high - found.slope.low == pytest.approx(stretch * (high - low))
+
+
+def test_classes_alike_do_not_make_an_order_certain() -> None:
+    """Three models a few answers apart, every class the same: another draw of images may turn them round."""
+    before, after = (np.repeat([[30], [31], [32]], 10, axis=1) + shift for shift in (0, 5))
+    found = compute_equating(make_pairs(before, after), np.arange(10), num_resamples=100)
+    assert found.spearman.value == 1.0
+    assert found.spearman.low < 0.5
+    assert found.slope.low < 0.5 < 1.5 < found.slope.high
 
 
 def test_a_correlation_stays_within_its_range() -> None:

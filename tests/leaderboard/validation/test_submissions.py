@@ -253,3 +253,11 @@ def test_a_greek_letter_is_a_lookalike() -> None:
     """Of the Latin one it prints like."""
     assert find_lookalike("RESNET-5\u039f", ["ResNet-50"]) == "ResNet-50"
     assert make_skeleton("r\u0435snet") == make_skeleton("resnet")
+
+
+def test_a_submission_of_the_earlier_rule_is_recomputed_by_it(tmp_path: Path) -> None:
+    """Its gaps name the rule; the same numbers under the name of today's are refused."""
+    assert validate_case(write_case(tmp_path / "old")).accepted
+    renamed = set_at("result.entries.0.gaps.0.method", "class-bootstrap-widened")
+    report = validate_case(write_case(tmp_path / "new", renamed))
+    assert list_codes(report) == {"not-reproduced"}
