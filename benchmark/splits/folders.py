@@ -192,8 +192,9 @@ def validate_wnid_folders(path: Path, classes: Sequence[str]) -> None:
 def _suggest_for_folders(path: Path, classes: Sequence[str], strange: Sequence[str]) -> str:
     if all(name.isdecimal() for name in classes):
         return (
-            "Folders named by number are ImageNet-V2's: use "
-            f"--split imagenet-v2 --data imagenet-v2={path} (or rename each to its wnid)."
+            "Folders numbered 0 to 999 or 1 to 1000 in the order of sorted wnids are ImageNet-V2's: use "
+            f"--split imagenet-v2 --data imagenet-v2={path}. Rename folders of any other numbering, such as "
+            "the ILSVRC ids, to wnids."
         )
     for name in classes:
         if any((path / name / wnid).is_dir() for wnid in load_index_by_wnid()):

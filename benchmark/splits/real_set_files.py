@@ -19,7 +19,6 @@ from pydantic import Field, ValidationError
 from imagenet_g.benchmark.classes import (
     ALL_CLASSES,
     CLASS_SET_NAMES,
-    NUM_CLASSES,
     ClassSet,
     load_class_names,
     load_class_set,
@@ -28,6 +27,7 @@ from imagenet_g.benchmark.classes import (
     parse_class_set,
 )
 from imagenet_g.benchmark.errors import InputError, UnknownNameError, UntrustedFileError, format_near_names
+from imagenet_g.benchmark.images.class_numbers import parse_class_number
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.splits.real_set_specs import LabelKind, RealSetSpec
 from imagenet_g.benchmark.splits.registry import load_versions
@@ -133,8 +133,14 @@ def format_near_sets(name: str, sets: Mapping[str, RealSet] | None = None) -> st
     return format_near_names(name, longer or known)
 
 
-def parse_label(real_set: RealSet, kind: LabelKind, text: str) -> tuple[int, ...] | None:
+def parse_label(real_set: RealSet, kind: LabelKind, text: str, first: int = 0) -> tuple[int, ...] | None:
     """Class indices that a class name stands for, or None when it stands for no class of the 1000.
+
+    Args:
+        real_set: The set.
+        kind: How it names classes.
+        text: A class name.
+        first: What class numbers count from, 0 or 1.
 
     Example:
         >>> parse_label(find_real_set("imagenet-v2"), "index", "207")
@@ -146,11 +152,12 @@ def parse_label(real_set: RealSet, kind: LabelKind, text: str) -> tuple[int, ...
     """
     match kind:
         case "wnid":
-            index = load_index_by_wnid().get(text)
-            return None if index is None else (index,)
+            wnid_index = load_index_by_wnid().get(text)
+            return None if wnid_index is None else (wnid_index,)
         case "index":
             # As a number: sorted as text, "10" comes before "2", and every label would be wrong.
-            return (int(text),) if text.isascii() and text.isdecimal() and int(text) < NUM_CLASSES else None
+            index = parse_class_number(text, first)
+            return None if index is None else (index,)
         case "names":
             return real_set.names.get(simplify_name(text))
 

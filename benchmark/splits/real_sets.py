@@ -6,13 +6,19 @@ local files that one of four readers opens: class folders, parquet, webdataset t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.errors import DataError, FetchError, InputError
 from imagenet_g.benchmark.hub.datasets import fetch_hub_files, list_matching_files
+from imagenet_g.benchmark.identity import hash_lines
+from imagenet_g.benchmark.images.class_numbers import (
+    choose_first_number,
+    format_numbering,
+    list_readings,
+)
 from imagenet_g.benchmark.images.containers import load_found_archives, load_found_parquet, load_found_samples
 from imagenet_g.benchmark.images.file_names import OtherFiles
 from imagenet_g.benchmark.images.found import FoundImages, ImageReader
@@ -73,21 +79,23 @@ def load_real_set(
         progress: Called with how far the hashing is.
 
     Raises:
-        InputError: The local copy is missing, empty or laid out in another way.
+        InputError: The local copy is missing, empty or laid out in another way, or its class numbers fit two
+            readings.
         DataError: A file is damaged, or an image's class is not one of the set's.
         FetchError: The Hub cannot be reached, refuses access, or has no copy.
     """
     spec, hub = real_set.spec, real_set.spec.hub
-    revision = None
+    # What its publishers state about their files on the Hub needs no guess.
+    revision, first = None, 0
     if path is not None:
-        found, kind = _load_local(real_set, path, cache, progress)
+        found, kind, first = _load_local(real_set, path, cache, progress)
     elif hub is None:
         raise FetchError(f"'{spec.name}' is not on the Hub. {spec.hint}")
     else:
         fetched = fetch_hub_files(hub.repo, hub.files, gated=hub.gated, hint=spec.hint)
         names, revision = fetched.list_files(hub.files), fetched.commit
         found, kind = _load_hub_layout(spec, hub, fetched.folder, names, cache, progress), hub.label
-    return _make_split(real_set, found, kind, revision)
+    return _make_split(real_set, _number_from(found, first), kind, revision, first)
 
 
 def locate_class_folders(spec: RealSetSpec, path: Path) -> Path:
@@ -110,21 +118,44 @@ def _list_hub_files(spec: RealSetSpec, path: Path) -> tuple[str, ...]:
 
 def _load_local(
     real_set: RealSet, path: Path, cache: Path | None, progress: ProgressCallback | None
-) -> tuple[FoundImages, LabelKind]:
+) -> tuple[FoundImages, LabelKind, int]:
     spec = real_set.spec
     root = locate_class_folders(spec, path)
     try:
         folders = list_class_folders(root)
     except InputError as error:
         raise InputError(f"{error} {spec.local_hint}") from error
-    named = [folder for folder in folders if parse_label(real_set, spec.label, folder) is not None]
+    first = _choose_first(real_set, spec.label, folders, (root, path))
+    named = [folder for folder in folders if parse_label(real_set, spec.label, folder, first) is not None]
     if not named and spec.hub is not None and (names := _list_hub_files(spec, path)):
-        return _load_hub_layout(spec, spec.hub, path, names, cache, progress), spec.hub.label
+        found = _load_hub_layout(spec, spec.hub, path, names, cache, progress)
+        return found, spec.hub.label, _choose_first_found(real_set, spec.hub.label, found, path)
     strange = [folder for folder in folders if folder not in named]
     if not named or (strange and spec.other_classes == "refused"):
-        found = format_strange_folders(real_set, strange)
-        raise InputError(f"'{root}' is not a copy of {spec.name}: {found} {spec.local_hint}")
-    return load_found_folder(root, named, cache=cache, progress=progress), spec.label
+        problem = format_strange_folders(real_set, strange)
+        raise InputError(f"'{root}' is not a copy of {spec.name}: {problem} {spec.local_hint}")
+    return load_found_folder(root, named, cache=cache, progress=progress), spec.label, first
+
+
+def _choose_first(real_set: RealSet, kind: LabelKind, names: Iterable[str], places: Iterable[Path]) -> int:
+    return choose_first_number(names, real_set.classes.indices, places) if kind == "index" else 0
+
+
+def _choose_first_found(real_set: RealSet, kind: LabelKind, found: FoundImages, path: Path) -> int:
+    names = {name for image in found.labels for name in image}
+    whole = len(found.labels) == real_set.spec.num_images and not real_set.spec.every_class
+    # A whole copy that lacks classes by design is as its publishers made it, unless 0 cannot be meant.
+    if whole and 0 in list_readings(names, real_set.classes.indices):
+        return 0
+    return _choose_first(real_set, kind, names, (path,))
+
+
+def _number_from(found: FoundImages, first: int) -> FoundImages:
+    # The same files under another reading are other labels, and predictions are kept under this hash.
+    if first == 0:
+        return found
+    sha256 = hash_lines([found.content_sha256, f"class numbers from {first}"])
+    return replace(found, content_sha256=sha256)
 
 
 def format_strange_folders(real_set: RealSet, folders: Sequence[str]) -> str:
@@ -179,9 +210,11 @@ def _load_hub_layout(
             return load_found_folder(root, list_class_folders(root), cache=cache, progress=progress)
 
 
-def _make_split(real_set: RealSet, found: FoundImages, kind: LabelKind, revision: str | None) -> Split:
+def _make_split(
+    real_set: RealSet, found: FoundImages, kind: LabelKind, revision: str | None, first: int
+) -> Split:
     spec = real_set.spec
-    chosen = list(_choose_rows(real_set, found, kind))
+    chosen = list(_choose_rows(real_set, found, kind, first))
     if not chosen:
         raise DataError(f"No image of {spec.name} is of one of ImageNet's 1000 classes. {spec.hint}")
     rows = tuple(row for row, _ in chosen)
@@ -197,7 +230,9 @@ def _make_split(real_set: RealSet, found: FoundImages, kind: LabelKind, revision
             content_sha256=found.content_sha256,
             revision=revision,
             num_classes=len(class_set.indices),
-            notice=format_notice(real_set, len(rows), len(class_set.indices), found.left_out),
+            notice=format_notice(
+                real_set, len(rows), len(class_set.indices), found.left_out, format_numbering(first)
+            ),
         ),
         rows=SplitRows(tuple(found.image_ids[row] for row in rows), labels, (None,) * len(rows)),
         reader=SelectedImages(found.reader, rows) if len(rows) < len(found.labels) else found.reader,
@@ -209,14 +244,14 @@ def _make_split(real_set: RealSet, found: FoundImages, kind: LabelKind, revision
 
 
 def _choose_rows(
-    real_set: RealSet, found: FoundImages, kind: LabelKind
+    real_set: RealSet, found: FoundImages, kind: LabelKind, first: int
 ) -> Iterator[tuple[int, tuple[int, ...]]]:
     """Rows that have a class among the 1000, each with every index it may be called."""
     meanings: dict[str, tuple[int, ...] | None] = {}
     for row, names in enumerate(found.labels):
         for name in names:
             if name not in meanings:
-                meanings[name] = parse_label(real_set, kind, name)
+                meanings[name] = parse_label(real_set, kind, name, first)
             if meanings[name] is None and real_set.spec.other_classes == "refused":
                 raise DataError(
                     f"{real_set.spec.name} has images of class '{name}', which is not one of ImageNet's 1000."
@@ -235,10 +270,12 @@ def _name_class_set(real_set: RealSet, covered: ClassSet) -> ClassSet:
     return whole if covered.indices == whole.indices else replace(covered, name="split-classes")
 
 
-def format_notice(real_set: RealSet, num_images: int, num_classes: int, left_out: OtherFiles) -> str | None:
+def format_notice(
+    real_set: RealSet, num_images: int, num_classes: int, left_out: OtherFiles, numbering: str | None
+) -> str | None:
     """What must be known before a number on this copy is quoted, or None."""
     spec, expected = real_set.spec, len(real_set.classes.indices)
-    parts = [spec.notice, left_out.format_counts()]
+    parts = [spec.notice, numbering, left_out.format_counts()]
     lacks_classes = spec.every_class and num_classes != expected
     if spec.num_images is None:
         parts.append(

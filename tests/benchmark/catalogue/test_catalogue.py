@@ -66,9 +66,9 @@ def test_a_real_set_is_opened_from_its_path(tmp_path: Path) -> None:
 def test_variants_are_found_under_their_family(tmp_path: Path) -> None:
     """One root for ImageNet-V2, as for ImageNet-C."""
     for number, variant in enumerate(("matched-frequency", "threshold0.7", "top-images")):
-        write_class_folders(tmp_path / f"imagenetv2-{variant}-format-val", [str(number)])
+        write_class_folders(tmp_path / f"imagenetv2-{variant}-format-val", ["0", str(number)])
     labels = [
-        load_split(parse_split_ref(ref), data={"imagenet-v2": tmp_path}, cache=None).rows.labels[0, 0]
+        load_split(parse_split_ref(ref), data={"imagenet-v2": tmp_path}, cache=None).rows.labels[-1, 0]
         for ref in ("imagenet-v2", "imagenet-v2/threshold-0.7", "imagenet-v2/top-images")
     ]
     assert labels == [0, 1, 2]

@@ -147,22 +147,22 @@ def write_hard(root: Path, labels: list[list[int]]) -> Path:
 
 def test_imagenet_hard_has_several_right_answers_an_image(tmp_path: Path) -> None:
     """A list of class numbers becomes a row of labels, in its order and without repeats."""
-    write_hard(tmp_path, [[7], [999, 10, 2], [4, 4]])
+    write_hard(tmp_path, [[0], [999, 10, 2], [4, 4]])
     split = load("imagenet-hard", imagenet_hard=tmp_path)
-    assert split.rows.labels.tolist() == [[7, -1, -1], [999, 10, 2], [4, -1, -1]]
+    assert split.rows.labels.tolist() == [[0, -1, -1], [999, 10, 2], [4, -1, -1]]
     assert (split.outputs, split.record.num_classes) == ("all", 5)
 
 
 def test_a_partial_imagenet_hard_says_so(tmp_path: Path) -> None:
     """By its images; how many classes a whole copy covers is not stated by its authors."""
-    write_hard(tmp_path, [[7]])
+    write_hard(tmp_path, [[0]])
     assert "1 of 10,980 images" in str(load("imagenet-hard", imagenet_hard=tmp_path).record.notice)
 
 
 @pytest.mark.parametrize("labels", [[], [1000], [3, -1]])
 def test_an_image_of_imagenet_hard_needs_classes_of_the_1000(tmp_path: Path, labels: list[int]) -> None:
     """One strange label among good ones is damage too."""
-    write_hard(tmp_path, [[7], labels])
+    write_hard(tmp_path, [[0], labels])
     with pytest.raises(DataError, match="class"):
         load("imagenet-hard", imagenet_hard=tmp_path)
 

@@ -61,7 +61,7 @@ def write_gzip(root: Path, data: bytes) -> str:
 
 def write_samples(root: Path, data: bytes) -> str:
     """A webdataset of two files."""
-    members = {"0.jpg": data, "0.cls": b"3", "1.jpg": data, "1.cls": b"4"}
+    members = {"0.jpg": data, "0.cls": b"0", "1.jpg": data, "1.cls": b"4"}
     write_tar(root / "imagenet1k-validation-00.tar", members)
     return "imagenet-val"
 

@@ -283,7 +283,7 @@ def test_webdataset_tars_are_read(tmp_path: Path) -> None:
     ("members", "message"),
     [
         ({"a.jpg": b"x"}, "no class file"),
-        ({"a.jpg": b"x", "a.cls": b"1000"}, "not one of ImageNet's 1000"),
+        ({"a.jpg": b"x", "a.cls": b"0", "b.jpg": b"x", "b.cls": b"1000"}, "not one of ImageNet's 1000"),
         ({"a.jpg": b"x", "a.cls": b"tench"}, "not one of ImageNet's 1000"),
         ({"a.jpg": b"x", "a.cls": b"1" * 100}, "a number was expected"),
         ({"a.jpg": b"x", "a.cls": b"\xff"}, "cannot be read"),
@@ -301,13 +301,14 @@ def test_odd_webdatasets_are_refused(tmp_path: Path, members: dict[str, bytes], 
 def test_a_compressed_tar_of_folders_is_read(tmp_path: Path) -> None:
     """As vaishaal/ImageNetV2 has them; unpacked once, into the cache."""
     inner = "imagenetv2-matched-frequency-format-val"
-    images = make_images(2)
-    members = {f"{inner}/10/a.jpeg": images[0], f"{inner}/2/b.jpeg": images[1], f"{inner}/._2": b"x"}
+    images = make_images(3)
+    members = {f"{inner}/{number}/a.jpeg": images[row] for row, number in enumerate((0, 10, 2))}
+    members[f"{inner}/._2"] = b"x"
     write_tar(tmp_path / "set" / "imagenetv2-matched-frequency.tar.gz", members, mode="w:gz")
     split = load_real_set("imagenet-v2", path=tmp_path / "set", cache=tmp_path / "cache")
-    assert split.rows.image_ids == ("10/a.jpeg", "2/b.jpeg")
-    assert split.rows.labels.ravel().tolist() == [10, 2]
-    assert split.reader.read_image(1) == images[1]
+    assert split.rows.image_ids == ("0/a.jpeg", "10/a.jpeg", "2/a.jpeg")
+    assert split.rows.labels.ravel().tolist() == [0, 10, 2]
+    assert split.reader.read_image(2) == images[2]
     assert [path.suffix for path in (tmp_path / "cache" / "archives").iterdir()] == [".tar"]
 
 
