@@ -101,6 +101,8 @@ class ModelRecord(FileModel):
     # Has a default, unlike other unknowns, because results were written before the field existed.
     trained_until: date | None = None
     """Last day the training data can be from; null for unknown."""
+    assumptions: tuple[str, ...] | None = None
+    """What the weights do not say and was assumed, such as the activation of a CLIP; null for unknown."""
     behaviour_sha256: Sha256 | None = None
     """Hash of code, settings and answers on fixed inputs, for code of the user's own and for local folders.
 
@@ -115,7 +117,8 @@ DECLARED_FIELDS = ("requested", "training_data", "trained_until", "generated_tra
 def is_same_model(first: ModelRecord, second: ModelRecord) -> bool:
     """Whether two records are of the same weights run the same way, whatever was declared about them."""
     # Blanked and not removed: a field that is added to a record later is compared without a change here.
-    blank = dict.fromkeys(DECLARED_FIELDS)
+    # `assumptions` is words about facts that preprocessing and architecture hold; earlier records lack it.
+    blank = dict.fromkeys((*DECLARED_FIELDS, "assumptions"))
     return first.model_dump() | blank == second.model_dump() | blank
 
 

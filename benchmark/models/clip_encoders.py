@@ -19,7 +19,8 @@ from imagenet_g.benchmark.fingerprints.weights import count_parameters, hash_sta
 from imagenet_g.benchmark.hub.fetching import find_cached_files, parse_revision
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.classifiers import ModelRequest
-from imagenet_g.benchmark.models.clip_models import describe_preprocessing, find_repository, load_parts
+from imagenet_g.benchmark.models.clip_models import find_repository, load_parts
+from imagenet_g.benchmark.models.clip_settings import describe_preprocessing
 from imagenet_g.benchmark.models.zero_shot import load_class_names
 from imagenet_g.benchmark.naming.offered import list_open_clip_tags
 from imagenet_g.benchmark.naming.resolve import resolve_model_spec
@@ -104,7 +105,7 @@ def load_clip_encoder(requested: str) -> ClipEncoder:
     if parsed.scheme != "open_clip":
         raise InputError(f"A CLIP is named as open_clip:ARCH/PRETRAINED; '{requested}' is another model.")
     spec = resolve_model_spec(parsed).spec
-    model, tokenizer, files, _ = load_parts(ModelRequest(requested=requested, spec=parsed), spec)
+    model, tokenizer, files, *_ = load_parts(ModelRequest(requested=requested, spec=parsed), spec)
     preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
     transform = image_transform_v2(preprocess, is_train=False)
     weights_sha256 = hash_state_dict(model.state_dict())

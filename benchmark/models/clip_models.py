@@ -7,7 +7,7 @@ Named `open_clip:<arch>/<pretrained>`, `open_clip:hf-hub:org/name`, `open_clip:l
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import open_clip
 import torch
@@ -25,8 +25,14 @@ from imagenet_g.benchmark.fingerprints.weights import hash_state_dict
 from imagenet_g.benchmark.hub.fetching import describe_hub_file, fetch, find_cached_files, parse_revision
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
+from imagenet_g.benchmark.models.clip_settings import (
+    CONFIG_FILE,
+    describe_preprocessing,
+    is_quick_gelu_shown,
+    list_assumptions,
+)
 from imagenet_g.benchmark.models.heads import LoadedModel, make_classifier
-from imagenet_g.benchmark.models.packaged import find_packaged_training_data, place_packaged
+from imagenet_g.benchmark.models.packaged import PREFIX, find_packaged_training_data, place_packaged
 from imagenet_g.benchmark.models.zero_shot import (
     ZeroShotClassifier,
     build_head,
@@ -38,9 +44,7 @@ from imagenet_g.benchmark.models.zero_shot import (
 from imagenet_g.benchmark.naming.offered import list_open_clip_tags
 from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS, ModelSpec
-from imagenet_g.benchmark.records import Preprocessing
 
-CONFIG_FILE = "open_clip_config.json"
 WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 LOCAL_FILES = (
     "open_clip_model.safetensors",
@@ -72,7 +76,7 @@ def load_model(request: ModelRequest) -> Classifier:
     templates = load_templates(request.templates)
     own_weights = request.checkpoint is not None
     spec = resolve_model_spec(request.spec, own_weights=own_weights).spec
-    model, tokenizer, files, notes = load_parts(request, spec)
+    model, tokenizer, files, notes, assumptions = load_parts(request, spec)
     preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
     transform = image_transform_v2(preprocess, is_train=False)
     weights_sha256 = hash_state_dict(model.state_dict())
@@ -102,29 +106,31 @@ def load_model(request: ModelRequest) -> Classifier:
             zero_shot=zero_shot,
             training_data=None if own_weights else find_packaged_training_data(spec),
             notes=notes,
+            assumptions=assumptions,
         ),
     )
 
 
-def describe_preprocessing(preprocess: PreprocessCfg, transform: object) -> Preprocessing:
-    """The record of open_clip's validation transform."""
-    size = (
-        preprocess.size if isinstance(preprocess.size, tuple | list) else (preprocess.size, preprocess.size)
-    )
-    return Preprocessing(
-        input_size_px=(size[0], size[1]),
-        interpolation=preprocess.interpolation,
-        # open_clip resizes the shorter side to the input size itself, so the crop is as large as it can be.
-        crop_fraction=1.0,
-        crop_mode=preprocess.resize_mode,
-        mean=tuple(preprocess.mean),
-        std=tuple(preprocess.std),
-        description=" ".join(str(transform).split()),
-    )
+class ClipParts(NamedTuple):
+    """A CLIP of open_clip, in evaluation mode.
+
+    Attributes:
+        model: open_clip's model.
+        tokenizer: Its tokenizer, from a list of texts to token ids.
+        files: The files its weights came from.
+        notes: What there is to say about reading them.
+        assumptions: What they do not say, and what is assumed in its place.
+    """
+
+    model: Any
+    tokenizer: Any
+    files: tuple[Path, ...]
+    notes: tuple[str, ...]
+    assumptions: tuple[str, ...]
 
 
-def load_parts(request: ModelRequest, spec: ModelSpec) -> tuple[Any, Any, tuple[Path, ...], tuple[str, ...]]:
-    """The model, its tokenizer, the files its weights came from, and what there is to say about reading them.
+def load_parts(request: ModelRequest, spec: ModelSpec) -> ClipParts:
+    """The model and its tokenizer, and what there is to say about them.
 
     Raises:
         ImagenetGError: As `classifiers.load_classifier`.
@@ -140,15 +146,19 @@ def load_parts(request: ModelRequest, spec: ModelSpec) -> tuple[Any, Any, tuple[
         )
     repository, names = find_repository(spec, own=own)
     remote = describe_hub_file(repository, names, instead=_INSTEAD) if repository else None
+    weights = None if own is None else load_checkpoint(own, request.checkpoint_key)
+    shown = weights is not None and is_quick_gelu_shown(spec, weights.state)
     with fetch(remote):
-        model = make_model(spec, load_weights=own is None)
+        model = make_model(spec, load_weights=own is None, quick_gelu=shown)
         tokenizer = open_clip.get_tokenizer(spec.name)
-    if own is None:
-        return model, tokenizer, (*find_cached_files(repository, names)[:1], *find_tower_files(spec)), ()
-    notes = load_into(model, load_checkpoint(own, request.checkpoint_key), convert=_make_converter(model))
+    assumptions = () if request.spec.name.startswith(PREFIX) else list_assumptions(spec, model, own, shown)
+    if own is None or weights is None:
+        files = (*find_cached_files(repository, names)[:1], *find_tower_files(spec))
+        return ClipParts(model, tokenizer, files, (), assumptions)
+    notes = load_into(model, weights, convert=_make_converter(model))
     folder = spec.name.removeprefix("local-dir:")
     others = find_tower_files(spec) if folder == spec.name else (Path(folder) / CONFIG_FILE,)
-    return model, tokenizer, (own, *others), notes
+    return ClipParts(model, tokenizer, (own, *others), notes, assumptions)
 
 
 def _find_local_weights(folder: Path) -> Path:
@@ -194,18 +204,22 @@ def _read_text_config(spec: ModelSpec) -> dict[str, Any]:
     return {**config, "hf_tokenizer_name": ""} if spec.name.startswith("local-dir:") else config
 
 
-def make_model(spec: ModelSpec, *, load_weights: bool) -> open_clip.CLIP:
+def make_model(spec: ModelSpec, *, load_weights: bool, quick_gelu: bool = False) -> open_clip.CLIP:
     """The model of a spec in evaluation mode.
 
     Args:
         spec: A model of open_clip's own list, or a local folder.
         load_weights: Whether to load its weights. Without them they are random; the preprocessing is still
             that of the weights that were named.
+        quick_gelu: Whether the files show that they were made with QuickGELU; named weights decide it, too.
     """
     tags = list_open_clip_tags().get(spec.name, ())
     tag = spec.weights or (tags[0] if tags else None)
+    # open_clip itself only warns that the architecture has another activation than the named weights.
+    named = bool(spec.weights and get_pretrained_cfg(spec.name, spec.weights).get("quick_gelu", False))
     return open_clip.create_model(
         spec.name,
+        force_quick_gelu=quick_gelu or named,
         pretrained=spec.weights if load_weights else None,
         load_weights=load_weights,
         require_pretrained=load_weights,

@@ -41,6 +41,7 @@ class LoadedModel:
         zero_shot: The text side, for zero-shot models.
         encoder: As `Classifier.encoder`.
         notes: As `Classifier.notes`.
+        assumptions: What the weights do not say, and what is assumed in its place; said and recorded.
     """
 
     spec: str
@@ -55,6 +56,7 @@ class LoadedModel:
     weights_sha256: str | None = None
     encoder: Callable[[torch.Tensor], torch.Tensor] | None = None
     notes: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
 
 def load_requested_class_map(request: ModelRequest) -> ClassMap | None:
@@ -93,6 +95,7 @@ def make_classifier(request: ModelRequest, model: LoadedModel) -> Classifier:
         preprocessing=model.preprocessing,
         zero_shot=model.zero_shot,
         training_data=model.training_data,
+        assumptions=model.assumptions,
         # ImageNet-1k is photographs only; for anything else it is unknown.
         generated_training_data=() if model.training_data == IMAGENET_1K else None,
     )
@@ -103,7 +106,7 @@ def make_classifier(request: ModelRequest, model: LoadedModel) -> Classifier:
         precropped_transform=model.precropped_transform,
         files=model.files,
         encoder=model.encoder,
-        notes=model.notes,
+        notes=(*model.notes, *model.assumptions),
     )
 
 

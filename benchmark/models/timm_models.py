@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from imagenet_g.benchmark.hub.fetching import (
     find_cached_files,
     parse_revision,
 )
+from imagenet_g.benchmark.models.assumptions import describe_own_weights, describe_timm_config
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.models.heads import (
     IMAGENET_1K,
@@ -29,6 +31,7 @@ from imagenet_g.benchmark.models.heads import (
     validate_head,
 )
 from imagenet_g.benchmark.models.packaged import (
+    PREFIX,
     add_packaged_class_map,
     find_packaged_training_data,
     place_packaged,
@@ -42,6 +45,7 @@ from imagenet_g.benchmark.models.timm_transforms import (
 )
 from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS, ModelSpec
+from imagenet_g.benchmark.records import Preprocessing
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 LOCAL_FILES = (*WEIGHT_FILES, "pytorch_model.pth", "model.pth")
@@ -74,21 +78,39 @@ def load_model(request: ModelRequest) -> Classifier:
     request = add_packaged_class_map(request)
     module, files, notes = _load_module(request, name, spec)
     config = resolve_timm_config(module)
+    preprocessing = describe_timm_transform(config)
     tag = name.partition(".")[2]
     return make_classifier(
         request,
         LoadedModel(
             spec=spec + OWN_WEIGHTS if own_weights else spec,
             module=module,
-            preprocessing=describe_timm_transform(config),
+            preprocessing=preprocessing,
             transform=build_timm_transform(config),
             precropped_transform=build_timm_precropped_transform(config),
             files=files,
             revision=parse_revision(files[0]) if files else None,
             training_data=None if own_weights else _find_training_data(resolved.spec, tag),
             notes=notes,
+            assumptions=_list_assumptions(request, name, module, preprocessing),
         ),
     )
+
+
+def _list_assumptions(
+    request: ModelRequest, name: str, module: torch.nn.Module, preprocessing: Preprocessing
+) -> tuple[str, ...]:
+    """Whose preprocessing own weights run with, and what a folder's configuration leaves open."""
+    if name.startswith("local-dir:") and not request.spec.name.startswith(PREFIX):
+        config = json.loads((Path(name.removeprefix("local-dir:")) / "config.json").read_bytes())
+        said = describe_timm_config(config, preprocessing)
+        return () if said is None else (said,)
+    # A repository brings its own preprocessing, and published weights are run with theirs.
+    if ":" in name or request.checkpoint is None:
+        return ()
+    published: Any = module.pretrained_cfg
+    source = ".".join(part for part in (published.get("architecture") or name, published.get("tag")) if part)
+    return (describe_own_weights(f"timm:{name}", preprocessing, source=f"timm:{source}"),)
 
 
 def _find_training_data(spec: ModelSpec, tag: str) -> str | None:

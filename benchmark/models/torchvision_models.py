@@ -15,6 +15,7 @@ from torchvision.transforms import InterpolationMode
 from imagenet_g.benchmark.checkpoints.contents import StateDict, load_checkpoint
 from imagenet_g.benchmark.checkpoints.fitting import load_into
 from imagenet_g.benchmark.hub.fetching import describe_url_file, fetch
+from imagenet_g.benchmark.models.assumptions import describe_own_weights
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.models.heads import (
     IMAGENET_1K,
@@ -56,8 +57,15 @@ def load_model(request: ModelRequest) -> Classifier:
             files=files,
             training_data=IMAGENET_1K if spec.weights in _IMAGENET_1K_WEIGHTS and not own_weights else None,
             notes=notes,
+            assumptions=_list_assumptions(str(spec), weights) if own_weights else (),
         ),
     )
+
+
+def _list_assumptions(spec: str, weights: models.WeightsEnum) -> tuple[str, ...]:
+    preprocessing = describe_preset(weights.transforms())
+    source = f"{spec.partition('/')[0]}/{weights.name}"
+    return (describe_own_weights(spec, preprocessing, source=source),)
 
 
 def describe_preset(preset: ImageClassification) -> Preprocessing:
