@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from imagenet_g.benchmark.errors import InputError, ModelError
 from imagenet_g.benchmark.hub.fetching import describe_hub_file, fetch
 from imagenet_g.benchmark.hub.quiet import quiet_training
-from imagenet_g.benchmark.identity import make_seed
+from imagenet_g.benchmark.identity import hash_json, make_seed
 from imagenet_g.generation.captions.records import WeightsRecord
 from imagenet_g.generation.captions.specs import LanguageModelSpec, ModelSeeds, PretrainedSpec, TinySpec
 
@@ -19,6 +20,8 @@ Tokenizer = Any
 """A tokenizer of transformers."""
 END_OF_TEXT = "<|endoftext|>"
 LOCAL_REVISION = "local"
+# Facts of a place, a library and a file, which change no output.
+_NO_SETTINGS = {"_name_or_path", "transformers_version", "dtype", "torch_dtype", "_commit_hash"}
 # Positions of the tiny model: attention is quadratic in what is used, so that room to spare costs nothing.
 _CONTEXT = 128
 
@@ -160,6 +163,12 @@ def describe_language_model(spec: LanguageModelSpec, model: Model) -> WeightsRec
         revision=None if local else getattr(model.config, "_commit_hash", None) or spec.revision,
         weights_sha256=sha256,
     )
+
+
+def hash_config(model: Model) -> str:
+    """sha256 of a model's settings, without the place it was loaded from and the library's version."""
+    settings = json.loads(model.config.to_json_string(use_diff=False))
+    return hash_json({key: value for key, value in settings.items() if key not in _NO_SETTINGS})
 
 
 def write_with_model(

@@ -145,9 +145,9 @@ def score_with_run(captions: CaptionSet, folder: Path, device: str) -> RunScores
         DataError: The folder holds another run, or is not trained.
     """
     from imagenet_g.generation.caption_training.fluency import compute_perplexities
-    from imagenet_g.generation.caption_training.language_models import load_trained
     from imagenet_g.generation.caption_training.run import load_run, load_scorer
     from imagenet_g.generation.caption_training.seeds import make_prompt
+    from imagenet_g.generation.caption_training.stages import load_finished
     from imagenet_g.generation.captions.clip import count_tokens, read_context_length
     from imagenet_g.generation.generators.runtime import set_determinism
 
@@ -160,7 +160,7 @@ def score_with_run(captions: CaptionSet, folder: Path, device: str) -> RunScores
         raise DataError(f"'{folder}' is not the run that wrote '{captions.title}'.")
     scorer = load_scorer(run, folder, device)
     # The model before stage 2: one trained on the reward gives its own tricks a low perplexity.
-    model, tokenizer = load_trained(folder / "sft" / "model")
+    model, tokenizer = load_finished(folder / "sft", run.stages[0])
     model.to(device).eval()
     texts = [row.caption for row in captions.rows]
     indices = [load_index_by_wnid()[row.wnid] for row in captions.rows]

@@ -108,7 +108,7 @@ def run_rl(
     folder = out / "rl"
     if (done := load_stage(folder, settings)) is not None:
         return done
-    checkpoint, resumed_at = resume_stage(folder, spec.rl.steps, note)
+    checkpoint, resumed_at = resume_stage(folder, spec.rl.steps, settings, note)
     trainer_class, config_class = TRAINERS[spec.rl.method]
     with quiet_training():
         # A batch is whole groups, as TRL demands. bf16 and gradient checkpointing are on in TRL's defaults;

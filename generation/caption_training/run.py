@@ -21,6 +21,7 @@ from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.differences import list_differences
 from imagenet_g.benchmark.environment import list_versions
 from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.storage import validate_writable, write_text
@@ -28,8 +29,8 @@ from imagenet_g.generation.caption_training.language_models import (
     Model,
     Tokenizer,
     describe_language_model,
+    hash_config,
     load_language_model,
-    load_trained,
     write_with_model,
 )
 from imagenet_g.generation.caption_training.seeds import (
@@ -41,12 +42,13 @@ from imagenet_g.generation.caption_training.seeds import (
     load_seeds,
     make_prompt,
 )
-from imagenet_g.generation.caption_training.stages import Note
+from imagenet_g.generation.caption_training.stages import Note, load_finished
 from imagenet_g.generation.captions.class_means import (
     FILE_NAME,
     ClassMeans,
     load_class_means,
     make_class_means,
+    validate_clip,
     write_class_means,
 )
 from imagenet_g.generation.captions.clip import describe_clip, find_too_long, read_context_length
@@ -121,13 +123,13 @@ def run_training(request: TrainRequest) -> CaptionRun:
     model, tokenizer = load_language_model(spec.language_model, list_texts(spec, seeds), spec.seed)
     _validate_length(spec, model, tokenizer)
     language_model = describe_language_model(spec.language_model, model)
-    sft_settings = make_sft_settings(spec, language_model, seeds)
+    sft_settings = make_sft_settings(spec, language_model, seeds, model, tokenizer)
     sft = run_sft(spec, seeds, model, tokenizer, settings=sft_settings, out=out,
                   device=request.device, note=request.note)  # fmt: skip
-    rl_settings = make_rl_settings(spec, sft, describe_clip(clip), means.record)
+    rl_settings = make_rl_settings(spec, sft, clip, means.record)
     scorer = CaptionScorer(clip, means, names=spec.class_names, min_words=spec.objective.min_words)
     # The tokenizer as it was saved, whether or not it was resumed: the same file is used.
-    rl = run_rl(spec, scorer, out / "sft" / "model", load_trained(out / "sft" / "model")[1],
+    rl = run_rl(spec, scorer, out / "sft" / "model", load_finished(out / "sft", sft)[1],
                 settings=rl_settings, out=out, device=request.device, note=request.note)  # fmt: skip
     run = CaptionRun(
         schema_version=1,
@@ -170,6 +172,7 @@ def load_scorer(run: CaptionRun, folder: Path, device: str) -> CaptionScorer:
     means = load_class_means(folder / FILE_NAME)
     if describe_clip(clip).weights_sha256 != run.clip.weights_sha256 or means.record != run.means:
         raise DataError(f"The CLIP or the class means are not those that '{folder}' was trained with.")
+    validate_clip(means, clip, name=str(folder / FILE_NAME))
     clip.model.to(device)
     return CaptionScorer(clip, means, names=run.spec.class_names, min_words=run.spec.objective.min_words)
 
@@ -180,7 +183,11 @@ def list_texts(spec: CaptionSpec, seeds: tuple[SeedCaption, ...]) -> list[str]:
 
 
 def make_sft_settings(
-    spec: CaptionSpec, language_model: WeightsRecord, seeds: tuple[SeedCaption, ...]
+    spec: CaptionSpec,
+    language_model: WeightsRecord,
+    seeds: tuple[SeedCaption, ...],
+    model: Model,
+    tokenizer: Tokenizer,
 ) -> dict[str, JsonValue]:
     """Everything stage 1 depends on."""
     return {
@@ -191,19 +198,24 @@ def make_sft_settings(
         "seed": spec.seed,
         "language_model_sha256": language_model.weights_sha256,
         "seeds_sha256": hash_seeds(seeds),
+        # The tokenizer by what it makes of the training texts; weights say nothing about it.
+        "tokens_sha256": hash_json(tokenizer(list_texts(spec, seeds))["input_ids"]),
+        "config_sha256": hash_config(model),
     }
 
 
 def make_rl_settings(
-    spec: CaptionSpec, sft: CaptionStageRecord, clip: WeightsRecord, means: MeansRecord
+    spec: CaptionSpec, sft: CaptionStageRecord, clip: ClipEncoder, means: MeansRecord
 ) -> dict[str, JsonValue]:
     """Everything stage 2 depends on."""
     return {
         **spec.rl.model_dump(mode="json"),
         # The CLIP by its record and its weights' hash: the spec may hold a path of this machine.
-        "objective": {**spec.objective.model_dump(mode="json"), "clip": clip.spec},
+        "objective": {**spec.objective.model_dump(mode="json"), "clip": clip.record.spec},
         "seed": spec.seed,
-        "clip_sha256": clip.weights_sha256,
+        "clip_sha256": clip.record.weights_sha256,
+        # With its settings and tokenizer, which decide a reward as its weights do.
+        "clip_identity_sha256": clip.identify(),
         "means_sha256": means.sha256,
         "sft_weights_sha256": sft.weights_sha256,
     }
@@ -261,7 +273,9 @@ def _load_means(request: TrainRequest, clip: ClipEncoder) -> ClassMeans:
 
     spec, path = request.spec, request.out / FILE_NAME
     if path.exists():
-        return load_class_means(path)
+        kept = load_class_means(path)
+        validate_clip(kept, clip, name=str(path))
+        return kept
     ref = parse_split_ref(spec.means.ref)
     if ref.view is not None:
         raise InputError(f"Class means come from whole splits; leave ':{ref.view}' off '{spec.means.ref}'.")

@@ -61,7 +61,7 @@ def run_sft(
     if (done := load_stage(folder, settings)) is not None:
         return done
     rows = [make_row(spec, seed, tokenizer) for seed in seeds]
-    checkpoint, resumed_at = resume_stage(folder, spec.sft.steps, note)
+    checkpoint, resumed_at = resume_stage(folder, spec.sft.steps, settings, note)
     with quiet_training():
         # No length limit, because TRL's would cut rows without a message; `make_row` refuses long captions.
         # Two checkpoints, because a kill may leave the last one half written. Pinned memory warns where there

@@ -1,5 +1,6 @@
 """What both stages of training share: folders, complete checkpoints, the log, and the final record.
 
+<out>/<stage>/checkpoints/settings.json   what the checkpoints depend on
 <out>/<stage>/checkpoints/checkpoint-N/   written by transformers; complete if trainer_state.json can be read
 <out>/<stage>/model/                      the trained model
 <out>/<stage>/stage.json                  written last: the stage is finished
@@ -18,17 +19,19 @@ from pydantic import JsonValue, ValidationError
 from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
+from imagenet_g.benchmark.differences import list_differences
 from imagenet_g.benchmark.errors import DataError, ModelError
 from imagenet_g.benchmark.fingerprints.weights import hash_state_dict
 from imagenet_g.benchmark.hub.quiet import quiet_training
-from imagenet_g.benchmark.identity import hash_json
+from imagenet_g.benchmark.identity import format_canonical_json, hash_json
 from imagenet_g.benchmark.storage import translate_storage_errors, write_text
-from imagenet_g.generation.caption_training.language_models import Model, Tokenizer
+from imagenet_g.generation.caption_training.language_models import Model, Tokenizer, load_trained
 from imagenet_g.generation.captions.records import CaptionStageRecord
 
 Note = Callable[[str], None]
 # transformers writes this file last of a checkpoint.
 _STATE = "trainer_state.json"
+_SETTINGS = "settings.json"
 _UNTOLD = ("epoch", "total_flos", "train_loss", "train_runtime", "train_samples_per_second")
 
 
@@ -84,6 +87,26 @@ def finish_stage(
     return record
 
 
+def load_finished(folder: Path, record: CaptionStageRecord) -> tuple[Model, Tokenizer]:
+    """The model of a finished stage, whose weights are those of its record.
+
+    Args:
+        folder: The stage's.
+        record: Its record.
+
+    Raises:
+        DataError: The weights were exchanged after the stage.
+        ModelError: The folder is damaged.
+    """
+    model, tokenizer = load_trained(folder / "model")
+    if hash_state_dict(model.state_dict()) != record.weights_sha256:
+        raise DataError(
+            f"The weights in '{folder / 'model'}' are not those that stage '{record.method}' ended with. "
+            f"Delete '{folder}' to train the stage again."
+        )
+    return model, tokenizer
+
+
 def find_checkpoint(folder: Path) -> Path | None:
     """The last complete checkpoint of a stage; incomplete ones of a killed process are removed."""
     found: list[tuple[int, Path]] = []
@@ -96,20 +119,44 @@ def find_checkpoint(folder: Path) -> Path | None:
     return max(found)[1] if found else None
 
 
-def resume_stage(folder: Path, steps: int, note: Note) -> tuple[Path | None, int]:
+def resume_stage(
+    folder: Path, steps: int, settings: dict[str, JsonValue], note: Note
+) -> tuple[Path | None, int]:
     """The checkpoint a stage resumes from and its step; None and 0 if it starts from the beginning.
 
     Args:
         folder: The stage's, named after it.
         steps: Of the whole stage.
+        settings: Everything the stage depends on; kept beside the checkpoints and compared with what is kept.
         note: Called with the step it resumes at.
+
+    Raises:
+        DataError: The checkpoint is of other settings, weights or data.
+        StorageError: The folder cannot be written.
     """
-    checkpoint = find_checkpoint(folder)
+    checkpoint, path = find_checkpoint(folder), folder / "checkpoints" / _SETTINGS
     if checkpoint is None:
+        write_text(path, format_canonical_json(settings) + "\n")
         return None, 0
+    if changes := list_differences(_load_settings(path), json.loads(format_canonical_json(settings))):
+        raise DataError(
+            f"'{folder}' was begun with other settings: {'; '.join(changes[:3])}. Continue with those of the "
+            "first run, or choose another --out."
+        )
     step = int(checkpoint.name.rpartition("-")[2])
     note(f"{folder.name}: resumes at step {step} of {steps}")
     return checkpoint, step
+
+
+def _load_settings(path: Path) -> JsonValue:
+    try:
+        settings: JsonValue = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"'{path}' cannot be read, so what the checkpoints beside it depend on is unknown; delete the "
+            f"folder '{path.parent.parent}' to train again."
+        ) from error
+    return settings
 
 
 class StepLog(TrainerCallback):  # type: ignore[misc]

@@ -12,10 +12,10 @@ from pydantic import JsonValue
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.identity import make_seed
-from imagenet_g.generation.caption_training.language_models import Model, Tokenizer, load_trained
+from imagenet_g.generation.caption_training.language_models import Model, Tokenizer
 from imagenet_g.generation.caption_training.run import CaptionRun, load_run, load_scorer
 from imagenet_g.generation.caption_training.seeds import make_prompt
-from imagenet_g.generation.caption_training.stages import Note
+from imagenet_g.generation.caption_training.stages import Note, load_finished
 from imagenet_g.generation.captions.files import CaptionSet, make_caption_set
 from imagenet_g.generation.captions.names import split_words
 from imagenet_g.generation.captions.records import CaptionCard, CaptionRecord
@@ -67,7 +67,7 @@ def write_caption_set(request: WriteRequest) -> CaptionSet:
     set_determinism(request.device, cpu_threads=1)
     run = load_run(request.folder)
     scorer = load_scorer(run, request.folder, request.device)
-    model, tokenizer = load_trained(request.folder / "rl" / "model")
+    model, tokenizer = load_finished(request.folder / "rl", run.stages[1])
     model.to(request.device).eval()
     seed = run.spec.seed if request.seed is None else request.seed
     rows: list[CaptionRecord] = []

@@ -89,6 +89,7 @@ def make_class_means(
         images_per_class=spec.images_per_class,
         normalization=spec.normalization,
         sha256=hash_means(class_indices, means),
+        clip_sha256=clip.identify(),
     )
     return ClassMeans(record, tuple(class_indices), means)
 
@@ -128,6 +129,31 @@ def load_class_means(path: Path) -> ClassMeans:
     if hash_means(indices, means) != record.sha256:
         raise DataError(f"Class means '{path}' were changed after they were made; delete the file.")
     return ClassMeans(record, indices, means)
+
+
+def validate_clip(means: ClassMeans, clip: ClipEncoder, *, name: str) -> None:
+    """Check that a CLIP is the one that means were made by; cosines between two CLIPs mean nothing.
+
+    Args:
+        means: The means.
+        clip: The CLIP to be used with them.
+        name: The file, for the message.
+
+    Raises:
+        DataError: It is another CLIP, or its weights, settings or tokenizer have changed.
+    """
+    made_by = means.record.clip_sha256
+    # Old files do not name their CLIP. The number of dimensions is all that can be compared then.
+    if means.means.shape[1] != clip.record.num_dimensions:
+        raise DataError(
+            f"Class means '{name}' have {means.means.shape[1]} dimensions, {clip.record.spec} has "
+            f"{clip.record.num_dimensions}: they were made by another CLIP."
+        )
+    if made_by not in (None, clip.identify()):
+        raise DataError(
+            f"Class means '{name}' were made by another CLIP than '{clip.record.spec}' is now: its weights, "
+            "settings or tokenizer differ. Use the CLIP they were made by, or make them again."
+        )
 
 
 def hash_means(class_indices: Sequence[int], means: npt.NDArray[np.float32]) -> str:

@@ -58,6 +58,9 @@ class MeansRecord(FileModel):
     """Embeddings have length 1 before the mean; "images-and-mean": the mean is scaled to length 1, too."""
     sha256: Sha256
     """Hash of the float32 means in class order."""
+    # Has a default, because means were made before it was recorded; a frozen file without it stays as it is.
+    clip_sha256: Annotated[Sha256 | None, Field(exclude_if=lambda value: value is None)] = None
+    """Identity of the CLIP that embedded the images, see `ClipEncoder.identify`; absent where unknown."""
 
 
 class CaptionCard(FileModel):

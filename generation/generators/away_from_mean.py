@@ -12,7 +12,7 @@ import torch
 
 from imagenet_g.benchmark.errors import DataError, InputError, ModelError
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
-from imagenet_g.generation.captions.class_means import ClassMeans, load_class_means
+from imagenet_g.generation.captions.class_means import ClassMeans, load_class_means, validate_clip
 from imagenet_g.generation.generators.diffusers import DiffusersGenerator
 from imagenet_g.generation.specs.comparators import AwayFromMeanSpec, AwaySpec
 
@@ -103,12 +103,7 @@ def load_pinned_means(spec: AwaySpec, clip: ClipEncoder) -> ClassMeans:
             f"Class means '{spec.means}' are not those of the spec: their hash is {found}, the spec pins "
             f"{spec.sha256}."
         )
-    # All that can be checked: a file of means holds no hash of the CLIP that made them.
-    if means.means.shape[1] != clip.record.num_dimensions:
-        raise DataError(
-            f"Class means '{spec.means}' have {means.means.shape[1]} dimensions, {clip.record.spec} has "
-            f"{clip.record.num_dimensions}: they were made by another CLIP."
-        )
+    validate_clip(means, clip, name=spec.means)
     return means
 
 

@@ -16,6 +16,7 @@ from imagenet_g.generation.plans.plan import PlanMeta, load_plan_meta, load_shar
 from imagenet_g.generation.plans.sources import Sources, load_sources
 from imagenet_g.generation.rendering.continuing import (
     GeneratorOrigin,
+    has_other_files,
     identify_origin,
     list_done_records,
     validate_code,
@@ -137,7 +138,9 @@ class Worker:
             self._renderer.generator.describe(),
             runtime=self._runtime,
             # A pipeline's description has the hash of every file; a user's own has what its author chose.
-            redraw=self.render_rows if job.generator_spec.code_modules else None,
+            redraw=self.render_rows
+            if job.generator_spec.code_modules or has_other_files(done, self._origin)
+            else None,
         )
         return self._renderer
 

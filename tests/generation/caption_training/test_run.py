@@ -20,7 +20,7 @@ from imagenet_g.benchmark.hub.quiet import quiet_training
 from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.generation.caption_training.rl import make_questions
 from imagenet_g.generation.caption_training.run import load_run
-from imagenet_g.generation.caption_training.stages import find_checkpoint
+from imagenet_g.generation.caption_training.stages import find_checkpoint, load_finished, resume_stage
 from imagenet_g.generation.caption_training.writing import WriteRequest, rank_captions, write_caption_set
 from imagenet_g.generation.captions.class_means import hash_means, load_class_means, write_class_means
 from imagenet_g.generation.captions.files import CaptionSet, load_captions
@@ -240,6 +240,62 @@ def test_means_changed_after_they_were_made_are_refused(run: Path, tmp_path: Pat
     write_class_means(tmp_path / "means.safetensors", means)
     with pytest.raises(DataError, match="were changed"):
         load_class_means(tmp_path / "means.safetensors")
+
+
+def test_a_stage_is_not_resumed_under_other_settings(tmp_path: Path) -> None:
+    """Seeds or a tokenizer exchanged between a kill and the next run; the checkpoint would fit."""
+    assert resume_stage(tmp_path / "sft", 9, {"seeds_sha256": "a"}, print) == (None, 0)
+    checkpoint = tmp_path / "sft" / "checkpoints" / "checkpoint-3"
+    checkpoint.mkdir()
+    (checkpoint / "trainer_state.json").write_text('{"global_step": 3}')
+    assert resume_stage(tmp_path / "sft", 9, {"seeds_sha256": "a"}, print) == (checkpoint, 3)
+    with pytest.raises(DataError, match="seeds_sha256: 'a' became 'b'"):
+        resume_stage(tmp_path / "sft", 9, {"seeds_sha256": "b"}, print)
+    (checkpoint.parent / "settings.json").unlink()
+    with pytest.raises(DataError, match="to train again"):
+        resume_stage(tmp_path / "sft", 9, {"seeds_sha256": "a"}, print)
+
+
+@pytest.mark.parametrize(
+    ("tower", "setting", "value"), [("vision_cfg", "pool_type", "avg"), ("text_cfg", "pool_type", "first")]
+)
+def test_a_clip_that_was_edited_is_not_used_with_its_old_means(
+    run: Path, clip: Path, tmp_path: Path, tower: str, setting: str, value: str
+) -> None:
+    """The weights are the same; half the rewards would be of one CLIP and half of another."""
+    out = copy_stage_one(run, tmp_path / "again")
+    config = clip / "open_clip_config.json"
+    before = config.read_text()
+    edited = json.loads(before)
+    edited["model_cfg"][tower][setting] = value
+    config.write_text(json.dumps(edited))
+    try:
+        with pytest.raises(DataError, match="were made by another CLIP"):
+            train(load_run(run).spec, out)
+        with pytest.raises(DataError, match="were made by another CLIP"):
+            write(run)
+    finally:
+        config.write_text(before)
+
+
+@pytest.mark.parametrize("stage", ["sft", "rl"])
+def test_weights_exchanged_after_a_stage_are_refused(run: Path, tmp_path: Path, stage: str) -> None:
+    """The record would name weights that wrote nothing."""
+    shutil.copytree(run, tmp_path / "run")
+    other = {"sft": "rl", "rl": "sft"}[stage]
+    name = "model/model.safetensors"
+    shutil.copyfile(run / other / name, tmp_path / "run" / stage / name)
+    record = load_run(run).stages[0 if stage == "sft" else 1]
+    with pytest.raises(DataError, match="are not those that stage"):
+        load_finished(tmp_path / "run" / stage, record)
+    assert load_finished(run / stage, record)
+
+
+def test_an_old_record_of_means_is_written_as_it_was(run: Path) -> None:
+    """A frozen file holds no word that it did not have; new means name their CLIP."""
+    record = load_class_means(run / "means.safetensors").record
+    assert record.clip_sha256 is not None
+    assert "clip_sha256" not in record.model_copy(update={"clip_sha256": None}).model_dump_json()
 
 
 def test_an_unfinished_run_writes_nothing(tmp_path: Path) -> None:
