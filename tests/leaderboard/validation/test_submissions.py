@@ -23,7 +23,8 @@ from submission_cases import (
 
 from imagenet_g.benchmark.errors import InputError, UntrustedFileError
 from imagenet_g.benchmark.predictions import freshness
-from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
+from imagenet_g.benchmark.results import Result, has_widened_intervals
 from imagenet_g.benchmark.splits.registry import load_versions
 from imagenet_g.leaderboard.submissions.names import explain_bad_name, find_lookalike, make_skeleton
 from imagenet_g.leaderboard.submissions.problems import ValidationReport, clip_text
@@ -255,9 +256,33 @@ def test_a_greek_letter_is_a_lookalike() -> None:
     assert make_skeleton("r\u0435snet") == make_skeleton("resnet")
 
 
-def test_a_submission_of_the_earlier_rule_is_recomputed_by_it(tmp_path: Path) -> None:
-    """Its gaps name the rule; the same numbers under the name of today's are refused."""
-    assert validate_case(write_case(tmp_path / "old")).accepted
-    renamed = set_at("result.entries.0.gaps.0.method", "class-bootstrap-widened")
-    report = validate_case(write_case(tmp_path / "new", renamed))
-    assert list_codes(report) == {"not-reproduced"}
+def test_a_gap_of_the_earlier_rule_is_computed_again_by_it(tmp_path: Path) -> None:
+    """A file that ships names it; today's rule gives these few images a longer interval."""
+    path = ROOT / "mini" / "imagenet-g__efficientnet-lite1.json"
+    entries = {
+        entry.split.view: entry for entry in Submission.model_validate_json(path.read_bytes()).result.entries
+    }
+    claimed = entries["fluent-high-contrast"]
+    earlier, today = (
+        rescore(
+            RescoreRequest(
+                files=(path.parent / claimed.predictions.file,),
+                reference=None,
+                view=claimed.split.view,
+                data={},
+                skip_unreadable=False,
+                out=tmp_path,
+                widened=widened,
+            )
+        )
+        .entries[0]
+        .gaps[0]
+        for widened in (False, True)
+    )
+    assert not has_widened_intervals(claimed)
+    assert earlier == claimed.gaps[0]
+    assert today.method == "class-bootstrap-widened"
+    assert today.low == earlier.low
+    assert today.high is not None
+    assert earlier.high is not None
+    assert today.high > earlier.high + 0.005
