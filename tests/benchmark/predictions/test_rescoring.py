@@ -37,5 +37,5 @@ def test_the_file_that_cannot_be_scored_is_named(tmp_path: Path) -> None:
         skip_unreadable=True,
         out=tmp_path,
     )
-    with pytest.raises(InputError, match=r"p\.parquet' cannot be scored: There is no image to score"):
+    with pytest.raises(DataError, match=r"p\.parquet' cannot be scored: None of the 2 images"):
         rescore(request)
