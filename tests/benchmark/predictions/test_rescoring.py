@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from factories import make_meta, make_predictions
-from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.errors import DataError, UnknownNameError
 from imagenet_g.benchmark.predictions.predictions import write_predictions
 from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
 
