@@ -100,8 +100,12 @@ class ArchiveImages:
         raise DataError(f"There is no column '{name}': these images come from an archive.")
 
 
-def list_tar(path: Path) -> list[Member]:
+def list_tar(path: Path, *, source: Path | None = None) -> list[Member]:
     """Regular files of an uncompressed tar, in its order; links and devices are left out.
+
+    Args:
+        path: The tar.
+        source: The archive it was unpacked from, which messages name; None for the tar itself.
 
     Raises:
         DataError: It is not a tar, or is damaged.
@@ -117,7 +121,7 @@ def list_tar(path: Path) -> list[Member]:
                 if info.isreg() and not info.issparse()
             ]
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-        raise DataError(f"'{path}' is not a whole tar file: {error}") from error
+        raise DataError(f"'{source or path}' is not a whole tar file: {error}") from error
 
 
 def list_zip(path: Path) -> list[Member]:

@@ -88,7 +88,7 @@ def load_found_archives(
         if name.endswith(".zip"):
             members += list_zip(folder / name)
         else:
-            members += list_tar(unpack_gzip(folder / name, cache=cache))
+            members += list_tar(unpack_gzip(folder / name, cache=cache), source=folder / name)
     sha256 = _hash_all(folder, names, cache=cache, progress=progress)
     return _make_found(choose_class_members(members), sha256, names)
 

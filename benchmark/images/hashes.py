@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -98,7 +99,11 @@ def _hash_one(root: Path, name: str) -> Entry:
     path = root / name
     try:
         # Stamped before reading: a file that changes meanwhile is hashed again next time.
-        stamp = _stamp(read_settled_status(path))
+        status = read_settled_status(path)
+        # Reading a pipe that nobody writes to would wait for ever.
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(f"'{path}' is a pipe or a device and no file of an image; take it out.")
+        stamp = _stamp(status)
         return (*stamp, hash_file(path))
     except OSError as error:
         raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error

@@ -122,3 +122,10 @@ def test_a_member_that_cannot_be_opened_counts_as_an_image(tmp_path: Path) -> No
     tar = list_tar(tmp_path / "a.tar")
     (tmp_path / "a.tar").unlink()
     assert len(choose_class_members(tar).images) == 1
+
+
+def test_a_damaged_archive_is_named_and_not_its_copy_in_the_cache(tmp_path: Path) -> None:
+    """Nobody knows the copy by its name, which is a hash."""
+    (tmp_path / "set.tar.gz").write_bytes(b"")
+    with pytest.raises(DataError, match=r"set\.tar\.gz' is not a whole tar file"):
+        load_found_archives(tmp_path, ["set.tar.gz"], cache=tmp_path / "cache")

@@ -116,3 +116,10 @@ def test_folders_do_not_share_memory(root: Path, tmp_path: Path) -> None:
     (other / "000").write_bytes(b"other")
     hash_files(root, NAMES, cache=tmp_path / "cache")
     assert hash_files(other, ["000"], cache=tmp_path / "cache") == (hash_file(other / "000"),)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    """Nobody may ever write to it."""
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"a\.png' is a pipe or a device"):
+        hash_files(tmp_path, ["a.png"], cache=None)
