@@ -63,3 +63,11 @@ def is_unchanged(stamp: FileStamp) -> bool:
         return make_stamp(Path(stamp.path)) == stamp
     except OSError:
         return False
+
+
+def read_content_signs(status: os.stat_result) -> tuple[int, int, int]:
+    """What shows, between two looks in one run, that a file holds other bytes: size, time of writing, number.
+
+    Without the change time: a new link to the file, as a backup makes, moves it and no byte.
+    """
+    return status.st_size, status.st_mtime_ns, status.st_ino

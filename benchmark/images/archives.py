@@ -5,7 +5,6 @@ Nothing is ever unpacked under a name from inside an archive: members are found 
 
 from __future__ import annotations
 
-import gzip
 import itertools
 import lzma
 import os
@@ -13,23 +12,21 @@ import tarfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from imagenet_g.benchmark.errors import DataError, InputError
-from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.file_stamps import read_content_signs
 from imagenet_g.benchmark.images.file_names import OtherFiles, find_left_out_kind, is_hidden
 from imagenet_g.benchmark.images.found import MAX_IMAGE_BYTES
 from imagenet_g.benchmark.images.kinds import HEAD_BYTES
 from imagenet_g.benchmark.images.zip_members import read_zip_member
-from imagenet_g.benchmark.storage import replace_file
 
 # A class is a number or a wnid; whatever is longer is no label and may be an attack.
 _MAX_LABEL_BYTES = 64
-_COPY_BYTES = 1 << 20
 
 
 # zipfile raises RuntimeError for an encrypted member and NotImplementedError for a compression that this
@@ -113,8 +110,10 @@ def list_tar(path: Path, *, source: Path | None = None) -> list[Member]:
     try:
         # "r:" and not "r": a compressed tar cannot be read in place.
         with tarfile.open(path, "r:") as archive:
+            # Members are read by their place: in another archive of this name they would be other bytes.
+            read = partial(_read_tar_member, path, read_content_signs(path.stat()))
             return [
-                Member(info.name, info.size, partial(_read_tar_member, path, info.offset_data, info.size))
+                Member(info.name, info.size, partial(read, info.offset_data, info.size))
                 for info in archive
                 # A link may name a file outside the archive, and a sparse member does not lie in one piece at
                 # its offset.
@@ -141,26 +140,6 @@ def list_zip(path: Path) -> list[Member]:
         for info in archive.infolist()
         if not info.is_dir()
     ]
-
-
-def unpack_gzip(path: Path, *, cache: Path | None) -> Path:
-    """The tar inside a `.tar.gz`, kept in the cache under the hash of the archive.
-
-    Raises:
-        InputError: There is no cache to put it in.
-        DataError: The archive is damaged.
-        StorageError: The cache cannot be written.
-    """
-    if cache is None:
-        raise InputError(f"'{path}' is compressed and must be unpacked once; give a folder with --cache.")
-    # Named by content: a renamed archive is not unpacked again, and another one at the same path is.
-    target = cache / "archives" / f"{hash_file(path)}.tar"
-    if target.exists():
-        return target
-    with replace_file(target) as temporary, temporary.open("wb") as sink:
-        for piece in _read_gzip(path):
-            sink.write(piece)
-    return target
 
 
 def make_member(name: str, data: bytes) -> Member:
@@ -271,24 +250,19 @@ def _read_or_fail(member: Member, limit: int | None) -> bytes:
         raise DataError(f"cannot be read from its archive: {error}") from error
 
 
-def _read_tar_member(path: Path, offset: int, size: int, limit: int | None = None) -> bytes:
+def _read_tar_member(
+    path: Path, signs: tuple[int, int, int], offset: int, size: int, limit: int | None = None
+) -> bytes:
     # The size is what the archive claims; it is checked before any memory is taken.
     if size > MAX_IMAGE_BYTES:
         raise OSError(f"{size} bytes are more than {MAX_IMAGE_BYTES}")
     wanted = size if limit is None else min(size, limit)
     # Opened anew for each image: threads that share a file would move each other's position.
     with path.open("rb") as stream:
+        if read_content_signs(os.fstat(stream.fileno())) != signs:
+            raise OSError("the archive has changed since it was listed")
         stream.seek(offset, os.SEEK_SET)
         data = stream.read(wanted)
     if len(data) != wanted:
         raise OSError(f"the archive ends after {len(data)} of {size} bytes")
     return data
-
-
-def _read_gzip(path: Path) -> Iterator[bytes]:
-    try:
-        with gzip.open(path) as stream:
-            while piece := stream.read(_COPY_BYTES):
-                yield piece
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"'{path}' is not a whole gzip file: {error}") from error

@@ -17,11 +17,11 @@ from imagenet_g.benchmark.images.archives import (
     choose_sample_members,
     list_tar,
     list_zip,
-    unpack_gzip,
 )
 from imagenet_g.benchmark.images.found import FoundImages
 from imagenet_g.benchmark.images.hashes import ProgressCallback, hash_files
 from imagenet_g.benchmark.images.parquet import ParquetImages
+from imagenet_g.benchmark.images.unpacking import unpack_gzip
 
 if TYPE_CHECKING:
     import pyarrow as pa

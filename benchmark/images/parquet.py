@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from imagenet_g.benchmark.errors import DataError, shorten
+from imagenet_g.benchmark.file_stamps import read_content_signs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,6 +46,8 @@ class ParquetImages:
         self, paths: Sequence[Path], column: str = "image", open_file: FileOpener | None = None
     ) -> None:
         self._paths = tuple(paths)
+        # Before the files are opened. Remote ones are of one commit, which never changes.
+        self._signs = [None if open_file is not None else _read_signs(path) for path in paths]
         self._files = [_open_parquet(path, open_file) for path in paths]
         self._column = column
         self._groups = self._list_groups()
@@ -155,6 +158,7 @@ class ParquetImages:
     def _read_group(self, group: _RowGroup) -> pa.ChunkedArray:
         import pyarrow as pa
 
+        self._validate_unchanged(group.file)
         try:
             table = self._files[group.file].read_row_group(group.group, columns=[self._leaf])
             column = table.column(self._column)
@@ -162,6 +166,22 @@ class ParquetImages:
             return column if self._leaf == self._column else column.combine_chunks().field("bytes")
         except (pa.ArrowException, OSError, ValueError, KeyError) as error:
             raise DataError(f"'{self._paths[group.file]}' is damaged: {error}") from error
+
+    def _validate_unchanged(self, file: int) -> None:
+        before, now = self._signs[file], _read_signs(self._paths[file])
+        if before is None or now is None or now == before:
+            return
+        # A file put in this one's place has another number; the open one is still what was hashed.
+        if now[-1] == before[-1]:
+            raise DataError(f"'{self._paths[file]}' was written over since it was opened")
+
+
+def _read_signs(path: Path) -> tuple[int, int, int] | None:
+    try:
+        return read_content_signs(path.stat())
+    except OSError:
+        # A file that is gone is still open; one that never was is named when it is opened.
+        return None
 
 
 def _open_parquet(path: Path, open_file: FileOpener | None) -> pa.parquet.ParquetFile:

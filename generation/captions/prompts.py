@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
+from imagenet_g.benchmark.file_stamps import FileStamp, make_stamp
 from imagenet_g.generation.captions.files import SUFFIX, CaptionSet, load_captions
 from imagenet_g.generation.captions.records import CaptionHeader
 from imagenet_g.generation.specs.version import CaptionPromptSpec, SplitSpec
@@ -41,7 +42,7 @@ def load_pinned_captions(spec: CaptionPromptSpec) -> CaptionSet:
         InputError: The spec pins no hash; the message gives the hash to pin.
     """
     path = find_caption_file(spec.file)
-    captions = _load(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    captions = _load(path, make_stamp(path) if path.is_file() else None)
     found = captions.header.content_sha256
     if spec.sha256 is None:
         raise InputError(
@@ -95,7 +96,7 @@ def load_caption_header(split: SplitSpec) -> CaptionHeader | None:
 
 
 @cache
-def _load(path: Path, modified_ns: int) -> CaptionSet:
-    # The time of change is part of the key, so that a file written anew in the same process is read again.
+def _load(path: Path, stamp: FileStamp | None) -> CaptionSet:
+    # The stamp is part of the key, so that a file written anew in the same process is read again.
     # Asked for once a class, and parsed once.
     return load_captions(path)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import tracemalloc
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from image_sets import encode, make_image, write_tar
 
@@ -19,6 +22,7 @@ from imagenet_g.benchmark.images.archives import (
     make_member,
 )
 from imagenet_g.benchmark.images.containers import load_found_archives, load_found_samples
+from imagenet_g.benchmark.images.parquet import ParquetImages
 
 LOCAL_SIZE_AT, CENTRAL_SIZE_AT = 22, 24
 """Where a header of a zip file gives the size of a member after unpacking (APPNOTE 4.3.7 and 4.3.12)."""
@@ -124,8 +128,39 @@ def test_a_member_that_cannot_be_opened_counts_as_an_image(tmp_path: Path) -> No
     assert len(choose_class_members(tar).images) == 1
 
 
+<<<<<<< HEAD
 def test_a_damaged_archive_is_named_and_not_its_copy_in_the_cache(tmp_path: Path) -> None:
     """Nobody knows the copy by its name, which is a hash."""
     (tmp_path / "set.tar.gz").write_bytes(b"")
     with pytest.raises(DataError, match=r"set\.tar\.gz' is not a whole tar file"):
         load_found_archives(tmp_path, ["set.tar.gz"], cache=tmp_path / "cache")
+=======
+def test_a_tar_that_is_replaced_during_a_run_is_an_error_of_its_images(tmp_path: Path) -> None:
+    """Members are read by their place, where another archive has other bytes."""
+    path = tmp_path / "a.tar"
+    write_tar(path, {"0.jpg": JPEG, "0.cls": b"1"})
+    found = load_found_samples(tmp_path, ["a.tar"], cache=None)
+    assert found.reader.read_image(0) == JPEG
+    write_tar(tmp_path / "b.tar", {"0.jpg": bytes(len(JPEG)), "0.cls": b"1"})
+    (tmp_path / "b.tar").replace(path)
+    with pytest.raises(DataError, match="has changed since it was listed"):
+        found.reader.read_image(0)
+
+
+def test_a_parquet_file_that_is_written_over_during_a_run_is_an_error(tmp_path: Path) -> None:
+    """One that another file took the place of is still open, and is read to its end."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"image": [JPEG, JPEG]}), path, row_group_size=1)
+    pq.write_table(pa.table({"image": [b"other"] * 2}), tmp_path / "new", row_group_size=1)
+    images, kept = ParquetImages([path]), path.read_bytes()
+    # A second name for the file, as a backup makes it, changes no byte.
+    os.link(path, tmp_path / "backup")
+    assert images.read_image(0) == JPEG
+    path.write_bytes((tmp_path / "new").read_bytes())
+    with pytest.raises(DataError, match="was written over"):
+        images.read_image(1)
+    path.write_bytes(kept)
+    replaced = ParquetImages([path])
+    (tmp_path / "new").replace(path)
+    assert replaced.read_image(1) == JPEG
+>>>>>>> 9ee8d56 (Notice archives and shards that change while they are read, and unpacked tars that were changed)

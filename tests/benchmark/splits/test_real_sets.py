@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import os
 import zipfile
 from pathlib import Path
 
@@ -310,6 +311,34 @@ def test_a_compressed_tar_of_folders_is_read(tmp_path: Path) -> None:
     assert split.rows.labels.ravel().tolist() == [0, 10, 2]
     assert split.reader.read_image(2) == images[2]
     assert [path.suffix for path in (tmp_path / "cache" / "archives").iterdir()] == [".tar"]
+
+
+@pytest.mark.parametrize("keep_time", [True, False])
+def test_an_unpacked_archive_that_was_changed_is_unpacked_again(tmp_path: Path, keep_time: bool) -> None:
+    """Its images would be read under the hash of the archive."""
+    images = make_images(1)
+    name = "imagenetv2-matched-frequency"
+    write_tar(tmp_path / "set" / f"{name}.tar.gz", {f"{name}/0/a.jpeg": images[0]}, mode="w:gz")
+    load_real_set("imagenet-v2", path=tmp_path / "set", cache=tmp_path / "cache")
+    [kept] = (tmp_path / "cache" / "archives").iterdir()
+    before, data = kept.stat(), bytearray(kept.read_bytes())
+    data[600] ^= 1
+    kept.write_bytes(data)
+    if keep_time:
+        os.utime(kept, ns=(before.st_atime_ns, before.st_mtime_ns))
+    again = load_real_set("imagenet-v2", path=tmp_path / "set", cache=tmp_path / "cache")
+    assert again.reader.read_image(0) == images[0]
+
+
+def test_an_unpacked_archive_is_kept(tmp_path: Path) -> None:
+    """The second run reads the tar that the first one wrote."""
+    path = tmp_path / "set" / "imagenetv2-matched-frequency.tar.gz"
+    write_tar(path, {"a/0/a.jpeg": make_images(1)[0]}, mode="w:gz")
+    load_real_set("imagenet-v2", path=tmp_path / "set", cache=tmp_path / "cache")
+    [kept] = (tmp_path / "cache" / "archives").iterdir()
+    before = kept.stat().st_mtime_ns
+    load_real_set("imagenet-v2", path=tmp_path / "set", cache=tmp_path / "cache")
+    assert kept.stat().st_mtime_ns == before
 
 
 def test_a_broken_download_of_an_archive_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""A compressed tar, unpacked once: members of a `.tar.gz` cannot be read in place."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.file_stamps import FileStamp, is_unchanged, make_stamp
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.storage import replace_file, write_text
+
+_COPY_BYTES = 1 << 20
+
+
+def unpack_gzip(path: Path, *, cache: Path | None) -> Path:
+    """The tar inside a `.tar.gz`, kept in the cache under the hash of the archive.
+
+    Raises:
+        InputError: There is no cache to put it in.
+        DataError: The archive is damaged.
+        StorageError: The cache cannot be written.
+    """
+    if cache is None:
+        raise InputError(f"'{path}' is compressed and must be unpacked once; give a folder with --cache.")
+    # Named by content: a renamed archive is not unpacked again, and another one at the same path is.
+    name = hash_file(path)
+    target, record = cache.resolve() / "archives" / f"{name}.tar", cache / "unpacked" / f"{name}.json"
+    # The split's hash is that of the archive. A kept tar that was changed since would be read under it.
+    if _is_whole(target, record):
+        return target
+    with replace_file(target) as temporary, temporary.open("wb") as sink:
+        for piece in _read_gzip(path):
+            sink.write(piece)
+    write_text(record, make_stamp(target).model_dump_json() + "\n")
+    return target
+
+
+def _is_whole(target: Path, record: Path) -> bool:
+    try:
+        stamp = FileStamp.model_validate_json(record.read_bytes())
+    except (OSError, ValidationError):
+        return False
+    return stamp.path == str(target) and is_unchanged(stamp)
+
+
+def _read_gzip(path: Path) -> Iterator[bytes]:
+    try:
+        with gzip.open(path) as stream:
+            while piece := stream.read(_COPY_BYTES):
+                yield piece
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"'{path}' is not a whole gzip file: {error}") from error
