@@ -128,13 +128,13 @@ def test_a_member_that_cannot_be_opened_counts_as_an_image(tmp_path: Path) -> No
     assert len(choose_class_members(tar).images) == 1
 
 
-<<<<<<< HEAD
 def test_a_damaged_archive_is_named_and_not_its_copy_in_the_cache(tmp_path: Path) -> None:
     """Nobody knows the copy by its name, which is a hash."""
     (tmp_path / "set.tar.gz").write_bytes(b"")
     with pytest.raises(DataError, match=r"set\.tar\.gz' is not a whole tar file"):
         load_found_archives(tmp_path, ["set.tar.gz"], cache=tmp_path / "cache")
-=======
+
+
 def test_a_tar_that_is_replaced_during_a_run_is_an_error_of_its_images(tmp_path: Path) -> None:
     """Members are read by their place, where another archive has other bytes."""
     path = tmp_path / "a.tar"
@@ -163,4 +163,3 @@ def test_a_parquet_file_that_is_written_over_during_a_run_is_an_error(tmp_path: 
     replaced = ParquetImages([path])
     (tmp_path / "new").replace(path)
     assert replaced.read_image(1) == JPEG
->>>>>>> 9ee8d56 (Notice archives and shards that change while they are read, and unpacked tars that were changed)
