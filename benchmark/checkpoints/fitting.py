@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
 from imagenet_g.benchmark.checkpoints.contents import StateDict, Weights
-from imagenet_g.benchmark.checkpoints.left_out import explain_left_out
+from imagenet_g.benchmark.checkpoints.left_out import explain_left_out, list_computed
 from imagenet_g.benchmark.checkpoints.prefixes import Reading, list_readings
 from imagenet_g.benchmark.checkpoints.sentinels import fill_with_sentinels, find_sentinels
 from imagenet_g.benchmark.checkpoints.tracing import Convert, trace_usage
@@ -28,6 +29,25 @@ class _Attempt:
     mismatch: str | None
     notes: tuple[str, ...]
     matches: int
+
+
+class _Model(NamedTuple):
+    """What there is to know of the module, looked up once.
+
+    Attributes:
+        own: Its stored tensors.
+        computed: Those it computes and does not store.
+        kind: Name of its class.
+    """
+
+    own: StateDict
+    computed: StateDict
+    kind: str
+
+    def explain(self, extra: StateDict) -> dict[str, str]:
+        """Of tensors without a place in the module, those that decide no output, with the reason."""
+        reasons = {n: explain_left_out(n, value, self.kind, self.computed) for n, value in extra.items()}
+        return {name: reason for name, reason in reasons.items() if reason}
 
 
 def load_into(
@@ -52,9 +72,8 @@ def load_into(
     Raises:
         ModelError: A key, a shape or a kind of number does not fit; the first that does not is named.
     """
-    own = module.state_dict()
     attempts = []
-    for attempt in _list_attempts(module, own, weights, convert=convert, convert_shapes=convert_shapes):
+    for attempt in _list_attempts(module, weights, convert=convert, convert_shapes=convert_shapes):
         if attempt.mismatch is None:
             _load(module, attempt.state, source=weights.source)
             notes = (*weights.notes, *attempt.notes)
@@ -97,32 +116,32 @@ def find_mismatch(own: Mapping[str, torch.Tensor], given: Mapping[str, torch.Ten
 
 def _list_attempts(
     module: torch.nn.Module,
-    own: StateDict,
     weights: Weights,
     *,
     convert: Convert | None,
     convert_shapes: bool,
 ) -> Iterator[_Attempt]:
     readings = list(list_readings(weights.state))
+    model = _Model(module.state_dict(), list_computed(module), type(module).__name__)
     for reading in readings:
-        yield _attempt(module, own, reading.state, tuple(reading.describe()))
+        yield _attempt(model, reading.state, tuple(reading.describe()))
     if convert is None:
         return
     # The library's conversion comes second: weights that fit as they are must not be touched.
-    if not convert_shapes and any(set(own) == set(reading.state) for reading in readings):
+    if not convert_shapes and any(set(model.own) == set(reading.state) for reading in readings):
         return
     # A conversion that copies from the model would let initial values pass as the file's.
     fill_with_sentinels(module)
     for reading in readings:
-        attempt = _attempt_conversion(module, own, reading, convert, resize=convert_shapes)
+        attempt = _attempt_conversion(model, reading, convert, resize=convert_shapes)
         if attempt is not None:
             yield attempt
 
 
-def _attempt(module: torch.nn.Module, own: StateDict, state: StateDict, notes: tuple[str, ...]) -> _Attempt:
+def _attempt(model: _Model, state: StateDict, notes: tuple[str, ...]) -> _Attempt:
     """Offer tensors under the model's names, with what is known without a file, without what is explained."""
-    reasons = {name: explain_left_out(name, state[name], module) for name in state if name not in own}
-    explained = {name: reason for name, reason in reasons.items() if reason}
+    own = model.own
+    explained = model.explain({name: value for name, value in state.items() if name not in own})
     kept = {name: value for name, value in state.items() if name not in explained}
     kept = {**kept, **_find_known(own, kept)}
     return _Attempt(
@@ -134,31 +153,31 @@ def _attempt(module: torch.nn.Module, own: StateDict, state: StateDict, notes: t
 
 
 def _attempt_conversion(
-    module: torch.nn.Module, own: StateDict, reading: Reading, convert: Convert, *, resize: bool
+    model: _Model, reading: Reading, convert: Convert, *, resize: bool
 ) -> _Attempt | None:
     try:
         converted = convert(dict(reading.state))
-        attempt = _attempt(module, own, converted, (*reading.describe(), "names converted by the library"))
+        attempt = _attempt(model, converted, (*reading.describe(), "names converted by the library"))
         if attempt.mismatch is not None:
             return attempt
         usage = trace_usage(reading.state, convert)
     except Exception:  # whatever the library raises, the file does not fit
         return None
     state, notes, mismatch = reading.state, attempt.notes, None
-    reasons = {name: explain_left_out(name, state[name], module) for name in usage.unused}
-    lost = next((name for name, reason in reasons.items() if not reason), None)
+    explained = model.explain({name: state[name] for name in usage.unused})
+    lost = next((name for name in usage.unused if name not in explained), None)
     cut = next(iter(usage.resized), None)
     left = next(iter(find_sentinels(attempt.state)), None)
     if lost is not None:
         mismatch = f"it has '{lost}' of shape {tuple(state[lost].shape)}, which the model has not."
     elif left is not None:
-        mismatch = f"it has no '{left}', which has shape {tuple(own[left].shape)} in the model."
+        mismatch = f"it has no '{left}', which has shape {tuple(model.own[left].shape)} in the model."
     elif cut is not None and not resize:
         mismatch = (
             f"'{cut}' of shape {tuple(state[cut].shape)} would be resized. Name the architecture of the "
             "input size that these weights were trained for."
         )
-    notes += tuple(_describe_left_out({name: reason for name, reason in reasons.items() if reason}))
+    notes += tuple(_describe_left_out(explained))
     notes += tuple(f"'{name}' resized from {tuple(state[name].shape)}" for name in usage.resized)
     return _Attempt(state=attempt.state, mismatch=mismatch, notes=notes, matches=attempt.matches)
 

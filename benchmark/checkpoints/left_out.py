@@ -6,7 +6,7 @@ A file may hold them and the model not. Anything else without a partner is refus
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -55,28 +55,39 @@ LEFT_OUT = (
 )
 
 
-def explain_left_out(name: str, tensor: torch.Tensor, module: torch.nn.Module) -> str | None:
+def explain_left_out(
+    name: str, tensor: torch.Tensor, kind: str, computed: Mapping[str, torch.Tensor]
+) -> str | None:
     """Why a tensor that the model has no place for decides no output; None where it may.
 
     Args:
         name: Its name in the file, or after the library's conversion.
         tensor: Its values, any shape and dtype.
-        module: The model.
+        kind: Name of the model's class.
+        computed: `list_computed` of the model.
+
+    Example:
+        >>> explain_left_out("AuxLogits.fc.bias", torch.zeros(9), "InceptionV3", {})
+        'auxiliary classifiers, which run only in training'
+        >>> explain_left_out("AuxLogits.fc.bias", torch.zeros(9), "ResNet", {}) is None
+        True
+        >>> explain_left_out("layer1.index", torch.arange(3), "ResNet", {"stages.0.index": torch.arange(3)})
+        'the model computes the same values itself'
     """
-    kind = type(module).__name__
     for row in LEFT_OUT:
         if re.fullmatch(row.names, name) and (not row.layers or kind in row.layers):
             return row.reason
-    if any(_equal(tensor, buffer) for buffer in _find_buffers(module, name)):
+    # By the last name alone: blocks may have been renamed.
+    last = name.rpartition(".")[2]
+    if any(other.rpartition(".")[2] == last and _equal(tensor, own) for other, own in computed.items()):
         return "the model computes the same values itself"
     return None
 
 
-def _find_buffers(module: torch.nn.Module, name: str) -> Iterable[torch.Tensor]:
-    """Computed buffers of that last name, wherever they are: blocks may have been renamed."""
-    last, stored = name.rpartition(".")[2], module.state_dict().keys()
-    buffers = ((other, buffer) for other, buffer in module.named_buffers() if other not in stored)
-    return (buffer for other, buffer in buffers if other.rpartition(".")[2] == last)
+def list_computed(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Tensors that a module computes when it is built and does not store, by name."""
+    stored = module.state_dict().keys()
+    return {name: buffer for name, buffer in module.named_buffers() if name not in stored}
 
 
 def _equal(first: torch.Tensor, second: torch.Tensor) -> bool:

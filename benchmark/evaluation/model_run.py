@@ -123,8 +123,9 @@ class ModelRun:
                 # A model without files could change without a trace.
                 if sha256 and self._memo.files:
                     self.cache.write_memo(sha256, self._memo)
-            elif self._memo.choice:
-                self.listener.say(self._memo.choice)
+            else:
+                for line in self._memo.choice.splitlines():
+                    self.listener.say(line)
         return self._memo
 
     def _make_memo(self) -> ModelMemo:

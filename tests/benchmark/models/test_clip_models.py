@@ -168,6 +168,20 @@ def test_preprocessing_follows_the_named_weights(
     assert model.visual.preprocess_cfg["mean"][0] == mean
 
 
+@pytest.mark.parametrize("change", ["missing", "extra"])
+def test_a_checkpoint_that_does_not_hold_the_model_exactly_is_refused(
+    change: str, folder: Path, tmp_path: Path
+) -> None:
+    """By the name of the tensor."""
+    state = open_clip.CLIP(**CONFIG).state_dict()
+    state["extra.weight"] = torch.ones(1)
+    if change == "missing":
+        del state["extra.weight"], state["ln_final.bias"]
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(ModelError, match=r"no 'ln_final\.bias'|it has 'extra\.weight'"):
+        load(f"open_clip:local-dir:{folder}", checkpoint=tmp_path / "w.pt")
+
+
 def test_a_checkpoint_of_another_shape_names_the_first_key(folder: Path, tmp_path: Path) -> None:
     """Both shapes are said."""
     other = open_clip.CLIP(**{**CONFIG, "embed_dim": 8})

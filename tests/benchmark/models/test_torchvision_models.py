@@ -1,5 +1,6 @@
 """Models of torchvision with the preprocessing of their weights."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +121,37 @@ def test_weights_in_torchs_cache_need_no_network(tmp_path: Path, monkeypatch: py
     assert classifier.record.spec == "torchvision:squeezenet1_1/IMAGENET1K_V1"
     assert classifier.record.weights_sha256 == hash_state_dict(module.state_dict())
     assert classifier.record.training_data == "imagenet-1k"
+
+
+def test_older_densenet_files_load_under_their_old_names(tmp_path: Path) -> None:
+    """As torchvision renames them itself; they have no counters of batches either."""
+    torch.manual_seed(0)
+    module = models.densenet121(weights=None)
+    old = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])\.", r"\1.\2.", name): value
+        for name, value in module.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    torch.save(old, tmp_path / "w.pth")
+    record = load("torchvision:densenet121", tmp_path / "w.pth").record
+    assert record.weights_sha256 == hash_state_dict(module.state_dict())
+
+
+def test_googlenet_loads_without_its_auxiliary_classifiers(tmp_path: Path) -> None:
+    """Torchvision removes them from its own weights, so saved models lack them."""
+    torch.manual_seed(0)
+    module = models.googlenet(weights=None, init_weights=False, aux_logits=False)
+    torch.save({f"model.{name}": value for name, value in module.state_dict().items()}, tmp_path / "w.pth")
+    classifier = load("torchvision:googlenet", tmp_path / "w.pth")
+    assert classifier.record.weights_sha256 == hash_state_dict(module.state_dict())
+    assert "'model.' taken away" in classifier.notes[0]
+
+
+def test_a_tensor_that_the_model_has_not_is_refused_by_name(tmp_path: Path) -> None:
+    """With a class map too."""
+    module = save_squeezenet(tmp_path / "w.pth", num_classes=10)
+    torch.save({**module.state_dict(), "extra.weight": torch.ones(3)}, tmp_path / "w.pth")
+    (tmp_path / "m.txt").write_text("\n".join(info.wnid for info in load_classes()[:10]))
+    with pytest.raises(ModelError, match=r"it has 'extra\.weight' of shape \(3,\)"):
+        load("torchvision:squeezenet1_1", tmp_path / "w.pth", tmp_path / "m.txt")
