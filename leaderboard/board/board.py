@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,8 @@ class Board:
     scores: pd.DataFrame
     robustness: pd.DataFrame
     lines: tuple[LineFit, ...]
-    answers: dict[str, Path] = field(default_factory=dict)
+    answers: dict[str, bytes] = field(default_factory=dict)
+    """Parquet files of stored answers by split: compressed, as they were when the board was read."""
 
     @cached_property
     def baselines(self) -> tuple[str, ...]:
@@ -142,8 +144,8 @@ class Board:
         """First answers by image, one column pair for each model; None where no predictions are stored."""
         import pandas as pd
 
-        path = self.answers.get(split)
-        return None if path is None else pd.read_parquet(path)
+        data = self.answers.get(split)
+        return None if data is None else pd.read_parquet(BytesIO(data))
 
 
 def _name_models(rows: pd.DataFrame) -> list[tuple[str, str]]:
@@ -191,5 +193,6 @@ def load_board(folder: Path) -> Board:
         raise DataError(f"The board in '{folder}' is damaged: {error}. Build it again.") from error
     splits = {split for version in info.versions for split in version.splits}
     answers = {split: folder / "answers" / f"{make_slug(split)}.parquet" for split in splits}
-    found = {split: path for split, path in answers.items() if path.is_file()}
+    # Read now and not when a visitor asks: a board built again meanwhile would mix with the tables above.
+    found = {split: path.read_bytes() for split, path in answers.items() if path.is_file()}
     return Board(info=info, scores=scores, robustness=robustness, lines=lines, answers=found)

@@ -140,6 +140,18 @@ def test_a_submission_without_review_is_left_out_and_named(tmp_path: Path) -> No
     assert "no review" in left_out[0].reason
 
 
+def test_a_board_built_again_while_it_is_served_does_not_mix_with_the_one_in_memory(
+    board: Board, board_folder: Path, tmp_path: Path
+) -> None:
+    """Tables and answers are of one build until the server is started again."""
+    shutil.copytree(board_folder, tmp_path / "board")
+    served = load_board(tmp_path / "board")
+    shutil.rmtree(tmp_path / "board" / "answers")
+    answers, before = served.load_answers("mini/sd-l"), board.load_answers("mini/sd-l")
+    assert answers is not None and before is not None
+    assert answers.equals(before)
+
+
 def test_a_missing_board_says_how_to_build_one(tmp_path: Path) -> None:
     """Not a traceback."""
     with pytest.raises(DataError, match="leaderboard build"):
