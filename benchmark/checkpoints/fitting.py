@@ -233,7 +233,7 @@ def _format_taken(weights: Weights) -> str:
 
 def _format_head_hint(name: str, own: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> str:
     """What to do when everything fits but the classifier."""
-    if own[name].shape[1:] != given[name].shape[1:] or not own[name].ndim:
+    if own[name].shape[1:] != given[name].shape[1:] or not own[name].ndim or not given[name].ndim:
         return ""
     others = (key for key in own if key in given and key != name and own[key].shape != given[key].shape)
     if any(given[key].shape[:1] != given[name].shape[:1] for key in others):

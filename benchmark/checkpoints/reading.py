@@ -96,7 +96,8 @@ def _list_globals(path: Path) -> list[str]:
         return []
     try:
         return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))[:3]
-    except (RuntimeError, ValueError, pickle.UnpicklingError):
+    except Exception:
+        # A damaged pickle ends in nearly anything, such as EOFError or IndexError.
         return []
 
 

@@ -139,6 +139,12 @@ def test_a_head_of_another_size_points_to_the_class_map() -> None:
     assert "10" in mismatch and "--class-map" in mismatch
 
 
+def test_a_number_in_place_of_a_vector_is_named_with_both_shapes() -> None:
+    """It has no first dimension that could be the number of classes."""
+    with pytest.raises(ModelError, match=r"'fc.bias' has shape \(\) in the file and \(1000,\) in the model"):
+        load(make_module(), make_state() | {"fc.bias": torch.tensor(1.0)})
+
+
 def test_a_missing_key_is_named() -> None:
     """With the shape it should have."""
     state = make_state()

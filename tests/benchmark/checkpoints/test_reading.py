@@ -92,3 +92,13 @@ def test_a_missing_file_is_said_to_be(path: str, tmp_path: Path) -> None:
     """A folder is no file either."""
     with pytest.raises(DataError, match="no checkpoint file"):
         load_content(tmp_path / path)
+
+
+def test_a_pickle_that_ends_inside_a_global_is_refused(tmp_path: Path) -> None:
+    """The list of what it would import cannot be made then, and the message does without."""
+    torch.save({"w": torch.ones(64)}, tmp_path / "a.pth")
+    data = (tmp_path / "a.pth").read_bytes()
+    at = data.index(b"ctorch")
+    (tmp_path / "a.pth").write_bytes(data[:at] + b"cuorch" + bytes(40) + data[at + 46 :])
+    with pytest.raises((DataError, UntrustedFileError), match=r"a\.pth"):
+        load_content(tmp_path / "a.pth")
