@@ -111,18 +111,23 @@ def make_slug(name: str) -> str:
     """A file name for a model or split: readable, never a path, different names never clash in practice.
 
     Letters, digits, dot, dash and underscore stay; a run of anything else becomes one dash. Where that loses
-    something beyond the usual separators, or the name is long, a short hash of the whole name is added.
+    something beyond the usual separators, or the name is long, or it names a folder inside another on this
+    machine, a short hash of the whole name is added.
 
     Example:
         >>> make_slug("timm:resnet50.a1_in1k"), make_slug("v1/sd-l")
         ('timm-resnet50.a1_in1k', 'v1-sd-l')
         >>> make_slug("../a b")
         'a-b-2c2c791a'
+        >>> make_slug("folder:a-b"), make_slug("folder:a/b")
+        ('folder-a-b', 'folder-a-b-77b4db4a')
     """
     # Stripped of dots: a leading one hides a file, and '..' alone is a path.
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "unnamed"
     # Only a single ':' or '/' between words is plain: 'a//b' would otherwise have the slug of 'a/b'.
     plain = re.fullmatch(r"[A-Za-z0-9._-]+(?:[:/][A-Za-z0-9._-]+)*", name) is not None
+    # Registered names that differ in a separator alone are few and looked after; paths are anything.
+    plain = plain and not re.search(r"(?:^|:)(?:folder|local-dir):.*[:/]", name)
     if plain and len(slug) <= MAX_LENGTH:
         return slug
     return f"{slug[:MAX_LENGTH]}-{hash_bytes(name.encode())[:8]}"

@@ -18,6 +18,7 @@ from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import DataError, ImagenetGError, InputError
 from imagenet_g.benchmark.evaluation.cache import Cache
 from imagenet_g.benchmark.evaluation.model_run import EvaluationListener, ModelRun, RunSettings
+from imagenet_g.benchmark.evaluation.places import ResultPlaces, choose_places
 from imagenet_g.benchmark.identity import hash_file, hash_json, make_slug
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.naming.published import load_published_accuracies
@@ -154,14 +155,15 @@ def _evaluate_model(
     run: ModelRun, request: EvaluationRequest, splits: Mapping[str, Split], listener: EvaluationListener
 ) -> tuple[Result, Path]:
     record = request.declaration.apply(run.load_record())
-    folder = request.out / make_model_slug(record, dtype=request.settings.dtype)
+    slug = make_model_slug(record, dtype=request.settings.dtype)
+    places = choose_places(request.out, slug, record.spec, splits)
     published = load_published_accuracies(record.spec)
     wanted = list_class_sets(_list_refs(request), splits)
     evidence: dict[str, Evidence] = {}
     entries: list[Entry] = []
     if request.reference is not None:
         # First, so that a wrongly set up model shows before hours are spent on it.
-        clean = _gather(run, request.reference, splits, wanted, request.limit, folder)
+        clean = _gather(run, request.reference, splits, wanted, request.limit, places)
         evidence[str(request.reference)] = clean
         doubts = check_clean_accuracy(clean, published, spec=record.spec)
         for doubt in doubts:
@@ -176,16 +178,16 @@ def _evaluate_model(
         # The clean set may be listed among the splits as well; its entry stands already.
         if str(ref) in evidence:
             continue
-        found = evidence[str(ref)] = _gather(run, ref, splits, wanted, request.limit, folder)
+        found = evidence[str(ref)] = _gather(run, ref, splits, wanted, request.limit, places)
         entries.append(
             make_entry(found, reference=reference, published=published, skip_unscored=request.skip_unreadable)
         )
     flagged = tuple(flag_entry(entry, record) for entry in entries)
-    kept, lost = list_kept_entries(folder, record, {entry.split.ref for entry in flagged})
+    kept, lost = list_kept_entries(places.folder, record, {entry.split.ref for entry in flagged})
     if lost:
         listener.say(lost)
     result = Result(model=record, environment=make_environment(), entries=(*flagged, *kept))
-    return result, write_result(folder, result)
+    return result, write_result(places.folder, result)
 
 
 def make_model_slug(record: ModelRecord, *, dtype: str) -> str:
@@ -237,18 +239,18 @@ def _gather(
     splits: Mapping[str, Split],
     class_sets: Mapping[str, ClassSet],
     limit: int | None,
-    folder: Path,
+    places: ResultPlaces,
 ) -> Evidence:
     split = splits[ref.base]
     rows = choose_rows(len(split.rows), limit)
     relevant = choose_class_sets(split, class_sets)
     predictions, meta, cached = run.load_predictions(split, rows, relevant, limit=limit)
     require_scored(split.record.ref, predictions)
-    file = folder / "predictions" / f"{make_slug(ref.base)}.parquet"
+    file = places.folder / places.files[ref.base]
     with replace_file(file) as temporary:
         # A copy and no link: the cache may be emptied, and a result must stay whole.
         shutil.copyfile(cached, temporary)
-    source = PredictionsRecord(file=f"predictions/{file.name}", sha256=hash_file(file), run=meta.run)
+    source = PredictionsRecord(file=places.files[ref.base], sha256=hash_file(file), run=meta.run)
     evidence = make_evidence(split, predictions, meta, source)
     return evidence if ref.view is None else select_view(evidence, split, ref.view)
 
