@@ -10,8 +10,12 @@ from typing import Protocol
 from imagenet_g.benchmark.differences import list_differences
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.generation.plans.plan import Plan, PlanMeta, load_plan_meta, make_plan, write_plan
+from imagenet_g.generation.plans.prompt_checks import (
+    list_prompt_warnings,
+    refuse_lost_classes,
+    report_prompts,
+)
 from imagenet_g.generation.plans.recipe import make_recipe
-from imagenet_g.generation.releases.summary import report_prompts
 from imagenet_g.generation.releases.writing import write_release
 from imagenet_g.generation.rendering.continuing import (
     has_other_files,
@@ -23,7 +27,7 @@ from imagenet_g.generation.rendering.jobs import identify_scorer, load_job_sourc
 from imagenet_g.generation.rendering.score_files import list_unscored
 from imagenet_g.generation.rendering.shards import inspect_shard, load_shard_record
 from imagenet_g.generation.rendering.tasks import BuildJob, BuildSettings, Engine, ShardTask, TaskReport
-from imagenet_g.generation.specs.version import CaptionPromptSpec, validate_pins
+from imagenet_g.generation.specs.version import validate_pins
 
 
 class BuildListener(Protocol):
@@ -72,8 +76,10 @@ def run_build(request: BuildRequest, listener: BuildListener) -> Path | None:
     jobs = [request.make_job(name) for name in request.splits]
     # Before hours of rendering: what is unpinned cannot be built again.
     validate_pins(request.spec, request.splits, source=request.source)
-    for job in jobs:
-        _run_render(request, job, prepare_plan(job, listener), listener)
+    # Every plan before the first image: a mistake in the last split should not wait for the others.
+    metas = [prepare_plan(job, listener) for job in jobs]
+    for job, meta in zip(jobs, metas, strict=True):
+        _run_render(request, job, meta, listener)
     if request.shards is not None:
         return None
     if request.with_scores:
@@ -109,14 +115,16 @@ def prepare_plan(job: BuildJob, listener: BuildListener) -> PlanMeta:
 
     Raises:
         DataError: The folder belongs to another plan; the message lists the differences.
+        InputError: A prompt names its class behind the text encoder's limit.
     """
     plan = make_job_plan(job)
+    for warning in check_job_prompts(job, plan):
+        listener.note(f"{job.split}: {warning}")
     try:
         begun = load_plan_meta(job.plan_path)
     except DataError:
         # Missing or damaged: the plan is a pure function of the spec, and shards store its hash.
         write_plan(job.plan_path, plan)
-        _note_cut_captions(job, plan, listener)
         return plan.meta
     if begun.plan_sha256 != plan.meta.plan_sha256:
         raise DataError(_format_changed_plan(job, begun, plan.meta))
@@ -124,21 +132,16 @@ def prepare_plan(job: BuildJob, listener: BuildListener) -> PlanMeta:
     return begun
 
 
-def _note_cut_captions(job: BuildJob, plan: Plan, listener: BuildListener) -> None:
-    """Report captions that the text encoder cuts, which may have any length."""
-    if not isinstance(job.split_spec.prompts, CaptionPromptSpec):
-        return
-    report = report_prompts(job, plan.table["prompt"].to_pylist())
-    if report is None or report.num_over_limit == 0:
-        return
-    if report.num_over_limit is None:
-        listener.note(f"{job.split}: whether the text encoder cuts captions is unknown (no clip_token_limit)")
-        return
-    listener.note(
-        f"{job.split}: {report.num_over_limit} of {report.num_prompts} images have a caption of more than "
-        f"the {report.token_limit} tokens that the text encoder accepts; the rest is cut, as in "
-        f"'{report.examples[0]}'"
-    )
+def check_job_prompts(job: BuildJob, plan: Plan) -> list[str]:
+    """Warnings about the prompts of a plan, as sentences without a full stop.
+
+    Raises:
+        InputError: A prompt names its class behind the text encoder's limit.
+    """
+    prompts, labels = plan.table["prompt"].to_pylist(), plan.table["label"].to_pylist()
+    refuse_lost_classes(job.split, job.split_spec, job.generator_spec, prompts, labels)
+    report = report_prompts(job.split_spec, job.generator_spec, prompts, labels)
+    return list_prompt_warnings(report, job.generator_spec)
 
 
 def list_pending(job: BuildJob, meta: PlanMeta, shards: tuple[int, int] | None) -> tuple[list[int], int]:

@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass
 
 from imagenet_g.benchmark.errors import ImagenetGError
-from imagenet_g.generation.building.build import BuildRequest
+from imagenet_g.generation.building.build import BuildRequest, check_job_prompts
 from imagenet_g.generation.building.progress import format_duration
 from imagenet_g.generation.plans.plan import Plan, make_plan
+from imagenet_g.generation.plans.prompt_checks import report_prompts
 from imagenet_g.generation.plans.sources import Sources
-from imagenet_g.generation.releases.summary import report_prompts
 from imagenet_g.generation.rendering.jobs import Worker, load_job_sources
 from imagenet_g.generation.rendering.tasks import BuildJob
 from imagenet_g.generation.specs.repos import is_available
@@ -141,16 +141,17 @@ def _max_shard_rows(spec: VersionSpec, batch_size: int) -> int:
 
 def _describe_prompts(job: BuildJob, plan: Plan) -> list[str]:
     prompts = plan.table["prompt"].to_pylist()
-    report = report_prompts(job, prompts)
+    warnings = [f"  note     {warning}" for warning in check_job_prompts(job, plan)]
+    report = report_prompts(job.split_spec, job.generator_spec, prompts, plan.table["label"].to_pylist())
     if report is None:
-        return ["  prompts  (no prompts)"]
+        return ["  prompts  (no prompts)", *warnings]
     fit = "not cut: this kind of generator has no text encoder"
     if job.generator_spec.has_text_encoder:
         fit = "number of tokens unknown without the text encoder's tokenizer"
     if report.num_over_limit is not None:
         fit = f"longest {report.longest} of {report.token_limit} tokens, {report.num_over_limit} cut short"
     lines = [f"  prompts  {report.num_unique} different; {fit}", f"           e.g. {prompts[0]!r}"]
-    return lines + [f"           cut: {example!r}" for example in report.examples]
+    return [*lines, *(f"           cut: {example!r}" for example in report.examples), *warnings]
 
 
 def _try_timing(job: BuildJob, plan: Plan) -> tuple[TimedBatch | None, str]:

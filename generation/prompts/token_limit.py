@@ -7,6 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from imagenet_g.benchmark.records import Count, FileModel
 
 
+class SharedPrompt(FileModel):
+    """A prompt that images of several classes have."""
+
+    prompt: str
+    wnids: tuple[str, ...]
+
+
 class PromptReport(FileModel):
     """How the prompts of a split fit the text encoder."""
 
@@ -20,6 +27,11 @@ class PromptReport(FileModel):
     """Prompts (with repeats) that are cut; null if they were not counted."""
     examples: tuple[str, ...]
     """A few of them."""
+    # Have defaults, because the first releases were made before this was counted.
+    num_sharing: Count | None = None
+    """Classes that have a prompt in common with another class; null if they were not counted."""
+    shared: tuple[SharedPrompt, ...] = ()
+    """A few of those prompts."""
 
 
 def check_prompts(
@@ -56,6 +68,23 @@ def check_prompts(
     )
 
 
+def find_shared_prompts(prompts: Sequence[str], wnids: Sequence[str]) -> tuple[SharedPrompt, ...]:
+    """Prompts that images of more than one class have, in their own order.
+
+    Args:
+        prompts: All prompts of a split, repeats included.
+        wnids: The class of each.
+
+    Example:
+        >>> find_shared_prompts(["a crane", "a fox", "a crane"], ["n02012849", "n02119022", "n03126707"])
+        (SharedPrompt(prompt='a crane', wnids=('n02012849', 'n03126707')),)
+    """
+    classes: dict[str, dict[str, None]] = {}
+    for prompt, wnid in zip(prompts, wnids, strict=True):
+        classes.setdefault(prompt, {})[wnid] = None
+    return tuple(SharedPrompt(prompt=p, wnids=tuple(found)) for p, found in classes.items() if len(found) > 1)
+
+
 def count_clip_tokens(prompts: Iterable[str]) -> list[int]:
     """Tokens of CLIP's byte-pair encoding, start and end included.
 
@@ -67,3 +96,23 @@ def count_clip_tokens(prompts: Iterable[str]) -> list[int]:
     tokenizer = SimpleTokenizer()
     # `encode` leaves the start and end tokens out; they take two of the encoder's 77 places.
     return [len(tokenizer.encode(prompt)) + 2 for prompt in prompts]
+
+
+def keep_clip_text(prompt: str, limit: int) -> str:
+    """The whole words of a prompt that a CLIP text encoder keeps, in lower case as CLIP reads them.
+
+    Args:
+        prompt: Any text.
+        limit: Tokens that the encoder keeps, start and end included.
+
+    Example:
+        >>> keep_clip_text("A photo of a Tench", 77), keep_clip_text("A photo of a Tench", 6)
+        ('a photo of a tench', 'a photo of a')
+    """
+    from open_clip.tokenizer import SimpleTokenizer
+
+    tokenizer = SimpleTokenizer()
+    tokens = tokenizer.encode(prompt)
+    text: str = tokenizer.decode(tokens[: max(0, limit - 2)])
+    # A word has a blank behind its last token. Without one it is a part of a word, which may read as another.
+    return text.rstrip() if text.endswith(" ") else text.rpartition(" ")[0].rstrip()

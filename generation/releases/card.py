@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from imagenet_g.benchmark.markup import format_code
 from imagenet_g.benchmark.splits.manifests import Manifest, SplitManifest
+from imagenet_g.generation.plans.prompt_checks import format_sharing
 from imagenet_g.generation.releases.recipe import ALL_IMAGES, SplitRecipe
 
 
@@ -75,13 +77,18 @@ def _format_prompts(recipe: SplitRecipe) -> list[str]:
     report = recipe.prompts
     if report is None:
         return ["- no prompts"]
+    # Releases of before do not have the number, and keep their card.
+    sharing = [f"- {format_sharing(report, format_code)}"] if report.num_sharing else []
     if report.num_over_limit is None:
         return [
-            f"- prompts: {report.num_unique} different ones; the number that the text encoder cuts is unknown"
+            f"- prompts: {report.num_unique} different ones; the number that the text encoder cuts is "
+            "unknown",
+            *sharing,
         ]
     return [
         f"- prompts: {report.num_unique} different ones, the longest {report.longest} tokens of "
-        f"{report.token_limit}; {report.num_over_limit} images have a prompt that is cut"
+        f"{report.token_limit}; {report.num_over_limit} images have a prompt that is cut",
+        *sharing,
     ]
 
 

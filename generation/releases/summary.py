@@ -11,7 +11,7 @@ from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.splits.manifests import FileRecord, ViewSpec
 from imagenet_g.generation.captions.prompts import load_caption_header
 from imagenet_g.generation.plans.plan import PlanMeta
-from imagenet_g.generation.prompts.token_limit import PromptReport, check_prompts, count_clip_tokens
+from imagenet_g.generation.plans.prompt_checks import report_prompts
 from imagenet_g.generation.releases.recipe import (
     ImageCounts,
     SplitRecipe,
@@ -60,21 +60,14 @@ def summarize_split(
         runtimes=_list_runtimes(records),
         counts=_count_images(meta, records, files, table),
         left_out=tuple(failure for record in records for failure in record.failures),
-        prompts=report_prompts(job, table["prompt"].to_pylist()),
+        prompts=report_prompts(
+            job.split_spec, job.generator_spec, table["prompt"].to_pylist(), table["label"].to_pylist()
+        ),
         captions=load_caption_header(job.split_spec),
         scorers=described,
         accuracy=compute_accuracy(table, views, scorers),
         source_survival=compute_survival(table, scorers),
     )
-
-
-def report_prompts(job: BuildJob, prompts: Sequence[str | None]) -> PromptReport | None:
-    """How the prompts of a split fit its text encoder; None for splits without prompts."""
-    if job.split_spec.prompts is None:
-        return None
-    limit = job.generator_spec.token_limit
-    given = [prompt for prompt in prompts if prompt is not None]
-    return check_prompts(given, limit=limit, count_tokens=count_clip_tokens)
 
 
 def describe_file(job: BuildJob, path: str, num_rows: int) -> FileRecord:

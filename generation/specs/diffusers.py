@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.generation.specs.generator import GeneratorSpec, Inputs
 from imagenet_g.generation.specs.pipeline_classes import find_call_defaults
 from imagenet_g.generation.specs.repos import identify_repo
@@ -84,6 +85,22 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
     def has_text_encoder(self) -> bool:
         """Assumed, because only the repository decides it."""
         return True
+
+    @property
+    def has_longer_encoder(self) -> bool:
+        """As the pipeline's call has it: `max_sequence_length` is of a T5 beside CLIP (SD3, Flux)."""
+        try:
+            return "max_sequence_length" in find_call_defaults(self.pipeline)
+        except ImagenetGError:
+            # Without diffusers nothing is rendered; a dry run still reports.
+            return False
+
+    @property
+    def fixed_texts(self) -> dict[str, str]:
+        """Those among the further arguments of the call."""
+        return {
+            name: text for name, text in self.arguments.items() if isinstance(text, str) and "prompt" in name
+        }
 
     @property
     def num_cpu_threads(self) -> int:

@@ -76,6 +76,16 @@ class GeneratorSpec(FileModel):
         return []
 
     @property
+    def has_longer_encoder(self) -> bool:
+        """Whether a second text encoder reads more of a prompt than `token_limit`."""
+        return False
+
+    @property
+    def fixed_texts(self) -> dict[str, str]:
+        """Texts that are the same for every image, such as a negative prompt, by the name of their key."""
+        return {}
+
+    @property
     def num_cpu_threads(self) -> int:
         """Threads that rendering and scoring use on a CPU: another number gives other last bits."""
         return 1

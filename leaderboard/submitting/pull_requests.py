@@ -10,6 +10,7 @@ from pathlib import Path
 
 from imagenet_g.benchmark.errors import DataError, FetchError, ImagenetGError
 from imagenet_g.benchmark.hub.errors import has_account, translate_hub_errors
+from imagenet_g.benchmark.markup import format_fence
 from imagenet_g.benchmark.redaction import has_token
 from imagenet_g.leaderboard.submissions.problems import ValidationReport, format_report
 from imagenet_g.leaderboard.submissions.submission import SUFFIX, Submission
@@ -56,7 +57,7 @@ def open_pull_request(path: Path, submission: Submission, report: ValidationRepo
                 [CommitOperationAdd(name, file) for name, file in list_files(path, submission).items()],
                 commit_message=f"Submit {path.name.removesuffix(SUFFIX)}",
                 # A code block: the report quotes the file, and its names must not become links or mentions.
-                commit_description=f"```\n{format_report(report)}\n```",
+                commit_description=format_fence(format_report(report)),
                 repo_type="dataset",
                 create_pr=True,
             )

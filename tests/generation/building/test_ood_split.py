@@ -168,7 +168,7 @@ def test_captions_that_the_text_encoder_cuts_are_reported(tmp_path: Path) -> Non
     prompts = make_prompts(tmp_path / "toy.jsonl", make_captions(CLASSES, long_first=True))
     notes = build(make_ood_spec(prompts), tmp_path / "out").notes
     # Image 0 and image 3 of the first class have it.
-    assert any("2 of 12 images have a caption of more than the 77 tokens" in note for note in notes)
+    assert any("2 of 12 images have a prompt of more than the 77 tokens" in note for note in notes)
     report = parse_split_recipe(load_manifest(tmp_path / "out"), "ood").prompts
     assert report is not None and report.num_over_limit == 2
     assert "2 images have a prompt that is cut" in (tmp_path / "out" / "README.md").read_text()

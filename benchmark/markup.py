@@ -1,0 +1,53 @@
+"""Names from outside in Markdown: as they were typed, and never as markup."""
+
+from __future__ import annotations
+
+import re
+
+from imagenet_g.benchmark.terminal.text import escape_controls, escape_lines
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&@:-])")
+
+
+def format_code(text: str, *, cell: bool = False) -> str:
+    r"""Text as an inline code span, which holds any backticks (CommonMark 0.31, section 6.1).
+
+    Args:
+        text: Any text; a character that cannot be seen becomes its escape.
+        cell: Whether it stands in a cell of a table, where a bar would end the cell.
+
+    Example:
+        >>> format_code("m[ema]"), format_code("a`b")
+        ('`m[ema]`', '``a`b``')
+        >>> format_code("a|b", cell=True)
+        '`a\\|b`'
+    """
+    text = escape_controls(text)
+    if cell:
+        text = text.replace("|", "\\|")
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    # Blanks inside are taken away again where both ends have one, so that a backtick may stand at an end.
+    space = " " if text[:1] in ("`", " ", "") or text[-1:] in ("`", " ") else ""
+    return f"{'`' * (longest + 1)}{space}{text}{space}{'`' * (longest + 1)}"
+
+
+def format_fence(text: str) -> str:
+    r"""Text of several lines as a fenced code block, whatever fences stand in it.
+
+    Example:
+        >>> format_fence("one\n```\ntwo").splitlines()
+        ['````', 'one', '```', 'two', '````']
+    """
+    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}\n{escape_lines(text)}\n{fence}"
+
+
+def escape_markdown(text: str) -> str:
+    r"""One line of text that Markdown, GitHub and MathJax show as it is, by backslashes.
+
+    Example:
+        >>> escape_markdown("m[ema] $x$")
+        'm\\[ema\\] \\$x\\$'
+    """
+    return _MARKDOWN.sub(r"\\\1", escape_controls(text))
