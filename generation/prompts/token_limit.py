@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.records import Count, FileModel
+
+if TYPE_CHECKING:
+    from open_clip.tokenizer import SimpleTokenizer
 
 
 class SharedPrompt(FileModel):
@@ -90,10 +95,7 @@ def count_clip_tokens(prompts: Iterable[str]) -> list[int]:
 
     All of Stable Diffusion's CLIP encoders share it, so no weights are needed to count.
     """
-    # Imported late, because open_clip imports torch, which takes seconds.
-    from open_clip.tokenizer import SimpleTokenizer
-
-    tokenizer = SimpleTokenizer()
+    tokenizer = _load_tokenizer()
     # `encode` leaves the start and end tokens out; they take two of the encoder's 77 places.
     return [len(tokenizer.encode(prompt)) + 2 for prompt in prompts]
 
@@ -109,10 +111,17 @@ def keep_clip_text(prompt: str, limit: int) -> str:
         >>> keep_clip_text("A photo of a Tench", 77), keep_clip_text("A photo of a Tench", 6)
         ('a photo of a tench', 'a photo of a')
     """
-    from open_clip.tokenizer import SimpleTokenizer
-
-    tokenizer = SimpleTokenizer()
+    tokenizer = _load_tokenizer()
     tokens = tokenizer.encode(prompt)
     text: str = tokenizer.decode(tokens[: max(0, limit - 2)])
     # A word has a blank behind its last token. Without one it is a part of a word, which may read as another.
     return text.rstrip() if text.endswith(" ") else text.rpartition(" ")[0].rstrip()
+
+
+@cache
+def _load_tokenizer() -> SimpleTokenizer:
+    # Imported late, because open_clip imports torch, which takes seconds. Kept, because it reads its
+    # vocabulary for a third of a second, and a split may have many prompts that are cut.
+    from open_clip.tokenizer import SimpleTokenizer
+
+    return SimpleTokenizer()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from imagenet_g.benchmark.markup import format_code
 from imagenet_g.benchmark.splits.manifests import Manifest, SplitManifest
+from imagenet_g.benchmark.terminal.markdown import format_code
 from imagenet_g.generation.plans.prompt_checks import format_sharing
 from imagenet_g.generation.releases.recipe import ALL_IMAGES, SplitRecipe
 

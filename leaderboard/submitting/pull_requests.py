@@ -10,8 +10,8 @@ from pathlib import Path
 
 from imagenet_g.benchmark.errors import DataError, FetchError, ImagenetGError
 from imagenet_g.benchmark.hub.errors import has_account, translate_hub_errors
-from imagenet_g.benchmark.markup import format_fence
 from imagenet_g.benchmark.redaction import has_token
+from imagenet_g.benchmark.terminal.markdown import format_fence
 from imagenet_g.leaderboard.submissions.problems import ValidationReport, format_report
 from imagenet_g.leaderboard.submissions.submission import SUFFIX, Submission
 
