@@ -10,6 +10,7 @@ from imagenet_g.baselines.lines.figures import Axis, FigurePoint, ScatterFigure,
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 from imagenet_g.benchmark.storage import replace_file
+from imagenet_g.benchmark.terminal.plots import draw_plain_text, format_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,12 +36,12 @@ def draw_figure(figure: ScatterFigure, path: Path) -> None:
     except ImportError as error:
         raise InputError("Figures need matplotlib: pip install 'imagenet-g[plots]'.") from error
     canvas = Figure(figsize=(7.2, 6.4), dpi=150)
-    axes = canvas.add_axes((0.1, 0.19, 0.87, 0.75))
-    _draw_curves(axes, figure)
-    _draw_points(axes, figure)
-    _draw_axes(axes, figure)
-    canvas.text(0.02, 0.02, textwrap.fill(figure.caption, 118), fontsize=7, color="#444444", va="bottom")
-    with replace_file(path) as temporary:
+    with draw_plain_text(), replace_file(path) as temporary:
+        axes = canvas.add_axes((0.1, 0.19, 0.87, 0.75))
+        _draw_curves(axes, figure)
+        _draw_points(axes, figure)
+        _draw_axes(axes, figure)
+        canvas.text(0.02, 0.02, textwrap.fill(figure.caption, 118), fontsize=7, color="#444444", va="bottom")
         # The temporary file ends in .tmp, so matplotlib cannot choose the format by its name.
         canvas.savefig(temporary, format=path.suffix.lstrip("."))
 
@@ -88,12 +89,12 @@ def _draw_points(axes: Axes, figure: ScatterFigure) -> None:
             xerr=_reach(members, x, figure.x, figure, horizontal=True),
             yerr=_reach(members, y, figure.y, figure, horizontal=False),
             fmt=marker, ms=4, color=colour, ecolor=colour, elinewidth=0.6, alpha=0.85,
-            label=f"{group} ({len(members)})",
+            label=format_label(f"{group} ({len(members)})"),
         )  # fmt: skip
         for point, x_position, y_position in zip(members, x, y, strict=True):
             if point.labelled:
                 axes.annotate(
-                    point.name,
+                    format_label(point.name),
                     (x_position, y_position),
                     xytext=(5, 3),
                     textcoords="offset points",
@@ -134,9 +135,9 @@ def _draw_axes(axes: Axes, figure: ScatterFigure) -> None:
         [_place(tick, figure.y, figure) for tick in figure.y.ticks],
         labels=[format_tick(tick) for tick in figure.y.ticks],
     )
-    axes.set_xlabel(f"{figure.x.label}, top-1 in % ({figure.link} axis)")
-    axes.set_ylabel(f"{figure.y.label}, top-1 in % ({figure.link} axis)")
-    axes.set_title(figure.title, fontsize=11)
+    axes.set_xlabel(f"{format_label(figure.x.label)}, top-1 in % ({figure.link} axis)")
+    axes.set_ylabel(f"{format_label(figure.y.label)}, top-1 in % ({figure.link} axis)")
+    axes.set_title(format_label(figure.title), fontsize=11)
     axes.grid(color="#eeeeee", lw=0.6)
     axes.set_axisbelow(True)
     axes.legend(loc="upper left", fontsize=8, framealpha=0.9)

@@ -21,6 +21,7 @@ from imagenet_g.benchmark.distances.results import ClassDistance, ClipDistances
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 from imagenet_g.benchmark.storage import replace_file
+from imagenet_g.benchmark.terminal.plots import draw_plain_text, format_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,11 +138,11 @@ def draw_clouds(figure: CloudFigure, path: Path) -> None:
         for (name, points), (marker, colour) in ((figure.reference, _REFERENCE), (figure.split, _SPLIT)):
             x, y = points.T
             axes.scatter(x, y, s=18, marker=marker, color=colour, alpha=0.7, lw=0,
-                         label=f"{name} ({len(points)})")  # fmt: skip
+                         label=format_label(f"{name} ({len(points)})"))  # fmt: skip
             axes.scatter(x.mean(), y.mean(), s=90, marker=marker, color=colour, edgecolor="black", lw=1)
         axes.set_xlabel(f"first component ({100 * figure.explained[0]:.0f} % of the variance)")
         axes.set_ylabel(f"second component ({100 * figure.explained[1]:.0f} %)")
-        axes.set_title(figure.title, fontsize=10)
+        axes.set_title(format_label(figure.title), fontsize=10)
         axes.legend(fontsize=8)
 
 
@@ -167,7 +168,7 @@ def draw_reductions(figure: ReductionFigure, path: Path) -> None:
         else:
             axes.set_xlabel("classes, largest reduction first")
         axes.set_ylabel("reduction in %")
-        axes.set_title(figure.title, fontsize=10)
+        axes.set_title(format_label(figure.title), fontsize=10)
 
 
 @contextmanager
@@ -181,9 +182,9 @@ def _open_figure(path: Path, caption: str) -> Iterator[Figure]:
         raise InputError("Figures need matplotlib: pip install 'imagenet-g[plots]'.") from error
     # Figure and not pyplot, which keeps global state and may look for a display.
     canvas = Figure(figsize=(7.2, 5.6), dpi=150)
-    yield canvas
-    canvas.text(0.02, 0.02, textwrap.fill(caption, 118), fontsize=7, color="#444444", va="bottom")
-    with replace_file(path) as temporary:
+    with draw_plain_text(), replace_file(path) as temporary:
+        yield canvas
+        canvas.text(0.02, 0.02, textwrap.fill(caption, 118), fontsize=7, color="#444444", va="bottom")
         # The format is named, because matplotlib would read it from the temporary's ending, `.tmp`.
         canvas.savefig(temporary, format=kind)
 
