@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 # Only files that decide the pixels; cards and images beside the weights may change.
-_HASHED_SUFFIXES = (".safetensors", ".bin", ".json", ".model", ".txt")
+_HASHED_SUFFIXES = (
+    ".safetensors", ".bin", ".json", ".model", ".txt",
+    # Vocabularies and chat templates of other tokenizers.
+    ".bpe", ".jinja", ".spm", ".tiktoken", ".vocab",
+)  # fmt: skip
 _WEIGHT_SUFFIXES = (".safetensors", ".bin")
 LOCAL_PREFIX = "local/"
 """Prefix of the name of a local folder in a release."""
