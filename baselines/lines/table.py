@@ -17,6 +17,8 @@ from imagenet_g.benchmark.robustness.published_sets import (
 )
 from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
 from imagenet_g.benchmark.statistics.observations import Observation
+from imagenet_g.benchmark.terminal.markdown import format_name
+from imagenet_g.benchmark.terminal.spreadsheets import neutralise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +167,7 @@ def _make_csv_row(row: RobustnessTableRow) -> tuple[str, ...]:
     placement = row.placement
     fit, interval = placement.fit, placement.interval
     return (
-        row.model, row.split, row.axis, _yes(row.same_classes), fit.link,
+        neutralise(row.model), neutralise(row.split), row.axis, _yes(row.same_classes), fit.link,
         f"{row.reference:.6g}", f"{row.top1:.6g}", f"{placement.expected:.6f}",
         f"{placement.value:.6f}", _cell(interval.low), _cell(interval.high),
         _yes(placement.extrapolated), _yes(fit.weak), fit.baseline, fit.baseline_sha256,
@@ -179,14 +181,14 @@ def format_markdown(rows: Sequence[RobustnessTableRow]) -> str:
     for row in rows:
         by_model.setdefault(row.model, {})[row.split] = row
     other = {row.split for row in rows if not row.same_classes}
-    head = ["model", "clean", *(split + (" *" if split in other else "") for split in splits)]
+    head = ["model", "clean", *(format_name(split) + (" *" if split in other else "") for split in splits)]
     lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
     for model, cells in by_model.items():
         # Of the first set; the sets that are marked share this full axis, the others may have an axis of
         # their own.
         clean = f"{100 * next(iter(cells.values())).reference:.2f}"
         values = [_format_cell(cells[split]) if split in cells else "" for split in splits]
-        lines.append("| " + " | ".join([model, clean, *values]) + " |")
+        lines.append("| " + " | ".join([format_name(model), clean, *values]) + " |")
     return "\n".join(lines) + "\n"
 
 

@@ -31,6 +31,18 @@ def format_code(text: str, *, cell: bool = False) -> str:
     return f"{'`' * (longest + 1)}{space}{text}{space}{'`' * (longest + 1)}"
 
 
+def format_name(text: str) -> str:
+    r"""A name for a cell of a table: plain where nothing in it could be markup, else a code span.
+
+    Example:
+        >>> format_name("timm:resnet50.a1_in1k"), format_name("python:fire:make"), format_name("a|b")
+        ('timm:resnet50.a1_in1k', '`python:fire:make`', '`a\\|b`')
+    """
+    # Two colons may be an emoji, and underscores at the ends are emphasis; inside a word they are not.
+    plain = re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9 .,+()/_:-]*[A-Za-z0-9.+)])?", text)
+    return text if plain and text.count(":") < 2 else format_code(text, cell=True)
+
+
 def format_fence(text: str) -> str:
     r"""Text of several lines as a fenced code block, whatever fences stand in it.
 

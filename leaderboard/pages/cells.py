@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.commands.report import format_percent, format_points
 from imagenet_g.benchmark.predictions.metrics import Metric
+from imagenet_g.benchmark.terminal.spreadsheets import neutralise
 from imagenet_g.leaderboard.submissions.problems import TRUST_LEVELS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Row = Mapping[str, Any]
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 
 def escape(text: object) -> str:
@@ -163,15 +163,3 @@ def format_csv(rows: pd.DataFrame) -> str:
     stream = io.StringIO()
     safe.to_csv(stream, index=False, lineterminator="\n")
     return stream.getvalue()
-
-
-def neutralise(value: object) -> object:
-    """Text that cannot be a formula: a leading quote keeps spreadsheets from running it (OWASP).
-
-    Example:
-        >>> neutralise("=HYPERLINK(A1)"), neutralise("ResNet-50"), neutralise(-0.2)
-        ("'=HYPERLINK(A1)", 'ResNet-50', -0.2)
-    """
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return "'" + value
-    return value

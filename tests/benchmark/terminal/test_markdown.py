@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from imagenet_g.benchmark.terminal.markdown import escape_markdown, format_code, format_fence
+from imagenet_g.benchmark.terminal.markdown import escape_markdown, format_code, format_fence, format_name
 
 NAMES = (
     "m[ema]", ":fire:", "a`b", "`", "``a``", "a|b", "$x$", "<b>x</b>", "*x*", "_x_", "[x](y)", "# x", "- x",
@@ -39,6 +39,15 @@ def test_a_code_span_in_a_table_is_one_cell(name: str) -> None:
     cells = re.findall(r"<td>(.*?)</td>", MarkdownIt("gfm-like", {"linkify": False}).render(table))
     assert len(cells) == 2
     assert cells[1] == "1"
+
+
+@pytest.mark.parametrize("name", [*NAMES, "resnet50.a1_in1k", "ResNet-50 (A1)", "a_", "x*y*z"])
+def test_a_name_in_a_table_is_read_as_it_was_typed(name: str) -> None:
+    """Plain ones without quotation."""
+    table = f"| a | b |\n|---|---|\n| {format_name(name)} | 1 |"
+    cells = re.findall(r"<td>(.*?)</td>", MarkdownIt("gfm-like", {"linkify": False}).render(table))
+    shown = html.unescape(re.sub(r"</?(code|p)>", "", cells[0]))
+    assert (shown, len(cells)) == (name, 2)
 
 
 @given(name=ANY)

@@ -20,12 +20,13 @@ from statsmodels.stats.contingency_tables import mcnemar
 from submission_cases import ROOT, STEM, set_at, write_case
 
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.terminal.spreadsheets import neutralise
 from imagenet_g.leaderboard.app.image_reports import write_image_report
 from imagenet_g.leaderboard.app.state import click_table
 from imagenet_g.leaderboard.app.uploads import check_upload
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages.about import format_about
-from imagenet_g.leaderboard.pages.cells import escape, format_csv, neutralise
+from imagenet_g.leaderboard.pages.cells import escape, format_csv
 from imagenet_g.leaderboard.pages.export import format_badge, format_page
 from imagenet_g.leaderboard.pages.image_cards import ImageFilter, choose_images
 from imagenet_g.leaderboard.pages.pages import (
