@@ -103,6 +103,8 @@ class ModelRecord(FileModel):
     """Last day the training data can be from; null for unknown."""
     assumptions: tuple[str, ...] | None = None
     """What the weights do not say and was assumed, such as the activation of a CLIP; null for unknown."""
+    weights_notes: tuple[str, ...] | None = None
+    """What was taken from the file of weights, taken away from its names and left out; null for unknown."""
     behaviour_sha256: Sha256 | None = None
     """Hash of code, settings and answers on fixed inputs, for code of the user's own and for local folders.
 
@@ -117,8 +119,9 @@ DECLARED_FIELDS = ("requested", "training_data", "trained_until", "generated_tra
 def is_same_model(first: ModelRecord, second: ModelRecord) -> bool:
     """Whether two records are of the same weights run the same way, whatever was declared about them."""
     # Blanked and not removed: a field that is added to a record later is compared without a change here.
-    # `assumptions` is words about facts that preprocessing and architecture hold; earlier records lack it.
-    blank = dict.fromkeys((*DECLARED_FIELDS, "assumptions"))
+    # `assumptions` is words about facts that preprocessing and architecture hold, `weights_notes` about the
+    # way to weights whose hash is compared; earlier records lack them.
+    blank = dict.fromkeys((*DECLARED_FIELDS, "assumptions", "weights_notes"))
     return first.model_dump() | blank == second.model_dump() | blank
 
 

@@ -67,7 +67,7 @@ def load_into(
             embeddings to the input size of a folder's configuration).
 
     Returns:
-        What was taken, taken away and left out: one sentence for the user, or nothing.
+        What was taken, taken away and left out: clauses for the user; empty where all fits as it is.
 
     Raises:
         ModelError: A key, a shape or a kind of number does not fit; the first that does not is named.
@@ -76,8 +76,7 @@ def load_into(
     for attempt in _list_attempts(module, weights, convert=convert, convert_shapes=convert_shapes):
         if attempt.mismatch is None:
             _load(module, attempt.state, source=weights.source)
-            notes = (*weights.notes, *attempt.notes)
-            return (f"Checkpoint '{weights.source}': {'; '.join(notes)}.",) if notes else ()
+            return (*weights.notes, *attempt.notes)
         attempts.append(attempt)
     # The reading that comes nearest says most about what is wrong.
     nearest = max(attempts, key=lambda attempt: attempt.matches)

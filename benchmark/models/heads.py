@@ -40,7 +40,7 @@ class LoadedModel:
         training_data: What it was trained on, or None for unknown.
         zero_shot: The text side, for zero-shot models.
         encoder: As `Classifier.encoder`.
-        notes: As `Classifier.notes`.
+        notes: What was taken from the file of weights, taken away from its names and left out: clauses.
         assumptions: What the weights do not say, and what is assumed in its place; said and recorded.
     """
 
@@ -96,6 +96,7 @@ def make_classifier(request: ModelRequest, model: LoadedModel) -> Classifier:
         zero_shot=model.zero_shot,
         training_data=model.training_data,
         assumptions=model.assumptions,
+        weights_notes=model.notes,
         # ImageNet-1k is photographs only; for anything else it is unknown.
         generated_training_data=() if model.training_data == IMAGENET_1K else None,
     )
@@ -106,8 +107,12 @@ def make_classifier(request: ModelRequest, model: LoadedModel) -> Classifier:
         precropped_transform=model.precropped_transform,
         files=model.files,
         encoder=model.encoder,
-        notes=(*model.notes, *model.assumptions),
+        notes=(*_format_notes(model), *model.assumptions),
     )
+
+
+def _format_notes(model: LoadedModel) -> tuple[str, ...]:
+    return (f"Checkpoint '{model.files[0]}': {'; '.join(model.notes)}.",) if model.notes else ()
 
 
 def count_outputs(module: torch.nn.Module, input_size_px: tuple[int, int], *, spec: str) -> int:

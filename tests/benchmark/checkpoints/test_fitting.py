@@ -60,7 +60,7 @@ def test_a_prefix_of_all_names_is_taken_away_and_said(prefix: str) -> None:
     """Data-parallel, compiled and training modules, one in another."""
     module = make_module()
     said = load(module, {prefix + name: value for name, value in make_state().items()})
-    assert said == f"Checkpoint 'f': '{prefix}' taken away from its names."
+    assert said == f"'{prefix}' taken away from its names"
     assert holds(module, make_state())
 
 

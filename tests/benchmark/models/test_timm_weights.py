@@ -161,6 +161,7 @@ def test_the_averaged_copy_of_a_training_checkpoint_is_loaded_by_its_key(tmp_pat
     assert taken.record.weights_sha256 == hash_state_dict(plain)
     assert other.record.weights_sha256 == hash_state_dict(averaged)
     assert "--checkpoint-key state_dict_ema" in taken.notes[0]
+    assert other.record.weights_notes == ("the weights under 'state_dict_ema', as requested",)
 
 
 def test_a_foreign_file_with_a_class_map_loads_as_the_native_one(tmp_path: Path) -> None:
