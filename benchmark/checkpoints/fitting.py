@@ -171,6 +171,9 @@ def _attempt_conversion(
         mismatch = f"it has '{lost}' of shape {tuple(state[lost].shape)}, which the model has not."
     elif left is not None:
         mismatch = f"it has no '{left}', which has shape {tuple(model.own[left].shape)} in the model."
+    elif usage.by_order:
+        mismatch = _find_disorder(list(state), usage.origins)
+        notes += ("its tensors matched by their order",)
     elif cut is not None and not resize:
         mismatch = (
             f"'{cut}' of shape {tuple(state[cut].shape)} would be resized. Name the architecture of the "
@@ -179,6 +182,30 @@ def _attempt_conversion(
     notes += tuple(_describe_left_out(explained))
     notes += tuple(f"'{name}' resized from {tuple(state[name].shape)}" for name in usage.resized)
     return _Attempt(state=attempt.state, mismatch=mismatch, notes=notes, matches=attempt.matches)
+
+
+def _find_disorder(names: list[str], origins: Mapping[str, str]) -> str | None:
+    """Why a conversion by order cannot be relied on; None where it can.
+
+    Example:
+        >>> _find_disorder(["stem.w", "a.w"], {"conv.w": "stem.w", "fc.w": "a.w"}) is None
+        True
+        >>> _find_disorder(["stem.w", "a.b"], {"conv.w": "stem.w", "fc.w": "a.b"})
+        "'a.b' stands where the model has 'fc.w', and the library matches by order alone."
+    """
+    if names == sorted(names):
+        # Safetensors sorts them; tensors of one shape would be exchanged without a sign.
+        return (
+            "the library matches these names by the order of the file alone, and its names are sorted. Give "
+            "the file as its authors published it, or one with the library's own names."
+        )
+    other = (
+        (own, name) for own, name in origins.items() if own.rpartition(".")[2] != name.rpartition(".")[2]
+    )
+    found = next(other, None)
+    if found is None:
+        return None
+    return f"'{found[1]}' stands where the model has '{found[0]}', and the library matches by order alone."
 
 
 def _find_known(own: StateDict, given: StateDict) -> StateDict:

@@ -24,11 +24,13 @@ class Usage:
         unused: Names of which nothing comes out.
         resized: Names of which more or fewer values come out than go in.
         origins: Name in the file of what comes out from one tensor alone, by the name that comes out.
+        by_order: Whether the order of the file decides what becomes what, and not the names.
     """
 
     unused: tuple[str, ...]
     resized: tuple[str, ...]
     origins: Mapping[str, str]
+    by_order: bool
 
 
 def trace_usage(state: StateDict, convert: Convert) -> Usage:
@@ -47,20 +49,34 @@ def trace_usage(state: StateDict, convert: Convert) -> Usage:
     codes = {name: number for number, name in enumerate(state, start=1)}
     names = {float(number): name for name, number in codes.items()}
     marked = {name: _fill_like(value, codes[name]) for name, value in state.items()}
-    counts: Counter[str] = Counter()
-    origins = {}
-    for name, value in convert(dict(marked)).items():
-        found = {names[code]: count for code, count in _count_values(value) if code in names}
-        counts.update(found)
-        if len(found) == 1:
-            origins[name] = next(iter(found))
+    parts = _trace(marked, convert, names)
+    counts = sum((Counter(found) for found in parts.values()), Counter[str]())
     # What was computed with has other values now; a change of the input shows in the output all the same.
     computed = [name for name in state if name not in counts and _has_effect(name, marked, convert)]
     return Usage(
         unused=tuple(name for name in state if name not in counts and name not in computed),
         resized=tuple(name for name in counts if counts[name] != state[name].numel()),
-        origins=origins,
+        origins={name: next(iter(found)) for name, found in parts.items() if len(found) == 1},
+        by_order=_depends_on_order(marked, convert, names, parts),
     )
+
+
+def _trace(marked: StateDict, convert: Convert, names: Mapping[float, str]) -> dict[str, dict[str, int]]:
+    """How many values of each tensor are in each that comes out."""
+    converted = convert(dict(marked)).items()
+    return {
+        name: {names[code]: count for code, count in _count_values(value) if code in names}
+        for name, value in converted
+    }
+
+
+def _depends_on_order(
+    marked: StateDict, convert: Convert, names: Mapping[float, str], parts: Mapping[str, Mapping[str, int]]
+) -> bool:
+    try:
+        return _trace(dict(reversed(marked.items())), convert, names) != parts
+    except Exception:  # whatever the library raises, it does not take the tensors in this order
+        return True
 
 
 def _fill_like(value: torch.Tensor, number: int) -> torch.Tensor:

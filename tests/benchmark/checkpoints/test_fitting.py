@@ -266,6 +266,33 @@ def test_a_conversion_that_resizes_is_refused_by_the_name_of_the_tensor() -> Non
         load(make_module(), state, convert=resize)
 
 
+def match_by_order(state: StateDict) -> StateDict:
+    """As timm does for the authors' files of NeXt-ViT."""
+    return dict(zip(make_state(), state.values(), strict=True))
+
+
+def test_a_conversion_by_order_is_used_and_said() -> None:
+    """Where kinds of tensors agree."""
+    module = make_module()
+    assert "matched by their order" in load(module, make_state("embed"), convert=match_by_order)
+    assert holds(module, make_state())
+
+
+def test_a_conversion_by_order_is_refused_for_sorted_names() -> None:
+    """Tensors of one shape would change places without a sign."""
+    state = {f"{number}{name[4:]}": value for number, (name, value) in enumerate(make_state().items())}
+    with pytest.raises(ModelError, match="by the order of the file alone"):
+        load(make_module(), dict(sorted(state.items())), convert=match_by_order)
+
+
+def test_a_conversion_by_order_that_makes_a_weight_of_a_bias_is_refused() -> None:
+    """Both have one shape."""
+    names = list(make_state("embed"))
+    state = dict(zip([names[1], *names[2:3], names[0], *names[3:]], make_state().values(), strict=True))
+    with pytest.raises(ModelError, match="by order alone"):
+        load(make_module(), state, convert=match_by_order)
+
+
 def test_tensors_that_go_into_sums_and_joins_count_as_used() -> None:
     """Conversions fold one layer into another."""
     state = {name: torch.ones(2) for name in ("a", "b", "scale", "unused")}
