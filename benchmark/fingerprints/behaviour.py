@@ -8,6 +8,7 @@ seldom shows. Where it does, a run is made again; a kept answer is never given f
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
+from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.identity import hash_json
 
 Transform = Callable[[Image.Image], torch.Tensor]
@@ -23,6 +25,7 @@ PICTURE_SIZE_PX = (320, 288)
 """Width and height; not square, so that a transform that mixes them up differs."""
 _DIGITS = 3
 _LEADERS = 5
+_TRIES = 16
 
 
 def make_picture() -> Image.Image:
@@ -49,15 +52,55 @@ def hash_behaviour(module: torch.nn.Module, transforms: Sequence[Transform]) -> 
 
     Returns:
         64 hex digits.
+
+    Raises:
+        ModelError: A transform makes one picture into different inputs.
     """
     picture = make_picture()
-    inputs = [transform(picture) for transform in transforms]
+    inputs = [apply_surely(transform, picture) for transform in transforms]
     # Seeded, and beside the picture: a photograph-like input leaves half of the units of a network dark.
     noise = torch.randn(inputs[0].shape, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         # One by one: a batch of two could already depend on its neighbour.
         outputs = [module(tensor[None].float()) for tensor in (inputs[0], noise)]
     return hash_json([*(hash_values(tensor) for tensor in inputs), *(_hash_outputs(o) for o in outputs)])
+
+
+def apply_surely(transform: Transform, picture: Image.Image) -> torch.Tensor:
+    """What a transform makes of a picture, after it was tried again to see that nothing is left to chance.
+
+    Raises:
+        ModelError: It makes different inputs of one picture, as the random steps of training do.
+
+    Example:
+        >>> from torchvision import transforms
+        >>> apply_surely(transforms.PILToTensor(), make_picture()).shape
+        torch.Size([3, 288, 320])
+        >>> cut = transforms.Compose([transforms.RandomCrop(8), transforms.PILToTensor()])
+        >>> apply_surely(cut, make_picture())
+        Traceback (most recent call last):
+        ...
+        imagenet_g.benchmark.errors.ModelError: The transform makes different inputs of one picture...
+    """
+    before = _read_chance()
+    made = transform(picture)
+    # A flip shows in every other try only; that random numbers were drawn shows at once.
+    tries = _TRIES if _read_chance() != before else 1
+    for _ in range(tries):
+        again = transform(picture)
+        if again.shape != made.shape or not torch.equal(again, made):
+            raise ModelError(
+                "The transform makes different inputs of one picture: an accuracy would differ from run to "
+                "run. Use the transform of evaluation, without random crops, flips or augmentation."
+            )
+    return made
+
+
+def _read_chance() -> tuple[object, ...]:
+    """The state of the random generators that transforms draw from."""
+    # NumPy's old generator beside the others: much code still draws from it.
+    _, keys, position, *_ = np.random.get_state(legacy=True)
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), np.asarray(keys).tobytes(), position
 
 
 def hash_values(tensor: torch.Tensor) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torchvision import transforms
 
+from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.fingerprints.behaviour import hash_behaviour, make_picture
 
 SIZE = 32
@@ -115,3 +119,26 @@ def test_the_picture_never_changes() -> None:
         11704640,
         10285117,
     ]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        transforms.RandomHorizontalFlip(0.5),
+        transforms.RandomResizedCrop(SIZE),
+        transforms.ColorJitter(0.4),
+        lambda image: image.rotate(random.choice([0, 90])),
+        lambda image: image.rotate(np.random.default_rng().integers(360)),
+    ],
+    ids=["flip", "crop", "jitter", "random", "generator of its own"],
+)
+def test_a_transform_of_training_is_refused(step: Callable[[Image.Image], Image.Image]) -> None:
+    """Its accuracy would be another one on the next run."""
+    with pytest.raises(ModelError, match="different inputs of one picture"):
+        hash_answers(Answers(), transforms.Compose([step, transform]))
+
+
+def test_random_numbers_that_decide_nothing_are_allowed() -> None:
+    """A step that is drawn and always taken."""
+    certain = transforms.Compose([transforms.RandomHorizontalFlip(1.0), transform])
+    assert hash_answers(Answers(), certain) == hash_answers(Answers(), certain)
