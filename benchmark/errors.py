@@ -14,7 +14,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+MAX_PROBLEMS = 8
+"""How many broken fields of a file a message lists."""
 MAX_QUOTED = 200
 """Characters of a value that a message quotes; no name of a list is as long."""
 
@@ -80,6 +86,26 @@ def shorten(text: str, *, limit: int = MAX_QUOTED) -> str:
         ('n01440764', 'nnnn... (5000 characters)')
     """
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
+
+
+def format_problems(error: ValidationError) -> str:
+    """One line for each broken field, where and what is wrong; at most `MAX_PROBLEMS` of them.
+
+    Example:
+        >>> from pydantic import TypeAdapter, ValidationError
+        >>> try:
+        ...     TypeAdapter(dict[str, int]).validate_python({"num_images": "many"})
+        ... except ValidationError as error:
+        ...     print(format_problems(error))
+          num_images: Input should be a valid integer, unable to parse string as an integer
+    """
+    problems = error.errors()
+    lines = [
+        f"  {shorten('.'.join(map(str, problem['loc'])) or 'file')}: {shorten(problem['msg'])}"
+        for problem in problems[:MAX_PROBLEMS]
+    ]
+    more = len(problems) - len(lines)
+    return "\n".join([*lines, *([f"  and {more} more"] if more else [])])
 
 
 def suggest_names(name: str, known: Iterable[str], *, limit: int = 3) -> tuple[str, ...]:

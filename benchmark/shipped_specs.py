@@ -5,14 +5,37 @@ from __future__ import annotations
 import tomllib
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.errors import InputError, UnknownNameError, shorten
 from imagenet_g.benchmark.records import FileModel
 
 Spec = TypeVar("Spec", bound=FileModel)
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    r"""The tables of a TOML text.
+
+    Raises:
+        TOMLDecodeError: It is not TOML, or nothing that Python can hold.
+
+    Example:
+        >>> parse_toml("[split]\nseed = 7")
+        {'split': {'seed': 7}}
+        >>> parse_toml("seed = " + "9" * 5000)
+        Traceback (most recent call last):
+            ...
+        tomllib.TOMLDecodeError: Exceeds the limit (4300 digits) for integer string conversion: ...
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or thousands of lists in each other.
+        raise tomllib.TOMLDecodeError(str(error)) from error
 
 
 def list_shipped_names(folder: Traversable) -> tuple[str, ...]:
@@ -51,10 +74,10 @@ def load_shipped_spec(model: type[Spec], name_or_path: str, folder: Traversable,
     path = find_shipped_spec(name_or_path, folder, kind=kind)
     title = f"{kind.capitalize()} '{name_or_path}'"
     try:
-        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return model.model_validate(parse_toml(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{title} cannot be read: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = shorten(".".join(str(part) for part in first["loc"]))
         raise InputError(f"{title} cannot be used: {where}: {first['msg']}.") from error

@@ -101,7 +101,7 @@ def find_class_names(schema: pa.Schema, column: str) -> list[str] | None:
         feature = info["info"]["features"][column]
         # A list column holds the feature of its items one level down.
         names = feature.get("feature", feature)["names"]
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         return None
     return list(map(str, names)) if isinstance(names, list) else None
 

@@ -183,7 +183,7 @@ def read_hidden_activation(folder: Path) -> bool | None:
     """Whether a transformers configuration in the folder says QuickGELU; None where there is no such file."""
     try:
         config = json.loads((folder / "config.json").read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     towers = [config.get(key) for key in ("vision_config", "text_config")] if isinstance(config, dict) else []
     acts = {tower["hidden_act"] for tower in towers if isinstance(tower, dict) and "hidden_act" in tower}

@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, ValidationError
 
-from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.errors import DataError, format_problems
 from imagenet_g.benchmark.predictions.ragged import make_ragged, parse_classes, parse_ragged, parse_strings
 from imagenet_g.benchmark.records import (
     Count,
@@ -182,7 +182,7 @@ def load_meta(path: Path, schema: pa.Schema) -> PredictionsMeta:
     try:
         return PredictionsMeta.model_validate_json(raw)
     except ValidationError as error:
-        raise DataError(f"'{path}' has malformed metadata: {error}") from error
+        raise DataError(f"'{path}' has malformed metadata:\n{format_problems(error)}") from error
 
 
 def make_table(predictions: Predictions) -> pa.Table:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.errors import DataError, format_problems
 from imagenet_g.benchmark.results import Result
 from imagenet_g.benchmark.storage import write_text
 
 RESULT_NAME = "result.json"
-MAX_LISTED = 5
 MAX_LISTED = 5
 MAX_RESULT_BYTES = 50_000_000
 """A result of a thousand splits has a few megabytes; more is refused unread."""
@@ -42,13 +41,6 @@ def _list_results_inside(folder: Path) -> str:
     found = sorted(str(one.parent) for one in folder.glob(f"*/{RESULT_NAME}"))
     more = f" and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
     return f" Name a result inside: {', '.join(found[:MAX_LISTED])}{more}." if found else ""
-
-
-def format_problems(error: ValidationError) -> str:
-    """One line for each broken field: where, what is wrong."""
-    return "\n".join(
-        f"  {'.'.join(map(str, problem['loc'])) or 'file'}: {problem['msg']}" for problem in error.errors()
-    )
 
 
 def write_result(folder: Path, result: Result) -> Path:

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from imagenet_g.benchmark.classes import NUM_CLASSES
-from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.errors import DataError, InputError, format_problems
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.records import Count, FileModel, Outputs, Sha256
 from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, PointCounts, validate_names
@@ -73,8 +73,10 @@ def load_measured_baseline(path: Path) -> MeasuredBaseline:
         measured = MeasuredBaseline.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise DataError(f"There is no measured baseline '{path}'.") from error
-    except (ValidationError, OSError) as error:
-        raise DataError(f"'{path}' is not a measured baseline: {error}") from error
+    except ValidationError as error:
+        raise DataError(f"'{path}' is not a measured baseline:\n{format_problems(error)}") from error
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
     validate_measured(measured)
     return measured
 

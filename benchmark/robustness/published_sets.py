@@ -30,6 +30,7 @@ from imagenet_g.benchmark.robustness.published_records import (
     BaselineRecord,
     TargetSpec,
 )
+from imagenet_g.benchmark.shipped_specs import parse_toml
 from imagenet_g.benchmark.splits.references import parse_split_ref
 
 
@@ -85,7 +86,7 @@ def load_baseline_file(path: Path) -> BaselineSet:
         InputError: A figure is NaN or percent, or a model is listed twice.
     """
     try:
-        header = BaselineHeader.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        header = BaselineHeader.model_validate(parse_toml(path.read_text(encoding="utf-8")))
         lines = (path.parent / header.table).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError as error:
         raise DataError(f"There is no file '{error.filename}'.") from error

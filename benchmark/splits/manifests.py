@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, ValidationError
 
-from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.errors import DataError, format_problems
 from imagenet_g.benchmark.records import Count, FileModel, Sha256
 from imagenet_g.benchmark.storage import write_text
 
@@ -109,5 +109,7 @@ def load_manifest(folder: Path) -> Manifest:
         return Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise DataError(f"'{folder}' has no {MANIFEST_NAME}: it is not a complete release.") from error
-    except (ValidationError, OSError) as error:
-        raise DataError(f"'{path}' is not a valid manifest: {error}") from error
+    except ValidationError as error:
+        raise DataError(f"'{path}' is not a valid manifest:\n{format_problems(error)}") from error
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error

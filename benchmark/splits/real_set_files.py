@@ -26,9 +26,16 @@ from imagenet_g.benchmark.classes import (
     parse_class_names,
     parse_class_set,
 )
-from imagenet_g.benchmark.errors import InputError, UnknownNameError, UntrustedFileError, format_near_names
+from imagenet_g.benchmark.errors import (
+    InputError,
+    UnknownNameError,
+    UntrustedFileError,
+    format_near_names,
+    shorten,
+)
 from imagenet_g.benchmark.images.class_numbers import parse_class_number
 from imagenet_g.benchmark.records import FileModel
+from imagenet_g.benchmark.shipped_specs import parse_toml
 from imagenet_g.benchmark.splits.real_set_specs import LabelKind, RealSetSpec
 from imagenet_g.benchmark.splits.registry import load_versions
 
@@ -205,12 +212,12 @@ def _index_names(spec: RealSetSpec, names: Mapping[str, tuple[int, ...]]) -> dic
 
 def _load_specs(path: Path) -> tuple[RealSetSpec, ...]:
     try:
-        return _SetsFile.model_validate(tomllib.loads(_read_text(path))).set
+        return _SetsFile.model_validate(parse_toml(_read_text(path))).set
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"'{path}' is not TOML: {error}.") from error
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = shorten(".".join(str(part) for part in first["loc"]))
         raise InputError(f"'{path}' describes no real set: {where}: {first['msg']}.") from error
 
 

@@ -13,9 +13,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from imagenet_g.benchmark.classes import list_class_indices
-from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.errors import InputError, shorten
 from imagenet_g.benchmark.records import FileModel
-from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names
+from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names, parse_toml
 from imagenet_g.generation.captions.records import Positive, Slug
 
 Rate = Annotated[float, Field(gt=0)]
@@ -190,7 +190,7 @@ def load_caption_spec(name_or_path: str) -> CaptionSpec:
     """
     path = find_shipped_spec(name_or_path, _find_folder(), kind="captions settings")
     try:
-        return CaptionSpec.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return CaptionSpec.model_validate(parse_toml(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"Captions settings '{name_or_path}' cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
@@ -213,7 +213,7 @@ def _find_folder() -> Traversable:
 def _format_first(error: ValidationError) -> str:
     # A misspelt key is also a missing one; the misspelling is the cause, so it comes first.
     first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-    where = ".".join(str(part) for part in first["loc"])
+    where = shorten(".".join(str(part) for part in first["loc"]))
     if first["type"] == "extra_forbidden":
         return f"unknown key '{where}'."
     message = first["msg"].removeprefix("Value error, ")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
-from imagenet_g.benchmark.errors import DataError, FetchError, InputError
+from imagenet_g.benchmark.errors import DataError, FetchError, InputError, format_problems
 from imagenet_g.benchmark.hub.errors import has_account, translate_hub_errors
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.records import FileModel
@@ -225,4 +225,6 @@ def load_publications(path: Path) -> tuple[Publication, ...]:
     except FileNotFoundError:
         return ()
     except ValidationError as error:
-        raise DataError(f"'{path}' is not a record of publications; remove it. {error}") from error
+        raise DataError(
+            f"'{path}' is not a record of publications; remove it.\n{format_problems(error)}"
+        ) from error

@@ -7,7 +7,7 @@ from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
-from imagenet_g.benchmark.errors import InputError, suggest_names
+from imagenet_g.benchmark.errors import InputError, shorten, suggest_names
 from imagenet_g.generation.specs.generator import GeneratorSpec
 from imagenet_g.generation.specs.kinds import find_generator_kind, load_generator_kinds
 
@@ -25,7 +25,7 @@ def format_first_error(
     """
     # A misspelt key is also a missing one; the misspelling is the cause, so it comes first.
     first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-    where = ".".join(str(part) for part in first["loc"] if part not in ignore)
+    where = shorten(".".join(str(part) for part in first["loc"] if part not in ignore))
     if first["type"] == "extra_forbidden":
         near = suggest_names(str(first["loc"][-1]), list_keys(_find_kind(first["loc"], tables) or model))
         hint = f" Did you mean '{near[0]}'?" if near else ""

@@ -18,7 +18,7 @@ from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 from imagenet_g.benchmark.classes import list_class_indices
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.records import FileModel, Sha256
-from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names
+from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names, parse_toml
 from imagenet_g.benchmark.splits.manifests import ViewSpec
 from imagenet_g.generation.specs.generator import Inputs
 from imagenet_g.generation.specs.kinds import GeneratorTable
@@ -205,7 +205,7 @@ def parse_version_spec(text: str, *, source: str) -> VersionSpec:
         InputError: Not TOML, an unknown key, a missing key or a bad value.
     """
     try:
-        tables = tomllib.loads(text)
+        tables = parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"Version spec '{source}' is not TOML: {error}.") from error
     try:

@@ -9,8 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
-from imagenet_g.benchmark.errors import DataError, InputError, UntrustedFileError
-from imagenet_g.benchmark.predictions.result_files import format_problems
+from imagenet_g.benchmark.errors import DataError, InputError, UntrustedFileError, format_problems
 from imagenet_g.benchmark.results import Result
 from imagenet_g.benchmark.storage import replace_file, translate_storage_errors, write_text
 from imagenet_g.leaderboard.submissions.problems import ValidationReport

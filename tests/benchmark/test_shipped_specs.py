@@ -56,3 +56,19 @@ def test_a_spec_that_cannot_be_used_gives_one_message(folder: Path, name: str, r
     """With the key, or why it cannot be read."""
     with pytest.raises(InputError, match=reason):
         load_shipped_spec(Recipe, name, folder, kind="recipe")
+
+
+@pytest.mark.parametrize("text", ["steps = " + "9" * 5000, "steps = " + "[" * 20_000], ids=["long", "deep"])
+def test_what_python_cannot_hold_is_no_toml(folder: Path, text: str) -> None:
+    """Python's own reader raises another error for these than for other faults."""
+    (folder / "own.toml").write_text(text)
+    with pytest.raises(InputError, match=r"own\.toml' cannot be read"):
+        load_shipped_spec(Recipe, str(folder / "own.toml"), folder, kind="recipe")
+
+
+def test_an_endless_key_is_cut_in_the_message(folder: Path) -> None:
+    """The name of the file comes before it, and would be out of sight."""
+    (folder / "own.toml").write_text(f"{'k' * 5000} = 1")
+    with pytest.raises(InputError) as caught:
+        load_shipped_spec(Recipe, str(folder / "own.toml"), folder, kind="recipe")
+    assert len(str(caught.value)) < 600

@@ -27,7 +27,7 @@ Value = TypeVar("Value")
 MAX_MESSAGE = 2000
 """Characters; a longer message buries its reason."""
 # What Python prints of itself: a user can do nothing with it.
-_INTERNALS = re.compile(r"Traceback|<[\w. ]+ object at 0x|\bself\.\w+\(")
+_INTERNALS = re.compile(r"Traceback|pydantic|<[\w. ]+ object at 0x|\bself\.\w+\(")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 

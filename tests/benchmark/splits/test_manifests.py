@@ -116,3 +116,13 @@ def test_split_names_can_be_referred_to(name: str) -> None:
     data["splits"] = {name: data["splits"]["s"]}
     with pytest.raises(ValidationError, match=r"splits.*\n.*string_pattern_mismatch"):
         Manifest.model_validate(data)
+
+
+def test_a_malformed_manifest_is_named_with_its_broken_fields_alone(tmp_path: Path) -> None:
+    """Without the words and addresses of the library that checks it."""
+    (tmp_path / "manifest.json").write_text('{"version": 7}')
+    with pytest.raises(
+        DataError, match=r"(?s)manifest\.json' is not a valid manifest:\n  version: "
+    ) as caught:
+        load_manifest(tmp_path)
+    assert "pydantic" not in str(caught.value)
