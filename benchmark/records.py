@@ -125,6 +125,15 @@ def is_same_model(first: ModelRecord, second: ModelRecord) -> bool:
     return first.model_dump() | blank == second.model_dump() | blank
 
 
+class BatchCheck(FileModel):
+    """Images that were run alone as well as in their batch."""
+
+    images: Count
+    batch_size: Count
+    max_difference: Fraction
+    """Largest difference of a probability, alone and in the batch."""
+
+
 class RunRecord(FileModel):
     """Where and how predictions were computed."""
 
@@ -141,6 +150,8 @@ class RunRecord(FileModel):
     logits_dtype: str | None = None
     """Type of the logits as the model gave them: "float32" at every `dtype`, unless the model rounds them
     itself or its head was not found; null for unknown."""
+    batch_check: BatchCheck | None = None
+    """That batch size, order and neighbours decide no answer, as measured; null for not checked."""
 
 
 class SplitRecord(FileModel):

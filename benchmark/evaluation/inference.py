@@ -17,6 +17,7 @@ import torch
 
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.evaluation.batch_check import check_batch
 from imagenet_g.benchmark.evaluation.cache import PartStore
 from imagenet_g.benchmark.evaluation.precision import hold_head, lower_precision
 from imagenet_g.benchmark.models.classifiers import Classifier
@@ -27,6 +28,7 @@ from imagenet_g.benchmark.predictions.predictions import (
     stack_top_five,
 )
 from imagenet_g.benchmark.predictions.top_five import compute_top_five
+from imagenet_g.benchmark.records import BatchCheck
 from imagenet_g.benchmark.splits.decode_ahead import PreparedImage, prepare_ahead, stack_inputs
 from imagenet_g.benchmark.splits.splits import Split
 
@@ -65,6 +67,7 @@ class InferenceOutcome:
         seconds: How long this run took.
         num_computed: How many rows this run computed; fewer than all when it resumed an earlier one.
         logits_dtype: Type of the logits as the model gave them, such as "float32"; None where nothing ran.
+        batch_check: That no answer depends on its batch, as measured; None where it could not be.
     """
 
     predictions: Predictions
@@ -72,6 +75,7 @@ class InferenceOutcome:
     seconds: float
     num_computed: int
     logits_dtype: str | None
+    batch_check: BatchCheck | None
 
 
 def run_inference(
@@ -120,6 +124,7 @@ def run_inference(
         seconds=time.perf_counter() - started,
         num_computed=first - resumed_at,
         logits_dtype=runner.logits_dtype,
+        batch_check=runner.batch_check,
     )
 
 
@@ -139,6 +144,8 @@ class _Runner:
         self.transform = classifier.precropped_transform if split.precropped else classifier.transform
         self.dtype = getattr(torch, settings.dtype)
         self.logits_dtype: str | None = None
+        self.name = classifier.record.requested
+        self.batch_check: BatchCheck | None = None
         self.device = torch.device(settings.device)
         if self.device.type == "cuda":
             # TF32 rounds to 10 bits; float32 must mean float32.
@@ -175,7 +182,10 @@ class _Runner:
         # A batch of unreadable images only would reach the model empty, which many refuse.
         if tensors:
             readable = torch.tensor([image.tensor is not None for image in batch])
-            logits[readable] = self._forward(stack_inputs(tensors))
+            inputs = stack_inputs(tensors)
+            logits[readable] = answers = self._forward(inputs)
+            if self.batch_check is None:
+                self.batch_check = self._check_batch(inputs, answers)
         errors = [image.error for image in batch]
         # -inf for some classes is legitimate (`MappedOutputs` gives it to classes without an output); for all
         # of them it is a failure.
@@ -202,6 +212,15 @@ class _Runner:
                     ) from error
                 self._halve_batch_size(size)
         return torch.cat(pieces)
+
+    def _check_batch(self, inputs: torch.Tensor, logits: torch.Tensor) -> BatchCheck | None:
+        try:
+            return check_batch(self._forward_once, inputs, logits, name=self.name, dtype=self.settings.dtype)
+        except Exception as error:
+            # A single image in a batch, where memory does not hold three: nothing to compare with.
+            if not _is_out_of_memory(error):
+                raise
+            return None
 
     @torch.inference_mode()
     def _forward_once(self, inputs: torch.Tensor) -> torch.Tensor:

@@ -246,6 +246,7 @@ class ModelRun:
             started_utc=started_utc,
             versions=list_versions(list_packages(self.request.spec.scheme)),
             logits_dtype=outcome.logits_dtype,
+            batch_check=outcome.batch_check,
         )
 
 

@@ -1,0 +1,91 @@
+"""Whether an answer depends on the images that share its batch, measured on the first images of each run.
+
+Batch size, order and neighbours must decide nothing. A user's model may break that in ways no inspection
+shows: a BatchNorm that its forward puts into training mode, a mean over the batch, dropout. So the first and
+the last image of the first batch are run alone as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.records import BatchCheck
+
+TOLERANCES = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}
+"""Largest difference of a logit, as a share of the range of an image's logits.
+
+Kernels sum in another order at another batch size: far below these. A model that depends on its batch differs
+by more than a tenth.
+"""
+Forward = Callable[[torch.Tensor], torch.Tensor]
+
+
+def check_batch(
+    forward: Forward, inputs: torch.Tensor, logits: torch.Tensor, *, name: str, dtype: str
+) -> BatchCheck | None:
+    """Run the first and the last image of a batch alone and compare.
+
+    Args:
+        forward: From `(N, 3, H, W)` to `(N, 1000)` float32 logits on the CPU.
+        inputs: `(N, 3, H, W)` float32: the batch.
+        logits: `(N, 1000)`: what came out for it.
+        name: The model as requested.
+        dtype: In which it runs.
+
+    Returns:
+        What was measured; None where no image has a finite answer.
+
+    Raises:
+        ModelError: An image has another answer alone.
+    """
+    if len(inputs) == 1:
+        # Alone anyway; the question is then whether it would differ among others.
+        inputs = torch.cat([-inputs, inputs, inputs.flip(-1)])
+        pairs = [(logits, forward(inputs)[1:2])]
+    else:
+        pairs = [(forward(inputs[row : row + 1]), logits[row : row + 1]) for row in (0, len(inputs) - 1)]
+    answered = [pair for pair in pairs if not torch.isnan(torch.cat(pair)).any()]
+    if not answered:
+        return None
+    share = max(measure_difference(alone, among) for alone, among in answered)
+    probability = max(
+        float((alone.softmax(1) - among.softmax(1)).abs().nan_to_num(1.0).max()) for alone, among in answered
+    )
+    if share > TOLERANCES[dtype]:
+        raise ModelError(_format_dependence(name, len(inputs), share, probability))
+    return BatchCheck(images=len(answered), batch_size=len(inputs), max_difference=min(probability, 1.0))
+
+
+def measure_difference(alone: torch.Tensor, among: torch.Tensor) -> float:
+    """Largest difference of two rows of logits, as a share of the range of the first.
+
+    Outputs that the model does not have are -inf in both and count as equal.
+
+    Example:
+        >>> first = torch.tensor([[0.0, 4.0, -torch.inf]])
+        >>> measure_difference(first, torch.tensor([[0.0, 5.0, -torch.inf]]))
+        0.25
+        >>> measure_difference(first, torch.tensor([[0.0, 4.0, 1.0]]))
+        inf
+    """
+    finite = torch.isfinite(alone)
+    if not torch.equal(finite, torch.isfinite(among)) or not torch.equal(alone[~finite], among[~finite]):
+        return float("inf")
+    if not bool(finite.any()):
+        return 0.0
+    known, other = alone[finite].double(), among[finite].double()
+    difference, span = float((known - other).abs().max()), float(known.max() - known.min())
+    # All logits equal: any difference is measured against their own size.
+    return difference / (span or max(float(known.abs().max()), 1.0))
+
+
+def _format_dependence(name: str, number: int, share: float, probability: float) -> str:
+    return (
+        f"'{name}' gives an image another answer alone than among {number}: its logits differ by {share:.2g} "
+        f"of their range, a probability by {probability:.2g}. Batch size, order and neighbours, or chance, "
+        "would decide its accuracy. Look in its forward for BatchNorm or Dropout in training mode, for a mean "
+        "over the batch, and for random numbers."
+    )
