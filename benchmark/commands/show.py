@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from imagenet_g.benchmark.terminal.text import print_block
 
 if TYPE_CHECKING:
+    from imagenet_g.benchmark.records import RunRecord
     from imagenet_g.benchmark.results import Result
 
 
@@ -35,6 +36,12 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
+def format_batch_check(run: RunRecord) -> str:
+    """That an image alone has the answer it has in a batch; empty where it was not checked."""
+    check = run.batch_check
+    return "" if check is None else f" (alone: the same to {check.max_difference:.0e})"
+
+
 def list_provenance(result: Result) -> list[str]:
     """Lines of one paragraph: what was run, with what, when."""
     model, prep = result.model, result.model.preprocessing
@@ -48,7 +55,7 @@ def list_provenance(result: Result) -> list[str]:
         lines.append(
             f"{entry.split.ref}: manifest {entry.split.manifest_sha256[:16]}, "
             f"{run.device_name or run.device}, {run.dtype}, {run.backend}, "
-            f"batch {run.batch_size}, {run.images_per_second:.1f} images/s, "
+            f"batch {run.batch_size}{format_batch_check(run)}, {run.images_per_second:.1f} images/s, "
             f"{run.started_utc}."
         )
     lines.append(f"Scored by imagenet-g {result.environment.imagenet_g} at {result.environment.created_utc}.")

@@ -86,6 +86,6 @@ def _format_dependence(name: str, number: int, share: float, probability: float)
     return (
         f"'{name}' gives an image another answer alone than among {number}: its logits differ by {share:.2g} "
         f"of their range, a probability by {probability:.2g}. Batch size, order and neighbours, or chance, "
-        "would decide its accuracy. Look in its forward for BatchNorm or Dropout in training mode, for a mean "
-        "over the batch, and for random numbers."
+        "would decide its accuracy. Look in its forward for BatchNorm or Dropout in training mode, for a "
+        "mean over the batch, and for random numbers."
     )
