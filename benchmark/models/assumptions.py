@@ -108,7 +108,7 @@ def describe_own_clip(
         ...     crop_mode="shortest", mean=None, std=None, description="")
         >>> text = describe_own_clip("ViT-B-32", "", prep, quick=False, shown=False,
         ...     known=["ViT-B-32", "ViT-B-32-quickgelu"])
-        >>> text.partition(". ")[2].partition(" (")[0], text.partition("); ")[2]
+        >>> text.partition(". ")[2].partition(" (")[0], text.partition("were), ")[2]
         ('If they were made with QuickGELU', "name 'open_clip:ViT-B-32-quickgelu'.")
     """
     activation = name_activation(quick=quick)
@@ -123,7 +123,7 @@ def describe_own_clip(
         return text
     makers = "LAION's and DataComp's" if quick else "OpenAI's, DFN's and MetaCLIP's"
     other = name_activation(quick=not quick)
-    return f"{text} If they were made with {other} (as {makers} were); name 'open_clip:{twin}'."
+    return f"{text} If they were made with {other} (as {makers} were), name 'open_clip:{twin}'."
 
 
 def find_twin(architecture: str, known: Collection[str]) -> str | None:
