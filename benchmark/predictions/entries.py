@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from imagenet_g.benchmark.classes import ClassSet, name_class_set
+from imagenet_g.benchmark.classes import ClassSet, load_classes, name_class_set
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.images.reasons import count_reasons, format_reasons
 from imagenet_g.benchmark.predictions.evidence import Evidence
@@ -82,6 +82,7 @@ def make_entry(
         warnings=(
             *warnings,
             *_list_warnings(evidence, gap, missing),
+            *_note_lost_classes(evidence, counted),
             *_note_missing_twin(evidence, gap, reference),
         ),
     )
@@ -251,6 +252,17 @@ def _note_missing_twin(evidence: Evidence, gap: Gap | None, reference: Evidence 
     return [
         f"No gap: none of the {len(twin)} images of this split's classes in the reference "
         f"'{reference.record.ref}' could be scored. {_format_errors(twin)}"
+    ]
+
+
+def _note_lost_classes(evidence: Evidence, counted: Evidence) -> list[str]:
+    lost = sorted(set(evidence.class_set.indices) - set(counted.class_set.indices))
+    if not lost:
+        return []
+    wnids = ", ".join(load_classes()[index].wnid for index in lost[:3]) + (", ..." if len(lost) > 3 else "")
+    return [
+        f"No image of {len(lost)} of the {len(evidence.class_set.indices)} classes could be scored "
+        f"({wnids}); every number is on the other classes."
     ]
 
 

@@ -79,8 +79,13 @@ class Evidence:
         )
 
     def without_unscored(self) -> Self:
-        """The same, with images that have no prediction left out."""
-        return replace(self, predictions=self.predictions.take(np.flatnonzero(self.predictions.scored)))
+        """The same, with images that have no prediction left out, and classes that lose all their images."""
+        predictions = self.predictions.take(np.flatnonzero(self.predictions.scored))
+        # A reference restricted to more classes than were scored would compare one set with another.
+        lost = set(np.unique(self.predictions.labels)) - set(np.unique(predictions.labels))
+        kept = [index for index in self.class_set.indices if index not in lost]
+        class_set = self.class_set if not lost else make_class_set("split-classes", kept)
+        return replace(self, predictions=predictions, class_set=class_set)
 
     def with_labels_in(self, class_set: ClassSet) -> Self:
         """The same, with only the images that may be called one of the classes; there may be none."""

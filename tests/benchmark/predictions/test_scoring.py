@@ -54,6 +54,22 @@ def test_skipping_unscored_images_leaves_them_out_of_the_score_but_not_of_the_co
     assert entry.scores[0].top1.value == pytest.approx(2 / 3)
 
 
+def test_the_reference_leaves_out_the_classes_that_lose_all_images() -> None:
+    """On the three classes that are left the model is as good as on the clean images; class 4 is no drop."""
+    clean = make_evidence(make_predictions([1, 2, 3, 9], [1, 2, 3, 4]), ref="imagenet-val")
+    shifted = make_evidence(make_predictions([1, 2, 3, -1], [1, 2, 3, 4]))
+    entry = make_entry(shifted, reference=clean, published=[], skip_unscored=True)
+    (gap,) = entry.gaps
+    assert (gap.reference.top1.value, gap.reference.n, gap.reference.same_classes) == (1, 3, True)
+    assert any("No image of 1 of the 4 classes could be scored" in warning for warning in entry.warnings)
+
+
+def test_classes_that_keep_an_image_stay() -> None:
+    """Images left out narrow the classes only where none is left."""
+    evidence = make_evidence(make_predictions([1, -1, 2, -1], [1, 1, [2, 3], 3]))
+    assert evidence.without_unscored().class_set is evidence.class_set
+
+
 def test_unscored_images_are_named_with_the_reason() -> None:
     """Nothing is dropped silently."""
     entry = make_entry(make_evidence(make_predictions([1, -1], [1, 2])), reference=None, published=[])
