@@ -53,7 +53,9 @@ def parse_data_pairs(pairs: Sequence[str], sets: Mapping[str, RealSet] | None = 
             continue
         path = Path(text).expanduser()
         if not path.is_dir():
-            raise InputError(f"There is no folder '{path}' for --data {name}.")
+            problem = f"'{path}' is a file" if path.exists() else f"There is no folder '{path}'"
+            advice = "give the folder that holds it, or unpack it" if path.exists() else "correct the path"
+            raise InputError(f"{problem} for --data {name}; {advice}.")
         known = (*(load_real_sets() if sets is None else sets), *load_versions())
         if name not in known and not (path / MANIFEST_NAME).exists():
             hint = (

@@ -23,6 +23,7 @@ from imagenet_g.benchmark.file_stamps import read_content_signs
 from imagenet_g.benchmark.images.file_names import OtherFiles, find_left_out_kind, is_hidden
 from imagenet_g.benchmark.images.found import MAX_IMAGE_BYTES
 from imagenet_g.benchmark.images.kinds import HEAD_BYTES
+from imagenet_g.benchmark.images.whole_files import find_stand_in, validate_tar_end
 from imagenet_g.benchmark.images.zip_members import read_zip_member
 
 # A class is a number or a wnid; whatever is longer is no label and may be an attack.
@@ -112,15 +113,18 @@ def list_tar(path: Path, *, source: Path | None = None) -> list[Member]:
         with tarfile.open(path, "r:") as archive:
             # Members are read by their place: in another archive of this name they would be other bytes.
             read = partial(_read_tar_member, path, read_content_signs(path.stat()))
-            return [
+            members = [
                 Member(info.name, info.size, partial(read, info.offset_data, info.size))
                 for info in archive
                 # A link may name a file outside the archive, and a sparse member does not lie in one piece at
                 # its offset.
                 if info.isreg() and not info.issparse()
             ]
+            validate_tar_end(path, archive.offset)
+            return members
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-        raise DataError(f"'{source or path}' is not a whole tar file: {error}") from error
+        problem = find_stand_in(path) or error
+        raise DataError(f"'{source or path}' is not a whole tar file: {problem}") from error
 
 
 def list_zip(path: Path) -> list[Member]:
@@ -132,7 +136,8 @@ def list_zip(path: Path) -> list[Member]:
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise DataError(f"'{path}' is not a whole zip file: {error}") from error
+        problem = find_stand_in(path) or error
+        raise DataError(f"'{path}' is not a whole zip file: {problem}") from error
     # Python does not promise that one ZipFile may be read from several threads.
     lock = threading.Lock()
     return [
@@ -179,7 +184,8 @@ def choose_sample_members(members: Sequence[Member]) -> ChosenMembers:
     The key ends before the first dot of the file's name, as webdataset has it.
 
     Raises:
-        DataError: An image has no class, a class file is too long, or one image comes twice.
+        DataError: An image has no class, a class has no image, a class file is too long, or one image comes
+            twice.
 
     Example:
         >>> members = [make_member("a/0.seg.jpg", b"..."), make_member("a/0.cls", b"207")]
@@ -199,6 +205,9 @@ def choose_sample_members(members: Sequence[Member]) -> ChosenMembers:
             raise DataError(f"Image '{member.name}' has no class file '{key}.cls' beside it.")
         else:
             chosen.append((key, _read_class(classes[key]), member))
+    # A sample whose image is left out by its name is counted there.
+    if lost := sorted(classes.keys() - {key for (key, ending), _ in parts if ending != "cls"}):
+        raise DataError(f"Class file '{classes[lost[0]].name}' has no image beside it.")
     return ChosenMembers(_sort_unique(chosen), OtherFiles.from_names(left_out))
 
 

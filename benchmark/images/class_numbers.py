@@ -88,7 +88,7 @@ def choose_first_number(names: Iterable[str], allowed: Collection[int], places: 
     readings = list_readings(numbers, allowed)
     chosen = next((path for folder in folders if (path := folder / CHOICE_NAME).is_file()), None)
     if chosen is not None:
-        return _read_choice(chosen, readings)
+        return _read_choice(chosen, readings, numbers, set(allowed))
     if len(readings) > 1:
         raise InputError(_format_question(numbers, folders[0]))
     return readings[0] if readings else 0
@@ -109,20 +109,33 @@ def format_numbering(first: int) -> str | None:
     )
 
 
-def _read_choice(path: Path, readings: Collection[int]) -> int:
+def _read_choice(
+    path: Path, readings: Collection[int], numbers: Collection[str], allowed: Collection[int]
+) -> int:
     try:
         with path.open("rb") as file:
-            text = file.read(_MAX_CHOICE_BYTES).decode("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"'{path}' cannot be read: {error}. It must hold 0 or 1.") from error
+            text = _decode_choice(file.read(_MAX_CHOICE_BYTES))
+    except OSError as error:
+        raise InputError(
+            f"'{path}' cannot be read: {error.strerror or error}. It must hold 0 or 1."
+        ) from error
     if text not in map(str, _READINGS):
         raise InputError(f"'{path}' holds {text!r}; it must hold 0 or 1, what the class numbers count from.")
-    if int(text) not in readings:
+    first = int(text)
+    if first not in readings:
+        strange = [name for name in numbers if int(name) - first not in allowed]
+        shown = ", ".join(f"'{name}'" for name in strange[:3]) + (", ..." if len(strange) > 3 else "")
         raise InputError(
-            f"'{path}' states that the class numbers count from {text}, and some of them are then no class "
+            f"'{path}' states that the class numbers count from {text}, and {shown} would then be no class "
             "of the set. Correct the file, or take those classes out."
         )
-    return int(text)
+    return first
+
+
+def _decode_choice(data: bytes) -> str:
+    # Editors and shells of Windows write a byte-order mark, and some write two bytes a character.
+    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    return data.decode(encoding, errors="replace").strip()
 
 
 def _format_question(names: Collection[str], folder: Path) -> str:

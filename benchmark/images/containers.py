@@ -51,13 +51,14 @@ def load_found_parquet(
     """
     images = ParquetImages([folder / name for name in names], image_column)
     class_names = find_class_names(images.schema, label_column)
-    labels = [_format_labels(value, class_names) for value in images.read_column(label_column)]
+    values = images.read_column(label_column)
     ids = [
         # Padded, so that ids sorted as text keep the order of the rows.
         f"{name}#{row:06d}"
         for name, num_rows in zip(names, images.num_rows_by_file, strict=True)
         for row in range(num_rows)
     ]
+    labels = [_read_labels(name, value, class_names) for name, value in zip(ids, values, strict=True)]
     sha256 = _hash_all(folder, names, cache=cache, progress=progress)
     return FoundImages(tuple(ids), tuple(labels), images, sha256)
 
@@ -104,6 +105,13 @@ def find_class_names(schema: pa.Schema, column: str) -> list[str] | None:
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         return None
     return list(map(str, names)) if isinstance(names, list) else None
+
+
+def _read_labels(image_id: str, value: object, class_names: list[str] | None) -> tuple[str, ...]:
+    try:
+        return _format_labels(value, class_names)
+    except DataError as error:
+        raise DataError(f"Row '{image_id}': {error}") from error
 
 
 def _format_labels(value: object, class_names: list[str] | None) -> tuple[str, ...]:

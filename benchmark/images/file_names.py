@@ -27,6 +27,7 @@ _METADATA_SUFFIXES = (
 )  # fmt: skip
 _CHECKSUM_NAMES = ("checksums", "md5sums", "sha1sums", "sha256sums", "sha512sums")
 _CHECKSUM_SUFFIXES = (".crc", ".md5", ".sfv", ".sha1", ".sha256", ".sha512")
+_CONTAINER_SUFFIXES = (".gz", ".parquet", ".tar", ".tgz", ".zip")
 _BACKUP_SUFFIXES = (
     ".bak", ".crdownload", ".download", ".old", ".orig", ".part", ".partial", ".swp", ".temp", ".tmp", "~",
 )  # fmt: skip
@@ -112,7 +113,7 @@ def find_left_out_kind(name: str, read_head: Callable[[], bytes]) -> str | None:
     kind = find_other_kind(head)
     if kind is not None:
         # A pointer is an image whose bytes are missing: left out, it would make the set smaller unnoticed.
-        return None if kind.stands_in else kind.name
+        return None if kind.stands_in and not lower.endswith(_CONTAINER_SUFFIXES) else kind.name
     return "other file" if head else "empty file"
 
 

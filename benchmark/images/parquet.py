@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from imagenet_g.benchmark.errors import DataError, shorten
 from imagenet_g.benchmark.file_stamps import read_content_signs
+from imagenet_g.benchmark.images.whole_files import find_stand_in
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -193,7 +194,8 @@ def _open_parquet(path: Path, open_file: FileOpener | None) -> pa.parquet.Parque
     except FileNotFoundError as error:
         raise DataError(f"There is no file '{path}'.") from error
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"'{path}' is not a parquet file: {error}") from error
+        problem = find_stand_in(path) or error
+        raise DataError(f"'{path}' is not a parquet file: {problem}") from error
 
 
 def _is_binary(kind: pa.DataType) -> bool:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.file_stamps import FileStamp, is_unchanged, make_stamp
 from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.images.whole_files import find_stand_in
 from imagenet_g.benchmark.storage import replace_file, write_text
 
 _COPY_BYTES = 1 << 20
@@ -54,4 +55,5 @@ def _read_gzip(path: Path) -> Iterator[bytes]:
             while piece := stream.read(_COPY_BYTES):
                 yield piece
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"'{path}' is not a whole gzip file: {error}") from error
+        problem = find_stand_in(path) or error
+        raise DataError(f"'{path}' is not a whole gzip file: {problem}") from error

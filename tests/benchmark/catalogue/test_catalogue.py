@@ -164,6 +164,13 @@ def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
         parse_data_pairs([f"imagenet-val={tmp_path / 'nowhere'}"])
 
 
+def test_an_archive_in_the_place_of_a_folder_is_not_called_missing(tmp_path: Path) -> None:
+    """It is there; what to do with it is stated."""
+    (tmp_path / "val.zip").write_bytes(b"")
+    with pytest.raises(InputError, match=r"val\.zip' is a file .*give the folder that holds it"):
+        parse_data_pairs([f"imagenet-val={tmp_path / 'val.zip'}"])
+
+
 def test_a_misspelt_name_is_suggested(tmp_path: Path) -> None:
     """It is not taken for a version of your own."""
     with pytest.raises(UnknownNameError, match="Did you mean 'imagenet-val'"):

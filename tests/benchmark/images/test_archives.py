@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import struct
 import tracemalloc
@@ -21,7 +22,7 @@ from imagenet_g.benchmark.images.archives import (
     list_zip,
     make_member,
 )
-from imagenet_g.benchmark.images.containers import load_found_archives, load_found_samples
+from imagenet_g.benchmark.images.containers import load_found_archives, load_found_parquet, load_found_samples
 from imagenet_g.benchmark.images.parquet import ParquetImages
 
 LOCAL_SIZE_AT, CENTRAL_SIZE_AT = 22, 24
@@ -126,6 +127,75 @@ def test_a_member_that_cannot_be_opened_counts_as_an_image(tmp_path: Path) -> No
     tar = list_tar(tmp_path / "a.tar")
     (tmp_path / "a.tar").unlink()
     assert len(choose_class_members(tar).images) == 1
+
+
+def write_samples(path: Path) -> bytes:
+    """The bytes of a tar of three samples; each member takes two blocks of 512 bytes."""
+    small = {f"{number}.{ending}": b"7" for number in range(3) for ending in ("jpg", "cls")}
+    return write_tar(path, small).read_bytes()
+
+
+@pytest.mark.parametrize("kept", [2048, 2048 + 100, 2048 + 511])
+def test_a_tar_that_breaks_off_between_two_files_is_refused(tmp_path: Path, kept: int) -> None:
+    """Python reads such a tar without an error, and the set would lose the images behind the break."""
+    path = tmp_path / "a.tar"
+    path.write_bytes(write_samples(path)[:kept])
+    with pytest.raises(
+        DataError, match=rf"a\.tar' is not a whole tar file: it breaks off after {kept} bytes"
+    ):
+        load_found_samples(tmp_path, ["a.tar"], cache=None)
+
+
+def test_a_compressed_tar_that_breaks_off_is_refused(tmp_path: Path) -> None:
+    """As it may have been before it was compressed."""
+    data = write_samples(tmp_path / "a.tar")[:2048]
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(data))
+    with pytest.raises(DataError, match=r"a\.tar\.gz' is not a whole tar file: it breaks off"):
+        load_found_archives(tmp_path, ["a.tar.gz"], cache=tmp_path / "cache")
+
+
+def test_a_damaged_header_inside_a_tar_is_refused(tmp_path: Path) -> None:
+    """Python stops there without an error."""
+    path = tmp_path / "a.tar"
+    data = write_samples(path)
+    path.write_bytes(data[:2048] + b"\xff" * 512 + data[2560:])
+    with pytest.raises(DataError, match="the header at byte 2048 is damaged"):
+        list_tar(path)
+
+
+def test_two_tars_in_one_file_are_refused(tmp_path: Path) -> None:
+    """Readers stop at the first end mark, and the second half would be missing unnoticed."""
+    path = tmp_path / "a.tar"
+    path.write_bytes(2 * write_samples(path))
+    with pytest.raises(DataError, match="more files follow its end mark at byte"):
+        list_tar(path)
+
+
+def test_a_class_file_without_its_image_is_refused(tmp_path: Path) -> None:
+    """As an image without its class file: the set is not what its maker packed."""
+    write_tar(tmp_path / "a.tar", {"0.jpg": JPEG, "0.cls": b"1", "1.cls": b"2"})
+    with pytest.raises(DataError, match=r"Class file '1\.cls' has no image beside it"):
+        load_found_samples(tmp_path, ["a.tar"], cache=None)
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.zip", "a.parquet"])
+def test_a_pointer_in_the_place_of_an_archive_is_named(tmp_path: Path, name: str) -> None:
+    """What a library states of its bytes would lead nobody to 'git lfs pull'."""
+    (tmp_path / name).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(DataError, match=rf"{name}' is not .*: it is a Git LFS pointer: run 'git lfs pull'"):
+        if name == "a.parquet":
+            ParquetImages([tmp_path / name])
+        elif name == "a.tar":
+            list_tar(tmp_path / name)
+        else:
+            load_found_archives(tmp_path, [name], cache=tmp_path / "cache")
+
+
+def test_a_row_without_a_class_is_named(tmp_path: Path) -> None:
+    """By its file and its number."""
+    pq.write_table(pa.table({"image": [JPEG, JPEG], "wnid": ["n01440764", None]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"Row 'a\.parquet#000001': An image has no class"):
+        load_found_parquet(tmp_path, ["a.parquet"], image_column="image", label_column="wnid", cache=None)
 
 
 def test_a_damaged_archive_is_named_and_not_its_copy_in_the_cache(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_another_choice_is_another_set(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("2", "holds '2'"), ("", "holds ''"), ("ü", "cannot be read"), ("1", "some of them")],
+    [("2", "holds '2'"), ("", "holds ''"), ("ü", "holds 'ü'"), ("1", "'0' would then be no class")],
 )
 def test_a_choice_that_cannot_be_is_refused(tmp_path: Path, text: str, message: str) -> None:
     """Also 1 where there is a number 0."""
@@ -142,6 +142,16 @@ def test_a_choice_that_cannot_be_is_refused(tmp_path: Path, text: str, message: 
     (tmp_path / "set" / CHOICE_NAME).write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         load(base, tmp_path / "set")
+
+
+@pytest.mark.parametrize("data", [b"\xef\xbb\xbf1\r\n", "1\r\n".encode("utf-16")])
+def test_a_choice_written_on_windows_is_read(tmp_path: Path, data: bytes) -> None:
+    """Its editors and shells put a byte-order mark in front."""
+    place = tmp_path / "set" / "7"
+    place.mkdir(parents=True)
+    (place / "a.png").write_bytes(PNG)
+    (place.parent / CHOICE_NAME).write_bytes(data)
+    assert load("imagenet-v2", place.parent).class_set.indices == (6,)
 
 
 @given(st.sets(st.integers(0, 999), min_size=1), st.integers(0, 1))

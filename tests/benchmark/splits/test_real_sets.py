@@ -396,3 +396,12 @@ def test_an_earlier_download_is_used_without_a_network(hub_cache: Path) -> None:
     (repo / "refs" / "main").write_text(commit)
     split = load_real_set("imagenet-r", path=None, cache=None)
     assert (len(split.rows), split.record.revision) == (2, commit)
+
+
+def test_a_pointer_in_the_place_of_a_shard_is_no_loose_image(tmp_path: Path) -> None:
+    """The message must lead to the shard and not to class folders."""
+    write_tar(tmp_path / "imagenet1k-validation-00.tar", {"0.png": encode(make_image()), "0.cls": b"0"})
+    pointer = tmp_path / "imagenet1k-validation-01.tar"
+    pointer.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(DataError, match=r"validation-01\.tar' is not a whole tar file: it is a Git LFS"):
+        load_real_set("imagenet-val", path=tmp_path, cache=None)
