@@ -84,6 +84,7 @@ def make_entry(
             *_list_warnings(evidence, gap, missing),
             *_note_lost_classes(evidence, counted),
             *_note_missing_twin(evidence, gap, reference),
+            *_note_same_images(evidence, gap, reference),
         ),
     )
 
@@ -252,6 +253,19 @@ def _note_missing_twin(evidence: Evidence, gap: Gap | None, reference: Evidence 
     return [
         f"No gap: none of the {len(twin)} images of this split's classes in the reference "
         f"'{reference.record.ref}' could be scored. {_format_errors(twin)}"
+    ]
+
+
+def _note_same_images(evidence: Evidence, gap: Gap | None, reference: Evidence | None) -> list[str]:
+    if gap is None or reference is None:
+        return []
+    twin = reference.with_labels_in(evidence.class_set)
+    same = set(twin.predictions.image_ids) == set(evidence.predictions.image_ids)
+    if not same or twin.record.content_sha256 != evidence.record.content_sha256:
+        return []
+    return [
+        f"The reference '{reference.record.ref}' has the same images of these classes as the split itself: "
+        "the gap is 0 by construction and measures nothing."
     ]
 
 

@@ -104,6 +104,18 @@ def test_the_gap_of_a_set_to_itself_under_another_name_is_exactly_zero(seed: int
     assert (gap.value, gap.low, gap.high) == (0, 0, 0)
 
 
+def test_a_gap_between_the_same_images_is_called_one() -> None:
+    """Such as a class view against its whole set: an interval without width must not pass for certainty."""
+    whole = make_evidence(make_predictions([1, 7, 3], [1, 2, 3]), ref="imagenet-val")
+    view = make_evidence(make_predictions([1, 7], [1, 2]))
+    entry = make_entry(view, reference=whole, published=[])
+    assert any("0 by construction" in warning for warning in entry.warnings)
+    other = make_evidence(make_predictions([1, 7], [1, 2], prefix="other"))
+    assert not any(
+        "by construction" in line for line in make_entry(other, reference=whole, published=[]).warnings
+    )
+
+
 def test_a_measured_reference_is_restricted_to_the_classes_of_the_split() -> None:
     """The twin drops clean images of classes the split does not have."""
     split = make_predictions([1, 2], [1, 2])
