@@ -101,7 +101,9 @@ class ParquetImages:
             try:
                 # ParquetFile does not promise to be safe to read from two threads.
                 with self._lock:
-                    values += file.read(columns=[name])[name].to_pylist()
+                    column = file.read(columns=[name])[name]
+                _validate_length(len(column), file.metadata.num_rows)
+                values += column.to_pylist()
             except (pa.ArrowException, OSError, ValueError, KeyError) as error:
                 raise DataError(f"Column '{name}' of '{path}' cannot be read: {error}") from error
         return values
@@ -130,6 +132,9 @@ class ParquetImages:
                 if facts.total_byte_size > _MAX_GROUP_BYTES:
                     raise DataError(f"Row group {group} of '{path}' claims {facts.total_byte_size} bytes.")
                 groups.append(_RowGroup(number, group, facts.num_rows))
+            counts = [group.num_rows for group in groups if group.file == number]
+            if min(counts, default=0) < 0 or sum(counts) != file.metadata.num_rows:
+                raise DataError(f"'{path}' is damaged: its footer contradicts itself on the number of rows.")
         return groups
 
     def _find_image_leaf(self) -> str:
@@ -163,6 +168,7 @@ class ParquetImages:
         try:
             table = self._files[group.file].read_row_group(group.group, columns=[self._leaf])
             column = table.column(self._column)
+            _validate_length(len(column), group.num_rows)
             # Only one array has `field`, not the chunks in which pyarrow returns a column.
             return column if self._leaf == self._column else column.combine_chunks().field("bytes")
         except (pa.ArrowException, OSError, ValueError, KeyError) as error:
@@ -196,6 +202,12 @@ def _open_parquet(path: Path, open_file: FileOpener | None) -> pa.parquet.Parque
     except (pa.ArrowException, OSError, ValueError) as error:
         problem = find_stand_in(path) or error
         raise DataError(f"'{path}' is not a parquet file: {problem}") from error
+
+
+def _validate_length(found: int, stated: int) -> None:
+    # The pages of a column and the footer state their rows apart; damage in one is no error to pyarrow.
+    if found != stated:
+        raise ValueError(f"{found} values in place of {stated}")
 
 
 def _is_binary(kind: pa.DataType) -> bool:

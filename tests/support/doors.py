@@ -22,12 +22,13 @@ from hypothesis import strategies as st
 
 from imagenet_g.benchmark.cli import format_failure, main
 from imagenet_g.benchmark.errors import ImagenetGError
+from imagenet_g.benchmark.terminal.text import escape_controls
 
 Value = TypeVar("Value")
 MAX_MESSAGE = 2000
 """Characters; a longer message buries its reason."""
 # What Python prints of itself: a user can do nothing with it.
-_INTERNALS = re.compile(r"Traceback|pydantic|<[\w. ]+ object at 0x|\bself\.\w+\(")
+_INTERNALS = re.compile(r"Traceback|errors\.pydantic\.dev|<[\w. ]+ object at 0x|\bself\.\w+\(")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -99,7 +100,9 @@ def validate_message(message: str, names: Sequence[object]) -> None:
     assert len(message) <= MAX_MESSAGE, f"{len(message)} characters bury the reason: {message[:200]!r}..."
     assert not _INTERNALS.search(message), f"the message shows the program: {message!r}"
     # Messages may quote as Python does, which escapes some characters.
-    wanted = {form for name in names for form in (str(name), repr(str(name))[1:-1])}
+    wanted = {
+        form for name in names for form in (str(name), repr(str(name))[1:-1], escape_controls(str(name)))
+    }
     # Of a value too long to print, the beginning is enough.
     assert any(form[:60] in message for form in wanted), f"{message!r} names none of {sorted(wanted)}"
 
