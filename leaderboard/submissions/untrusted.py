@@ -61,9 +61,21 @@ def parse_json(data: bytes) -> object:
         ) from error
     validate_depth(text)
     try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeats)
+        content = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeats)
     except (ValueError, RecursionError) as error:
         raise UntrustedFileError(f"not JSON: {error}") from error
+    # UTF-8 cannot spell half a character, but an escape such as \ud800 can.
+    if "\\u" in text and not _is_whole_text(content):
+        raise UntrustedFileError("not JSON: an escape such as \\ud800 stands for half a character")
+    return content
+
+
+def _is_whole_text(content: object) -> bool:
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def validate_plain_file(path: Path, *, max_bytes: int) -> None:

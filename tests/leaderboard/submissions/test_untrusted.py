@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagenet_g.benchmark.errors import UntrustedFileError
-from imagenet_g.leaderboard.submissions.untrusted import validate_depth
+from imagenet_g.leaderboard.submissions.untrusted import parse_json, validate_depth
 
 
 def count_depth(text: str) -> int:
@@ -45,3 +45,15 @@ def test_no_text_takes_long_to_look_at(text: str) -> None:
     started = time.process_time()
     validate_depth(text)
     assert time.process_time() - started < 20
+
+
+@pytest.mark.parametrize("text", ['{"a": "\\ud800"}', '{"\\udc00": 1}', '["\\ud83d x"]'])
+def test_half_a_character_is_refused(text: str) -> None:
+    """No seal can be computed over it, and no page can show it."""
+    with pytest.raises(UntrustedFileError, match="half a character"):
+        parse_json(text.encode())
+
+
+def test_a_character_of_two_escapes_is_read() -> None:
+    """As JavaScript writes it."""
+    assert parse_json(b'"\\ud83d\\ude00"') == "\U0001f600"
