@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Pipeline: TypeAlias = Any
 """An instance of a `PipelineClass`."""
 _TEXT_PARTS = ("text_encoder", "tokenizer")
+_TOKENIZERS = ("tokenizer", "tokenizer_2", "tokenizer_3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def load_stage(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> Loaded
 
     Raises:
         ImagenetGError: It cannot be fetched or loaded, its scheduler cannot be reproduced, or it takes no
-            argument of a name the spec gives.
+            argument of a name the spec gives, or its CLIP keeps fewer tokens than the spec says.
     """
     pipeline_class = find_pipeline_class(spec.pipeline)
     scheduler = None if spec.scheduler is None else load_scheduler_class(spec.scheduler.name)
@@ -77,6 +78,7 @@ def load_stage(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> Loaded
             pipe.scheduler = scheduler.from_config(pipe.scheduler.config, **spec.scheduler.options)
     validate_scheduler(type(pipe.scheduler))
     _validate_arguments(pipe, spec)
+    _validate_token_limit(pipe, spec.repo, tuning.token_limit)
     pipe.set_progress_bar_config(disable=True)
     _tune(pipe, tuning, device)
     return LoadedStage(spec, pipe, folder, part_folders)
@@ -151,6 +153,18 @@ def _validate_arguments(pipe: Pipeline, spec: StageSpec) -> None:
             raise UnknownNameError("argument", name, known, where=f"of {type(pipe).__name__}")
     if "generator" not in known:
         raise ModelError(f"{type(pipe).__name__} takes no generator: its images cannot be reproduced.")
+
+
+def _validate_token_limit(pipe: Pipeline, repo: str, limit: int | None) -> None:
+    """Refuse a limit above that of the pipeline: prompts would be cut that the plan counts as whole."""
+    tokenizers = [found for name in _TOKENIZERS if (found := getattr(pipe, name, None)) is not None]
+    # Those of T5 beside CLIP have another length, and the limit is not about them.
+    kept = [one.model_max_length for one in tokenizers if type(one).__name__.startswith("CLIP")]
+    if limit is not None and kept and limit > min(kept):
+        raise ModelError(
+            f"The spec says clip_token_limit = {limit}, and the text encoder of '{repo}' keeps {min(kept)} "
+            f"tokens: prompts would be cut that count as whole. Write clip_token_limit = {min(kept)}."
+        )
 
 
 def _tune(pipe: Pipeline, tuning: DiffusersSpec, device: str) -> None:

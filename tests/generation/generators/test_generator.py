@@ -293,3 +293,10 @@ def test_specs_travel_through_json() -> None:
     for generator in make_noise_spec().generators.values():
         assert parse_generator_spec(json.loads(generator.model_dump_json())) == generator
     assert issubclass(DiffusersSpec, object)
+
+
+def test_a_limit_above_that_of_the_text_encoder_is_refused(tiny: Tiny) -> None:
+    """The plan would count prompts as whole that the encoder cuts: this tokenizer keeps 77 tokens."""
+    stage = make_stage("StableDiffusionPipeline", tiny("sd"), clip_token_limit=78)
+    with pytest.raises(ModelError, match=r"= 78, and the text encoder of .* keeps 77 tokens"):
+        make_generator(DiffusersSpec.model_validate(stage)).load("cpu")
