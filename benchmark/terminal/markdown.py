@@ -6,6 +6,7 @@ import re
 
 from imagenet_g.benchmark.terminal.text import escape_controls, escape_lines
 
+_INLINE = re.compile(r"([\\`*_\[\]<>$~&])")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&@:-])")
 
 
@@ -63,3 +64,13 @@ def escape_markdown(text: str) -> str:
         'm\\[ema\\] \\$x\\$'
     """
     return _MARKDOWN.sub(r"\\\1", escape_controls(text))
+
+
+def escape_heading(text: str) -> str:
+    r"""A title for a heading: a backslash before markup inside a line only, so that it stays readable.
+
+    Example:
+        >>> escape_heading("ImageNet-G draft: DiT-XL/2, <b>$x$")
+        'ImageNet-G draft: DiT-XL/2, \\<b\\>\\$x\\$'
+    """
+    return _INLINE.sub(r"\\\1", escape_controls(text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagenet_g.benchmark.splits.manifests import Manifest, SplitManifest
-from imagenet_g.benchmark.terminal.markdown import format_code
+from imagenet_g.benchmark.terminal.markdown import escape_heading, format_code
 from imagenet_g.generation.plans.prompt_checks import format_sharing
 from imagenet_g.generation.releases.recipe import ALL_IMAGES, SplitRecipe
 
@@ -12,7 +12,7 @@ def format_card(manifest: Manifest) -> str:
     """The card of a release, from its manifest alone."""
     parts = [
         _format_front_matter(manifest),
-        f"# {manifest.title}\n\nVersion `{manifest.version}` of ImageNet-G: images of ImageNet classes "
+        f"# {escape_heading(manifest.title)}\n\nVersion `{manifest.version}` of ImageNet-G: images of ImageNet classes "
         "made by generative models, to measure how much accuracy image classifiers lose on them.\n",
     ]
     if manifest.notice:

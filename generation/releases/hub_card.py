@@ -11,6 +11,7 @@ from pydantic import JsonValue, ValidationError
 
 from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.splits.manifests import ClassView, EqualsView, SplitManifest, ViewSpec
+from imagenet_g.benchmark.terminal.markdown import escape_heading
 from imagenet_g.generation.releases.card import format_split_facts
 from imagenet_g.generation.releases.check import CheckedRelease, count_classes
 
@@ -68,7 +69,7 @@ def format_dataset_card(source: CardSource) -> str:
     notes = (files("imagenet_g.generation.data") / "dataset_card_notes.md").read_text(encoding="utf-8")
     parts = [
         f"---\n{_format_yaml(source)}---\n",
-        f"# {manifest.title}\n",
+        f"# {escape_heading(manifest.title)}\n",
         f"> {manifest.notice}\n" if manifest.notice else "",
         _format_introduction(source),
         f"![Images of every split, one class a row]({SAMPLES_NAME})\n",

@@ -13,7 +13,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError, model_validator
 
 from imagenet_g.benchmark.classes import list_class_indices
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
@@ -26,6 +26,16 @@ from imagenet_g.generation.specs.spec_errors import format_first_error
 from imagenet_g.generation.specs.stages import Positive, needs_pin
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+
+
+def _validate_line(text: str) -> str:
+    """A title stands on cards, in BibTeX and on terminals: one line of what can be seen."""
+    if not text.strip() or not text.isprintable():
+        raise ValueError("must be one line of text without characters that cannot be seen")
+    return text
+
+
+Title = Annotated[str, AfterValidator(_validate_line), Field(max_length=200)]
 
 
 class PromptSpec(FileModel):
@@ -106,7 +116,7 @@ class FlatSpec(FileModel):
 class SplitSpec(FileModel):
     """One split of a version."""
 
-    title: str
+    title: Title
     generator: Name
     classes: str | tuple[str, ...]
     """"all", a registered class set, or a list of wnids."""
@@ -129,7 +139,7 @@ class VersionSpec(FileModel):
 
     schema_version: Literal[1]
     version: Name
-    title: str
+    title: Title
     status: Literal["draft", "stable"]
     license: str
     """SPDX expression for all images; "LicenseRef-..." or "unknown" if no SPDX licence fits."""

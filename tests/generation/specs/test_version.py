@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 
 import pytest
@@ -107,6 +108,12 @@ def test_text_that_is_not_toml_is_refused() -> None:
 def test_parts_that_do_not_fit_are_refused(old: str, new: str, words: str) -> None:
     """Cross-references and ranges."""
     assert words.replace("a table ", "") in refuse(TEXT.replace(old, new))
+
+
+@pytest.mark.parametrize("title", ["", "  ", "two\\nlines", "a\\u001b[31mb", "a\\u202eb", "x" * 201])
+def test_a_title_is_one_line_that_can_be_seen(title: str) -> None:
+    """It stands on the card, in BibTeX and on terminals."""
+    assert "title" in refuse(re.sub(r'title = ".*"', lambda _: f'title = "{title}"', TEXT, count=1))
 
 
 def test_an_unknown_version_suggests_the_nearest() -> None:
