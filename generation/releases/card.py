@@ -13,7 +13,8 @@ def format_card(manifest: Manifest) -> str:
     parts = [
         _format_front_matter(manifest),
         f"# {escape_heading(manifest.title)}\n\nVersion `{manifest.version}` of ImageNet-G: images of "
-        "ImageNet classes made by generative models, to measure how much accuracy image classifiers lose on them.\n",
+        "ImageNet classes made by generative models, to measure how much accuracy image classifiers lose on "
+        "them.\n",
     ]
     if manifest.notice:
         parts.append(f"> {manifest.notice}\n")
