@@ -261,6 +261,9 @@ def _format_head_hint(name: str, own: Mapping[str, torch.Tensor], given: Mapping
     """What to do when everything fits but the classifier."""
     if own[name].shape[1:] != given[name].shape[1:] or not own[name].ndim or not given[name].ndim:
         return ""
+    # Tables of positions and of words have a first axis too, which counts no classes.
+    if name.rpartition(".")[2] not in ("weight", "bias") or "embed" in name:
+        return ""
     others = (key for key in own if key in given and key != name and own[key].shape != given[key].shape)
     if any(given[key].shape[:1] != given[name].shape[:1] for key in others):
         return ""

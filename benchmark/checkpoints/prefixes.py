@@ -3,14 +3,15 @@
 A first part that names share is taken away only if the names then fit the model, and never if they fit as
 they are: `module.`, `model.`, `net.`, `_orig_mod.` and any other are one case. The part need not stand before
 all names where the other entries are no part of the network (a loss, a metric, an averaged copy), or where
-the rest fits without it (a head beside `backbone.`).
+the rest fits without it (a head beside `backbone.`). Where two parts share out all names (`backbone.` and
+`head.`), both may go.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imagenet_g.benchmark.checkpoints.contents import StateDict, is_averaged
 
@@ -29,6 +30,7 @@ class Reading:
     Attributes:
         state: Tensors by the names so read.
         taken: What was taken away from the names; "" for nothing.
+        second: What was taken away from the other names, where two parts share them out.
         partly: Whether some names went without it.
         averaged: First part of an averaged copy beside these tensors, "" for no such copy.
         bystanders: Names left out, which belong to no network.
@@ -36,6 +38,7 @@ class Reading:
 
     state: StateDict
     taken: str = ""
+    second: str = ""
     partly: bool = False
     averaged: str = ""
     bystanders: tuple[str, ...] = ()
@@ -43,7 +46,8 @@ class Reading:
     def describe(self) -> Iterator[str]:
         """Clauses for the user: what was taken away and left out."""
         if self.taken:
-            yield f"'{self.taken}' taken away from {'some of the' if self.partly else 'its'} names"
+            also = f" and '{self.second}'" if self.second else ""
+            yield f"'{self.taken}'{also} taken away from {'some of the' if self.partly else 'its'} names"
         if self.averaged:
             key = self.averaged.removesuffix(".")
             yield f"the averaged copy (EMA) beside it was not taken: --checkpoint-key {key}"
@@ -69,8 +73,18 @@ def list_readings(state: StateDict) -> Iterator[Reading]:
         >>> [list(reading.state) for reading in list_readings({"module.w": w, "w": w})]  # never two of a name
         [['module.w', 'w']]
     """
-    yield Reading(state=state)
-    yield from _strip_shared(Reading(state=state))
+    bases = [Reading(state=state), *_strip_shared(Reading(state=state))]
+    yield from bases
+    for base in bases:
+        # Behind a shared part as well: an averaged network has its counter inside of its own wrapper.
+        for reading in _list_partial_readings(base.state):
+            averaged = reading.averaged and base.taken + reading.averaged
+            second = reading.second and base.taken + reading.second
+            yield replace(reading, taken=base.taken + reading.taken, second=second, averaged=averaged)
+
+
+def _list_partial_readings(state: StateDict) -> Iterator[Reading]:
+    """Readings that take something away from a part of the names."""
     firsts = [
         first for first in list_first_parts(state) if sum(n.startswith(first) for n in state) < len(state)
     ]
@@ -86,6 +100,24 @@ def list_readings(state: StateDict) -> Iterator[Reading]:
         most = 2 * sum(name.startswith(first) for name in state) > len(state)
         if most and len(set(names)) == len(names):
             yield Reading(state=dict(zip(names, state.values(), strict=True)), taken=first, partly=True)
+    yield from _split_in_two(state, firsts)
+
+
+def _split_in_two(state: StateDict, firsts: list[str]) -> Iterator[Reading]:
+    """The reading without `backbone.` and without `head.`, where every name has one of the two.
+
+    Example:
+        >>> w = object()
+        >>> [list(r.state) for r in _split_in_two({"backbone.a": w, "head.fc": w}, ["backbone.", "head."])]
+        [['a', 'fc']]
+    """
+    # Two copies of one network are a choice, and no network of two parts.
+    if len(firsts) != 2 or any(is_averaged(first) for first in firsts) or not all("." in n for n in state):
+        return
+    names = [name.partition(".")[2] for name in state]
+    if len(set(names)) == len(names):
+        first, second = firsts
+        yield Reading(state=dict(zip(names, state.values(), strict=True)), taken=first, second=second)
 
 
 def list_first_parts(names: Iterable[str]) -> list[str]:

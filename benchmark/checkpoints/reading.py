@@ -16,6 +16,18 @@ from imagenet_g.benchmark.errors import DataError, UntrustedFileError
 
 _REFUSED = ("unsupported global", "unsupported class", "unrecognized function")
 _PICKLE_START = b"\x80"
+_START_BYTES = 1 << 16
+_INDEX_MARK = b'"weight_map"'
+_OTHER_FORMATS = (
+    (
+        b"version https://git-lfs.github.com/spec/",
+        "is a Git LFS pointer and not the weights. Fetch them with 'git lfs pull'.",
+    ),
+    (b"GGUF", "is a GGUF file. Give the weights as safetensors."),
+    (b"\x1f\x8b", "is compressed with gzip. Unpack it first."),
+    (b"\x89HDF", "is an HDF5 file, as Keras writes it. Give the weights as safetensors."),
+)
+"""First bytes, and what to do."""
 
 
 def load_content(path: Path) -> object:
@@ -29,10 +41,31 @@ def load_content(path: Path) -> object:
         UntrustedFileError: Reading it would run code or build objects that are not weights.
     """
     if not path.is_file():
+        folder = ": it is a folder" if path.is_dir() else ""
         raise DataError(
-            f"There is no checkpoint file '{path}'. Give the path of a .safetensors or .pth file."
+            f"There is no checkpoint file '{path}'{folder}. Give the path of a .safetensors or .pth file."
         )
+    other = _find_other_format(path)
+    if other is not None:
+        raise DataError(f"Checkpoint '{path}' {other}")
     return _load_safetensors(path) if _is_safetensors(path) else _load_pickle(path)
+
+
+def _find_other_format(path: Path) -> str | None:
+    """What a file is that holds no weights which can be read here, and what to do; None for any other."""
+    with path.open("rb") as stream:
+        start = stream.read(_START_BYTES)
+    if not start:
+        return "is empty: its download or its copy was broken off. Fetch it again."
+    for magic, said in _OTHER_FORMATS:
+        if start.startswith(magic):
+            return said
+    if start.lstrip().startswith(b"{") and _INDEX_MARK in start:
+        return (
+            "is the index of weights that lie in several files. Join them into one with "
+            "safetensors.torch.save_file, and give that file."
+        )
+    return None
 
 
 def _is_safetensors(path: Path) -> bool:

@@ -25,7 +25,10 @@ PICTURE_SIZE_PX = (320, 288)
 """Width and height; not square, so that a transform that mixes them up differs."""
 _DIGITS = 3
 _LEADERS = 5
-_TRIES = 16
+_TRIES = 64
+"""A step that is taken once in twenty times stays unseen in four of a hundred checks."""
+_OTHER_SIZES_PX = ((48, 64), (64, 64), (512, 512), (320, 96))
+"""Width and height: upright, square as generated images are, wide. A transform may tell them apart."""
 
 
 def make_picture() -> Image.Image:
@@ -44,7 +47,7 @@ def make_picture() -> Image.Image:
 
 
 def hash_behaviour(module: torch.nn.Module, transforms: Sequence[Transform]) -> str:
-    """sha256 of what transforms make of the fixed picture, and of the outputs for it and for noise.
+    """sha256 of what transforms make of the fixed picture in five sizes, and of the outputs for two inputs.
 
     Args:
         module: Maps `(N, 3, H, W)` float32 inputs to `(N, K)` outputs, on the CPU and in eval mode.
@@ -63,7 +66,20 @@ def hash_behaviour(module: torch.nn.Module, transforms: Sequence[Transform]) -> 
     with torch.inference_mode():
         # One by one: a batch of two could already depend on its neighbour.
         outputs = [module(tensor[None].float()) for tensor in (inputs[0], noise)]
-    return hash_json([*(hash_values(tensor) for tensor in inputs), *(_hash_outputs(o) for o in outputs)])
+    # The nearest pixel: other filters may round otherwise in another version of Pillow.
+    others = [picture.resize(size, Image.Resampling.NEAREST) for size in _OTHER_SIZES_PX]
+    made = [hash_values(tensor) for tensor in inputs]
+    made += [_hash_made(transform, other) for transform in transforms for other in others]
+    return hash_json([*made, *(_hash_outputs(output) for output in outputs)])
+
+
+def _hash_made(transform: Transform, picture: Image.Image) -> str:
+    """Hash of what a transform makes of a picture of another shape, or the kind of error it raises."""
+    try:
+        return hash_values(transform(picture))
+    except Exception as error:
+        # Not every transform takes every size, and the set may have none of this one.
+        return type(error).__name__
 
 
 def apply_surely(transform: Transform, picture: Image.Image) -> torch.Tensor:

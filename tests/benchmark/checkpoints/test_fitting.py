@@ -5,7 +5,7 @@ from collections import OrderedDict
 import pytest
 import torch
 
-from imagenet_g.benchmark.checkpoints.contents import StateDict, Weights
+from imagenet_g.benchmark.checkpoints.contents import StateDict, Weights, choose_weights
 from imagenet_g.benchmark.checkpoints.fitting import find_mismatch, load_into
 from imagenet_g.benchmark.checkpoints.tracing import trace_usage
 from imagenet_g.benchmark.errors import ModelError
@@ -298,3 +298,47 @@ def test_tensors_that_go_into_sums_and_joins_count_as_used() -> None:
     state = {name: torch.ones(2) for name in ("a", "b", "scale", "unused")}
     usage = trace_usage(state, lambda s: {"ab": torch.cat([s["a"], s["b"]]), "d": s["b"] - s["scale"]})
     assert usage.unused == ("unused",)
+
+
+def test_an_averaged_network_inside_of_a_training_module_loads_and_is_said_to_be_one() -> None:
+    """Its counter stands behind the same part as its names."""
+    module = make_module()
+    averaged = {"ema_model.n_averaged": torch.tensor(3)}
+    averaged |= {f"ema_model.module.{name}": value for name, value in make_state().items()}
+    assert "averaged copy" in load(module, averaged)
+    assert holds(module, make_state())
+
+
+def test_a_training_module_under_a_wrapper_is_read_like_one_without() -> None:
+    """The copy that is offered has the wrapper in its address."""
+    module = make_module()
+    plain = {f"module.net.{name}": value for name, value in make_state().items()}
+    averaged = {f"module.ema_net.{name}": value + 1 for name, value in make_state().items()}
+    said = load(module, {**averaged, **plain, "module.criterion.weight": torch.ones(1000)})
+    assert "--checkpoint-key module.ema_net" in said
+    assert holds(module, make_state())
+    chosen = choose_weights({**averaged, **plain}, source="f", key="module.ema_net")
+    load_into(module, chosen)
+    assert holds(module, {name: value + 1 for name, value in make_state().items()})
+
+
+def test_two_parts_that_share_out_all_names_are_taken_away_together() -> None:
+    """A trunk under `backbone.` and its classifier under `head.`."""
+    module = make_module()
+    state = {("head." if n.startswith("fc.") else "backbone.") + n: v for n, v in make_state().items()}
+    assert "'backbone.' and 'head.' taken away" in load(module, state)
+    assert holds(module, make_state())
+
+
+def test_two_halves_of_two_copies_are_refused() -> None:
+    """Half of the student and the other half of its teacher are no network."""
+    state = {("teacher." if n.startswith("fc.") else "student.") + n: v for n, v in make_state().items()}
+    with pytest.raises(ModelError, match="does not fit"):
+        load(make_module(), state)
+
+
+@pytest.mark.parametrize("name", ["positional_embedding", "rel_pos.relative_position_bias_table"])
+def test_a_table_of_positions_is_not_taken_for_a_classifier(name: str) -> None:
+    """A class map would not help."""
+    said = find_mismatch({name: torch.zeros(16, 8)}, {name: torch.zeros(32, 8)})
+    assert said is not None and "--class-map" not in said

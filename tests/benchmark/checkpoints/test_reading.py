@@ -94,6 +94,27 @@ def test_a_missing_file_is_said_to_be(path: str, tmp_path: Path) -> None:
         load_content(tmp_path / path)
 
 
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (b"", "Fetch it again"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"),
+        (b"GGUF\x03\x00\x00\x00", "as safetensors"),
+        (b'{"metadata": {}, "weight_map": {"fc.bias": "model-00001-of-00002.safetensors"}}', "Join them"),
+        (b"\x1f\x8b\x08\x00", "Unpack it"),
+    ],
+    ids=["empty", "pointer", "gguf", "index", "gzip"],
+)
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+def test_a_file_of_another_kind_is_named_with_what_to_do(
+    content: bytes, advice: str, name: str, tmp_path: Path
+) -> None:
+    """None of them is damaged, and its user can help it."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=advice):
+        load_content(tmp_path / name)
+
+
 def test_a_pickle_that_ends_inside_a_global_is_refused(tmp_path: Path) -> None:
     """The list of what it would import cannot be made then, and the message does without."""
     torch.save({"w": torch.ones(64)}, tmp_path / "a.pth")

@@ -81,6 +81,34 @@ def test_a_second_transform_counts() -> None:
     assert both[0] != both[1]
 
 
+@pytest.mark.parametrize("limit", ["small", "upright", "wide", "square"])
+def test_a_transform_that_treats_some_shapes_otherwise_shows(limit: str) -> None:
+    """By size or by side: the picture of usual size would not show it."""
+
+    def treat(image: Image.Image) -> torch.Tensor:
+        width, height = image.size
+        special = {
+            "small": max(image.size) < 100,
+            "upright": height > width,
+            "wide": width > 2 * height,
+            "square": height == width == 512,
+        }
+        return flip_channels(image) if special[limit] else transform(image)
+
+    assert hash_answers(Answers(), treat) != hash_answers(Answers())
+
+
+def test_a_transform_that_refuses_small_pictures_has_a_fingerprint() -> None:
+    """The images of a set may all be large."""
+
+    def refuse(image: Image.Image) -> torch.Tensor:
+        if min(image.size) < 100:
+            raise ValueError("too small")
+        return transform(image)
+
+    assert hash_answers(Answers(), refuse) == hash_answers(Answers(), refuse)
+
+
 def test_a_part_of_the_network_that_the_picture_leaves_dark_shows_in_the_noise() -> None:
     """The picture has no negative values."""
 
