@@ -194,3 +194,30 @@ def test_a_model_whose_batch_decides_is_refused(
     broken = replace(classifier, module=make().eval())
     with pytest.raises(ModelError, match="another answer alone than among"):
         run(broken, tmp_path, range(4), batch_size=batch_size, split=make_toy_split([1, 100, 200, 300]))
+
+
+class Amplifying(torch.nn.Module):
+    """Gives the logits of a batch the noise that a head with weights of a million makes of float32."""
+
+    def __init__(self, noise: float) -> None:
+        super().__init__()
+        self.noise = noise
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits `(N, 1000)` of one clear answer."""
+        logits = 40.0 * torch.nn.functional.one_hot((images[:, 0, 0, 0] * 255).long(), 1000).float()
+        return logits + self.noise * (len(images) > 1) * torch.arange(1000) / 1000
+
+
+@pytest.mark.parametrize(("noise", "refused"), [(4.0, False), (80.0, True)])
+def test_noise_in_the_logits_is_refused_only_where_it_reaches_an_answer(
+    noise: float, refused: bool, tmp_path: Path
+) -> None:
+    """Least squares fit such heads; their first class is 20 above the rest."""
+    classifier, _ = make_toy_classifier()
+    noisy, split = replace(classifier, module=Amplifying(noise).eval()), make_toy_split([1, 100, 200, 250])
+    if refused:
+        with pytest.raises(ModelError, match="another answer alone than among"):
+            run(noisy, tmp_path, range(4), batch_size=4, split=split)
+    else:
+        assert run(noisy, tmp_path, range(4), batch_size=4, split=split).num_computed == 4
