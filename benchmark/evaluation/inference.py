@@ -217,9 +217,13 @@ class _Runner:
         try:
             return check_batch(self._forward_once, inputs, logits, name=self.name, dtype=self.settings.dtype)
         except Exception as error:
-            # A single image in a batch, where memory does not hold three: nothing to compare with.
+            # A single image in a batch, where memory does not hold two: nothing to compare with.
             if not _is_out_of_memory(error):
-                raise
+                if isinstance(error, ModelError):
+                    raise
+                raise ModelError(
+                    f"The model failed on a batch of one or two images: {type(error).__name__}: {error}"
+                ) from error
             return None
 
     @torch.inference_mode()

@@ -136,7 +136,7 @@ def test_a_run_states_that_it_was_checked(classifier: Classifier, tmp_path: Path
     """With how many images, in which batch, and the difference."""
     check = run(classifier, tmp_path, ROWS[:8], batch_size=8).batch_check
     assert check is not None
-    assert (check.images, check.batch_size) == (2, 8)
+    assert (check.images, check.batch_size) == (1, 8)
     assert check.max_difference < 1e-5
 
 
@@ -221,3 +221,20 @@ def test_noise_in_the_logits_is_refused_only_where_it_reaches_an_answer(
             run(noisy, tmp_path, range(4), batch_size=4, split=split)
     else:
         assert run(noisy, tmp_path, range(4), batch_size=4, split=split).num_computed == 4
+
+
+class FixedSize(torch.nn.Module):
+    """Takes four images at a time, as a compiled engine may."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits `(N, 1000)`."""
+        if len(images) != 4:
+            raise TypeError("the engine was built for four")
+        return torch.zeros(4, 1000)
+
+
+def test_a_model_that_cannot_be_checked_alone_is_one_message(tmp_path: Path) -> None:
+    """With its own words."""
+    fixed = replace(make_toy_classifier()[0], module=FixedSize().eval())
+    with pytest.raises(ModelError, match="one or two images: TypeError: the engine was built for four"):
+        run(fixed, tmp_path, range(4), batch_size=4, split=make_toy_split([1, 100, 200, 250]))
