@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import gradio as gr
 from gradio.components import Component
@@ -16,14 +16,23 @@ Controls: TypeAlias = list[Component]
 
 
 def build_controls(board: Board, start: BoardQuery) -> tuple[Controls, gr.Dropdown]:
-    """The controls in the order of `state.CONTROLS`, and the column picker."""
+    """The controls in the order of `state.CONTROLS`, and the column picker.
+
+    Those whose choices depend on the version take any value. A change of version fills them on the server
+    while the page may still send a value of the version before: Gradio would refuse it, and `make_query`
+    takes the nearest that the version has.
+    """
     splits = board.info.find_version(start.version).splits
     with gr.Row(elem_classes="controls"):
         names = [version.name for version in board.info.versions]
         first: Controls = [
             gr.Dropdown(names, value=start.version, label="Version", min_width=140),
             gr.Dropdown(
-                list(list_bases(splits)), value=part_view(start.split)[0], label="Split", min_width=220
+                list(list_bases(splits)),
+                value=part_view(start.split)[0],
+                label="Split",
+                min_width=220,
+                allow_custom_value=True,
             ),
             build_view_switch(splits, start.split),
             gr.Dropdown(
@@ -31,20 +40,26 @@ def build_controls(board: Board, start: BoardQuery) -> tuple[Controls, gr.Dropdo
                 value=start.baseline,
                 label="Baseline of ER",
                 min_width=140,
+                allow_custom_value=True,
             ),
             gr.Radio(["logit", "linear"], value=start.link, label="Link", min_width=140),
             gr.Textbox(label="Search", placeholder="resnet; vit", min_width=160, elem_id="search"),
         ]
     with gr.Accordion("Filters and columns", open=False), gr.Row():
         choices = {name: list_choices(board, start.version, name) for name in FILTER_COLUMNS}
+        any_value: dict[str, Any] = {"min_width": 140, "allow_custom_value": True}
         rest: Controls = [
-            gr.Dropdown(choices["training"], value=ANY, label="Training data", min_width=140),
-            gr.Dropdown(choices["supervision"], value=ANY, label="Supervision", min_width=140),
+            gr.Dropdown(
+                choices["training"], value=ANY, label="Training data", min_width=140, allow_custom_value=True
+            ),
+            gr.Dropdown(
+                choices["supervision"], value=ANY, label="Supervision", min_width=140, allow_custom_value=True
+            ),
             gr.Dropdown(
                 [ANY, "yes", "none", "unknown"], value=ANY, label="Trained on generated", min_width=140
             ),
-            gr.Dropdown(choices["trust"], value=ANY, label="Trust", min_width=140),
-            gr.Dropdown(choices["family"], value=ANY, label="Family", min_width=140),
+            gr.Dropdown(choices["trust"], value=ANY, label="Trust", **any_value),
+            gr.Dropdown(choices["family"], value=ANY, label="Family", **any_value),
             gr.Dropdown([ANY, *SIZES], value=ANY, label="Parameters", min_width=140),
         ]
         columns = gr.Dropdown(
