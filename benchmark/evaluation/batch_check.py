@@ -49,8 +49,7 @@ def check_batch(
         inputs = torch.cat([torch.zeros_like(inputs), inputs])
         among = forward(inputs)[1:]
     alone, near, other = (rows[-1:] for rows in map(forward, _list_companies(inputs)))
-    answered = not bool(torch.isnan(torch.cat([alone, among, near, other])).any())
-    if not answered:
+    if bool(torch.isnan(torch.cat([alone, among, near, other])).any()):
         return None
     probability = float((alone.softmax(1) - among.softmax(1)).abs().nan_to_num(1.0).max())
     by_neighbour = measure_difference(near, other)

@@ -111,7 +111,9 @@ def hash_model_request(request: ModelRequest, *, device: str, dtype: str, memory
 
 def list_watched_files(weights: Sequence[Path], code: Sequence[Path], request: ModelRequest) -> list[Path]:
     """Files of weights and code, and for those in the Hub's cache the branch that names the newest commit."""
-    beside = weights[0].parent.iterdir() if weights and request.spec.name.startswith(_PACKAGED) else ()
+    if not weights:
+        return []
+    beside = weights[0].parent.iterdir() if request.spec.name.startswith(_PACKAGED) else ()
     watched = list(dict.fromkeys([*weights, *code, *sorted(path for path in beside if path.is_file())]))
     for path in weights:
         parts = path.parts
@@ -120,7 +122,7 @@ def list_watched_files(weights: Sequence[Path], code: Sequence[Path], request: M
             branch = Path(*parts[: parts.index("snapshots")]) / "refs" / "main"
             if branch.exists():
                 watched.append(branch)
-    return watched if weights else []
+    return watched
 
 
 def _stamp_or_none(path: Path | None) -> FileStamp | None:

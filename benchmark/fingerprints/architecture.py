@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from imagenet_g.benchmark.fingerprints.code import is_known, print_parts
+from imagenet_g.benchmark.fingerprints.code import print_parts
 from imagenet_g.benchmark.fingerprints.weights import update_with_tensor
 from imagenet_g.benchmark.identity import hash_lines
 
@@ -24,7 +24,7 @@ _MAX_DEPTH = 6
 
 
 def hash_architecture(module: torch.nn.Module) -> str:
-    """sha256 of a module's layers, settings, unsaved buffers, and source files of its own classes.
+    """sha256 of a module's layers as they print, its settings and its unsaved buffers.
 
     Args:
         module: In the state in which it is run; neither parameters nor saved buffers count.
@@ -32,11 +32,8 @@ def hash_architecture(module: torch.nn.Module) -> str:
     Returns:
         64 hex digits, the same in every process.
     """
-    classes = {type(part) for part in module.modules()}
-    # A user's own layer prints like any other; only its source shows that `forward` was edited.
-    sources = sorted({source for kind in classes if not is_known(kind) and (source := _read_source(kind))})
-    printed = print_parts([module])
-    return hash_lines([*printed, *sources, hash_settings(module), hash_unsaved_buffers(module)])
+    # The source files of its classes are hashed beside it, with those that they import: see `code`.
+    return hash_lines([*print_parts([module]), hash_settings(module), hash_unsaved_buffers(module)])
 
 
 def hash_settings(module: torch.nn.Module) -> str:
@@ -101,12 +98,3 @@ def _describe_array(value: torch.Tensor | np.ndarray[tuple[int, ...], np.dtype[n
 
 def _name_type(value: object) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}"
-
-
-def _read_source(kind: type) -> str:
-    found = inspect.getmodule(kind)
-    try:
-        return inspect.getsource(found if found is not None else kind)
-    except (OSError, TypeError):
-        # Typed into an interpreter: there is no file to read.
-        return ""

@@ -21,7 +21,7 @@ from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.models.clip_models import find_repository, load_parts
 from imagenet_g.benchmark.models.clip_settings import describe_preprocessing
-from imagenet_g.benchmark.models.zero_shot import load_class_names
+from imagenet_g.benchmark.models.zero_shot import SINGLE_TEMPLATE, load_class_names
 from imagenet_g.benchmark.naming.offered import list_open_clip_tags
 from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.naming.specs import ModelSpec, parse_model_spec
@@ -110,7 +110,7 @@ def load_clip_encoder(requested: str) -> ClipEncoder:
     transform = image_transform_v2(preprocess, is_train=False)
     weights_sha256 = hash_state_dict(model.state_dict())
     model = model.float().cpu().eval().requires_grad_(False)
-    prompts = list_probe_prompts(["a photo of a {}."], load_class_names())
+    prompts = list_probe_prompts([SINGLE_TEMPLATE], load_class_names())
     record = ClipRecord(
         requested=requested,
         spec=name_spec(spec),

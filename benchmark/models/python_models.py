@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from PIL import Image
 from torchvision import transforms
 
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, ModelError, UnknownNameError
+from imagenet_g.benchmark.fingerprints.code import print_parts
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.models.heads import LoadedModel, make_classifier
@@ -29,7 +29,6 @@ INPUT_SIZE_PX = 224
 RESIZE_PX = 256
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def load_model(request: ModelRequest) -> Classifier:
@@ -124,8 +123,8 @@ def describe_transform(
         ModelError: The transform fails, or does not give `(3, H, W)` floats.
     """
     size = _measure_output(transform)
-    # Addresses of objects differ from run to run, and the description is part of the cache key.
-    words = _ADDRESS.sub("", " ".join(repr(transform).split()))
+    # Without addresses of objects, because the description is part of the cache key.
+    words = " ".join(" ".join(print_parts([transform])).split())
     # Unwrapped, because a decorated factory would name the file of its decorator.
     source = inspect.getsourcefile(inspect.unwrap(factory)) if inspect.isroutine(factory) else None
     code = f"; factory source sha256 {hash_file(Path(source))}" if source else ""

@@ -7,7 +7,6 @@ import re
 from imagenet_g.benchmark.terminal.text import escape_controls, escape_lines
 
 _INLINE = re.compile(r"([\\`*_\[\]<>$~&])")
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&@:-])")
 
 
 def format_code(text: str, *, cell: bool = False) -> str:
@@ -54,16 +53,6 @@ def format_fence(text: str) -> str:
     longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}\n{escape_lines(text)}\n{fence}"
-
-
-def escape_markdown(text: str) -> str:
-    r"""One line of text that Markdown, GitHub and MathJax show as it is, by backslashes.
-
-    Example:
-        >>> escape_markdown("m[ema] $x$")
-        'm\\[ema\\] \\$x\\$'
-    """
-    return _MARKDOWN.sub(r"\\\1", escape_controls(text))
 
 
 def escape_heading(text: str) -> str:
