@@ -13,6 +13,7 @@ from imagenet_g.leaderboard.pages.queries import ANY, FILTER_COLUMNS, SIZES, Boa
 from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS, load_columns
 
 Controls: TypeAlias = list[Component]
+_ANY_VALUE: dict[str, Any] = {"min_width": 140, "allow_custom_value": True}
 
 
 def build_controls(board: Board, start: BoardQuery) -> tuple[Controls, gr.Dropdown]:
@@ -22,46 +23,10 @@ def build_controls(board: Board, start: BoardQuery) -> tuple[Controls, gr.Dropdo
     while the page may still send a value of the version before: Gradio would refuse it, and `make_query`
     takes the nearest that the version has.
     """
-    splits = board.info.find_version(start.version).splits
     with gr.Row(elem_classes="controls"):
-        names = [version.name for version in board.info.versions]
-        first: Controls = [
-            gr.Dropdown(names, value=start.version, label="Version", min_width=140),
-            gr.Dropdown(
-                list(list_bases(splits)),
-                value=part_view(start.split)[0],
-                label="Split",
-                min_width=220,
-                allow_custom_value=True,
-            ),
-            build_view_switch(splits, start.split),
-            gr.Dropdown(
-                list(board.list_baselines(start.version)),
-                value=start.baseline,
-                label="Baseline of ER",
-                min_width=140,
-                allow_custom_value=True,
-            ),
-            gr.Radio(["logit", "linear"], value=start.link, label="Link", min_width=140),
-            gr.Textbox(label="Search", placeholder="resnet; vit", min_width=160, elem_id="search"),
-        ]
+        first = _build_choices(board, start)
     with gr.Accordion("Filters and columns", open=False), gr.Row():
-        choices = {name: list_choices(board, start.version, name) for name in FILTER_COLUMNS}
-        any_value: dict[str, Any] = {"min_width": 140, "allow_custom_value": True}
-        rest: Controls = [
-            gr.Dropdown(
-                choices["training"], value=ANY, label="Training data", min_width=140, allow_custom_value=True
-            ),
-            gr.Dropdown(
-                choices["supervision"], value=ANY, label="Supervision", min_width=140, allow_custom_value=True
-            ),
-            gr.Dropdown(
-                [ANY, "yes", "none", "unknown"], value=ANY, label="Trained on generated", min_width=140
-            ),
-            gr.Dropdown(choices["trust"], value=ANY, label="Trust", **any_value),
-            gr.Dropdown(choices["family"], value=ANY, label="Family", **any_value),
-            gr.Dropdown([ANY, *SIZES], value=ANY, label="Parameters", min_width=140),
-        ]
+        rest = _build_filters(board, start.version)
         columns = gr.Dropdown(
             [(column.title, column.name) for column in load_columns().values()],
             value=list(DEFAULT_COLUMNS),
@@ -69,6 +34,44 @@ def build_controls(board: Board, start: BoardQuery) -> tuple[Controls, gr.Dropdo
             label="Columns",
         )
     return [*first, *rest], columns
+
+
+def _build_choices(board: Board, start: BoardQuery) -> Controls:
+    """Version, split, images, baseline, link and search."""
+    names = [version.name for version in board.info.versions]
+    splits = board.info.find_version(start.version).splits
+    return [
+        gr.Dropdown(names, value=start.version, label="Version", min_width=140),
+        gr.Dropdown(
+            list(list_bases(splits)),
+            value=part_view(start.split)[0],
+            label="Split",
+            min_width=220,
+            allow_custom_value=True,
+        ),
+        build_view_switch(splits, start.split),
+        gr.Dropdown(
+            list(board.list_baselines(start.version)),
+            value=start.baseline,
+            label="Baseline of ER",
+            **_ANY_VALUE,
+        ),
+        gr.Radio(["logit", "linear"], value=start.link, label="Link", min_width=140),
+        gr.Textbox(label="Search", placeholder="resnet; vit", min_width=160, elem_id="search"),
+    ]
+
+
+def _build_filters(board: Board, version: str) -> Controls:
+    """The filters of the table."""
+    choices = {name: list_choices(board, version, name) for name in FILTER_COLUMNS}
+    return [
+        gr.Dropdown(choices["training"], value=ANY, label="Training data", **_ANY_VALUE),
+        gr.Dropdown(choices["supervision"], value=ANY, label="Supervision", **_ANY_VALUE),
+        gr.Dropdown([ANY, "yes", "none", "unknown"], value=ANY, label="Trained on generated", min_width=140),
+        gr.Dropdown(choices["trust"], value=ANY, label="Trust", **_ANY_VALUE),
+        gr.Dropdown(choices["family"], value=ANY, label="Family", **_ANY_VALUE),
+        gr.Dropdown([ANY, *SIZES], value=ANY, label="Parameters", min_width=140),
+    ]
 
 
 def build_view_switch(splits: tuple[str, ...], split: str) -> gr.Radio:
