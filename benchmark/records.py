@@ -8,9 +8,9 @@ fractions in [0, 1].
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Difference = Annotated[float, Field(ge=-1.0, le=1.0)]
@@ -60,6 +60,46 @@ class PublishedAccuracy(FileModel):
     top1: Fraction
     n: Count
     source: str
+
+
+class Estimate(FileModel):
+    """A fraction with its interval; low and high are null where no interval can be given."""
+
+    value: Fraction
+    low: Fraction | None
+    high: Fraction | None
+    method: str
+    """How the interval was computed, such as "wilson"; "none" where there is no interval."""
+    confidence: Fraction = 0.95
+
+    @model_validator(mode="after")
+    def _validate_order(self) -> Self:
+        validate_order(self)
+        return self
+
+
+class MetricEstimate(FileModel):
+    """The value of a metric with its interval; the metric's row limits the values."""
+
+    value: float
+    low: float | None
+    high: float | None
+    method: str
+    """How the interval was computed, such as "wilson"; "none" where there is no interval."""
+    confidence: Fraction = 0.95
+    right: Count | None
+    """How many images count, where the metric is a share of the images; null for any other."""
+
+    @model_validator(mode="after")
+    def _validate_order(self) -> Self:
+        validate_order(self)
+        return self
+
+
+def validate_order(estimate: Estimate | MetricEstimate) -> None:
+    """Refuse an interval that is upside down."""
+    if estimate.low is not None and estimate.high is not None and estimate.low > estimate.high:
+        raise ValueError(f"interval [{estimate.low}, {estimate.high}] is upside down")
 
 
 class ClipRecord(FileModel):

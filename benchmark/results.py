@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from imagenet_g.benchmark.records import (
     Count,
     Difference,
+    Estimate,
     FileModel,
     Fraction,
+    MetricEstimate,
     ModelRecord,
     Outputs,
     RunRecord,
@@ -25,50 +27,17 @@ from imagenet_g.benchmark.records import (
 )
 
 SCHEMA_VERSION: Literal[2] = 2
+STATISTICS_VERSION = 2
+"""Version of the rules that intervals, references and effective robustness are computed by.
+
+Version 1 compared filters by their column, let a model be judged by a line that it fits, and drew classes for
+the interval of effective robustness. Its files say nothing of a version.
+"""
 HEADLINE = "top1"
 WIDENED = "-widened"
 """How the name of a rule ends whose intervals are never shorter than the noise within classes."""
 METRIC_PATTERN = r"^[a-z][a-z0-9_]{0,60}$"
 MetricName = Annotated[str, Field(pattern=METRIC_PATTERN)]
-
-
-class Estimate(FileModel):
-    """A fraction with its interval; low and high are null where no interval can be given."""
-
-    value: Fraction
-    low: Fraction | None
-    high: Fraction | None
-    method: str
-    """How the interval was computed, such as "wilson"; "none" where there is no interval."""
-    confidence: Fraction = 0.95
-
-    @model_validator(mode="after")
-    def _validate_order(self) -> Self:
-        _validate_order(self)
-        return self
-
-
-class MetricEstimate(FileModel):
-    """The value of a metric with its interval; the metric's row limits the values."""
-
-    value: float
-    low: float | None
-    high: float | None
-    method: str
-    """How the interval was computed, such as "wilson"; "none" where there is no interval."""
-    confidence: Fraction = 0.95
-    right: Count | None
-    """How many images count, where the metric is a share of the images; null for any other."""
-
-    @model_validator(mode="after")
-    def _validate_order(self) -> Self:
-        _validate_order(self)
-        return self
-
-
-def _validate_order(estimate: Estimate | MetricEstimate) -> None:
-    if estimate.low is not None and estimate.high is not None and estimate.low > estimate.high:
-        raise ValueError(f"interval [{estimate.low}, {estimate.high}] is upside down")
 
 
 class UnscoredImage(FileModel):
@@ -274,6 +243,8 @@ class Result(FileModel):
     """A result file."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
+    statistics: Annotated[int, Field(ge=1)] = 1
+    """The `STATISTICS_VERSION` that computed the numbers; a file without it is of version 1."""
     model: ModelRecord
     environment: Environment
     entries: tuple[Entry, ...]
@@ -287,3 +258,12 @@ class Result(FileModel):
         if isinstance(data, dict) and data.get("schema_version") == 1:
             return {**data, "schema_version": SCHEMA_VERSION}
         return data
+
+    @field_validator("statistics")
+    @classmethod
+    def _validate_statistics(cls, statistics: int) -> int:
+        if statistics > STATISTICS_VERSION:
+            raise ValueError(
+                f"is {statistics}; this release knows up to {STATISTICS_VERSION}. Update imagenet-g"
+            )
+        return statistics

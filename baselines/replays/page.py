@@ -9,7 +9,7 @@ from imagenet_g.baselines.replays.records import CellRecord, ClaimRecord, Compar
 from imagenet_g.baselines.replays.specs import ReplaySpec
 from imagenet_g.benchmark.commands.report import format_percent, format_points
 from imagenet_g.benchmark.predictions.entries import choose_headline
-from imagenet_g.benchmark.results import Estimate
+from imagenet_g.benchmark.records import Estimate
 
 _VERDICTS = {
     "agrees": "agrees",

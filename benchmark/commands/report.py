@@ -7,16 +7,8 @@ from collections.abc import Callable, Sequence
 from imagenet_g.benchmark.images.reasons import ReasonCount, format_reasons
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.metrics import MINUS, PERCENT, Metric, load_metrics
-from imagenet_g.benchmark.records import Difference, Fraction
-from imagenet_g.benchmark.results import (
-    HEADLINE,
-    EffectiveRobustness,
-    Entry,
-    Estimate,
-    Gap,
-    MetricEstimate,
-    Result,
-)
+from imagenet_g.benchmark.records import Difference, Estimate, Fraction, MetricEstimate
+from imagenet_g.benchmark.results import HEADLINE, STATISTICS_VERSION, EffectiveRobustness, Entry, Gap, Result
 from imagenet_g.benchmark.terminal.tables import NameTable, Shown, make_notes, make_text, stack
 
 LEFT_COLUMNS = ("model", "split", "reference")
@@ -196,11 +188,23 @@ def _make_notes(results: Sequence[Result], not_percent: Sequence[str]) -> list[S
         lines[
             "* the reference is not the split's same-class, same-filter twin; the notes give the difference."
         ] = None
+    lines |= {line: None for result in results for line in explain_old_statistics(result)}
     if any(gap.reference.kind == "published" for gap in _list_gaps(results)):
         lines["published: the clean accuracy was looked up, not measured; its source is in the result."] = (
             None
         )
     return make_notes(lines)
+
+
+def explain_old_statistics(result: Result) -> list[str]:
+    """What a reader of an older file needs to know of its intervals; empty for one of today."""
+    if result.statistics == STATISTICS_VERSION:
+        return []
+    return [
+        f"{result.model.spec}: statistics {result.statistics}: intervals, references and effective "
+        f"robustness follow the rules of an earlier release; today's are version {STATISTICS_VERSION}. Run "
+        "'imagenet-g score --upgrade RESULT' to bring them up from the stored predictions."
+    ]
 
 
 def explain_unscored(entry: Entry) -> list[str]:

@@ -23,13 +23,14 @@ from imagenet_g.benchmark.identity import hash_file, hash_json, make_slug
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.naming.published import load_published_accuracies
 from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS
-from imagenet_g.benchmark.predictions.entries import make_entry, require_scored
+from imagenet_g.benchmark.predictions.entries import make_entry
+from imagenet_g.benchmark.predictions.entry_notes import require_scored
 from imagenet_g.benchmark.predictions.evidence import Evidence, make_evidence, select_view
 from imagenet_g.benchmark.predictions.freshness import TrainingDeclaration, flag_entry
 from imagenet_g.benchmark.predictions.result_files import load_result, write_result
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
 from imagenet_g.benchmark.records import ModelRecord, is_same_model
-from imagenet_g.benchmark.results import Entry, PredictionsRecord, Result
+from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, PredictionsRecord, Result
 from imagenet_g.benchmark.splits.readable import require_readable
 from imagenet_g.benchmark.splits.references import SplitRef
 from imagenet_g.benchmark.splits.splits import Split
@@ -186,7 +187,12 @@ def _evaluate_model(
     kept, lost = list_kept_entries(places.folder, record, {entry.split.ref for entry in flagged})
     if lost:
         listener.say(lost)
-    result = Result(model=record, environment=make_environment(), entries=(*flagged, *kept))
+    result = Result(
+        statistics=STATISTICS_VERSION,
+        model=record,
+        environment=make_environment(),
+        entries=(*flagged, *kept),
+    )
     return result, write_result(places.folder, result)
 
 

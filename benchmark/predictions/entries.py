@@ -11,17 +11,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from imagenet_g.benchmark.classes import ClassSet, load_classes, name_class_set
-from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.images.reasons import count_reasons, format_reasons
+from imagenet_g.benchmark.classes import ClassSet, name_class_set
+from imagenet_g.benchmark.images.reasons import count_reasons
+from imagenet_g.benchmark.predictions.entry_notes import list_notes, require_scored
 from imagenet_g.benchmark.predictions.evidence import Evidence
 from imagenet_g.benchmark.predictions.metrics import TOP1, Metric
-from imagenet_g.benchmark.predictions.predictions import Predictions
 from imagenet_g.benchmark.predictions.scoring import compute_gap, compute_score
-from imagenet_g.benchmark.records import Outputs, PublishedAccuracy
+from imagenet_g.benchmark.records import Estimate, Outputs, PublishedAccuracy
 from imagenet_g.benchmark.results import (
+    STATISTICS_VERSION,
     Entry,
-    Estimate,
     Gap,
     Reference,
     Score,
@@ -42,6 +41,7 @@ def make_entry(
     skip_unscored: bool = False,
     warnings: Sequence[str] = (),
     widened: bool = True,
+    statistics: int = STATISTICS_VERSION,
 ) -> Entry:
     """Score one split and measure its gap.
 
@@ -52,6 +52,7 @@ def make_entry(
         skip_unscored: Leave images without a prediction out instead of counting them as wrong.
         warnings: Further warnings for the reader.
         widened: Widen intervals to the noise within classes; False for the rules of earlier results.
+        statistics: Version of the rules, so that an older file can be computed again by its own.
 
     Raises:
         DataError: No image has a prediction: that is no accuracy of 0.
@@ -63,7 +64,9 @@ def make_entry(
         for image_id, error in zip(evidence.predictions.image_ids, evidence.predictions.errors, strict=True)
         if error is not None
     ]
-    gap = _make_gap(counted, reference, published, skip_unscored=skip_unscored, widened=widened)
+    gap = _make_gap(
+        counted, reference, published, skip_unscored=skip_unscored, widened=widened, statistics=statistics
+    )
     return Entry(
         split=evidence.record,
         predictions=evidence.source,
@@ -81,32 +84,9 @@ def make_entry(
         effective_robustness=(),
         warnings=(
             *warnings,
-            *_list_warnings(evidence, gap, missing),
-            *_note_lost_classes(evidence, counted),
-            *_note_missing_twin(evidence, gap, reference),
-            *_note_same_images(evidence, gap, reference),
+            *list_notes(evidence, counted, gap, reference),
         ),
     )
-
-
-def require_scored(ref: str, predictions: Predictions) -> None:
-    """Check that some image has a prediction.
-
-    Args:
-        ref: What the images are called in the message.
-        predictions: The answers to them.
-
-    Raises:
-        DataError: None has; it gives the commonest reason and its count.
-    """
-    if not predictions.scored.any():
-        raise DataError(
-            f"None of the {len(predictions)} images of '{ref}' could be scored. {_format_errors(predictions)}"
-        )
-
-
-def _format_errors(predictions: Predictions) -> str:
-    return format_reasons(count_reasons(error for error in predictions.errors if error is not None))
 
 
 def make_scores(evidence: Evidence, *, widened: bool = True) -> tuple[Score, ...]:
@@ -146,10 +126,11 @@ def _make_gap(
     *,
     skip_unscored: bool,
     widened: bool,
+    statistics: int,
 ) -> Gap | None:
     if reference is not None:
         counted = reference.without_unscored() if skip_unscored else reference
-        return _make_measured_gap(evidence, counted, widened=widened)
+        return _make_measured_gap(evidence, counted, widened=widened, statistics=statistics)
     figure = choose_published(evidence.class_set, published)
     if figure is None:
         return None
@@ -164,7 +145,9 @@ def _make_gap(
     )
 
 
-def _make_measured_gap(evidence: Evidence, reference: Evidence, *, widened: bool) -> Gap | None:
+def _make_measured_gap(
+    evidence: Evidence, reference: Evidence, *, widened: bool, statistics: int
+) -> Gap | None:
     """The same-class twin: reference images and outputs restricted to the split's classes."""
     if reference.record.ref == evidence.record.ref:
         return None
@@ -242,57 +225,3 @@ def _make_published_reference(evidence: Evidence, figure: PublishedAccuracy) -> 
         manifest_sha256=None,
         predictions_sha256=None,
     )
-
-
-def _note_missing_twin(evidence: Evidence, gap: Gap | None, reference: Evidence | None) -> list[str]:
-    if gap is not None or reference is None:
-        return []
-    twin = reference.with_labels_in(evidence.class_set).predictions
-    if not len(twin):
-        return [f"No gap: the reference '{reference.record.ref}' has no image of this split's classes."]
-    return [
-        f"No gap: none of the {len(twin)} images of this split's classes in the reference "
-        f"'{reference.record.ref}' could be scored. {_format_errors(twin)}"
-    ]
-
-
-def _note_same_images(evidence: Evidence, gap: Gap | None, reference: Evidence | None) -> list[str]:
-    if gap is None or reference is None:
-        return []
-    twin = reference.with_labels_in(evidence.class_set)
-    same = set(twin.predictions.image_ids) == set(evidence.predictions.image_ids)
-    if not same or twin.record.content_sha256 != evidence.record.content_sha256:
-        return []
-    return [
-        f"The reference '{reference.record.ref}' has the same images of these classes as the split itself: "
-        "the gap is 0 by construction and measures nothing."
-    ]
-
-
-def _note_lost_classes(evidence: Evidence, counted: Evidence) -> list[str]:
-    lost = sorted(set(evidence.class_set.indices) - set(counted.class_set.indices))
-    if not lost:
-        return []
-    wnids = ", ".join(load_classes()[index].wnid for index in lost[:3]) + (", ..." if len(lost) > 3 else "")
-    return [
-        f"No image of {len(lost)} of the {len(evidence.class_set.indices)} classes could be scored "
-        f"({wnids}); every number is on the other classes."
-    ]
-
-
-def _list_warnings(evidence: Evidence, gap: Gap | None, missing: Sequence[UnscoredImage]) -> list[str]:
-    found = []
-    if evidence.record.notice:
-        found.append(evidence.record.notice)
-    if evidence.limit is not None:
-        found.append(f"Partial: only {evidence.limit} images were run. This result cannot be submitted.")
-    if missing:
-        found.append(f"{len(missing)} of {len(evidence.predictions)} images could not be scored.")
-    if gap is not None and not gap.reference.same_classes:
-        found.append(
-            f"The reference covers other classes ({gap.reference.set}) than the split "
-            f"({len(evidence.class_set.indices)}); run a real set with --reference for the same-class gap."
-        )
-    if gap is not None and not gap.reference.filtered_alike:
-        found.append("The split is filtered by a score and the reference is not.")
-    return found

@@ -25,7 +25,8 @@ from imagenet_g.benchmark.predictions.interval_rules import (
     MetricFunction,
 )
 from imagenet_g.benchmark.predictions.scored_images import ScoredImages
-from imagenet_g.benchmark.results import METRIC_PATTERN, MetricEstimate
+from imagenet_g.benchmark.records import MetricEstimate
+from imagenet_g.benchmark.results import METRIC_PATTERN
 from imagenet_g.benchmark.statistics.accuracy import (
     compute_class_counts,
     compute_correct,

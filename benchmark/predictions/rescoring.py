@@ -13,7 +13,7 @@ from imagenet_g.benchmark.naming.published import load_published_accuracies
 from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.evidence import Evidence, restrict_to_view
 from imagenet_g.benchmark.records import ModelRecord, is_same_model
-from imagenet_g.benchmark.results import Entry, Result
+from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class RescoreRequest:
         skip_unreadable: Leave unscored images out.
         out: Folder the result is for; paths in it are relative to this.
         widened: Widen intervals to the noise within classes; False for the rules of earlier results.
+        statistics: Rules to compute by; 1 for a result that states no version.
     """
 
     files: tuple[Path, ...]
@@ -37,6 +38,7 @@ class RescoreRequest:
     skip_unreadable: bool
     out: Path
     widened: bool = True
+    statistics: int = STATISTICS_VERSION
 
 
 def rescore(request: RescoreRequest) -> Result:
@@ -56,7 +58,12 @@ def rescore(request: RescoreRequest) -> Result:
     for path, evidence in zip(request.files, loaded, strict=True):
         _validate_same_model(model, evidence, path)
         entries.append(_make_entry(path, evidence, reference, request))
-    return Result(model=model, environment=make_environment(), entries=tuple(entries))
+    return Result(
+        statistics=request.statistics,
+        model=model,
+        environment=make_environment(),
+        entries=tuple(entries),
+    )
 
 
 def _make_entry(path: Path, evidence: Evidence, reference: Evidence | None, request: RescoreRequest) -> Entry:
@@ -67,6 +74,7 @@ def _make_entry(path: Path, evidence: Evidence, reference: Evidence | None, requ
             published=load_published_accuracies(evidence.model.spec),
             skip_unscored=request.skip_unreadable,
             widened=request.widened,
+            statistics=request.statistics,
         )
     except UnknownNameError:
         raise

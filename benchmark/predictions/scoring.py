@@ -12,8 +12,8 @@ from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.predictions.metrics import Metric, estimate_metric, load_metrics
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, TopFive
 from imagenet_g.benchmark.predictions.scored_images import ScoredImages
-from imagenet_g.benchmark.records import Outputs
-from imagenet_g.benchmark.results import Estimate, Gap, Reference, Score
+from imagenet_g.benchmark.records import Estimate, Outputs
+from imagenet_g.benchmark.results import Gap, Reference, Score
 from imagenet_g.benchmark.statistics.accuracy import (
     BoolArray,
     FloatArray,

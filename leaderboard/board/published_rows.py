@@ -13,7 +13,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.naming.published import load_published_models
-from imagenet_g.benchmark.results import HEADLINE, MetricEstimate
+from imagenet_g.benchmark.records import MetricEstimate
+from imagenet_g.benchmark.results import HEADLINE
 from imagenet_g.benchmark.statistics.intervals import (
     compute_difference_interval,
     compute_wilson_interval,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.predictions.metrics import Metric, load_metrics
-from imagenet_g.benchmark.results import MetricEstimate
+from imagenet_g.benchmark.records import MetricEstimate
 from imagenet_g.leaderboard.board.ranks import compute_shared_ranks
 from imagenet_g.leaderboard.submissions.problems import Trust
 

@@ -10,8 +10,8 @@ from pathlib import PurePath
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
 from imagenet_g.benchmark.naming.libraries import find_library, list_schemes
 from imagenet_g.benchmark.predictions.metrics import Metric, load_metrics
-from imagenet_g.benchmark.records import ModelRecord, Preprocessing
-from imagenet_g.benchmark.results import Entry, MetricEstimate, Score
+from imagenet_g.benchmark.records import MetricEstimate, ModelRecord, Preprocessing
+from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Score
 from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.leaderboard.submissions.names import (
     explain_bad_contact,
@@ -19,7 +19,7 @@ from imagenet_g.leaderboard.submissions.names import (
     explain_bad_text,
     explain_bad_url,
 )
-from imagenet_g.leaderboard.submissions.problems import Problem, error, warning
+from imagenet_g.leaderboard.submissions.problems import Problem, error, note, warning
 from imagenet_g.leaderboard.submissions.submission import (
     SUFFIX,
     Submission,
@@ -106,6 +106,18 @@ def check_consistency(submission: Submission) -> Iterator[Problem]:
             "contradiction",
             "statement.supervision",
             f"is '{statement.supervision}'; its head is {'' if model.zero_shot else 'not '}zero-shot",
+        )
+
+
+def check_statistics(submission: Submission) -> Iterator[Problem]:
+    """Whether the numbers follow the rules of today; those of an older version are checked by its own."""
+    if (statistics := submission.result.statistics) < STATISTICS_VERSION:
+        yield note(
+            "old-statistics",
+            "result.statistics",
+            f"old statistics: the numbers follow version {statistics}, by whose rules they are checked; this "
+            f"release computes version {STATISTICS_VERSION}. Bring them up from the stored predictions with "
+            "'imagenet-g score --upgrade FILE'",
         )
 
 

@@ -267,6 +267,7 @@ def _rescore_entry(entry: Entry, path: Path, reference: Path | None, evidence: S
         skip_unreadable=entry.unscored_count_as == "left-out",
         out=Path(),
         widened=has_widened_intervals(entry),
+        statistics=evidence.submission.result.statistics,
     )
     again = rescore(request).entries[0]
     # Warnings of the evaluation about the model: a submission must not leave them out.

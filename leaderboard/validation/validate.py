@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from imagenet_g.benchmark.errors import UntrustedFileError
 from imagenet_g.benchmark.identity import hash_bytes
-from imagenet_g.benchmark.results import SCHEMA_VERSION
+from imagenet_g.benchmark.results import SCHEMA_VERSION, STATISTICS_VERSION
 from imagenet_g.benchmark.robustness.attach import Baseline
 from imagenet_g.benchmark.robustness.measured_sets import load_measured_baseline
 from imagenet_g.leaderboard.submissions.problems import Problem, Trust, ValidationReport, error
@@ -23,6 +23,7 @@ from imagenet_g.leaderboard.validation.claim_checks import (
     check_place,
     check_seal,
     check_statement,
+    check_statistics,
 )
 from imagenet_g.leaderboard.validation.evidence_checks import check_evidence
 from imagenet_g.leaderboard.validation.lines import load_tables
@@ -64,6 +65,7 @@ def validate_submission(path: Path, context: ValidationContext) -> ValidationRep
         *check_statement(submission),
         *check_consistency(submission),
         *check_model(submission),
+        *check_statistics(submission),
         *check_entries(submission),
         *check_peers(submission, [other for other in context.others if other.path != path.absolute()]),
     ]
@@ -79,11 +81,13 @@ def parse_submission(content: object) -> tuple[Submission | None, list[Problem]]
     """A submission from parsed JSON, or one problem for each broken field."""
     if isinstance(content, dict):
         result = content.get("result")
-        for where, part, newest in (
-            ("schema_version", content, 1),
-            ("result.schema_version", result if isinstance(result, dict) else {}, SCHEMA_VERSION),
+        inside = result if isinstance(result, dict) else {}
+        for where, number, newest in (
+            ("schema_version", content.get("schema_version"), 1),
+            ("result.schema_version", inside.get("schema_version"), SCHEMA_VERSION),
+            ("result.statistics", inside.get("statistics"), STATISTICS_VERSION),
         ):
-            if isinstance(number := part.get("schema_version"), int) and number > newest:
+            if isinstance(number, int) and number > newest:
                 message = f"is {number}; this release reads up to {newest}. Update it, or submit with it"
                 return None, [error("future-schema", where, message)]
     try:

@@ -97,6 +97,7 @@ def make_predictions(
 def make_meta(predictions: Predictions, ref: str = "v9/sd-l") -> PredictionsMeta:
     """Metadata that fits the predictions."""
     class_set = make_split_class_set(predictions.labels)
+    own = name_class_set(class_set)
     return PredictionsMeta(
         model=make_model_record(),
         split=make_split_record(ref, len(class_set.indices)),
@@ -104,7 +105,8 @@ def make_meta(predictions: Predictions, ref: str = "v9/sd-l") -> PredictionsMeta
         outputs="all",
         run=make_run_record(),
         class_sets={
-            name: StoredClassSet(indices=load_class_set(name).indices) for name in predictions.restricted
+            name: StoredClassSet(indices=(class_set if name == own else load_class_set(name)).indices)
+            for name in predictions.restricted
         },
         limit=None,
         key=SHA,

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from imagenet_g.benchmark.identity import hash_file, hash_json
 from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
 from imagenet_g.benchmark.predictions.result_files import write_result
-from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.results import STATISTICS_VERSION, Result
 from imagenet_g.leaderboard.submissions.problems import ValidationReport
 from imagenet_g.leaderboard.submissions.submission import Submission
 from imagenet_g.leaderboard.validation.peers import KnownSubmission
@@ -126,7 +126,8 @@ def renew_scores(content: Json) -> None:
     result = Result.model_validate(content["result"])
     again = rescore(request).entries[0]
     entry = result.entries[0].model_copy(update={"scores": again.scores, "gaps": again.gaps})
-    content["result"] = result.model_copy(update={"entries": (entry,)}).model_dump(mode="json")
+    renewed = {"entries": (entry,), "statistics": STATISTICS_VERSION}
+    content["result"] = result.model_copy(update=renewed).model_dump(mode="json")
 
 
 def replace_column(table: pa.Table, name: str, values: list[Any]) -> pa.Table:

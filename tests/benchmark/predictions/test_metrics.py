@@ -38,7 +38,8 @@ from imagenet_g.benchmark.predictions.metrics import (
 from imagenet_g.benchmark.predictions.result_files import load_result, write_result
 from imagenet_g.benchmark.predictions.scored_images import ScoredImages
 from imagenet_g.benchmark.predictions.scoring import compute_score
-from imagenet_g.benchmark.results import MetricEstimate, Result, Score, upgrade_score
+from imagenet_g.benchmark.records import MetricEstimate
+from imagenet_g.benchmark.results import Result, Score, upgrade_score
 
 SHIPPED = sorted((Path(__file__).resolve().parents[3] / "submissions").rglob("imagenet-g__*.json"))
 SEALED = [path for path in SHIPPED if not path.name.endswith(".review.json")]

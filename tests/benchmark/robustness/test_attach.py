@@ -14,18 +14,8 @@ from imagenet_g.benchmark.commands.report import list_robustness
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.predictions.class_counts import PairCounts, SetCounts
 from imagenet_g.benchmark.predictions.scoring import estimate_accuracy
-from imagenet_g.benchmark.records import Outputs
-from imagenet_g.benchmark.results import (
-    Entry,
-    Environment,
-    Estimate,
-    Gap,
-    MetricEstimate,
-    PredictionsRecord,
-    Reference,
-    Result,
-    Score,
-)
+from imagenet_g.benchmark.records import Estimate, MetricEstimate, Outputs
+from imagenet_g.benchmark.results import Entry, Environment, Gap, PredictionsRecord, Reference, Result, Score
 from imagenet_g.benchmark.robustness.attach import attach_effective_robustness
 
 SHA = "0" * 64

@@ -10,15 +10,8 @@ from statsmodels.api import OLS, add_constant
 
 from factories import make_run_record, make_split_record
 from imagenet_g.benchmark.predictions.scoring import estimate_accuracy
-from imagenet_g.benchmark.results import (
-    EffectiveRobustness,
-    Entry,
-    Gap,
-    MetricEstimate,
-    PredictionsRecord,
-    Reference,
-    Score,
-)
+from imagenet_g.benchmark.records import MetricEstimate
+from imagenet_g.benchmark.results import EffectiveRobustness, Entry, Gap, PredictionsRecord, Reference, Score
 from imagenet_g.benchmark.robustness.fits import predict_top1
 from imagenet_g.benchmark.robustness.links import LINKS, LinkName
 from imagenet_g.benchmark.robustness.published_sets import build_points

@@ -24,7 +24,7 @@ from submission_cases import (
 from imagenet_g.benchmark.errors import InputError, UntrustedFileError
 from imagenet_g.benchmark.predictions import freshness
 from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
-from imagenet_g.benchmark.results import Result, has_widened_intervals
+from imagenet_g.benchmark.results import STATISTICS_VERSION, Result, has_widened_intervals
 from imagenet_g.benchmark.splits.registry import load_versions
 from imagenet_g.leaderboard.submissions.names import explain_bad_name, find_lookalike, make_skeleton
 from imagenet_g.leaderboard.submissions.problems import ValidationReport, clip_text
@@ -50,6 +50,28 @@ def test_an_honest_submission_is_recomputed(tmp_path: Path) -> None:
     assert report.accepted
     assert report.trust == "recomputed"
     assert report.problems == ()
+
+
+def test_old_statistics_are_named_and_do_not_contradict(tmp_path: Path) -> None:
+    """A file without a version is of version 1: its numbers follow from its own rules, and it is accepted."""
+    report = validate_case(write_case(tmp_path))
+    (found,) = [problem for problem in report.problems if problem.code == "old-statistics"]
+    assert (found.severity, report.accepted, report.trust) == ("note", True, "recomputed")
+    assert found.message.startswith("old statistics: the numbers follow version 1")
+    assert "imagenet-g score --upgrade" in found.message
+
+
+@pytest.mark.parametrize("field", ["scores.0.top1.low", "gaps.0.high", "gaps.0.value"])
+def test_an_edited_number_of_old_statistics_is_refused(tmp_path: Path, field: str) -> None:
+    """It is computed again by the rules of its own version."""
+    report = validate_case(write_case(tmp_path, set_at(f"result.entries.0.{field}", 0.001)))
+    assert "not-reproduced" in list_codes(report)
+
+
+def test_statistics_of_a_newer_release_are_refused_by_name(tmp_path: Path) -> None:
+    """A message for the maintainer, not a broken schema."""
+    report = validate_case(write_case(tmp_path, set_at("result.statistics", STATISTICS_VERSION + 1)))
+    assert list_codes(report) == {"future-schema"}
 
 
 def test_without_predictions_it_is_self_reported(tmp_path: Path) -> None:
