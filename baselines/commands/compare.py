@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from imagenet_g.baselines.comparing.comparison import Answers, ModelComparison, PairComparison
     from imagenet_g.baselines.comparing.stored_runs import StoredRun
     from imagenet_g.benchmark.splits.splits import Split
-    from imagenet_g.benchmark.statistics.paired import GroupTable
+    from imagenet_g.benchmark.statistics.groups import GroupTable
 
 MAX_GROUPS = 15
 """Rows printed of a group table; `--groups` prints more."""
@@ -55,8 +55,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--sheet-images", type=int, default=12, metavar="N", help="images for each of the two models"
     )
-    parser.add_argument("--resamples", type=int, default=1000, metavar="B", help="default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of the resampling (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the choice of images on the sheet (default: %(default)s)"
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -81,7 +82,7 @@ def run(arguments: Namespace) -> int:
     split = load_predicted_split(runs[0].meta.split, data=data, sets=sets) if needs_split else None
     columns = {name: load_group_column(split, name) for name in arguments.by} if split else {}
     answers = align_answers(runs, outputs=arguments.outputs or choose_outputs(runs), columns=columns)
-    comparison = compare_models(answers, num_resamples=arguments.resamples, seed=arguments.seed)
+    comparison = compare_models(answers)
     print_block(format_comparison(comparison, runs, max_groups=arguments.groups))
     if arguments.sheet is not None and split is not None:
         write_sheet(answers, comparison, split, arguments)
@@ -142,8 +143,9 @@ def _format_pair(pair: PairComparison, max_groups: int) -> list[str]:
         f"{pair.first} less {pair.second}: {describe_verdict(difference, pair.first, pair.second)}",
         f"  difference {100 * difference.value:+.2f} points, {100 * difference.confidence:.4g} % interval "
         f"{format_bounds(difference)}, clustered by class",
-        f"  McNemar {test.only_first} against {test.only_second}, p = {test.p_value:.3g} (exact), "
-        f"Holm {difference.p_value:.3g}",
+        f"  p = {pair.p_value:.3g}, after Holm's correction over all pairs {difference.p_value:.3g}",
+        f"  only the first right {test.only_first}, only the second {test.only_second}; "
+        f"McNemar, which takes images as independent: p = {test.p_value:.3g}",
         f"  both right {100 * pair.both_right:.2f} %, both wrong {100 * pair.both_wrong:.2f} %, "
         f"same answer {100 * pair.same_answer:.2f} %, error consistency {kappa}",
     ]

@@ -1,13 +1,12 @@
 """Models compared on stored predictions of the same images.
 
-Two models count as different only when both hold: the interval of their paired difference, clustered by
-class and widened for the number of pairs, leaves out 0, and McNemar's test does after Holm's correction.
-Else they are tied.
+Two models count as different where their paired difference, clustered by class, is more than chance after
+Holm's correction over all pairs (`statistics.paired`). Else they are tied.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -17,24 +16,15 @@ import numpy.typing as npt
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.statistics.accuracy import BoolArray
-from imagenet_g.benchmark.statistics.corrections import adjust_holm
-from imagenet_g.benchmark.statistics.intervals import (
-    BOOTSTRAP_SEED,
-    CONFIDENCE,
-    NUM_RESAMPLES,
-    compute_wilson_interval,
-)
-from imagenet_g.benchmark.statistics.paired import (
-    GroupTable,
+from imagenet_g.benchmark.statistics.discordance import (
     McNemarTest,
-    PairedDifference,
-    build_group_table,
     compute_error_consistency,
     compute_mcnemar,
-    compute_paired_difference,
     count_discordant,
-    resample_classes,
 )
+from imagenet_g.benchmark.statistics.groups import GroupTable, build_group_table
+from imagenet_g.benchmark.statistics.intervals import CONFIDENCE, compute_wilson_interval
+from imagenet_g.benchmark.statistics.paired import PairedDifference, compare_pairs, compute_rank_ranges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +57,10 @@ class PairComparison:
     Attributes:
         first: Name of the first model.
         second: Name of the second.
-        difference: Accuracy of the first less that of the second; the interval is widened for the number of
-            pairs (Bonferroni) and the p-value corrected after Holm.
-        mcnemar: McNemar's test, uncorrected.
+        difference: Accuracy of the first less that of the second; p-value and interval are corrected for the
+            number of pairs after Holm.
+        p_value: Of that difference, uncorrected.
+        mcnemar: McNemar's test, uncorrected; it takes images as independent and decides nothing.
         same_answer: Share of images with the same predicted class.
         both_right: Share of images both get right.
         both_wrong: Share of images neither gets right.
@@ -80,6 +71,7 @@ class PairComparison:
     first: str
     second: str
     difference: PairedDifference
+    p_value: float
     mcnemar: McNemarTest
     same_answer: float
     both_right: float
@@ -125,13 +117,7 @@ class ModelComparison:
     pairs: tuple[PairComparison, ...]
 
 
-def compare_models(
-    answers: Answers,
-    *,
-    num_resamples: int = NUM_RESAMPLES,
-    seed: int = BOOTSTRAP_SEED,
-    confidence: float = CONFIDENCE,
-) -> ModelComparison:
+def compare_models(answers: Answers, *, confidence: float = CONFIDENCE) -> ModelComparison:
     """Compare every pair of models.
 
     Raises:
@@ -142,47 +128,36 @@ def compare_models(
     if not len(answers.image_ids):
         raise InputError("The models share no image, so there is nothing to compare.")
     order = np.argsort(-answers.correct.mean(axis=1), kind="stable")
-    resamples = resample_classes(answers.labels[:, 0], num_resamples=num_resamples, seed=seed)
-    pairs = [(int(first), int(second)) for first, second in combinations(order, 2)]
-    tests = [
-        compute_mcnemar(*count_discordant(answers.correct[first], answers.correct[second]))
-        for first, second in pairs
-    ]
-    adjusted = adjust_holm([test.p_value for test in tests])
+    tests = compare_pairs(answers.correct, answers.labels[:, 0])
     compared = tuple(
         _compare_pair(
             answers,
             pair,
-            test,
-            compute_paired_difference(
-                answers.correct[pair[0]],
-                answers.correct[pair[1]],
-                resamples,
-                p_value=float(p_holm),
-                num_pairs=len(pairs),
-                confidence=confidence,
-            ),
+            tests.extract(*pair, level=1 - confidence),
+            p_value=float(tests.p_values[pair]),
         )
-        for pair, test, p_holm in zip(pairs, tests, adjusted, strict=True)
+        for pair in ((int(first), int(second)) for first, second in combinations(order, 2))
     )
+    best, worst = compute_rank_ranges(tests.find_better(level=1 - confidence))
     return ModelComparison(
         num_images=len(answers.image_ids),
         num_classes=len(np.unique(answers.labels[:, 0])),
         outputs=answers.outputs,
-        standings=tuple(_stand(answers, int(row), compared) for row in order),
+        standings=tuple(_stand(answers, int(row), ranks=(int(best[row]), int(worst[row]))) for row in order),
         pairs=compared,
     )
 
 
 def _compare_pair(
-    answers: Answers, pair: tuple[int, int], test: McNemarTest, difference: PairedDifference
+    answers: Answers, pair: tuple[int, int], difference: PairedDifference, *, p_value: float
 ) -> PairComparison:
     one, other = answers.correct[pair[0]], answers.correct[pair[1]]
     return PairComparison(
         first=answers.models[pair[0]],
         second=answers.models[pair[1]],
         difference=difference,
-        mcnemar=test,
+        p_value=p_value,
+        mcnemar=compute_mcnemar(*count_discordant(one, other)),
         same_answer=float((answers.predicted[pair[0]] == answers.predicted[pair[1]]).mean()),
         both_right=float((one & other).mean()),
         both_wrong=float((~one & ~other).mean()),
@@ -197,19 +172,14 @@ def _group_pair(answers: Answers, one: BoolArray, other: BoolArray) -> dict[str,
     return {name: build_group_table(one, other, values) for name, values in groups.items()}
 
 
-def _stand(answers: Answers, row: int, pairs: Sequence[PairComparison]) -> ModelStanding:
-    model = answers.models[row]
-    settled = [pair for pair in pairs if not pair.tied and model in (pair.first, pair.second)]
-    # Pairs are ordered by accuracy, so the first of a settled pair is the better one.
-    beaten_by = sum(pair.second == model for pair in settled)
-    beats = sum(pair.first == model for pair in settled)
+def _stand(answers: Answers, row: int, *, ranks: tuple[int, int]) -> ModelStanding:
     correct = answers.correct[row]
     low, high = compute_wilson_interval(int(correct.sum()), len(correct))
     return ModelStanding(
-        model=model,
+        model=answers.models[row],
         top1=float(correct.mean()),
         low=low,
         high=high,
-        best_rank=1 + beaten_by,
-        worst_rank=len(answers.models) - beats,
+        best_rank=ranks[0],
+        worst_rank=ranks[1],
     )

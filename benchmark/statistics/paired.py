@@ -1,13 +1,26 @@
-"""Two models on the same images: tests that use the pairing, pure functions over booleans.
+"""Models on the same images: one test of every pair, clustered by class.
 
-On n images, b are right for A only and c for B only. Only b and c show which model is better.
+Two models err on the same images, so only what they do not share counts. A model has easy and hard classes
+of its own as well, so images of one class are not independent evidence. For models i and j with right answers
+R_i,c and R_j,c among the n_c of n images of class c, the variance of d = p_i - p_j is that of leaving one
+class out at a time (CR3; Efron and Stein 1981),
+
+    v = (C - 1) / C * sum over c of (e_i,c - e_j,c)^2 / (n - n_c)^2,   e_i,c = R_i,c - p_i n_c,
+
+and d / root v goes by Student's t with n^2 / (sum of n_c^2) - 1 degrees of freedom: classes of unequal size
+count for less (Carter, Schnepel and Steigerwald 2017). A few classes may happen to be alike, so the
+difference must also be more than chance would give if images were independent (Bonett and Price 2012): with
+b images that only i gets right and c that only j does,
+
+    V = (r + s - (r - s)^2) / n,   r = (b + 1) / (n + 2),   s = (c + 1) / (n + 2).
+
+The p-value is the larger of the two, and the interval holds both. Nothing is resampled: a tail of 0.05 / 190
+costs no more than one of 0.05, and all pairs of M models take three matrix products.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from statistics import NormalDist
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -15,70 +28,11 @@ import numpy.typing as npt
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.statistics.accuracy import BoolArray, FloatArray
-from imagenet_g.benchmark.statistics.corrections import adjust_benjamini_hochberg, adjust_holm
-from imagenet_g.benchmark.statistics.intervals import (
-    BOOTSTRAP_SEED,
-    CONFIDENCE,
-    NUM_RESAMPLES,
-    compute_clustered_interval,
-    compute_resampled_accuracy,
-    draw_cluster_weights,
-)
-from imagenet_g.benchmark.statistics.within import compute_paired_variance, widen
+from imagenet_g.benchmark.statistics.corrections import adjust_holm, find_holm_levels
+from imagenet_g.benchmark.statistics.intervals import CONFIDENCE
+from imagenet_g.benchmark.statistics.within import ADDED
 
 Verdict: TypeAlias = Literal["better", "worse", "tie"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class McNemarTest:
-    """McNemar 1947, exact.
-
-    Attributes:
-        only_first: b, images only the first model gets right.
-        only_second: c, images only the second gets right.
-        p_value: Two-sided, that b and c differ by chance.
-    """
-
-    only_first: int
-    only_second: int
-    p_value: float
-
-
-def compute_mcnemar(only_first: int, only_second: int) -> McNemarTest:
-    """Whether two models differ, from the images they disagree on: a two-sided binomial test of b and c.
-
-    Raises:
-        InputError: A count is negative.
-
-    Example:
-        >>> round(compute_mcnemar(1, 9).p_value, 6)  # 2 (1 + 10) / 2^10
-        0.021484
-        >>> compute_mcnemar(5, 5).p_value, compute_mcnemar(0, 0).p_value
-        (1.0, 1.0)
-    """
-    if only_first < 0 or only_second < 0:
-        raise InputError(f"Counts of images cannot be negative: {only_first}, {only_second}.")
-    p_value = _compute_sign_test(*sorted((only_first, only_second)))
-    return McNemarTest(only_first=only_first, only_second=only_second, p_value=p_value)
-
-
-# A table by class needs a thousand tests of a few dozen small counts; scipy takes a millisecond for each.
-@lru_cache(maxsize=10_000)
-def _compute_sign_test(fewer: int, more: int) -> float:
-    from scipy.stats import binomtest
-
-    # Without any discordant image there is no evidence; binomtest refuses n = 0.
-    return float(binomtest(fewer, fewer + more, 0.5).pvalue) if more else 1.0
-
-
-def count_discordant(first: BoolArray, second: BoolArray) -> tuple[int, int]:
-    """Images only the first model gets right, and images only the second does.
-
-    Example:
-        >>> count_discordant(np.array([True, True, False]), np.array([False, False, True]))
-        (2, 1)
-    """
-    return int((first & ~second).sum()), int((second & ~first).sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +44,7 @@ class PairedDifference:
         low: Lower bound of its class-clustered interval; None with a single class.
         high: Upper bound.
         confidence: Coverage of that interval; raised where several pairs are compared.
-        p_value: McNemar's; corrected where several pairs are compared.
+        p_value: That the two are equally good; corrected where several pairs are compared.
         level: Significance that the p-value must fall below.
     """
 
@@ -103,16 +57,10 @@ class PairedDifference:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the first model is better, worse, or statistically indistinguishable.
-
-        Interval and test must both exclude chance: the test takes images as independent, the interval does
-        not, and with few classes the interval alone is the weaker evidence.
-        """
-        if self.low is None or self.high is None or self.p_value >= self.level:
+        """Whether the first model is better, worse, or statistically indistinguishable."""
+        if self.p_value >= self.level:
             return "tie"
-        if self.low > 0:
-            return "better"
-        return "worse" if self.high < 0 else "tie"
+        return "better" if self.value > 0 else "worse"
 
 
 def describe_verdict(difference: PairedDifference, first: str, second: str) -> str:
@@ -130,168 +78,191 @@ def describe_verdict(difference: PairedDifference, first: str, second: str) -> s
 
 
 def format_bounds(difference: PairedDifference) -> str:
-    """The interval in percentage points, such as "+1.20 to +3.40"; "unknown" where there is not any."""
+    """The interval in percentage points, such as "+1.20 to +3.40", or why there is not any."""
     if difference.low is None or difference.high is None:
-        return "unknown"
+        return "unknown, as one class does not show how classes differ"
     return f"{100 * difference.low:+.2f} to {100 * difference.high:+.2f}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClassResamples:
-    """Resamples of the classes of N images, drawn once for all pairs of models on them.
+class PairTests:
+    """Every pair of M models on the same images; `(M, M)` arrays, the row's model less the column's.
 
     Attributes:
-        clusters: `(N,)` position of each image's class among the C classes.
-        totals: `(C,)` images by class.
-        weights: `(B, C)` how often each class is drawn.
+        differences: Of accuracy, fractions.
+        class_errors: Standard errors from how classes differ, >= 0.
+        noise_errors: Standard errors from chance alone, if images were independent, > 0.
+        freedom: Degrees of freedom of `class_errors`; 0 with a single class, which decides nothing.
+        p_values: That two models are equally good, two-sided, each on its own; 1 on the diagonal.
+        p_holm: The same after Holm's correction over all M (M - 1) / 2 pairs.
     """
 
-    clusters: npt.NDArray[np.intp]
-    totals: FloatArray
-    weights: FloatArray
+    differences: FloatArray
+    class_errors: FloatArray
+    noise_errors: FloatArray
+    freedom: float
+    p_values: FloatArray
+    p_holm: FloatArray
+
+    def find_better(self, *, level: float = 1 - CONFIDENCE) -> BoolArray:
+        """`(M, M)` whether the model of the row is better than that of the column beyond chance.
+
+        The chance of any wrong statement among all pairs is at most `level` (Holm 1979).
+        """
+        return np.asarray((self.p_holm < level) & (self.differences > 0))
+
+    def extract(
+        self, first: int, second: int, *, level: float = 1 - CONFIDENCE, corrected: bool = True
+    ) -> PairedDifference:
+        """One pair.
+
+        Args:
+            first: Row of the first model.
+            second: Row of the second.
+            level: Chance of a wrong statement: among all pairs, or of this pair alone.
+            corrected: Whether the other pairs count as compared too. The interval is then that of the step at
+                which Holm's procedure decides the pair: it leaves out 0 exactly where the pair is separated.
+        """
+        tested = self._find_levels(level)[first, second] if corrected else level
+        low, high = self._bound(first, second, float(tested))
+        p_values = self.p_holm if corrected else self.p_values
+        return PairedDifference(
+            value=float(self.differences[first, second]),
+            low=low,
+            high=high,
+            confidence=1 - float(tested),
+            p_value=float(p_values[first, second]),
+            level=level,
+        )
+
+    def _find_levels(self, level: float) -> FloatArray:
+        return _spread_pairs(find_holm_levels(_list_pairs(self.p_values), level=level), len(self.p_values))
+
+    def _bound(self, first: int, second: int, level: float) -> tuple[float, float] | tuple[None, None]:
+        from scipy.special import ndtri, stdtrit
+
+        if not self.freedom:
+            return None, None
+        half = max(
+            float(stdtrit(self.freedom, 1 - level / 2)) * float(self.class_errors[first, second]),
+            float(ndtri(1 - level / 2)) * float(self.noise_errors[first, second]),
+        )
+        value = float(self.differences[first, second])
+        return max(-1.0, value - half), min(1.0, value + half)
 
 
-def resample_classes(
-    classes: npt.ArrayLike, *, num_resamples: int = NUM_RESAMPLES, seed: int = BOOTSTRAP_SEED
-) -> ClassResamples:
-    """Draw the classes of `(N,)` images with replacement, `num_resamples` times."""
-    names, clusters = np.unique(np.asarray(classes), return_inverse=True)
-    rng = np.random.default_rng(seed)
-    return ClassResamples(
-        clusters=clusters,
-        totals=np.bincount(clusters).astype(np.float64),
-        weights=draw_cluster_weights(len(names), num_resamples=num_resamples, rng=rng),
+def compare_pairs(correct: BoolArray, classes: npt.ArrayLike) -> PairTests:
+    """Test every pair of models on the same images, clustered by class: the module's docstring has the test.
+
+    Args:
+        correct: `(M, N)` whether each model is right, M >= 1, N >= 1.
+        classes: `(N,)` class of each image, any values.
+
+    Raises:
+        InputError: There is no image, or the two do not match.
+
+    Example:
+        >>> classes = np.repeat(np.arange(50), 20)
+        >>> rng = np.random.default_rng(0)
+        >>> tests = compare_pairs(rng.random((3, 1000)) < [[0.7], [0.7], [0.5]], classes)
+        >>> tests.find_better().tolist()  # the third is worse than either; those are tied
+        [[False, False, True], [False, False, True], [False, False, False]]
+    """
+    named, clusters = np.unique(np.asarray(classes), return_inverse=True)
+    if correct.ndim != 2 or correct.shape[1] != len(clusters) or not len(clusters):
+        raise InputError(f"Answers of shape {correct.shape} do not match {len(clusters)} images, at least 1.")
+    total = np.bincount(clusters).astype(np.float64)
+    # Sorted once, so that each class is one slice: far quicker than a count for each model.
+    order = np.argsort(clusters, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(total[:-1])]).astype(np.intp)
+    right = np.add.reduceat(correct[:, order], starts, axis=1, dtype=np.float64)
+    accuracy = right.sum(axis=1) / len(clusters)
+    differences = accuracy[:, None] - accuracy
+    freedom = float(len(clusters) ** 2 / (total**2).sum()) - 1 if len(named) > 1 else 0.0
+    class_errors = _compute_class_errors(right, total, accuracy)
+    noise_errors = _compute_noise_errors(correct)
+    p_values = _compute_p_values(differences, class_errors, noise_errors, freedom)
+    return PairTests(
+        differences=differences,
+        class_errors=class_errors,
+        noise_errors=noise_errors,
+        freedom=freedom,
+        p_values=p_values,
+        p_holm=_spread_pairs(adjust_holm(_list_pairs(p_values)), len(p_values)),
     )
+
+
+def compute_rank_ranges(better: BoolArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Best and worst rank that each of M models may have: two `(M,)` arrays, 1 is the best.
+
+    A model's best rank is one more than the number of models that are better than it beyond chance, its worst
+    rank is M less the number of those that are worse.
+
+    Args:
+        better: `(M, M)` from `PairTests.find_better`.
+
+    Example:
+        >>> best, worst = compute_rank_ranges(np.array([[0, 0, 1], [0, 0, 1], [0, 0, 0]], dtype=bool))
+        >>> best.tolist(), worst.tolist()
+        ([1, 1, 3], [2, 2, 3])
+    """
+    return 1 + better.sum(axis=0), len(better) - better.sum(axis=1)
+
+
+def _compute_class_errors(right: FloatArray, total: FloatArray, accuracy: FloatArray) -> FloatArray:
+    if len(total) < 2:
+        return np.zeros((len(right), len(right)))
+    # Squares of differences are products of single models: one matrix for all pairs.
+    scaled = (right - accuracy[:, None] * total) / (total.sum() - total)
+    products = scaled @ scaled.T * (1 - 1 / len(total))
+    alone = np.diag(products)
+    return np.asarray(np.sqrt(np.maximum(alone[:, None] + alone - 2 * products, 0.0)))
+
+
+def _compute_noise_errors(correct: BoolArray) -> FloatArray:
+    # float32 counts exactly up to 2^24 images, and is multiplied twice as fast.
+    numbers: npt.NDArray[np.floating] = correct.astype(np.float32 if correct.shape[1] < 2**24 else np.float64)
+    both: FloatArray = np.asarray(numbers @ numbers.T, dtype=np.float64)
+    only_first = np.diag(both)[:, None] - both
+    first = (only_first + ADDED) / (correct.shape[1] + 2 * ADDED)
+    return np.asarray(np.sqrt((first + first.T - (first - first.T) ** 2) / correct.shape[1]))
+
+
+def _compute_p_values(
+    differences: FloatArray, class_errors: FloatArray, noise_errors: FloatArray, freedom: float
+) -> FloatArray:
+    from scipy.special import ndtr, stdtr
+
+    if not freedom:
+        return np.ones_like(differences)
+    off = np.abs(differences)
+    # Classes that are all alike have no spread; the noise then decides alone.
+    reach = np.divide(off, class_errors, out=np.full_like(off, np.inf), where=class_errors > 0)
+    found = np.maximum(2 * stdtr(freedom, -reach), 2 * ndtr(-off / noise_errors))
+    return np.asarray(np.where(off > 0, found, 1.0))
+
+
+def _list_pairs(square: FloatArray) -> FloatArray:
+    return square[np.triu_indices(len(square), 1)]
+
+
+def _spread_pairs(values: FloatArray, size: int) -> FloatArray:
+    """The `(K,)` values of all pairs as a symmetric `(M, M)` array; 1 on the diagonal."""
+    square = np.ones((size, size))
+    rows, columns = np.triu_indices(size, 1)
+    square[rows, columns] = square[columns, rows] = values
+    return square
 
 
 def compute_paired_difference(
-    first: BoolArray,
-    second: BoolArray,
-    resamples: ClassResamples,
-    *,
-    p_value: float,
-    num_pairs: int = 1,
-    confidence: float = CONFIDENCE,
+    first: BoolArray, second: BoolArray, classes: npt.ArrayLike, *, confidence: float = CONFIDENCE
 ) -> PairedDifference:
-    """Difference in accuracy on the same images, with the interval of resampling classes.
-
-    The interval is never shorter than that of the noise within classes (`compute_paired_variance`), which
-    classes that happen to be alike do not show.
-
-    Args:
-        first: `(N,)` whether the first model is right.
-        second: `(N,)` whether the second is.
-        resamples: Of the classes of these images.
-        p_value: McNemar's, already corrected for the number of pairs.
-        num_pairs: Pairs compared at once; the interval is made longer for them (Bonferroni).
-        confidence: Nominal coverage over all pairs, in (0, 1).
-    """
-    value = float(first.mean() - second.mean())
-    joint = 1 - (1 - confidence) / num_pairs
-    low = high = None
-    if len(resamples.totals) > 1:
-        low, high = _bound_difference(value, first, second, resamples, confidence=joint)
-    return PairedDifference(
-        value=value, low=low, high=high, confidence=joint, p_value=p_value, level=1 - confidence
-    )
-
-
-def _bound_difference(
-    value: float, first: BoolArray, second: BoolArray, resamples: ClassResamples, *, confidence: float
-) -> tuple[float, float]:
-    totals = resamples.totals
-    one, other = (
-        np.bincount(resamples.clusters, weights=mask, minlength=len(totals)).astype(np.float64)
-        for mask in (first & ~second, second & ~first)
-    )
-    draws = compute_resampled_accuracy(resamples.weights, one - other, totals)
-    resampled = compute_clustered_interval(value, draws, len(totals), confidence=confidence)
-    half = NormalDist().inv_cdf(0.5 + confidence / 2) * compute_paired_variance(one, other, totals) ** 0.5
-    low, high = widen(resampled, (value - half, value + half))
-    return max(-1.0, low), min(1.0, high)
-
-
-def compute_error_consistency(first: BoolArray, second: BoolArray) -> float | None:
-    """Cohen's kappa of being right: agreement beyond what two such accuracies give by chance.
-
-    Args:
-        first: `(N,)` whether the first model is right.
-        second: `(N,)` whether the second is.
-
-    Returns:
-        1 for the same errors, 0 for independent ones, negative for opposite ones; None where chance alone
-        would make them agree on every image.
-
-    Source: Geirhos, Meding and Wichmann 2020, "Beyond accuracy", Eq. 1-3.
+    """Two models on the same images, no other pair compared; arguments as `compare_pairs`.
 
     Example:
-        >>> right = np.array([True, True, False, False])
-        >>> compute_error_consistency(right, right), compute_error_consistency(right, ~right)
-        (1.0, -1.0)
+        >>> right, wrong = np.ones(40, dtype=bool), np.arange(40) % 4 == 0
+        >>> compute_paired_difference(right, wrong, np.arange(40) // 4).verdict
+        'better'
     """
-    observed = float(np.mean(first == second))
-    p, q = float(first.mean()), float(second.mean())
-    expected = p * q + (1 - p) * (1 - q)
-    return None if expected == 1.0 else (observed - expected) / (1 - expected)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupTable:
-    """Two models within each group of images; arrays of G rows, groups in sorted order.
-
-    Attributes:
-        names: Group names.
-        num_images: Images in each.
-        first_right: Right answers of the first model.
-        second_right: Right answers of the second.
-        p_values: McNemar, within the group.
-        p_holm: After Holm's correction over the groups.
-        p_fdr: After Benjamini and Hochberg's.
-    """
-
-    names: tuple[str, ...]
-    num_images: npt.NDArray[np.int64]
-    first_right: npt.NDArray[np.int64]
-    second_right: npt.NDArray[np.int64]
-    p_values: FloatArray
-    p_holm: FloatArray
-    p_fdr: FloatArray
-
-    @property
-    def differences(self) -> FloatArray:
-        """Accuracy of the first less that of the second in each group."""
-        return np.asarray((self.first_right - self.second_right) / self.num_images)
-
-
-def build_group_table(first: BoolArray, second: BoolArray, groups: npt.ArrayLike) -> GroupTable:
-    """Compare two models within groups of images, such as classes or recipes.
-
-    Args:
-        first: `(N,)` whether the first model is right.
-        second: `(N,)` whether the second is.
-        groups: `(N,)` name of each image's group.
-
-    Example:
-        >>> first, second = np.array([True, True, False]), np.array([True, False, False])
-        >>> table = build_group_table(first, second, ["a", "b", "b"])
-        >>> table.names, table.differences.tolist()
-        (('a', 'b'), [0.0, 0.5])
-    """
-    names, index = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True)
-
-    def count(mask: BoolArray) -> npt.NDArray[np.int64]:
-        return np.bincount(index[mask], minlength=len(names)).astype(np.int64)
-
-    only_first, only_second = count(first & ~second), count(second & ~first)
-    p_values = np.array(
-        [compute_mcnemar(int(b), int(c)).p_value for b, c in zip(only_first, only_second, strict=True)]
-    )
-    return GroupTable(
-        names=tuple(str(name) for name in names),
-        num_images=np.bincount(index, minlength=len(names)).astype(np.int64),
-        first_right=count(first),
-        second_right=count(second),
-        p_values=p_values,
-        p_holm=adjust_holm(p_values),
-        p_fdr=adjust_benjamini_hochberg(p_values),
-    )
+    tests = compare_pairs(np.stack([first, second]), classes)
+    return tests.extract(0, 1, level=1 - confidence, corrected=False)

@@ -153,38 +153,3 @@ def bound_within_classes(
     pooled = _add_answers(value, size)
     scale = math.sqrt(compute_within_variance(k, n, weights=share) * size / (pooled * (1 - pooled)))
     return value - scale * (value - low), value + scale * (high - value)
-
-
-def compute_paired_variance(only_first: FloatArray, only_second: FloatArray, total: FloatArray) -> float:
-    """Variance of a difference of two models on the same images, from chance within classes.
-
-    Only images that one model alone gets right count. With b_c and c_c of them among the n_c images of a
-    class, and one of each added (Bonett and Price 2012),
-
-        V = sum over c of (n_c / n)^2 / n_c * (r_c + s_c - (r_c - s_c)^2),
-        r_c = (b_c + 1) / (n_c + 2),   s_c = (c_c + 1) / (n_c + 2),
-
-    and at most the same of all images as one class, by the argument of the module's docstring.
-
-    Args:
-        only_first: `(C,)` images that only the first model gets right, b.
-        only_second: `(C,)` images that only the second does, c.
-        total: `(C,)` images, all > 0.
-
-    Returns:
-        Variance, > 0 also where the models never disagree.
-
-    Example:
-        >>> none = np.zeros(10)
-        >>> round(compute_paired_variance(none, none, np.full(10, 4.0)) ** 0.5, 4)  # 40 images, all alike
-        0.0345
-    """
-    share = weigh_by_images(total)
-    by_class = float((share**2 / total) @ _compute_pair_spread(only_first, only_second, total))
-    sums = (np.array([counts.sum()]) for counts in (only_first, only_second, total))
-    return min(by_class, float(_compute_pair_spread(*sums)[0]) / float(total.sum()))
-
-
-def _compute_pair_spread(only_first: FloatArray, only_second: FloatArray, total: FloatArray) -> FloatArray:
-    first, second = ((counts + ADDED) / (total + 2 * ADDED) for counts in (only_first, only_second))
-    return np.asarray(first + second - (first - second) ** 2)

@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.benchmark.statistics.discordance import McNemarTest, compute_mcnemar, count_discordant
 from imagenet_g.benchmark.statistics.paired import (
-    McNemarTest,
     PairedDifference,
-    compute_mcnemar,
     compute_paired_difference,
-    count_discordant,
     describe_verdict,
     format_bounds,
-    resample_classes,
 )
 from imagenet_g.leaderboard.board.answer_tables import ANSWER, compute_right
 
@@ -51,13 +48,13 @@ def compute_pair(answers: pd.DataFrame, first: str, second: str) -> PairScore:
     """Paired comparison of two models, over the classes of their scores on the board."""
     one, other = compute_right(answers, first), compute_right(answers, second)
     test = compute_mcnemar(*count_discordant(one, other))
-    resamples = resample_classes([labels[0] for labels in answers["labels"]])
+    classes = [labels[0] for labels in answers["labels"]]
     ids = answers["image_id"].to_numpy()
     return PairScore(
         num_images=len(answers),
         first_top1=float(one.mean()),
         second_top1=float(other.mean()),
-        difference=compute_paired_difference(one, other, resamples, p_value=test.p_value),
+        difference=compute_paired_difference(one, other, classes),
         mcnemar=test,
         same_answer=float((answers[ANSWER + first] == answers[ANSWER + second]).mean()),
         first_only_ids=tuple(ids[one & ~other]),
@@ -92,9 +89,10 @@ def format_pair(score: PairScore, first: str, second: str) -> str:
             f"| top-1, % | {100 * score.first_top1:.2f} | {100 * score.second_top1:.2f} |",
             f"| only this one is right | {test.only_first} | {test.only_second} |",
             "",
-            f"Difference {100 * difference.value:+.2f} points, 95 % interval {format_bounds(difference)} "
-            "(classes resampled). "
-            f"McNemar, exact: p = {test.p_value:.3g}. "
+            f"Difference {100 * difference.value:+.2f} points, 95 % interval {format_bounds(difference)}, "
+            f"p = {difference.p_value:.3g}, clustered by class. "
+            f"McNemar, which takes images as independent: p = {test.p_value:.3g}. "
+            "This is one pair alone: nothing is corrected for the other pairs of the board; the ranks are. "
             f"Same answer on {100 * score.same_answer:.1f} % of images.",
         ]
     )

@@ -27,7 +27,7 @@ from imagenet_g.baselines.lines.table import build_robustness_rows, measure_axis
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.robustness.fits import fit_line, predict_top1
 from imagenet_g.benchmark.robustness.published_sets import build_points
-from imagenet_g.benchmark.statistics.paired import compute_mcnemar
+from imagenet_g.benchmark.statistics.discordance import compute_mcnemar
 
 
 def test_an_expectation_is_the_line_with_its_band() -> None:

@@ -318,6 +318,7 @@ def test_a_pair_is_compared_with_its_images(board: Board) -> None:
     """Words, and both sheets."""
     words, sheets = show_pair(board, "mini/renditions:noto", LITE0, LITE1)
     assert "McNemar" in words
+    assert "nothing is corrected for the other pairs" in words
     assert sum(tag == "img" for tag, _ in list_tags(sheets)) == 24
 
 
