@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.commands.per_class import add_class_options, asks_for_classes, show_classes
 from imagenet_g.benchmark.terminal.text import print_block
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("result", nargs="+", type=Path, metavar="RESULT", help="result.json, or its folder")
     parser.add_argument("--json", action="store_true", help="print the validated JSON in place of the table")
+    add_class_options(parser)
 
 
 def run(arguments: Namespace) -> int:
@@ -29,6 +31,9 @@ def run(arguments: Namespace) -> int:
     if arguments.json:
         for result in results:
             print_block(result.model_dump_json(indent=2))
+        return 0
+    if asks_for_classes(arguments):
+        show_classes(arguments, zip(arguments.result, results, strict=True))
         return 0
     print_shown(make_report(results))
     for result in results:

@@ -68,7 +68,7 @@ def load_pair_counts(
 def load_entry_counts(result: Result, entry: Entry, folder: Path, *, data: Mapping[str, Path]) -> PairCounts:
     """Counts behind the first gap of one entry; arguments and errors as `load_pair_counts`."""
     evidence = load_entry_evidence(entry, folder, data=data)
-    clean = _load_reference(result, entry.gaps[0], folder, data)
+    clean = load_reference_evidence(result, entry.gaps[0], folder, data=data)
     return count_pair(evidence, clean, entry.gaps[0].reference.outputs)
 
 
@@ -84,8 +84,14 @@ def load_entry_evidence(entry: Entry, folder: Path, *, data: Mapping[str, Path])
     return evidence.without_unscored() if entry.unscored_count_as == "left-out" else evidence
 
 
-def _load_reference(result: Result, gap: Gap, folder: Path, data: Mapping[str, Path]) -> Evidence | None:
-    # A published accuracy is one number; its right answers by class are unknown.
+def load_reference_evidence(
+    result: Result, gap: Gap, folder: Path, *, data: Mapping[str, Path]
+) -> Evidence | None:
+    """The predictions on the clean set of a gap; None for a published accuracy, which is one number.
+
+    Raises:
+        DataError: They are not in this result.
+    """
     if gap.reference.kind == "published":
         return None
     for entry in result.entries:
