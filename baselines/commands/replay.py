@@ -64,10 +64,10 @@ def write_replay(folder: Path, found: ReplayRecord, spec: ReplaySpec) -> None:
     Raises:
         StorageError: The folder cannot be written.
     """
-    from imagenet_g.baselines.lines.paper_tables import load_published_tables
+    from imagenet_g.baselines.papers.tables import load_papers
     from imagenet_g.baselines.replays.page import format_page
     from imagenet_g.benchmark.storage import write_text
 
     # The record first: the page can be written again from it, not the other way round.
     write_text(folder / RECORD_NAME, found.model_dump_json(indent=1) + "\n")
-    write_text(folder / PAGE_NAME, format_page(found, spec, load_published_tables()))
+    write_text(folder / PAGE_NAME, format_page(found, spec, load_papers()))

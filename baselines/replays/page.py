@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from imagenet_g.baselines.lines.paper_tables import PublishedTable
+from imagenet_g.baselines.papers.layout import build_grid
+from imagenet_g.baselines.papers.tables import Papers, format_place
 from imagenet_g.baselines.replays.records import CellRecord, ClaimRecord, ComparisonRecord, ReplayRecord
 from imagenet_g.baselines.replays.specs import ReplaySpec
 from imagenet_g.benchmark.commands.report import format_percent, format_points
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.records import Estimate
+from imagenet_g.benchmark.terminal.markdown import escape_cell, escape_heading, format_code, format_name
 
 _VERDICTS = {
     "agrees": "agrees",
@@ -19,27 +21,20 @@ _VERDICTS = {
 }
 
 
-def format_page(replay: ReplayRecord, spec: ReplaySpec, published: dict[str, PublishedTable]) -> str:
+def format_page(replay: ReplayRecord, spec: ReplaySpec, papers: Papers) -> str:
     """The page.
 
     Args:
         replay: What was found.
         spec: What was replayed.
-        published: The paper's tables by id, those that are transcribed.
+        papers: The tables of the papers.
     """
     sections = (
         _format_head(replay),
         _format_claims(replay.claims),
-        _format_section(
-            "Table 9: accuracy gap on generated images", replay.gaps, [spec.gaps.published], published
-        ),
-        _format_section(
-            "Table 10: the same on CLIP-filtered images",
-            replay.filtered,
-            [spec.filtered.published],
-            published,
-        ),
-        _format_training(replay.training, spec, published),
+        _format_section("accuracy gap on generated images", replay.gaps, spec.gaps.published, papers),
+        _format_section("the same on filtered images", replay.filtered, spec.filtered.published, papers),
+        _format_training(replay.training, spec, papers),
         _format_end(replay, spec),
     )
     return "\n\n".join(sections) + "\n"
@@ -47,7 +42,7 @@ def format_page(replay: ReplayRecord, spec: ReplaySpec, published: dict[str, Pub
 
 def _format_head(replay: ReplayRecord) -> str:
     return (
-        f"# {replay.title}\n\n{replay.notice}\n\n"
+        f"# {escape_heading(replay.title)}\n\n{escape_heading(replay.notice)}\n\n"
         "Accuracies in percent, differences in percentage points, 95 % intervals in brackets. AG is accuracy "
         "on the split less accuracy on the clean images of the same classes: a drop is negative."
     )
@@ -55,7 +50,8 @@ def _format_head(replay: ReplayRecord) -> str:
 
 def _format_claims(claims: Sequence[ClaimRecord]) -> str:
     rows = [
-        f"| {claim.text} | {claim.source} | {_VERDICTS[claim.verdict]} | {_count_answers(claim)} |"
+        f"| {escape_cell(claim.text)} | {escape_cell(claim.source)} | {_VERDICTS[claim.verdict]} "
+        f"| {_count_answers(claim)} |"
         for claim in claims
     ]
     head = [
@@ -64,7 +60,9 @@ def _format_claims(claims: Sequence[ClaimRecord]) -> str:
         "| claim | source | here | of the comparisons |",
         "| --- | --- | --- | --- |",
     ]
-    details = [f"### {claim.text}\n\n{_format_comparisons(claim.comparisons)}" for claim in claims]
+    details = [
+        f"### {escape_heading(claim.text)}\n\n{_format_comparisons(claim.comparisons)}" for claim in claims
+    ]
     return "\n\n".join(["\n".join([*head, *rows]), *details])
 
 
@@ -75,40 +73,39 @@ def _count_answers(claim: ClaimRecord) -> str:
 
 def _format_comparisons(comparisons: Sequence[ComparisonRecord]) -> str:
     rows = [
-        f"| {it.label} | {_format_difference(it.value, it.low, it.high)} | {it.expected} | {it.answer} |"
+        f"| {format_name(it.label)} | {_format_difference(it.value, it.low, it.high)} | {it.expected} "
+        f"| {it.answer} |"
         for it in comparisons
     ]
     return "\n".join(["| | difference | expected | |", "| --- | --- | --- | --- |", *rows])
 
 
-def _format_section(
-    title: str, cells: Sequence[CellRecord], ids: Sequence[str], published: dict[str, PublishedTable]
-) -> str:
+def _format_section(title: str, cells: Sequence[CellRecord], published: str, papers: Papers) -> str:
     parts = [
-        f"## {title}",
+        f"## {format_place(published)}: {title}",
         _format_table(cells, "clean", _format_clean, _format_gap),
         "Accuracy:",
         _format_table(cells, "clean", _format_clean, _format_accuracy),
         *_list_cautions(cells),
-        *(_format_published(name, published) for name in ids),
+        _format_published(published, papers),
     ]
     return "\n\n".join(parts)
 
 
-def _format_training(
-    cells: Sequence[CellRecord], spec: ReplaySpec, published: dict[str, PublishedTable]
-) -> str:
+def _format_training(cells: Sequence[CellRecord], spec: ReplaySpec, papers: Papers) -> str:
     mixtures = "\n".join(
-        f"- {mixture.name}: "
+        f"- {format_name(mixture.name)}: "
         + ", ".join(_format_part(part.ref, part.images_per_class) for part in mixture.data)
         for mixture in spec.training.mixtures
     )
     # Every mixture has the same line under one shift; it is described once.
     lines = dict.fromkeys(_describe_line(cell) for cell in cells)
+    places = " and ".join(format_place(name) for name in spec.training.published)
     parts = [
-        "## Tables 1 and 3: trained on real images, on generated ones, on both",
-        f"One architecture, `{spec.training.model}` of the recipe `{spec.training.recipe}`, trained once on "
-        f"each for as many steps. The intervals do not include the variance of training.\n\n{mixtures}",
+        f"## {places}: trained on real images, on generated ones, on both",
+        f"One architecture, {format_code(spec.training.model)} of the recipe "
+        f"{format_code(spec.training.recipe)}, trained once on each for as many steps. "
+        f"The intervals do not include the variance of training.\n\n{mixtures}",
         "Accuracy:",
         _format_table(cells, "clean", _format_clean, _format_accuracy),
         "Accuracy gap:",
@@ -116,13 +113,13 @@ def _format_training(
         f"Effective robustness ({spec.link} link):",
         _format_table(cells, "clean", _format_clean, _format_robustness),
         "\n".join(lines),
-        *(_format_published(name, published) for name in spec.training.published),
+        *(_format_published(name, papers) for name in spec.training.published),
     ]
     return "\n\n".join(parts)
 
 
 def _format_part(ref: str, images_per_class: int | None) -> str:
-    return f"`{ref}`" + ("" if images_per_class is None else f", {images_per_class} images a class")
+    return format_code(ref) + ("" if images_per_class is None else f", {images_per_class} images a class")
 
 
 def _format_table(
@@ -137,10 +134,12 @@ def _format_table(
     for cell in cells:
         rows.setdefault(cell.row, []).append(cell)
     lines = [
-        "| | " + " | ".join([first, *columns]) + " |",
+        "| | " + " | ".join([first, *(format_name(column) for column in columns)]) + " |",
         "| --- |" + " ---: |" * (len(columns) + 1),
         *(
-            f"| {row} | {format_first(found[0])} | " + " | ".join(format_cell(cell) for cell in found) + " |"
+            f"| {format_name(row)} | {format_first(found[0])} | "
+            + " | ".join(format_cell(cell) for cell in found)
+            + " |"
             for row, found in rows.items()
         ),
     ]
@@ -182,9 +181,9 @@ def _describe_line(cell: CellRecord) -> str:
     found = cell.entry.effective_robustness[0]
     weak = " The line is weak: read the gap first." if found.weak else ""
     return (
-        f"- {cell.column}: line through {found.num_models} models of {found.num_families} families, "
-        f"r2 {found.r2:.2f}, clean accuracy {format_percent(found.reference_low, 1)} to "
-        f"{format_percent(found.reference_high, 1)}.{weak}"
+        f"- {format_name(cell.column)}: line through {found.num_models} models of "
+        f"{found.num_families} families, r2 {found.r2:.2f}, clean accuracy "
+        f"{format_percent(found.reference_low, 1)} to {format_percent(found.reference_high, 1)}.{weak}"
     )
 
 
@@ -196,24 +195,15 @@ def _list_cautions(cells: Sequence[CellRecord]) -> Iterator[str]:
         )
 
 
-def _format_published(name: str, published: dict[str, PublishedTable]) -> str:
-    if name not in published:
-        return f"The paper's own ({name}): not transcribed."
-    table = published[name]
-    lines = [f"The paper's own, {table.source}:", ""]
-    lines += [
-        f"- {figure.row}, {figure.column}: {figure.printed}" + (f" ({figure.note})" if figure.note else "")
-        for figure in table.figures
-    ]
-    if not table.complete:
-        lines.append("- all other cells: not transcribed")
-    return "\n".join(lines)
+def _format_published(name: str, papers: Papers) -> str:
+    table = papers.find_table(name)
+    return f"The paper's own, {escape_heading(table.source)}, {build_grid(table, papers).format_markdown()}"
 
 
 def _format_end(replay: ReplayRecord, spec: ReplaySpec) -> str:
     versions = ", ".join(f"{name} {value}" for name, value in replay.environment.versions.items())
     return (
-        f"## How it was made\n\n`imagenet-g baselines replay {spec.name}`, recipe sha256 "
+        f"## How it was made\n\n{format_code(f'imagenet-g baselines replay {spec.name}')}, recipe sha256 "
         f"{replay.spec_sha256[:12]}, {replay.environment.created_utc}, imagenet-g "
         f"{replay.environment.imagenet_g}, {versions}. `replay.json` beside this page holds every number."
     )

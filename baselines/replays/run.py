@@ -11,6 +11,7 @@ from imagenet_g.baselines.classifiers.specs import ClassifierRecipe, load_recipe
 from imagenet_g.baselines.classifiers.train import ClassifierTraining, make_model, train_classifier
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.baselines.lines.measure import Measurement, build_measured_baseline, list_requests
+from imagenet_g.baselines.papers.tables import load_papers
 from imagenet_g.baselines.replays.claims import Cell, Tables, judge_claim
 from imagenet_g.baselines.replays.records import CellRecord, ReplayRecord
 from imagenet_g.baselines.replays.specs import MixtureSpec, ReplayColumnSpec, ReplaySpec
@@ -66,6 +67,7 @@ def run_replay(context: ReplayContext) -> ReplayRecord:
     # Before anything is run: training takes longest, and a misspelt name should not wait for it.
     recipe = validate_training(spec)
     validate_baseline_set(spec)
+    validate_tables(spec)
     gaps = measure_models(context, spec.gaps.models, spec.gaps.splits, spec.reference, "gaps")
     filtered = measure_models(
         context, spec.gaps.models, spec.filtered.splits, spec.filtered.reference, "filtered"
@@ -98,6 +100,16 @@ def validate_baseline_set(spec: ReplaySpec) -> None:
             f"The set '{baseline.header.id}' has {len(baseline.fitted)} models that may be in a fit; a line "
             f"needs {MIN_MODELS}."
         )
+
+
+def validate_tables(spec: ReplaySpec) -> None:
+    """Refuse a printed table that there is not, before the page would be made with it.
+
+    Raises:
+        UnknownNameError: There is no such table.
+    """
+    for name in (spec.gaps.published, spec.filtered.published, *spec.training.published):
+        load_papers().find_table(name)
 
 
 def validate_training(spec: ReplaySpec) -> ClassifierRecipe:

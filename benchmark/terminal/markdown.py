@@ -63,3 +63,13 @@ def escape_heading(text: str) -> str:
         'ImageNet-G draft: DiT-XL/2, \\<b\\>\\$x\\$'
     """
     return _INLINE.sub(r"\\\1", escape_controls(text))
+
+
+def escape_cell(text: str) -> str:
+    r"""Words for a cell of a table, readable as they are: markup gets a backslash, a bar ends no cell.
+
+    Example:
+        >>> escape_cell("p_c | up to 20 %")
+        'p\\_c \\| up to 20 %'
+    """
+    return escape_heading(text).replace("|", "\\|")

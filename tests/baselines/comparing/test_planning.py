@@ -1,4 +1,4 @@
-"""What to expect, how many images to take, published tables, figures and the zero-shot table."""
+"""What to expect, how many images to take, figures and the zero-shot table."""
 
 from __future__ import annotations
 
@@ -17,14 +17,8 @@ from imagenet_g.baselines.comparing.sample_size import (
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.baselines.lines.expectation import compute_expectation
 from imagenet_g.baselines.lines.figures import build_figure, choose_ticks, link_position, make_point
-from imagenet_g.baselines.lines.paper_tables import (
-    PublishedFigure,
-    check_figure,
-    load_published_tables,
-    recompute_figure,
-)
 from imagenet_g.baselines.lines.table import build_robustness_rows, measure_axis_bias
-from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.robustness.fits import fit_line, predict_top1
 from imagenet_g.benchmark.robustness.published_sets import build_points
 from imagenet_g.benchmark.statistics.discordance import compute_mcnemar
@@ -163,52 +157,6 @@ def test_plan_sample_prints_a_number(capsys: pytest.CaptureFixture[str]) -> None
     run_command("plan-sample", "--difference", "0.01", "--discordant", "0.1")
     expected = compute_paired_sample_size(0.01, 0.1)
     assert capsys.readouterr().out.startswith(f"{expected} images resolve 1 points at 80 % power")
-
-
-def test_the_slips_of_the_paper_are_marked() -> None:
-    """Table 8's two averages and Table 10's MaxViT gap do not add up; Table 9's is rounded."""
-    checks = {
-        (name, figure.row): check_figure(figure)
-        for name, table in load_published_tables().items()
-        for figure in table.figures
-    }
-    assert checks == {
-        ("imagenet-g-paper/table-8", "SD-Images"): "slip",
-        ("imagenet-g-paper/table-8", "a rendition of"): "slip",
-        ("imagenet-g-paper/table-9", "not transcribed"): "agrees",
-        ("imagenet-g-paper/table-10", "MaxViT"): "slip",
-    }
-
-
-def test_a_gap_is_recomputed_from_its_two_accuracies() -> None:
-    """79.93 - 94.49 is -14.56, not the printed -14.93."""
-    figure = load_published_tables()["imagenet-g-paper/table-10"].figures[0]
-    assert recompute_figure(figure) == pytest.approx(-0.1456)
-    assert figure.printed == "-14.93"
-
-
-@pytest.mark.parametrize(
-    ("printed", "cells", "check"),
-    [("50.0", (0.4, 0.6), "agrees"), ("50.1", (0.4, 0.6), "slip"), ("50", (), "unchecked")],
-)
-def test_an_average_is_recomputed_from_its_cells(printed: str, cells: tuple[float, ...], check: str) -> None:
-    """Rounding is forgiven, a slip is not, and without cells nothing is claimed."""
-    figure = PublishedFigure(row="x", column="y", kind="average", printed=printed, cells=cells)
-    assert check_figure(figure) == check
-
-
-def test_published_prints_only_slips_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    """Three slips, and no number that agrees."""
-    run_command("published", "--slips")
-    printed = capsys.readouterr().out
-    assert printed.count(": slip") == 3
-    assert ": agrees" not in printed
-
-
-def test_an_unknown_table_is_named_with_the_known_ones() -> None:
-    """A typing mistake gets a suggestion."""
-    with pytest.raises(UnknownNameError, match=r"Did you mean .*'imagenet-g-paper/table-8'"):
-        run_command("published", "imagenet-g-paper/table-7x")
 
 
 def test_zero_shot_models_have_a_robustness_on_every_set() -> None:

@@ -12,7 +12,7 @@ from baseline_cases import write_model_list
 from noisy_models import run_command
 from replay_cases import write_replay
 
-from imagenet_g.baselines.lines.paper_tables import load_published_tables
+from imagenet_g.baselines.papers.tables import load_papers
 from imagenet_g.baselines.replays.claims import (
     choose_verdict,
     compute_difference,
@@ -112,16 +112,27 @@ def test_running_again_trains_and_runs_nothing(case: Case, capsys: pytest.Captur
     assert re.sub(pattern, "", case.page) == re.sub(pattern, "", before)
 
 
-def test_the_page_has_the_papers_numbers_or_says_that_they_are_not_transcribed(case: Case) -> None:
-    """Only what is transcribed is quoted."""
-    assert "- MaxViT, SD-L: -14.93" in case.page
-    assert "The paper's own (imagenet-g-paper/table-1): not transcribed." in case.page
-    assert "all other cells: not transcribed" in case.page
+def test_the_page_has_the_papers_tables_whole(case: Case) -> None:
+    """Every cell as printed, and what is wrong in print below."""
+    assert "\n## Table 9: accuracy gap on generated images\n" in case.page
+    assert "\n## Table 1: trained on real images, on generated ones, on both\n" in case.page
+    assert "| 94.49 | 79.93 (-14.93) \\[1\\] | 58.87 (-35.62) | 76.87 (-17.62) |" in case.page
+    assert "79.93 less 94.49 is -14.56" in case.page
+    assert "| Real + Generated Data | 14.88 | 16.68 | 0.47 | 2.28 | 8.55 \\[1\\] |" in case.page
+
+
+def test_a_printed_table_that_there_is_not_is_said_before_anything_runs(case: Case, tmp_path: Path) -> None:
+    """It is read last, when the page is written."""
+    path = tmp_path / "wrong.toml"
+    path.write_text(case.spec.read_text().replace("imagenet-g-paper/table-10", "imagenet-g-paper/table-11"))
+    with pytest.raises(UnknownNameError, match="imagenet-g-paper/table-11"):
+        run_case(path, tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("result.json"))
 
 
 def test_every_number_of_the_page_has_its_interval(case: Case) -> None:
     """In every cell of the three tables that holds a percentage."""
-    rows = [line for line in case.page.splitlines() if re.match(r"\| (python:|real|both)", line)]
+    rows = [line for line in case.page.splitlines() if re.match(r"\| (`python:|real|both)", line)]
     cells = [cell for row in rows for cell in row.split("|")[2:-1] if re.search(r"\d\.\d", cell)]
     assert len(cells) > 20
     assert all(re.search(r"\[.+, .+\]", cell) for cell in cells)
@@ -129,7 +140,7 @@ def test_every_number_of_the_page_has_its_interval(case: Case) -> None:
 
 def test_a_page_can_be_made_again_from_the_file(case: Case) -> None:
     """It is a function of the record, the recipe and the published tables."""
-    assert format_page(case.record, load_replay(str(case.spec)), load_published_tables()) == case.page
+    assert format_page(case.record, load_replay(str(case.spec)), load_papers()) == case.page
 
 
 def count(right: list[int], total: list[int]) -> SetCounts:
