@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from imagenet_g.benchmark.classes import ClassSet, name_class_set
+from imagenet_g.benchmark.filters.quality import FILTER_RULES, is_filtered_alike
 from imagenet_g.benchmark.images.reasons import count_reasons
 from imagenet_g.benchmark.predictions.entry_notes import list_notes, require_scored
 from imagenet_g.benchmark.predictions.evidence import Evidence
@@ -84,7 +85,7 @@ def make_entry(
         effective_robustness=(),
         warnings=(
             *warnings,
-            *list_notes(evidence, counted, gap, reference),
+            *list_notes(evidence, counted, gap, reference, statistics=statistics),
         ),
     )
 
@@ -166,8 +167,8 @@ def _make_measured_gap(
         n=len(twin.predictions),
         top1=score.top1,
         same_classes=set(np.unique(twin.predictions.labels)) - {-1} >= set(evidence.class_set.indices),
-        # Images that passed a filter are easier; an unfiltered reference would hide part of the drop.
-        filtered_alike=evidence.quality_filter in (None, reference.quality_filter),
+        # Images that passed a filter are easier: a filter on one side alone changes the gap.
+        filtered_alike=FILTER_RULES[statistics](evidence.quality_filter, reference.quality_filter),
         source=None,
         manifest_sha256=reference.record.manifest_sha256,
         predictions_sha256=reference.source.sha256,
@@ -180,17 +181,8 @@ def _make_measured_gap(
         reference_predictions=twin.predictions,
         stored_as=(stored, stored),
         widened=widened,
-        nested=_is_nested(evidence, twin),
+        nested=evidence.is_nested(twin),
     )
-
-
-def _is_nested(first: Evidence, second: Evidence) -> bool:
-    """Whether all images of one are among those of the other, as in two views of one split."""
-    # The content is asked too: ids of a folder are paths, which another folder may have as well.
-    if first.record.content_sha256 != second.record.content_sha256:
-        return False
-    ours, theirs = set(first.predictions.image_ids), set(second.predictions.image_ids)
-    return ours <= theirs or theirs <= ours
 
 
 def choose_published(class_set: ClassSet, published: Sequence[PublishedAccuracy]) -> PublishedAccuracy | None:
@@ -220,7 +212,8 @@ def _make_published_reference(evidence: Evidence, figure: PublishedAccuracy) -> 
         n=figure.n,
         top1=Estimate(value=figure.top1, low=low, high=high, method="wilson"),
         same_classes=figure.class_set == name_class_set(evidence.class_set),
-        filtered_alike=evidence.quality_filter is None,
+        # Every published figure is of the whole of ImageNet-val, which no score filtered.
+        filtered_alike=is_filtered_alike(evidence.quality_filter, None),
         source=figure.source,
         manifest_sha256=None,
         predictions_sha256=None,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.filters.quality import explain_difference
 from imagenet_g.benchmark.images.reasons import count_reasons, format_reasons
 from imagenet_g.benchmark.predictions.evidence import Evidence
 from imagenet_g.benchmark.predictions.predictions import Predictions
@@ -13,7 +14,7 @@ from imagenet_g.benchmark.results import Gap
 
 
 def list_notes(
-    evidence: Evidence, counted: Evidence, gap: Gap | None, reference: Evidence | None
+    evidence: Evidence, counted: Evidence, gap: Gap | None, reference: Evidence | None, *, statistics: int
 ) -> Iterator[str]:
     """Every sentence about one entry, in the order it is printed.
 
@@ -22,8 +23,10 @@ def list_notes(
         counted: Those that count: all of them, or those with an answer.
         gap: The entry's gap.
         reference: The clean predictions the gap was to be measured from.
+        statistics: Version of the rules.
     """
     yield from _list_warnings(evidence, gap)
+    yield from _note_other_filter(evidence, gap, reference, statistics)
     yield from _note_lost_classes(evidence, counted)
     yield from _note_missing_twin(evidence, gap, reference)
     yield from _note_same_images(evidence, gap, reference)
@@ -99,6 +102,15 @@ def _list_warnings(evidence: Evidence, gap: Gap | None) -> list[str]:
             f"The reference covers other classes ({gap.reference.set}) than the split "
             f"({len(evidence.class_set.indices)}); run a real set with --reference for the same-class gap."
         )
-    if gap is not None and not gap.reference.filtered_alike:
-        found.append("The split is filtered by a score and the reference is not.")
     return found
+
+
+def _note_other_filter(
+    evidence: Evidence, gap: Gap | None, reference: Evidence | None, statistics: int
+) -> list[str]:
+    if gap is None or gap.reference.filtered_alike:
+        return []
+    if statistics == 1:
+        return ["The split is filtered by a score and the reference is not."]
+    theirs = None if reference is None else reference.quality_filter
+    return [explain_difference(evidence.quality_filter, theirs, gap.reference.set)]

@@ -12,11 +12,11 @@ import numpy as np
 from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.classes import CLASS_SET_NAMES, ClassSet, load_class_set, make_class_set
 from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.filters.quality import QualityFilter, make_quality_filter
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, load_predictions
 from imagenet_g.benchmark.records import ModelRecord, Outputs, SplitRecord
 from imagenet_g.benchmark.results import PredictionsRecord
-from imagenet_g.benchmark.splits.manifests import ThresholdView
 from imagenet_g.benchmark.splits.real_set_files import RealSet
 from imagenet_g.benchmark.splits.references import parse_split_ref, validate_set_view
 from imagenet_g.benchmark.splits.splits import Split
@@ -48,7 +48,7 @@ class Evidence:
     outputs: Outputs
     source: PredictionsRecord
     limit: int | None
-    quality_filter: ThresholdView | None = None
+    quality_filter: QualityFilter | None = None
 
     @classmethod
     def from_file(cls, path: Path, *, name: str | None = None, sha256: str | None = None) -> Self:
@@ -92,6 +92,14 @@ class Evidence:
         inside = np.isin(self.predictions.labels, class_set.indices).any(axis=1)
         return replace(self, predictions=self.predictions.take(np.flatnonzero(inside)))
 
+    def is_nested(self, other: Evidence) -> bool:
+        """Whether all images of one are among those of the other, as in two views of one split."""
+        # The content is asked too: ids of a folder are paths, which another folder may have as well.
+        if self.record.content_sha256 != other.record.content_sha256:
+            return False
+        ours, theirs = set(self.predictions.image_ids), set(other.predictions.image_ids)
+        return ours <= theirs or theirs <= ours
+
 
 def make_evidence(
     split: Split, predictions: Predictions, meta: PredictionsMeta, source: PredictionsRecord
@@ -128,7 +136,7 @@ def select_view(evidence: Evidence, split: Split, view: str) -> Evidence:
         record=record,
         predictions=evidence.predictions.take(kept),
         class_set=class_set,
-        quality_filter=spec if isinstance(spec, ThresholdView) else None,
+        quality_filter=make_quality_filter(split, spec),
     )
     restricted_to = find_view_class_set(spec)
     return filtered if restricted_to is None else restrict_outputs(filtered, restricted_to)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -58,6 +60,19 @@ class ThresholdView(FileModel):
 ViewSpec = Annotated[ClassView | EqualsView | ThresholdView, Field(discriminator="kind")]
 
 
+class ScorerRecord(FileModel):
+    """The model behind a column of scores, as far as a release records it."""
+
+    model: str | None
+    """Its spec; a local folder by its name. Null where it is unknown."""
+    weights_sha256: Sha256 | None
+    """Null where it is unknown: then no other column can be shown to be of the same model."""
+    text: str | None = None
+    """For a CLIP: what the image is compared with, {c} for the name of the class."""
+    preprocessing: str | None = None
+    """The whole transform, as its library prints it."""
+
+
 class SplitManifest(FileModel):
     """One split of a release."""
 
@@ -68,6 +83,16 @@ class SplitManifest(FileModel):
     views: dict[_Name, ViewSpec]
     recipe: JsonValue
     """How the images were made, in full; the words are the recipe's own."""
+
+    def list_scorers(self) -> dict[str, ScorerRecord]:
+        """The scorers that the recipe describes, by the name that ends their columns.
+
+        A recipe has its own words, and a release may be made by other means: what it does not state is null.
+        """
+        recipe = self.recipe if isinstance(self.recipe, dict) else {}
+        described = recipe.get("scorers")
+        tables = described if isinstance(described, dict) else {}
+        return {name: _read_scorer(table) for name, table in tables.items() if isinstance(table, dict)}
 
 
 class Manifest(FileModel):
@@ -86,6 +111,17 @@ class Manifest(FileModel):
     made_with: dict[str, str]
     """Versions of what rendered the files."""
     splits: dict[_Name, SplitManifest]
+
+
+def _read_scorer(table: Mapping[str, JsonValue]) -> ScorerRecord:
+    texts = {name: value for name, value in table.items() if isinstance(value, str)}
+    weights = texts.get("weights_sha256", "")
+    return ScorerRecord(
+        model=texts.get("model"),
+        weights_sha256=weights if re.fullmatch(r"[0-9a-f]{64}", weights) else None,
+        text=texts.get("text"),
+        preprocessing=texts.get("preprocessing"),
+    )
 
 
 def format_manifest(manifest: Manifest) -> str:

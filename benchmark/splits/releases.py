@@ -226,6 +226,7 @@ def make_split(folder: Path, manifest: Manifest, name: str, images: ParquetImage
         class_set=class_set,
         outputs="all" if class_set.covers_all else "split-classes",
         views=dict(described.views),
+        scorers=described.list_scorers(),
     )
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from imagenet_g.benchmark.classes import ClassSet, make_class_set
 from imagenet_g.benchmark.images.found import ImageReader
 from imagenet_g.benchmark.records import Outputs, SplitRecord
-from imagenet_g.benchmark.splits.manifests import ViewSpec
+from imagenet_g.benchmark.splits.manifests import ScorerRecord, ViewSpec
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
 
 
@@ -48,6 +48,7 @@ class Split:
         outputs: "split-classes" where the set is defined over those classes (ImageNet-R, -A, ObjectNet, a
             release of fewer than 1000), "all" where a missing class is no choice of the set (a folder).
         views: Row filters defined by the release.
+        scorers: The models behind columns of scores, by the name that ends the column.
         border_px: Pixels to cut from each side before anything else (ObjectNet's red border).
         precropped: Whether images are already at 224 x 224 and must not be resized and cropped again (-C).
     """
@@ -58,6 +59,7 @@ class Split:
     class_set: ClassSet
     outputs: Outputs
     views: dict[str, ViewSpec] = field(default_factory=dict)
+    scorers: dict[str, ScorerRecord] = field(default_factory=dict)
     border_px: int = 0
     precropped: bool = False
 

@@ -13,7 +13,6 @@ from factories import make_evidence, make_predictions
 from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.classes import CLASS_SET_NAMES, load_class_names, load_class_set, load_classes
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
-from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.evidence import select_view
 from imagenet_g.benchmark.splits.folders import load_folder
 from imagenet_g.benchmark.splits.manifests import ClassView, EqualsView, ThresholdView, ViewSpec
@@ -77,20 +76,6 @@ def test_a_value_within_a_class_set_is_scored_among_that_set(split: Split) -> No
     evidence = select_view(make_evidence(predictions), split, "noto-r")
     assert evidence.output_set == load_class_set("imagenet-r")
     assert evidence.outputs == "split-classes"
-
-
-def test_a_reference_filtered_by_the_same_rule_is_filtered_alike(split: Split) -> None:
-    """One that is not filtered, or by another rule, is not."""
-    predictions = make_predictions([0] * 6, [int(label) for label in split.rows.labels[:, 0]])
-    whole = make_evidence(replace(predictions, image_ids=tuple(split.rows.image_ids)))
-    filtered = select_view(whole, split, "clip-filtered")
-    clean = replace(filtered, record=filtered.record.model_copy(update={"ref": "v9/real:clip-filtered"}))
-    other = replace(clean, quality_filter=ThresholdView(column="clip_score.b", minimum=0.2))
-    found = [
-        make_entry(filtered, reference=reference, published=()).gaps[0].reference.filtered_alike
-        for reference in (clean, other, replace(clean, quality_filter=None))
-    ]
-    assert found == [True, False, False]
 
 
 def test_a_threshold_keeps_its_minimum(split: Split) -> None:
