@@ -4,22 +4,38 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.terminal.text import print_line
+from imagenet_g.benchmark.terminal.text import print_line, print_message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from imagenet_g.benchmark.upgrading.stored import StoredResult
+
+PUBLISHED = "published"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
         "predictions",
-        nargs="+",
+        nargs="*",
         type=Path,
         metavar="PREDICTIONS",
         help="predictions parquet files of one model",
     )
     parser.add_argument(
+        "--upgrade",
+        nargs="+",
+        type=Path,
+        metavar="RESULT",
+        help="bring results of earlier statistics up to the rules of today, in place: a result.json, a "
+        "submission, or a folder of them, the predictions beside each",
+    )
+    parser.add_argument(
         "--reference",
-        default="published",
+        default=PUBLISHED,
         metavar="FILE",
         help="the same model's predictions on the clean set, or 'published' (default)",
     )
@@ -34,6 +50,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="a local copy of the split, needed for views by a column",
     )
     parser.add_argument(
+        "--baseline",
+        action="append",
+        type=Path,
+        metavar="FILE",
+        default=[],
+        help="with --upgrade: a measured baseline behind its effective robustness; repeatable",
+    )
+    parser.add_argument(
         "--skip-unreadable",
         action="store_true",
         help="leave unscored images out instead of counting them as wrong",
@@ -42,7 +66,38 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Recompute, print, and write with `--out`."""
+    """Recompute, print, and write with `--out`; or bring results up with `--upgrade`."""
+    check_arguments(arguments)
+    return upgrade(arguments) if arguments.upgrade else score(arguments)
+
+
+def check_arguments(arguments: Namespace) -> None:
+    """Refuse words that contradict one another.
+
+    Raises:
+        InputError: Neither predictions nor `--upgrade`, or an option that belongs to the other.
+    """
+    from imagenet_g.benchmark.errors import InputError
+
+    if not arguments.upgrade:
+        if not arguments.predictions:
+            raise InputError("Name the predictions to score, or a result with --upgrade.")
+        if arguments.baseline:
+            raise InputError("--baseline goes with --upgrade; see also 'imagenet-g baselines apply'.")
+        return
+    given = {
+        "PREDICTIONS": arguments.predictions,
+        "--reference": arguments.reference != PUBLISHED,
+        "--view": arguments.view,
+        "--skip-unreadable": arguments.skip_unreadable,
+        "--out": arguments.out,
+    }
+    if named := [name for name, value in given.items() if value]:
+        raise InputError(f"--upgrade takes these from the result itself; leave out {', '.join(named)}.")
+
+
+def score(arguments: Namespace) -> int:
+    """A result from predictions files."""
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.commands.report import make_report
     from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
@@ -52,7 +107,7 @@ def run(arguments: Namespace) -> int:
     result = rescore(
         RescoreRequest(
             files=tuple(arguments.predictions),
-            reference=None if arguments.reference == "published" else Path(arguments.reference),
+            reference=None if arguments.reference == PUBLISHED else Path(arguments.reference),
             view=arguments.view,
             data=parse_data_pairs(arguments.data),
             skip_unreadable=arguments.skip_unreadable,
@@ -63,3 +118,57 @@ def run(arguments: Namespace) -> int:
     if arguments.out is not None:
         print_line(f"wrote {write_result(arguments.out, result)}")
     return 0
+
+
+def upgrade(arguments: Namespace) -> int:
+    """Every result that is named, or lies below a folder that is; one that fails does not stop the others.
+
+    Returns:
+        0 when all are of today's statistics now, 1 when some failed, 2 when all did.
+    """
+    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+    from imagenet_g.benchmark.errors import ImagenetGError
+    from imagenet_g.benchmark.upgrading.stored import (
+        list_openers,
+        list_result_files,
+        make_unknown,
+        open_stored,
+    )
+
+    openers, data, failures, done = list_openers(), parse_data_pairs(arguments.data), 0, 0
+    for path in list_result_files(arguments.upgrade):
+        try:
+            stored = open_stored(path, openers)
+            if stored is not None:
+                print_line(upgrade_file(stored, data, arguments.baseline))
+                done += 1
+        except ImagenetGError as error:
+            print_message(f"imagenet-g: '{path}' is left as it was: {error}")
+            failures += 1
+    if not done and not failures:
+        raise make_unknown(arguments.upgrade)
+    if not failures:
+        return 0
+    return 1 if done else 2
+
+
+def upgrade_file(stored: StoredResult, data: Mapping[str, Path], baselines: Sequence[Path]) -> str:
+    """Bring one file up, and say what was done."""
+    from imagenet_g.benchmark.results import STATISTICS_VERSION
+    from imagenet_g.benchmark.robustness.measured_sets import load_measured_baseline
+    from imagenet_g.benchmark.upgrading.upgrade import UpgradeRequest, find_published, upgrade_result
+
+    before = stored.result.statistics
+    if before == STATISTICS_VERSION:
+        return f"{stored.path}: has statistics {before} already"
+    upgraded = upgrade_result(
+        UpgradeRequest(
+            result=stored.result,
+            folder=stored.path.parent,
+            data=data,
+            baselines=tuple(map(load_measured_baseline, (*baselines, *stored.baselines))),
+            find_published=find_published,
+        )
+    )
+    stored.write(upgraded)
+    return f"{stored.path}: statistics {before} -> {STATISTICS_VERSION}. {stored.advice}".rstrip()

@@ -8,15 +8,16 @@ does not stop the others.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.classes import CLASS_SET_NAMES, ClassSet, load_class_set, name_class_set
 from imagenet_g.benchmark.environment import make_environment
-from imagenet_g.benchmark.errors import DataError, ImagenetGError, InputError
+from imagenet_g.benchmark.errors import ImagenetGError, InputError
 from imagenet_g.benchmark.evaluation.cache import Cache
+from imagenet_g.benchmark.evaluation.kept_entries import list_kept_entries
 from imagenet_g.benchmark.evaluation.model_run import EvaluationListener, ModelRun, RunSettings
 from imagenet_g.benchmark.evaluation.places import ResultPlaces, choose_places
 from imagenet_g.benchmark.identity import hash_file, hash_json, make_slug
@@ -27,9 +28,9 @@ from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.entry_notes import require_scored
 from imagenet_g.benchmark.predictions.evidence import Evidence, make_evidence, select_view
 from imagenet_g.benchmark.predictions.freshness import TrainingDeclaration, flag_entry
-from imagenet_g.benchmark.predictions.result_files import load_result, write_result
+from imagenet_g.benchmark.predictions.result_files import write_result
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
-from imagenet_g.benchmark.records import ModelRecord, is_same_model
+from imagenet_g.benchmark.records import ModelRecord
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, PredictionsRecord, Result
 from imagenet_g.benchmark.splits.readable import require_readable
 from imagenet_g.benchmark.splits.references import SplitRef
@@ -184,7 +185,8 @@ def _evaluate_model(
             make_entry(found, reference=reference, published=published, skip_unscored=request.skip_unreadable)
         )
     flagged = tuple(flag_entry(entry, record) for entry in entries)
-    kept, lost = list_kept_entries(places.folder, record, {entry.split.ref for entry in flagged})
+    refs = {entry.split.ref for entry in flagged}
+    kept, lost = list_kept_entries(places.folder, record, refs, data=request.data)
     if lost:
         listener.say(lost)
     result = Result(
@@ -207,36 +209,6 @@ def make_model_slug(record: ModelRecord, *, dtype: str) -> str:
     if dtype != "float32":
         parts.append(dtype)
     return "-".join(parts)
-
-
-def list_kept_entries(
-    folder: Path, record: ModelRecord, refs: Collection[str]
-) -> tuple[tuple[Entry, ...], str]:
-    """Entries of an earlier result of the same model on other splits, and a sentence on what is left out.
-
-    Only whole entries with their predictions are kept. The sentence is empty where nothing is lost.
-    """
-    try:
-        earlier = load_result(folder)
-    except DataError:
-        return (), ""
-    others = tuple(
-        entry
-        for entry in earlier.entries
-        # A partial entry is of a trial run, and one whose predictions have changed can no longer be checked.
-        if entry.split.ref not in refs and not entry.partial and _has_predictions(folder, entry)
-    )
-    if is_same_model(earlier.model, record):
-        return others, ""
-    names = ", ".join(entry.split.ref for entry in others)
-    reason = f"'{folder}' held results on {names} of another model of this name; they are left out."
-    # Numbers of two models under one name would be read as those of one.
-    return (), f"{reason} Run these splits again." if others else ""
-
-
-def _has_predictions(folder: Path, entry: Entry) -> bool:
-    path = folder / entry.predictions.file
-    return path.is_file() and hash_file(path) == entry.predictions.sha256
 
 
 def _gather(

@@ -18,7 +18,7 @@ from imagenet_g.benchmark.predictions.evidence import Evidence, restrict_to_view
 from imagenet_g.benchmark.predictions.predictions import Predictions
 from imagenet_g.benchmark.predictions.scoring import count_by_class, select_outputs
 from imagenet_g.benchmark.records import Outputs
-from imagenet_g.benchmark.results import Entry, Gap, Result
+from imagenet_g.benchmark.results import Entry, Gap, Reference, Result
 from imagenet_g.benchmark.statistics.accuracy import FloatArray, compute_correct
 
 
@@ -78,10 +78,39 @@ def load_entry_evidence(entry: Entry, folder: Path, *, data: Mapping[str, Path])
     Raises:
         DataError: The file is missing, or is another than the result names.
     """
+    evidence = load_stored_evidence(entry, entry.split.view, folder, data=data)
+    return evidence.without_unscored() if entry.unscored_count_as == "left-out" else evidence
+
+
+def load_stored_evidence(
+    entry: Entry, view: str | None, folder: Path, *, data: Mapping[str, Path]
+) -> Evidence:
+    """A view of the predictions an entry names, images without an answer included.
+
+    Raises:
+        DataError: The file is missing, or is another than the result names.
+    """
     stored = entry.predictions
     evidence = Evidence.from_file(folder / stored.file, name=stored.file, sha256=stored.sha256)
-    evidence = restrict_to_view(evidence, entry.split.view, data=data)
-    return evidence.without_unscored() if entry.unscored_count_as == "left-out" else evidence
+    return restrict_to_view(evidence, view, data=data)
+
+
+def find_reference(result: Result, reference: Reference) -> tuple[Entry, str | None]:
+    """Where the predictions behind a measured reference are: an entry that names them, and the view.
+
+    Raises:
+        DataError: No entry of the result names them.
+    """
+    for entry in result.entries:
+        ref, view = entry.split.ref, entry.split.view
+        base = ref.removesuffix(f":{view}") if view else ref
+        # Two views of one split share their predictions, and the reference may be a third.
+        if entry.predictions.sha256 == reference.predictions_sha256 and reference.set.startswith(base):
+            return entry, reference.set.removeprefix(base).removeprefix(":") or None
+    raise DataError(
+        f"The predictions on '{reference.set}' that the gap was measured from are not in this result; "
+        "evaluate again with --reference, or apply the baseline to the result that has them."
+    )
 
 
 def load_reference_evidence(
@@ -94,15 +123,9 @@ def load_reference_evidence(
     """
     if gap.reference.kind == "published":
         return None
-    for entry in result.entries:
-        # Two views of one split share their predictions.
-        named = (entry.split.ref, entry.predictions.sha256)
-        if named == (gap.reference.set, gap.reference.predictions_sha256):
-            return load_entry_evidence(entry, folder, data=data)
-    raise DataError(
-        f"The predictions on '{gap.reference.set}' that the gap was measured from are not in this result; "
-        "evaluate again with --reference, or apply the baseline to the result that has them."
-    )
+    entry, view = find_reference(result, gap.reference)
+    evidence = load_stored_evidence(entry, view, folder, data=data)
+    return evidence.without_unscored() if entry.unscored_count_as == "left-out" else evidence
 
 
 def count_pair(evidence: Evidence, clean: Evidence | None, outputs: Outputs) -> PairCounts:

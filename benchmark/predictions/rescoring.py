@@ -10,8 +10,11 @@ from pathlib import Path
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.naming.published import load_published_accuracies
+from imagenet_g.benchmark.predictions.class_counts import find_reference, load_stored_evidence
 from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.evidence import Evidence, restrict_to_view
+from imagenet_g.benchmark.predictions.freshness import flag_entry
+from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
 from imagenet_g.benchmark.records import ModelRecord, is_same_model
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Result
 
@@ -23,6 +26,7 @@ class RescoreRequest:
     Attributes:
         files: Predictions of one model, one file a split.
         reference: The same model's predictions on the clean set; None for a published accuracy.
+        reference_view: Rows of the clean set; None for all.
         view: Rows to score; None for all.
         data: Local copies of splits, needed for views by a column.
         skip_unreadable: Leave unscored images out.
@@ -39,6 +43,7 @@ class RescoreRequest:
     out: Path
     widened: bool = True
     statistics: int = STATISTICS_VERSION
+    reference_view: str | None = None
 
 
 def rescore(request: RescoreRequest) -> Result:
@@ -54,6 +59,7 @@ def rescore(request: RescoreRequest) -> Result:
     reference = None if request.reference is None else _load_evidence(request.reference, request.out)
     if request.reference is not None and reference is not None:
         _validate_same_model(model, reference, request.reference)
+        reference = restrict_to_view(reference, request.reference_view, data=request.data)
     entries = []
     for path, evidence in zip(request.files, loaded, strict=True):
         _validate_same_model(model, evidence, path)
@@ -64,6 +70,48 @@ def rescore(request: RescoreRequest) -> Result:
         environment=make_environment(),
         entries=tuple(entries),
     )
+
+
+def rescore_entry(entry: Entry, result: Result, folder: Path, *, data: Mapping[str, Path]) -> Entry:
+    """An entry of a stored result by today's rules; effective robustness, which needs a baseline, apart.
+
+    Args:
+        entry: One of the result's, of any statistics.
+        result: The result, which has the clean set that its gap is measured from.
+        folder: Where it lies; predictions are named relative to it.
+        data: Local copies of splits, needed for views by a column.
+
+    Raises:
+        DataError: Predictions are missing, were changed or are of another model.
+        InputError: A view needs a local copy of its split.
+    """
+    evidence = load_stored_evidence(entry, entry.split.view, folder, data=data)
+    _validate_same_model(result.model, evidence, folder / entry.predictions.file)
+    published = load_published_accuracies(result.model.spec)
+    is_clean = entry.split.ref in _list_clean_sets(result)
+    fresh = make_entry(
+        evidence,
+        reference=None if is_clean else _load_reference(entry, result, folder, data),
+        # A clean set has no gap of its own, and what had none before was not asked for one.
+        published=() if is_clean or not entry.gaps else published,
+        skip_unscored=entry.unscored_count_as == "left-out",
+        warnings=check_clean_accuracy(evidence, published, spec=result.model.spec) if is_clean else (),
+    )
+    return flag_entry(fresh, result.model)
+
+
+def _list_clean_sets(result: Result) -> set[str]:
+    """Sets that gaps of a result are measured from."""
+    references = [gap.reference for entry in result.entries for gap in entry.gaps]
+    return {reference.set for reference in references if reference.kind == "measured"}
+
+
+def _load_reference(entry: Entry, result: Result, folder: Path, data: Mapping[str, Path]) -> Evidence | None:
+    measured = [gap.reference for gap in entry.gaps if gap.reference.kind == "measured"]
+    if not measured:
+        return None
+    source, view = find_reference(result, measured[0])
+    return load_stored_evidence(source, view, folder, data=data)
 
 
 def _make_entry(path: Path, evidence: Evidence, reference: Evidence | None, request: RescoreRequest) -> Entry:
