@@ -26,14 +26,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="predictions parquet files of one model",
     )
     parser.add_argument(
-        "--upgrade",
-        nargs="+",
-        type=Path,
-        metavar="RESULT",
-        help="bring results of earlier statistics up to the rules of today, in place: a result.json, a "
-        "submission, or a folder of them, the predictions beside each",
-    )
-    parser.add_argument(
         "--reference",
         default=PUBLISHED,
         metavar="FILE",
@@ -50,6 +42,25 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="a local copy of the split, needed for views by a column",
     )
     parser.add_argument(
+        "--skip-unreadable",
+        action="store_true",
+        help="leave unscored images out instead of counting them as wrong",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="also write result.json into this folder")
+    add_upgrade_arguments(parser)
+
+
+def add_upgrade_arguments(parser: ArgumentParser) -> None:
+    """Declare what brings stored results up."""
+    parser.add_argument(
+        "--upgrade",
+        nargs="+",
+        type=Path,
+        metavar="RESULT",
+        help="bring results of earlier statistics up to the rules of today, in place: a result.json, a "
+        "submission, or a folder of them, the predictions beside each",
+    )
+    parser.add_argument(
         "--baseline",
         action="append",
         type=Path,
@@ -57,12 +68,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=[],
         help="with --upgrade: a measured baseline behind its effective robustness; repeatable",
     )
-    parser.add_argument(
-        "--skip-unreadable",
-        action="store_true",
-        help="leave unscored images out instead of counting them as wrong",
-    )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="also write result.json into this folder")
 
 
 def run(arguments: Namespace) -> int:
