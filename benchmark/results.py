@@ -179,6 +179,24 @@ class EffectiveRobustness(FileModel):
     seed: int
     method: str | None = None
     """How the interval was computed; null in results written before it held the noise within classes."""
+    left_out: tuple[str, ...] | None = None
+    """The model's own points, which the line goes without; null in older files, which left out none."""
+    kin_left_out: tuple[str, ...] | None = None
+    """The other baseline models of its family, where they were left out with it; null in older files."""
+    leverage: Fraction | None = None
+    """That the model's point would have in the line with it; null where unknown."""
+    leverage_limit: Fraction | None = None
+    """2 p / M, above which the leverage is high."""
+    hole: tuple[Fraction, Fraction] | None = None
+    """Clean accuracies of its neighbours in the baseline, where they are far apart; null for no hole."""
+
+
+class RobustnessRefusal(FileModel):
+    """A baseline that has a line for the split, and why there is no effective robustness against it."""
+
+    baseline: str
+    baseline_sha256: Sha256
+    reason: str
 
 
 class PredictionsRecord(FileModel):
@@ -217,6 +235,8 @@ class Entry(FileModel):
     warnings: tuple[str, ...]
     contamination: tuple[ContaminationFlag, ...] = ()
     """Empty where nothing known indicates it, which is no proof of the contrary."""
+    no_robustness: tuple[RobustnessRefusal, ...] = ()
+    """Baselines of this split without an effective robustness; empty in older files."""
 
     @property
     def partial(self) -> bool:

@@ -34,7 +34,8 @@ def run(arguments: Namespace) -> int:
     link = parse_link(arguments.link)
     points = load_points(arguments.baseline, arguments.split)
     clean = find_clean_accuracy(arguments)
-    print_block(format_expectation(compute_expectation(points, clean.top1, link), clean))
+    expected = compute_expectation(points, clean.top1, link, model=clean.model)
+    print_block(format_expectation(expected, clean))
     return 0
 
 
@@ -44,6 +45,8 @@ def find_clean_accuracy(arguments: Namespace) -> CleanAccuracy:
     Raises:
         InputError: Neither or both were given, or no figure covers those classes.
     """
+    from dataclasses import replace
+
     from imagenet_g.baselines.lines.baselines import load_any_baseline
     from imagenet_g.baselines.lines.expectation import CleanAccuracy, choose_clean_accuracy
     from imagenet_g.benchmark.errors import InputError
@@ -61,7 +64,8 @@ def find_clean_accuracy(arguments: Namespace) -> CleanAccuracy:
     if not isinstance(baseline, BaselineSet):
         raise InputError("A measured baseline has its own clean images; give --accuracy on those.")
     spec = resolve_spec(arguments.model)
-    return choose_clean_accuracy(baseline, arguments.split, spec, load_published_accuracies(spec))
+    found = choose_clean_accuracy(baseline, arguments.split, spec, load_published_accuracies(spec))
+    return replace(found, model=spec)
 
 
 def resolve_spec(text: str) -> str:
@@ -81,6 +85,8 @@ def resolve_spec(text: str) -> str:
 
 def format_expectation(expected: Expectation, clean: CleanAccuracy) -> str:
     """The numbers in percent, with the line behind them."""
+    from imagenet_g.benchmark.robustness.wording import list_cautions
+
     fit = expected.fit
     lines = [
         f"clean accuracy    {100 * expected.reference:.2f} % on {', '.join(fit.axes)} ({clean.source})",
@@ -96,6 +102,7 @@ def format_expectation(expected: Expectation, clean: CleanAccuracy) -> str:
             f"extrapolated: the baseline's models span {100 * fit.reference_low[0]:.2f} to "
             f"{100 * fit.reference_high[0]:.2f} %."
         )
+    lines += [f"{caution}." for caution in list_cautions(expected.support)]
     if fit.weak:
         lines.append("weak: r2 below 0.8; the line predicts single models poorly.")
     return "\n".join(lines)

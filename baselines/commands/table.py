@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def run_table(arguments: Namespace) -> int:
     """Effective robustness of every model of a table of figures."""
     from imagenet_g.baselines.lines.baselines import load_baseline
-    from imagenet_g.baselines.lines.table import build_robustness_rows, format_csv, format_markdown
+    from imagenet_g.baselines.lines.table import build_robustness_rows
+    from imagenet_g.baselines.lines.table_formats import format_csv, format_markdown
     from imagenet_g.benchmark.storage import write_text
 
     baseline, figures = load_baseline(arguments.baseline), load_baseline(arguments.figures)
@@ -49,12 +50,15 @@ def format_legend(rows: tuple[RobustnessTableRow, ...], baseline: BaselineSet) -
     """The meaning of the numbers and marks, and the error of the full axis."""
     from imagenet_g.baselines.lines.table import measure_axis_bias
 
-    link = rows[0].placement.fit.link
+    link = rows[0].link
     lines = [
         f"Effective robustness in percentage points (95 % interval) against {baseline.header.id} "
         f"version {baseline.header.version} ({baseline.sha256[:12]}), {link} link. Intervals: families of "
         "the baseline resampled; the evaluated model's images taken as independent.",
-        "† clean accuracy outside the baseline's range. ‡ weak line (r2 below 0.8).",
+        "† clean accuracy outside the baseline's range. ‡ weak line (r2 below 0.8). "
+        "§ the model is in the baseline; the line goes without it and, where five others remain, without its "
+        "family. ¶ high leverage: one more model there would move the line. "
+        "‖ no baseline model near its clean accuracy.",
     ]
     others = list(dict.fromkeys(row.split for row in rows if not row.same_classes))
     if others:

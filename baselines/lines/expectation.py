@@ -8,16 +8,19 @@ from imagenet_g.benchmark.errors import InputError, format_near_names
 from imagenet_g.benchmark.records import PublishedAccuracy
 from imagenet_g.benchmark.robustness.fits import LineFit, compute_band, fit_line, predict_top1
 from imagenet_g.benchmark.robustness.links import LinkName
+from imagenet_g.benchmark.robustness.own_line import JudgedModel
+from imagenet_g.benchmark.robustness.placements import Support, choose_line, describe_support
 from imagenet_g.benchmark.robustness.points import BaselinePoints
 from imagenet_g.benchmark.robustness.published_sets import BaselineSet, find_target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CleanAccuracy:
-    """A clean accuracy on a baseline's axis, and where it is from."""
+    """A clean accuracy on a baseline's axis, where it is from, and the model's spec, empty where unknown."""
 
     top1: float
     source: str
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,7 @@ class Expectation:
         high: Upper end.
         gap: Expected accuracy gap, negative for a drop.
         extrapolated: Whether the clean accuracy lies outside the baseline models'.
+        support: Which models the line goes without, and how little it rests on there.
     """
 
     fit: LineFit
@@ -41,10 +45,20 @@ class Expectation:
     high: float
     gap: float
     extrapolated: bool
+    support: Support
 
 
-def compute_expectation(points: BaselinePoints, reference: float, link: LinkName) -> Expectation:
+def compute_expectation(
+    points: BaselinePoints, reference: float, link: LinkName, *, model: str = ""
+) -> Expectation:
     """Expected accuracy and band at one clean accuracy.
+
+    Args:
+        points: The baseline.
+        reference: The clean accuracy, a fraction.
+        link: Name of the link.
+        model: Spec or name of the model, which its own line goes without; empty where only its accuracy is
+            known.
 
     Raises:
         InputError: The clean accuracy is not a fraction, or no line can be fitted.
@@ -56,9 +70,8 @@ def compute_expectation(points: BaselinePoints, reference: float, link: LinkName
         (0.243, True, False)
     """
     validate_clean_accuracy(reference)
-    # ImageNet-A was selected with a ResNet-50, so its line bends there: only the piece on the model's side
-    # holds.
-    fit = fit_line(points.select_piece(reference), link)
+    line = choose_line(points, reference, JudgedModel(spec=model))
+    fit = fit_line(line.points, link)
     top1 = float(predict_top1(fit, reference)[0])
     low, high = compute_band(fit, reference)
     return Expectation(
@@ -69,6 +82,7 @@ def compute_expectation(points: BaselinePoints, reference: float, link: LinkName
         high=float(high[0]),
         gap=top1 - reference,
         extrapolated=fit.is_extrapolated(reference),
+        support=describe_support(line, fit, [reference]),
     )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imagenet_g.benchmark.robustness.attach import Placement, place_model
 from imagenet_g.benchmark.robustness.intervals import EvaluatedModel
+from imagenet_g.benchmark.robustness.own_line import JudgedModel
+from imagenet_g.benchmark.robustness.placements import Placement, choose_line, place_model
 from imagenet_g.benchmark.robustness.published_records import BaselineRecord
 from imagenet_g.benchmark.robustness.published_sets import (
     BaselineSet,
@@ -17,8 +16,6 @@ from imagenet_g.benchmark.robustness.published_sets import (
 )
 from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
 from imagenet_g.benchmark.statistics.observations import Observation
-from imagenet_g.benchmark.terminal.markdown import format_name
-from imagenet_g.benchmark.terminal.spreadsheets import neutralise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +29,11 @@ class RobustnessTableRow:
         same_classes: Whether that axis covers the shifted set's own classes.
         reference: Clean accuracy.
         top1: Accuracy on the shifted set.
-        placement: Its place relative to the baseline's line.
+        link: Link of the line.
+        baseline: Id of the baseline.
+        baseline_sha256: Its hash.
+        placement: Its place relative to the baseline's line; None where there is no line to judge it.
+        reason: Why there is none; empty where there is one.
     """
 
     model: str
@@ -41,7 +42,11 @@ class RobustnessTableRow:
     same_classes: bool
     reference: float
     top1: float
-    placement: Placement
+    link: str
+    baseline: str
+    baseline_sha256: str
+    placement: Placement | None
+    reason: str = ""
 
 
 def build_robustness_rows(
@@ -55,8 +60,9 @@ def build_robustness_rows(
 ) -> tuple[RobustnessTableRow, ...]:
     """Compare every model of a table of figures with a baseline's lines.
 
-    The line is fitted on the very clean column the models have. Where that is the full set in place of the
-    shifted set's own classes, `same_classes` is false and the numbers are not comparable with the others.
+    A model that is in the baseline is held against the line without it and, where others remain, without its
+    family. The line is fitted on the very clean column the models have. Where that is the full set in place
+    of the shifted set's own classes, `same_classes` is false and the numbers are no match for the others.
 
     Raises:
         UnknownNameError: The baseline or the table has no figures for a split, or no such link.
@@ -89,6 +95,8 @@ def _build_row(
         shifted=Observation(top1=top1, n=columns[target.column].n),
     )
     points = build_points(baseline, split, references=[target.reference])
+    judged = judge_record(figures, record)
+    reason = choose_line(points, reference, judged).reason
     return RobustnessTableRow(
         model=record.model,
         split=split,
@@ -96,8 +104,20 @@ def _build_row(
         same_classes=target.same_classes,
         reference=reference,
         top1=top1,
-        placement=place_model(points, evaluated, link, num_resamples=num_resamples, seed=seed),
+        link=link,
+        baseline=points.baseline,
+        baseline_sha256=points.baseline_sha256,
+        placement=None
+        if reason
+        else place_model(points, evaluated, link, judged=judged, num_resamples=num_resamples, seed=seed),
+        reason=reason or "",
     )
+
+
+def judge_record(figures: BaselineSet, record: BaselineRecord) -> JudgedModel:
+    """A row of a table of figures as the model that is held against a line."""
+    scheme = figures.header.scheme
+    return JudgedModel(spec=f"{scheme}:{record.model}" if scheme else record.model)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,66 +164,5 @@ def _place_record(baseline: BaselineSet, record: BaselineRecord, split: str, axi
     )
     points = build_points(baseline, split, references=[axis])
     # Only the value is used, which no resample enters; two are the fewest that give a spread.
-    return place_model(points, evaluated, link, num_resamples=2, seed=0).value
-
-
-CSV_FIELDS = (
-    "model", "split", "axis", "same_classes", "link", "reference", "top1", "expected_top1",
-    "effective_robustness", "low", "high", "extrapolated", "weak", "baseline", "baseline_sha256",
-)  # fmt: skip
-
-
-def format_csv(rows: Sequence[RobustnessTableRow]) -> str:
-    """All rows as CSV, fractions with six digits."""
-    stream = io.StringIO()
-    # The module ends lines with a carriage return unless another end is given, and diffs would show it.
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(CSV_FIELDS)
-    writer.writerows(_make_csv_row(row) for row in rows)
-    return stream.getvalue()
-
-
-def _make_csv_row(row: RobustnessTableRow) -> tuple[str, ...]:
-    placement = row.placement
-    fit, interval = placement.fit, placement.interval
-    return (
-        neutralise(row.model), neutralise(row.split), row.axis, _yes(row.same_classes), fit.link,
-        f"{row.reference:.6g}", f"{row.top1:.6g}", f"{placement.expected:.6f}",
-        f"{placement.value:.6f}", _cell(interval.low), _cell(interval.high),
-        _yes(placement.extrapolated), _yes(fit.weak), fit.baseline, fit.baseline_sha256,
-    )  # fmt: skip
-
-
-def format_markdown(rows: Sequence[RobustnessTableRow]) -> str:
-    """One line a model, one column a set, in percentage points with the interval."""
-    splits = list(dict.fromkeys(row.split for row in rows))
-    by_model: dict[str, dict[str, RobustnessTableRow]] = {}
-    for row in rows:
-        by_model.setdefault(row.model, {})[row.split] = row
-    other = {row.split for row in rows if not row.same_classes}
-    head = ["model", "clean", *(format_name(split) + (" *" if split in other else "") for split in splits)]
-    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
-    for model, cells in by_model.items():
-        # Of the first set; the sets that are marked share this full axis, the others may have an axis of
-        # their own.
-        clean = f"{100 * next(iter(cells.values())).reference:.2f}"
-        values = [_format_cell(cells[split]) if split in cells else "" for split in splits]
-        lines.append("| " + " | ".join([format_name(model), clean, *values]) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _format_cell(row: RobustnessTableRow) -> str:
-    placement = row.placement
-    marks = ("†" if placement.extrapolated else "") + ("‡" if placement.fit.weak else "")
-    interval = placement.interval
-    if interval.low is None or interval.high is None:
-        return f"{100 * placement.value:+.1f}{marks}"
-    return f"{100 * placement.value:+.1f}{marks} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})"
-
-
-def _yes(flag: bool) -> str:
-    return "yes" if flag else "no"
-
-
-def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.6f}"
+    judged = judge_record(baseline, record)
+    return place_model(points, evaluated, link, judged=judged, num_resamples=2, seed=0).value

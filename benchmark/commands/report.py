@@ -9,6 +9,7 @@ from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.metrics import MINUS, PERCENT, Metric, load_metrics
 from imagenet_g.benchmark.records import Difference, Estimate, Fraction, MetricEstimate
 from imagenet_g.benchmark.results import HEADLINE, STATISTICS_VERSION, EffectiveRobustness, Entry, Gap, Result
+from imagenet_g.benchmark.robustness.wording import OUTSIDE, list_cautions, state_verdict
 from imagenet_g.benchmark.terminal.tables import NameTable, Shown, make_notes, make_text, stack
 
 LEFT_COLUMNS = ("model", "split", "reference")
@@ -127,21 +128,35 @@ def format_gap_interval(gap: Gap) -> str:
 
 
 def list_robustness(result: Result) -> list[str]:
-    """One line for each effective robustness of a result; where the line is weak the gap comes first."""
+    """One line for each effective robustness of a result, and one for each baseline that gives none, and why.
+
+    Where the line is weak the gap comes first.
+    """
     return [
-        _format_robustness(entry, record) for entry in result.entries for record in entry.effective_robustness
+        line
+        for entry in result.entries
+        for line in (
+            *(_format_robustness(entry, record) for record in entry.effective_robustness),
+            *(
+                f"{entry.split.ref} against {refused.baseline}: no ER: {refused.reason}"
+                for refused in entry.no_robustness
+            ),
+        )
     ]
 
 
 def _format_robustness(entry: Entry, record: EffectiveRobustness) -> str:
     bounds = "interval unknown"
     if record.low is not None and record.high is not None:
+        verdict = state_verdict(record.low, record.high)
         bounds = f"95 % {format_points(record.low, 1)} to {format_points(record.high, 1)}"
+        bounds += f": {verdict}" if verdict else ""
     robustness = f"ER {format_points(record.value)} ({bounds})"
     gap = f"AG {format_points(entry.gaps[0].value)}"
     stated = f"{gap}, weak {robustness}" if record.weak else f"{robustness}, {gap}"
-    flag = ", clean accuracy outside the baseline's range" if record.extrapolated else ""
-    return f"{entry.split.ref} against {record.baseline} ({record.link}, r2 {record.r2:.2f}): {stated}{flag}"
+    flags = [*([OUTSIDE] if record.extrapolated else []), *list_cautions(record)]
+    head = f"{entry.split.ref} against {record.baseline} ({record.link}, r2 {record.r2:.2f})"
+    return f"{head}: {stated}" + "".join(f"; {flag}" for flag in flags)
 
 
 def _format_split(entry: Entry) -> str:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 
 from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.predictions.class_counts import PairCounts, SetCounts
-from imagenet_g.benchmark.results import WIDENED, EffectiveRobustness, Entry, Gap, Result
-from imagenet_g.benchmark.robustness.fits import (
-    LineFit,
-    compute_band,
-    compute_effective_robustness,
-    fit_line,
-    predict_top1,
-)
-from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, Interval, compute_interval
+from imagenet_g.benchmark.records import ModelRecord
+from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Gap, Result, RobustnessRefusal
+from imagenet_g.benchmark.robustness.intervals import EvaluatedModel
+from imagenet_g.benchmark.robustness.links import LINKS
 from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline, build_measured_points
+from imagenet_g.benchmark.robustness.own_line import JudgedModel
+from imagenet_g.benchmark.robustness.partial_runs import explain_partial
+from imagenet_g.benchmark.robustness.placements import (
+    Placement,
+    choose_line,
+    describe_placement,
+    make_record,
+    place_model,
+    start_sentence,
+)
 from imagenet_g.benchmark.robustness.points import BaselinePoints, validate_overlap
 from imagenet_g.benchmark.robustness.published_sets import BaselineSet, build_points
 from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
@@ -28,29 +32,6 @@ UNCLUSTERED_NOTE = (
     "The interval of the effective robustness takes images as independent: no predictions by class "
     "were available, so it is too narrow."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
-    """Where a model lies against a baseline line.
-
-    Attributes:
-        fit: The line.
-        expected: beta(x), a fraction.
-        low: Lower end of the 95 % band in which the next standard model would lie.
-        high: Upper end.
-        value: Effective robustness.
-        interval: Its interval.
-        extrapolated: Whether the model's clean accuracy lies outside the baseline models'.
-    """
-
-    fit: LineFit
-    expected: float
-    low: float
-    high: float
-    value: float
-    interval: Interval
-    extrapolated: bool
 
 
 def attach_effective_robustness(
@@ -74,30 +55,47 @@ def attach_effective_robustness(
         seed: Seed of the resampling.
 
     Raises:
-        InputError: The baseline fits no entry; the message gives the reason for each.
+        InputError: The baseline fits no entry, for reasons that the message gives; or the result's other
+            numbers follow older rules.
         UnknownNameError: There is no such link.
     """
+    if result.statistics < STATISTICS_VERSION:
+        raise InputError(
+            f"The numbers of this result follow version {result.statistics} of the statistics, effective "
+            f"robustness follows version {STATISTICS_VERSION}; run 'imagenet-g score --upgrade' on it first."
+        )
+    judged = name_judged(result.model)
     entries, refused = [], []
     for entry in result.entries:
-        reason = explain_mismatch(entry, baseline)
-        if reason is not None:
+        pair = (counts or {}).get(entry.split.ref)
+        if (reason := explain_mismatch(entry, baseline)) is not None:
             refused.append(f"{entry.split.ref}: {reason}")
             entries.append(entry)
-            continue
-        pair = (counts or {}).get(entry.split.ref)
-        placed = [
-            place_entry(entry, baseline, link, pair=pair, num_resamples=num_resamples, seed=seed)
-            for link in links
-        ]
-        entries.append(_extend_entry(entry, placed, clustered=pair is not None))
+        elif (reason := explain_refusal(entry, baseline, pair=pair, judged=judged)) is not None:
+            entries.append(_refuse_entry(entry, baseline, reason))
+        else:
+            placed = [
+                place_entry(
+                    entry, baseline, link, pair=pair, judged=judged, num_resamples=num_resamples, seed=seed
+                )
+                for link in links
+            ]
+            entries.append(_extend_entry(entry, placed, clustered=pair is not None))
     # One entry that fits is enough: a clean set evaluated beside the split never has a line.
     if len(refused) == len(result.entries):
-        raise InputError(f"Baseline '{_name(baseline)}' fits no entry of this result. " + " ".join(refused))
+        raise InputError(
+            f"Baseline '{name_baseline(baseline)}' fits no entry of this result. " + " ".join(refused)
+        )
     return result.model_copy(update={"entries": tuple(entries)})
 
 
+def name_judged(model: ModelRecord) -> JudgedModel:
+    """The model of a result, as it is looked for among the models of a baseline."""
+    return JudgedModel(spec=model.spec, weights_sha256=model.weights_sha256)
+
+
 def explain_mismatch(entry: Entry, baseline: Baseline) -> str | None:
-    """Why a baseline does not apply to an entry; None where it does."""
+    """Why a baseline is not one for an entry; None where it is."""
     if not entry.gaps:
         return "no clean reference, so no axis to fit on."
     gap = entry.gaps[0]
@@ -115,6 +113,8 @@ def _explain_measured(entry: Entry, gap: Gap, baseline: MeasuredBaseline) -> str
         return "the baseline was measured on other images of that name."
     # A restricted output is right more often than one over 1000 classes; on the other axis the line means
     # nothing.
+    if entry.split.num_classes != len(baseline.class_indices):
+        return _explain_classes(entry, len(baseline.class_indices))
     if (gap.reference.set, gap.reference.outputs) != (baseline.reference_set, baseline.outputs):
         return (
             f"the baseline's clean axis is '{baseline.reference_set}' with outputs '{baseline.outputs}', "
@@ -125,10 +125,10 @@ def _explain_measured(entry: Entry, gap: Gap, baseline: MeasuredBaseline) -> str
 
 def _explain_published(entry: Entry, gap: Gap, baseline: BaselineSet) -> str | None:
     target = baseline.header.targets.get(entry.split.ref)
-    if target is not None and entry.limit is not None:
-        return "only part of its images were run, and the published figures are on all."
     if target is None:
         return f"it has figures for {', '.join(baseline.header.targets) or 'no split'} only."
+    if entry.split.num_classes != (known := len(_list_classes(entry, baseline))):
+        return _explain_classes(entry, known)
     column = baseline.header.columns[target.reference]
     if (gap.reference.set, gap.reference.outputs) != (column.set, column.outputs):
         return (
@@ -138,72 +138,77 @@ def _explain_published(entry: Entry, gap: Gap, baseline: BaselineSet) -> str | N
     return None
 
 
+def _explain_classes(entry: Entry, known: int) -> str:
+    return f"the baseline covers {known} classes, the result {entry.split.num_classes}."
+
+
+def explain_refusal(
+    entry: Entry, baseline: Baseline, *, pair: PairCounts | None, judged: JudgedModel
+) -> str | None:
+    """Why a baseline that is one for an entry gives no effective robustness; None where it does."""
+    points = _build_points(entry, baseline)
+    partial = explain_partial(entry, points, pair)
+    return partial or choose_line(points, entry.gaps[0].reference.top1.value, judged).reason
+
+
 def place_entry(
     entry: Entry,
     baseline: Baseline,
     link: str,
     *,
     pair: PairCounts | None,
+    judged: JudgedModel | None,
     num_resamples: int,
     seed: int,
     widened: bool = True,
 ) -> Placement:
-    """Compare one entry with a baseline; `explain_mismatch` must have returned None."""
+    """Compare one entry with a baseline; `explain_mismatch` must have returned None.
+
+    Args:
+        entry: What is compared.
+        baseline: With what.
+        link: Name of the link.
+        pair: Right answers by class; None where there are no predictions.
+        judged: The model; None for the rule of older results, which leaves no model out.
+        num_resamples: Bootstrap resamples.
+        seed: Seed of the resampling.
+        widened: As in `compute_interval`.
+
+    Raises:
+        InputError: Classes differ, or too few models are left.
+    """
     gap = entry.gaps[0]
     score = next(score for score in entry.scores if score.outputs == gap.reference.outputs)
     evaluated = EvaluatedModel(
         reference=(_observe(gap.reference.top1.value, gap.reference.n, pair.reference if pair else None),),
         shifted=_observe(score.top1.value, entry.n, pair.shifted if pair else None),
     )
-    if isinstance(baseline, MeasuredBaseline):
-        points = build_measured_points(baseline)
-        if pair is not None:
-            validate_overlap(pair.class_indices, baseline.class_indices, source=f"Baseline '{baseline.id}'")
-    else:
-        points = build_points(baseline, entry.split.ref)
-        if pair is not None:
-            known = load_class_set(_find_class_set(baseline, entry.split.ref)).indices
-            validate_overlap(pair.class_indices, known, source=f"Baseline '{baseline.header.id}'")
-    return place_model(points, evaluated, link, num_resamples=num_resamples, seed=seed, widened=widened)
-
-
-def _find_class_set(baseline: BaselineSet, split: str) -> str:
-    return baseline.header.columns[baseline.header.targets[split].column].class_set
-
-
-def place_model(
-    points: BaselinePoints,
-    evaluated: EvaluatedModel,
-    link: str,
-    *,
-    num_resamples: int,
-    seed: int,
-    widened: bool = True,
-) -> Placement:
-    """Fit the line and compare a model with it."""
-    clean = [one.top1 for one in evaluated.reference]
-    # Only the side of the knot on which the model lies: the line has another slope beyond it.
-    points = points.select_piece(clean[0])
-    fit = fit_line(points, link)
-    value = float(compute_effective_robustness(fit, reference=clean, shifted=evaluated.shifted.top1)[0])
-    low, high = compute_band(fit, clean)
-    return Placement(
-        fit=fit,
-        expected=float(predict_top1(fit, clean)[0]),
-        low=float(low[0]),
-        high=float(high[0]),
-        value=value,
-        interval=compute_interval(
-            points,
-            evaluated,
-            link,
-            value=value,
-            num_resamples=num_resamples,
-            seed=seed,
-            widened=widened,
-        ),
-        extrapolated=fit.is_extrapolated(clean),
+    if pair is not None:
+        known = _list_classes(entry, baseline)
+        validate_overlap(pair.class_indices, known, source=f"Baseline '{name_baseline(baseline)}'")
+    return place_model(
+        _build_points(entry, baseline),
+        evaluated,
+        link,
+        judged=judged,
+        num_resamples=num_resamples,
+        seed=seed,
+        widened=widened,
     )
+
+
+def _build_points(entry: Entry, baseline: Baseline) -> BaselinePoints:
+    if isinstance(baseline, MeasuredBaseline):
+        return build_measured_points(baseline)
+    return build_points(baseline, entry.split.ref)
+
+
+def _list_classes(entry: Entry, baseline: Baseline) -> tuple[int, ...]:
+    """Classes of a baseline's line for an entry's split."""
+    if isinstance(baseline, MeasuredBaseline):
+        return baseline.class_indices
+    column = baseline.header.targets[entry.split.ref].column
+    return load_class_set(baseline.header.columns[column].class_set).indices
 
 
 def _observe(top1: float, num_images: int, counts: SetCounts | None) -> Observation:
@@ -212,8 +217,28 @@ def _observe(top1: float, num_images: int, counts: SetCounts | None) -> Observat
     return Observation(top1=top1, n=num_images, right=counts.right, total=counts.total)
 
 
-def _name(baseline: Baseline) -> str:
+def name_baseline(baseline: Baseline) -> str:
+    """The id that a record of effective robustness names."""
     return baseline.id if isinstance(baseline, MeasuredBaseline) else baseline.header.id
+
+
+def _refuse_entry(entry: Entry, baseline: Baseline, reason: str) -> Entry:
+    fresh = RobustnessRefusal(
+        baseline=name_baseline(baseline), baseline_sha256=baseline.sha256, reason=reason
+    )
+    entry = _drop_baseline(entry, fresh.baseline)
+    return entry.model_copy(update={"no_robustness": (*entry.no_robustness, fresh)})
+
+
+def _drop_baseline(entry: Entry, name: str) -> Entry:
+    """The entry without what was found against a baseline before."""
+    return entry.model_copy(
+        update={
+            "no_robustness": tuple(one for one in entry.no_robustness if one.baseline != name),
+            "effective_robustness": tuple(one for one in entry.effective_robustness if one.baseline != name),
+            "warnings": _drop_sentences(entry, [(name, link) for link in LINKS]),
+        }
+    )
 
 
 def _extend_entry(entry: Entry, placed: Sequence[Placement], *, clustered: bool) -> Entry:
@@ -227,56 +252,18 @@ def _extend_entry(entry: Entry, placed: Sequence[Placement], *, clustered: bool)
     if not clustered:
         notes.append(UNCLUSTERED_NOTE)
     # A key each and no set: the order of the warnings is kept, and attaching twice repeats none.
-    warnings = dict.fromkeys((*entry.warnings, *notes))
-    return entry.model_copy(update={"effective_robustness": (*kept, *fresh), "warnings": tuple(warnings)})
-
-
-def make_record(placement: Placement, *, clustered: bool) -> EffectiveRobustness:
-    """The record of a placement in a result file."""
-    fit, interval = placement.fit, placement.interval
-    return EffectiveRobustness(
-        baseline=fit.baseline,
-        baseline_sha256=fit.baseline_sha256,
-        link=fit.link,
-        value=placement.value,
-        low=interval.low,
-        high=interval.high,
-        clustered=clustered,
-        expected_top1=placement.expected,
-        band_low=placement.low,
-        band_high=placement.high,
-        axis=", ".join(fit.axes),
-        slope=fit.slopes[0],
-        intercept=fit.intercept,
-        r2=fit.r2,
-        num_models=fit.num_models,
-        num_families=fit.num_families,
-        reference_low=fit.reference_low[0],
-        reference_high=fit.reference_high[0],
-        extrapolated=placement.extrapolated,
-        weak=fit.weak,
-        num_resamples=interval.num_resamples,
-        seed=interval.seed,
-        method=interval.method if interval.method.endswith(WIDENED) else None,
+    warnings = dict.fromkeys((*_drop_sentences(entry, replaced), *notes))
+    names = {name for name, _ in replaced}
+    return entry.model_copy(
+        update={
+            "effective_robustness": (*kept, *fresh),
+            "no_robustness": tuple(one for one in entry.no_robustness if one.baseline not in names),
+            "warnings": tuple(warnings),
+        }
     )
 
 
-def describe_placement(placement: Placement) -> str:
-    """One sentence: what was expected, and how far outside the band the model landed."""
-    measured = placement.expected + placement.value
-    if placement.low <= measured <= placement.high:
-        where = "inside it"
-    elif measured > placement.high:
-        where = f"{100 * (measured - placement.high):.2f} points above it"
-    else:
-        where = f"{100 * (placement.low - measured):.2f} points below it"
-    fit = placement.fit
-    flags = [
-        *(["the clean accuracy lies outside the baseline's"] if placement.extrapolated else []),
-        *([f"the line is weak (r2 {fit.r2:.2f}): read the gap first"] if fit.weak else []),
-    ]
-    return (
-        f"Against {fit.baseline} ({fit.link}), {100 * placement.expected:.2f} % was expected, "
-        f"95 % band {100 * placement.low:.2f} to {100 * placement.high:.2f} %; "
-        f"measured {100 * measured:.2f} %, {where}" + "".join(f"; {flag}" for flag in flags) + "."
-    )
+def _drop_sentences(entry: Entry, replaced: Collection[tuple[str, str]]) -> tuple[str, ...]:
+    """The warnings without those on numbers that are being replaced."""
+    starts = tuple(start_sentence(baseline, link) for baseline, link in replaced)
+    return tuple(warning for warning in entry.warnings if not warning.startswith(starts))

@@ -125,6 +125,7 @@ def build_measured_points(measured: MeasuredBaseline) -> BaselinePoints:
         reference_n=(int(clean.total.sum()),),
         shifted_n=int(shifted.total.sum()),
         counts=PointCounts(reference=clean, shifted=shifted),
+        weights=tuple(record.weights_sha256 for record in measured.records),
     )
 
 

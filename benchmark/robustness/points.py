@@ -54,6 +54,7 @@ class BaselinePoints:
         knot: Clean accuracy at which the line may bend, because the set's images were picked by a model
             there.
         counts: Right answers by class where the points were measured (K = 1), None where they were published.
+        weights: M hashes of weights where the points were measured; empty where they were published.
 
     Example:
         >>> clean = np.array([[0.5], [0.6], [0.7]])
@@ -76,6 +77,7 @@ class BaselinePoints:
     shifted_n: int
     knot: float | None = None
     counts: PointCounts | None = None
+    weights: tuple[str, ...] = ()
 
     def take(self, rows: npt.NDArray[np.intp]) -> BaselinePoints:
         """The given models, in the given order."""
@@ -86,6 +88,7 @@ class BaselinePoints:
             reference=self.reference[rows],
             shifted=self.shifted[rows],
             counts=None if self.counts is None else _take_counts(self.counts, rows),
+            weights=tuple(self.weights[row] for row in rows) if self.weights else (),
         )
 
     def select_piece(self, reference: float) -> BaselinePoints:

@@ -117,8 +117,9 @@ def _check_entry_file(
 def recompute_entry(entry: Entry, evidence: SubmissionEvidence) -> Iterator[Problem]:
     """Every number again, by the benchmark's own code; without predictions, effective robustness alone."""
     ref, path = entry.split.ref, evidence.files.get(entry.predictions.file)
+    result = evidence.submission.result
     if path is None:
-        yield from check_robustness(entry, evidence.baselines, None).problems
+        yield from check_robustness(entry, evidence.baselines, None, result).problems
         return
     try:
         reference = _find_clean(entry, evidence)
@@ -128,7 +129,8 @@ def recompute_entry(entry: Entry, evidence: SubmissionEvidence) -> Iterator[Prob
         return
     try:
         again = _rescore_entry(entry, path, reference, evidence)
-        found = check_robustness(entry, evidence.baselines, _load_counts(entry, path, evidence))
+        counts = _load_counts(entry, path, evidence)
+        found = check_robustness(entry, evidence.baselines, counts, result)
     except ImagenetGError as problem:
         yield error("not-recomputable", ref, str(problem))
         return
@@ -191,7 +193,7 @@ def _list_doubts(entry: Entry, path: Path, evidence: SubmissionEvidence) -> tupl
 
 
 def _load_counts(entry: Entry, path: Path, evidence: SubmissionEvidence) -> PairCounts | None:
-    if not entry.effective_robustness or not entry.gaps:
+    if not (entry.effective_robustness or entry.no_robustness) or not entry.gaps:
         return None
     result = evidence.submission.result
     named = tuple(one for one in result.entries if one.predictions.file in evidence.files)

@@ -15,19 +15,20 @@ import numpy as np
 
 from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.benchmark.predictions.class_counts import PairCounts
-from imagenet_g.benchmark.results import EffectiveRobustness, Entry
+from imagenet_g.benchmark.results import EffectiveRobustness, Entry, Result, RobustnessRefusal
 from imagenet_g.benchmark.robustness.attach import (
     UNCLUSTERED_NOTE,
     Baseline,
-    Placement,
-    describe_placement,
     explain_mismatch,
-    make_record,
+    explain_refusal,
+    name_baseline,
+    name_judged,
     place_entry,
 )
 from imagenet_g.benchmark.robustness.fits import WEAK_R2
 from imagenet_g.benchmark.robustness.links import apply_fit_link, invert_link
-from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline
+from imagenet_g.benchmark.robustness.own_line import JudgedModel
+from imagenet_g.benchmark.robustness.placements import Placement, describe_placement, make_record
 from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
 from imagenet_g.leaderboard.submissions.problems import Problem, error, warning
 from imagenet_g.leaderboard.validation.compare_numbers import find_differences
@@ -54,7 +55,7 @@ class RobustnessFindings:
 
 
 def check_robustness(
-    entry: Entry, baselines: Sequence[Baseline], counts: PairCounts | None
+    entry: Entry, baselines: Sequence[Baseline], counts: PairCounts | None, result: Result
 ) -> RobustnessFindings:
     """Every effective robustness of an entry again.
 
@@ -62,8 +63,11 @@ def check_robustness(
         entry: The claim.
         baselines: Published tables and available measured baselines.
         counts: Right answers by class behind the entry; None without its predictions.
+        result: The claim's model, which its line goes without, and the version of its statistics.
     """
     ref, notes, problems = entry.split.ref, list[str](), list[Problem]()
+    # Under the statistics of version 1 no model was left out of its line.
+    judged = name_judged(result.model) if result.statistics > 1 else None
     named = [(record.baseline, record.link) for record in entry.effective_robustness]
     if len(set(named)) < len(named):
         message = "an effective robustness comes twice for one baseline and link"
@@ -71,9 +75,11 @@ def check_robustness(
     if problem := explain_no_axis(entry):
         return RobustnessFindings((error("other-axis", ref, problem),), ())
     for record in entry.effective_robustness:
-        found, note = _check_record(record, entry, baselines, counts)
+        found, note = _check_record(record, entry, baselines, counts, judged)
         problems += found
         notes += [*note, *([] if record.clustered else [UNCLUSTERED_NOTE])]
+    for refusal in entry.no_robustness:
+        problems += _check_refusal(refusal, entry, baselines, counts, judged)
     return RobustnessFindings(tuple(problems), tuple(notes))
 
 
@@ -92,14 +98,40 @@ def explain_no_axis(entry: Entry) -> str | None:
     return None
 
 
+def _check_refusal(
+    refusal: RobustnessRefusal,
+    entry: Entry,
+    baselines: Sequence[Baseline],
+    counts: PairCounts | None,
+    judged: JudgedModel | None,
+) -> Iterator[Problem]:
+    """Whether a stated reason for no effective robustness is that of the baseline."""
+    where = f"{entry.split.ref} ({refusal.baseline})"
+    found = find_baseline(refusal, entry, baselines)
+    if isinstance(found, Problem):
+        yield found
+        return
+    right = None if judged is None else explain_refusal(entry, found, pair=counts, judged=judged)
+    if right != refusal.reason:
+        given = f"no effective robustness because {refusal.reason!r}"
+        yield error("not-reproduced", where, f"{given}; computed again the reason is {right!r}")
+
+
 def _check_record(
-    record: EffectiveRobustness, entry: Entry, baselines: Sequence[Baseline], counts: PairCounts | None
+    record: EffectiveRobustness,
+    entry: Entry,
+    baselines: Sequence[Baseline],
+    counts: PairCounts | None,
+    judged: JudgedModel | None,
 ) -> tuple[list[Problem], list[str]]:
     where = f"{entry.split.ref} ({record.baseline}, {record.link})"
     problems = [*check_arithmetic(record, entry)]
     found = find_baseline(record, entry, baselines)
     if isinstance(found, Problem):
         return [*problems, found], []
+    refused = None if judged is None else explain_refusal(entry, found, pair=counts, judged=judged)
+    if refused is not None:
+        return [*problems, error("no-robustness", where, f"there can be none: {refused}")], []
     try:
         # A stranger's numbers may overflow; the result then differs, which is found below, and numpy's
         # warning would only hide the finding.
@@ -109,6 +141,7 @@ def _check_record(
                 found,
                 record.link,
                 pair=counts if record.clustered else None,
+                judged=judged,
                 num_resamples=NUM_RESAMPLES,
                 seed=BOOTSTRAP_SEED,
                 widened=record.method is not None,
@@ -159,10 +192,11 @@ def _apply_line(record: EffectiveRobustness, clean: float, num_images: int) -> f
 
 
 def find_baseline(
-    record: EffectiveRobustness, entry: Entry, baselines: Sequence[Baseline]
+    record: EffectiveRobustness | RobustnessRefusal, entry: Entry, baselines: Sequence[Baseline]
 ) -> Baseline | Problem:
     """The baseline a record was computed with, or why it cannot be computed again."""
-    where = f"{entry.split.ref} ({record.baseline}, {record.link})"
+    link = f", {record.link}" if isinstance(record, EffectiveRobustness) else ""
+    where = f"{entry.split.ref} ({record.baseline}{link})"
     known = [one for one in baselines if name_baseline(one) == record.baseline]
     fitting = [one for one in known if explain_mismatch(entry, one) is None]
     if any(one.sha256 == record.baseline_sha256 for one in fitting):
@@ -178,11 +212,6 @@ def find_baseline(
         "this baseline is not available for the split, so line, value and interval cannot be checked; a "
         "maintainer can give its file with --baseline",
     )
-
-
-def name_baseline(baseline: Baseline) -> str:
-    """The id a record names."""
-    return baseline.id if isinstance(baseline, MeasuredBaseline) else baseline.header.id
 
 
 def compare_records(

@@ -136,7 +136,7 @@ def build_case_baseline(result: Result, splits: dict[str, Split]) -> MeasuredBas
             MeasuredRecord(
                 model=f"model-{number}",
                 family=f"family-{number}",
-                weights_sha256="0" * 64,
+                weights_sha256=f"{number:064x}",
                 reference_right=tuple(map(int, right[CLEAN])),
                 shifted_right=tuple(map(int, right[SPLIT])),
             )

@@ -166,6 +166,7 @@ def test_zero_shot_models_have_a_robustness_on_every_set() -> None:
     )
     assert len(rows) == 121 * 5
     for row in rows:
+        assert row.placement is not None
         interval = row.placement.interval
         assert interval.low is not None
         assert interval.high is not None

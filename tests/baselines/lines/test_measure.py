@@ -109,13 +109,47 @@ def test_attached_robustness_is_the_residual_of_the_line(case: Case) -> None:
     """Value, expectation and line agree with numpy's own least squares."""
     entry = attach(case).entries[1]
     points = build_measured_points(case.measured)
-    slope, intercept = np.polyfit(points.reference[:, 0], points.shifted, 1)
+    # The model with index 2 is judged, by the line through the five others.
+    others = np.arange(6) != 2
+    slope, intercept = np.polyfit(points.reference[others, 0], points.shifted[others], 1)
     record = next(record for record in entry.effective_robustness if record.link == "linear")
     assert (record.slope, record.intercept) == pytest.approx((slope, intercept))
     expected = intercept + slope * entry.gaps[0].reference.top1.value
     assert record.expected_top1 == pytest.approx(expected)
     assert record.value == pytest.approx(entry.scores[0].top1.value - expected)
     assert record.baseline_sha256 == case.measured.sha256
+
+
+def test_a_model_of_the_line_is_left_out_by_its_weights(case: Case) -> None:
+    """Found by the hash in the file, whatever it is called now."""
+    result = load_result(case.results[2])
+    renamed = result.model_copy(update={"model": result.model.model_copy(update={"spec": "python:x:y"})})
+    done = attach_effective_robustness(renamed, case.measured, ["logit"], num_resamples=2)
+    assert done.entries[1].effective_robustness[0].left_out == ("noisy_models:make_model_2",)
+
+
+def test_a_line_of_five_does_not_judge_one_of_its_own(case: Case) -> None:
+    """Four models are left; the reason is in the result."""
+    short = case.measured.model_copy(update={"records": case.measured.records[:5]})
+    done = attach_effective_robustness(load_result(case.results[2]), short, ["logit"], num_resamples=2)
+    entry = done.entries[1]
+    assert entry.effective_robustness == ()
+    assert entry.no_robustness[0].reason.startswith("4 models are left without the judged model")
+    judged = attach_effective_robustness(load_result(case.results[5]), short, ["logit"], num_resamples=2)
+    assert len(judged.entries[1].effective_robustness) == 1
+
+
+def test_a_clean_set_of_other_numbers_gets_no_robustness(case: Case) -> None:
+    """`--limit` may shorten the clean set alone, where the split is small."""
+    result = load_result(case.results[2])
+    entry = result.entries[1]
+    clean = entry.gaps[0].reference.model_copy(update={"n": 100})
+    gap = entry.gaps[0].model_copy(update={"reference": clean})
+    limited = result.model_copy(
+        update={"entries": (result.entries[0], entry.model_copy(update={"gaps": (gap,)}))}
+    )
+    done = attach_effective_robustness(limited, case.measured, ["logit"], num_resamples=2)
+    assert "100 clean images count here and 120 in the line" in done.entries[1].no_robustness[0].reason
 
 
 def test_attached_robustness_has_an_interval_and_says_where_the_model_landed(case: Case) -> None:

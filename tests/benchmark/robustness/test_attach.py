@@ -6,68 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from result_cases import make_result
 
-from factories import make_model_record, make_run_record, make_split_record
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.commands.report import list_robustness
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.predictions.class_counts import PairCounts, SetCounts
-from imagenet_g.benchmark.predictions.scoring import estimate_accuracy
-from imagenet_g.benchmark.records import Estimate, MetricEstimate, Outputs
-from imagenet_g.benchmark.results import Entry, Environment, Gap, PredictionsRecord, Reference, Result, Score
+from imagenet_g.benchmark.results import Entry, Result
 from imagenet_g.benchmark.robustness.attach import attach_effective_robustness
-
-SHA = "0" * 64
-
-
-def make_result(
-    *, split: str, top1: float, clean: float, outputs: Outputs = "split-classes", **changes: Any
-) -> Result:
-    """A result of one entry with a measured clean twin; `changes` are of the clean reference or the entry."""
-    estimate: Estimate = estimate_accuracy(round(top1 * 30_000), 30_000)
-    reference = Reference(
-        kind="measured",
-        set=changes.pop("reference_set", "imagenet-val"),
-        outputs=outputs,
-        num_outputs=200,
-        n=10_000,
-        top1=estimate_accuracy(round(clean * 10_000), 10_000),
-        same_classes=changes.pop("same_classes", True),
-        filtered_alike=True,
-        source=None,
-        manifest_sha256=SHA,
-        predictions_sha256=SHA,
-    )
-    score = Score(
-        outputs=outputs,
-        num_outputs=200,
-        metrics={"top1": MetricEstimate(**estimate.model_dump(), right=round(top1 * 30_000))},
-    )
-    gap = Gap(
-        reference=reference,
-        value=estimate.value - reference.top1.value,
-        low=None,
-        high=None,
-        method="none",
-        num_resamples=0,
-        seed=0,
-    )
-    entry = Entry(
-        split=make_split_record(split, 200),
-        predictions=PredictionsRecord(file="x.parquet", sha256=SHA, run=make_run_record()),
-        n=30_000,
-        n_unscored=0,
-        unscored_count_as="wrong",
-        unscored=(),
-        limit=changes.pop("limit", None),
-        scores=(score,),
-        gaps=(gap,) if changes.pop("gap", True) else (),
-        effective_robustness=(),
-        warnings=(),
-    )
-    environment = Environment(imagenet_g="0", command="", created_utc="", versions={})
-    return Result(model=make_model_record(), environment=environment, entries=(entry,))
 
 
 def attach(result: Result, link: str = "logit", counts: dict[str, PairCounts] | None = None) -> Entry:
@@ -104,7 +51,7 @@ def test_a_model_outside_the_baselines_range_is_flagged() -> None:
 def test_on_a_weak_line_the_gap_comes_first() -> None:
     """Below ImageNet-A's bend r2 is 0.41: the printed line starts with AG and calls the ER weak."""
     result = attach_effective_robustness(
-        make_result(split="imagenet-a", top1=0.1, clean=0.85),
+        make_result(split="imagenet-a", top1=0.1, clean=0.85, n=7500),
         load_baseline("testbed"),
         ["logit"],
         num_resamples=50,
@@ -129,15 +76,73 @@ def test_on_a_strong_line_the_robustness_comes_first() -> None:
     [
         ({"gap": False}, "no clean reference"),
         ({"same_classes": False}, "covers other classes than the split; run with --reference"),
-        ({"limit": 100}, "only part of its images were run"),
+        ({"num_classes": 199}, "the baseline covers 200 classes, the result 199"),
         ({"reference_set": "imagenet-v2"}, "its clean axis is 'imagenet-val'"),
         ({"outputs": "all"}, "with outputs 'split-classes', the result's 'imagenet-val' with 'all'"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_with_the_reason(changes: dict[str, Any], message: str) -> None:
-    """No reference, other classes, part of the images, another axis, other outputs."""
+    """No reference, other classes, another axis, other outputs."""
     with pytest.raises(InputError, match=message):
         attach(make_result(split="imagenet-r", top1=0.6, clean=0.9, **changes))
+
+
+def test_a_limited_run_gets_no_robustness_and_the_reason_is_in_the_result() -> None:
+    """The published figures are on all images."""
+    entry = attach(make_result(split="imagenet-r", top1=0.6, clean=0.9, limit=104))
+    assert entry.effective_robustness == ()
+    (refused,) = entry.no_robustness
+    assert refused.baseline == "testbed"
+    assert refused.reason.startswith("only 104 images were run, and the line is on all 30000")
+
+
+def test_a_reason_is_printed_where_the_number_would_be() -> None:
+    """By `evaluate`, `show` and `baselines apply` alike."""
+    result = make_result(split="imagenet-r", top1=0.6, clean=0.9, limit=104)
+    done = attach_effective_robustness(result, load_baseline("testbed"), ["logit"], num_resamples=2)
+    assert list_robustness(done)[0].startswith("imagenet-r against testbed: no ER: only 104 images")
+
+
+def test_a_reason_takes_the_place_of_an_earlier_number_and_its_sentence() -> None:
+    """Applying a baseline again leaves nothing of before."""
+    result = make_result(split="imagenet-r", top1=0.6, clean=0.9)
+    whole = attach_effective_robustness(result, load_baseline("testbed"), ["logit"], num_resamples=2)
+    limited = whole.model_copy(update={"entries": (whole.entries[0].model_copy(update={"limit": 104}),)})
+    entry = attach(limited)
+    assert entry.effective_robustness == ()
+    assert not any("was expected" in warning for warning in entry.warnings)
+    again = attach(limited.model_copy(update={"entries": (entry.model_copy(update={"limit": None}),)}))
+    assert again.no_robustness == ()
+    assert len(again.effective_robustness) == 1
+
+
+def test_a_model_of_the_testbed_is_judged_without_its_family() -> None:
+    """ResNet-50 with torchvision's first weights is a row of that table."""
+    result = make_result(split="imagenet-r", top1=0.36, clean=0.93)
+    model = result.model.model_copy(update={"spec": "torchvision:resnet50/IMAGENET1K_V1"})
+    record = attach(result.model_copy(update={"model": model})).effective_robustness[0]
+    assert record.left_out == ("resnet50",)
+    assert "resnet101" in (record.kin_left_out or ())
+    assert record.num_models < 80
+
+
+def test_a_result_of_older_statistics_gets_no_number_of_todays() -> None:
+    """One file follows one set of rules."""
+    old = make_result(split="imagenet-r", top1=0.6, clean=0.9).model_copy(update={"statistics": 1})
+    with pytest.raises(InputError, match="score --upgrade"):
+        attach(old)
+
+
+@pytest.mark.parametrize(("top1", "stated"), [(0.44, True), (0.75, False)])
+def test_an_interval_with_zero_in_it_is_said_to_show_nothing(top1: float, stated: bool) -> None:
+    """Beside the number, in the words of every table."""
+    result = make_result(split="imagenet-r", top1=top1, clean=0.95)
+    done = attach_effective_robustness(result, load_baseline("testbed"), ["logit"], num_resamples=200)
+    record = done.entries[0].effective_robustness[0]
+    assert record.low is not None
+    assert record.high is not None
+    assert (record.low <= 0 <= record.high) is stated
+    assert ("no evidence either way" in list_robustness(done)[0]) is stated
 
 
 def make_counts(class_set: str) -> PairCounts:

@@ -16,8 +16,9 @@ from submission_cases import ROOT, STEM
 
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.robustness.attach import place_model
 from imagenet_g.benchmark.robustness.intervals import EvaluatedModel
+from imagenet_g.benchmark.robustness.own_line import JudgedModel
+from imagenet_g.benchmark.robustness.placements import place_model
 from imagenet_g.benchmark.robustness.published_sets import build_points
 from imagenet_g.benchmark.splits.registry import KnownVersion, parse_versions
 from imagenet_g.benchmark.statistics.intervals import compute_difference_interval, compute_wilson_interval
@@ -109,6 +110,7 @@ def test_effective_robustness_is_the_baselines_own(board: Board) -> None:
             shifted=Observation(top1=scores["top1"], n=50_889),
         ),
         "logit",
+        judged=JudgedModel(spec="open_clip:ViT-B-32-quickgelu/openai"),
         num_resamples=10,
         seed=0,
     )

@@ -8,10 +8,21 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LinearRegression
 from statsmodels.api import OLS, add_constant
 
-from factories import make_run_record, make_split_record
+from factories import make_model_record, make_run_record, make_split_record
 from imagenet_g.benchmark.predictions.scoring import estimate_accuracy
 from imagenet_g.benchmark.records import MetricEstimate
-from imagenet_g.benchmark.results import EffectiveRobustness, Entry, Gap, PredictionsRecord, Reference, Score
+from imagenet_g.benchmark.results import (
+    STATISTICS_VERSION,
+    EffectiveRobustness,
+    Entry,
+    Environment,
+    Gap,
+    PredictionsRecord,
+    Reference,
+    Result,
+    Score,
+)
+from imagenet_g.benchmark.robustness.attach import name_judged
 from imagenet_g.benchmark.robustness.fits import predict_top1
 from imagenet_g.benchmark.robustness.links import LINKS, LinkName
 from imagenet_g.benchmark.robustness.published_sets import build_points
@@ -25,6 +36,13 @@ from imagenet_g.leaderboard.validation.lines import (
 from imagenet_g.leaderboard.validation.robustness_checks import check_robustness
 
 CLEAN = np.array([0.6, 0.7, 0.8, 0.9])
+RESULT = Result(
+    statistics=STATISTICS_VERSION,
+    # Not one of the testbed's models, so that the lines are those of all of them.
+    model=make_model_record("timm:a_net_of_ours.v1_in1k"),
+    environment=Environment(imagenet_g="0", command="", created_utc="", versions={}),
+    entries=(),
+)
 
 
 def test_the_lines_are_those_of_another_library() -> None:
@@ -124,17 +142,25 @@ def make_entry(top1: float = 0.65, clean: float = 0.75) -> Entry:
 
 def make_record(**changes: object) -> EffectiveRobustness:
     """A true record at clean 0.75 and shifted 0.65 on ImageNet-V2, its interval drawn without classes."""
-    from imagenet_g.benchmark.robustness.attach import make_record as make
     from imagenet_g.benchmark.robustness.attach import place_entry
+    from imagenet_g.benchmark.robustness.placements import make_record as make
 
-    placed = place_entry(make_entry(), load_tables()[0], "logit", pair=None, num_resamples=1000, seed=0)
+    placed = place_entry(
+        make_entry(),
+        load_tables()[0],
+        "logit",
+        pair=None,
+        judged=name_judged(RESULT.model),
+        num_resamples=1000,
+        seed=0,
+    )
     return make(placed, clustered=False).model_copy(update=changes)
 
 
 def list_findings(record: EffectiveRobustness, entry: Entry | None = None) -> list[str]:
     """Codes of what is wrong with a record."""
     entry = (entry or make_entry()).model_copy(update={"effective_robustness": (record,)})
-    return [problem.code for problem in check_robustness(entry, load_tables(), None).problems]
+    return [problem.code for problem in check_robustness(entry, load_tables(), None, RESULT).problems]
 
 
 def test_a_true_effective_robustness_passes() -> None:

@@ -15,6 +15,8 @@ from submission_cases import list_codes, seal, set_at
 
 from factories import make_model_record
 from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.robustness.attach import place_entry
+from imagenet_g.benchmark.robustness.placements import make_record
 from imagenet_g.leaderboard.submissions.problems import ValidationReport, format_report
 from imagenet_g.leaderboard.submissions.submission import SUFFIX, Statement, make_submission
 from imagenet_g.leaderboard.submitting.submit import write_submission
@@ -66,9 +68,9 @@ def make_statement() -> Statement:
 
 def write_whole_case(folder: Path, clean_copy: Path, **options: Any) -> Case:
     """Result, baseline and submission, as a person makes them."""
-    spec = options.pop("spec", SPEC)
+    spec, weights = options.pop("spec", SPEC), options.pop("weights", "7" * 64)
     result = write_case_result(
-        folder / "result", make_model_record(spec, weights_sha256="7" * 64), clean_copy, **options
+        folder / "result", make_model_record(spec, weights_sha256=weights), clean_copy, **options
     )
     baselines = folder / "submissions" / "mini" / "baselines"
     baselines.mkdir(parents=True)
@@ -201,3 +203,55 @@ def test_the_clean_set_itself_has_no_robustness(case: Case) -> None:
     assert [len(entry.effective_robustness) for entry in case.result.entries] == [0, 1]
     assert case.path.name.endswith(SUFFIX)
     assert case.result.entries[1].split.ref == SPLIT
+
+
+@pytest.fixture(scope="module")
+def own(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """A submission of a model with the weights of the baseline's fourth."""
+    return write_whole_case(tmp_path_factory.mktemp("own"), case.clean_copy, weights=f"{3:064x}")
+
+
+def test_a_model_of_the_baseline_is_recomputed_without_itself(own: Case) -> None:
+    """By the weights that it was submitted with."""
+    record = own.result.entries[1].effective_robustness[0]
+    assert (record.left_out, record.num_models) == (("model-3",), 7)
+    assert own.validate(own.path).trust == "recomputed"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("left_out", None), ("left_out", []), ("leverage", 0.01), ("leverage_limit", 1.0), ("hole", [0.1, 0.9])],
+)
+def test_a_flag_that_is_left_out_or_edited_is_refused(
+    own: Case, tmp_path: Path, field: str, value: object
+) -> None:
+    """A file of today cannot claim the rule of older ones."""
+    report = own.validate(spoil(own, tmp_path, set_at(f"{RECORD}.{field}", value)))
+    assert "not-reproduced" in list_codes(report), format_report(report)
+
+
+def test_a_number_by_ones_own_line_is_refused(own: Case, tmp_path: Path) -> None:
+    """All of the record of a line with the model in it, in a file of today."""
+    baseline = load_known_baselines(own.path.parent.parent)[-1]
+    placed = place_entry(
+        own.result.entries[1], baseline, "logit", pair=None, judged=None, num_resamples=1000, seed=0
+    )
+    record = make_record(placed, clustered=False).model_dump(mode="json")
+    report = own.validate(spoil(own, tmp_path, set_at(RECORD, record)))
+    assert "other-baseline" in list_codes(report), format_report(report)
+
+
+def test_a_robustness_on_part_of_the_clean_images_is_refused(case: Case, tmp_path: Path) -> None:
+    """The line is on all of them."""
+    path = spoil(case, tmp_path, set_at("result.entries.1.gaps.0.reference.n", 100))
+    shutil.rmtree(path.with_suffix(""))
+    assert "no-robustness" in list_codes(case.validate(path))
+
+
+@pytest.mark.parametrize("reason", ["", "the baseline is poor"])
+def test_an_invented_reason_for_no_robustness_is_refused(case: Case, tmp_path: Path, reason: str) -> None:
+    """It is computed again like a number."""
+    record = case.result.entries[1].effective_robustness[0]
+    refusal = {"baseline": record.baseline, "baseline_sha256": record.baseline_sha256, "reason": reason}
+    path = spoil(case, tmp_path, set_at("result.entries.1.no_robustness", [refusal]))
+    assert "not-reproduced" in list_codes(case.validate(path))
