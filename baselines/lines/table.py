@@ -33,7 +33,7 @@ class RobustnessTableRow:
         baseline: Id of the baseline.
         baseline_sha256: Its hash.
         placement: Its place relative to the baseline's line; None where there is no line to judge it.
-        reason: Why there is none; empty where there is one.
+        reason: Why there is no placement; empty where there is one.
     """
 
     model: str

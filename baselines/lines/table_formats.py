@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from imagenet_g.baselines.lines.table import RobustnessTableRow
 from imagenet_g.benchmark.results import EffectiveRobustness
 from imagenet_g.benchmark.robustness.placements import make_record
-from imagenet_g.benchmark.robustness.wording import is_high_leverage, list_flags, state_verdict
+from imagenet_g.benchmark.robustness.wording import is_high_leverage, list_cautions, state_verdict
 from imagenet_g.benchmark.terminal.markdown import format_name
 from imagenet_g.benchmark.terminal.spreadsheets import neutralise
 
 CSV_FIELDS = (
     "model", "split", "axis", "same_classes", "link", "reference", "top1", "expected_top1",
-    "effective_robustness", "low", "high", "extrapolated", "weak", "left_out", "kin_left_out", "leverage",
-    "flags", "no_robustness", "baseline", "baseline_sha256",
+    "effective_robustness", "low", "high", "verdict", "extrapolated", "weak", "left_out", "kin_left_out",
+    "leverage", "cautions", "no_robustness", "baseline", "baseline_sha256",
 )  # fmt: skip
 NOT_FITTED = {
-    "expected_top1": "", "effective_robustness": "", "low": "", "high": "", "extrapolated": "", "weak": "",
-    "left_out": "", "kin_left_out": "", "leverage": "", "flags": "",
+    "expected_top1": "", "effective_robustness": "", "low": "", "high": "", "verdict": "", "extrapolated": "",
+    "weak": "", "left_out": "", "kin_left_out": "", "leverage": "", "cautions": "",
 }  # fmt: skip
 
 
@@ -58,13 +58,14 @@ def _list_fitted(record: EffectiveRobustness) -> dict[str, str]:
         "effective_robustness": f"{record.value:.6f}",
         "low": _cell(record.low),
         "high": _cell(record.high),
+        "verdict": state_verdict(record.low, record.high),
         "extrapolated": _yes(record.extrapolated),
         "weak": _yes(record.weak),
         # Names of models are others' text: a cell that starts with "=" would be a formula.
         "left_out": neutralise(" ".join(record.left_out or ())),
         "kin_left_out": neutralise(" ".join(record.kin_left_out or ())),
         "leverage": "" if record.leverage is None else f"{record.leverage:.3f}",
-        "flags": "; ".join(list_flags(record)),
+        "cautions": "; ".join(list_cautions(record)),
     }
 
 

@@ -11,6 +11,7 @@ from imagenet_g.baselines.replays.specs import ReplaySpec
 from imagenet_g.benchmark.commands.report import format_percent, format_points
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.records import Estimate
+from imagenet_g.benchmark.robustness.wording import state_verdict
 from imagenet_g.benchmark.terminal.markdown import escape_cell, escape_heading, format_code, format_name
 
 _VERDICTS = {
@@ -161,7 +162,9 @@ def _format_gap(cell: CellRecord) -> str:
 
 def _format_robustness(cell: CellRecord) -> str:
     found = cell.entry.effective_robustness[0]
-    flag = ", extrapolated" if found.extrapolated else ""
+    verdict = state_verdict(found.low, found.high)
+    flag = f": {verdict}" if verdict else ""
+    flag += ", extrapolated" if found.extrapolated else ""
     return _format_difference(found.value, found.low, found.high) + flag
 
 

@@ -183,8 +183,8 @@ def compute_leverage_limit(num_models: int, num_coefficients: int = 2) -> float:
 def find_hole(points: BaselinePoints, reference: float, link: str) -> tuple[float, float] | None:
     """The clean accuracies beside a model that are far apart; None where there is no hole.
 
-    A hole is more than a third of the line's range on the link's scale without a baseline model. Outside the
-    range there is none: that has a flag of its own.
+    A hole is more than a third of the line's range on the link's scale without a baseline model. A model
+    outside the range is in no hole: that has another flag.
 
     Args:
         points: The baseline, of one clean axis.

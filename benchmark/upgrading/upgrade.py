@@ -20,8 +20,8 @@ from imagenet_g.benchmark.robustness.attach import (
     Baseline,
     attach_effective_robustness,
     explain_mismatch,
+    name_baseline,
 )
-from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline
 
 ROBUSTNESS_GROUP = "imagenet_g.robustness"
 
@@ -115,8 +115,3 @@ def find_published(name: str) -> Baseline | None:
         except UnknownNameError:
             continue
     return None
-
-
-def name_baseline(baseline: Baseline) -> str:
-    """The id that a result names."""
-    return baseline.id if isinstance(baseline, MeasuredBaseline) else baseline.header.id

@@ -65,6 +65,7 @@ def list_published_robustness() -> Iterator[RobustnessRow]:
             same_classes=row["same_classes"] == "yes",
             extrapolated=row["extrapolated"] == "yes",
             weak=row["weak"] == "yes",
+            cautions=str(row.get("cautions") or "").replace("; ", "\n"),
         )
 
 

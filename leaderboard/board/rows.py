@@ -100,6 +100,8 @@ class RobustnessRow:
     same_classes: bool
     extrapolated: bool
     weak: bool
+    cautions: str = ""
+    """What a reader must know before using the number, a phrase a line; empty where nothing is known."""
 
 
 _OPTIONAL_FLOATS = (

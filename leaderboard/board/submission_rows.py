@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.results import Entry
+from imagenet_g.benchmark.robustness.wording import list_cautions
 from imagenet_g.leaderboard.board.rows import NONE, UNKNOWN, RobustnessRow, ScoreRow
 from imagenet_g.leaderboard.submissions.reviews import Review
 from imagenet_g.leaderboard.submissions.submission import Submission, make_stem
@@ -41,6 +42,7 @@ def list_submission_robustness(submission: Submission) -> Iterator[RobustnessRow
                 same_classes=True,
                 extrapolated=record.extrapolated,
                 weak=record.weak,
+                cautions="\n".join(list_cautions(record)),
             )
 
 
@@ -48,6 +50,7 @@ def list_flags(entry: Entry, review: Review) -> list[str]:
     """Cautions about an entry; the notice of the whole version is not repeated on each row."""
     found = [text for text in entry.warnings if text != entry.split.notice]
     found += [f"{flag.where}: {flag.message}" for flag in review.flags]
+    found += [f"No ER against {refused.baseline}: {refused.reason}" for refused in entry.no_robustness]
     return list(dict.fromkeys(found))
 
 

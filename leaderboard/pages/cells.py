@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.commands.report import format_percent, format_points
 from imagenet_g.benchmark.predictions.metrics import Metric
+from imagenet_g.benchmark.robustness.wording import state_verdict
 from imagenet_g.benchmark.terminal.spreadsheets import neutralise
 from imagenet_g.leaderboard.submissions.problems import TRUST_LEVELS
 
@@ -90,6 +91,14 @@ def format_difference(row: Row, name: str, why_missing: str) -> str:
     return f"{format_points(row[name])}<small>{format_points(low, 1)} to {format_points(high, 1)}</small>"
 
 
+def format_robustness(row: Row, why_missing: str) -> str:
+    """Effective robustness as a difference; an interval with 0 in it is said to show nothing."""
+    cell = format_difference(row, "er", why_missing)
+    known = not any(is_missing(row.get(name)) for name in ("er", "er_low", "er_high"))
+    verdict = state_verdict(row["er_low"], row["er_high"]) if known else ""
+    return f"{cell}<small>{verdict}</small>" if verdict else cell
+
+
 def format_model(row: Row) -> str:
     """The name, linked where there is an address, with the organisation below."""
     name = escape(row["model"])
@@ -119,6 +128,8 @@ def list_row_flags(row: Row) -> list[str]:
             found.append("ER is extrapolated: the clean accuracy lies outside the baseline's.")
         if row["weak"]:
             found.append("The baseline's line is weak here (r2 below 0.8): read the gap first.")
+        # Absent from boards of earlier releases.
+        found += [f"ER: {line}." for line in str(row.get("cautions") or "").split("\n") if line]
     return found
 
 

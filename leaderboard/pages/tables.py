@@ -22,6 +22,7 @@ from imagenet_g.leaderboard.pages.cells import (
     format_parameters,
     format_plain,
     format_rank,
+    format_robustness,
     format_trust,
 )
 
@@ -85,7 +86,7 @@ _DERIVED: tuple[Column, ...] = (
         name="er",
         title="ER, points",
         help="Effective robustness: top-1 minus the baseline's prediction from the clean accuracy",
-        cell=lambda r: format_difference(r, "er", _NO_ER),
+        cell=lambda r: format_robustness(r, _NO_ER),
         sort="er",
     ),
     Column(
