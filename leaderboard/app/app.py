@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import gradio as gr
-from gradio.components import Component
 
-from imagenet_g.leaderboard.app.controls import Controls, build_controls, build_view_switch, fill_controls
+from imagenet_g.leaderboard.app.controls import build_controls, fill_controls
 from imagenet_g.leaderboard.app.image_tabs import build_compare_tab, build_image_tab, build_submit_tab
 from imagenet_g.leaderboard.app.number_tabs import (
-    PLOT_ORDER,
     QUIET,
     TYPING,
-    View,
     build_profile_tab,
     build_rank_tab,
     build_scatter_tab,
     build_table_tab,
 )
+from imagenet_g.leaderboard.app.page import (
+    NUM_CONTROLS,
+    Page,
+    answer_change,
+    draw_open_view,
+    fill_pickers,
+    is_shown,
+    show_rows,
+)
 from imagenet_g.leaderboard.app.plot_script import find_plot_script, make_fetch_js
-from imagenet_g.leaderboard.app.state import CONTROLS, Order, click_table, make_query, split_query
+from imagenet_g.leaderboard.app.state import Order, click_table, make_query, split_query
 from imagenet_g.leaderboard.board.board import Board
-from imagenet_g.leaderboard.pages import pages
 from imagenet_g.leaderboard.pages.about import format_about
-from imagenet_g.leaderboard.pages.plots import MAX_PROFILES
-from imagenet_g.leaderboard.pages.queries import BoardQuery, format_query, parse_query, settle_query
-from imagenet_g.leaderboard.pages.tables import format_columns, list_columns
+from imagenet_g.leaderboard.pages.queries import BoardQuery, parse_query, settle_query
+from imagenet_g.leaderboard.pages.tables import list_columns
 
 TITLE = (
     "# ImageNet-G leaderboard\nAccuracy of image classifiers on generated images and other shifted test sets."
@@ -41,59 +44,14 @@ OPEN_JS = """() => {
   return NAME;
 }"""
 """The browser keeps the open tab by itself; the server receives it with the next change."""
-NUM_CONTROLS = len(CONTROLS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """The components that events connect.
-
-    Attributes:
-        board: The board shown.
-        controls: As in `state.CONTROLS`.
-        columns: Column picker.
-        order: Sorting and page of the table.
-        opened: Name of the open tab.
-        address: The page's address, hidden.
-        tabs: All tabs.
-        table: The table.
-        views: Tabs that are drawn when they are open.
-    """
-
-    board: Board
-    controls: Controls
-    columns: gr.Dropdown
-    order: gr.State
-    opened: gr.Textbox
-    address: gr.Textbox
-    tabs: gr.Tabs
-    table: gr.HTML
-    views: list[View]
-
-    @property
-    def inputs(self) -> list[Component]:
-        """Components that decide which rows are shown, and how."""
-        return [self.opened, self.columns, self.order, *self.controls]
-
-    @property
-    def view_inputs(self) -> list[Component]:
-        """Boxes of all views."""
-        return [box for view in self.views for box in view.inputs]
-
-    @property
-    def view_outputs(self) -> list[Component]:
-        """Components that all views fill."""
-        return [box for view in self.views for box in view.outputs]
-
-    @property
-    def outputs(self) -> list[Component]:
-        """Components that change with the rows."""
-        return [self.order, self.table, self.address]
-
-    @property
-    def pickers(self) -> list[Component]:
-        """Pickers whose choices are the models of the version."""
-        return [view.models for view in self.views if view.models is not None]
+SETTLE_JS = """(again, answered, ...values) => {
+  const words = JSON.stringify(values);
+  const settled = !answered || words === answered;
+  const ask = !settled && window.askedAgain !== words;
+  window.askedAgain = settled ? null : words;
+  return ask ? String(Number(again) + 1) : again;
+}"""
+"""A new number raises an event. What was asked for again is not asked for a third time."""
 
 
 def build_app(board: Board, *, submissions: Path, reports: Path) -> gr.Blocks:
@@ -112,6 +70,8 @@ def build_app(board: Board, *, submissions: Path, reports: Path) -> gr.Blocks:
         order = gr.State(split_query(start)[1])
         # Hidden by style and not absent: an event needs a component whose change the script can listen to.
         address = gr.Textbox(visible="hidden", elem_id="address", label="address")
+        answered = gr.Textbox(visible="hidden", elem_id="answered", label="values of the rows shown")
+        again = gr.Textbox(visible="hidden", elem_id="again", label="values to be shown")
         opened = gr.Textbox(visible="hidden", elem_id="opened", label="open tab")
         with gr.Tabs() as tabs:
             table_tab, table = build_table_tab(board, start)
@@ -127,19 +87,13 @@ def build_app(board: Board, *, submissions: Path, reports: Path) -> gr.Blocks:
                 gr.Markdown(format_about(board), elem_id="about")
         page = Page(
             board=board, controls=controls, columns=columns, order=order, opened=opened, address=address,
-            tabs=tabs, table=table, views=views,
+            answered=answered, again=again, tabs=tabs, table=table, views=views,
         )  # fmt: skip
         wire_tabs(page, [table_tab, *(view.tab for view in views), submit_tab, about_tab])
         wire_controls(page)
         wire_table(page)
         wire_start(page, app)
     return app
-
-
-def show_rows(board: Board, opened: str, names: list[str], query: BoardQuery) -> tuple[Order, str, str]:
-    """Outputs of a page: order, table and address."""
-    words = format_query(replace(query, tab=opened, columns=format_columns(names)))
-    return split_query(query)[1], pages.show_table(board, query, names), words
 
 
 def wire_tabs(page: Page, tabs: list[gr.Tab]) -> None:
@@ -150,50 +104,32 @@ def wire_tabs(page: Page, tabs: list[gr.Tab]) -> None:
 
 
 def wire_controls(page: Page) -> None:
-    """Controls, to the table and to the view that is open."""
-    board = page.board
+    """Controls, to the table, to one another and to the view that is open."""
 
     def change(
         words: str, opened: str, names: list[str], order: Order, *values: object
     ) -> tuple[object, ...]:
-        query = make_query(board, values[:NUM_CONTROLS], (order[0], order[1], 0))
-        if is_shown(board, words, query):
-            return tuple(gr.skip() for _ in outputs)
-        return *show_rows(board, opened, names, query), *draw_open_view(page, opened, *values)
+        query = make_query(page.board, values[:NUM_CONTROLS], (order[0], order[1], 0))
+        if is_shown(page.board, words, query):
+            return tuple(gr.skip() for _ in page.change_outputs)
+        return answer_change(page, query, (words, opened, names), values)
 
-    def split(words: str, opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
-        query = make_query(board, values[:NUM_CONTROLS], order)
-        switch = build_view_switch(board.info.find_version(query.version).splits, query.split)
-        return switch, *change(words, opened, names, order, *values)
-
-    def turn(opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
-        query = make_query(board, values, (order[0], order[1], 0))
-        filled = fill_controls(board, query)
-        return *filled, *fill_pickers(page, query), *show_rows(board, opened, names, query)
-
-    version, splits, view, baseline, link, search, *filters = page.controls
-    # One response for table and view: Gradio's page requests the second only after it has the first.
-    inputs = [page.address, *page.inputs, *page.view_inputs]
-    outputs = [*page.outputs, *page.view_outputs]
+    version, *others = page.controls
+    # One event for all controls: while a response is under way the page keeps the last choice, whichever
+    # control it is made in, and sends it afterwards with the values of all.
     # Not `input`: a dropdown raises it twice, and when it merely loses focus; a textbox does not raise it
-    # when text is deleted or pasted.
-    splits.change(split, inputs, [view, *outputs], **TYPING)  # type: ignore[attr-defined]
-    for box in (view, baseline, link, search, *filters):
-        box.change(change, inputs, outputs, **TYPING)  # type: ignore[attr-defined]
-    # The view is drawn from boxes that this one fills.
-    everything = [*page.controls, *page.pickers, *page.outputs]
-    draw_after(page, version.input(turn, page.inputs, everything, **TYPING))  # type: ignore[attr-defined]
+    # when text is deleted or pasted. Of the version it is: an address fills the version before the split, and
+    # a change event in between would ask for the version's first split.
+    changes = [version.input, *(box.change for box in others), page.again.change]  # type: ignore[attr-defined]
+    settle(page, gr.on(changes, change, page.change_inputs, page.change_outputs, **TYPING))
 
 
-def is_shown(board: Board, words: str, query: BoardQuery) -> bool:
-    """Whether the page with this address shows the rows of a query already, on any page of the table.
+def settle(page: Page, answered: gr.events.Dependency) -> None:
+    """Ask again, once, where the controls have other values than those that a response belongs to.
 
-    Controls that an address has filled raise change events for rows that are shown. A page without an address
-    has not been filled yet.
+    A reader may choose while a response is under way, and of two responses the older one may come last.
     """
-    shown = settle_query(board, parse_query(words))
-    same = replace(query, page=shown.page, columns=shown.columns, tab=shown.tab)
-    return not words or shown == same
+    answered.then(None, [page.again, page.answered, *page.controls], page.again, js=SETTLE_JS)
 
 
 def wire_table(page: Page) -> None:
@@ -201,44 +137,42 @@ def wire_table(page: Page) -> None:
     board = page.board
 
     def arrange(opened: str, names: list[str], order: Order, *values: object) -> tuple[object, ...]:
-        return show_rows(board, opened, names, make_query(board, values, order))
+        return show_rows(board, opened, names, make_query(board, values, order), values)
 
     def click(event: gr.EventData, opened: str, names: list[str], order: Order, *values: object) -> object:
         query = make_query(board, values, click_table(order, dict(event._data or {})))
-        return show_rows(board, opened, names, query)
+        return show_rows(board, opened, names, query, values)
 
-    page.columns.input(arrange, page.inputs, page.outputs, **TYPING)
-    page.table.submit(click, page.inputs, page.outputs, **QUIET)
+    settle(page, page.columns.input(arrange, page.inputs, page.outputs, **TYPING))
+    settle(page, page.table.submit(click, page.inputs, page.outputs, **TYPING))
 
 
 def wire_start(page: Page, app: gr.Blocks) -> None:
     """From the address to the page when it is opened, and from the page to the address afterwards."""
+    start = split_query(settle_query(page.board, BoardQuery()))[0]
 
     def load(request: gr.Request) -> tuple[object, ...]:
         query = settle_query(page.board, parse_query(str(request.query_params)))
         names = list(list_columns(query.columns))
         # An address may name any tab; Gradio would open none for one that does not exist.
         opened = query.tab if query.tab in {view.name for view in page.views} | {"submit", "about"} else ""
-        filled = [*fill_controls(page.board, query), *fill_pickers(page, query)]
+        filled = [*fill_controls(page.board, query, start), *fill_pickers(page, query).values()]
         selected = gr.Tabs(selected=opened) if opened else gr.skip()
-        return *filled, names, opened, selected, *show_rows(page.board, opened, names, query)
+        return (
+            *filled,
+            names,
+            opened,
+            selected,
+            *show_rows(page.board, opened, names, query, split_query(query)[0]),
+        )
 
     outputs = [*page.controls, *page.pickers, page.columns, page.opened, page.tabs, *page.outputs]
-    # The event of the tab that is opened here may come before its controls are filled.
     loaded = app.load(load, None, outputs, **QUIET)
+    # The event of the tab that is opened here may come before its controls are filled.
     draw_after(page, loaded)
+    settle(page, loaded)
     loaded.then(None, None, None, js=make_fetch_js(find_plot_script()))
     page.address.change(None, page.address, None, js=ADDRESS_JS)
-
-
-def fill_pickers(page: Page, query: BoardQuery) -> list[gr.Dropdown]:
-    """The models of the query's version, for every picker of models."""
-    models = pages.offer_models(page.board, query.version)
-    first = [model_id for _, model_id in models[:3]]
-    return [
-        gr.Dropdown(models, value=first if picker.max_choices == MAX_PROFILES else [])  # type: ignore[attr-defined]
-        for picker in page.pickers
-    ]
 
 
 def draw_after(page: Page, event: gr.events.Dependency) -> None:
@@ -248,20 +182,3 @@ def draw_after(page: Page, event: gr.events.Dependency) -> None:
         return draw_open_view(page, opened, *values)
 
     event.then(draw, [page.opened, *page.controls, *page.view_inputs], page.view_outputs, **QUIET)
-
-
-def draw_open_view(page: Page, opened: str, *values: object) -> list[object]:
-    """Outputs of all views, of which only the open one is drawn: drawing hidden ones would slow every change.
-
-    Args:
-        page: The components.
-        opened: Name of the open tab.
-        *values: Those of the controls, then those of the views' boxes.
-    """
-    query = make_query(page.board, values[:NUM_CONTROLS], PLOT_ORDER)
-    rest = list(values[NUM_CONTROLS:])
-    drawn: list[object] = []
-    for view in page.views:
-        own, rest = rest[: len(view.inputs)], rest[len(view.inputs) :]
-        drawn += view.draw(query, *own) if view.name == opened else [gr.skip() for _ in view.outputs]
-    return drawn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import gradio as gr
@@ -13,16 +14,10 @@ from imagenet_g.leaderboard.pages.queries import ANY, FILTER_COLUMNS, SIZES, Boa
 from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS, load_columns
 
 Controls: TypeAlias = list[Component]
-_ANY_VALUE: dict[str, Any] = {"min_width": 140, "allow_custom_value": True}
 
 
 def build_controls(board: Board, start: BoardQuery) -> tuple[Controls, gr.Dropdown]:
-    """The controls in the order of `state.CONTROLS`, and the column picker.
-
-    Those whose choices depend on the version take any value. A change of version fills them on the server
-    while the page may still send a value of the version before: Gradio would refuse it, and `make_query`
-    takes the nearest that the version has.
-    """
+    """The controls in the order of `state.CONTROLS`, and the column picker."""
     with gr.Row(elem_classes="controls"):
         first = _build_choices(board, start)
     with gr.Accordion("Filters and columns", open=False), gr.Row():
@@ -47,14 +42,13 @@ def _build_choices(board: Board, start: BoardQuery) -> Controls:
             value=part_view(start.split)[0],
             label="Split",
             min_width=220,
-            allow_custom_value=True,
         ),
         build_view_switch(splits, start.split),
         gr.Dropdown(
             list(board.list_baselines(start.version)),
             value=start.baseline,
             label="Baseline of ER",
-            **_ANY_VALUE,
+            min_width=140,
         ),
         gr.Radio(["logit", "linear"], value=start.link, label="Link", min_width=140),
         gr.Textbox(label="Search", placeholder="resnet; vit", min_width=160, elem_id="search"),
@@ -65,11 +59,11 @@ def _build_filters(board: Board, version: str) -> Controls:
     """The filters of the table."""
     choices = {name: list_choices(board, version, name) for name in FILTER_COLUMNS}
     return [
-        gr.Dropdown(choices["training"], value=ANY, label="Training data", **_ANY_VALUE),
-        gr.Dropdown(choices["supervision"], value=ANY, label="Supervision", **_ANY_VALUE),
+        gr.Dropdown(choices["training"], value=ANY, label="Training data", min_width=140),
+        gr.Dropdown(choices["supervision"], value=ANY, label="Supervision", min_width=140),
         gr.Dropdown([ANY, "yes", "none", "unknown"], value=ANY, label="Trained on generated", min_width=140),
-        gr.Dropdown(choices["trust"], value=ANY, label="Trust", **_ANY_VALUE),
-        gr.Dropdown(choices["family"], value=ANY, label="Family", **_ANY_VALUE),
+        gr.Dropdown(choices["trust"], value=ANY, label="Trust", min_width=140),
+        gr.Dropdown(choices["family"], value=ANY, label="Family", min_width=140),
         gr.Dropdown([ANY, *SIZES], value=ANY, label="Parameters", min_width=140),
     ]
 
@@ -83,15 +77,26 @@ def build_view_switch(splits: tuple[str, ...], split: str) -> gr.Radio:
     return gr.Radio(choices, value=view, label="Images", min_width=180, visible=views != (RAW,))
 
 
-def fill_controls(board: Board, query: BoardQuery) -> list[object]:
-    """Every control with its choices in the query's version and the query's value."""
+def fill_controls(board: Board, query: BoardQuery, given: Sequence[object]) -> list[object]:
+    """Every control with its choices in the query's version, and with the query's value where it is another.
+
+    Args:
+        board: The board shown.
+        query: What the page shows from now on.
+        given: Values that the controls have, as far as the server received them. A control that has the
+            query's value gets none: its reader may have chosen another meanwhile.
+    """
     values = dict(zip(CONTROLS, split_query(query)[0], strict=True))
     splits = board.info.find_version(query.version).splits
+    choices: dict[str, Sequence[str]] = {
+        "split": list_bases(splits),
+        "baseline": board.list_baselines(query.version),
+        **{name: list_choices(board, query.version, name) for name in FILTER_COLUMNS},
+    }
     # Choices and value in one update: Gradio refuses a value that is not among the choices it has.
-    filled: dict[str, object] = dict(values)
-    filled["split"] = gr.Dropdown(list(list_bases(splits)), value=values["split"])
-    filled["view"] = build_view_switch(splits, query.split)
-    filled["baseline"] = gr.Dropdown(list(board.list_baselines(query.version)), value=values["baseline"])
-    for name in FILTER_COLUMNS:
-        filled[name] = gr.Dropdown(list_choices(board, query.version, name), value=values[name])
-    return [filled[name] for name in CONTROLS]
+    updates: dict[str, dict[str, Any]] = {name: {} for name in CONTROLS}
+    updates |= {name: {"choices": list(found)} for name, found in choices.items()}
+    for name, had in zip(CONTROLS, given, strict=True):
+        updates[name] |= {} if had == values[name] else {"value": values[name]}
+    filled = {name: gr.update(**update) if update else gr.skip() for name, update in updates.items()}
+    return [*({**filled, "view": build_view_switch(splits, query.split)}).values()]

@@ -112,7 +112,7 @@ def build_report_form(split: gr.components.Component, reports: Path) -> None:
             return f"Not written: {clip_text(str(problem))}"
         return f"Written as `{path.name}`. Thank you; the maintainers of the data read these reports."
 
-    send.click(report, [split, image_id, reason, remark], answer, **QUIET)
+    send.click(report, [split, image_id, reason, remark], answer, **{**QUIET, "preprocess": True})
 
 
 def build_submit_tab(submissions: Path) -> gr.Tab:

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 
 # Responses take milliseconds: a queue, and its progress display, would take longer. Not public: Gradio writes
 # the description of every public event into the page, and every call of one into its reader's browser.
-QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+# Not preprocessed: Gradio would refuse a value that the server's last response took from the choices and that
+# the page still has. The functions behind the events take the nearest value instead.
+QUIET: dict[str, Any] = {
+    "show_progress": "hidden",
+    "queue": False,
+    "api_visibility": "private",
+    "preprocess": False,
+}
 # Text typed while a response is under way must not be lost.
 TYPING: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
 PLOT_ORDER: Order = ("top1", False, 0)

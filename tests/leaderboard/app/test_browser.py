@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from live_board import open_page, wait_until_settled
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from submission_cases import STEM, set_at, write_case
 
@@ -19,6 +20,9 @@ from imagenet_g.leaderboard.app.plot_script import FETCHED
 
 REAL = "?version=real-sets&split=imagenet-r"
 CHOICES, CHOICE_MS = 5, 10_000
+MULTIPLE = ("Columns",)
+"""Dropdowns that show their choices beside the box."""
+REQUESTS = "**/gradio_api/run/**"
 HOVERS, HOVER_MS = 40, 500
 
 
@@ -31,8 +35,29 @@ def choose(page: Page, label: str, value: str) -> None:
         box.press_sequentially(value)
         with suppress(PlaywrightTimeout):
             page.get_by_role("option", name=value, exact=True).click(timeout=CHOICE_MS)
+            if label not in MULTIPLE:
+                expect(box).to_have_value(value)
             return
     raise AssertionError(f"'{label}' offers no '{value}'")
+
+
+def hold_answers(page: Page) -> Callable[[], None]:
+    """Hold every request of the page from now on; the function returned sends them, the last one first."""
+    held: list[Route] = []
+    holding = True
+
+    def meet(route: Route) -> None:
+        held.append(route) if holding and route.request.method == "POST" else route.continue_()
+
+    def release() -> None:
+        nonlocal holding
+        holding = False
+        for route in reversed(held):
+            with page.expect_response(route.request.url):
+                route.continue_()
+
+    page.route(REQUESTS, meet)
+    return release
 
 
 def open_tab(page: Page, name: str) -> None:
@@ -142,6 +167,32 @@ def test_a_version_brings_its_own_splits(page: Page) -> None:
     expect(page.locator(".board caption")).to_contain_text("imagenet-v2")
     choose(page, "Split", "objectnet")
     wait_until_settled(page, "split=objectnet")
+
+
+def test_a_choice_made_while_an_answer_is_under_way_stands(page: Page) -> None:
+    """In whatever order the answers come: here the one to the version comes last."""
+    release = hold_answers(page)
+    choose(page, "Version", "real-sets")
+    page.get_by_role("radio", name="linear").first.check()
+    page.get_by_label("Search").press_sequentially("dfn")
+    release()
+    wait_until_settled(page, "version=real-sets&split=imagenet-v2&link=linear&search=dfn")
+    expect(page.locator(".board caption")).to_contain_text("imagenet-v2: 4 models")
+    expect(page.get_by_label("Split", exact=True)).to_have_value("imagenet-v2")
+    expect(page.get_by_label("Search")).to_have_value("dfn")
+
+
+def test_leaving_a_box_takes_back_no_later_choice(page: Page) -> None:
+    """Gradio asks once more when a dropdown loses focus; that answer comes after the choice of a split."""
+    choose(page, "Version", "real-sets")
+    wait_until_settled(page, "split=imagenet-v2")
+    release = hold_answers(page)
+    choose(page, "Split", "objectnet")
+    page.get_by_label("Search").press_sequentially("dfn")
+    release()
+    wait_until_settled(page, "split=objectnet&search=dfn")
+    expect(page.get_by_label("Split", exact=True)).to_have_value("objectnet")
+    expect(page.locator(".board caption")).to_contain_text("objectnet: 4 models")
 
 
 def test_the_filtered_view_of_a_generated_split_has_its_own_numbers(

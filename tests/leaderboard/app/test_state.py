@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from submission_cases import ROOT
 
-from imagenet_g.leaderboard.app.app import is_shown
+from imagenet_g.leaderboard.app.page import is_shown
 from imagenet_g.leaderboard.app.state import (
     list_bases,
     list_views,
