@@ -212,6 +212,31 @@ class SplitRecord(FileModel):
     notice: str | None
     """What a reader must consider before quoting a number on this split."""
 
+    @property
+    def base_ref(self) -> str:
+        """The reference without its view."""
+        return self.ref if self.view is None else self.ref.removesuffix(f":{self.view}")
+
+
+def find_view(ref: str, base: str) -> str | None:
+    """The view that a reference names of the split `base`; None for the whole split.
+
+    Example:
+        >>> find_view("mini/real:clip-filtered", "mini/real"), find_view("mini/real", "mini/real")
+        ('clip-filtered', None)
+    """
+    return ref.removeprefix(base).removeprefix(":") or None
+
+
+def is_view_of(ref: str, base: str) -> bool:
+    """Whether a reference names a whole split or one of its views.
+
+    Example:
+        >>> is_view_of("mini/real:clip-filtered", "mini/real"), is_view_of("mini/real2", "mini/real")
+        (True, False)
+    """
+    return ref == base or ref.startswith(f"{base}:")
+
 
 SPLIT_COMMENTARY = ("manifest_sha256", "notice", "revision")
 """Comments on a split and on its release: they may change later, and no number depends on them.

@@ -86,6 +86,7 @@ def make_request(arguments: Namespace) -> EvaluationRequest:
         models=_make_model_requests(arguments),
         splits=_choose_splits(arguments.split, data, sets),
         reference=_choose_reference(arguments.reference, data, sets),
+        unfiltered_reference=arguments.unfiltered_reference,
         data=data,
         settings=RunSettings(
             device=arguments.device,

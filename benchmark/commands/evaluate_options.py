@@ -11,6 +11,7 @@ from imagenet_g.benchmark.commands.options import (
     add_data_option,
     add_inference_options,
     add_sets_option,
+    add_twin_option,
 )
 from imagenet_g.benchmark.naming.libraries import list_libraries
 
@@ -74,6 +75,7 @@ def _add_image_arguments(parser: ArgumentParser) -> None:
         help="clean set to measure the gap from: a real set or folder to run, or 'published' "
         "(default: imagenet-val if --data has it, else published)",
     )
+    add_twin_option(group)
     add_data_option(group)
     add_sets_option(group)
     group.add_argument(

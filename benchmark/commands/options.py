@@ -41,6 +41,16 @@ def add_sets_option(holder: OptionHolder) -> None:
     )
 
 
+def add_twin_option(holder: OptionHolder) -> None:
+    """`--unfiltered-reference`."""
+    holder.add_argument(
+        "--unfiltered-reference",
+        action="store_true",
+        help="compare a filtered view, such as :clip-filtered, with all images of the clean set (default: "
+        "with those that passed the same filter, where their scores are available)",
+    )
+
+
 def add_inference_options(holder: OptionHolder, *, batch_note: str = "") -> None:
     """`--device`, `--batch-size` and `--workers`, for `RunSettings`.
 

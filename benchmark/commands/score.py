@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.commands.options import add_twin_option
 from imagenet_g.benchmark.terminal.text import print_line, print_message
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="the same model's predictions on the clean set, or 'published' (default)",
     )
+    add_twin_option(parser)
     parser.add_argument(
         "--view", metavar="NAME", help="score only the rows of this view, such as imagenet-100"
     )
@@ -93,6 +95,7 @@ def check_arguments(arguments: Namespace) -> None:
     given = {
         "PREDICTIONS": arguments.predictions,
         "--reference": arguments.reference != PUBLISHED,
+        "--unfiltered-reference": arguments.unfiltered_reference,
         "--view": arguments.view,
         "--skip-unreadable": arguments.skip_unreadable,
         "--out": arguments.out,
@@ -105,7 +108,7 @@ def score(arguments: Namespace) -> int:
     """A result from predictions files."""
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.commands.report import make_report
-    from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
+    from imagenet_g.benchmark.predictions.rescoring import TWIN, RescoreRequest, rescore
     from imagenet_g.benchmark.predictions.result_files import write_result
     from imagenet_g.benchmark.terminal.tables import print_shown
 
@@ -113,6 +116,7 @@ def score(arguments: Namespace) -> int:
         RescoreRequest(
             files=tuple(arguments.predictions),
             reference=None if arguments.reference == PUBLISHED else Path(arguments.reference),
+            reference_view=None if arguments.unfiltered_reference else TWIN,
             view=arguments.view,
             data=parse_data_pairs(arguments.data),
             skip_unreadable=arguments.skip_unreadable,

@@ -8,25 +8,26 @@ does not stop the others.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imagenet_g.benchmark.catalogue.catalogue import load_split
-from imagenet_g.benchmark.classes import CLASS_SET_NAMES, ClassSet, load_class_set, name_class_set
+from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.environment import make_environment
-from imagenet_g.benchmark.errors import ImagenetGError, InputError
+from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.benchmark.evaluation.cache import Cache
 from imagenet_g.benchmark.evaluation.kept_entries import list_kept_entries
 from imagenet_g.benchmark.evaluation.model_run import EvaluationListener, ModelRun, RunSettings
 from imagenet_g.benchmark.evaluation.places import ResultPlaces, choose_places
+from imagenet_g.benchmark.evaluation.selection import choose_class_sets, choose_rows, list_class_sets
 from imagenet_g.benchmark.identity import hash_file, hash_json, make_slug
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.naming.published import load_published_accuracies
 from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS
 from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.entry_notes import require_scored
-from imagenet_g.benchmark.predictions.evidence import Evidence, make_evidence, select_view
+from imagenet_g.benchmark.predictions.evidence import Evidence, make_evidence, select_twin, select_view
 from imagenet_g.benchmark.predictions.freshness import TrainingDeclaration, flag_entry
 from imagenet_g.benchmark.predictions.result_files import write_result
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
@@ -50,6 +51,8 @@ class EvaluationRequest:
         models: Models, in the order they are run.
         splits: Splits and views.
         reference: A real split to run as the clean set, or None for published accuracies.
+        unfiltered_reference: Compare filtered views with all images of the clean set, too, and not with its
+            equally filtered ones.
         data: Local copies by name, such as {"imagenet-val": Path(...)}.
         settings: Device, dtype, batch size, workers.
         limit: Run only this many images, spread evenly over the split; None for all.
@@ -63,6 +66,7 @@ class EvaluationRequest:
     models: tuple[ModelRequest, ...]
     splits: tuple[SplitRef, ...]
     reference: SplitRef | None
+    unfiltered_reference: bool = False
     data: Mapping[str, Path] = field(default_factory=dict)
     settings: RunSettings
     limit: int | None = None
@@ -175,12 +179,12 @@ def _evaluate_model(
                 clean, reference=None, published=(), skip_unscored=request.skip_unreadable, warnings=doubts
             )
         )
-    reference = evidence.get(str(request.reference))
     for ref in request.splits:
         # The clean set may be listed among the splits as well; its entry stands already.
         if str(ref) in evidence:
             continue
         found = evidence[str(ref)] = _gather(run, ref, splits, wanted, request.limit, places)
+        reference = _choose_clean(found, request, evidence, splits)
         entries.append(
             make_entry(found, reference=reference, published=published, skip_unscored=request.skip_unreadable)
         )
@@ -196,6 +200,19 @@ def _evaluate_model(
         entries=(*flagged, *kept),
     )
     return result, write_result(places.folder, result)
+
+
+def _choose_clean(
+    found: Evidence,
+    request: EvaluationRequest,
+    evidence: Mapping[str, Evidence],
+    splits: Mapping[str, Split],
+) -> Evidence | None:
+    ref = request.reference
+    if ref is None:
+        return None
+    whole = evidence[str(ref)]
+    return whole if request.unfiltered_reference else select_twin(whole, splits[ref.base], found)
 
 
 def make_model_slug(record: ModelRecord, *, dtype: str) -> str:
@@ -231,40 +248,3 @@ def _gather(
     source = PredictionsRecord(file=places.files[ref.base], sha256=hash_file(file), run=meta.run)
     evidence = make_evidence(split, predictions, meta, source)
     return evidence if ref.view is None else select_view(evidence, split, ref.view)
-
-
-def choose_rows(num_rows: int, limit: int | None) -> range | list[int]:
-    """Rows to run: all, or `limit` of them spread evenly, so that a small sample still covers many classes.
-
-    Raises:
-        InputError: The limit is not positive.
-
-    Example:
-        >>> choose_rows(10, None), choose_rows(10, 4)
-        (range(0, 10), [0, 2, 5, 7])
-    """
-    if limit is None or limit >= num_rows:
-        return range(num_rows)
-    if limit < 1:
-        raise InputError(f"--limit {limit} runs nothing; give a number of images of at least 1.")
-    # No random draw: most splits list their images class by class, so even steps reach many classes, and the
-    # sample needs no seed.
-    return [number * num_rows // limit for number in range(limit)]
-
-
-def list_class_sets(refs: Iterable[SplitRef], splits: Mapping[str, Split]) -> dict[str, ClassSet]:
-    """Class sets a score may be restricted to, by stored name: the registered ones and the splits' own."""
-    found = {name: load_class_set(name) for name in CLASS_SET_NAMES}
-    for ref in refs:
-        own = splits[ref.base].class_set
-        if not own.covers_all:
-            found[name_class_set(own)] = own
-    return found
-
-
-def choose_class_sets(split: Split, class_sets: Mapping[str, ClassSet]) -> dict[str, ClassSet]:
-    """Those class sets that some image of the split belongs to."""
-    present = set(split.class_set.indices)
-    return {
-        name: class_set for name, class_set in sorted(class_sets.items()) if present & set(class_set.indices)
-    }

@@ -17,7 +17,7 @@ from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.predictions.evidence import Evidence, restrict_to_view
 from imagenet_g.benchmark.predictions.predictions import Predictions
 from imagenet_g.benchmark.predictions.scoring import count_by_class, select_outputs
-from imagenet_g.benchmark.records import Outputs
+from imagenet_g.benchmark.records import Outputs, find_view, is_view_of
 from imagenet_g.benchmark.results import Entry, Gap, Reference, Result
 from imagenet_g.benchmark.statistics.accuracy import FloatArray, compute_correct
 
@@ -102,11 +102,10 @@ def find_reference(result: Result, reference: Reference) -> tuple[Entry, str | N
         DataError: No entry of the result names them.
     """
     for entry in result.entries:
-        ref, view = entry.split.ref, entry.split.view
-        base = ref.removesuffix(f":{view}") if view else ref
+        base = entry.split.base_ref
         # Two views of one split share their predictions, and the reference may be a third.
-        if entry.predictions.sha256 == reference.predictions_sha256 and reference.set.startswith(base):
-            return entry, reference.set.removeprefix(base).removeprefix(":") or None
+        if entry.predictions.sha256 == reference.predictions_sha256 and is_view_of(reference.set, base):
+            return entry, find_view(reference.set, base)
     raise DataError(
         f"The predictions on '{reference.set}' that the gap was measured from are not in this result; "
         "evaluate again with --reference, or apply the baseline to the result that has them."

@@ -13,6 +13,7 @@ from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.classes import CLASS_SET_NAMES, ClassSet, load_class_set, make_class_set
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.filters.quality import QualityFilter, make_quality_filter
+from imagenet_g.benchmark.filters.twins import find_twin
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, load_predictions
 from imagenet_g.benchmark.records import ModelRecord, Outputs, SplitRecord
@@ -140,6 +141,49 @@ def select_view(evidence: Evidence, split: Split, view: str) -> Evidence:
     )
     restricted_to = find_view_class_set(spec)
     return filtered if restricted_to is None else restrict_outputs(filtered, restricted_to)
+
+
+def select_twin(reference: Evidence, split: Split, like: Evidence) -> Evidence:
+    """The clean predictions that a split's are compared with, where the user names no view.
+
+    Args:
+        reference: On the whole clean set, or on the view that the user named: that one stays.
+        split: The clean set.
+        like: On the split.
+
+    Returns:
+        The images that passed the split's filter; all of them where it has none, where the clean set has no
+        such view, and where none of its images was run.
+    """
+    if reference.record.view is not None:
+        return reference
+    # A view of the clean set itself has all of the set for its reference.
+    own = like.record.view if reference.record.ref == like.record.base_ref else None
+    twin = find_twin(like.quality_filter, split, leave_out=own)
+    if twin is None:
+        return reference
+    try:
+        return select_view(reference, split, twin)
+    except InputError:
+        return reference
+
+
+def restrict_to_twin(reference: Evidence, like: Evidence, *, data: Mapping[str, Path]) -> Evidence:
+    """As `select_twin`, on stored predictions.
+
+    Args:
+        reference: On the whole clean set, or on the view that the user named.
+        like: On the split.
+        data: Local copies of splits. Without one of the clean set, all of its images are taken.
+    """
+    if like.quality_filter is None or reference.record.view is not None:
+        return reference
+    try:
+        split = load_predicted_split(reference.record, data=data)
+    except (DataError, InputError):
+        # Nothing is known of how its images score; the gap is marked.
+        return reference
+    return select_twin(reference, split, like)
 
 
 def restrict_outputs(evidence: Evidence, class_set_name: str) -> Evidence:

@@ -12,11 +12,14 @@ from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.naming.published import load_published_accuracies
 from imagenet_g.benchmark.predictions.class_counts import find_reference, load_stored_evidence
 from imagenet_g.benchmark.predictions.entries import make_entry
-from imagenet_g.benchmark.predictions.evidence import Evidence, restrict_to_view
+from imagenet_g.benchmark.predictions.evidence import Evidence, restrict_to_twin, restrict_to_view
 from imagenet_g.benchmark.predictions.freshness import flag_entry
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
-from imagenet_g.benchmark.records import ModelRecord, is_same_model
+from imagenet_g.benchmark.records import ModelRecord, is_same_model, is_view_of
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Result
+
+TWIN = "=twin"
+"""No view can have this name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +29,8 @@ class RescoreRequest:
     Attributes:
         files: Predictions of one model, one file a split.
         reference: The same model's predictions on the clean set; None for a published accuracy.
-        reference_view: Rows of the clean set; None for all.
+        reference_view: Rows of the clean set: a view's name, None for all, `TWIN` for those that passed the
+            filter of the split's view.
         view: Rows to score; None for all.
         data: Local copies of splits, needed for views by a column.
         skip_unreadable: Leave unscored images out.
@@ -43,7 +47,7 @@ class RescoreRequest:
     out: Path
     widened: bool = True
     statistics: int = STATISTICS_VERSION
-    reference_view: str | None = None
+    reference_view: str | None = TWIN
 
 
 def rescore(request: RescoreRequest) -> Result:
@@ -59,7 +63,8 @@ def rescore(request: RescoreRequest) -> Result:
     reference = None if request.reference is None else _load_evidence(request.reference, request.out)
     if request.reference is not None and reference is not None:
         _validate_same_model(model, reference, request.reference)
-        reference = restrict_to_view(reference, request.reference_view, data=request.data)
+        if request.reference_view != TWIN:
+            reference = restrict_to_view(reference, request.reference_view, data=request.data)
     entries = []
     for path, evidence in zip(request.files, loaded, strict=True):
         _validate_same_model(model, evidence, path)
@@ -88,10 +93,10 @@ def rescore_entry(entry: Entry, result: Result, folder: Path, *, data: Mapping[s
     evidence = load_stored_evidence(entry, entry.split.view, folder, data=data)
     _validate_same_model(result.model, evidence, folder / entry.predictions.file)
     published = load_published_accuracies(result.model.spec)
-    is_clean = entry.split.ref in _list_clean_sets(result)
+    is_clean = any(is_view_of(clean, entry.split.ref) for clean in _list_clean_sets(result))
     fresh = make_entry(
         evidence,
-        reference=None if is_clean else _load_reference(entry, result, folder, data),
+        reference=None if is_clean else _load_reference(entry, evidence, result, folder, data),
         # A clean set has no gap of its own, and what had none before was not asked for one.
         published=() if is_clean or not entry.gaps else published,
         skip_unscored=entry.unscored_count_as == "left-out",
@@ -106,18 +111,25 @@ def _list_clean_sets(result: Result) -> set[str]:
     return {reference.set for reference in references if reference.kind == "measured"}
 
 
-def _load_reference(entry: Entry, result: Result, folder: Path, data: Mapping[str, Path]) -> Evidence | None:
+def _load_reference(
+    entry: Entry, evidence: Evidence, result: Result, folder: Path, data: Mapping[str, Path]
+) -> Evidence | None:
     measured = [gap.reference for gap in entry.gaps if gap.reference.kind == "measured"]
     if not measured:
         return None
     source, view = find_reference(result, measured[0])
-    return load_stored_evidence(source, view, folder, data=data)
+    reference = load_stored_evidence(source, view, folder, data=data)
+    # Version 1 knew no twins; in a later result all of the clean set is the user's own choice.
+    return restrict_to_twin(reference, evidence, data=data) if result.statistics == 1 else reference
 
 
 def _make_entry(path: Path, evidence: Evidence, reference: Evidence | None, request: RescoreRequest) -> Entry:
     try:
+        seen = restrict_to_view(evidence, request.view, data=request.data)
+        if reference is not None and request.reference_view == TWIN:
+            reference = restrict_to_twin(reference, seen, data=request.data)
         return make_entry(
-            restrict_to_view(evidence, request.view, data=request.data),
+            seen,
             reference=reference,
             published=load_published_accuracies(evidence.model.spec),
             skip_unscored=request.skip_unreadable,

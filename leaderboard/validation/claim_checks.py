@@ -196,7 +196,8 @@ def check_entries(submission: Submission) -> Iterator[Problem]:
     for ref, times in Counter(entry.split.ref for entry in entries).items():
         if times > 1:
             yield error("repeated-split", ref, f"comes {times} times; one entry a split")
-    references = {gap.reference.set for entry in entries for gap in entry.gaps}
+    # By their predictions: the gap of a filtered view is from a view of the clean set.
+    references = {gap.reference.predictions_sha256 for entry in entries for gap in entry.gaps}
     for entry in entries:
         ref = entry.split.ref
         try:
@@ -211,7 +212,7 @@ def check_entries(submission: Submission) -> Iterator[Problem]:
                 "contradiction", ref, "the split's version or view is not the one its reference names"
             )
         # The measured clean set is an entry too, and of another version by nature.
-        if entry.split.version != submission.version and ref not in references:
+        if entry.split.version != submission.version and entry.predictions.sha256 not in references:
             yield error(
                 "other-version", ref, f"is not of version '{submission.version}'; submit versions apart"
             )

@@ -92,11 +92,15 @@ def make_command(submission: Submission, out: Path, data: Sequence[str]) -> list
     spec = submission.result.model.spec
     if not find_library(spec.partition(":")[0]).runs_again:
         raise InputError(f"'{spec}' is not run from a submission. Run it yourself and give --result.")
-    references = {
-        gap.reference.set
+    measured = {
+        gap.reference.predictions_sha256
         for entry in submission.result.entries
         for gap in entry.gaps
         if gap.reference.kind == "measured"
+    }
+    # The whole set: it has the images of each of its views, and only one --reference can be given.
+    references = {
+        entry.split.base_ref for entry in submission.result.entries if entry.predictions.sha256 in measured
     }
     # With "=": a spec or reference from the file that starts with a dash would otherwise be an option.
     words = ["evaluate", f"--model={spec}", f"--out={out}"]

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filter_cases import VIEW, make_answers, open_split
 
-from factories import make_evidence, make_predictions
-from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.filters.quality import (
     QualityFilter,
     describe_filter,
@@ -18,41 +17,22 @@ from imagenet_g.benchmark.filters.quality import (
     make_quality_filter,
 )
 from imagenet_g.benchmark.predictions.entries import make_entry
-from imagenet_g.benchmark.predictions.evidence import Evidence, select_view
+from imagenet_g.benchmark.predictions.evidence import select_view
 from imagenet_g.benchmark.records import PublishedAccuracy
 from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.splits.manifests import EqualsView, ScorerRecord, SplitManifest, ThresholdView
 from imagenet_g.benchmark.splits.references import parse_split_ref
-from imagenet_g.benchmark.splits.splits import Split
 
-VIEW = "clip-filtered"
 MINI = ScorerRecord(model="open_clip:packaged:mini-clip", weights_sha256="a" * 64, text="a photo of a {c}")
 
 
-@pytest.fixture(scope="module")
-def splits() -> dict[str, Split]:
-    """A split of one shipped release and the real images of another, scored by one CLIP."""
-    refs = ("mini-v2/sd-l", "mini/real", "mini/renditions")
-    return {ref: load_split(parse_split_ref(ref), data={}, cache=None) for ref in refs}
-
-
-def make_whole(split: Split) -> Evidence:
-    """Evidence on every image of a split; each answer is right."""
-    labels = [int(label) for label in split.rows.labels[:, 0]]
-    predictions = replace(make_predictions(labels, labels), image_ids=tuple(split.rows.image_ids))
-    restricted = dict.fromkeys(("imagenet-r", "drawn-104"), predictions.top5)
-    predictions = replace(predictions, restricted=restricted)
-    found = make_evidence(predictions, ref=split.record.ref, class_set=split.class_set, outputs="all")
-    return replace(found, record=split.record)
-
-
-def score(splits: dict[str, Split], split: str, reference: str) -> Entry:
+def score(split: str, reference: str) -> Entry:
     """The entry of a split against a reference, each with its view."""
     found = []
     for text in (split, reference):
         ref = parse_split_ref(text)
-        whole = make_whole(splits[ref.base])
-        found.append(whole if ref.view is None else select_view(whole, splits[ref.base], ref.view))
+        whole = make_answers(ref.base)
+        found.append(whole if ref.view is None else select_view(whole, open_split(ref.base), ref.view))
     return make_entry(found[0], reference=found[1], published=())
 
 
@@ -84,27 +64,27 @@ def make_filter(**changes: Any) -> QualityFilter:
     ],
 )
 def test_a_gap_is_of_like_with_like_only_where_both_sets_passed_one_filter(
-    splits: dict[str, Split], split: str, reference: str, alike: bool
+    split: str, reference: str, alike: bool
 ) -> None:
     """In both directions, across releases, and through views that keep images of any quality."""
-    assert score(splits, split, reference).gaps[0].reference.filtered_alike is alike
+    assert score(split, reference).gaps[0].reference.filtered_alike is alike
 
 
-def test_the_warning_states_both_filters(splits: dict[str, Split]) -> None:
+def test_the_warning_states_both_filters() -> None:
     """The reader sees which side is filtered, by what, and against which reference."""
-    told = " ".join(score(splits, "mini-v2/sd-l", f"mini/real:{VIEW}").warnings)
+    told = " ".join(score("mini-v2/sd-l", f"mini/real:{VIEW}").warnings)
     assert "The split is not filtered" in told
     assert f"'mini/real:{VIEW}' is filtered by clip_score.mini-clip of at least 0.6 (open_clip:" in told
     assert "weights f8241b65" in told
 
 
-def test_a_published_accuracy_is_of_unfiltered_images(splits: dict[str, Split]) -> None:
+def test_a_published_accuracy_is_of_unfiltered_images() -> None:
     """Its images passed no score, whatever the split's did."""
-    whole = make_whole(splits["mini-v2/sd-l"])
+    whole = make_answers("mini-v2/sd-l")
     figure = PublishedAccuracy(set="imagenet-val", class_set="all", top1=0.8, n=50_000, source="timm")
     found = [
         make_entry(evidence, reference=None, published=[figure]).gaps[0].reference.filtered_alike
-        for evidence in (whole, select_view(whole, splits["mini-v2/sd-l"], VIEW))
+        for evidence in (whole, select_view(whole, open_split("mini-v2/sd-l"), VIEW))
     ]
     assert found == [True, False]
 
@@ -134,10 +114,10 @@ def test_a_scorer_counts_by_its_weights_and_not_by_its_name() -> None:
     assert is_filtered_alike(make_filter(), other)
 
 
-def test_a_result_of_version_1_is_recomputed_by_its_own_rule(splits: dict[str, Split]) -> None:
+def test_a_result_of_version_1_is_recomputed_by_its_own_rule() -> None:
     """It asked of the split alone, and said so in its own words."""
-    whole = {ref: make_whole(splits[ref]) for ref in ("mini-v2/sd-l", "mini/real")}
-    kept = {ref: select_view(evidence, splits[ref], VIEW) for ref, evidence in whole.items()}
+    whole = {ref: make_answers(ref) for ref in ("mini-v2/sd-l", "mini/real")}
+    kept = {ref: select_view(evidence, open_split(ref), VIEW) for ref, evidence in whole.items()}
     pairs = [(whole, kept), (kept, whole), (kept, kept)]
     entries = [
         make_entry(a["mini-v2/sd-l"], reference=b["mini/real"], published=(), statistics=1) for a, b in pairs
@@ -163,10 +143,10 @@ def test_an_unknown_scorer_is_the_same_only_in_one_column() -> None:
     ],
 )
 def test_what_a_scorer_ranks_first_is_filtered_and_what_shows_one_hand_is_not(
-    splits: dict[str, Split], view: EqualsView | ThresholdView, filtered: bool
+    view: EqualsView | ThresholdView, filtered: bool
 ) -> None:
     """A top-1 filter is written as an equality on the rank of the label."""
-    assert (make_quality_filter(splits["mini/real"], view) is not None) is filtered
+    assert (make_quality_filter(open_split("mini/real"), view) is not None) is filtered
 
 
 def test_a_recipe_by_other_means_has_no_scorers() -> None:
@@ -180,16 +160,16 @@ def test_a_recipe_by_other_means_has_no_scorers() -> None:
     assert odd.list_scorers() == {"b": ScorerRecord(model=None, weights_sha256=None)}
 
 
-def test_a_whole_split_has_no_filter(splits: dict[str, Split]) -> None:
+def test_a_whole_split_has_no_filter() -> None:
     """Nor has a view by class."""
-    assert find_quality_filter(splits["mini/real"], None) is None
-    assert find_quality_filter(splits["mini/real"], "imagenet-r") is None
-    assert describe_filter(find_quality_filter(splits["mini/real"], None)) == "not filtered"
+    assert find_quality_filter(open_split("mini/real"), None) is None
+    assert find_quality_filter(open_split("mini/real"), "imagenet-r") is None
+    assert describe_filter(find_quality_filter(open_split("mini/real"), None)) == "not filtered"
 
 
-def test_a_filter_keeps_the_images_of_its_view(splits: dict[str, Split]) -> None:
+def test_a_filter_keeps_the_images_of_its_view() -> None:
     """The figures that the gap is made of: 1004 of 1040 real images."""
-    whole = make_whole(splits["mini/real"])
-    kept = select_view(whole, splits["mini/real"], VIEW)
+    whole = make_answers("mini/real")
+    kept = select_view(whole, open_split("mini/real"), VIEW)
     assert (len(kept.predictions), kept.quality_filter is not None) == (1004, True)
     assert np.isin(kept.predictions.image_ids, whole.predictions.image_ids).all()

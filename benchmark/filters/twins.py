@@ -1,0 +1,62 @@
+"""Which view of the clean set a split view is compared with."""
+
+from __future__ import annotations
+
+from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.filters.quality import (
+    QualityFilter,
+    find_quality_filter,
+    is_filtered_alike,
+    make_quality_filter,
+)
+from imagenet_g.benchmark.splits.splits import Split
+from imagenet_g.benchmark.splits.views import apply_view
+
+
+def choose_reference_view(split: Split, view: str | None, reference: Split) -> str | None:
+    """The view of the clean set that a view of a split is compared with, where the user names none.
+
+    A split that kept the images a model recognises is compared with the real images that the same model
+    recognises, by the same bound.
+
+    Args:
+        split: The split, whole.
+        view: Its view; None for all images.
+        reference: The clean set, whole.
+
+    Returns:
+        The view's name; None for all images, because the split is not filtered or the clean set has no such
+        view.
+
+    Raises:
+        UnknownNameError: The split has no such view.
+    """
+    own = view if reference.record.ref == split.record.ref else None
+    return find_twin(find_quality_filter(split, view), reference, leave_out=own)
+
+
+def find_twin(wanted: QualityFilter | None, reference: Split, *, leave_out: str | None = None) -> str | None:
+    """The view of a split that keeps images by this filter; None where there is none, or nothing to keep by.
+
+    Args:
+        wanted: The filter.
+        reference: The split to look in.
+        leave_out: A view that does not count: the one that is to be compared, where both are of one split.
+    """
+    if wanted is None:
+        return None
+    names = (
+        name
+        for name, view in sorted(reference.views.items())
+        if name != leave_out and is_filtered_alike(wanted, make_quality_filter(reference, view))
+    )
+    return next((name for name in names if _has_images(reference, name)), None)
+
+
+def _has_images(split: Split, view: str) -> bool:
+    try:
+        apply_view(split, view)
+    except (DataError, InputError):
+        # A bound that no image reaches, or a column with gaps: nothing to compare with.
+        return False
+    return True
