@@ -36,7 +36,7 @@ def choose_reference_view(split: Split, view: str | None, reference: Split) -> s
 
 
 def find_twin(wanted: QualityFilter | None, reference: Split, *, leave_out: str | None = None) -> str | None:
-    """The view of a split that keeps images by this filter; None where there is none, or nothing to keep by.
+    """The view of a split that keeps images by this filter; None where no view does, or no filter is given.
 
     Args:
         wanted: The filter.
