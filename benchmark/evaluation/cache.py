@@ -62,7 +62,10 @@ class Cache:
     def load_predictions(
         self, key: str, class_sets: Mapping[str, ClassSet]
     ) -> tuple[Predictions, PredictionsMeta] | None:
-        """Finished predictions that hold at least these class sets; a damaged file counts as absent."""
+        """Finished predictions that hold at least these class sets, and the sums over all outputs.
+
+        A damaged file counts as absent.
+        """
         path = self.predictions_path(key)
         if not path.exists():
             return None
@@ -70,7 +73,8 @@ class Cache:
             predictions, meta = load_predictions(path)
         except DataError:
             return None
-        complete = all(
+        # A file of an earlier release lacks the sums, and with them half of the metrics.
+        complete = predictions.top5.sums is not None and all(
             name in meta.class_sets and meta.class_sets[name].indices == class_set.indices
             for name, class_set in class_sets.items()
         )
@@ -123,10 +127,12 @@ class PartStore:
             try:
                 table = pq.read_table(path)
                 part = parse_table(table)
-            except (pa.ArrowException, OSError, KeyError, ValueError):
+            except (pa.ArrowException, OSError, KeyError, TypeError, ValueError):
                 break
             # The folder is named by the key, and a user can rename or copy it.
-            if len(part) != stop - start or (table.schema.metadata or {}).get(_KEY) != self.key.encode():
+            foreign = (table.schema.metadata or {}).get(_KEY) != self.key.encode()
+            # A part of an earlier release lacks the sums, and the joined rows would lack them all.
+            if len(part) != stop - start or foreign or part.top5.sums is None:
                 break
             parts.append(part)
             expected = stop

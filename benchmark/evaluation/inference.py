@@ -15,19 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from imagenet_g.benchmark.answers.softmax import compute_top_five
+from imagenet_g.benchmark.answers.top_five import TopFive, blank_rows, stack_top_five
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.evaluation.batch_check import check_batch
 from imagenet_g.benchmark.evaluation.cache import PartStore
 from imagenet_g.benchmark.evaluation.precision import hold_head, lower_precision
 from imagenet_g.benchmark.models.classifiers import Classifier
-from imagenet_g.benchmark.predictions.predictions import (
-    Predictions,
-    TopFive,
-    concatenate_predictions,
-    stack_top_five,
-)
-from imagenet_g.benchmark.predictions.top_five import compute_top_five
+from imagenet_g.benchmark.predictions.predictions import Predictions, concatenate_predictions
 from imagenet_g.benchmark.records import BatchCheck
 from imagenet_g.benchmark.splits.decode_ahead import PreparedImage, prepare_ahead, stack_inputs
 from imagenet_g.benchmark.splits.splits import Split
@@ -170,12 +166,15 @@ class _Runner:
             outputs: list[tuple[Mapping[str, TopFive], list[str | None]]] = []
             for start in range(first, stop, batch_size):
                 batch = [next(prepared) for _ in range(min(batch_size, stop - start))]
-                outputs.append(self._predict_batch(batch))
+                labels = self.split.rows.labels[np.asarray(rows[start : start + len(batch)], dtype=np.intp)]
+                outputs.append(self._predict_batch(batch, labels))
                 on_progress(start + len(batch), len(rows))
             yield self._assemble(rows[first:stop], outputs)
             first = stop
 
-    def _predict_batch(self, batch: list[PreparedImage]) -> tuple[Mapping[str, TopFive], list[str | None]]:
+    def _predict_batch(
+        self, batch: list[PreparedImage], labels: npt.NDArray[np.int16]
+    ) -> tuple[Mapping[str, TopFive], list[str | None]]:
         tensors = [image.tensor for image in batch if image.tensor is not None]
         # NaN marks what was not predicted; a row of zeros would pass for an answer.
         logits = torch.full((len(batch), 1000), torch.nan)
@@ -193,7 +192,8 @@ class _Runner:
         for number in torch.nonzero(broken).flatten().tolist():
             errors[number] = errors[number] or NOT_FINITE
         sets: dict[str, ClassSet | None] = {"all": None, **self.class_sets}
-        return {name: compute_top_five(logits, class_set) for name, class_set in sets.items()}, errors
+        top5 = {name: compute_top_five(logits, one, labels=labels) for name, one in sets.items()}
+        return top5, errors
 
     def _forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Logits `(N, 1000)` float32 on the CPU; in smaller pieces when memory runs out."""
@@ -283,8 +283,4 @@ def _is_out_of_memory(error: BaseException) -> bool:
 def _blank_outside(top5: TopFive, labels: npt.NDArray[np.int16], class_set: ClassSet) -> TopFive:
     # Nothing is stored where no label lies in the set: the question does not arise there, and no score may
     # count it.
-    inside = np.asarray(np.isin(labels, class_set.indices).any(axis=1))[:, None]
-    return TopFive(
-        np.where(inside, top5.indices, np.int16(-1)).astype(np.int16),
-        np.where(inside, top5.probabilities, np.float32(0)).astype(np.float32),
-    )
+    return blank_rows(top5, np.asarray(np.isin(labels, class_set.indices).any(axis=1)))

@@ -7,17 +7,20 @@ A predictions file is a parquet with these columns, rows in the split's own orde
     source_image_id     string or null the real image it was made from
     top5_index          list<int16>    best five of all 1000 classes, best first; null when unscored
     top5_probability    list<float>    their softmax probabilities, float32
+    label_log_probability     float    natural log of the probability of the right answer; of their sum, where
+                                       several classes are right
+    squared_probability_sum   float    sum of all squared probabilities, classes that are right counted as one
     error               string or null why the image could not be scored
-    top5_index@SET, top5_probability@SET
-                        the same with the outputs restricted to a class set; null where no label is in it
+    ...@SET             the four of the outputs again, restricted to a class set; null where no label is in it
 
 and a JSON `PredictionsMeta` in the parquet metadata. Scores, views, class subsets and gaps are computed from
-this file alone.
+this file alone. Files written before the two sums were stored lack these
+columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -27,8 +30,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, ValidationError
 
+from imagenet_g.benchmark.answers.checks import ALL_CLASSES, check_top_five
+from imagenet_g.benchmark.answers.ragged import make_ragged, parse_classes, parse_strings
+from imagenet_g.benchmark.answers.top_five import TopFive, make_columns, parse_columns, stack_top_five
 from imagenet_g.benchmark.errors import DataError, format_problems
-from imagenet_g.benchmark.predictions.ragged import make_ragged, parse_classes, parse_ragged, parse_strings
 from imagenet_g.benchmark.records import (
     Count,
     FileModel,
@@ -45,7 +50,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 META_KEY = b"imagenet_g.predictions"
-TOP_K = 5
 MAX_ROWS = 2_000_000
 """No split has more images than ImageNet's training set; a file that claims more is refused unread."""
 
@@ -72,23 +76,6 @@ class PredictionsMeta(FileModel):
     limit: Count | None
     key: Sha256
     """Cache key: weights, split manifest, preprocessing, dtype, backend."""
-
-
-@dataclass(frozen=True, slots=True)
-class TopFive:
-    """The best five outputs of each image.
-
-    Attributes:
-        indices: `(N, 5)` int16 class indices, best first; -1 for an empty slot.
-        probabilities: `(N, 5)` float32 softmax probabilities in [0, 1]; 0 for an empty slot.
-    """
-
-    indices: npt.NDArray[np.int16]
-    probabilities: npt.NDArray[np.float32]
-
-    def take(self, rows: npt.NDArray[np.intp]) -> TopFive:
-        """The given rows, in the given order."""
-        return TopFive(self.indices[rows], self.probabilities[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +153,8 @@ def load_predictions(path: Path) -> tuple[Predictions, PredictionsMeta]:
         raise DataError(f"There is no predictions file '{path}'.") from error
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"'{path}' is not a predictions file: {error}") from error
-    validate_predictions(predictions, source=str(path))
+    sets = {name: one.indices for name, one in meta.class_sets.items()}
+    validate_predictions(predictions, source=str(path), class_sets=sets)
     return predictions, meta
 
 
@@ -195,11 +183,11 @@ def make_table(predictions: Predictions) -> pa.Table:
         "image_id": pa.array(predictions.image_ids, pa.string()),
         "label": make_ragged(predictions.labels, predictions.labels != NO_CLASS, everywhere, pa.int16()),
         "source_image_id": pa.array(predictions.source_image_ids, pa.string()),
-        **_make_top5_columns("", predictions.top5, scored),
+        **make_columns("", predictions.top5, scored),
         "error": pa.array(predictions.errors, pa.string()),
     }
     for name, top5 in sorted(predictions.restricted.items()):
-        columns |= _make_top5_columns(f"@{name}", top5, scored & (top5.indices[:, 0] != NO_CLASS))
+        columns |= make_columns(f"@{name}", top5, scored & (top5.indices[:, 0] != NO_CLASS))
     return pa.table(columns)
 
 
@@ -216,9 +204,9 @@ def parse_table(table: pa.Table) -> Predictions:
         image_ids=parse_strings(table, "image_id"),
         labels=parse_classes(table, "label", width=None),
         source_image_ids=parse_strings(table, "source_image_id"),
-        top5=_parse_top5(table, ""),
+        top5=parse_columns(table, ""),
         errors=parse_strings(table, "error"),
-        restricted={name: _parse_top5(table, f"@{name}") for name in suffixes},
+        restricted={name: parse_columns(table, f"@{name}") for name in suffixes},
     )
 
 
@@ -242,12 +230,20 @@ def concatenate_predictions(parts: Sequence[Predictions]) -> Predictions:
     )
 
 
-def validate_predictions(predictions: Predictions, *, source: str) -> None:
+def validate_predictions(
+    predictions: Predictions, *, source: str, class_sets: Mapping[str, tuple[int, ...]] | None = None
+) -> None:
     """Check what no honest run can break.
+
+    Args:
+        predictions: The rows.
+        source: What they are called in a message.
+        class_sets: Classes of the restricted outputs, by name; any class is allowed in those left out.
 
     Raises:
         DataError: Repeated or missing ids, classes outside 0..999, repeated classes in a top-5,
-            probabilities outside [0, 1] or increasing, or rows that are both scored and failed.
+            probabilities outside [0, 1] or increasing, sums over the outputs that contradict them, or
+            rows that are both scored and failed.
     """
     if len(set(predictions.image_ids)) != len(predictions) or None in predictions.image_ids:
         raise DataError(f"'{source}' has repeated or missing image ids.")
@@ -257,42 +253,7 @@ def validate_predictions(predictions: Predictions, *, source: str) -> None:
         raise DataError(f"'{source}' has an image without a label.")
     if ((predictions.top5.indices[:, 0] != NO_CLASS) != predictions.scored).any():
         raise DataError(f"'{source}' has rows that are neither a prediction nor an error, or both.")
-    for name, top5 in (("top5", predictions.top5), *predictions.restricted.items()):
-        _validate_top5(top5, source=f"{source} ({name})")
-
-
-def _validate_top5(top5: TopFive, *, source: str) -> None:
-    indices, probabilities = top5.indices, top5.probabilities
-    if ((indices < NO_CLASS) | (indices > 999)).any():
-        raise DataError(f"'{source}' predicts classes outside 0..999.")
-    if not np.isfinite(probabilities).all() or ((probabilities < 0) | (probabilities > 1)).any():
-        raise DataError(f"'{source}' has probabilities outside [0, 1].")
-    # Equal ones are allowed: ties are in the order of the classes.
-    if (np.diff(probabilities, axis=1) > 0).any():
-        raise DataError(f"'{source}' has a top-5 that is not sorted by probability.")
-    ordered = np.sort(indices, axis=1)
-    if ((np.diff(ordered, axis=1) == 0) & (ordered[:, 1:] != NO_CLASS)).any():
-        raise DataError(f"'{source}' predicts one class twice for one image.")
-
-
-def stack_top_five(pieces: Sequence[TopFive]) -> TopFive:
-    """Join rows."""
-    return TopFive(
-        np.concatenate([piece.indices for piece in pieces]),
-        np.concatenate([piece.probabilities for piece in pieces]),
-    )
-
-
-def _make_top5_columns(suffix: str, top5: TopFive, present: npt.NDArray[np.bool_]) -> dict[str, pa.Array]:
-    import pyarrow as pa
-
-    kept = top5.indices != NO_CLASS
-    return {
-        f"top5_index{suffix}": make_ragged(top5.indices, kept, present, pa.int16()),
-        f"top5_probability{suffix}": make_ragged(top5.probabilities, kept, present, pa.float32()),
-    }
-
-
-def _parse_top5(table: pa.Table, suffix: str) -> TopFive:
-    probabilities = parse_ragged(table[f"top5_probability{suffix}"], fill=0, width=TOP_K)
-    return TopFive(parse_classes(table, f"top5_index{suffix}", width=TOP_K), probabilities.astype(np.float32))
+    check_top_five(predictions.top5, predictions.labels, source=f"{source} (top5)")
+    for name, top5 in predictions.restricted.items():
+        classes = (class_sets or {}).get(name) or ALL_CLASSES
+        check_top_five(top5, predictions.labels, source=f"{source} ({name})", classes=classes)

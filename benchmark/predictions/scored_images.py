@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from imagenet_g.benchmark.predictions.predictions import TopFive
+from imagenet_g.benchmark.answers.top_five import TopFive
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from imagenet_g.benchmark.answers.top_five import TopFive
 from imagenet_g.benchmark.classes import NUM_CLASSES, make_class_set, name_class_set
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.predictions.metrics import Metric, estimate_metric, load_metrics
-from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, TopFive
+from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta
 from imagenet_g.benchmark.predictions.scored_images import ScoredImages
 from imagenet_g.benchmark.records import Estimate, Outputs
 from imagenet_g.benchmark.results import Gap, Reference, Score

@@ -14,12 +14,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 
+from imagenet_g.benchmark.answers.top_five import TopFive
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError, InputError, UntrustedFileError
 from imagenet_g.benchmark.identity import hash_file, make_slug
 from imagenet_g.benchmark.naming.libraries import find_library
 from imagenet_g.benchmark.predictions.entries import choose_headline
-from imagenet_g.benchmark.predictions.predictions import Predictions, TopFive, load_predictions
+from imagenet_g.benchmark.predictions.predictions import Predictions, load_predictions
 from imagenet_g.benchmark.predictions.result_files import RESULT_NAME, load_result
 from imagenet_g.benchmark.results import Entry, Result
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
@@ -219,4 +220,13 @@ def _exceeds(one: TopFive, other: TopFive, rounding: float) -> npt.NDArray[np.bo
     least = np.minimum(one.probabilities, other.probabilities[:, -1:])
     expected = np.where(same.any(axis=-1), given, least)
     apart = np.abs(one.probabilities - expected) > rounding
-    return np.asarray((apart & (one.indices != NO_CLASS)).any(axis=1))
+    return np.asarray((apart & (one.indices != NO_CLASS)).any(axis=1)) | _exceeds_sums(one, other, rounding)
+
+
+def _exceeds_sums(one: TopFive, other: TopFive, rounding: float) -> npt.NDArray[np.bool_]:
+    """Whether the sums over all outputs differ by more than rounding; what one run lacks cannot."""
+    if one.sums is None or other.sums is None:
+        return np.zeros(len(one.indices), dtype=np.bool_)
+    label = np.abs(np.exp(one.sums.log_label) - np.exp(other.sums.log_label)) > rounding
+    # A change of every probability by so much changes a sum of squares by twice as much at most.
+    return np.asarray(label | (np.abs(one.sums.squares - other.sums.squares) > 2 * rounding))

@@ -9,6 +9,7 @@ import numpy as np
 from image_sets import write_class_folders
 
 from factories import make_run_record
+from imagenet_g.benchmark.answers.top_five import TopFive
 from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.classes import load_classes, name_class_set
 from imagenet_g.benchmark.predictions.class_counts import load_pair_counts
@@ -16,7 +17,6 @@ from imagenet_g.benchmark.predictions.predictions import (
     Predictions,
     PredictionsMeta,
     StoredClassSet,
-    TopFive,
     write_predictions,
 )
 from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from factories import make_evidence, make_predictions
+from imagenet_g.benchmark.answers.top_five import TopFive
 from imagenet_g.benchmark.classes import load_class_set, make_class_set, name_class_set
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.predictions.entries import choose_headline, choose_published, make_entry
-from imagenet_g.benchmark.predictions.predictions import Predictions, TopFive
+from imagenet_g.benchmark.predictions.predictions import Predictions
 from imagenet_g.benchmark.predictions.scoring import compute_score, select_outputs
 from imagenet_g.benchmark.records import PublishedAccuracy
 from imagenet_g.benchmark.statistics.gaps import compute_newcombe_interval

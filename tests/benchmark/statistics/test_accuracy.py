@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 
+from imagenet_g.benchmark.answers.softmax import compute_top_five
 from imagenet_g.benchmark.classes import make_class_set
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.predictions.top_five import compute_top_five
 from imagenet_g.benchmark.statistics.accuracy import (
     compute_class_counts,
     compute_correct,

@@ -16,10 +16,11 @@ from image_sets import write_release
 from submission_cases import edit_cell, seal
 
 from factories import make_predictions
+from imagenet_g.benchmark.answers.top_five import TopFive
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.predictions.predictions import Predictions, TopFive
+from imagenet_g.benchmark.predictions.predictions import Predictions
 from imagenet_g.leaderboard.submissions.problems import RECOMPUTED_LIMITS
 from imagenet_g.leaderboard.submissions.reviews import Review, load_review
 from imagenet_g.leaderboard.validation.second_run import ROUNDING, find_other_answers

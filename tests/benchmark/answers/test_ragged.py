@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagenet_g.benchmark.predictions.ragged import make_ragged, parse_classes, parse_ragged, parse_strings
+from imagenet_g.benchmark.answers.ragged import make_ragged, parse_classes, parse_ragged, parse_strings
 
 rows = st.lists(st.none() | st.lists(st.integers(0, 999), max_size=5))
 

@@ -135,6 +135,27 @@ def parse_strings(table: pa.Table, name: str) -> tuple[Any, ...]:
     return tuple(table[name].to_pylist())
 
 
+def parse_numbers(table: pa.Table, name: str) -> npt.NDArray[np.float32]:
+    """Numbers of a column, `(N,)` float32; NaN for null.
+
+    Raises:
+        KeyError: There is no such column, or there are several.
+        TypeError: The column does not hold floating-point numbers.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> parse_numbers(pa.table({"sum": [0.5, None]}), "sum").tolist()
+        [0.5, nan]
+    """
+    import pyarrow as pa
+
+    kind = table[name].type
+    # A column of nulls alone has no type of its own where another program has written the file.
+    if not (pa.types.is_floating(kind) or pa.types.is_null(kind)):
+        raise TypeError(f"column '{name}' holds {kind}, not floating-point numbers")
+    return np.asarray(table[name].cast(pa.float64()).to_numpy(), dtype=np.float32)
+
+
 def _is_number(kind: pa.DataType) -> bool:
     import pyarrow as pa
 

@@ -1,0 +1,4 @@
+"""Calibration and selective prediction: pure arithmetic on confidences and right answers.
+
+Imports statistics and everything below.
+"""
