@@ -249,3 +249,12 @@ def is_same_split(first: SplitRecord, second: SplitRecord) -> bool:
     """Whether two records are of the same images through the same view, whatever the comments on them."""
     blank = dict.fromkeys(SPLIT_COMMENTARY)
     return first.model_dump() | blank == second.model_dump() | blank
+
+
+class Choice(FileModel):
+    """What a run took where the user named nothing."""
+
+    what: Literal["split", "reference", "baseline"]
+    taken: str | None
+    """Its name; null where there was nothing to take."""
+    reason: str

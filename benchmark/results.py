@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from imagenet_g.benchmark.records import (
+    Choice,
     Count,
     Difference,
     Estimate,
@@ -237,6 +238,8 @@ class Entry(FileModel):
     """Empty where nothing known indicates it, which is no proof of the contrary."""
     no_robustness: tuple[RobustnessRefusal, ...] = ()
     """Baselines of this split without an effective robustness; empty in older files."""
+    choices: tuple[Choice, ...] = ()
+    """What was taken by default; empty where the user named all, and in older files."""
 
     @property
     def partial(self) -> bool:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from imagenet_g.baselines.lines.measure import Measurement
-    from imagenet_g.benchmark.evaluation.evaluate import EvaluationOutcome, EvaluationRequest
+    from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome, EvaluationRequest
     from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline
     from imagenet_g.benchmark.robustness.published_sets import BaselineSet
     from imagenet_g.benchmark.splits.real_set_files import RealSet
@@ -45,8 +45,8 @@ def make_request(baseline: BaselineSet, arguments: Namespace) -> EvaluationReque
     """The evaluation of every model of the set that may be in a fit."""
     from imagenet_g.baselines.lines.measure import list_requests
     from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
-    from imagenet_g.benchmark.evaluation.evaluate import EvaluationRequest
     from imagenet_g.benchmark.evaluation.model_run import RunSettings
+    from imagenet_g.benchmark.evaluation.requests import EvaluationRequest
     from imagenet_g.benchmark.splits.real_set_files import load_sets
     from imagenet_g.benchmark.splits.references import parse_split_ref
 
@@ -117,7 +117,7 @@ def print_lines(measured: MeasuredBaseline) -> None:
 def run_apply(arguments: Namespace) -> int:
     """Add effective robustness to a result, print it, write it."""
     from imagenet_g.baselines.lines.apply import DEFAULT_LINKS, apply_baseline
-    from imagenet_g.benchmark.commands.report import list_robustness
+    from imagenet_g.benchmark.reports.report import list_robustness
 
     out = arguments.out or (arguments.result if arguments.result.is_dir() else arguments.result.parent)
     enriched = apply_baseline(

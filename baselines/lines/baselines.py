@@ -6,6 +6,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.identity import make_slug
 from imagenet_g.benchmark.robustness.measured_sets import (
     MeasuredBaseline,
     build_measured_points,
@@ -72,6 +73,25 @@ def format_axis(name: str, column: str) -> str:
 
 def _list_targets(baseline: BaselineSet) -> str:
     return ", ".join(baseline.header.targets) or "no figures yet; measure it with 'baselines run'"
+
+
+def find_default_line(split: str) -> tuple[str | None, str]:
+    """The measured line that ships for a split, and why it is or is not there.
+
+    Args:
+        split: A split of a version, with its view if it has one.
+
+    Returns:
+        The path of the line, None without one, and a phrase without a full stop.
+
+    Example:
+        >>> find_default_line("v9/sd-l")
+        (None, "no line of v9/sd-l ships; 'imagenet-g baselines run' measures one")
+    """
+    path = Path(str(files("imagenet_g.baselines.data"))) / "lines" / f"{make_slug(split)}.json"
+    if path.is_file():
+        return str(path), f"the line that ships for {split}"
+    return None, f"no line of {split} ships; 'imagenet-g baselines run' measures one"
 
 
 BUILT_IN = ("testbed", "timm-in1k", "paper", "drawn", "open-clip-zero-shot")

@@ -8,9 +8,9 @@ from imagenet_g.baselines.papers.layout import build_grid
 from imagenet_g.baselines.papers.tables import Papers, format_place
 from imagenet_g.baselines.replays.records import CellRecord, ClaimRecord, ComparisonRecord, ReplayRecord
 from imagenet_g.baselines.replays.specs import ReplaySpec
-from imagenet_g.benchmark.commands.report import format_percent, format_points
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.records import Estimate
+from imagenet_g.benchmark.reports.report import format_percent, format_points
 from imagenet_g.benchmark.robustness.wording import state_verdict
 from imagenet_g.benchmark.terminal.markdown import escape_cell, escape_heading, format_code, format_name
 

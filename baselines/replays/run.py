@@ -20,8 +20,9 @@ from imagenet_g.benchmark.devices import choose_device
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.evaluation.cache import Cache
-from imagenet_g.benchmark.evaluation.evaluate import EvaluationRequest, run_evaluation
+from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
 from imagenet_g.benchmark.evaluation.model_run import EvaluationListener, RunSettings
+from imagenet_g.benchmark.evaluation.requests import EvaluationRequest
 from imagenet_g.benchmark.identity import hash_json, make_slug
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.models.packaged import CLASS_MAP_NAME

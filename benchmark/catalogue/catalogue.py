@@ -22,7 +22,7 @@ from imagenet_g.benchmark.splits.real_set_files import (
 )
 from imagenet_g.benchmark.splits.real_set_specs import RealSetSpec
 from imagenet_g.benchmark.splits.real_sets import load_real_set
-from imagenet_g.benchmark.splits.references import SplitRef, parse_split_ref
+from imagenet_g.benchmark.splits.references import SplitRef
 from imagenet_g.benchmark.splits.registry import format_superseded, load_versions
 from imagenet_g.benchmark.splits.releases import load_release_split
 from imagenet_g.benchmark.splits.splits import Split
@@ -160,7 +160,7 @@ def find_release(ref: SplitRef, data: Mapping[str, Path], *, cache: Path | None 
     version = str(ref.version)
     known = load_versions()
     if (folder := list_releases(data).get(version)) is not None:
-        _load_own_manifest(folder, version)
+        load_own_manifest(folder, version)
         return folder
     download = find_download(cache, version)
     published = known[version].published if version in known else None
@@ -197,24 +197,12 @@ def find_local_copy(spec: RealSetSpec, data: Mapping[str, Path]) -> Path | None:
     return None
 
 
-def newest_version(data: Mapping[str, Path]) -> tuple[SplitRef, ...]:
-    """All splits of the newest version available here.
-
-    Known versions count in the order of `versions.toml`, others after them in the order they were given. One
-    that only renews splits of another does not count.
+def load_own_manifest(folder: Path, version: str) -> Manifest:
+    """The manifest of a release that was given as a version.
 
     Raises:
-        DataError: Its manifest is missing, malformed or of another version.
+        DataError: It is missing, malformed or of another version.
     """
-    known = load_versions()
-    found = [
-        (name, at) for name, at in list_releases(data).items() if name not in known or known[name].default
-    ]
-    version, folder = found[-1]
-    return tuple(parse_split_ref(f"{version}/{name}") for name in _load_own_manifest(folder, version).splits)
-
-
-def _load_own_manifest(folder: Path, version: str) -> Manifest:
     manifest = load_manifest(folder)
     if (found := manifest.version) != version:
         raise DataError(f"'{folder}' holds version '{found}', not '{version}'. Use --data {found}=PATH.")

@@ -61,5 +61,16 @@ def find_download(cache: Path | None, version: str) -> DownloadRecord | None:
         return None
 
 
+def list_downloads(cache: Path | None) -> tuple[str, ...]:
+    """Versions with a remembered download, the last one first."""
+    found = [] if cache is None else sorted(cache.glob("downloads/*.json"), key=_read_time, reverse=True)
+    return tuple(path.stem for path in found if find_download(cache, path.stem) is not None)
+
+
+def _read_time(path: Path) -> tuple[float, str]:
+    # The name decides between two of one moment, so that a run can be repeated.
+    return path.stat().st_mtime, path.name
+
+
 def _make_path(cache: Path, version: str) -> Path:
     return cache / "downloads" / f"{version}.json"

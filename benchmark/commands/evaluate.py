@@ -3,90 +3,69 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.evaluate_options import add_arguments
 from imagenet_g.benchmark.terminal.text import print_line, print_message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from imagenet_g.benchmark.evaluation.evaluate import EvaluationOutcome, EvaluationRequest
+    from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome, EvaluationRequest
+    from imagenet_g.benchmark.evaluation.run_plans import RunPlan
     from imagenet_g.benchmark.models.classifiers import ModelRequest
-    from imagenet_g.benchmark.splits.real_set_files import RealSet
-    from imagenet_g.benchmark.splits.references import SplitRef
 
 __all__ = ["add_arguments", "run"]
 
 
 def run(arguments: Namespace) -> int:
     """Evaluate, print the table, list the files."""
+    from imagenet_g.benchmark.commands.lines import apply_baselines, load_robustness
     from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
     from imagenet_g.benchmark.terminal.progress import ProgressListener
 
-    request = make_request(arguments)
     for baseline in arguments.baseline:
         # Before anything runs: a mistyped baseline must not be reported after hours of evaluation.
         load_robustness("check")(baseline)
+    request, plan = make_request(arguments)
+    for note in plan.notes:
+        print_message(f"note: {note}")
     with ProgressListener() as listener:
         outcomes = run_evaluation(request, listener)
-    for baseline in arguments.baseline:
-        outcomes = apply_baseline(outcomes, baseline, request.data)
-    return report_outcomes(outcomes)
+    return report_outcomes(apply_baselines(outcomes, plan.list_baselines(), request.data))
 
 
-def load_robustness(name: str) -> Callable[..., Any]:
-    """What states effective robustness: "check" a baseline, or "apply" it to a result.
+def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:
+    """The request of the command line, and what was taken by default.
 
-    Baselines stand above this folder, so they are found through an entry point, as commands are.
-    """
-    from importlib.metadata import entry_points
-
-    loaded: Callable[..., Any] = entry_points(group="imagenet_g.robustness")[name].load()
-    return loaded
-
-
-def apply_baseline(
-    outcomes: Sequence[EvaluationOutcome], baseline: str, data: Mapping[str, Path]
-) -> tuple[EvaluationOutcome, ...]:
-    """Outcomes with effective robustness in their results; where there is no line, a note is printed."""
-    from dataclasses import replace
-
-    from imagenet_g.benchmark.errors import InputError
-
-    apply = load_robustness("apply")
-    enriched = []
-    for outcome in outcomes:
-        try:
-            result = apply(outcome.path, baseline=baseline, data=data) if outcome.path else None
-            enriched.append(replace(outcome, result=result))
-        except InputError as error:
-            print_message(f"note: {outcome.requested}: {error}")
-            enriched.append(outcome)
-    return tuple(enriched)
-
-
-def make_request(arguments: Namespace) -> EvaluationRequest:
-    """The request of the command line; everything that can be checked without a model is checked here.
+    Everything that can be checked without a model is checked here.
 
     Raises:
         InputError: A malformed or contradictory option.
     """
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+    from imagenet_g.benchmark.commands.lines import load_robustness
     from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
-    from imagenet_g.benchmark.evaluation.evaluate import EvaluationRequest
     from imagenet_g.benchmark.evaluation.model_run import RunSettings
+    from imagenet_g.benchmark.evaluation.requests import EvaluationRequest
+    from imagenet_g.benchmark.evaluation.run_plans import NamedParts, plan_run
     from imagenet_g.benchmark.predictions.freshness import parse_declaration
     from imagenet_g.benchmark.splits.real_set_files import load_sets
 
     sets = load_sets(arguments.sets)
     data = parse_data_pairs(arguments.data, sets)
-    return EvaluationRequest(
-        models=_make_model_requests(arguments),
-        splits=_choose_splits(arguments.split, data, sets),
-        reference=_choose_reference(arguments.reference, data, sets),
+    cache = choose_cache_folder(arguments.cache)
+    named = NamedParts(arguments.split or (), arguments.reference, arguments.baseline)
+    # Models first: a mistyped one must not wait for the Hub.
+    models = _make_model_requests(arguments)
+    plan = plan_run(named, data, sets, cache=cache, find_line=load_robustness("line"))
+    request = EvaluationRequest(
+        models=models,
+        splits=plan.splits,
+        reference=None,
+        references=plan.references,
         unfiltered_reference=arguments.unfiltered_reference,
+        choices=plan.choices,
         data=data,
         settings=RunSettings(
             device=arguments.device,
@@ -97,12 +76,13 @@ def make_request(arguments: Namespace) -> EvaluationRequest:
         limit=arguments.limit,
         skip_unreadable=arguments.skip_unreadable,
         out=arguments.out,
-        cache=Cache(choose_cache_folder(arguments.cache)),
+        cache=Cache(cache),
         stream=arguments.stream,
         declaration=parse_declaration(
             arguments.training_data, arguments.trained_until, arguments.trained_on_generated
         ),
     )
+    return request, plan
 
 
 def report_outcomes(outcomes: Sequence[EvaluationOutcome]) -> int:
@@ -111,7 +91,7 @@ def report_outcomes(outcomes: Sequence[EvaluationOutcome]) -> int:
     Returns:
         0 when all models ran, 1 when some failed, 2 when all did.
     """
-    from imagenet_g.benchmark.commands.report import make_report
+    from imagenet_g.benchmark.reports.report import make_report
     from imagenet_g.benchmark.terminal.tables import print_shown
 
     results = [outcome.result for outcome in outcomes if outcome.result is not None]
@@ -151,25 +131,3 @@ def _make_model_requests(arguments: Namespace) -> tuple[ModelRequest, ...]:
         )
         for text in models
     )
-
-
-def _choose_splits(
-    texts: list[str] | None, data: Mapping[str, Path], sets: Mapping[str, RealSet]
-) -> tuple[SplitRef, ...]:
-    from imagenet_g.benchmark.catalogue.catalogue import newest_version
-    from imagenet_g.benchmark.splits.references import parse_split_ref
-
-    if texts:
-        return tuple(parse_split_ref(text, sets) for text in dict.fromkeys(texts))
-    return newest_version(data)
-
-
-def _choose_reference(
-    text: str | None, data: Mapping[str, Path], sets: Mapping[str, RealSet]
-) -> SplitRef | None:
-    from imagenet_g.benchmark.evaluation.evaluate import PUBLISHED
-    from imagenet_g.benchmark.splits.references import parse_split_ref
-
-    if text is None:
-        return parse_split_ref("imagenet-val") if "imagenet-val" in data else None
-    return None if text == PUBLISHED else parse_split_ref(text, sets)

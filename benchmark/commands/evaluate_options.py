@@ -67,13 +67,14 @@ def _add_image_arguments(parser: ArgumentParser) -> None:
         action="append",
         metavar="REF",
         help="v1/sd-l, mini/renditions:noto, imagenet-r, folder:PATH, ...; repeatable "
-        "(default: every split of the newest version available here)",
+        "(default: the splits of the newest version that is available or on the Hub; 'imagenet-g versions' "
+        "shows them)",
     )
     group.add_argument(
         "--reference",
         metavar="REF",
-        help="clean set to measure the gap from: a real set or folder to run, or 'published' "
-        "(default: imagenet-val if --data has it, else published)",
+        help="clean set to measure the gap from: a set or folder to run, or 'published' "
+        "(default: that of the split's version, run where it is available, else published)",
     )
     add_twin_option(group)
     add_data_option(group)
@@ -100,8 +101,8 @@ def _add_robustness_arguments(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="ID",
-        help="also report effective robustness against this baseline, such as testbed; "
-        "'imagenet-g baselines list' names them; repeatable",
+        help="report effective robustness against this baseline, such as testbed; "
+        "'imagenet-g baselines list' names them; repeatable (default: the line that ships for the split)",
     )
 
 

@@ -107,9 +107,9 @@ def check_arguments(arguments: Namespace) -> None:
 def score(arguments: Namespace) -> int:
     """A result from predictions files."""
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
-    from imagenet_g.benchmark.commands.report import make_report
     from imagenet_g.benchmark.predictions.rescoring import TWIN, RescoreRequest, rescore
     from imagenet_g.benchmark.predictions.result_files import write_result
+    from imagenet_g.benchmark.reports.report import make_report
     from imagenet_g.benchmark.terminal.tables import print_shown
 
     result = rescore(

@@ -23,8 +23,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Print results as `evaluate` did."""
-    from imagenet_g.benchmark.commands.report import make_report
     from imagenet_g.benchmark.predictions.result_files import load_result
+    from imagenet_g.benchmark.reports.report import make_report
     from imagenet_g.benchmark.terminal.tables import make_text, print_shown, stack
 
     results = [load_result(path) for path in arguments.result]

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import ImagenetGError
-from imagenet_g.benchmark.evaluation.cache import Cache
 from imagenet_g.benchmark.evaluation.kept_entries import list_kept_entries
-from imagenet_g.benchmark.evaluation.model_run import EvaluationListener, ModelRun, RunSettings
+from imagenet_g.benchmark.evaluation.model_run import EvaluationListener, ModelRun
 from imagenet_g.benchmark.evaluation.places import ResultPlaces, choose_places
+from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome, EvaluationRequest
 from imagenet_g.benchmark.evaluation.selection import choose_class_sets, choose_rows, list_class_sets
 from imagenet_g.benchmark.identity import hash_file, hash_json, make_slug
 from imagenet_g.benchmark.models.classifiers import ModelRequest
@@ -28,7 +28,7 @@ from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS
 from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.entry_notes import require_scored
 from imagenet_g.benchmark.predictions.evidence import Evidence, make_evidence, select_twin, select_view
-from imagenet_g.benchmark.predictions.freshness import TrainingDeclaration, flag_entry
+from imagenet_g.benchmark.predictions.freshness import flag_entry
 from imagenet_g.benchmark.predictions.result_files import write_result
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
 from imagenet_g.benchmark.records import ModelRecord
@@ -39,61 +39,7 @@ from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.splits.views import apply_view
 from imagenet_g.benchmark.storage import replace_file, validate_writable
 
-PUBLISHED = "published"
 DEFAULT_TEMPLATES = "openai-80"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationRequest:
-    """What to evaluate and how.
-
-    Attributes:
-        models: Models, in the order they are run.
-        splits: Splits and views.
-        reference: A real split to run as the clean set, or None for published accuracies.
-        unfiltered_reference: Compare filtered views with all images of the clean set, too, and not with its
-            equally filtered ones.
-        data: Local copies by name, such as {"imagenet-val": Path(...)}.
-        settings: Device, dtype, batch size, workers.
-        limit: Run only this many images, spread evenly over the split; None for all.
-        skip_unreadable: Leave unreadable images out instead of counting them as wrong.
-        out: Folder for results.
-        cache: What is kept between runs.
-        stream: Read releases on the Hub as they are needed, and keep no copy.
-        declaration: What the user declares about the models' training.
-    """
-
-    models: tuple[ModelRequest, ...]
-    splits: tuple[SplitRef, ...]
-    reference: SplitRef | None
-    unfiltered_reference: bool = False
-    data: Mapping[str, Path] = field(default_factory=dict)
-    settings: RunSettings
-    limit: int | None = None
-    skip_unreadable: bool = False
-    out: Path
-    cache: Cache
-    stream: bool = False
-    declaration: TrainingDeclaration = field(default_factory=TrainingDeclaration)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationOutcome:
-    """The outcome for one model.
-
-    Attributes:
-        requested: The model as requested.
-        result: What was measured; None when it failed.
-        path: The result file; None when it failed.
-        error: Why it failed; None when it did not.
-        computed: How many splits had to be run; 0 means all came from the cache.
-    """
-
-    requested: str
-    result: Result | None
-    path: Path | None
-    error: ImagenetGError | None
-    computed: int
 
 
 def run_evaluation(request: EvaluationRequest, listener: EvaluationListener) -> tuple[EvaluationOutcome, ...]:
@@ -139,7 +85,7 @@ def _choose_view_rows(split: Split, view: str | None, limit: int | None) -> Sequ
 
 
 def _list_refs(request: EvaluationRequest) -> list[SplitRef]:
-    return [*request.splits, *([request.reference] if request.reference else [])]
+    return [*request.splits, *request.list_references()]
 
 
 def _run_model(
@@ -167,10 +113,9 @@ def _evaluate_model(
     wanted = list_class_sets(_list_refs(request), splits)
     evidence: dict[str, Evidence] = {}
     entries: list[Entry] = []
-    if request.reference is not None:
-        # First, so that a wrongly set up model shows before hours are spent on it.
-        clean = _gather(run, request.reference, splits, wanted, request.limit, places)
-        evidence[str(request.reference)] = clean
+    # First, so that a wrongly set up model shows before hours are spent on it.
+    for ref in request.list_references():
+        clean = evidence[str(ref)] = _gather(run, ref, splits, wanted, request.limit, places)
         doubts = check_clean_accuracy(clean, published, spec=record.spec)
         for doubt in doubts:
             listener.say(doubt)
@@ -184,11 +129,11 @@ def _evaluate_model(
         if str(ref) in evidence:
             continue
         found = evidence[str(ref)] = _gather(run, ref, splits, wanted, request.limit, places)
-        reference = _choose_clean(found, request, evidence, splits)
+        reference = _choose_clean(ref, found, request, evidence, splits)
         entries.append(
             make_entry(found, reference=reference, published=published, skip_unscored=request.skip_unreadable)
         )
-    flagged = tuple(flag_entry(entry, record) for entry in entries)
+    flagged = tuple(flag_entry(_add_choices(entry, request), record) for entry in entries)
     refs = {entry.split.ref for entry in flagged}
     kept, lost = list_kept_entries(places.folder, record, refs, data=request.data)
     if lost:
@@ -203,16 +148,21 @@ def _evaluate_model(
 
 
 def _choose_clean(
+    wanted: SplitRef,
     found: Evidence,
     request: EvaluationRequest,
     evidence: Mapping[str, Evidence],
     splits: Mapping[str, Split],
 ) -> Evidence | None:
-    ref = request.reference
+    ref = request.find_reference(wanted)
     if ref is None:
         return None
     whole = evidence[str(ref)]
     return whole if request.unfiltered_reference else select_twin(whole, splits[ref.base], found)
+
+
+def _add_choices(entry: Entry, request: EvaluationRequest) -> Entry:
+    return entry.model_copy(update={"choices": request.choices.get(entry.split.ref, ())})
 
 
 def make_model_slug(record: ModelRecord, *, dtype: str) -> str:

@@ -34,6 +34,9 @@ def check_clean_accuracy(
         published: Published clean accuracies of the model.
         spec: The model, for the message.
     """
+    # The clean images of a version, such as drawings, are no photographs that a figure was published for.
+    if evidence.record.version is not None:
+        return ()
     evidence = evidence.without_unscored()
     figure = choose_published(evidence.class_set, published)
     if figure is None or not len(evidence.predictions):

@@ -47,7 +47,9 @@ class HubRelease:
     note: str = ""
 
 
-def open_hub_release(source: HubSource, *, manifest_sha256: str | None = None) -> HubRelease:
+def open_hub_release(
+    source: HubSource, *, manifest_sha256: str | None = None, patient: bool = True
+) -> HubRelease:
     """Fetch a release's manifest, and with it the commit its revision stands for.
 
     Without a network, the commit an earlier run saw under that revision is taken.
@@ -55,6 +57,7 @@ def open_hub_release(source: HubSource, *, manifest_sha256: str | None = None) -
     Args:
         source: Repository and revision.
         manifest_sha256: What the manifest must be, where that is known.
+        patient: Ask a Hub that does not answer up to three times; False asks once.
 
     Raises:
         FetchError: No network and no copy, no access, or no such dataset.
@@ -63,7 +66,9 @@ def open_hub_release(source: HubSource, *, manifest_sha256: str | None = None) -
     """
     cached = _find_cached(source, MANIFEST_NAME)
     # A commit never moves, so a cached manifest of it needs no question to the Hub.
-    obstacle = None if cached and source.is_pinned else _find_obstacle(source, patient=cached is None)
+    obstacle = (
+        None if cached and source.is_pinned else _find_obstacle(source, patient=patient and cached is None)
+    )
     if obstacle and cached is None:
         raise FetchError(_format_unreachable(source, obstacle))
     origin: Origin = "cache" if cached and (obstacle or source.is_pinned) else "hub"
@@ -120,6 +125,20 @@ def complete_files(
                 "Report it to the maintainers."
             )
     return "hub" if missing or damaged else "cache"
+
+
+def require_within_reach(release: HubRelease, files: Sequence[FileRecord]) -> None:
+    """Check that files are in the cache or that the Hub answers; nothing is fetched.
+
+    Raises:
+        FetchError: One is missing, and the Hub does not answer.
+    """
+    whole = all((release.folder / file.path).is_file() for file in files)
+    # Whoever contacted the Hub a moment ago need not ask again.
+    if whole or release.origin == "hub":
+        return
+    if obstacle := _find_obstacle(release.source, patient=False):
+        raise FetchError(_format_unreachable(release.source, obstacle))
 
 
 def open_snapshot(folder: Path) -> HubRelease | None:

@@ -7,9 +7,9 @@ import tomllib
 from datetime import date
 from functools import cache as remember
 from importlib.resources import files
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from imagenet_g.benchmark.hub.sources import HubSource
 from imagenet_g.benchmark.records import FileModel, Sha256
@@ -50,10 +50,29 @@ class KnownVersion(FileModel):
     """A version that should be used instead."""
     superseded_splits: dict[str, str] = Field(default_factory=dict)
     """Reference of the split that should be used instead, by the name of each that is superseded alone."""
-    default: bool = True
-    """Whether it may stand where no split is named; false for one that only renews splits of another."""
+    practice: bool = False
+    """Whether it is for practice only: a real version is taken before it, however old."""
+    renews: str | None = None
+    """The version of which it only renews splits."""
+    default_splits: tuple[str, ...] = ()
+    """Splits that are run where none is named; empty for all that are not superseded."""
+    default_reference: str = "imagenet-val"
+    """The clean set that its splits are compared with where none is named."""
     published: Publication | None = None
     """Absent: not on the Hub."""
+
+    @model_validator(mode="after")
+    def _validate_defaults(self) -> Self:
+        odd = [name for name in self.default_splits if name not in self.list_current_splits()]
+        if odd:
+            raise ValueError(
+                f"default_splits names '{odd[0]}', which is superseded or no split of the version"
+            )
+        return self
+
+    def list_current_splits(self) -> tuple[str, ...]:
+        """The splits that are not superseded alone."""
+        return tuple(name for name in self.splits if name not in self.superseded_splits)
 
 
 def format_superseded(spec: KnownVersion, split: str) -> str | None:

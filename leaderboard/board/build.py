@@ -159,7 +159,7 @@ def list_versions(scores: pd.DataFrame, notices: Mapping[str, str | None]) -> tu
         published_rows.VERSION: published_rows.TITLE
     }
     newest = list(reversed(known))
-    renewing = [name for name in newest if not known[name].default]
+    renewing = [name for name in newest if known[name].renews is not None]
     order = [*(name for name in newest if name not in renewing), *renewing, published_rows.VERSION]
     present = list(scores["version"].unique())
     names = [name for name in order if name in present] + [name for name in present if name not in order]

@@ -18,7 +18,7 @@ from imagenet_g.leaderboard.submissions.problems import Problem, error, note, wa
 
 TOLERANCE = 1e-6
 """Of any fraction: sums of floats in another order differ by less than 1e-9."""
-_SKIPPED = ("predictions", "effective_robustness", "no_robustness", "warnings", "split")
+_SKIPPED = ("predictions", "effective_robustness", "no_robustness", "choices", "warnings", "split")
 
 
 def compare_entries(claimed: Entry, recomputed: Entry) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from image_sets import write_class_folders, write_release
 
-from imagenet_g.benchmark.catalogue.catalogue import load_split, newest_version, parse_data_pairs
+from imagenet_g.benchmark.catalogue.catalogue import load_split, parse_data_pairs
 from imagenet_g.benchmark.catalogue.listing import list_splits
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.cli import main
@@ -98,38 +98,6 @@ def test_a_release_of_another_version_is_refused(tmp_path: Path) -> None:
     release = write_release(tmp_path / "r", [0], version="v2")
     with pytest.raises(DataError, match="holds version 'v2', not 'v1'"):
         load_split(parse_split_ref("v1/sd-l"), data={"v1": release}, cache=None)
-
-
-def test_the_newest_version_must_have_the_name_it_was_given(tmp_path: Path) -> None:
-    """Its splits would be looked for under a name that they do not have."""
-    release = write_release(tmp_path / "v2", [0], version="v2")
-    with pytest.raises(DataError, match="holds version 'v2', not ' v2'"):
-        newest_version({" v2": release})
-
-
-def test_the_package_is_always_on_hand() -> None:
-    """What `evaluate` takes when nothing is said."""
-    assert [str(ref) for ref in newest_version({})] == [
-        "mini/real",
-        "mini/renditions",
-        "mini/sd-i",
-        "mini/sd-l",
-        "mini/sd-li",
-    ]
-
-
-def test_a_known_version_is_newer_than_the_embedded(tmp_path: Path) -> None:
-    """When a copy is given."""
-    release = write_release(tmp_path / "r", [0], version="v1")
-    assert [str(ref) for ref in newest_version({"v1": release})] == ["v1/sd-l"]
-
-
-def test_an_own_version_is_newer_than_all_known(tmp_path: Path) -> None:
-    """Real sets among the paths do not count."""
-    own = write_release(tmp_path / "own", [0], version="v1-flux")
-    known = write_release(tmp_path / "known", [0], version="v1")
-    data = {"v1-flux": own, "v1": known, "imagenet-val": tmp_path}
-    assert [str(ref) for ref in newest_version(data)] == ["v1-flux/sd-l"]
 
 
 def test_pairs_become_paths(tmp_path: Path) -> None:

@@ -408,7 +408,7 @@ def test_results_on_other_splits_are_kept(tmp_path: Path, folder: Path) -> None:
 
 def test_score_selects_a_view_as_evaluate_does(tmp_path: Path) -> None:
     """Other right answers of the embedded drawings do not make them members of a class set."""
-    words = ["--model", COLOUR, "--limit", "120"]
+    words = ["--model", COLOUR, "--limit", "120", "--reference", "published"]
     result = evaluate(tmp_path, *words, "--split", "mini/renditions:imagenet-r")
     assert result is not None
     home = next((tmp_path / "out").glob("*/result.json")).parent

@@ -17,7 +17,6 @@ from sklearn.metrics import balanced_accuracy_score
 from statsmodels.stats.proportion import proportion_confint
 
 from factories import make_predictions
-from imagenet_g.benchmark.commands.report import make_report
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.predictions.interval_rules import (
     CLASS_JACKKNIFE,
@@ -39,6 +38,7 @@ from imagenet_g.benchmark.predictions.result_files import load_result, write_res
 from imagenet_g.benchmark.predictions.scored_images import ScoredImages
 from imagenet_g.benchmark.predictions.scoring import compute_score
 from imagenet_g.benchmark.records import MetricEstimate
+from imagenet_g.benchmark.reports.report import make_report
 from imagenet_g.benchmark.results import Result, Score, upgrade_score
 
 SHIPPED = sorted((Path(__file__).resolve().parents[3] / "submissions").rglob("imagenet-g__*.json"))

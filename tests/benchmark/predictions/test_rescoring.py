@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from factories import make_evidence, make_meta, make_predictions
-from imagenet_g.benchmark.commands.report import explain_old_statistics, make_report
 from imagenet_g.benchmark.errors import DataError, UnknownNameError
 from imagenet_g.benchmark.predictions.predictions import write_predictions
 from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
 from imagenet_g.benchmark.predictions.result_files import load_result
+from imagenet_g.benchmark.reports.report import explain_old_statistics, make_report
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Result
 
 

@@ -10,9 +10,9 @@ from result_cases import make_result
 
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.benchmark.classes import load_class_set
-from imagenet_g.benchmark.commands.report import list_robustness
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.predictions.class_counts import PairCounts, SetCounts
+from imagenet_g.benchmark.reports.report import list_robustness
 from imagenet_g.benchmark.results import Entry, Result
 from imagenet_g.benchmark.robustness.attach import attach_effective_robustness
 

@@ -97,17 +97,6 @@ def test_a_superseded_split_says_so_in_what_is_evaluated_and_in_lists(
     assert split.record.notice == listed.superseded == "v9/sd-l is superseded by v10/sd-l."
 
 
-def test_a_version_that_only_renews_splits_is_never_the_default(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However new it is."""
-    text = "".join(f'[[version]]\nname = "{name}"\ntitle = "T"\nembedded = false\nsplits = ["sd-l"]\n{more}'
-                   for name, more in (("v9", ""), ("v10", "default = false\n")))  # fmt: skip
-    monkeypatch.setattr(catalogue, "load_versions", lambda: parse_versions(text))
-    data = {name: write_release(tmp_path / name, [3], version=name) for name in ("v9", "v10")}
-    assert [str(ref) for ref in catalogue.newest_version(data)] == ["v9/sd-l"]
-
-
 def test_embedded_rows_name_the_splits_that_ship() -> None:
     """As their manifests do."""
     data = Path(str(files("imagenet_g.benchmark.data")))

@@ -183,7 +183,7 @@ def test_the_newest_version_stands_first_and_one_that_only_renews_splits_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """However new that one is."""
-    found = list_made_up(monkeypatch, make_registry("", "", "default = false"))
+    found = list_made_up(monkeypatch, make_registry("", "", 'renews = "v2"'))
     assert [version.name for version in found] == ["v2", "v1", "v3"]
 
 

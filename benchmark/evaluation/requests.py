@@ -1,0 +1,85 @@
+"""What is asked of an evaluation, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imagenet_g.benchmark.errors import ImagenetGError
+from imagenet_g.benchmark.evaluation.cache import Cache
+from imagenet_g.benchmark.evaluation.model_run import RunSettings
+from imagenet_g.benchmark.models.classifiers import ModelRequest
+from imagenet_g.benchmark.predictions.freshness import TrainingDeclaration
+from imagenet_g.benchmark.records import Choice
+from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.splits.references import SplitRef
+
+PUBLISHED = "published"
+"""The word that asks for published clean accuracies in the place of a clean set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRequest:
+    """What to evaluate and how.
+
+    Attributes:
+        models: Models, in the order they are run.
+        splits: Splits and views.
+        reference: A real split to run as the clean set, or None for published accuracies.
+        unfiltered_reference: Compare filtered views with all images of the clean set, too, and not with its
+            equally filtered ones.
+        references: The same for single splits, by their reference, in place of `reference`.
+        choices: What was taken by default, by split; a split without any has them all named.
+        data: Local copies by name, such as {"imagenet-val": Path(...)}.
+        settings: Device, dtype, batch size, workers.
+        limit: Run only this many images, spread evenly over the split; None for all.
+        skip_unreadable: Leave unreadable images out instead of counting them as wrong.
+        out: Folder for results.
+        cache: What is kept between runs.
+        stream: Read releases on the Hub as they are needed, and keep no copy.
+        declaration: What the user declares about the models' training.
+    """
+
+    models: tuple[ModelRequest, ...]
+    splits: tuple[SplitRef, ...]
+    reference: SplitRef | None
+    unfiltered_reference: bool = False
+    references: Mapping[str, SplitRef | None] = field(default_factory=dict)
+    choices: Mapping[str, tuple[Choice, ...]] = field(default_factory=dict)
+    data: Mapping[str, Path] = field(default_factory=dict)
+    settings: RunSettings
+    limit: int | None = None
+    skip_unreadable: bool = False
+    out: Path
+    cache: Cache
+    stream: bool = False
+    declaration: TrainingDeclaration = field(default_factory=TrainingDeclaration)
+
+    def find_reference(self, ref: SplitRef) -> SplitRef | None:
+        """The clean set to run for a split; None where its accuracy is looked up."""
+        return self.references.get(str(ref), self.reference)
+
+    def list_references(self) -> list[SplitRef]:
+        """The clean sets to run, each once."""
+        found = (self.find_reference(ref) for ref in self.splits)
+        return list(dict.fromkeys(ref for ref in found if ref is not None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationOutcome:
+    """The outcome for one model.
+
+    Attributes:
+        requested: The model as requested.
+        result: What was measured; None when it failed.
+        path: The result file; None when it failed.
+        error: Why it failed; None when it did not.
+        computed: How many splits had to be run; 0 means all came from the cache.
+    """
+
+    requested: str
+    result: Result | None
+    path: Path | None
+    error: ImagenetGError | None
+    computed: int
