@@ -114,6 +114,8 @@ class QuestionRecord(FileModel):
 
     text: str
     tables: tuple[str, ...]
+    rows: tuple[str, ...]
+    """Names of the rows that it is about."""
 
 
 class PaperSpec(FileModel):

@@ -19,7 +19,7 @@ from imagenet_g.benchmark.splits.registry import (
     format_superseded,
     load_versions,
 )
-from imagenet_g.leaderboard.board import published_rows
+from imagenet_g.leaderboard.board import paper_rows, published_rows
 from imagenet_g.leaderboard.board.answer_tables import AnswerFile, build_answers
 from imagenet_g.leaderboard.board.board import Board, BoardInfo, BoardVersion, LeftOut, write_board
 from imagenet_g.leaderboard.board.rows import (
@@ -59,7 +59,7 @@ def build_board(submissions: Path, out: Path, *, published: bool = True) -> Boar
     Args:
         submissions: Folder of submissions; those without a review of their very bytes are left out.
         out: Folder for the board's files.
-        published: Whether to add the published figures on real sets.
+        published: Whether to add the published figures: of models on real sets, and of the papers' tables.
 
     Raises:
         InputError: The board would be empty.
@@ -71,6 +71,7 @@ def build_board(submissions: Path, out: Path, *, published: bool = True) -> Boar
     robustness = [row for one in reviewed for row in list_submission_robustness(one.submission)]
     if published:
         scores += published_rows.list_published_scores()
+        scores += paper_rows.list_paper_scores()
         robustness += published_rows.list_published_robustness()
     if not scores:
         raise InputError(f"'{submissions}' has no reviewed submission. Run 'imagenet-g validate --record'.")

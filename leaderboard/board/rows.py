@@ -42,7 +42,7 @@ class ScoreRow:
         training_data: "imagenet-1k", "more-data" or "unknown".
         generated: Generators whose images it was trained on, "none" or "unknown".
         parameters: Number of parameters; None when unknown.
-        n: Images scored.
+        n: Images scored; None where the source does not print it.
         outputs: Number of classes the model chose among.
         metrics: Estimates by the metric's name, "top1" among them; absent where unknown. In the
             table each has three columns: its name, and the name with "_low" and "_high".
@@ -69,7 +69,7 @@ class ScoreRow:
     training_data: str
     generated: str
     parameters: int | None
-    n: int
+    n: int | None
     outputs: int
     metrics: Mapping[str, MetricEstimate]
     clean: float | None
@@ -118,7 +118,8 @@ def make_score_frame(rows: Iterable[ScoreRow]) -> pd.DataFrame:
     """A table of score rows, ranked within each version and split; never across versions."""
     frame = _make_frame(rows, ScoreRow)
     # pandas' nullable integer: with a missing count the column would be float and the CSV say "25557032.0".
-    frame["parameters"] = frame["parameters"].astype("Int64")
+    for name in ("parameters", "n"):
+        frame[name] = frame[name].astype("Int64")
     keys = ["version", "split"]
     frame["rank_top1"] = _rank(frame, keys, "top1")
     frame["rank_gap"] = _rank(hide_other_axes(frame, keys, "gap"), keys, "gap")

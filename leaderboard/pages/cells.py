@@ -157,6 +157,16 @@ def format_parameters(row: Row) -> str:
     return '<span class="none" title="unknown">–</span>' if is_missing(value) else f"{value / 1e6:.1f} M"
 
 
+def format_count(row: Row) -> str:
+    """The number of images, or a dash where the source does not print it.
+
+    Example:
+        >>> format_count({"n": 1000})
+        '1000'
+    """
+    return '<span class="none" title="unknown">–</span>' if is_missing(row["n"]) else str(row["n"])
+
+
 def format_plain(name: str) -> Callable[[Row], str]:
     """A cell that is the escaped text of a column."""
     return lambda row: escape(row[name])

@@ -15,6 +15,7 @@ from imagenet_g.leaderboard.pages.cells import (
     Row,
     escape,
     format_accuracy,
+    format_count,
     format_difference,
     format_flags,
     format_metric,
@@ -163,7 +164,7 @@ _OTHERS: tuple[Column, ...] = (
         cell=lambda r: escape(f"{r['clean_set']} {r['clean_kind']}"),
         numeric=False,
     ),
-    Column(name="n", title="Images", help="Images scored", cell=format_plain("n"), sort="n"),
+    Column(name="n", title="Images", help="Images scored", cell=format_count, sort="n"),
     Column(
         name="source",
         title="Source",

@@ -75,7 +75,7 @@ def context(invite: Callable[..., BrowserContext]) -> BrowserContext:
 
 @pytest.fixture
 def page(context: BrowserContext, address: str) -> Page:
-    """The board, opened."""
+    """The board, opened on the ranking that has submissions."""
     opened = context.new_page()
-    open_page(opened, address)
+    open_page(opened, f"{address}?version=mini")
     return opened

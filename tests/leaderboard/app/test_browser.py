@@ -86,7 +86,17 @@ def read_names(page: Page) -> list[str]:
     return [cell.splitlines()[0] for cell in page.locator(".board tbody th").all_inner_texts()]
 
 
-def test_the_first_page_shows_every_model_of_mini_and_its_notice(page: Page) -> None:
+def test_the_page_opens_on_the_newest_version_with_the_papers_rows(
+    context: BrowserContext, address: str
+) -> None:
+    """v1 is not empty before anybody has run it."""
+    page = context.new_page()
+    open_page(page, address)
+    expect(page.locator(".board tbody th")).to_have_count(6)
+    assert "ResNeXt-101" in read_names(page)
+
+
+def test_a_version_shows_every_model_and_its_notice(page: Page) -> None:
     """With the warning that mini measures nothing."""
     expect(page.locator(".board tbody th")).to_have_count(3)
     assert sorted(read_names(page)) == [f"EfficientNet-Lite{n}" for n in range(3)]

@@ -147,7 +147,7 @@ def test_an_address_brings_the_same_page_back() -> None:
 def test_an_unknown_version_becomes_the_first(board: Board) -> None:
     """With a split of its own."""
     settled = settle_query(board, BoardQuery(version="v99", split="nowhere", sort="__class__"))
-    assert (settled.version, settled.split, settled.sort) == ("mini", "mini/renditions", "top1")
+    assert (settled.version, settled.split, settled.sort) == ("v1", "v1/sd-l", "top1")
 
 
 class _Tags(HTMLParser):
@@ -235,7 +235,7 @@ def test_every_axis_has_ticks(board: Board, split: str) -> None:
 
 def test_few_models_are_all_named(board: Board) -> None:
     """Three points without names would say nothing."""
-    figure = show_scatter(board, settle_query(board, BoardQuery()), [])
+    figure = show_scatter(board, settle_query(board, BoardQuery(version="mini")), [])
     assert {trace.name for trace in figure.data} == {f"EfficientNet-Lite{n}" for n in range(3)}
 
 
@@ -300,7 +300,7 @@ def test_profiles_of_effective_robustness_are_the_tables(board: Board) -> None:
 
 def test_profiles_draw_one_line_a_model(board: Board) -> None:
     """Over the nine splits of mini."""
-    figure = show_profiles(board, settle_query(board, BoardQuery()), [LITE0, LITE1], "gap")
+    figure = show_profiles(board, settle_query(board, BoardQuery(version="mini")), [LITE0, LITE1], "gap")
     assert [len(trace.x) for trace in figure.data] == [9, 9]
 
 
