@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from imagenet_g.benchmark.records import Difference, FileModel, Sha256
+from imagenet_g.benchmark.records import Difference, FileModel, Fraction, Sha256
 from imagenet_g.benchmark.results import Entry, Environment
 
 Answer = Literal["yes", "no", "open"]
@@ -23,13 +23,19 @@ class ComparisonRecord(FileModel):
     """A difference that a claim is about, with its interval."""
 
     label: str
+    column: str | None = None
+    """The split or shift, where the claim is about several."""
     value: Difference
     low: Difference | None
     high: Difference | None
     expected: Literal["above 0", "below 0"]
-    # Stored although the bounds decide it: who reads the JSON need not apply the rule a second time.
+    p_value: Fraction | None = None
+    """That the difference is 0, by itself; null without an interval, and in records of before."""
+    p_holm: Fraction | None = None
+    """The same with Holm's correction over the comparisons of the claim."""
+    # Stored although the p-value decides it: who reads the JSON need not apply the rule a second time.
     answer: Answer
-    """Whether the interval lies on the expected side of 0, on the other, or holds it."""
+    """Whether it lies on the expected side of 0 beyond chance, on the other, or neither."""
 
 
 class ClaimRecord(FileModel):
