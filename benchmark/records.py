@@ -150,6 +150,8 @@ class ModelRecord(FileModel):
 
     Their weights alone do not say what they do. Null where name and weights do, and where it is unknown.
     """
+    towers: dict[Literal["text", "image"], Sha256] | None = None
+    """Of a CLIP: hashes by which the two sides are found again in a generator; null for unknown."""
 
 
 DECLARED_FIELDS = ("requested", "training_data", "trained_until", "generated_training_data")
@@ -160,8 +162,8 @@ def is_same_model(first: ModelRecord, second: ModelRecord) -> bool:
     """Whether two records are of the same weights run the same way, whatever was declared about them."""
     # Blanked and not removed: a field that is added to a record later is compared without a change here.
     # `assumptions` is words about facts that preprocessing and architecture hold, `weights_notes` about the
-    # way to weights whose hash is compared; earlier records lack them.
-    blank = dict.fromkeys((*DECLARED_FIELDS, "assumptions", "weights_notes"))
+    # way to weights whose hash is compared, `towers` follows from these weights; earlier records lack them.
+    blank = dict.fromkeys((*DECLARED_FIELDS, "assumptions", "weights_notes", "towers"))
     return first.model_dump() | blank == second.model_dump() | blank
 
 
@@ -194,6 +196,36 @@ class RunRecord(FileModel):
     """That batch size, order and neighbours decide no answer, as measured; null for not checked."""
 
 
+class OriginModel(FileModel):
+    """A model that helped to make or to choose the images of a split."""
+
+    role: Literal["filter", "reward", "text-encoder", "image-encoder"]
+    spec: str
+    """What the release calls it: a model spec, a repository, or the name of a column of scores."""
+    weights_sha256: Sha256 | None
+    """As in `ModelRecord`; null where the release does not record it."""
+    tower_sha256: Sha256 | None = None
+    """Of an encoder: as in `ModelRecord.towers`; null for unknown."""
+    file_sha256: Sha256 | None = None
+    """Of an encoder: hash of its file of weights; null for unknown."""
+    view: str | None = None
+    """Of a filter: the view that it makes; it has no part in the whole split."""
+    detail: str
+    """Where the release says so, or by which threshold."""
+
+
+class SplitOrigin(FileModel):
+    """How the images of a split were made, as its own release says."""
+
+    generators: tuple[str, ...] | None
+    """Repositories or addresses of what drew the images; empty where nothing did, null for unknown."""
+    models: tuple[OriginModel, ...]
+    sources: str | None
+    """Reference of the real images that the images were made from; null for images made from words alone."""
+    released: date | None
+    """Day on which the release was published; null before that, and where it is unknown."""
+
+
 class SplitRecord(FileModel):
     """Which images were scored."""
 
@@ -211,6 +243,9 @@ class SplitRecord(FileModel):
     num_classes: Count
     notice: str | None
     """What a reader must consider before quoting a number on this split."""
+    # Has a default, because results were written before the field existed.
+    origin: SplitOrigin | None = None
+    """How the images were made; null for unknown, and for images that are no part of a release."""
 
     @property
     def base_ref(self) -> str:
@@ -238,7 +273,7 @@ def is_view_of(ref: str, base: str) -> bool:
     return ref == base or ref.startswith(f"{base}:")
 
 
-SPLIT_COMMENTARY = ("manifest_sha256", "notice", "revision")
+SPLIT_COMMENTARY = ("manifest_sha256", "notice", "origin", "revision")
 """Comments on a split and on its release: they may change later, and no number depends on them.
 
 The facts of the images and labels are held by `content_sha256`.

@@ -7,11 +7,12 @@ read for ever.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
+from imagenet_g.benchmark.formats.flags import ContaminationFlag
+from imagenet_g.benchmark.formats.scores_v1 import upgrade_score
 from imagenet_g.benchmark.records import (
     Choice,
     Count,
@@ -84,40 +85,6 @@ class Score(FileModel):
     def top1(self) -> Estimate:
         """The accuracy that gaps, lines and ranks are about."""
         return Estimate(**self.metrics[HEADLINE].model_dump(exclude={"right"}))
-
-
-class ScoreV1(FileModel):
-    """A score as version 1 of the schema held it."""
-
-    outputs: Outputs
-    num_outputs: Count
-    num_correct_top1: Count
-    num_correct_top5: Count
-    top1: Estimate
-    top5: Estimate
-    mean_per_class_top1: Fraction
-
-
-def upgrade_score(data: Mapping[str, object]) -> dict[str, object]:
-    """A score of version 1 in the form of today; nothing is computed, so its mean per class has no interval.
-
-    Raises:
-        ValidationError: It is no score of version 1.
-    """
-    old = ScoreV1.model_validate(data)
-    macro = Estimate(value=old.mean_per_class_top1, low=None, high=None, method="none")
-    found = {
-        "top1": (old.top1, old.num_correct_top1),
-        "top5": (old.top5, old.num_correct_top5),
-        "mean_per_class_top1": (macro, None),
-    }
-    return {
-        "outputs": old.outputs,
-        "num_outputs": old.num_outputs,
-        "metrics": {
-            name: {**estimate.model_dump(), "right": right} for name, (estimate, right) in found.items()
-        },
-    }
 
 
 class Reference(FileModel):
@@ -210,13 +177,6 @@ class PredictionsRecord(FileModel):
     run: RunRecord
 
 
-class ContaminationFlag(FileModel):
-    """A reason to think that the model has seen the split, or images like it."""
-
-    kind: Literal["data-after-release", "same-generator"]
-    reason: str
-
-
 class Entry(FileModel):
     """One model on one split."""
 
@@ -236,6 +196,8 @@ class Entry(FileModel):
     warnings: tuple[str, ...]
     contamination: tuple[ContaminationFlag, ...] = ()
     """Empty where nothing known indicates it, which is no proof of the contrary."""
+    contamination_rules: Sha256 | None = None
+    """Hash of what was known of generators and training sets when the flags were found; null for unknown."""
     no_robustness: tuple[RobustnessRefusal, ...] = ()
     """Baselines of this split without an effective robustness; empty in older files."""
     choices: tuple[Choice, ...] = ()

@@ -24,11 +24,11 @@ from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
 from imagenet_g.benchmark.evaluation.model_run import EvaluationListener, RunSettings
 from imagenet_g.benchmark.evaluation.requests import EvaluationRequest
 from imagenet_g.benchmark.identity import hash_json, make_slug
+from imagenet_g.benchmark.lineage.declarations import TrainingDeclaration
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.models.packaged import CLASS_MAP_NAME
 from imagenet_g.benchmark.naming.specs import parse_model_spec
 from imagenet_g.benchmark.predictions.class_counts import load_pair_counts
-from imagenet_g.benchmark.predictions.freshness import TrainingDeclaration
 from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.robustness.attach import attach_effective_robustness
 from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline, write_measured_baseline

@@ -49,7 +49,7 @@ def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:
     from imagenet_g.benchmark.evaluation.model_run import RunSettings
     from imagenet_g.benchmark.evaluation.requests import EvaluationRequest
     from imagenet_g.benchmark.evaluation.run_plans import NamedParts, plan_run
-    from imagenet_g.benchmark.predictions.freshness import parse_declaration
+    from imagenet_g.benchmark.lineage.declarations import parse_declaration
     from imagenet_g.benchmark.splits.real_set_files import load_sets
 
     sets = load_sets(arguments.sets)

@@ -22,13 +22,13 @@ from imagenet_g.benchmark.evaluation.places import ResultPlaces, choose_places
 from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome, EvaluationRequest
 from imagenet_g.benchmark.evaluation.selection import choose_class_sets, choose_rows, list_class_sets
 from imagenet_g.benchmark.identity import hash_file, hash_json, make_slug
+from imagenet_g.benchmark.lineage.flags import flag_entry
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.naming.published import load_published_accuracies
 from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS
 from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.entry_notes import require_scored
 from imagenet_g.benchmark.predictions.evidence import Evidence, make_evidence, select_twin, select_view
-from imagenet_g.benchmark.predictions.freshness import flag_entry
 from imagenet_g.benchmark.predictions.result_files import write_result
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
 from imagenet_g.benchmark.records import ModelRecord

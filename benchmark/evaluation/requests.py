@@ -9,8 +9,8 @@ from pathlib import Path
 from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.benchmark.evaluation.cache import Cache
 from imagenet_g.benchmark.evaluation.model_run import RunSettings
+from imagenet_g.benchmark.lineage.declarations import TrainingDeclaration
 from imagenet_g.benchmark.models.classifiers import ModelRequest
-from imagenet_g.benchmark.predictions.freshness import TrainingDeclaration
 from imagenet_g.benchmark.records import Choice
 from imagenet_g.benchmark.results import Result
 from imagenet_g.benchmark.splits.references import SplitRef

@@ -21,6 +21,7 @@ from imagenet_g.benchmark.checkpoints.fitting import load_into
 from imagenet_g.benchmark.checkpoints.tracing import Convert
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.fingerprints.text_side import hash_text_side, list_probe_prompts
+from imagenet_g.benchmark.fingerprints.towers import hash_towers
 from imagenet_g.benchmark.fingerprints.weights import hash_state_dict
 from imagenet_g.benchmark.hub.fetching import describe_hub_file, fetch, find_cached_files, parse_revision
 from imagenet_g.benchmark.identity import hash_json
@@ -81,8 +82,7 @@ def load_model(request: ModelRequest) -> Classifier:
     transform = image_transform_v2(preprocess, is_train=False)
     weights_sha256 = hash_state_dict(model.state_dict())
     zero_shot = describe_zero_shot(request.templates)
-    prompts = list_probe_prompts(templates, load_class_names())
-    text_sha256 = hash_text_side(model.float(), tokenizer, prompts)
+    text_sha256 = hash_text_side(model.float(), tokenizer, list_probe_prompts(templates, load_class_names()))
     head = recall_head(
         lambda: build_head(model, tokenizer, templates, device=request.text_device),
         folder=request.head_cache,
@@ -107,6 +107,7 @@ def load_model(request: ModelRequest) -> Classifier:
             training_data=None if own_weights else find_packaged_training_data(spec),
             notes=notes,
             assumptions=assumptions,
+            towers=hash_towers(model.state_dict()),
         ),
     )
 

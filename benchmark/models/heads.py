@@ -11,6 +11,7 @@ import torch
 
 from imagenet_g.benchmark.classes import NUM_CLASSES
 from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.fingerprints.towers import Side
 from imagenet_g.benchmark.fingerprints.weights import count_parameters, hash_state_dict
 from imagenet_g.benchmark.models.class_maps import ClassMap, MappedOutputs, load_class_map, validate_class_map
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
@@ -42,6 +43,7 @@ class LoadedModel:
         encoder: As `Classifier.encoder`.
         notes: What was taken from the file of weights, taken away from its names and left out: clauses.
         assumptions: What the weights do not say, and what is assumed in its place; said and recorded.
+        towers: As in `ModelRecord`, for a CLIP.
     """
 
     spec: str
@@ -57,6 +59,7 @@ class LoadedModel:
     encoder: Callable[[torch.Tensor], torch.Tensor] | None = None
     notes: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
+    towers: dict[Side, str] | None = None
 
 
 def load_requested_class_map(request: ModelRequest) -> ClassMap | None:
@@ -97,6 +100,7 @@ def make_classifier(request: ModelRequest, model: LoadedModel) -> Classifier:
         training_data=model.training_data,
         assumptions=model.assumptions,
         weights_notes=model.notes,
+        towers=model.towers,
         # ImageNet-1k is photographs only; for anything else it is unknown.
         generated_training_data=() if model.training_data == IMAGENET_1K else None,
     )

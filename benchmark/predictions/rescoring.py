@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from imagenet_g.benchmark.catalogue.origins import restore_origin
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
+from imagenet_g.benchmark.lineage.flags import flag_entry
 from imagenet_g.benchmark.naming.published import load_published_accuracies
 from imagenet_g.benchmark.predictions.class_counts import find_reference, load_stored_evidence
 from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.evidence import Evidence, restrict_to_twin, restrict_to_view
-from imagenet_g.benchmark.predictions.freshness import flag_entry
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
 from imagenet_g.benchmark.records import ModelRecord, is_same_model, is_view_of
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Result
@@ -58,9 +59,9 @@ def rescore(request: RescoreRequest) -> Result:
         InputError: The view leaves no row.
         UnknownNameError: There is no such view.
     """
-    loaded = [_load_evidence(path, request.out) for path in request.files]
+    loaded = [_load_evidence(path, request) for path in request.files]
     model = loaded[0].model
-    reference = None if request.reference is None else _load_evidence(request.reference, request.out)
+    reference = None if request.reference is None else _load_evidence(request.reference, request)
     if request.reference is not None and reference is not None:
         _validate_same_model(model, reference, request.reference)
         if request.reference_view != TWIN:
@@ -68,7 +69,7 @@ def rescore(request: RescoreRequest) -> Result:
     entries = []
     for path, evidence in zip(request.files, loaded, strict=True):
         _validate_same_model(model, evidence, path)
-        entries.append(_make_entry(path, evidence, reference, request))
+        entries.append(flag_entry(_make_entry(path, evidence, reference, request), model))
     return Result(
         statistics=request.statistics,
         model=model,
@@ -102,7 +103,8 @@ def rescore_entry(entry: Entry, result: Result, folder: Path, *, data: Mapping[s
         skip_unscored=entry.unscored_count_as == "left-out",
         warnings=check_clean_accuracy(evidence, published, spec=result.model.spec) if is_clean else (),
     )
-    return flag_entry(fresh, result.model)
+    split = restore_origin(fresh.split, data)
+    return flag_entry(fresh.model_copy(update={"split": split}), result.model)
 
 
 def _list_clean_sets(result: Result) -> set[str]:
@@ -143,9 +145,10 @@ def _make_entry(path: Path, evidence: Evidence, reference: Evidence | None, requ
         raise type(error)(f"'{path}' cannot be scored: {error}") from error
 
 
-def _load_evidence(path: Path, out: Path) -> Evidence:
+def _load_evidence(path: Path, request: RescoreRequest) -> Evidence:
     # `Path.relative_to` cannot step upwards, and predictions need not lie below the result.
-    return Evidence.from_file(path, name=Path(os.path.relpath(path, out)).as_posix())
+    found = Evidence.from_file(path, name=Path(os.path.relpath(path, request.out)).as_posix())
+    return replace(found, record=restore_origin(found.record, request.data))
 
 
 def _validate_same_model(model: ModelRecord, evidence: Evidence, path: Path) -> None:

@@ -104,6 +104,14 @@ def drop_superseded(notice: str | None) -> str | None:
     return re.sub(r"\s*\S+ is superseded by \S+\.(?=\s|$)", "", notice or "").strip() or None
 
 
+def find_released(version: str, manifest_sha256: str) -> date | None:
+    """The day on which the release with this manifest was published; None where that is not recorded."""
+    spec = load_versions().get(version)
+    published = None if spec is None else spec.published
+    # The manifest decides: a user's own release may have the name of a published one.
+    return published.released if published and published.manifest_sha256 == manifest_sha256 else None
+
+
 @remember
 def load_versions() -> dict[str, KnownVersion]:
     """Known versions by name, oldest first. Do not mutate."""

@@ -22,7 +22,8 @@ from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.identity import hash_file, hash_lines
 from imagenet_g.benchmark.images.hashes import ProgressCallback, hash_files
 from imagenet_g.benchmark.images.parquet import ParquetImages
-from imagenet_g.benchmark.records import SplitRecord
+from imagenet_g.benchmark.lineage.origins import read_origin
+from imagenet_g.benchmark.records import SplitOrigin, SplitRecord
 from imagenet_g.benchmark.splits.manifests import (
     MANIFEST_NAME,
     ClassView,
@@ -32,10 +33,10 @@ from imagenet_g.benchmark.splits.manifests import (
     ViewSpec,
     load_manifest,
 )
-from imagenet_g.benchmark.splits.registry import format_successor
+from imagenet_g.benchmark.splits.registry import find_released, format_successor
 from imagenet_g.benchmark.splits.release_rows import load_release_rows
 from imagenet_g.benchmark.splits.splits import Split, SplitRows, make_split_class_set
-from imagenet_g.benchmark.splits.views import find_view_class_set
+from imagenet_g.benchmark.splits.views import find_view_class_set, list_score_filters
 from imagenet_g.benchmark.storage import replace_file
 
 if TYPE_CHECKING:
@@ -269,17 +270,25 @@ def _validate_counts(described: SplitManifest, images: ParquetImages, rows: Spli
 
 
 def _make_record(folder: Path, manifest: Manifest, name: str, *, num_classes: int) -> SplitRecord:
+    sha256 = hash_file(folder / MANIFEST_NAME)
     return SplitRecord(
         ref=f"{manifest.version}/{name}",
         version=manifest.version,
         name=name,
         view=None,
-        manifest_sha256=hash_file(folder / MANIFEST_NAME),
+        manifest_sha256=sha256,
         content_sha256=hash_lines(file.sha256 for file in manifest.splits[name].files),
         revision=None,
         num_classes=num_classes,
         notice=_format_notice(manifest),
+        origin=read_split_origin(manifest, name, sha256),
     )
+
+
+def read_split_origin(manifest: Manifest, name: str, manifest_sha256: str) -> SplitOrigin:
+    """How the images of a split were made, and when its release was published."""
+    split, released = manifest.splits[name], find_released(manifest.version, manifest_sha256)
+    return read_origin(split.recipe, list_score_filters(split.views), released=released)
 
 
 def _format_notice(manifest: Manifest) -> str | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
 from imagenet_g.benchmark.classes import CLASS_SET_NAMES, ClassSet, load_class_set
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
+from imagenet_g.benchmark.lineage.origins import ScoreFilter
 from imagenet_g.benchmark.records import SplitRecord
 from imagenet_g.benchmark.splits.manifests import ClassView, EqualsView, ThresholdView, ViewSpec
 from imagenet_g.benchmark.splits.splits import Split, make_split_class_set
@@ -76,6 +79,20 @@ def find_view_class_set(view: ViewSpec) -> str | None:
         True
     """
     return view.class_set if isinstance(view, ClassView | EqualsView) else None
+
+
+def list_score_filters(views: Mapping[str, ViewSpec]) -> tuple[ScoreFilter, ...]:
+    """The views that keep images by a score.
+
+    Example:
+        >>> list_score_filters({"far": ThresholdView(column="clip_score.vit", minimum=0.3)})
+        (ScoreFilter(view='far', column='clip_score.vit', minimum=0.3),)
+    """
+    return tuple(
+        ScoreFilter(name, view.column, view.minimum)
+        for name, view in views.items()
+        if isinstance(view, ThresholdView)
+    )
 
 
 def _list_own_labels(split: Split) -> npt.NDArray[np.int16]:

@@ -80,7 +80,9 @@ def load_pictures(
             )
         pixels[row] = np.asarray(image).transpose(2, 0, 1)
     labels = torch.from_numpy(split.rows.labels[:, 0].astype(np.int64))
-    return Pictures(torch.from_numpy(pixels), labels, captions, split.record.model_dump(mode="json"))
+    # Its content hash stands for its origin, and records of training are compared as they were written.
+    record = split.record.model_dump(mode="json", exclude={"origin"})
+    return Pictures(torch.from_numpy(pixels), labels, captions, record)
 
 
 def _load_named(split: Split, row: int) -> Image.Image:

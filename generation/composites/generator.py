@@ -86,7 +86,8 @@ class CompositeGenerator:
 
         split = load_split(parse_split_ref(self._ref), data={}, cache=None)
         self._art = CutoutStore(split, self._art_sets)
-        self._source = split.record.model_dump(mode="json")
+        # Frozen manifests hold it in these words; where the drawings come from is in their own manifest.
+        self._source = split.record.model_dump(mode="json", exclude={"origin"})
 
     def describe(self) -> dict[str, JsonValue]:
         """The drawings, the art sets and the table of styles."""

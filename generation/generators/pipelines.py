@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from imagenet_g.benchmark.errors import ModelError, UnknownNameError
+from imagenet_g.benchmark.fingerprints.towers import hash_tower
 from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
 from imagenet_g.generation.generators.parts import load_part, read_pretrained
 from imagenet_g.generation.generators.schedulers import load_scheduler_class, validate_scheduler
@@ -104,7 +106,22 @@ def describe_stage(stage: LoadedStage) -> dict[str, JsonValue]:
         "defaults": list_call_defaults(type(pipe)),
         "files": dict(hash_repo(stage.folder)),
         **({"parts": _describe_parts(stage)} if spec.parts else {}),
+        **({"encoders": encoders} if (encoders := _hash_encoders(pipe)) else {}),
     }
+
+
+def _hash_encoders(pipe: Pipeline) -> dict[str, JsonValue]:
+    """Hashes by which the judged CLIP is found again as one of the pipeline's encoders."""
+    encoders = {
+        name: part
+        for name, part in pipe.components.items()
+        if part is not None and re.fullmatch(r"(text_encoder(_\d+)?|image_encoder)", name)
+    }
+    found = {
+        name: hash_tower(part.state_dict(), "image" if name == "image_encoder" else "text")
+        for name, part in encoders.items()
+    }
+    return {name: sha256 for name, sha256 in sorted(found.items()) if sha256 is not None}
 
 
 def _describe_parts(stage: LoadedStage) -> dict[str, JsonValue]:

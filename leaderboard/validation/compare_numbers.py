@@ -10,15 +10,20 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from imagenet_g.benchmark.lineage.flags import format_flag
 from imagenet_g.benchmark.predictions.metrics import load_metrics
 from imagenet_g.benchmark.records import is_same_split
 from imagenet_g.benchmark.results import HEADLINE, Entry
 from imagenet_g.benchmark.splits.registry import drop_superseded
 from imagenet_g.leaderboard.submissions.problems import Problem, error, note, warning
+from imagenet_g.leaderboard.validation.flag_checks import check_flags
 
 TOLERANCE = 1e-6
 """Of any fraction: sums of floats in another order differ by less than 1e-9."""
-_SKIPPED = ("predictions", "effective_robustness", "no_robustness", "choices", "warnings", "split")
+_SKIPPED = (
+    "predictions", "effective_robustness", "no_robustness", "choices", "warnings", "split", "contamination",
+    "contamination_rules",
+)  # fmt: skip
 
 
 def compare_entries(claimed: Entry, recomputed: Entry) -> Iterator[Problem]:
@@ -37,11 +42,17 @@ def compare_entries(claimed: Entry, recomputed: Entry) -> Iterator[Problem]:
         yield error("not-reproduced", ref, f"{field} is {given}; the predictions give {right}")
     if not is_same_split(claimed.split, recomputed.split):
         yield error("contradiction", ref, "the split's record is not the one stored with the predictions")
-    ours_said, theirs_said = (set(entry.warnings) - {entry.split.notice} for entry in (recomputed, claimed))
+    yield from check_flags(claimed, recomputed)
+    ours_said, theirs_said = map(_list_said, (recomputed, claimed))
     if hidden := sorted(ours_said - theirs_said):
         yield error("warning-removed", ref, f"the result lacks the warning: {hidden[0]}")
     if added := sorted(theirs_said - ours_said):
         yield warning("own-warning", ref, f"the result carries another warning: {added[0]}")
+
+
+def _list_said(entry: Entry) -> set[str]:
+    """Warnings of an entry, without those that are compared by what they are about."""
+    return set(entry.warnings) - {entry.split.notice} - set(map(format_flag, entry.contamination))
 
 
 def _keep_shared_metrics(

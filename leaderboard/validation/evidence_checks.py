@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagenet_g.benchmark.catalogue.origins import restore_origin
 from imagenet_g.benchmark.errors import DataError, ImagenetGError, UnknownNameError
+from imagenet_g.benchmark.lineage.flags import flag_entry
 from imagenet_g.benchmark.naming.published import load_published_accuracies
 from imagenet_g.benchmark.predictions.class_counts import (
     PairCounts,
@@ -15,7 +17,6 @@ from imagenet_g.benchmark.predictions.class_counts import (
     load_entry_evidence,
 )
 from imagenet_g.benchmark.predictions.evidence import Evidence
-from imagenet_g.benchmark.predictions.freshness import flag_entry
 from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
 from imagenet_g.benchmark.results import Entry, has_widened_intervals
@@ -176,7 +177,10 @@ def _rescore_entry(
     again = rescore(request).entries[0]
     # Warnings of the evaluation about the model: a submission must not leave them out.
     warnings = (*again.warnings, *_list_doubts(entry, path, evidence))
-    return flag_entry(again.model_copy(update={"warnings": warnings}), model)
+    # The manifest's own; where it is not available the file's word, as for the images.
+    known = restore_origin(again.split.model_copy(update={"origin": None}), evidence.store.data)
+    split = known.model_copy(update={"origin": known.origin or entry.split.origin})
+    return flag_entry(again.model_copy(update={"warnings": warnings, "split": split}), model)
 
 
 def _list_doubts(entry: Entry, path: Path, evidence: SubmissionEvidence) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from imagenet_g.leaderboard.validation.claim_checks import (
     check_statistics,
 )
 from imagenet_g.leaderboard.validation.evidence_checks import check_evidence
+from imagenet_g.leaderboard.validation.flag_checks import check_flag_rules
 from imagenet_g.leaderboard.validation.lines import load_tables
 from imagenet_g.leaderboard.validation.peers import KnownSubmission, check_peers
 from imagenet_g.leaderboard.validation.split_store import SplitStore
@@ -66,6 +67,7 @@ def validate_submission(path: Path, context: ValidationContext) -> ValidationRep
         *check_consistency(submission),
         *check_model(submission),
         *check_statistics(submission),
+        *check_flag_rules(submission.result),
         *check_entries(submission),
         *check_peers(submission, [other for other in context.others if other.path != path.absolute()]),
     ]

@@ -16,9 +16,9 @@ from imagenet_g.benchmark.catalogue.catalogue import load_split, parse_data_pair
 from imagenet_g.benchmark.catalogue.newest import choose_newest_version
 from imagenet_g.benchmark.classes import CLASS_SET_NAMES
 from imagenet_g.benchmark.hub.sources import parse_hub_source
+from imagenet_g.benchmark.lineage.declarations import parse_last_day
 from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.naming.specs import parse_model_spec
-from imagenet_g.benchmark.predictions.freshness import parse_last_day
 from imagenet_g.benchmark.splits.real_set_files import load_real_sets
 from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.benchmark.splits.registry import load_versions

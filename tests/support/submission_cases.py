@@ -125,7 +125,8 @@ def renew_scores(content: Json) -> None:
     )
     result = Result.model_validate(content["result"])
     again = rescore(request).entries[0]
-    entry = result.entries[0].model_copy(update={"scores": again.scores, "gaps": again.gaps})
+    fresh = ("scores", "gaps", "contamination", "contamination_rules")
+    entry = result.entries[0].model_copy(update={name: getattr(again, name) for name in fresh})
     renewed = {"entries": (entry,), "statistics": STATISTICS_VERSION}
     content["result"] = result.model_copy(update=renewed).model_dump(mode="json")
 

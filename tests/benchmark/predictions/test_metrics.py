@@ -18,6 +18,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from factories import make_predictions
 from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.formats.scores_v1 import upgrade_score
 from imagenet_g.benchmark.predictions.interval_rules import (
     CLASS_JACKKNIFE,
     CLASS_MEANS,
@@ -39,7 +40,7 @@ from imagenet_g.benchmark.predictions.scored_images import ScoredImages
 from imagenet_g.benchmark.predictions.scoring import compute_score
 from imagenet_g.benchmark.records import MetricEstimate
 from imagenet_g.benchmark.reports.report import make_report
-from imagenet_g.benchmark.results import Result, Score, upgrade_score
+from imagenet_g.benchmark.results import Result, Score
 
 SHIPPED = sorted((Path(__file__).resolve().parents[3] / "submissions").rglob("imagenet-g__*.json"))
 SEALED = [path for path in SHIPPED if not path.name.endswith(".review.json")]

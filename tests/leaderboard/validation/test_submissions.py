@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from submission_cases import (
     ROOT,
     STEM,
-    Json,
     list_codes,
     list_known,
     renew_scores,
@@ -22,10 +21,8 @@ from submission_cases import (
 )
 
 from imagenet_g.benchmark.errors import InputError, UntrustedFileError
-from imagenet_g.benchmark.predictions import freshness
 from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Result, has_widened_intervals
-from imagenet_g.benchmark.splits.registry import load_versions
 from imagenet_g.leaderboard.submissions.names import explain_bad_name, find_lookalike, make_skeleton
 from imagenet_g.leaderboard.submissions.problems import ValidationReport, clip_text
 from imagenet_g.leaderboard.submissions.reviews import load_review
@@ -110,29 +107,6 @@ def test_what_a_resubmission_says_otherwise_is_named(tmp_path: Path) -> None:
     found = {problem.where: problem.severity for problem in report.problems}
     assert found["statement.notes"] == "note"
     assert found["statement.training_data"] == "warning"
-
-
-def test_a_contamination_flag_cannot_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model trained on images of the version's own generator says so, or is refused."""
-    drawn = load_versions()["mini"].model_copy(update={"generators": ("someone/drawing-model-3",)})
-    monkeypatch.setattr(freshness, "load_versions", lambda: {"mini": drawn})
-    names = ["drawing-model-3"]
-    honest = Submission.model_validate_json(
-        write_case(tmp_path / "one", set_at("result.model.generated_training_data", names)).read_bytes()
-    ).result
-    flagged = freshness.flag_entry(honest.entries[0], honest.model).model_dump(mode="json")
-
-    def declare(content: Json) -> None:
-        set_at("result.model.generated_training_data", names)(content)
-        set_at("statement.generated_training_data", names)(content)
-
-    def say(content: Json) -> None:
-        declare(content)
-        set_at("result.entries.0", flagged)(content)
-
-    assert validate_case(write_case(tmp_path / "said", say)).trust == "recomputed"
-    hidden = validate_case(write_case(tmp_path / "hidden", declare))
-    assert "warning-removed" in list_codes(hidden)
 
 
 def test_preprocessing_that_is_unknown_is_for_the_reviewer(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Parts of result files: flags, and scores as earlier versions held them."""
