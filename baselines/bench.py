@@ -7,8 +7,8 @@ import time
 
 import numpy as np
 
-from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, compute_interval
-from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, PointCounts
+from imagenet_g.benchmark.robustness.intervals import compute_interval
+from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, EvaluatedModel, PointCounts
 from imagenet_g.benchmark.statistics.accuracy import BoolArray, FloatArray, IntArray, compute_class_counts
 from imagenet_g.benchmark.statistics.observations import Observation
 

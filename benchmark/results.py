@@ -147,6 +147,8 @@ class EffectiveRobustness(FileModel):
     seed: int
     method: str | None = None
     """How the interval was computed; null in results written before it held the noise within classes."""
+    no_interval: str | None = None
+    """Why there is no interval; null where there is one, and in older files."""
     left_out: tuple[str, ...] | None = None
     """The model's own points, which the line goes without; null in older files, which left out none."""
     kin_left_out: tuple[str, ...] | None = None

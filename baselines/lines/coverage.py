@@ -18,11 +18,11 @@ import numpy as np
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.robustness.fits import compute_effective_robustness, fit_line
-from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, compute_interval
+from imagenet_g.benchmark.robustness.intervals import compute_interval
 from imagenet_g.benchmark.robustness.links import apply_link, invert_link
-from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, PointCounts
+from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, EvaluatedModel, PointCounts
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
-from imagenet_g.benchmark.statistics.gaps import bound_gap, draw_gaps
+from imagenet_g.benchmark.statistics.gaps import compute_gap_interval, draw_gaps
 from imagenet_g.benchmark.statistics.intervals import CONFIDENCE, compute_percentile_interval
 from imagenet_g.benchmark.statistics.observations import Observation
 
@@ -200,9 +200,10 @@ def _check_gap(
 ) -> tuple[bool, bool, bool]:
     clean, shifted = evaluated.reference[0], evaluated.shifted
     draws = draw_gaps(shifted, clean, num_resamples=num_resamples, seed=int(rng.integers(2**31)))
-    if draws is None:
+    bounds = compute_gap_interval(shifted, clean)
+    if draws is None or bounds is None:
         raise InputError("The simulation needs at least two classes; raise num_classes.")
-    low, high = bound_gap(shifted, clean, draws)
+    low, high = bounds
     plain_low, plain_high = compute_percentile_interval(draws)
     off = abs(shifted.top1 - clean.top1 - truth)
     reach = _NORMAL * math.sqrt(_binomial_variance(shifted) + _binomial_variance(clean))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imagenet_g.benchmark.robustness.intervals import EvaluatedModel
 from imagenet_g.benchmark.robustness.own_line import JudgedModel
 from imagenet_g.benchmark.robustness.placements import Placement, choose_line, place_model
+from imagenet_g.benchmark.robustness.points import EvaluatedModel
 from imagenet_g.benchmark.robustness.published_records import BaselineRecord
 from imagenet_g.benchmark.robustness.published_sets import (
     BaselineSet,

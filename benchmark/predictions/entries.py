@@ -28,6 +28,7 @@ from imagenet_g.benchmark.results import (
     UnscoredImage,
     UnscoredReason,
 )
+from imagenet_g.benchmark.statistics.gaps import choose_method
 from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
 
 # Where a whole set cannot be read, its ids would make up most of the result; their number stays exact.
@@ -66,7 +67,12 @@ def make_entry(
         if error is not None
     ]
     gap = _make_gap(
-        counted, reference, published, skip_unscored=skip_unscored, widened=widened, statistics=statistics
+        counted,
+        reference,
+        published,
+        skip_unscored=skip_unscored,
+        method=choose_method(statistics=statistics, widened=widened),
+        statistics=statistics,
     )
     return Entry(
         split=evidence.record,
@@ -126,12 +132,12 @@ def _make_gap(
     published: Sequence[PublishedAccuracy],
     *,
     skip_unscored: bool,
-    widened: bool,
+    method: str,
     statistics: int,
 ) -> Gap | None:
     if reference is not None:
         counted = reference.without_unscored() if skip_unscored else reference
-        return _make_measured_gap(evidence, counted, widened=widened, statistics=statistics)
+        return _make_measured_gap(evidence, counted, method=method, statistics=statistics)
     figure = choose_published(evidence.class_set, published)
     if figure is None:
         return None
@@ -142,12 +148,12 @@ def _make_gap(
         clean,
         reference_predictions=None,
         stored_as=(_stored_as(evidence, clean.outputs), "all"),
-        widened=widened,
+        method=method,
     )
 
 
 def _make_measured_gap(
-    evidence: Evidence, reference: Evidence, *, widened: bool, statistics: int
+    evidence: Evidence, reference: Evidence, *, method: str, statistics: int
 ) -> Gap | None:
     """The same-class twin: reference images and outputs restricted to the split's classes."""
     if reference.record.ref == evidence.record.ref:
@@ -180,7 +186,7 @@ def _make_measured_gap(
         clean,
         reference_predictions=twin.predictions,
         stored_as=(stored, stored),
-        widened=widened,
+        method=method,
         nested=evidence.is_nested(twin),
     )
 

@@ -20,8 +20,8 @@ from imagenet_g.benchmark.predictions.scored_images import ScoredImages
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,
-    CONFIDENCE,
     compute_wilson_interval,
+    find_student_quantile,
 )
 from imagenet_g.benchmark.statistics.within import bound_within_classes, widen
 
@@ -144,18 +144,6 @@ def compute_jackknife_variance(values: FloatArray) -> float:
     True
     """
     return float((len(values) - 1) / len(values) * ((values - values.mean()) ** 2).sum())
-
-
-def find_student_quantile(freedom: int, *, confidence: float = CONFIDENCE) -> float:
-    """Student's t that leaves half of `1 - confidence` above it.
-
-    >>> round(find_student_quantile(9), 3)
-    2.262
-    """
-    # Not scipy.stats, whose import takes longer than the whole computation.
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, 0.5 + confidence / 2))
 
 
 WILSON = IntervalRule("wilson", _bound_proportion)

@@ -21,7 +21,7 @@ from imagenet_g.benchmark.statistics.accuracy import (
     compute_class_counts,
     compute_correct,
 )
-from imagenet_g.benchmark.statistics.gaps import EARLIER_METHOD, METHOD, compute_gap_interval
+from imagenet_g.benchmark.statistics.gaps import METHOD, compute_gap_interval, resamples_classes
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,
     NUM_RESAMPLES,
@@ -116,7 +116,7 @@ def compute_gap(
     stored_as: tuple[str, str] = ("all", "all"),
     num_resamples: int = NUM_RESAMPLES,
     seed: int = BOOTSTRAP_SEED,
-    widened: bool = True,
+    method: str = METHOD,
     nested: bool = False,
 ) -> Gap:
     """AG = A(D') - A(D_test) with the interval of `compute_gap_interval`.
@@ -127,9 +127,9 @@ def compute_gap(
         reference: The clean accuracy.
         reference_predictions: Rows behind a measured reference; None for a published one.
         stored_as: Which stored top-5 the score and the reference use.
-        num_resamples: Bootstrap resamples B.
-        seed: Seed of the resampling.
-        widened: Widen the interval to the noise within classes; False for the rule of earlier results.
+        num_resamples: Bootstrap resamples B, of the rules of earlier results.
+        seed: Seed of the resampling, of those rules.
+        method: The rule of the interval.
         nested: Whether the images of one set are among those of the other.
     """
     clean = (
@@ -140,20 +140,20 @@ def compute_gap(
     interval = compute_gap_interval(
         _observe(predictions, stored_as[0]),
         clean,
+        method=method,
         num_resamples=num_resamples,
         seed=seed,
-        widened=widened,
         nested=nested,
     )
-    method = METHOD if widened else EARLIER_METHOD
+    drawn = resamples_classes(method)
     return Gap(
         reference=reference,
         value=score.top1.value - reference.top1.value,
         low=None if interval is None else interval[0],
         high=None if interval is None else interval[1],
         method="none" if interval is None else method,
-        num_resamples=num_resamples,
-        seed=seed,
+        num_resamples=num_resamples if drawn else 0,
+        seed=seed if drawn else 0,
     )
 
 

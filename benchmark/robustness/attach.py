@@ -9,7 +9,7 @@ from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.predictions.class_counts import PairCounts, SetCounts
 from imagenet_g.benchmark.records import ModelRecord
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Gap, Result, RobustnessRefusal
-from imagenet_g.benchmark.robustness.intervals import EvaluatedModel
+from imagenet_g.benchmark.robustness.intervals import Rule
 from imagenet_g.benchmark.robustness.links import LINKS
 from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline, build_measured_points
 from imagenet_g.benchmark.robustness.own_line import JudgedModel
@@ -22,7 +22,7 @@ from imagenet_g.benchmark.robustness.placements import (
     place_model,
     start_sentence,
 )
-from imagenet_g.benchmark.robustness.points import BaselinePoints, validate_overlap
+from imagenet_g.benchmark.robustness.points import BaselinePoints, EvaluatedModel, validate_overlap
 from imagenet_g.benchmark.robustness.published_sets import BaselineSet, build_points
 from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
 from imagenet_g.benchmark.statistics.observations import Observation
@@ -160,7 +160,7 @@ def place_entry(
     judged: JudgedModel | None,
     num_resamples: int,
     seed: int,
-    widened: bool = True,
+    rule: Rule = "jackknife",
 ) -> Placement:
     """Compare one entry with a baseline; `explain_mismatch` must have returned None.
 
@@ -172,7 +172,7 @@ def place_entry(
         judged: The model; None for the rule of older results, which leaves no model out.
         num_resamples: Bootstrap resamples.
         seed: Seed of the resampling.
-        widened: As in `compute_interval`.
+        rule: As in `compute_interval`.
 
     Raises:
         InputError: Classes differ, or too few models are left.
@@ -193,7 +193,7 @@ def place_entry(
         judged=judged,
         num_resamples=num_resamples,
         seed=seed,
-        widened=widened,
+        rule=rule,
     )
 
 

@@ -67,3 +67,32 @@ def fit_weighted_lines(reference: FloatArray, shifted: FloatArray, weights: Floa
     moment = np.swapaxes(weighted, -1, -2) @ shifted[..., None]
     # A resample of few models may leave no line; the least-norm one stands in, as least squares would give.
     return np.asarray((np.linalg.pinv(gram, hermitian=True) @ moment)[..., 0])
+
+
+def predict_weighted(
+    reference: FloatArray, shifted: FloatArray, weights: FloatArray, clean: FloatArray
+) -> FloatArray:
+    """Height of the lines of `fit_weighted_lines` at one point each: `(B,)`; in closed form for one axis.
+
+    Args:
+        reference: `(B or 1, M, K)` clean accuracies on the link's scale.
+        shifted: `(B or 1, M)` shifted accuracies on the link's scale.
+        weights: `(B or 1, M)`, >= 0, not all 0.
+        clean: `(B or 1, K)` where to read the lines, on the link's scale.
+
+    Example:
+        >>> clean, shifted = np.array([[[0.0], [1.0], [2.0]]]), np.array([[1.0, 3.0, 9.0]])
+        >>> predict_weighted(clean, shifted, np.array([[1.0, 1.0, 0.0]]), np.array([[3.0]])).tolist()
+        [7.0]
+    """
+    if reference.shape[-1] > 1:
+        lines = fit_weighted_lines(reference, shifted, weights)
+        return np.asarray((lines * make_design(clean)).sum(axis=-1))
+    share = weights / weights.sum(axis=-1, keepdims=True)
+    x, y = reference[..., 0], shifted
+    centre, height = (share * x).sum(axis=-1), (share * y).sum(axis=-1)
+    off = x - centre[:, None]
+    moment, spread = (share * off * y).sum(axis=-1), (share * off**2).sum(axis=-1)
+    # Models of one clean accuracy leave the slope open; a flat line stands in, as the least-norm one above.
+    slope = np.divide(moment, spread, out=np.zeros_like(moment * spread), where=spread > 1e-24)
+    return np.asarray(height + slope * (clean[:, 0] - centre))

@@ -1,11 +1,11 @@
-"""How far an effective robustness could be off: a nested bootstrap.
+"""The interval of an effective robustness: by the rule of today, or by one that an earlier result names.
 
-Each resample draws (1) classes, with all their images, for the evaluated model and, where class counts are
-known, for every baseline model alike, so that a class that is hard for all of them cancels; (2)
-architecture families of the baseline, with all their models. The line is refitted in every resample.
-Published accuracies have no
-class counts: there the evaluated model's accuracy is redrawn from a binomial at the published n, and the
-baseline's points stay where they are, their own noise being part of their scatter around the line.
+Today's is `jackknife.bound_by_jackknife`. Each resample of the earlier rules draws (1) classes, with all
+their images, for the evaluated model and, where class counts are known, for every baseline model alike, so
+that a class that is hard for all of them cancels; (2) architecture families of the baseline, with all their
+models. The line is refitted in every resample. Published accuracies have no class counts: there the evaluated
+model's accuracy is redrawn from a binomial at the published n, and the baseline's points stay where they are,
+their own noise being part of their scatter around the line.
 
 Everything is arrays: B resamples x M models x C classes are two matrix products and one batch of small
 solves.
@@ -14,19 +14,22 @@ solves.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.results import WIDENED
 from imagenet_g.benchmark.robustness.families import (
     compute_effective_families,
     draw_model_weights,
     fit_weighted_lines,
 )
 from imagenet_g.benchmark.robustness.fits import make_design
+from imagenet_g.benchmark.robustness.jackknife import bound_by_jackknife, explain_no_interval
 from imagenet_g.benchmark.robustness.links import apply_fit_link, invert_link
 from imagenet_g.benchmark.robustness.noise import bound_robustness_noise
-from imagenet_g.benchmark.robustness.points import BaselinePoints
+from imagenet_g.benchmark.robustness.points import BaselinePoints, EvaluatedModel
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,
@@ -42,23 +45,48 @@ from imagenet_g.benchmark.statistics.within import widen_part
 MIN_CLUSTERS = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluatedModel:
-    """A model to compare with a baseline: K clean accuracies and one on the shifted set."""
-
-    reference: tuple[Observation, ...]
-    shifted: Observation
+Rule: TypeAlias = Literal["jackknife", "bootstrap-widened", "bootstrap"]
+"""How an interval is computed; the second and third are of earlier results."""
+NO_INTERVAL = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """An interval with how it was made."""
+    """An interval with how it was made.
+
+    Attributes:
+        low: Lower bound; None where there is no interval.
+        high: Upper bound.
+        method: Name of the rule and of what varies; `NO_INTERVAL` where there is no interval.
+        num_resamples: 0 for a rule that draws nothing.
+        seed: Of the draws.
+        reason: Why there is no interval; None where there is one, and under the earlier rules.
+    """
 
     low: float | None
     high: float | None
     method: str
-    num_resamples: int
-    seed: int
+    num_resamples: int = 0
+    seed: int = 0
+    reason: str | None = None
+
+
+def choose_rule(method: str | None) -> Rule:
+    """The rule behind the method that a result records; null is that of the oldest results.
+
+    Example:
+        >>> choose_rule(None), choose_rule("class-and-family-jackknife")
+        ('bootstrap', 'jackknife')
+    """
+    if method is None:
+        return "bootstrap"
+    return "bootstrap-widened" if method.endswith(WIDENED) else "jackknife"
+
+
+def name_method(interval: Interval) -> str | None:
+    """What a result records of an interval's rule; null for the oldest, as `choose_rule` reads it."""
+    oldest = interval.reason is None and not interval.method.endswith((WIDENED, "-jackknife"))
+    return None if oldest else interval.method
 
 
 def compute_interval(
@@ -70,28 +98,52 @@ def compute_interval(
     num_resamples: int = NUM_RESAMPLES,
     seed: int = BOOTSTRAP_SEED,
     confidence: float = CONFIDENCE,
-    widened: bool = True,
+    rule: Rule = "jackknife",
 ) -> Interval:
-    """Bootstrap interval of an effective robustness, at least as long as the noise within classes makes it.
+    """Interval of an effective robustness, at least as long as the noise within classes makes it.
 
     Args:
         points: The baseline the line was fitted through.
         evaluated: The model.
         link: Name of the link.
         value: Its effective robustness, a fraction.
-        num_resamples: B.
-        seed: Seed of the resampling.
+        num_resamples: B, of the earlier rules.
+        seed: Seed of their resampling.
         confidence: Nominal coverage in (0, 1).
-        widened: Widen it to the noise within classes; False for the rule of results that name no method.
+        rule: Today's, or one that an earlier result names.
 
     Returns:
-        The interval; null bounds where there are too few families to refit the line.
+        The interval; null bounds, and the reason, where it cannot be computed.
     """
+    if rule != "jackknife":
+        return _draw_interval(points, evaluated, link, value=value, num_resamples=num_resamples, seed=seed,
+                              confidence=confidence, widened=rule == "bootstrap-widened")  # fmt: skip
+    reason = explain_no_interval(points, evaluated)
+    if reason is not None:
+        return Interval(low=None, high=None, method=NO_INTERVAL, reason=reason)
+    low, high = bound_by_jackknife(points, evaluated, link, value=value, confidence=confidence)
+    counted = points.counts is not None or any(
+        one.right is not None for one in (*evaluated.reference, evaluated.shifted)
+    )
+    return Interval(low=low, high=high, method=f"{'class' if counted else 'binomial'}-and-family-jackknife")
+
+
+def _draw_interval(
+    points: BaselinePoints,
+    evaluated: EvaluatedModel,
+    link: str,
+    *,
+    value: float,
+    num_resamples: int,
+    seed: int,
+    confidence: float,
+    widened: bool,
+) -> Interval:
     num_families = compute_effective_families(points.families)
     num_coefficients = points.reference.shape[1] + 1
     # The inflation below divides by their difference: so few families leave no freedom to judge a line by.
     if num_families <= num_coefficients:
-        return Interval(low=None, high=None, method="none", num_resamples=0, seed=seed)
+        return Interval(low=None, high=None, method=NO_INTERVAL, seed=seed)
     rng = np.random.default_rng(seed)
     images = draw_images(points, evaluated, num_resamples=num_resamples, rng=rng)
     models = draw_model_weights(points.families, num_resamples=num_resamples, rng=rng)
@@ -107,9 +159,7 @@ def compute_interval(
     draws = compute_draws(points, images, models, link)
     bounds = compute_bootstrap_interval(value, draws, parts=(classes, family), confidence=confidence)
     if widened and _may_lack_noise(evaluated):
-        noise = bound_robustness_noise(
-            points, evaluated.reference, evaluated.shifted, link, confidence=confidence
-        )
+        noise = bound_robustness_noise(points, evaluated, link, confidence=confidence)
         bounds = widen_part(value, bounds, noise, classes=classes, confidence=confidence)
     return Interval(
         # The stretch for few clusters may carry a bound beyond what a difference of two accuracies can be.
@@ -123,7 +173,7 @@ def compute_interval(
 
 def _name_method(num_classes: int | None, *, widened: bool) -> str:
     kind = "binomial-and-family-bootstrap" if num_classes is None else "class-and-family-bootstrap"
-    return f"{kind}-widened" if widened else kind
+    return f"{kind}{WIDENED}" if widened else kind
 
 
 def _may_lack_noise(evaluated: EvaluatedModel) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imagenet_g.benchmark.results import WIDENED, EffectiveRobustness
+from imagenet_g.benchmark.results import EffectiveRobustness
 from imagenet_g.benchmark.robustness.fits import (
     LineFit,
     compute_band,
@@ -15,7 +15,7 @@ from imagenet_g.benchmark.robustness.fits import (
     fit_line,
     predict_top1,
 )
-from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, Interval, compute_interval
+from imagenet_g.benchmark.robustness.intervals import Interval, Rule, compute_interval, name_method
 from imagenet_g.benchmark.robustness.own_line import (
     JudgedModel,
     JudgingLine,
@@ -24,7 +24,7 @@ from imagenet_g.benchmark.robustness.own_line import (
     find_hole,
     leave_out,
 )
-from imagenet_g.benchmark.robustness.points import BaselinePoints
+from imagenet_g.benchmark.robustness.points import BaselinePoints, EvaluatedModel
 from imagenet_g.benchmark.robustness.wording import list_cautions
 
 
@@ -93,7 +93,7 @@ def place_model(
     judged: JudgedModel | None,
     num_resamples: int,
     seed: int,
-    widened: bool = True,
+    rule: Rule = "jackknife",
 ) -> Placement:
     """Fit the line without the model and compare the model with it.
 
@@ -118,7 +118,7 @@ def place_model(
             value=value,
             num_resamples=num_resamples,
             seed=seed,
-            widened=widened,
+            rule=rule,
         ),
         extrapolated=fit.is_extrapolated(clean),
         support=None if judged is None else describe_support(line, fit, clean),
@@ -163,7 +163,8 @@ def make_record(placement: Placement, *, clustered: bool) -> EffectiveRobustness
         weak=fit.weak,
         num_resamples=interval.num_resamples,
         seed=interval.seed,
-        method=interval.method if interval.method.endswith(WIDENED) else None,
+        method=name_method(interval),
+        no_interval=interval.reason,
         left_out=support and support.left_out,
         kin_left_out=support and support.kin_left_out,
         leverage=support and support.leverage,

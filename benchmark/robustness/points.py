@@ -10,9 +10,18 @@ import numpy.typing as npt
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
+from imagenet_g.benchmark.statistics.observations import Observation
 
 MIN_MODELS = 5
 """A line through fewer models does not predict the next one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluatedModel:
+    """A model to compare with a baseline: K clean accuracies and one on the shifted set."""
+
+    reference: tuple[Observation, ...]
+    shifted: Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
+from imagenet_g.benchmark.statistics.clustered_newcombe import bound_clustered_gap
+from imagenet_g.benchmark.statistics.gap_noise import bound_noise, compute_newcombe_interval
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,
     CONFIDENCE,
     NUM_RESAMPLES,
     compute_clustered_interval,
-    compute_difference_interval,
-    compute_wilson_interval,
 )
 from imagenet_g.benchmark.statistics.observations import (
     Observation,
@@ -19,36 +19,39 @@ from imagenet_g.benchmark.statistics.observations import (
     draw_class_weights,
     find_used_classes,
 )
-from imagenet_g.benchmark.statistics.within import bound_within_classes, widen
+from imagenet_g.benchmark.statistics.within import widen
 
-METHOD = "class-bootstrap-widened"
-EARLIER_METHOD = "class-bootstrap"
-"""Of results written before intervals were widened to the noise within classes."""
+METHOD = "class-jackknife-newcombe"
+"""Of today: `clustered_newcombe.bound_clustered_gap`."""
+WIDENED_METHOD = "class-bootstrap-widened"
+"""Of results before: resampled classes, widened to the noise within classes."""
+EARLIEST_METHOD = "class-bootstrap"
+"""Of results before that: not widened."""
 
 
 def compute_gap_interval(
     shifted: Observation,
     clean: Observation,
     *,
+    method: str = METHOD,
     num_resamples: int = NUM_RESAMPLES,
     seed: int = BOOTSTRAP_SEED,
     confidence: float = CONFIDENCE,
-    widened: bool = True,
     nested: bool = False,
 ) -> tuple[float, float] | None:
-    """Bootstrap interval of A(shifted) - A(clean), clustered by class.
+    """Interval of A(shifted) - A(clean), clustered by class.
 
-    Classes are drawn once for both sets, so what is hard about a class cancels. A published accuracy has no
-    classes; it is redrawn from a binomial at its n. The interval is never shorter than that of the noise
-    within classes (`bound_noise`), which classes that happen to be alike do not show.
+    What is hard about a class counts on both sides, so that it cancels. A published accuracy has no classes;
+    it has the noise of its n images. The interval is never shorter than that of the noise within classes
+    (`bound_noise`), which classes that happen to be alike do not show.
 
     Args:
         shifted: With right answers by class.
         clean: With right answers by class, or published.
-        num_resamples: B.
-        seed: Seed of the resampling.
+        method: The rule; an earlier one is for results that name it.
+        num_resamples: B, of the earlier rules.
+        seed: Seed of the resampling, of the earlier rules.
         confidence: Nominal coverage in (0, 1).
-        widened: Widen it to the noise within classes; False for the rule of `EARLIER_METHOD`.
         nested: Whether the images of one set are among those of the other; see `bound_noise`.
 
     Returns:
@@ -61,22 +64,42 @@ def compute_gap_interval(
         >>> low < -0.4 < high < 1
         True
     """
+    if not resamples_classes(method):
+        return bound_clustered_gap(shifted, clean, confidence=confidence, nested=nested)
     draws = draw_gaps(shifted, clean, num_resamples=num_resamples, seed=seed)
     if draws is None:
         return None
-    return bound_gap(shifted, clean, draws, confidence=confidence, widened=widened, nested=nested)
+    return _bound_draws(
+        shifted, clean, draws, confidence=confidence, widened=method == WIDENED_METHOD, nested=nested
+    )
 
 
-def bound_gap(
+def resamples_classes(method: str) -> bool:
+    """Whether a rule is one of the earlier ones, which draw classes at random."""
+    return method in (WIDENED_METHOD, EARLIEST_METHOD)
+
+
+def choose_method(*, statistics: int, widened: bool) -> str:
+    """The rule of results of a version of the statistics; the first version had two, one of them widened.
+
+    Example:
+        >>> choose_method(statistics=1, widened=False), choose_method(statistics=2, widened=True)
+        ('class-bootstrap', 'class-jackknife-newcombe')
+    """
+    if statistics > 1:
+        return METHOD
+    return WIDENED_METHOD if widened else EARLIEST_METHOD
+
+
+def _bound_draws(
     shifted: Observation,
     clean: Observation,
     draws: FloatArray,
     *,
-    confidence: float = CONFIDENCE,
-    widened: bool = True,
-    nested: bool = False,
+    confidence: float,
+    widened: bool,
+    nested: bool,
 ) -> tuple[float, float]:
-    """The interval of a gap from its `(B,)` resamples; arguments as `compute_gap_interval`."""
     value = shifted.top1 - clean.top1
     num_classes = int(find_used_classes((shifted, clean)).sum())
     low, high = compute_clustered_interval(value, draws, num_classes, confidence=confidence)
@@ -112,84 +135,3 @@ def draw_gaps(
 
 def _is_constant(observed: Observation) -> bool:
     return observed.right is not None and observed.num_right in (0.0, float(observed.n))
-
-
-def compute_newcombe_interval(
-    first: Observation, second: Observation, *, confidence: float = CONFIDENCE
-) -> tuple[float, float]:
-    """Interval of a difference of two proportions from their Wilson intervals (Newcombe 1998, method 10).
-
-    Example:
-        >>> first, second = Observation(top1=56 / 70, n=70), Observation(top1=48 / 80, n=80)
-        >>> bounds = compute_newcombe_interval(first, second)
-        >>> [round(bound, 4) for bound in bounds]  # the paper's example (a), its Table II
-        [0.0524, 0.3339]
-    """
-    return compute_difference_interval(
-        *(
-            (one.top1, *compute_wilson_interval(one.num_right, one.n, confidence=confidence))
-            for one in (first, second)
-        )
-    )
-
-
-def bound_noise(
-    first: Observation, second: Observation, *, nested: bool = False, confidence: float = CONFIDENCE
-) -> tuple[float, float]:
-    """Interval of a difference from chance within classes alone: Newcombe's, of `bound_accuracy_noise`.
-
-    The images of the two sets count as independent. Where images come in pairs, as a picture and what was
-    made of it, the true noise is smaller: the interval is then too wide rather than too narrow.
-
-    Args:
-        first: An accuracy.
-        second: The accuracy that is taken off.
-        nested: Whether all images of the smaller set are among those of the other, with the same answers, as
-            in a view by a filter. Of A(S) - A(D) only the images D has more, R, are then another sample:
-            it is (|R| / |D|) (A(S) - A(R)), and exactly zero where D has no image more.
-        confidence: Nominal coverage in (0, 1).
-
-    Example:
-        >>> ten = np.ones(10)  # classes of four images
-        >>> clean = Observation(top1=0.75, n=40, right=3 * ten, total=4 * ten)
-        >>> shifted = Observation(top1=0.5, n=40, right=2 * ten, total=4 * ten)
-        >>> [round(bound, 3) for bound in bound_noise(shifted, clean)]
-        [-0.433, -0.038]
-        >>> [round(bound, 3) for bound in compute_newcombe_interval(shifted, clean)]  # classes alike
-        [-0.433, -0.038]
-        >>> bound_noise(clean, clean, nested=True)
-        (0.0, 0.0)
-    """
-    small, large = (first, second) if first.n <= second.n else (second, first)
-    rest = _subtract(large, small) if nested else None
-    if rest is None:
-        return _bound_independent(first, second, confidence=confidence)
-    if rest.n == 0:
-        return first.top1 - second.top1, first.top1 - second.top1
-    low, high = _bound_independent(small, rest, confidence=confidence)
-    part = rest.n / large.n
-    return (part * low, part * high) if small is first else (-part * high, -part * low)
-
-
-def _bound_independent(first: Observation, second: Observation, *, confidence: float) -> tuple[float, float]:
-    return compute_difference_interval(
-        *((one.top1, *bound_accuracy_noise(one, confidence=confidence)) for one in (first, second))
-    )
-
-
-def _subtract(large: Observation, small: Observation) -> Observation | None:
-    """The images of one set that are not in the other; None where the counts do not allow that."""
-    if large.right is None or large.total is None or small.right is None or small.total is None:
-        return None
-    right, total = large.right - small.right, large.total - small.total
-    if (right < 0).any() or (right > total).any():
-        return None
-    count = int(total.sum())
-    return Observation(top1=float(right.sum()) / max(count, 1), n=count, right=right, total=total)
-
-
-def bound_accuracy_noise(observed: Observation, *, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """`bound_within_classes` of an accuracy; Wilson's interval of a published one, which has no classes."""
-    if observed.right is None or observed.total is None:
-        return compute_wilson_interval(observed.num_right, observed.n, confidence=confidence)
-    return bound_within_classes(observed.right, observed.total, confidence=confidence)

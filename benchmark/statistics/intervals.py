@@ -55,6 +55,25 @@ def compute_wilson_interval(
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def find_student_quantile(freedom: float, *, confidence: float = CONFIDENCE) -> float:
+    """Student's t that leaves half of `1 - confidence` above it; the normal quantile at infinity.
+
+    Args:
+        freedom: Degrees of freedom, > 0.
+        confidence: In (0, 1).
+
+    Example:
+        >>> round(find_student_quantile(9), 3), round(find_student_quantile(math.inf), 3)
+        (2.262, 1.96)
+    """
+    # Not scipy.stats, whose import takes longer than the whole computation.
+    from scipy.special import stdtrit
+
+    if math.isinf(freedom):
+        return NormalDist().inv_cdf(0.5 + confidence / 2)
+    return float(stdtrit(freedom, 0.5 + confidence / 2))
+
+
 def compute_difference_interval(
     first: tuple[float, float, float], second: tuple[float, float, float]
 ) -> tuple[float, float]:

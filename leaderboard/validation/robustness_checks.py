@@ -26,6 +26,7 @@ from imagenet_g.benchmark.robustness.attach import (
     place_entry,
 )
 from imagenet_g.benchmark.robustness.fits import WEAK_R2
+from imagenet_g.benchmark.robustness.intervals import choose_rule
 from imagenet_g.benchmark.robustness.links import apply_fit_link, invert_link
 from imagenet_g.benchmark.robustness.own_line import JudgedModel
 from imagenet_g.benchmark.robustness.placements import Placement, describe_placement, make_record
@@ -38,7 +39,7 @@ MAX_IMAGES = 100_000_000
 LINE_FIELDS = frozenset(
     ("axis", "slope", "intercept", "r2", "num_models", "num_families", "reference_low", "reference_high")
 )
-INTERVAL_FIELDS = ("low", "high", "num_resamples", "seed")
+INTERVAL_FIELDS = ("low", "high", "method", "no_interval", "num_resamples", "seed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,8 @@ def _check_record(
                 judged=judged,
                 num_resamples=NUM_RESAMPLES,
                 seed=BOOTSTRAP_SEED,
-                widened=record.method is not None,
+                # An older file has one of several rules; one of today must not choose.
+                rule="jackknife" if judged is not None else choose_rule(record.method),
             )
     except ImagenetGError as refused:
         return [*problems, error("not-recomputable", where, str(refused))], []
@@ -154,7 +156,7 @@ def _check_record(
             warning(
                 "unknown-interval",
                 where,
-                "its interval was drawn by class; without the predictions it cannot be checked",
+                "its interval was computed by class; without the predictions it cannot be checked",
             )
         )
     problems += compare_records(record, placed, where, skipped=INTERVAL_FIELDS if unknown else ())

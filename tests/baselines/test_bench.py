@@ -15,8 +15,8 @@ from imagenet_g.baselines.bench import (
     build_case,
     format_seconds,
 )
-from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, compute_interval
-from imagenet_g.benchmark.robustness.points import BaselinePoints
+from imagenet_g.benchmark.robustness.intervals import compute_interval
+from imagenet_g.benchmark.robustness.points import BaselinePoints, EvaluatedModel
 
 NUM_RESAMPLES = 1000
 

@@ -16,7 +16,7 @@ from imagenet_g.benchmark.predictions.entries import choose_headline, choose_pub
 from imagenet_g.benchmark.predictions.predictions import Predictions
 from imagenet_g.benchmark.predictions.scoring import compute_score, select_outputs
 from imagenet_g.benchmark.records import PublishedAccuracy
-from imagenet_g.benchmark.statistics.gaps import compute_newcombe_interval
+from imagenet_g.benchmark.statistics.gap_noise import compute_newcombe_interval
 from imagenet_g.benchmark.statistics.observations import Observation
 
 CLEAN = PublishedAccuracy(set="imagenet-val", class_set="all", top1=0.75, n=50_000, source="a table")

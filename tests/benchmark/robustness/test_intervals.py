@@ -15,10 +15,12 @@ from imagenet_g.benchmark.robustness.families import (
     fit_weighted_lines,
 )
 from imagenet_g.benchmark.robustness.fits import compute_effective_robustness, fit_line, predict_top1
-from imagenet_g.benchmark.robustness.intervals import EvaluatedModel, compute_interval
+from imagenet_g.benchmark.robustness.intervals import Rule, choose_rule, compute_interval, name_method
+from imagenet_g.benchmark.robustness.jackknife import compute_variances
 from imagenet_g.benchmark.robustness.links import apply_link, invert_link
 from imagenet_g.benchmark.robustness.noise import bound_robustness_noise
-from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, PointCounts
+from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, EvaluatedModel, PointCounts
+from imagenet_g.benchmark.statistics.accuracy import FloatArray
 from imagenet_g.benchmark.statistics.observations import Observation
 
 
@@ -52,11 +54,12 @@ def test_families_of_equal_size_count_in_full_and_a_large_one_for_less() -> None
     assert compute_effective_families(("a",) * 7 + ("b",)) == pytest.approx(64 / 50)
 
 
-def test_an_interval_is_the_same_for_the_same_seed() -> None:
+def test_an_earlier_interval_is_the_same_for_the_same_seed() -> None:
     """A result can be recomputed."""
     points = make_points_on_line("logit")
     first, again, other = (
-        compute_interval(points, judge(0.7, 0.5), "logit", value=0.0, seed=seed) for seed in (1, 1, 2)
+        compute_interval(points, judge(0.7, 0.5), "logit", value=0.0, seed=seed, rule="bootstrap-widened")
+        for seed in (1, 1, 2)
     )
     assert first == again != other
 
@@ -68,7 +71,7 @@ def test_published_accuracies_get_their_binomial_error() -> None:
     assert found.high is not None
     assert found.low is not None
     assert (found.high - found.low) / 2 == pytest.approx(1.96 * np.sqrt(0.25 / 10_000), rel=0.03)
-    assert found.method == "binomial-and-family-bootstrap-widened"
+    assert found.method == "binomial-and-family-jackknife"
 
 
 def test_classes_alike_do_not_make_a_robustness_certain() -> None:
@@ -79,16 +82,19 @@ def test_classes_alike_do_not_make_a_robustness_certain() -> None:
         reference=(Observation(top1=0.75, n=40, right=np.full(10, 3.0), total=total),),
         shifted=Observation(top1=0.5, n=40, right=np.full(10, 2.0), total=total),
     )
-    plain, found = (
-        compute_interval(points, evaluated, "linear", value=0.1, widened=widened) for widened in (False, True)
+    rules: tuple[Rule, ...] = ("bootstrap", "bootstrap-widened", "jackknife")
+    plain, widened, found = (
+        compute_interval(points, evaluated, "linear", value=0.1, rule=rule) for rule in rules
     )
     assert (plain.low, plain.high) == pytest.approx((0.1, 0.1), abs=1e-6)
     low, high = proportion_confint(20, 40, method="wilson")
+    assert (widened.low, widened.high) == pytest.approx((low - 0.4, high - 0.4), abs=1e-6)
     assert (found.low, found.high) == pytest.approx((low - 0.4, high - 0.4), abs=1e-6)
-    assert (plain.method, found.method) == (
+    assert [one.method for one in (plain, widened, found)] == [
         "class-and-family-bootstrap",
         "class-and-family-bootstrap-widened",
-    )
+        "class-and-family-jackknife",
+    ]
 
 
 @pytest.mark.parametrize("link", ["linear", "logit", "probit"])
@@ -100,7 +106,7 @@ def test_the_noise_of_the_clean_accuracy_passes_through_the_line(link: str) -> N
     step = 1e-5
     slope = float(np.diff(predict_top1(fit, np.array([0.7 - step, 0.7 + step])))[0]) / (2 * step)
     expected = 1.96 * np.sqrt(0.25 / 30_000 + slope**2 * 0.21 / 20_000)
-    low, high = bound_robustness_noise(points, (clean,), shifted, link)
+    low, high = bound_robustness_noise(points, EvaluatedModel(reference=(clean,), shifted=shifted), link)
     assert (high - low) / 2 == pytest.approx(expected, rel=0.01)
 
 
@@ -114,14 +120,83 @@ def test_a_published_accuracy_of_none_or_all_right_is_not_certain(top1: float) -
 
 
 def test_too_few_families_give_no_interval_rather_than_a_wrong_one() -> None:
-    """Six models of two families cannot say how families differ."""
+    """One family does not show how families differ; two say little, and the earlier rules gave nothing."""
     points = make_points(
         [0.5, 0.6, 0.7, 0.8, 0.85, 0.9],
         [0.2, 0.3, 0.4, 0.5, 0.5, 0.6],
         families=["a", "a", "a", "b", "b", "b"],
     )
+    earlier: tuple[Rule, ...] = ("bootstrap-widened", "bootstrap")
+    for rule in earlier:
+        found = compute_interval(points, judge(0.7, 0.5), "logit", value=0.1, rule=rule)
+        assert (found.low, found.high, found.method) == (None, None, "none")
+    two = compute_interval(points, judge(0.7, 0.5), "logit", value=0.1)
+    assert two.low is not None
+    assert two.low < -0.3
+    one = compute_interval(replace(points, families=("a",) * 6), judge(0.7, 0.5), "logit", value=0.1)
+    assert (one.low, one.high, one.method) == (None, None, "none")
+    assert one.reason is not None
+    assert "all of one family" in one.reason
+    assert choose_rule(name_method(one)) == "jackknife"
+
+
+def test_a_baseline_that_is_no_line_without_one_family_gives_no_interval() -> None:
+    """Its doubt cannot be computed; the reason names the family."""
+    points = make_points([0.5, 0.6, 0.7, 0.8, 0.85], [0.2, 0.3, 0.4, 0.5, 0.5], families=["a"] * 4 + ["b"])
     found = compute_interval(points, judge(0.7, 0.5), "logit", value=0.1)
-    assert (found.low, found.high, found.method) == (None, None, "none")
+    assert (found.low, found.reason is not None and "without the family 'a'" in found.reason) == (None, True)
+
+
+def test_v_of_classes_and_families_equals_a_loop_that_leaves_each_out() -> None:
+    """Refitted by numpy with one class, one family, and one class of one family left out."""
+    rng = np.random.default_rng(5)
+    total, families = np.array([12.0, 8.0, 10.0, 9.0]), ["a", "a", "b", "c", "c", "d"]
+    clean, shifted = (rng.binomial(total.astype(int), rate, size=(7, 4)).astype(float) for rate in (0.7, 0.4))
+    points = measure(clean, shifted, total, families)
+    evaluated = EvaluatedModel(reference=(observe(clean[-1], total),), shifted=observe(shifted[-1], total))
+
+    def judge_without(keep: list[bool], drop: int | None = None, only: str | None = None) -> float:
+        def rate(right: FloatArray, family: str | None) -> float:
+            if drop is None or (only is not None and family != only):
+                return float(right.sum() / total.sum())
+            return float((right.sum() - right[drop]) / (total.sum() - total[drop]))
+
+        rows = [row for row in range(6) if keep[row]]
+        x, y = (
+            apply_link([rate(sets[row], families[row]) for row in rows], "logit") for sets in (clean, shifted)
+        )
+        slope, intercept = np.polyfit(x, y, 1)
+        own = [rate(sets[-1], None) for sets in (clean, shifted)]
+        return own[1] - float(invert_link(intercept + slope * apply_link(own[0], "logit"), "logit"))
+
+    every = [True] * 6
+    theta = judge_without(every)
+    by_family = [judge_without([one != name for one in families]) for name in "abcd"]
+    by_class = np.array([judge_without(every, drop) for drop in range(4)])
+    cells = [np.array([judge_without(every, drop, name) for drop in range(4)]) for name in "abcd"]
+    found = compute_variances(points, evaluated, "logit")
+    assert found.classes == pytest.approx(0.75 * ((by_class - by_class.mean()) ** 2).sum())
+    alone = 0.75 * sum((values - theta) ** 2 for values in by_family)
+    shared = 0.75 * sum(float(((cell - cell.mean()) ** 2).sum()) for cell in cells)
+    assert found.families == pytest.approx(max(0.0, alone - shared))
+    assert found.class_freedom == 3
+    assert found.family_freedom == pytest.approx(2.6)
+
+
+def observe(right: FloatArray, total: FloatArray) -> Observation:
+    """An accuracy with its counts by class."""
+    return Observation(top1=float(right.sum() / total.sum()), n=int(total.sum()), right=right, total=total)
+
+
+def measure(clean: FloatArray, shifted: FloatArray, total: FloatArray, families: list[str]) -> BaselinePoints:
+    """A measured baseline of all models but the last."""
+    points = make_points(
+        (clean[:-1].sum(axis=1) / total.sum()).tolist(),
+        (shifted[:-1].sum(axis=1) / total.sum()).tolist(),
+        families=families,
+    )
+    counts = [ClassCounts(right=right[:-1], total=total) for right in (clean, shifted)]
+    return replace(points, counts=PointCounts(reference=counts[0], shifted=counts[1]))
 
 
 def test_what_is_hard_for_all_models_cancels() -> None:

@@ -13,7 +13,6 @@ from scipy.special import logit
 from statsmodels.api import OLS, add_constant
 
 from imagenet_g.benchmark.robustness.fits import fit_line
-from imagenet_g.benchmark.robustness.intervals import EvaluatedModel
 from imagenet_g.benchmark.robustness.own_line import (
     NO_WEIGHTS,
     JudgedModel,
@@ -23,7 +22,7 @@ from imagenet_g.benchmark.robustness.own_line import (
     list_names,
 )
 from imagenet_g.benchmark.robustness.placements import Placement, make_record, place_model
-from imagenet_g.benchmark.robustness.points import BaselinePoints
+from imagenet_g.benchmark.robustness.points import BaselinePoints, EvaluatedModel
 from imagenet_g.benchmark.robustness.wording import is_high_leverage, list_flags
 from imagenet_g.benchmark.statistics.observations import Observation
 

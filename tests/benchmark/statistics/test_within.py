@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
-from imagenet_g.benchmark.statistics.gaps import bound_noise, compute_gap_interval
+from imagenet_g.benchmark.statistics.gap_noise import bound_noise
+from imagenet_g.benchmark.statistics.gaps import EARLIEST_METHOD, WIDENED_METHOD, compute_gap_interval
 from imagenet_g.benchmark.statistics.observations import Observation
 from imagenet_g.benchmark.statistics.paired import compute_paired_difference
 from imagenet_g.benchmark.statistics.within import (
@@ -76,8 +77,8 @@ def test_widening_never_narrows(
     size = min(len(first), len(second))
     ours, theirs = (observe(*make_counts(pairs[:size])) for pairs in (first, second))
     plain, wide = (
-        compute_gap_interval(ours, theirs, num_resamples=50, seed=seed, widened=widened)
-        for widened in (False, True)
+        compute_gap_interval(ours, theirs, num_resamples=50, seed=seed, method=method)
+        for method in (EARLIEST_METHOD, WIDENED_METHOD)
     )
     assert plain is not None
     assert wide is not None
@@ -103,7 +104,10 @@ def test_where_classes_differ_the_interval_is_that_of_resampling() -> None:
     rng = np.random.default_rng(0)
     total = np.full(40, 200.0)
     ours, theirs = (observe(rng.binomial(200, rng.uniform(0.1, 0.9, 40)).tolist(), total) for _ in "ab")
-    assert compute_gap_interval(ours, theirs) == compute_gap_interval(ours, theirs, widened=False)
+    widened, plain = (
+        compute_gap_interval(ours, theirs, method=method) for method in (WIDENED_METHOD, EARLIEST_METHOD)
+    )
+    assert widened == plain
 
 
 def test_a_gap_to_the_same_images_is_known_exactly() -> None:

@@ -16,9 +16,9 @@ from submission_cases import ROOT, STEM
 
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.robustness.intervals import EvaluatedModel
 from imagenet_g.benchmark.robustness.own_line import JudgedModel
 from imagenet_g.benchmark.robustness.placements import place_model
+from imagenet_g.benchmark.robustness.points import EvaluatedModel
 from imagenet_g.benchmark.robustness.published_sets import build_points
 from imagenet_g.benchmark.splits.registry import KnownVersion, parse_versions
 from imagenet_g.benchmark.statistics.intervals import compute_difference_interval, compute_wilson_interval

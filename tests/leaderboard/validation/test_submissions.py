@@ -269,6 +269,7 @@ def test_a_gap_of_the_earlier_rule_is_computed_again_by_it(tmp_path: Path) -> No
                 skip_unreadable=False,
                 out=tmp_path,
                 widened=widened,
+                statistics=1,
             )
         )
         .entries[0]

@@ -1,0 +1,218 @@
+"""How far an effective robustness could be off: one class, and one family, left out at a time.
+
+Two things vary: the images, class by class, for the evaluated model and the baseline's measured models alike;
+and which architecture families the line is fitted through. With theta(-c) the effective robustness without
+the images of class c, and theta(-g) the one with the line of all families but g,
+
+    v_c = (C - 1) / C * sum over c of (theta(-c) - mean)^2,
+    v_f = (G - 1) / G * sum over g of (theta(-g) - theta)^2,
+    v_cg = (C - 1) / C * sum over g and c of (theta(-cg) - mean over c)^2,
+
+where theta(-cg) leaves out class c for the models of family g alone. Families differ by more than chance only
+in what v_f has above v_cg: the noise of the baseline's own images is in both v_c and v_f (two-way clustering:
+Cameron, Gelbach and Miller 2011; CR3: MacKinnon and White 1985). So
+
+    v = v_c + v_f',   v_f' = max(0, v_f - v_cg),   theta +- t * root v,
+    df = v^2 / (v_c^2 / (C - 1) + v_f'^2 / (G_eff - 1)),
+
+at most max(C - 1, G_eff - 1), and C - 1 where v_c > v_f'. G_eff counts large families for less
+(`compute_effective_families`). Accuracies without counts by class have Wilson's noise, added by
+square-and-add (Zou and Donner 2008). The interval always holds that of chance within classes
+(`bound_robustness_noise`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from imagenet_g.benchmark.robustness.families import compute_effective_families, predict_weighted
+from imagenet_g.benchmark.robustness.links import apply_fit_link, invert_link
+from imagenet_g.benchmark.robustness.noise import bound_robustness_noise, find_published_reach
+from imagenet_g.benchmark.robustness.points import BaselinePoints, EvaluatedModel
+from imagenet_g.benchmark.statistics.accuracy import BoolArray, FloatArray, IntArray
+from imagenet_g.benchmark.statistics.intervals import CONFIDENCE, find_student_quantile
+
+MIN_CLUSTERS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variances:
+    """What the variance of an effective robustness is made of.
+
+    Attributes:
+        classes: v_c; 0 where nothing has counts by class.
+        families: v_f'.
+        class_freedom: C - 1; 0 where nothing has counts by class.
+        family_freedom: G_eff - 1.
+    """
+
+    classes: float
+    families: float
+    class_freedom: float
+    family_freedom: float
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the sum (Satterthwaite 1946), with the bounds of the module's docstring.
+
+        Example:
+            >>> Variances(classes=2.0, families=1.0, class_freedom=9, family_freedom=3).freedom
+            9
+            >>> round(Variances(classes=1.0, families=1.0, class_freedom=9, family_freedom=3).freedom, 6)
+            9.0
+        """
+        if self.classes > self.families:
+            return self.class_freedom
+        if not self.classes:
+            return self.family_freedom
+        pieces = self.classes**2 / self.class_freedom + self.families**2 / self.family_freedom
+        found = (self.classes + self.families) ** 2 / pieces
+        return min(found, max(self.class_freedom, self.family_freedom))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Linked:
+    """Accuracies on the link's scale, with one class left out at a time or none: B rows.
+
+    Attributes:
+        reference: `(B, M, K)` of the baseline's models on the clean sets.
+        shifted: `(B, M)` of them on the shifted set.
+        clean: `(B, K)` of the evaluated model on the clean sets.
+        own: `(B,)` of the evaluated model on the shifted set, fractions.
+    """
+
+    reference: FloatArray
+    shifted: FloatArray
+    clean: FloatArray
+    own: FloatArray
+
+
+def explain_no_interval(points: BaselinePoints, evaluated: EvaluatedModel) -> str | None:
+    """Why an effective robustness has no interval; None where it has one."""
+    families = np.array(points.families)
+    names = np.unique(families)
+    if len(names) < MIN_CLUSTERS:
+        return "the baseline's models are all of one family, which does not show how families differ"
+    num_coefficients = points.reference.shape[1] + 1
+    for name in names:
+        left = points.reference[families != name]
+        if len(left) < num_coefficients or (np.ptp(left, axis=0) == 0).any():
+            return f"without the family '{name}' the baseline has no line, so its doubt cannot be computed"
+    for total in _list_totals(points, evaluated):
+        if int((total > 0).sum()) < MIN_CLUSTERS:
+            return "the images are all of one class, which does not show how classes differ"
+    return None
+
+
+def bound_by_jackknife(
+    points: BaselinePoints,
+    evaluated: EvaluatedModel,
+    link: str,
+    *,
+    value: float,
+    confidence: float = CONFIDENCE,
+) -> tuple[float, float]:
+    """The interval of the module's docstring; `explain_no_interval` must have returned None.
+
+    Args:
+        points: The baseline the line was fitted through.
+        evaluated: The model.
+        link: Name of the link.
+        value: Its effective robustness, a fraction.
+        confidence: Nominal coverage in (0, 1).
+    """
+    variances = compute_variances(points, evaluated, link)
+    reach = find_student_quantile(variances.freedom, confidence=confidence) * math.sqrt(
+        variances.classes + variances.families
+    )
+    below, above = find_published_reach(points, evaluated, link, confidence=confidence)
+    noise = bound_robustness_noise(points, evaluated, link, confidence=confidence)
+    low = min(value - math.hypot(reach, below), noise[0])
+    high = max(value + math.hypot(reach, above), noise[1])
+    # An accuracy less another cannot be more.
+    return max(-1.0, low), min(1.0, high)
+
+
+def compute_variances(points: BaselinePoints, evaluated: EvaluatedModel, link: str) -> Variances:
+    """v_c and v_f' of the module's docstring, with their degrees of freedom."""
+    whole = _link_accuracies(points, evaluated, link, left_out=None)
+    theta = _compute_values(whole, link)
+    names, family = np.unique(np.array(points.families), return_inverse=True)
+    without = _compute_values(whole, link, weights=(family != np.arange(len(names))[:, None]).astype(float))
+    families = (1 - 1 / len(names)) * float(((without - theta) ** 2).sum())
+    totals = _list_totals(points, evaluated)
+    used = np.flatnonzero(np.any([total > 0 for total in totals], axis=0)) if totals else np.zeros(0, np.intp)
+    classes = shared = 0.0
+    if len(used):
+        fewer = _link_accuracies(points, evaluated, link, left_out=used)
+        classes = _sum_squares(_compute_values(fewer, link))
+        mixed = (_mix(whole, fewer, family == one) for one in range(len(names)) if points.counts is not None)
+        shared = sum(_sum_squares(_compute_values(one, link)) for one in mixed)
+    return Variances(
+        classes=classes,
+        families=max(0.0, families - shared),
+        class_freedom=max(0, len(used) - 1),
+        family_freedom=compute_effective_families(points.families) - 1,
+    )
+
+
+def _list_totals(points: BaselinePoints, evaluated: EvaluatedModel) -> list[FloatArray]:
+    """`(C,)` images by class of every set that has them."""
+    own = [one.total for one in (*evaluated.reference, evaluated.shifted) if one.total is not None]
+    counts = points.counts
+    return own if counts is None else [*own, counts.reference.total, counts.shifted.total]
+
+
+def _sum_squares(left_out: FloatArray) -> float:
+    return (1 - 1 / len(left_out)) * float(((left_out - left_out.mean()) ** 2).sum())
+
+
+def _mix(whole: _Linked, fewer: _Linked, rows: BoolArray) -> _Linked:
+    """One class left out for some of the baseline's models, and for nothing else."""
+    return _Linked(
+        reference=np.where(rows[:, None], fewer.reference, whole.reference),
+        shifted=np.where(rows, fewer.shifted, whole.shifted),
+        clean=whole.clean,
+        own=whole.own,
+    )
+
+
+def _link_accuracies(
+    points: BaselinePoints, evaluated: EvaluatedModel, link: str, *, left_out: IntArray | None
+) -> _Linked:
+    """All accuracies, or those without each of the given classes in turn."""
+
+    def compute(top1: npt.ArrayLike, right: FloatArray | None, total: FloatArray | None) -> FloatArray:
+        if left_out is None or right is None or total is None:
+            return np.asarray(top1, dtype=np.float64)[None]
+        sums = right.sum(axis=-1)[None] - right.T[left_out]
+        images = total.sum() - total[left_out]
+        return np.asarray(sums / (images if sums.ndim == 1 else images[:, None]))
+
+    counts = points.counts
+    reference, theirs = points.reference[None], points.shifted[None]
+    if counts is not None:
+        # Points that were measured have one clean axis.
+        clean = compute(points.reference[:, 0], counts.reference.right, counts.reference.total)
+        reference, theirs = (
+            clean[..., None],
+            compute(points.shifted, counts.shifted.right, counts.shifted.total),
+        )
+    ours = [compute(one.top1, one.right, one.total) for one in evaluated.reference]
+    return _Linked(
+        reference=apply_fit_link(reference, points.reference_n, link),
+        shifted=apply_fit_link(theirs, points.shifted_n, link),
+        clean=apply_fit_link(np.stack(ours, axis=-1), points.reference_n, link),
+        own=compute(evaluated.shifted.top1, evaluated.shifted.right, evaluated.shifted.total),
+    )
+
+
+def _compute_values(linked: _Linked, link: str, *, weights: FloatArray | None = None) -> FloatArray:
+    """Effective robustness in every row: `(B,)`."""
+    given = np.ones((1, linked.shifted.shape[1])) if weights is None else weights
+    expected = predict_weighted(linked.reference, linked.shifted, given, linked.clean)
+    return np.asarray(linked.own - invert_link(expected, link))
