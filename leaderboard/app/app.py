@@ -11,8 +11,8 @@ from imagenet_g.leaderboard.app.image_tabs import build_compare_tab, build_image
 from imagenet_g.leaderboard.app.number_tabs import (
     QUIET,
     TYPING,
+    build_order_tab,
     build_profile_tab,
-    build_rank_tab,
     build_scatter_tab,
     build_table_tab,
 )
@@ -78,7 +78,7 @@ def build_app(board: Board, *, submissions: Path, reports: Path) -> gr.Blocks:
             views = [
                 build_scatter_tab(board, controls, start),
                 build_profile_tab(board, controls, start),
-                build_rank_tab(board, controls),
+                build_order_tab(board, controls),
                 build_compare_tab(board, controls),
                 build_image_tab(board, controls, reports),
             ]

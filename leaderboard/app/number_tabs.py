@@ -169,14 +169,14 @@ def build_profile_tab(board: Board, controls: Controls, start: BoardQuery) -> Vi
     return wire_view(board, view, controls, [chosen, metric])
 
 
-def build_rank_tab(board: Board, controls: Controls) -> View:
-    """Ranks as the controls above say, and under another split or filter, baseline and link."""
-    with gr.Tab("Rank changes", id="ranks") as tab:
+def build_order_tab(board: Board, controls: Controls) -> View:
+    """The order as the controls above say, and under another split or filter, baseline and link."""
+    with gr.Tab("Order changes", id="ranks") as tab:
         with gr.Row():
             by = gr.Radio(
                 [("ER", "er"), ("AG", "gap"), ("top-1", "top1")],
                 value="er",
-                label="Ranked by",
+                label="Ordered by",
                 elem_id="ranked-by",
             )
             split = gr.Dropdown([("the same", "")], value="", label="Other split or view")
@@ -189,8 +189,8 @@ def build_rank_tab(board: Board, controls: Controls) -> View:
 
     @lru_cache(NUM_REMEMBERED)
     def draw_queries(here: BoardQuery, there: BoardQuery, how: str) -> tuple[str, PlotData]:
-        words = pages.describe_rank_changes(board, here, there, how)
-        return words, write_plot(pages.show_rank_changes(board, here, there, how))
+        words = pages.describe_order_changes(board, here, there, how)
+        return words, write_plot(pages.show_order_changes(board, here, there, how))
 
     def draw(
         query: BoardQuery, how: str, other_split: str, other_baseline: str, other_link: str

@@ -136,7 +136,7 @@ class Board:
         rows = self.robustness.sort_values("same_classes", ascending=False, kind="stable")
         rows = rows.drop_duplicates([*keys, "model_id"])
         return {
-            tuple(map(str, key)): group.drop(columns=[*keys, "same_classes"])
+            tuple(map(str, key)): group.drop(columns=keys).rename(columns={"same_classes": "er_same_classes"})
             for key, group in rows.groupby(keys, sort=False)
         }
 

@@ -22,6 +22,7 @@ from imagenet_g.benchmark.splits.registry import (
 from imagenet_g.leaderboard.board import paper_rows, published_rows
 from imagenet_g.leaderboard.board.answer_tables import AnswerFile, build_answers
 from imagenet_g.leaderboard.board.board import Board, BoardInfo, BoardVersion, LeftOut, write_board
+from imagenet_g.leaderboard.board.ranked_submissions import AnsweredEntry, rank_rows
 from imagenet_g.leaderboard.board.rows import (
     RobustnessRow,
     ScoreRow,
@@ -67,7 +68,7 @@ def build_board(submissions: Path, out: Path, *, published: bool = True) -> Boar
     """
     reviewed, left_out = load_reviewed(submissions)
     files = list_answer_files(reviewed)
-    scores = list(_list_scores(reviewed, files))
+    scores = rank_rows(_list_scores(reviewed, files), list_answered(reviewed, files))
     robustness = [row for one in reviewed for row in list_submission_robustness(one.submission)]
     if published:
         scores += published_rows.list_published_scores()
@@ -122,13 +123,27 @@ def list_answer_files(reviewed: Iterable[Reviewed]) -> dict[str, dict[str, Answe
     return files
 
 
+def list_answered(
+    reviewed: Iterable[Reviewed], files: Mapping[str, Mapping[str, AnswerFile]]
+) -> dict[tuple[str, str], AnsweredEntry]:
+    """Entries whose single answers are stored and checked, by split and model; views of a split too."""
+    found = {}
+    for one in reviewed:
+        stem = make_stem(one.submission.statement)
+        for entry in one.submission.result.entries:
+            file = files.get(parse_split_ref(entry.split.ref).base, {}).get(stem)
+            if file is not None and entry.split.version == one.submission.version:
+                found[entry.split.ref, stem] = AnsweredEntry(entry, file.path)
+    return found
+
+
 def assemble_board(
     scores: list[ScoreRow],
     robustness: list[RobustnessRow],
     reviewed: Iterable[Reviewed],
     left_out: list[LeftOut],
 ) -> Board:
-    """Rank the rows and describe the versions."""
+    """Tables of the rows, and what the versions are."""
     frame = make_score_frame(scores)
     environment = make_environment()
     info = BoardInfo(

@@ -1,58 +1,105 @@
-"""Ranks that claim no more than the intervals show.
+"""Rank ranges: which places the tests of a ranking leave open for each model.
 
-A model's rank is one more than the number of models that are better beyond chance, so statistically
-indistinguishable models share a rank. "Better beyond chance" is an unpaired test, which is cautious: models
-err on the same images, and a paired comparison (`imagenet-g compare`, or the board's own) can separate models
-that are tied here.
+A model's best rank is one more than the number of models that are better beyond chance; its worst rank is the
+number of models less those that are worse beyond chance. "Beyond chance" is the paired test of
+`statistics.paired`: on the same images, clustered by class, with Holm's correction over all pairs. The chance
+of any wrong order in the whole ranking is at most 5 %.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
-from imagenet_g.benchmark.statistics.accuracy import FloatArray
+from imagenet_g.benchmark.statistics.accuracy import BoolArray
+from imagenet_g.benchmark.statistics.paired import compare_pairs, compute_rank_ranges
 
-IntArray = npt.NDArray[np.int64]
+NO_ANSWERS = "no stored answers, so no test and no rank"
+OTHER_IMAGES = "scored on other images or among other classes than the ranked rows, so not comparable"
+RULE = (
+    "A rank range holds the places that paired tests leave open: same images, clustered by class, Holm's "
+    "correction over all pairs; the chance of any wrong order in the table is at most 5 %. Rows without "
+    "stored answers have an interval and no rank."
+)
 
 
-def compute_difference_low(
-    better: FloatArray, better_low: FloatArray, worse: FloatArray, worse_high: FloatArray
-) -> FloatArray:
-    """Lower bound of `better - worse` for independent estimates with intervals; arrays broadcast.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedAnswers:
+    """Which images a model gets right.
 
-    Source: Newcombe 1998, method 10 (for Wilson intervals); Zou and Donner 2008 for any interval (MOVER).
-
-    Example:
-        >>> low = compute_difference_low(np.array(0.8), np.array(0.77), np.array(0.7), np.array(0.74))
-        >>> round(float(low), 3)  # 0.1 less the root of 0.03² + 0.04²
-        0.05
+    Attributes:
+        image_ids: Identities of the N images scored, in any order, unique.
+        classes: `(N,)` class of each image.
+        right: `(N,)` whether the first answer is an acceptable label.
+        outputs: Number of classes the model chose among.
     """
-    return np.asarray(better - worse - np.sqrt((better - better_low) ** 2 + (worse_high - worse) ** 2))
+
+    image_ids: tuple[str, ...]
+    classes: npt.NDArray[np.integer]
+    right: BoolArray
+    outputs: int
 
 
-def compute_shared_ranks(values: npt.ArrayLike, lows: npt.ArrayLike, highs: npt.ArrayLike) -> IntArray:
-    """Rank of each of M models, 1 for all that no model beats beyond chance.
+@dataclass(frozen=True, slots=True)
+class RankRange:
+    """Best and worst rank that the tests leave open; 1 is the best."""
+
+    best: int
+    worst: int
+
+
+def rank_answers(answers: Mapping[str, RankedAnswers]) -> dict[str, RankRange]:
+    """Rank ranges of models on one split.
+
+    Only models with the same images and as many classes to choose among are compared. Where there are several
+    such groups, the largest is ranked; of equal ones, that with more images, then with more classes.
 
     Args:
-        values: `(M,)` estimates, larger is better; NaN for a model without one.
-        lows: `(M,)` lower bounds; without one (NaN) a model is tied with equal values only.
-        highs: `(M,)` upper bounds.
+        answers: By model.
 
     Returns:
-        `(M,)` ranks; 0 for a model without an estimate.
+        By model; models of other groups are absent.
 
     Example:
-        >>> compute_shared_ranks([0.8, 0.79, 0.5], [0.78, 0.77, 0.48], [0.82, 0.81, 0.52]).tolist()
-        [1, 1, 3]
+        >>> classes, ids = np.repeat(np.arange(50), 20), tuple(map(str, range(1000)))
+        >>> rng = np.random.default_rng(0)
+        >>> three = {
+        ...     name: RankedAnswers(image_ids=ids, classes=classes, right=rng.random(1000) < p, outputs=1000)
+        ...     for name, p in {"vit": 0.7, "resnet": 0.7, "alexnet": 0.5}.items()
+        ... }
+        >>> ranked = rank_answers(three)
+        >>> [(name, one.best, one.worst) for name, one in ranked.items()]
+        [('vit', 1, 2), ('resnet', 1, 2), ('alexnet', 3, 3)]
     """
-    value = np.asarray(values, dtype=np.float64)
-    low = np.where(np.isnan(np.asarray(lows, dtype=np.float64)), value, lows)
-    high = np.where(np.isnan(np.asarray(highs, dtype=np.float64)), value, highs)
-    known = ~np.isnan(value)
-    ranks = np.zeros(len(value), dtype=np.int64)
-    # Only models with an estimate: NaN compares false with everything and would be tied with the best.
-    v, lo, hi = value[known], low[known], high[known]
-    margin = compute_difference_low(v[:, None], lo[:, None], v[None, :], hi[None, :])
-    ranks[known] = 1 + (margin > 0).sum(axis=0)
-    return ranks
+    groups = {model: (frozenset(one.image_ids), one.outputs) for model, one in answers.items()}
+    if not groups:
+        return {}
+    sizes = Counter(groups.values())
+    chosen = max(sizes, key=lambda group: (sizes[group], len(group[0]), group[1]))
+    compared = [model for model, group in groups.items() if group == chosen]
+    first = answers[compared[0]]
+    right = np.stack([_order_right(answers[model], first.image_ids) for model in compared])
+    return dict(zip(compared, rank_right(right, first.classes), strict=True))
+
+
+def rank_right(right: BoolArray, classes: npt.ArrayLike) -> list[RankRange]:
+    """Rank ranges of M models on the same images.
+
+    Args:
+        right: `(M, N)` whether each model is right.
+        classes: `(N,)` class of each image.
+    """
+    best, worst = compute_rank_ranges(compare_pairs(right, classes).find_better())
+    return [RankRange(int(low), int(high)) for low, high in zip(best, worst, strict=True)]
+
+
+def _order_right(answers: RankedAnswers, order: tuple[str, ...]) -> BoolArray:
+    # Files need not have one order: images are matched by id, never by row.
+    if answers.image_ids == order:
+        return answers.right
+    row_of = {image_id: row for row, image_id in enumerate(answers.image_ids)}
+    return answers.right[[row_of[image_id] for image_id in order]]

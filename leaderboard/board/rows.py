@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.predictions.metrics import Metric, load_metrics
 from imagenet_g.benchmark.records import MetricEstimate
-from imagenet_g.leaderboard.board.ranks import compute_shared_ranks
+from imagenet_g.leaderboard.board.ranks import NO_ANSWERS
 from imagenet_g.leaderboard.submissions.problems import Trust
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ class ScoreRow:
         gap: AG = top1 - clean, with its interval.
         flags: Cautions for the reader, one reason a line.
         has_answers: Whether single answers are stored, so that models can be compared in pairs.
+        rank_best: Best rank that the tests leave open, 1 for the first; None without a rank.
+        rank_worst: Worst rank.
+        unranked: Why the row has no rank; empty where it has one.
     """
 
     version: str
@@ -81,6 +84,9 @@ class ScoreRow:
     gap_high: float | None
     flags: str
     has_answers: bool
+    rank_best: int | None = None
+    rank_worst: int | None = None
+    unranked: str = NO_ANSWERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,39 +121,17 @@ _OPTIONAL_FLOATS = (
 
 
 def make_score_frame(rows: Iterable[ScoreRow]) -> pd.DataFrame:
-    """A table of score rows, ranked within each version and split; never across versions."""
+    """A table of score rows."""
     frame = _make_frame(rows, ScoreRow)
     # pandas' nullable integer: with a missing count the column would be float and the CSV say "25557032.0".
-    for name in ("parameters", "n"):
+    for name in ("parameters", "n", "rank_best", "rank_worst"):
         frame[name] = frame[name].astype("Int64")
-    keys = ["version", "split"]
-    frame["rank_top1"] = _rank(frame, keys, "top1")
-    frame["rank_gap"] = _rank(hide_other_axes(frame, keys, "gap"), keys, "gap")
     return frame
 
 
 def make_robustness_frame(rows: Iterable[RobustnessRow]) -> pd.DataFrame:
-    """A table of robustness rows, ranked within version, split, baseline and link."""
-    frame = _make_frame(rows, RobustnessRow)
-    keys = ["version", "split", "baseline", "link"]
-    frame["rank_er"] = _rank(hide_other_axes(frame, keys, "er"), keys, "er")
-    return frame
-
-
-def hide_other_axes(frame: pd.DataFrame, keys: list[str], name: str) -> pd.DataFrame:
-    """The frame without values that are not comparable: measured from a clean set of other classes.
-
-    Where every model of a split has such a reference, they are comparable with one another and stay.
-
-    Example:
-        >>> import pandas as pd
-        >>> rows = pd.DataFrame({"split": ["a", "a", "b"], "same_classes": [True, False, False]})
-        >>> hide_other_axes(rows.assign(gap=[-0.1, -0.2, -0.3]), ["split"], "gap")["gap"].tolist()
-        [-0.1, nan, -0.3]
-    """
-    same = frame["same_classes"].astype(bool)
-    any_same = same.groupby([frame[key] for key in keys]).transform("any")
-    return frame.assign(**{name: frame[name].where(same | ~any_same)})
+    """A table of robustness rows."""
+    return _make_frame(rows, RobustnessRow)
 
 
 def list_board_metrics() -> tuple[Metric, ...]:
@@ -209,14 +193,3 @@ def _list_metric_columns(rows: list[Mapping[str, MetricEstimate]]) -> dict[str, 
             values = (None if one is None else getattr(one, part) for one in found)
             columns[metric.name + suffix] = [math.nan if value is None else value for value in values]
     return columns
-
-
-def _rank(frame: pd.DataFrame, keys: list[str], name: str) -> pd.Series[int]:
-    import pandas as pd
-
-    ranks = pd.Series(0, index=frame.index, dtype="int64")
-    for _, group in frame.groupby(keys, sort=False):
-        ranks.loc[group.index] = compute_shared_ranks(
-            group[name], group[f"{name}_low"], group[f"{name}_high"]
-        )
-    return ranks

@@ -42,6 +42,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     figures.add_argument(
         "--out", type=Path, default=Path("leaderboard/data"), metavar="DIR", help="default: %(default)s"
     )
+    coverage = actions.add_parser("coverage", help="check by simulation that the rank ranges hold")
+    coverage.add_argument("--boards", type=int, default=200, metavar="N", help="default: %(default)s")
+    coverage.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
     _add_places(parser)
     _add_server(parser)
 
@@ -74,7 +77,13 @@ def _add_option(
 
 def run(arguments: Namespace) -> int:
     """Run the chosen action."""
-    actions = {"build": run_build, "export": run_export, "space": run_space, "figures": run_figures}
+    actions = {
+        "build": run_build,
+        "export": run_export,
+        "space": run_space,
+        "figures": run_figures,
+        "coverage": run_coverage,
+    }
     return actions.get(arguments.action, run_serve)(arguments)
 
 
@@ -172,4 +181,23 @@ def run_figures(arguments: Namespace) -> int:
 
     write_figures(arguments.out)
     print_line(f"wrote {arguments.out}")
+    return 0
+
+
+def run_coverage(arguments: Namespace) -> int:
+    """Simulate boards whose true order is known, one row a world."""
+    from imagenet_g.benchmark.terminal.tables import NameTable, print_shown
+    from imagenet_g.leaderboard.board.rank_simulation import WORLDS, simulate_ranks
+
+    headings = ("boards, %", "separate a pair", "hold all true ranks", "pairs, %", "ranks in a range")
+    table = NameTable(
+        headings,
+        title=f"rank ranges on {arguments.boards} simulated boards a row, seed {arguments.seed}",
+        right=headings[1:],
+    )
+    for name, world in WORLDS.items():
+        found = simulate_ranks(world, num_boards=arguments.boards, seed=arguments.seed)
+        shares = (found.separated, found.held, found.pairs)
+        table.add_row(name, *(f"{100 * share:.1f}" for share in shares), f"{found.width:.1f}")
+    print_shown(table)
     return 0

@@ -25,12 +25,15 @@ CITATION = """
 DEFINITIONS = """\
 * **Top-1**: share of images whose first answer is an acceptable label; Wilson interval, 95 %.
 * **AG**, accuracy gap: top-1 on the split minus top-1 on the clean reference. A drop is negative. The
-  reference has the split's own classes. Where it has other classes, the row is flagged, and it has no rank by
-  gap beside rows with a same-class reference.
+  reference has the split's own classes. Where it has other classes, the row is flagged.
 * **ER**, effective robustness: top-1 minus the accuracy that the baseline's line predicts from the clean
   accuracy. Choose the baseline and the link (the scale of the axes) above the table.
-* **Rank**: one more than the number of models that are better beyond chance. Statistically indistinguishable
-  models share a rank. Ranks hold within one split of one version; filters do not change them.
+* **Rank**: a range, such as 3–7. Its best rank is one more than the number of models that are better beyond
+  chance, its worst the number of ranked models less those that are worse beyond chance. Models are compared
+  in pairs on the same images, with classes as the independent units and Holm's correction over all pairs: the
+  chance of any wrong order in a table is at most 5 %. Only rows with stored answers can be tested; published
+  and self-reported rows have an interval and no rank. Ranks hold within one split of one version; filters do
+  not change them. AG and ER have intervals and no ranks.
 """
 
 

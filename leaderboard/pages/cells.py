@@ -42,16 +42,20 @@ def is_missing(value: object) -> bool:
     return bool(pd.isna(value))  # type: ignore[call-overload]
 
 
-def format_rank(row: Row, name: str) -> str:
-    """A shared rank, or a dash without one.
+def format_rank(row: Row) -> str:
+    """The range of ranks, or a dash with the reason why there is not any.
 
     Example:
-        >>> format_rank({"rank_top1": 2.0}, "rank_top1"), format_rank({"rank_top1": 0}, "rank_top1")
-        ('2', '–')
+        >>> format_rank({"rank_best": 3, "rank_worst": 7}), format_rank({"rank_best": 2, "rank_worst": 2})
+        ('3–7', '2')
+        >>> format_rank({"unranked": "no stored answers"})
+        '<span class="none" title="no stored answers">–</span>'
     """
-    # A rank can be NaN or a float: a left join fills the rows that have no effective robustness.
-    rank = row.get(name, 0)
-    return "–" if is_missing(rank) or not rank else str(int(rank))
+    # A board that was built before there were ranges has no such columns.
+    best, worst = row.get("rank_best"), row.get("rank_worst")
+    if is_missing(best) or is_missing(worst):
+        return f'<span class="none" title="{escape(row.get("unranked", "unknown"))}">–</span>'
+    return str(best) if best == worst else f"{best}–{worst}"
 
 
 def format_accuracy(row: Row, name: str) -> str:

@@ -10,9 +10,9 @@ from importlib.resources import files
 from imagenet_g.leaderboard.board.board import Board, BoardVersion
 from imagenet_g.leaderboard.pages.about import COMMANDS
 from imagenet_g.leaderboard.pages.cells import escape
-from imagenet_g.leaderboard.pages.pages import choose_line, keep_one_axis
+from imagenet_g.leaderboard.pages.pages import choose_line, format_rule
 from imagenet_g.leaderboard.pages.plots import build_scatter
-from imagenet_g.leaderboard.pages.queries import BoardQuery, select_rows, settle_query
+from imagenet_g.leaderboard.pages.queries import BoardQuery, keep_comparable, select_rows, settle_query
 from imagenet_g.leaderboard.pages.tables import format_table, list_filled_columns
 
 # The published tables have over a thousand models on a set, and a browser must still open the one file.
@@ -51,7 +51,7 @@ def _format_version(board: Board, version: BoardVersion) -> str:
 def _format_split(board: Board, version: str, split: str) -> str:
     query = settle_query(board, BoardQuery(version=version, split=split))
     rows = select_rows(board, query)
-    drawn = keep_one_axis(rows)
+    drawn = keep_comparable(rows)
     caption = f"{split}: the {min(len(rows), MAX_ROWS)} best of {len(rows)} models by top-1"
     columns = list_filled_columns(rows)
     table = format_table(rows.head(MAX_ROWS), columns, sort="", ascending=False, caption=caption)
@@ -60,7 +60,7 @@ def _format_split(board: Board, version: str, split: str) -> str:
     # A button that does nothing would mislead: this page has no script that sorts.
     plain = table.replace('<button type="button"', "<span").replace("</button>", "</span>")
     head = f'<summary><h3 style="display:inline">{escape(split)}</h3></summary>'
-    return f"<details open>{head}{plain}{plot}</details>"
+    return f"<details open>{head}{format_rule(rows)}{plain}{plot}</details>"
 
 
 def format_badge(board: Board, version: str, split: str, model_id: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from imagenet_g.benchmark.robustness.fits import LineFit
 from imagenet_g.leaderboard.board.answer_tables import ANSWER, list_answering_models
 from imagenet_g.leaderboard.board.board import Board
+from imagenet_g.leaderboard.board.ranks import RULE
 from imagenet_g.leaderboard.pages.axes import describe_axis
 from imagenet_g.leaderboard.pages.cells import escape
 from imagenet_g.leaderboard.pages.image_cards import (
@@ -20,13 +21,14 @@ from imagenet_g.leaderboard.pages.image_cards import (
     read_clip_scores,
 )
 from imagenet_g.leaderboard.pages.pairs import compute_pair, format_pair
-from imagenet_g.leaderboard.pages.plots import build_profiles, build_rank_changes, build_scatter
+from imagenet_g.leaderboard.pages.plots import build_order_changes, build_profiles, build_scatter
 from imagenet_g.leaderboard.pages.queries import (
     PAGE_ROWS,
     BoardQuery,
-    compare_ranks,
+    compare_places,
     find_robustness,
     format_query,
+    keep_comparable,
     select_rows,
 )
 from imagenet_g.leaderboard.pages.tables import format_table, name_sorting
@@ -39,7 +41,11 @@ if TYPE_CHECKING:
 MAX_SHEET = 12
 MAX_OFFERED = 50
 """Models that a picker lists at once: the page copies every list with every click."""
-RANKED_BY = {"er": "effective robustness", "gap": "accuracy gap", "top1": "top-1"}
+ORDERED_BY = {"er": "effective robustness", "gap": "accuracy gap", "top1": "top-1"}
+PLACES = (
+    "A place is that of the value alone: neighbours may differ by chance. Ranks that are tested stand in the "
+    "table."
+)
 
 
 def show_table(board: Board, query: BoardQuery, columns: Sequence[str]) -> str:
@@ -51,7 +57,7 @@ def show_table(board: Board, query: BoardQuery, columns: Sequence[str]) -> str:
     shown = rows.iloc[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
     caption = f"{query.split}: {len(rows)} models, sorted by {name_sorting(query.sort)}"
     table = format_table(shown, columns, sort=query.sort, ascending=query.ascending, caption=caption)
-    return format_notice(board, query) + table + format_pager(page, last, query)
+    return format_notice(board, query) + format_rule(rows) + table + format_pager(page, last, query)
 
 
 def format_notice(board: Board, query: BoardQuery) -> str:
@@ -59,6 +65,12 @@ def format_notice(board: Board, query: BoardQuery) -> str:
     version = board.info.find_version(query.version)
     notice = " ".join(filter(None, [version.notice, version.split_notices.get(query.split)]))
     return f'<p class="notice" role="note">{escape(notice)}</p>' if notice else ""
+
+
+def format_rule(rows: pd.DataFrame) -> str:
+    """What a rank says, and how many rows have one."""
+    ranked = int(rows["rank_best"].notna().sum()) if "rank_best" in rows else 0
+    return f'<p class="rule">{escape(RULE)} Here {ranked} of {len(rows)} rows have a rank.</p>'
 
 
 def format_pager(page: int, last: int, query: BoardQuery) -> str:
@@ -80,16 +92,10 @@ def format_pager(page: int, last: int, query: BoardQuery) -> str:
 def show_scatter(board: Board, query: BoardQuery, chosen: Sequence[str]) -> go.Figure:
     """Accuracy against accuracy, for the rows that pass the filters."""
     # A line is fitted on one clean axis: points of another axis would be compared with it by their position.
-    rows = keep_one_axis(select_rows(board, query))
+    rows = keep_comparable(select_rows(board, query))
     return build_scatter(
         rows, choose_line(board, query, rows), link=query.link, split=query.split, chosen=chosen
     )
-
-
-def keep_one_axis(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows whose clean accuracies can share an axis: same-class ones where there are any, else all."""
-    same = rows["same_classes"].astype(bool)
-    return rows[same] if same.any() else rows
 
 
 def choose_line(board: Board, query: BoardQuery, rows: pd.DataFrame) -> LineFit | None:
@@ -134,7 +140,7 @@ def describe_profiles(figure: go.Figure, metric: str) -> str:
 def describe_scatter(board: Board, query: BoardQuery) -> str:
     """The plot in words: how many points, which line, and what is not on it."""
     every = select_rows(board, query)
-    shown = keep_one_axis(every)
+    shown = keep_comparable(every)
     drawn = int(shown["clean"].notna().sum())
     line = choose_line(board, query, shown)
     if line is None:
@@ -145,15 +151,15 @@ def describe_scatter(board: Board, query: BoardQuery) -> str:
     return f"{drawn} of {len(every)} models are drawn: those with a clean accuracy on one axis. {fit}"
 
 
-def show_rank_changes(board: Board, here: BoardQuery, there: BoardQuery, by: str) -> go.Figure:
-    """How ranks by effective robustness, gap or accuracy move from one query to another."""
-    changes = dict(compare_ranks(board, here, there, by))
-    return build_rank_changes(changes, board.names, by=RANKED_BY[by])
+def show_order_changes(board: Board, here: BoardQuery, there: BoardQuery, by: str) -> go.Figure:
+    """How the order by effective robustness, gap or accuracy changes from one query to another."""
+    changes = dict(compare_places(board, here, there, by))
+    return build_order_changes(changes, board.names, by=ORDERED_BY[by])
 
 
-def describe_rank_changes(board: Board, here: BoardQuery, there: BoardQuery, by: str) -> str:
-    """The number of models that change rank, in words."""
-    changes = compare_ranks(board, here, there, by)
+def describe_order_changes(board: Board, here: BoardQuery, there: BoardQuery, by: str) -> str:
+    """The number of models that change place, in words."""
+    changes = compare_places(board, here, there, by)
     sides = [
         f"{query.split} ({query.baseline}, {query.link})" if by == "er" else query.split
         for query in (here, there)
@@ -162,11 +168,11 @@ def describe_rank_changes(board: Board, here: BoardQuery, there: BoardQuery, by:
         return "Both sides are the same. Choose another split, baseline or link."
     between = f"{escape(sides[0])} and {escape(sides[1])}"
     if not changes:
-        return f"No model has a rank by {RANKED_BY[by]} in both {between}."
+        return f"No model has a place by {ORDERED_BY[by]} in both {between}."
     moved = sum(before != after for before, after in changes.values())
     return (
-        f"{moved} of {len(changes)} models change rank by {RANKED_BY[by]} between {between}; "
-        "the plot shows up to 25 that move most."
+        f"{moved} of {len(changes)} models change place by {ORDERED_BY[by]} between {between}; "
+        f"the plot shows up to 25 that move most. {PLACES}"
     )
 
 
@@ -212,6 +218,8 @@ def show_pair(
             f"Choose two models with stored predictions on {escape(base)}; {len(known)} models have them.",
             "",
         )
+    if among := name_other_outputs(board, base, (str(first), str(second))):
+        return among, ""
     score = compute_pair(answers, str(first), str(second))
     # By id: two organisations may use one name.
     by_id = {model_id: name for name, model_id in list_comparable(board, split)}
@@ -224,6 +232,16 @@ def show_pair(
         sheets += f"<h3>{escape(title)}: {min(len(ids), sheet)} of {len(ids)}</h3>"
         sheets += format_gallery(base, find_rows(base, ids[:sheet]), said)
     return format_pair(score, escape(by_id[str(first)]), escape(by_id[str(second)])), sheets
+
+
+def name_other_outputs(board: Board, base: str, models: Sequence[str]) -> str:
+    """Why two models cannot be compared: they chose among other numbers of classes; empty where they can."""
+    rows = board.scores[(board.scores["split"] == base) & board.scores["model_id"].isin(list(models))]
+    among = dict(zip(rows["model_id"], rows["outputs"], strict=True))
+    if len(set(among.values())) < 2:
+        return ""
+    said = " and ".join(f"{escape(board.names[one])} among {among[one]}" for one in models)
+    return f"Not comparable: {said} classes. A model that chooses among fewer has an easier task."
 
 
 def collect_answers(

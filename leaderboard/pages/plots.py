@@ -245,10 +245,10 @@ def _shorten(split: str) -> str:
     return name or version
 
 
-def build_rank_changes(
+def build_order_changes(
     changes: dict[str, tuple[int, int]], names: dict[str, str], *, by: str, limit: int = 25
 ) -> go.Figure:
-    """Ranks on two sides, for the models that move most."""
+    """Places on two sides, for the models that move most."""
     import plotly.graph_objects as go
 
     moved = sorted(changes.items(), key=lambda item: (-abs(item[1][0] - item[1][1]), item[1][0]))[:limit]
@@ -259,14 +259,15 @@ def build_rank_changes(
         figure.add_trace(
             go.Scatter(
                 x=["chosen", "other"], y=[here, there], mode="lines+markers", line={"color": color},
-                name=name, showlegend=False, text=[f"{name}: rank {here} to {there}"] * 2, hoverinfo="text",
+                name=name, showlegend=False, text=[f"{name}: place {here} to {there}"] * 2, hoverinfo="text",
             )
         )  # fmt: skip
     figure.update_layout(**LAYOUT)
     figure.update_layout(
         xaxis={"type": "category", "gridcolor": GREY, "visible": bool(moved)},
         yaxis={
-            "autorange": "reversed", "title": {"text": f"rank by {by}"}, "gridcolor": GREY, "zeroline": False,
+            "autorange": "reversed", "title": {"text": f"place by {by}"}, "gridcolor": GREY,
+            "zeroline": False,
             "visible": bool(moved),
         },
         height=480,

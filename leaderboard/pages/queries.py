@@ -165,7 +165,7 @@ def is_smallest_first(sort: str) -> bool:
 def select_rows(board: Board, query: BoardQuery) -> pd.DataFrame:
     """Rows of one version and split with their effective robustness, filtered and sorted, all pages.
 
-    Ranks are those within the whole ranking; a filter hides rows and does not change ranks.
+    Rank ranges are those within the whole ranking; a filter hides rows and does not change ranks.
     """
     rows = find_scores(board, query).merge(find_robustness(board, query), on="model_id", how="left")
     rows = rows[match_rows(rows, query)]
@@ -190,7 +190,8 @@ def find_robustness(board: Board, query: BoardQuery) -> pd.DataFrame:
     found = board.robustness_by_split.get(key)
     if found is not None:
         return found
-    return board.robustness.iloc[:0].drop(columns=[*ROBUSTNESS_KEYS, "same_classes"])
+    empty = board.robustness.iloc[:0].drop(columns=list(ROBUSTNESS_KEYS))
+    return empty.rename(columns={"same_classes": "er_same_classes"})
 
 
 def match_rows(rows: pd.DataFrame, query: BoardQuery) -> pd.Series[bool]:
@@ -243,23 +244,36 @@ def match_search(rows: pd.DataFrame, search: str) -> pd.Series[bool]:
     return found
 
 
-def find_ranks(board: Board, query: BoardQuery, by: str) -> pd.Series[int]:
-    """Shared ranks of a query's split by model id, "er", "gap" or "top1"; 0 for a model without one."""
-    if by == "er":
-        return find_robustness(board, query).set_index("model_id")["rank_er"]
-    return find_scores(board, query).set_index("model_id")[f"rank_{by}"]
+def find_places(board: Board, query: BoardQuery, by: str) -> pd.Series[float]:
+    """Places in the order of a query's split by "er", "gap" or "top1", by model id; equal values share one.
+
+    Values from a clean set of other classes have no place beside those on the split's own classes.
+    """
+    rows = find_robustness(board, query) if by == "er" else find_scores(board, query)
+    if by != "top1":
+        rows = keep_comparable(rows, "er_same_classes" if by == "er" else "same_classes")
+    return rows.set_index("model_id")[by].dropna().rank(method="min", ascending=False)
 
 
-def compare_ranks(
+def keep_comparable(rows: pd.DataFrame, name: str = "same_classes") -> pd.DataFrame:
+    """Rows whose clean accuracy is on the split's own classes where there are any, else all rows.
+
+    Example:
+        >>> import pandas as pd
+        >>> rows = pd.DataFrame({"gap": [-0.1, -0.2], "same_classes": [True, False]})
+        >>> keep_comparable(rows)["gap"].tolist(), keep_comparable(rows[1:])["gap"].tolist()
+        ([-0.1], [-0.2])
+    """
+    same = rows[name].astype(bool)
+    return rows[same] if same.any() else rows
+
+
+def compare_places(
     board: Board, here: BoardQuery, there: BoardQuery, by: str = "er"
 ) -> Mapping[str, tuple[int, int]]:
-    """Ranks under two queries, of the models that have both."""
-    ours, theirs = find_ranks(board, here, by), find_ranks(board, there, by).to_dict()
-    return {
-        str(model): (int(rank), int(theirs[model]))
-        for model, rank in ours.items()
-        if theirs.get(model) and rank
-    }
+    """Places under two queries, of the models that have both."""
+    ours, theirs = find_places(board, here, by), find_places(board, there, by).to_dict()
+    return {str(model): (int(place), int(theirs[model])) for model, place in ours.items() if model in theirs}
 
 
 def list_choices(board: Board, version: str, name: str) -> Sequence[str]:

@@ -57,8 +57,8 @@ _LEADING: tuple[Column, ...] = (
     Column(
         name="rank",
         title="#",
-        help="Rank by top-1; statistically indistinguishable models share a rank",
-        cell=lambda r: format_rank(r, "rank_top1"),
+        help="Range of ranks by top-1 that paired tests leave open; only rows with stored answers have one",
+        cell=format_rank,
     ),
     Column(
         name="model",
@@ -78,23 +78,11 @@ _DERIVED: tuple[Column, ...] = (
         sort="gap",
     ),
     Column(
-        name="rank-gap",
-        title="# AG",
-        help="Rank by accuracy gap, among rows with a same-class reference",
-        cell=lambda r: format_rank(r, "rank_gap"),
-    ),
-    Column(
         name="er",
         title="ER, points",
         help="Effective robustness: top-1 minus the baseline's prediction from the clean accuracy",
         cell=lambda r: format_robustness(r, _NO_ER),
         sort="er",
-    ),
-    Column(
-        name="rank-er",
-        title="# ER",
-        help="Rank by effective robustness under this baseline and link",
-        cell=lambda r: format_rank(r, "rank_er"),
     ),
     Column(
         name="clean",
@@ -179,7 +167,6 @@ DEFAULT_COLUMNS = (
     "top1",
     "gap",
     "er",
-    "rank-er",
     "clean",
     "trust",
     "flags",

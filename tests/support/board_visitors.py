@@ -88,7 +88,7 @@ def list_interactions(page: Page) -> Iterator[tuple[str, Callable[[], Any], str]
     yield "profiles", profiles.click, see_points("profiles", "accuracy gap")
     page.get_by_role("tab", name="Rank changes").click()
     by_top1 = page.locator("#ranked-by").get_by_role("radio", name="top-1")
-    yield "rank changes", by_top1.check, see_points("ranks", "rank by top-1")
+    yield "order changes", by_top1.check, see_points("ranks", "place by top-1")
 
 
 def point_at_split(page: Page, name: str) -> Locator:

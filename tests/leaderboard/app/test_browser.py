@@ -391,12 +391,12 @@ def test_profiles_are_drawn_with_their_words(page: Page) -> None:
     expect(page.locator("#profiles-words")).to_contain_text("EfficientNet-Lite2")
 
 
-def test_rank_changes_follow_the_other_split(page: Page) -> None:
+def test_order_changes_follow_the_other_split(page: Page) -> None:
     """By accuracy, where mini has no effective robustness."""
-    open_tab(page, "Rank changes")
+    open_tab(page, "Order changes")
     page.get_by_role("radio", name="top-1").last.check()
     choose(page, "Other split or view", "mini/renditions:noto")
-    expect(page.locator("#ranks-words")).to_contain_text("of 3 models change rank by top-1")
+    expect(page.locator("#ranks-words")).to_contain_text("of 3 models change place by top-1")
 
 
 def test_two_models_are_compared_with_their_images(page: Page) -> None:

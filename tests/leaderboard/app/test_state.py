@@ -18,7 +18,7 @@ from imagenet_g.leaderboard.app.state import (
 )
 from imagenet_g.leaderboard.board.board import Board, BoardVersion, load_board
 from imagenet_g.leaderboard.board.build import build_board
-from imagenet_g.leaderboard.pages.pages import describe_rank_changes
+from imagenet_g.leaderboard.pages.pages import describe_order_changes
 from imagenet_g.leaderboard.pages.queries import BoardQuery, parse_query, settle_query
 from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS, format_columns, list_columns
 
@@ -83,11 +83,11 @@ def test_a_filter_on_what_no_row_has_is_dropped(board: Board) -> None:
     assert settle_query(board, parse_query("version=v9&family=nonsense")).family == "any"
 
 
-def test_rank_changes_between_all_images_and_the_filtered_are_said(board: Board) -> None:
+def test_order_changes_between_all_images_and_the_filtered_are_said(board: Board) -> None:
     """By accuracy, which needs no baseline."""
     here = settle_query(board, BoardQuery(version="v9", split="v9/sd-l"))
-    words = describe_rank_changes(board, here, replace(here, split="v9/sd-l:clip-filtered"), "top1")
-    assert "of 3 models change rank by top-1 between v9/sd-l and v9/sd-l:clip-filtered" in words
+    words = describe_order_changes(board, here, replace(here, split="v9/sd-l:clip-filtered"), "top1")
+    assert "of 3 models change place by top-1 between v9/sd-l and v9/sd-l:clip-filtered" in words
 
 
 def test_columns_come_back_from_the_address() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -25,6 +26,7 @@ from imagenet_g.leaderboard.app.image_reports import write_image_report
 from imagenet_g.leaderboard.app.state import click_table
 from imagenet_g.leaderboard.app.uploads import check_upload
 from imagenet_g.leaderboard.board.board import Board
+from imagenet_g.leaderboard.board.ranks import NO_ANSWERS, RULE
 from imagenet_g.leaderboard.pages.about import format_about
 from imagenet_g.leaderboard.pages.cells import escape, format_csv
 from imagenet_g.leaderboard.pages.export import format_badge, format_page
@@ -39,11 +41,11 @@ from imagenet_g.leaderboard.pages.pages import (
     show_table,
 )
 from imagenet_g.leaderboard.pages.pairs import compute_pair
-from imagenet_g.leaderboard.pages.plots import build_rank_changes
+from imagenet_g.leaderboard.pages.plots import build_order_changes
 from imagenet_g.leaderboard.pages.queries import (
     PAGE_WORD,
     BoardQuery,
-    compare_ranks,
+    compare_places,
     find_scores,
     format_query,
     parse_query,
@@ -93,17 +95,34 @@ def test_a_size_filter_leaves_out_the_unknown(board: Board) -> None:
 
 
 def test_filters_move_nobody_up(board: Board) -> None:
-    """A rank is within the whole ranking."""
-    whole = select_rows(board, REAL).set_index("model_id")["rank_top1"]
-    some = select_rows(board, replace(REAL, training="imagenet-1k")).set_index("model_id")["rank_top1"]
-    assert some.min() > 1
-    assert (whole[some.index] == some).all()
+    """A rank range is within the whole ranking."""
+    query = settle_query(board, BoardQuery(version="mini-v2", split="mini-v2/sd-l"))
+    whole = select_rows(board, query).set_index("model_id")
+    some = select_rows(board, replace(query, search="clip")).set_index("model_id")
+    assert len(some) == 1 < len(whole)
+    for name in ("rank_best", "rank_worst"):
+        assert some[name].tolist() == whole.loc[some.index, name].tolist()
 
 
-def test_a_link_changes_ranks(board: Board) -> None:
+def test_a_range_of_ranks_is_shown_and_its_rule(board: Board) -> None:
+    """With the number of rows that have one."""
+    query = settle_query(board, BoardQuery(version="mini-v2", split="mini-v2/sd-l"))
+    page = show_table(board, query, ["rank"])
+    assert RULE.split(";")[0] in html.unescape(page)
+    assert "Here 3 of 3 rows have a rank." in page
+
+
+def test_a_published_row_has_no_rank_and_says_why(board: Board) -> None:
+    """On hover of the dash."""
+    page = show_table(board, settle_query(board, REAL), ["rank", "model"])
+    assert f"Here 0 of {len(select_rows(board, settle_query(board, REAL)))} rows have a rank." in page
+    assert f'title="{NO_ANSWERS}">–' in page
+
+
+def test_a_link_changes_places(board: Board) -> None:
     """Which is why it can be switched."""
     here = settle_query(board, REAL)
-    changes = compare_ranks(board, here, replace(here, link="linear"))
+    changes = compare_places(board, here, replace(here, link="linear"))
     assert sum(here != there for here, there in changes.values()) > 50
 
 
@@ -272,9 +291,9 @@ def test_marks_of_an_axis_keep_their_distance() -> None:
         assert np.diff(np.log(ticks / (1 - ticks))).min() >= (high - low) / MAX_TICKS - 1e-9
 
 
-def test_rank_changes_of_no_model_have_no_axes(board: Board) -> None:
+def test_order_changes_of_no_model_have_no_axes(board: Board) -> None:
     """Numbers beside an empty plot would mean nothing."""
-    layout = build_rank_changes({}, board.names, by="ER").layout
+    layout = build_order_changes({}, board.names, by="ER").layout
     assert layout.xaxis.visible is layout.yaxis.visible is False
 
 
