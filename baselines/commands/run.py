@@ -117,7 +117,7 @@ def print_lines(measured: MeasuredBaseline) -> None:
 def run_apply(arguments: Namespace) -> int:
     """Add effective robustness to a result, print it, write it."""
     from imagenet_g.baselines.lines.apply import DEFAULT_LINKS, apply_baseline
-    from imagenet_g.benchmark.reports.report import list_robustness
+    from imagenet_g.benchmark.reports.robustness_lines import list_robustness
 
     out = arguments.out or (arguments.result if arguments.result.is_dir() else arguments.result.parent)
     enriched = apply_baseline(

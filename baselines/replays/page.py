@@ -10,7 +10,7 @@ from imagenet_g.baselines.replays.records import CellRecord, ClaimRecord, Compar
 from imagenet_g.baselines.replays.specs import ReplaySpec
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.records import Estimate
-from imagenet_g.benchmark.reports.report import format_percent, format_points
+from imagenet_g.benchmark.reports.numbers import format_percent, format_points
 from imagenet_g.benchmark.robustness.wording import state_verdict
 from imagenet_g.benchmark.terminal.markdown import escape_cell, escape_heading, format_code, format_name
 

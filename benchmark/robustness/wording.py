@@ -56,17 +56,19 @@ def list_flags(record: EffectiveRobustness) -> list[str]:
 
 def list_cautions(record: Supported) -> list[str]:
     """Which models the line goes without, and how little it rests on at the model; empty in older files."""
-    return [*_list_left_out(record), *_list_thin_places(record)]
+    return [*list_left_out(record), *list_thin_places(record)]
 
 
-def _list_left_out(record: Supported) -> list[str]:
+def list_left_out(record: Supported) -> list[str]:
+    """Which models of the baseline a line goes without; empty in older files."""
     if not record.left_out:
         return []
     kin = f" and its family ({', '.join(record.kin_left_out)})" if record.kin_left_out else ""
     return [f"the line goes without the model itself ({', '.join(record.left_out)}){kin}"]
 
 
-def _list_thin_places(record: Supported) -> list[str]:
+def list_thin_places(record: Supported) -> list[str]:
+    """How little a line rests on at the model: high leverage, and a hole between its neighbours."""
     found = []
     if is_high_leverage(record):
         found.append(f"high leverage ({record.leverage:.2f}, limit {record.leverage_limit:.2f})")

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from rich.box import HEAVY_HEAD
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,7 @@ from rich.text import Text
 from imagenet_g.benchmark.terminal.text import escape_controls
 
 PIPE_WIDTH = 160
+_UNLIMITED = 10_000
 
 Shown = RenderableType
 """Anything that `print_shown` can print."""
@@ -58,6 +60,27 @@ class NameTable(Table):
         yield from super().__rich_console__(console, options)
 
 
+class FirstFit:
+    """The first of several forms that the terminal is wide enough for, else the last.
+
+    Args:
+        forms: The widest first.
+    """
+
+    def __init__(self, *forms: Shown) -> None:
+        self._forms = forms
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for form in self._forms[:-1]:
+            if (
+                Measurement.get(console, options.update(max_width=_UNLIMITED), form).maximum
+                <= options.max_width
+            ):
+                yield form
+                return
+        yield self._forms[-1]
+
+
 class _PipedConsole(Console):
     """A console that leaves it to the command what a closed pipe means."""
 
@@ -79,7 +102,12 @@ def make_text(text: str, style: str = "") -> Text:
 
 def make_notes(lines: Iterable[str]) -> list[Shown]:
     """Lines below a table, dim and indented by one."""
-    return [Padding(make_text(line, "dim"), (0, 0, 0, 1)) for line in lines]
+    return make_lines(lines, "dim")
+
+
+def make_lines(lines: Iterable[str], style: str = "") -> list[Shown]:
+    """Lines that stay indented by one where they are wrapped."""
+    return [Padding(make_text(line, style), (0, 0, 0, 1)) for line in lines]
 
 
 def stack(*parts: Shown) -> Shown:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.predictions.metrics import Metric
-from imagenet_g.benchmark.reports.report import format_percent, format_points
+from imagenet_g.benchmark.reports.numbers import format_percent, format_points
 from imagenet_g.benchmark.robustness.wording import state_verdict
 from imagenet_g.benchmark.terminal.spreadsheets import neutralise
 from imagenet_g.leaderboard.submissions.problems import TRUST_LEVELS

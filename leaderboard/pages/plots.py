@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imagenet_g.benchmark.reports.report import format_percent, format_points
+from imagenet_g.benchmark.reports.numbers import format_percent, format_points
 from imagenet_g.benchmark.robustness.fits import LineFit, predict_top1
 from imagenet_g.leaderboard.pages.axes import DIFFERENCES, describe_axis
 from imagenet_g.leaderboard.pages.cells import escape, is_missing

@@ -13,7 +13,8 @@ from imagenet_g.benchmark.errors import DataError, UnknownNameError
 from imagenet_g.benchmark.predictions.predictions import write_predictions
 from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
 from imagenet_g.benchmark.predictions.result_files import load_result
-from imagenet_g.benchmark.reports.report import explain_old_statistics, make_report
+from imagenet_g.benchmark.reports.notes import explain_old_statistics
+from imagenet_g.benchmark.reports.report import make_report
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Result
 
 

@@ -12,7 +12,7 @@ from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.predictions.class_counts import PairCounts, SetCounts
-from imagenet_g.benchmark.reports.report import list_robustness
+from imagenet_g.benchmark.reports.robustness_lines import list_robustness
 from imagenet_g.benchmark.results import Entry, Result
 from imagenet_g.benchmark.robustness.attach import attach_effective_robustness
 
