@@ -82,9 +82,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def list_rows(printed: str) -> list[str]:
-    """Split of each row of the first table."""
-    cells = [line.split("│")[2].strip() for line in printed.splitlines() if line.startswith("│")]
-    return cells[: len(NAMES) + 1]
+    """Split of each row of the table of gaps."""
+    cells = [line.split("│")[1].strip() for line in printed.splitlines() if line.startswith("│ folder:")]
+    return [cell.removesuffix(" (n 2)") for cell in cells]
 
 
 def test_evaluate_and_show_have_a_row_for_each_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,10 @@ LEGEND = (
     "AG: top-1 on the split minus the clean accuracy. ER: top-1 minus what standard models of that clean "
     "accuracy reach. Intervals of 95 %."
 )
+WITHOUT_CLEAN = (
+    "No accuracy gap: no clean accuracy of the model is published for these classes; measure one with "
+    "--reference."
+)
 
 
 def list_notes(results: Sequence[Result]) -> list[str]:
@@ -24,7 +28,7 @@ def list_notes(results: Sequence[Result]) -> list[str]:
             for text in _list_remarks(entry):
                 about.setdefault(text, {})[entry.split.ref] = entry
     notes = [_format_note(text, list(entries.values())) for text, entries in about.items()]
-    marks = _explain_marks([gap for result in results for entry in result.entries for gap in entry.gaps])
+    marks = _explain_marks([entry for result in results for entry in result.entries])
     old = dict.fromkeys(line for result in results for line in explain_old_statistics(result))
     return [*notes, *old, *marks]
 
@@ -54,11 +58,14 @@ def _list_remarks(entry: Entry) -> Iterator[str]:
         yield from list_left_out(record)
 
 
-def _explain_marks(gaps: Sequence[Gap]) -> Iterator[str]:
+def _explain_marks(entries: Sequence[Entry]) -> Iterator[str]:
+    gaps = [gap for entry in entries for gap in entry.gaps]
     if gaps:
         yield LEGEND
+    elif entries:
+        yield WITHOUT_CLEAN
     if any(is_flagged(gap) for gap in gaps):
-        yield "* the clean images are not the split's same-class, same-filter twin; the notes say how they differ."
+        yield "* the clean images are no same-class, same-filter twin of the split; the notes say why."
     if any(gap.reference.kind == "published" for gap in gaps):
         yield "published: the clean accuracy was looked up, not measured; its source is in the result."
 

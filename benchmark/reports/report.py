@@ -39,7 +39,7 @@ def make_report(results: Sequence[Result]) -> Shown:
 
 def _make_blocks(result: Result) -> list[Shown]:
     shown = [(entry, choose_score(entry, result.entries)) for entry in result.entries]
-    clean = {gap.reference.set for entry in result.entries for gap in entry.gaps}
+    clean = list_clean_sets(result.entries)
     sentences = [read_entry(entry, is_reference=entry.split.ref in clean) for entry in result.entries]
     return [
         *make_metric_tables(result.model.spec, shown),
@@ -47,6 +47,12 @@ def _make_blocks(result: Result) -> list[Shown]:
         *make_lines(sentences),
         make_text(""),
     ]
+
+
+def list_clean_sets(entries: Sequence[Entry]) -> set[str]:
+    """What the splits are compared with; a clean set that was scored alone is its own default."""
+    chosen = {choice.taken for entry in entries for choice in entry.choices if choice.what == "reference"}
+    return {gap.reference.set for entry in entries for gap in entry.gaps} | {name for name in chosen if name}
 
 
 def choose_score(entry: Entry, entries: Sequence[Entry]) -> Score:

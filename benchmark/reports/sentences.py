@@ -30,19 +30,16 @@ def read_entry(entry: Entry, *, is_reference: bool = False) -> str:
     if entry.gaps:
         parts = [_read_gap(entry, entry.gaps[0]), *_read_robustness(entry)]
     elif is_reference:
-        parts = [f"gets {_format_top1(entry)} % of {_name_images(entry)} right, the clean set"]
+        parts = [f"{_format_right(entry)}, the clean set"]
     else:
-        parts = [
-            f"gets {_format_top1(entry)} % of {_name_images(entry)} right",
-            f"no AG: {_explain_no_gap(entry)}",
-        ]
+        parts = [_format_right(entry), f"no AG: {_explain_no_gap(entry)}"]
     if entry.contamination:
         parts.append("possible contamination, see the notes")
     return "; ".join(parts) + "."
 
 
-def _format_top1(entry: Entry) -> str:
-    return format_percent(choose_headline(entry).top1.value, 1)
+def _format_right(entry: Entry) -> str:
+    return f"gets {format_percent(choose_headline(entry).top1.value, 1)} % of {_name_images(entry)} right"
 
 
 def _name_images(entry: Entry) -> str:
@@ -64,20 +61,16 @@ def _explain_no_gap(entry: Entry) -> str:
     """Why there is no gap; the entry's own reason where it has one."""
     start = "No gap: "
     reasons = (warning.removeprefix(start) for warning in entry.warnings if warning.startswith(start))
-    fallback = "no clean accuracy of this model is published, and none was measured (--reference)"
-    return next(reasons, fallback).rstrip(".")
+    return next(reasons, "no clean accuracy is available").rstrip(".")
 
 
 def _read_gap(entry: Entry, gap: Gap) -> str:
     images, against = _name_images(entry), _name_reference(gap.reference)
     numbers = f"AG {_format_bounds(gap.value, gap.low, gap.high)}"
     if gap.low is None or gap.high is None:
-        side = (
-            "level"
-            if gap.value == 0
-            else f"{_size(gap.value)} points {'below' if gap.value < 0 else 'above'}"
-        )
-        return f"stands {side} on {images} against its clean accuracy{against}, with no interval"
+        side = "lower" if gap.value < 0 else "higher"
+        found = f"{_size(gap.value)} points {side}" if gap.value else "the same"
+        return f"has {found} accuracy on {images}{against}, with no interval"
     if not _is_shown(gap):
         shown = "no rise is shown" if gap.value > 0 else "no fall is shown"
         return f"{shown} on {images}{against} ({numbers})"
@@ -93,7 +86,7 @@ def _name_reference(reference: Reference) -> str:
     if reference.kind == "measured" and not remarks:
         return ""
     named = f" from {'its published accuracy on ' if reference.kind == 'published' else ''}{reference.set}"
-    return named + (f", which {' and '.join(remarks)}," if remarks else "")
+    return named + (f", which {' and '.join(remarks)}" if remarks else "")
 
 
 def _size(value: Difference) -> str:
@@ -124,9 +117,9 @@ def _explain_no_robustness(entry: Entry) -> str:
         return "only part of the images were run"
     chosen = next((choice for choice in entry.choices if choice.what == "baseline"), None)
     if chosen is None:
-        return "no baseline has a line for it"
+        return "no baseline with a line for it was named"
     if chosen.taken is None:
-        return chosen.reason
+        return "no line of standard models is available for it"
     return f"the line of {chosen.taken} was measured from another clean set or on other images"
 
 

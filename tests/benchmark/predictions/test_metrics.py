@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -288,10 +289,11 @@ def test_two_metrics_of_one_name_are_refused_with_their_packages(
 def test_only_what_is_in_percent_is_said_to_be() -> None:
     """A plain number stands in the same table."""
     sealed = Result.model_validate(json.loads(SEALED[0].read_bytes())["result"])
-    assert "Values in percent." in print_report(sealed)
     extra = MetricEstimate(value=12.5, low=None, high=None, method="none", right=None)
     text = print_report(add_metrics(sealed, {"mystery": extra}))
-    assert "Values in percent, except mystery (unknown metric)." in text
+    assert "top-1 in percent" in text
+    assert "│ Top-5, % " in text
+    assert "│ mystery (unknown metric) │ 12.5" in re.sub(r" +", " ", text)
 
 
 def test_a_folder_of_results_is_listed_where_one_is_wanted(tmp_path: Path) -> None:
