@@ -8,7 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from imagenet_g.benchmark.catalogue.downloads import find_download
+from imagenet_g.benchmark.classes import CLASS_SET_NAMES
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
+from imagenet_g.benchmark.filters.kept import attach_kept, choose_store, list_kept_views, load_kept
 from imagenet_g.benchmark.hub.sources import HUB_PREFIX, parse_hub_source
 from imagenet_g.benchmark.images.hashes import ProgressCallback
 from imagenet_g.benchmark.splits.folders import load_folder
@@ -75,8 +77,11 @@ def load_split(
     progress: ProgressCallback | None = None,
     note: Callable[[str], None] | None = None,
     stream: bool = False,
+    kept: bool = True,
 ) -> Split:
-    """Open a split whole; its view, if the reference has one, is for `apply_view`.
+    """Open a split whole, with the views that scores kept apart from it allow.
+
+    The view of the reference, if it has one, is for `apply_view`.
 
     Args:
         ref: What to open.
@@ -85,6 +90,7 @@ def load_split(
         progress: Called with the number of files hashed and of all files.
         note: Receives a line on which copy of a release on the Hub is used.
         stream: Read a release on the Hub as it is needed and keep no copy.
+        kept: Add the views of scores that are kept apart from the images.
 
     Raises:
         UnknownNameError: There is no such version or split.
@@ -92,6 +98,36 @@ def load_split(
         DataError: Files are damaged.
         FetchError: It must come from the Hub and cannot.
     """
+    validate_set_view(ref)
+    split = _open_split(ref, data=data, cache=cache, progress=progress, note=note, stream=stream)
+    return attach_kept(split, load_kept(choose_store(), split.record.content_sha256)) if kept else split
+
+
+def validate_set_view(ref: SplitRef) -> None:
+    """Check a view's name on a set without its own views, before anything is fetched to look for it.
+
+    Raises:
+        UnknownNameError: It is neither a registered class set nor a view that `imagenet-g filter` gave.
+    """
+    if ref.view is None or ref.kind == "version" or ref.view in CLASS_SET_NAMES:
+        return
+    known = list_kept_views(choose_store(), ref.base)
+    if ref.view not in known:
+        hint = f"'imagenet-g filter {ref.base} --like RELEASE' adds the views of a release."
+        raise UnknownNameError(
+            "view", ref.view, (*known, *CLASS_SET_NAMES), where=f"of '{ref.base}'", hint=hint
+        )
+
+
+def _open_split(
+    ref: SplitRef,
+    *,
+    data: Mapping[str, Path],
+    cache: Path | None,
+    progress: ProgressCallback | None,
+    note: Callable[[str], None] | None,
+    stream: bool,
+) -> Split:
     match ref.kind:
         case "folder":
             split = load_folder(Path(ref.name).expanduser(), cache=cache, progress=progress)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from imagenet_g.benchmark.catalogue.catalogue import find_local_copy, list_releases
+from imagenet_g.benchmark.filters.kept import choose_store, list_kept_views
 from imagenet_g.benchmark.hub.datasets import find_cached_files
 from imagenet_g.benchmark.splits.manifests import Manifest, load_manifest
 from imagenet_g.benchmark.splits.real_set_files import RealSet, find_real_set, load_real_sets
@@ -30,7 +31,7 @@ class SplitListing:
         num_classes: Classes it covers; None when unknown.
         status: Where it is.
         location: Path or Hub repository; None where there is neither.
-        views: The release's own row filters.
+        views: The release's own row filters, and those that kept scores allow.
         superseded: What should be used instead, in one sentence; None where nothing should.
         license: Under what terms, in the source's words; None when unknown.
     """
@@ -85,7 +86,7 @@ def _list_release(manifest: Manifest, folder: Path, *, embedded: bool) -> list[S
             num_classes=len(split.class_indices),
             status="embedded" if embedded else "local",
             location=None if embedded else str(folder),
-            views=tuple(sorted(split.views)),
+            views=_list_views(f"{manifest.version}/{name}", split.views),
             license=manifest.license,
             superseded=None if spec is None else format_superseded(spec, name),
         )
@@ -131,9 +132,13 @@ def _list_real_set(real_set: RealSet, data: Mapping[str, Path]) -> SplitListing:
         num_classes=len(real_set.classes.indices) if spec.every_class else None,
         status=status,
         location=location,
-        views=(),
+        views=_list_views(spec.name),
         license=spec.license,
     )
+
+
+def _list_views(ref: str, own: Iterable[str] = ()) -> tuple[str, ...]:
+    return tuple(sorted({*own, *list_kept_views(choose_store(), ref)}))
 
 
 def _find_on_hub(spec: RealSetSpec) -> tuple[Status, str | None]:

@@ -63,7 +63,7 @@ def open_side(
     Raises:
         ImagenetGError: As `catalogue.load_split` and `views.apply_view`.
     """
-    split = load_split(replace(ref, view=None), data=data, cache=cache, note=note)
+    split = load_split(ref, data=data, cache=cache, note=note)
     rows, record, view = np.arange(len(split.rows)), split.record, None
     if ref.view is not None:
         rows, _, record = apply_view(split, ref.view)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from imagenet_g.benchmark.catalogue.catalogue import load_split
+from imagenet_g.benchmark.catalogue.catalogue import load_split, validate_set_view
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import ImagenetGError
@@ -60,6 +60,7 @@ def run_evaluation(request: EvaluationRequest, listener: EvaluationListener) -> 
 def _load_splits(request: EvaluationRequest, listener: EvaluationListener) -> dict[str, Split]:
     splits: dict[str, Split] = {}
     for ref in _list_refs(request):
+        validate_set_view(ref)
         if ref.base not in splits:
             splits[ref.base] = load_split(
                 replace(ref, view=None),

@@ -36,6 +36,7 @@ class QualityFilter:
         column: The whole name of the column.
         scorer: The model that measured it; None where that is unknown.
         content_sha256: Of the split that the column is in.
+        like: The release, or its split, whose filter this is; None for another set's.
     """
 
     measure: str
@@ -44,6 +45,7 @@ class QualityFilter:
     column: str
     scorer: ScorerRecord | None
     content_sha256: str
+    like: str | None = None
 
 
 def find_quality_filter(split: Split, view: str | None) -> QualityFilter | None:
@@ -74,6 +76,7 @@ def make_quality_filter(split: Split, view: ViewSpec) -> QualityFilter | None:
         column=view.column,
         scorer=scorer,
         content_sha256=split.record.content_sha256,
+        like=split.likes.get(name, None if split.record.version is None else split.record.base_ref),
     )
 
 
@@ -152,13 +155,16 @@ def describe_filter(found: QualityFilter | None) -> str:
     return f"filtered by {found.column} {rule} {found.value} ({_describe_scorer(found.scorer)})"
 
 
-def explain_difference(split: QualityFilter | None, reference: QualityFilter | None, ref: str) -> str:
-    """One sentence on two sets that are not filtered alike.
+def explain_difference(
+    split: QualityFilter | None, reference: QualityFilter | None, ref: str, *, published: bool = False
+) -> str:
+    """What a reader must know of two sets that are not filtered alike, and how to filter them alike.
 
     Args:
         split: The split's filter.
         reference: The reference's.
         ref: The reference's name.
+        published: Whether its accuracy was looked up.
 
     Example:
         >>> found = QualityFilter(measure="clip_score", rule="at least", value=0.3, scorer=None,
@@ -169,7 +175,21 @@ def explain_difference(split: QualityFilter | None, reference: QualityFilter | N
     return (
         f"The split is {describe_filter(split)} and the reference '{ref}' is {describe_filter(reference)}: "
         f"part of the gap is the filter's.{_explain_doubt(split, reference)}"
+        f"{_advise(split, reference, ref, published=published)}"
     )
+
+
+def _advise(
+    split: QualityFilter | None, reference: QualityFilter | None, ref: str, *, published: bool
+) -> str:
+    """What gives a reference that is filtered alike; empty where that is unknown."""
+    if split is None:
+        return f" All of the reference's images: --reference {ref.rpartition(':')[0]}."
+    if reference is not None or split.like is None or split.scorer is None:
+        return ""
+    place = f" --data {ref}=PATH" if published else ""
+    after = f" and --reference {ref}" if published else ""
+    return f" 'imagenet-g filter {ref} --like {split.like}{place}' filters the reference so{after}."
 
 
 def _explain_doubt(one: QualityFilter | None, other: QualityFilter | None) -> str:

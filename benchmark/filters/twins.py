@@ -31,24 +31,23 @@ def choose_reference_view(split: Split, view: str | None, reference: Split) -> s
     Raises:
         UnknownNameError: The split has no such view.
     """
-    own = view if reference.record.ref == split.record.ref else None
-    return find_twin(find_quality_filter(split, view), reference, leave_out=own)
+    return find_twin(find_quality_filter(split, view), reference)
 
 
-def find_twin(wanted: QualityFilter | None, reference: Split, *, leave_out: str | None = None) -> str | None:
+def find_twin(wanted: QualityFilter | None, reference: Split) -> str | None:
     """The view of a split that keeps images by this filter; None where no view does, or no filter is given.
 
     Args:
-        wanted: The filter.
-        reference: The split to look in.
-        leave_out: A view that does not count: the one that is to be compared, where both are of one split.
+        wanted: The filter of the view that is to be compared.
+        reference: The split to look in. In the split of that view there is no twin: it would be the view
+            itself, and the gap 0.
     """
-    if wanted is None:
+    if wanted is None or wanted.content_sha256 == reference.record.content_sha256:
         return None
     names = (
         name
         for name, view in sorted(reference.views.items())
-        if name != leave_out and is_filtered_alike(wanted, make_quality_filter(reference, view))
+        if is_filtered_alike(wanted, make_quality_filter(reference, view))
     )
     return next((name for name in names if _has_images(reference, name)), None)
 

@@ -113,4 +113,5 @@ def _note_other_filter(
     if statistics == 1:
         return ["The split is filtered by a score and the reference is not."]
     theirs = None if reference is None else reference.quality_filter
-    return [explain_difference(evidence.quality_filter, theirs, gap.reference.set)]
+    published = gap.reference.kind == "published"
+    return [explain_difference(evidence.quality_filter, theirs, gap.reference.set, published=published)]

@@ -12,6 +12,7 @@ import numpy as np
 from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.classes import CLASS_SET_NAMES, ClassSet, load_class_set, make_class_set
 from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.filters.kept import NoImages, attach_kept, choose_store, load_kept
 from imagenet_g.benchmark.filters.quality import QualityFilter, make_quality_filter
 from imagenet_g.benchmark.filters.twins import find_twin
 from imagenet_g.benchmark.identity import hash_file
@@ -19,8 +20,8 @@ from imagenet_g.benchmark.predictions.predictions import Predictions, Prediction
 from imagenet_g.benchmark.records import ModelRecord, Outputs, SplitRecord
 from imagenet_g.benchmark.results import PredictionsRecord
 from imagenet_g.benchmark.splits.real_set_files import RealSet
-from imagenet_g.benchmark.splits.references import parse_split_ref, validate_set_view
-from imagenet_g.benchmark.splits.splits import Split
+from imagenet_g.benchmark.splits.references import parse_split_ref
+from imagenet_g.benchmark.splits.splits import Split, SplitRows
 from imagenet_g.benchmark.splits.views import apply_view, find_view, find_view_class_set
 
 
@@ -157,9 +158,7 @@ def select_twin(reference: Evidence, split: Split, like: Evidence) -> Evidence:
     """
     if reference.record.view is not None:
         return reference
-    # A view of the clean set itself has all of the set for its reference.
-    own = like.record.view if reference.record.ref == like.record.base_ref else None
-    twin = find_twin(like.quality_filter, split, leave_out=own)
+    twin = find_twin(like.quality_filter, split)
     if twin is None:
         return reference
     try:
@@ -179,7 +178,7 @@ def restrict_to_twin(reference: Evidence, like: Evidence, *, data: Mapping[str, 
     if like.quality_filter is None or reference.record.view is not None:
         return reference
     try:
-        split = load_predicted_split(reference.record, data=data)
+        split = open_predicted_split(reference, data=data)
     except (DataError, InputError):
         # Nothing is known of how its images score; the gap is marked.
         return reference
@@ -211,13 +210,32 @@ def restrict_to_view(evidence: Evidence, view: str | None, *, data: Mapping[str,
         return evidence
     if view in CLASS_SET_NAMES:
         return restrict_to_classes(evidence, view)
-    if evidence.record.version is None:
-        # No other view exists, and a set of the user's own could not even be parsed without its table.
-        validate_set_view(evidence.record.ref, view)
-    ref = parse_split_ref(evidence.record.ref)
-    if ref.kind != "version":
-        validate_set_view(ref.base, view)
-    return select_view(evidence, load_predicted_split(evidence.record, data=data), view)
+    return select_view(evidence, open_predicted_split(evidence, data=data), view)
+
+
+def open_predicted_split(evidence: Evidence, *, data: Mapping[str, Path]) -> Split:
+    """The split behind stored predictions, with what its views filter by.
+
+    A release has its columns beside its images. Those of a real set or a folder are kept apart, so that the
+    predictions stand for the images.
+
+    Raises:
+        DataError: The local copy of the release has other images or labels.
+        InputError: There is no copy of the release.
+    """
+    # A set of the user's own has no version, and could not even be parsed without its table.
+    if evidence.record.version is not None and parse_split_ref(evidence.record.ref).kind == "version":
+        return load_predicted_split(evidence.record, data=data)
+    predictions = evidence.predictions
+    rows = SplitRows(predictions.image_ids, predictions.labels, predictions.source_image_ids)
+    split = Split(
+        record=evidence.record,
+        rows=rows,
+        reader=NoImages(),
+        class_set=evidence.class_set,
+        outputs=evidence.outputs,
+    )
+    return attach_kept(split, load_kept(choose_store(), evidence.record.content_sha256))
 
 
 def load_predicted_split(

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from imagenet_g.benchmark.classes import CLASS_SET_NAMES
-from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.splits.real_set_files import RealSet, find_real_set, format_near_sets
 from imagenet_g.benchmark.splits.real_set_specs import NAME_PATTERN
 
@@ -54,7 +54,9 @@ class SplitRef:
 
 
 def parse_split_ref(text: str, sets: Mapping[str, RealSet] | None = None) -> SplitRef:
-    """Parse `<version>/<split>[:<view>]`, a real set's name `[:<view>]`, or `folder:PATH`.
+    """Parse `<version>/<split>[:<view>]`, a real set's name `[:<view>]`, or `folder:PATH[:<view>]`.
+
+    Whether there is such a view is known once the images are open: a set can be given views of a release.
 
     Args:
         text: The reference.
@@ -62,17 +64,13 @@ def parse_split_ref(text: str, sets: Mapping[str, RealSet] | None = None) -> Spl
 
     Raises:
         InputError: The text has none of these forms.
-        UnknownNameError: It starts like a real set but is not one of them, or such a set has no such view.
+        UnknownNameError: It starts like a real set but is not one of them.
 
     Example:
         >>> parse_split_ref("v1/sd-l:clip-filtered")
         SplitRef(kind='version', base='v1/sd-l', view='clip-filtered')
         >>> parse_split_ref("imagenet-c/fog/3").kind, parse_split_ref("folder:/data/my images").name
         ('real', '/data/my images')
-        >>> parse_split_ref("imagenet-r:noto")
-        Traceback (most recent call last):
-            ...
-        imagenet_g.benchmark.errors.UnknownNameError: Unknown view 'noto' of 'imagenet-r'. ...
     """
     if text.startswith("folder:"):
         return _parse_folder(text)
@@ -80,7 +78,6 @@ def parse_split_ref(text: str, sets: Mapping[str, RealSet] | None = None) -> Spl
     if separator and not _NAME.fullmatch(view):
         raise InputError(f"Malformed view '{view}' in '{text}'. A view is lower-case, like ':clip-filtered'.")
     if (real_set := find_real_set(base, sets)) is not None:
-        validate_set_view(base, view or None)
         return SplitRef("real", base, view or None, real_set)
     parts = base.split("/")
     if len(parts) != 2 or not all(_NAME.fullmatch(part) for part in parts):
@@ -92,21 +89,16 @@ def parse_split_ref(text: str, sets: Mapping[str, RealSet] | None = None) -> Spl
     return SplitRef("version", base, view or None, near_sets=format_near_sets(parts[0], sets))
 
 
-def validate_set_view(base: str, view: str | None) -> None:
-    """Check a view of a set without its own views; the set is not opened for it.
-
-    Args:
-        base: A real set or a folder.
-        view: Name of a row filter, or None for all rows.
-
-    Raises:
-        UnknownNameError: It is no registered class set.
-    """
-    if view is not None and view not in CLASS_SET_NAMES:
-        raise UnknownNameError("view", view, CLASS_SET_NAMES, where=f"of '{base}'")
-
-
 def _parse_folder(text: str) -> SplitRef:
     if text == "folder:":
         raise InputError("'folder:' needs a path: folder:PATH, with one sub-folder per class named by wnid.")
+    base, separator, view = text.rpartition(":")
+    # A path may have a colon of its own, so that the disk decides which of the two is meant.
+    if separator and _NAME.fullmatch(view) and _is_folder(base) and not _is_folder(text):
+        return SplitRef("folder", base, view)
     return SplitRef("folder", text, None)
+
+
+def _is_folder(ref: str) -> bool:
+    path = ref.removeprefix("folder:")
+    return bool(path) and Path(path).expanduser().is_dir()

@@ -49,6 +49,7 @@ class Split:
             release of fewer than 1000), "all" where a missing class is no choice of the set (a folder).
         views: Row filters defined by the release.
         scorers: The models behind columns of scores, by the name that ends the column.
+        likes: For scores that are kept apart from the images, the release whose filter they follow.
         border_px: Pixels to cut from each side before anything else (ObjectNet's red border).
         precropped: Whether images are already at 224 x 224 and must not be resized and cropped again (-C).
     """
@@ -60,6 +61,7 @@ class Split:
     outputs: Outputs
     views: dict[str, ViewSpec] = field(default_factory=dict)
     scorers: dict[str, ScorerRecord] = field(default_factory=dict)
+    likes: dict[str, str] = field(default_factory=dict)
     border_px: int = 0
     precropped: bool = False
 

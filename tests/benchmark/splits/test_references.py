@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.classes import CLASS_SET_NAMES
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.splits.real_set_files import load_real_sets
@@ -73,12 +76,22 @@ def test_real_references_round_trip(name: str, view: str | None) -> None:
     assert (str(ref), ref.kind, ref.base, ref.version, ref.name) == (text, "real", name, None, name)
 
 
-def test_a_real_set_has_no_views_of_its_own() -> None:
-    """Class sets are all there are, so that nothing is fetched to look for another."""
+def test_an_unknown_view_of_a_real_set_is_refused_before_the_set_is_fetched() -> None:
+    """Class sets are all there are, and what `imagenet-g filter` gave it."""
+    ref = parse_split_ref("imagenet-sketch:imagenet-10")
     with pytest.raises(
-        UnknownNameError, match=r"'imagenet-10' of 'imagenet-sketch'\. Did you mean 'imagenet-100'"
+        UnknownNameError, match=r"'imagenet-10' of 'imagenet-sketch'\. Did you mean 'imagenet-100'.* filter "
     ):
-        parse_split_ref("imagenet-sketch:imagenet-10")
+        load_split(ref, data={}, cache=None)
+
+
+def test_a_folder_may_have_a_view_and_its_path_a_colon(tmp_path: Path) -> None:
+    """The disk decides which of the two is meant."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b:noto").mkdir()
+    found = [parse_split_ref(f"folder:{tmp_path}/{name}") for name in ("a:noto", "b:noto", "a", "c:noto")]
+    assert [ref.view for ref in found] == ["noto", None, None, None]
+    assert str(found[0]) == f"folder:{tmp_path}/a:noto"
 
 
 @pytest.mark.parametrize(
