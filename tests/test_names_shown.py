@@ -22,6 +22,7 @@ TYPED = [
     ["compare", "@", "@"], ["score", "@"], ["show", "@"], ["models", "@"], ["splits", "--sets", "@"],
     ["splits", "--data", "v1=@"], ["download", "@"], ["submit", "@"], ["build", "@"], ["verify", "@"],
     ["publish", "@", "--dry-run"], ["diff", "@", "@"], ["train", "@"],
+    ["filter", "folder:@", "--like", "mini"], ["filter", "mini/real", "--like", "@"],
     ["captions", "train", "@", "--out", "o"], ["captions", "check", "@"], ["captions", "show", "@"],
     ["baselines", "show", "@"], ["baselines", "run", "--split", "@"], ["baselines", "apply", "@"],
     ["baselines", "plot", "--split", "@", "--out", "o"], ["baselines", "train", "@"],
