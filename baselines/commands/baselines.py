@@ -137,6 +137,8 @@ def _add_replay(parser: ArgumentParser) -> None:
                         help="a shipped replay or a .toml file; without it, list them")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR",
                         help="folder of page and models; the same command resumes a stopped run")  # fmt: skip
+    parser.add_argument("--no-training", action="store_true",
+                        help="only the tables of standard models, not those of training")  # fmt: skip
     _add_machine(parser)
 
 

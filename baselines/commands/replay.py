@@ -49,6 +49,7 @@ def run_replay_command(arguments: Namespace) -> int:
             out=arguments.out,
             cache=Cache(choose_cache_folder(arguments.cache)),
             listener=listener,
+            train=not arguments.no_training,
         )
         found = run_replay(context)
     write_replay(arguments.out, found, spec)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from imagenet_g.baselines.replays.records import Answer, ClaimRecord, ComparisonRecord, Verdict
+import numpy as np
+
+from imagenet_g.baselines.replays.comparisons import Difference, judge_differences
+from imagenet_g.baselines.replays.records import Answer, ClaimRecord, Verdict
 from imagenet_g.baselines.replays.specs import ClaimSpec
 from imagenet_g.benchmark.predictions.class_counts import SetCounts
 from imagenet_g.benchmark.results import EffectiveRobustness, Entry
@@ -38,7 +42,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The cells of a replay's tables."""
+    """The cells of a replay's tables; those of training are empty where nothing was trained."""
 
     gaps: Sequence[Cell]
     filtered: Sequence[Cell]
@@ -46,8 +50,8 @@ class Tables:
 
 
 def judge_claim(claim: ClaimSpec, tables: Tables) -> ClaimRecord:
-    """Compare a claim with the tables."""
-    comparisons = tuple(_LISTERS[claim.kind](claim, tables))
+    """Compare a claim with the tables, its comparisons corrected for their number."""
+    comparisons = judge_differences(tuple(_LISTERS[claim.kind](claim, tables)))
     return ClaimRecord(
         text=claim.text,
         source=claim.source,
@@ -78,33 +82,6 @@ def choose_verdict(answers: Sequence[Answer]) -> Verdict:
     if 2 * yes > len(answers):
         return "agrees"
     return "disagrees" if 2 * no > len(answers) else "open"
-
-
-def make_comparison(
-    label: str, value: float, interval: tuple[float, float] | None, *, rises: bool
-) -> ComparisonRecord:
-    """A difference, and whether its interval lies on the expected side of 0.
-
-    Example:
-        >>> make_comparison("SD-L", -0.1, (-0.15, -0.05), rises=False).answer
-        'yes'
-        >>> make_comparison("SD-L", -0.1, (-0.25, 0.05), rises=False).answer
-        'open'
-    """
-    # An interval that holds 0 stays open and is not a "no": a small split cannot show that two are equal.
-    answer: Answer = "open"
-    if interval is not None and not interval[0] <= 0 <= interval[1]:
-        answer = "yes" if (interval[0] > 0) == rises else "no"
-    return ComparisonRecord(
-        label=label,
-        value=value,
-        # The bounds are the estimate plus and minus a stretched spread, which may leave [-1, 1]; the type of
-        # the record refuses such a difference.
-        low=None if interval is None else max(-1.0, interval[0]),
-        high=None if interval is None else min(1.0, interval[1]),
-        expected="above 0" if rises else "below 0",
-        answer=answer,
-    )
 
 
 def compute_difference(
@@ -171,51 +148,90 @@ def _index(cells: Sequence[Cell]) -> dict[tuple[str, str], Cell]:
     return {(cell.row, cell.column): cell for cell in cells}
 
 
-def _list_gaps(claim: ClaimSpec, tables: Tables) -> Iterator[ComparisonRecord]:
-    for cell in tables.gaps:
+def _count_freedom(*counts: SetCounts) -> int:
+    """Classes that all have, less 1; at least 1, where there is no interval to need it."""
+    shared = np.all([one.total > 0 for one in counts], axis=0)
+    return max(1, int(shared.sum()) - 1)
+
+
+def _list_gaps(claim: ClaimSpec, tables: Tables) -> Iterator[Difference]:
+    yield from _read_gaps(claim, tables.gaps, rises=False)
+
+
+def _list_filtered_gaps(claim: ClaimSpec, tables: Tables) -> Iterator[Difference]:
+    yield from _read_gaps(claim, tables.filtered, rises=False)
+
+
+def _list_exempt(claim: ClaimSpec, tables: Tables) -> Iterator[Difference]:
+    yield from _read_gaps(claim, tables.gaps, rises=True)
+
+
+def _read_gaps(claim: ClaimSpec, cells: Sequence[Cell], *, rises: bool) -> Iterator[Difference]:
+    for cell in cells:
+        named = (not claim.models or cell.row in claim.models) and (
+            not claim.columns or cell.column in claim.columns
+        )
+        if not named:
+            continue
         # The first gap is against the replay's own reference; a slice, because an entry may have no gap.
         for gap in cell.entry.gaps[:1]:
-            interval = None if gap.low is None or gap.high is None else (gap.low, gap.high)
-            yield make_comparison(f"{cell.row}, {cell.column}", gap.value, interval, rises=False)
+            yield Difference(
+                label=cell.row,
+                column=cell.column,
+                value=gap.value,
+                interval=None if gap.low is None or gap.high is None else (gap.low, gap.high),
+                freedom=_count_freedom(cell.counts),
+                rises=rises,
+            )
 
 
-def _list_orders(claim: ClaimSpec, tables: Tables) -> Iterator[ComparisonRecord]:
+def _list_orders(claim: ClaimSpec, tables: Tables) -> Iterator[Difference]:
     cells = _index(tables.gaps)
     # Accuracies stand for gaps: both columns have the same clean reference, which would cancel out and only
     # add its own noise to the interval.
     for row in dict.fromkeys(cell.row for cell in tables.gaps):
         first, second = cells[row, str(claim.first)], cells[row, str(claim.second)]
-        yield make_comparison(row, *compute_difference(first.counts, second.counts), rises=False)
+        value, interval = compute_difference(first.counts, second.counts)
+        freedom = _count_freedom(first.counts, second.counts)
+        yield Difference(label=row, value=value, interval=interval, freedom=freedom, rises=False)
 
 
-def _list_filters(claim: ClaimSpec, tables: Tables) -> Iterator[ComparisonRecord]:
-    whole = _index(tables.gaps)
-    for cell in tables.filtered:
-        difference = compute_difference(cell.counts, whole[cell.row, cell.column].counts, nested=True)
-        yield make_comparison(f"{cell.row}, {cell.column}", *difference, rises=True)
+def _list_accuracies(claim: ClaimSpec, tables: Tables) -> Iterator[Difference]:
+    for column, first, second in _pair_mixtures((str(claim.first), str(claim.second)), tables):
+        value, interval = compute_difference(first.counts, second.counts)
+        freedom = _count_freedom(first.counts, second.counts)
+        yield Difference(
+            label=column, column=column, value=value, interval=interval, freedom=freedom, rises=True
+        )
 
 
-def _list_accuracies(claim: ClaimSpec, tables: Tables) -> Iterator[ComparisonRecord]:
-    for column, first, second in _pair_mixtures(claim, tables):
-        yield make_comparison(column, *compute_difference(first.counts, second.counts), rises=True)
+def _list_robustness(claim: ClaimSpec, tables: Tables) -> Iterator[Difference]:
+    # Neighbours of the ranking decide it: the first above the second, the second above the third.
+    for pair in pairwise(claim.order):
+        for column, first, second in _pair_mixtures(pair, tables):
+            ours, theirs = (cell.entry.effective_robustness[0] for cell in (first, second))
+            value, interval = subtract_robustness(ours, theirs)
+            yield Difference(
+                label=f"{pair[0]} less {pair[1]}",
+                column=column,
+                value=value,
+                interval=interval,
+                freedom=_count_freedom(first.counts, second.counts),
+                rises=True,
+            )
 
 
-def _list_robustness(claim: ClaimSpec, tables: Tables) -> Iterator[ComparisonRecord]:
-    for column, first, second in _pair_mixtures(claim, tables):
-        ours, theirs = (cell.entry.effective_robustness[0] for cell in (first, second))
-        yield make_comparison(column, *subtract_robustness(ours, theirs), rises=True)
-
-
-def _pair_mixtures(claim: ClaimSpec, tables: Tables) -> Iterator[tuple[str, Cell, Cell]]:
+def _pair_mixtures(names: tuple[str, str], tables: Tables) -> Iterator[tuple[str, Cell, Cell]]:
     cells = _index(tables.training)
     for column in dict.fromkeys(cell.column for cell in tables.training):
-        yield column, cells[str(claim.first), column], cells[str(claim.second), column]
+        yield column, cells[names[0], column], cells[names[1], column]
 
 
 _LISTERS = {
     "gap": _list_gaps,
     "order": _list_orders,
-    "filter": _list_filters,
+    "filtered-gap": _list_filtered_gaps,
+    "exempt": _list_exempt,
     "accuracy": _list_accuracies,
     "robustness": _list_robustness,
 }

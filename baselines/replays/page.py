@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from imagenet_g.baselines.papers.layout import build_grid
 from imagenet_g.baselines.papers.tables import Papers, format_place
-from imagenet_g.baselines.replays.records import CellRecord, ClaimRecord, ComparisonRecord, ReplayRecord
+from imagenet_g.baselines.replays.comparisons import count_answers, count_answers_alone
+from imagenet_g.baselines.replays.records import (
+    Answer,
+    CellRecord,
+    ClaimRecord,
+    ComparisonRecord,
+    ReplayRecord,
+)
 from imagenet_g.baselines.replays.specs import ReplaySpec
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.records import Estimate
@@ -20,6 +27,11 @@ _VERDICTS = {
     "open": "open: too few images to decide",
     "mixed": "agrees in part",
 }
+
+_NOT_TRAINED = (
+    "## Trained on real images, on generated ones, on both\n\nNot run: no model was trained for this page, "
+    "and the claims about training are left out."
+)
 
 
 def format_page(replay: ReplayRecord, spec: ReplaySpec, papers: Papers) -> str:
@@ -35,7 +47,7 @@ def format_page(replay: ReplayRecord, spec: ReplaySpec, papers: Papers) -> str:
         _format_claims(replay.claims),
         _format_section("accuracy gap on generated images", replay.gaps, spec.gaps.published, papers),
         _format_section("the same on filtered images", replay.filtered, spec.filtered.published, papers),
-        _format_training(replay.training, spec, papers),
+        *([_format_training(replay.training, spec, papers)] if replay.training else [_NOT_TRAINED]),
         _format_end(replay, spec),
     )
     return "\n\n".join(sections) + "\n"
@@ -52,33 +64,61 @@ def _format_head(replay: ReplayRecord) -> str:
 def _format_claims(claims: Sequence[ClaimRecord]) -> str:
     rows = [
         f"| {escape_cell(claim.text)} | {escape_cell(claim.source)} | {_VERDICTS[claim.verdict]} "
-        f"| {_count_answers(claim)} |"
+        f"| {_format_counts(count_answers(claim.comparisons))} |"
         for claim in claims
     ]
     head = [
         "## Claims of the paper, and whether they hold here",
         "",
+        "The comparisons of a claim are corrected for their number by Holm's method: the chance that any of "
+        "them is falsely called as expected or contrary is at most 5 %.",
+        "",
         "| claim | source | here | of the comparisons |",
         "| --- | --- | --- | --- |",
     ]
-    details = [
-        f"### {escape_heading(claim.text)}\n\n{_format_comparisons(claim.comparisons)}" for claim in claims
-    ]
-    return "\n\n".join(["\n".join([*head, *rows]), *details])
+    return "\n\n".join(["\n".join([*head, *rows]), *(_format_claim(claim) for claim in claims)])
 
 
-def _count_answers(claim: ClaimRecord) -> str:
-    answers = [comparison.answer for comparison in claim.comparisons]
-    return f"{answers.count('yes')} as expected, {answers.count('no')} contrary, {answers.count('open')} open"
+def _format_counts(counts: Mapping[Answer, int]) -> str:
+    return f"{counts['yes']} as expected, {counts['no']} contrary, {counts['open']} open"
+
+
+def _format_claim(claim: ClaimRecord) -> str:
+    parts = [f"### {escape_heading(claim.text)}", _format_comparisons(claim.comparisons)]
+    columns = dict.fromkeys(one.column for one in claim.comparisons)
+    # Columns that differ must not hide in one sum: a split may be easier where another is harder.
+    if len(columns) > 1 and len(columns) < len(claim.comparisons):
+        parts.append("\n".join(_format_column(claim.comparisons, column) for column in columns))
+    return "\n\n".join(parts)
+
+
+def _format_column(comparisons: Sequence[ComparisonRecord], column: str | None) -> str:
+    found = [one for one in comparisons if one.column == column]
+    return (
+        f"- {format_name(str(column))}: {_format_counts(count_answers(found))}; each tested alone: "
+        f"{_format_counts(count_answers_alone(found))}"
+    )
 
 
 def _format_comparisons(comparisons: Sequence[ComparisonRecord]) -> str:
     rows = [
-        f"| {format_name(it.label)} | {_format_difference(it.value, it.low, it.high)} | {it.expected} "
-        f"| {it.answer} |"
+        f"| {_format_label(it)} | {_format_difference(it.value, it.low, it.high)} | {it.expected} "
+        f"| {_format_p_value(it.p_value)} | {_format_p_value(it.p_holm)} | {it.answer} |"
         for it in comparisons
     ]
-    return "\n".join(["| | difference | expected | |", "| --- | --- | --- | --- |", *rows])
+    head = ["| | difference | expected | p | p, corrected | |", "| --- | --- | --- | ---: | ---: | --- |"]
+    return "\n".join([*head, *rows])
+
+
+def _format_label(comparison: ComparisonRecord) -> str:
+    names = dict.fromkeys((comparison.label, comparison.column or comparison.label))
+    return ", ".join(format_name(name) for name in names)
+
+
+def _format_p_value(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
 
 
 def _format_section(title: str, cells: Sequence[CellRecord], published: str, papers: Papers) -> str:

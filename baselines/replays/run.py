@@ -47,6 +47,7 @@ class ReplayContext:
         out: Results, trained models and their checkpoints.
         cache: What is kept between runs.
         listener: Receives progress.
+        train: Whether models are trained; without, only the tables of standard models are made.
     """
 
     spec: ReplaySpec
@@ -55,6 +56,7 @@ class ReplayContext:
     out: Path
     cache: Cache
     listener: EvaluationListener
+    train: bool = True
 
 
 def run_replay(context: ReplayContext) -> ReplayRecord:
@@ -73,7 +75,7 @@ def run_replay(context: ReplayContext) -> ReplayRecord:
     filtered = measure_models(
         context, spec.gaps.models, spec.filtered.splits, spec.filtered.reference, "filtered"
     )
-    training = measure_mixtures(context, recipe)
+    training = measure_mixtures(context, recipe) if context.train else ()
     tables = Tables(gaps=gaps, filtered=filtered, training=training)
     return ReplayRecord(
         name=spec.name,
@@ -84,7 +86,7 @@ def run_replay(context: ReplayContext) -> ReplayRecord:
         gaps=_record(gaps),
         filtered=_record(filtered),
         training=_record(training),
-        claims=tuple(judge_claim(claim, tables) for claim in spec.claims),
+        claims=tuple(judge_claim(it, tables) for it in spec.claims if context.train or not it.needs_training),
     )
 
 

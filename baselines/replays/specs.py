@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Annotated, Literal, Self
@@ -68,14 +69,26 @@ class TrainingExperimentSpec(FileModel):
 class ClaimSpec(FileModel):
     """A claim of the paper, in a form that the tables can answer."""
 
-    kind: Literal["gap", "order", "filter", "accuracy", "robustness"]
-    """What is compared: gaps with 0; column `first` with `second`, expected lower; filtered columns with
-    whole ones, expected higher; mixture `first` with `second` in accuracy or effective robustness under each
-    shift, expected higher."""
+    kind: Literal["gap", "order", "filtered-gap", "exempt", "accuracy", "robustness"]
+    """What is compared: gaps with 0, on whole or on filtered splits, expected below; those of models that are
+    said to be exempt, expected above; column `first` with `second`, expected lower; mixture `first` with
+    `second` in accuracy under each shift, expected higher; neighbours of `order` in effective robustness,
+    expected higher in front."""
     text: str
     source: str
     first: str | None = None
     second: str | None = None
+    order: tuple[str, ...] = ()
+    """Mixtures, the most robust first."""
+    models: tuple[str, ...] = ()
+    """For the kinds about gaps: the rows it is about; empty for all."""
+    columns: tuple[str, ...] = ()
+    """Likewise the columns."""
+
+    @property
+    def needs_training(self) -> bool:
+        """Whether it compares models that the replay trains."""
+        return self.kind in ("accuracy", "robustness")
 
 
 class ReplaySpec(FileModel):
@@ -104,14 +117,27 @@ class ReplaySpec(FileModel):
         for split in self.filtered.splits:
             _require(split.column, columns, "filtered.splits")
         for claim in self.claims:
-            # Claims of the kinds "gap" and "filter" are about all columns and name none.
-            known = {"order": columns, "accuracy": mixtures, "robustness": mixtures}.get(claim.kind)
-            for name in (claim.first, claim.second) if known else ():
-                _require(name, known or (), f"claim '{claim.text}'")
+            for name, known in _list_names(claim, list(self.gaps.models), columns, mixtures):
+                _require(name, known, f"claim '{claim.text}'")
+            if claim.kind == "robustness" and len(claim.order) < 2:
+                raise ValueError(f"claim '{claim.text}' needs an order of two mixtures or more")
         return self
 
 
-def _require(name: str | None, known: list[str] | tuple[()], where: str) -> None:
+def _list_names(
+    claim: ClaimSpec, models: list[str], columns: list[str], mixtures: list[str]
+) -> Iterator[tuple[str | None, list[str]]]:
+    """Every name in a claim, with the names it must be one of."""
+    # Only two kinds compare a first with a second; the others name neither.
+    pair = {"order": columns, "accuracy": mixtures}.get(claim.kind)
+    for name in (claim.first, claim.second) if pair else ():
+        yield name, pair or []
+    yield from ((name, mixtures) for name in claim.order)
+    yield from ((name, models) for name in claim.models)
+    yield from ((name, columns) for name in claim.columns)
+
+
+def _require(name: str | None, known: list[str], where: str) -> None:
     if name not in known:
         raise ValueError(f"{where} names '{name}', which is not one of {', '.join(known)}")
 

@@ -134,9 +134,16 @@ text = "B is harder"
 source = "a test"
 
 [[claims]]
-kind = "filter"
-text = "The filter helps"
+kind = "filtered-gap"
+text = "They fall on filtered images too"
 source = "a test"
+
+[[claims]]
+kind = "exempt"
+text = "The best one is exempt on A"
+source = "a test"
+models = ["{models[3]}"]
+columns = ["A"]
 
 [[claims]]
 kind = "accuracy"
@@ -147,8 +154,7 @@ source = "a test"
 
 [[claims]]
 kind = "robustness"
-first = "both of them"
-second = "real"
+order = ["both of them", "real"]
 text = "More is more robust"
 source = "a test"
 """

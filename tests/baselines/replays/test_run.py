@@ -16,11 +16,11 @@ from imagenet_g.baselines.papers.tables import load_papers
 from imagenet_g.baselines.replays.claims import (
     choose_verdict,
     compute_difference,
-    make_comparison,
     subtract_robustness,
 )
+from imagenet_g.baselines.replays.comparisons import Difference, compute_p_value, judge_differences
 from imagenet_g.baselines.replays.page import format_page
-from imagenet_g.baselines.replays.records import ReplayRecord
+from imagenet_g.baselines.replays.records import ComparisonRecord, ReplayRecord
 from imagenet_g.baselines.replays.specs import list_replays, load_replay
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
 from imagenet_g.benchmark.predictions.class_counts import SetCounts
@@ -90,7 +90,34 @@ def test_claims_that_hold_are_said_to(case: Case) -> None:
     verdicts = {claim.text: claim.verdict for claim in case.record.claims}
     assert verdicts["They fall"] == "agrees"
     assert verdicts["B is harder"] == "agrees"
-    assert verdicts["The filter helps"] == "agrees"
+    # What the filter kept is easier than the clean images.
+    assert verdicts["They fall on filtered images too"] == "disagrees"
+    assert verdicts["The best one is exempt on A"] == "disagrees"
+
+
+def test_a_claim_is_about_the_rows_and_columns_it_names(case: Case) -> None:
+    """One model on one split of the four cells of the table."""
+    (claim,) = (one for one in case.record.claims if one.text.startswith("The best one"))
+    assert [(it.label[-1], it.column, it.expected) for it in claim.comparisons] == [("3", "A", "above 0")]
+
+
+def test_answers_are_counted_by_column(case: Case) -> None:
+    """A split that is easier does not hide behind one that is harder."""
+    assert "- A: 2 as expected, 0 contrary, 0 open; each tested alone: 2 as expected" in case.page
+
+
+def test_without_training_the_tables_of_standard_models_are_the_same(case: Case, tmp_path: Path) -> None:
+    """And nothing is said about mixtures."""
+    out = tmp_path / "out"
+    assert run_command(
+        "baselines", "replay", str(case.spec), "--out", str(out), "--cache", str(case.out / "cache"),
+        "--device", "cpu", "--threads", "1", "--no-training",
+    ) == 0  # fmt: skip
+    found = ReplayRecord.model_validate_json((out / "replay.json").read_bytes())
+    kept = [claim for claim in case.record.claims if "More" not in claim.text]
+    assert found.training == ()
+    assert found.claims == tuple(kept)
+    assert "Not run: no model was trained for this page" in (out / "replay.md").read_text()
 
 
 def test_trained_models_are_held_against_the_line_of_the_standard_ones(case: Case) -> None:
@@ -131,9 +158,9 @@ def test_a_printed_table_that_there_is_not_is_said_before_anything_runs(case: Ca
 
 
 def test_every_number_of_the_page_has_its_interval(case: Case) -> None:
-    """In every cell of the three tables that holds a percentage."""
+    """In every cell of the three tables that holds a percentage, of one decimal; p-values have four."""
     rows = [line for line in case.page.splitlines() if re.match(r"\| (`python:|real|both)", line)]
-    cells = [cell for row in rows for cell in row.split("|")[2:-1] if re.search(r"\d\.\d", cell)]
+    cells = [cell for row in rows for cell in row.split("|")[2:-1] if re.search(r"\d\.\d(?!\d)", cell)]
     assert len(cells) > 20
     assert all(re.search(r"\[.+, .+\]", cell) for cell in cells)
 
@@ -171,14 +198,98 @@ def test_the_interval_of_a_difference_is_that_of_paired_classes() -> None:
     assert interval == pytest.approx((expected.low, expected.high), abs=0.004)
 
 
+def make_difference(
+    value: float, interval: tuple[float, float] | None, *, freedom: float = 100, rises: bool = True
+) -> Difference:
+    """A difference of a claim."""
+    return Difference(label="x", value=value, interval=interval, freedom=freedom, rises=rises)
+
+
 def test_an_interval_that_holds_0_leaves_the_question_open() -> None:
-    """Else the side decides."""
-    answers = [
-        make_comparison("x", 0.1, interval, rises=True).answer
-        for interval in ((-0.1, 0.3), (0.05, 0.3), (-0.3, -0.1), None)
-    ]
+    """Else the side decides, where it is the only one."""
+    intervals = ((0.1, (-0.1, 0.3)), (0.1, (0.05, 0.3)), (-0.1, (-0.3, -0.01)), (0.1, None))
+    answers = [judge_differences([make_difference(*it)])[0].answer for it in intervals]
     assert answers == ["open", "yes", "no", "open"]
-    assert make_comparison("x", -0.1, (-0.2, -0.05), rises=False).answer == "yes"
+    (fall,) = judge_differences([make_difference(-0.1, (-0.2, -0.05), rises=False)])
+    assert fall.answer == "yes"
+
+
+def test_a_p_value_from_a_students_interval_is_the_t_tests() -> None:
+    """Against scipy, on samples of ten."""
+    from scipy.stats import ttest_1samp
+
+    rng = np.random.default_rng(0)
+    for shift in (0.0, 0.3, 1.0, -1.0):
+        sample = rng.normal(shift, 1, 10) / 10
+        test = ttest_1samp(sample, 0)
+        bounds = test.confidence_interval(0.95)
+        interval = float(bounds.low), float(bounds.high)
+        difference = make_difference(float(sample.mean()), interval, freedom=9)
+        assert compute_p_value(difference) == pytest.approx(test.pvalue, rel=1e-9)
+
+
+def test_the_comparisons_of_a_claim_are_corrected_as_statsmodels_does() -> None:
+    """Holm, over those that have an interval."""
+    from statsmodels.stats.multitest import multipletests
+
+    rng = np.random.default_rng(1)
+    values = rng.normal(0, 0.06, 12)
+    found = judge_differences(
+        [make_difference(v, (v - 0.06, v + 0.06)) for v in values] + [make_difference(0.9, None)]
+    )
+    alone = [one.p_value for one in found[:-1]]
+    rejected, corrected, *_ = multipletests(alone, alpha=0.05, method="holm")
+    assert [one.p_holm for one in found[:-1]] == pytest.approx(corrected.tolist())
+    assert [one.answer != "open" for one in found[:-1]] == rejected.tolist()
+    assert (found[-1].p_value, found[-1].p_holm, found[-1].answer) == (None, None, "open")
+
+
+def test_a_claim_of_27_true_zeros_is_rarely_decided_anywhere() -> None:
+    """In at most 5 % of claims, where each comparison by itself would err in 75 % of them."""
+    rng = np.random.default_rng(2)
+    wrong = alone = 0
+    for _ in range(400):
+        values = rng.normal(0, 0.02, 27)
+        found = judge_differences(
+            [make_difference(v, (v - 1.984 * 0.02, v + 1.984 * 0.02), freedom=100) for v in values]
+        )
+        wrong += any(one.answer != "open" for one in found)
+        alone += any(one.p_value is not None and one.p_value < 0.05 for one in found)
+    # 400 draws of 5 %: 20, with a standard deviation of 4.4.
+    assert wrong <= 33
+    assert alone > 250
+
+
+def test_an_interval_of_one_point_is_decided_and_a_zero_is_open() -> None:
+    """A filter that leaves every image changes nothing."""
+    assert judge_differences([make_difference(0.1, (0.1, 0.1))])[0].answer == "yes"
+    assert judge_differences([make_difference(0.0, (0.0, 0.0))])[0].answer == "open"
+
+
+def test_a_replay_of_before_still_loads() -> None:
+    """Its comparisons have no p-values."""
+    old = {"label": "x", "value": 0.1, "low": 0.05, "high": 0.2, "expected": "above 0", "answer": "yes"}
+    found = ComparisonRecord.model_validate(old)
+    assert (found.column, found.p_value, found.p_holm) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('columns = ["A"]', 'columns = ["C"]', "names 'C', which is not one of A, B"),
+        ('order = ["both of them", "real"]', 'order = ["both", "real"]', "names 'both'"),
+        ('order = ["both of them", "real"]', 'order = ["real"]', "needs an order of two mixtures"),
+        ('kind = "filtered-gap"', 'kind = "filter"', "kind"),
+    ],
+)
+def test_a_claim_that_cannot_be_answered_is_refused(
+    case: Case, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    """When the file is read."""
+    path = tmp_path / "wrong.toml"
+    path.write_text(case.spec.read_text().replace(old, new))
+    with pytest.raises(InputError, match=message):
+        load_replay(str(path))
 
 
 def test_a_verdict_needs_most_answers_and_none_against() -> None:
