@@ -150,8 +150,9 @@ def compute_variances(points: BaselinePoints, evaluated: EvaluatedModel, link: s
     if len(used):
         fewer = _link_accuracies(points, evaluated, link, left_out=used)
         classes = _sum_squares(_compute_values(fewer, link))
-        mixed = (_mix(whole, fewer, family == one) for one in range(len(names)) if points.counts is not None)
-        shared = sum(_sum_squares(_compute_values(one, link)) for one in mixed)
+        if points.counts is not None:
+            cells = _compute_values(_mix(whole, fewer, family == np.arange(len(names))[:, None]), link)
+            shared = _sum_squares(cells.reshape(len(names), -1))
     return Variances(
         classes=classes,
         families=max(0.0, families - shared),
@@ -168,14 +169,19 @@ def _list_totals(points: BaselinePoints, evaluated: EvaluatedModel) -> list[Floa
 
 
 def _sum_squares(left_out: FloatArray) -> float:
-    return (1 - 1 / len(left_out)) * float(((left_out - left_out.mean()) ** 2).sum())
+    # `(..., C)`: about the mean over classes, then over all rows.
+    off = left_out - left_out.mean(axis=-1, keepdims=True)
+    return float((off**2).sum()) * (1 - 1 / int(left_out.shape[-1]))
 
 
 def _mix(whole: _Linked, fewer: _Linked, rows: BoolArray) -> _Linked:
-    """One class left out for some of the baseline's models, and for nothing else."""
+    """One class left out for `(G, M)` some of the baseline's models, and for nothing else: G x C rows."""
+    chosen = rows[:, None, :]
+    reference = np.where(chosen[..., None], fewer.reference, whole.reference)
+    shifted = np.where(chosen, fewer.shifted, whole.shifted)
     return _Linked(
-        reference=np.where(rows[:, None], fewer.reference, whole.reference),
-        shifted=np.where(rows, fewer.shifted, whole.shifted),
+        reference=reference.reshape(-1, *reference.shape[2:]),
+        shifted=shifted.reshape(-1, shifted.shape[-1]),
         clean=whole.clean,
         own=whole.own,
     )

@@ -193,6 +193,7 @@ def _list_doubts(entry: Entry, path: Path, evidence: SubmissionEvidence) -> tupl
         clean,
         load_published_accuracies(result.model.spec),
         spec=result.model.spec,
+        statistics=result.statistics,
     )
 
 

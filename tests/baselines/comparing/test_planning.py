@@ -9,11 +9,6 @@ import pytest
 from noisy_models import run_command
 from PIL import Image
 
-from imagenet_g.baselines.comparing.sample_size import (
-    compute_design_effect,
-    compute_gap_sample_size,
-    compute_paired_sample_size,
-)
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.baselines.lines.expectation import compute_expectation
 from imagenet_g.baselines.lines.figures import build_figure, choose_ticks, link_position, make_point
@@ -21,7 +16,6 @@ from imagenet_g.baselines.lines.table import build_robustness_rows, measure_axis
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.robustness.fits import fit_line, predict_top1
 from imagenet_g.benchmark.robustness.published_sets import build_points
-from imagenet_g.benchmark.statistics.discordance import compute_mcnemar
 
 
 def test_an_expectation_is_the_line_with_its_band() -> None:
@@ -89,74 +83,6 @@ def test_expect_says_when_it_extrapolates(capsys: pytest.CaptureFixture[str]) ->
     """Beyond the baseline's best model the line is a guess."""
     run_command("expect", "--accuracy", "0.91", "--split", "imagenet-v2")
     assert "extrapolated: the baseline's models span" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(("difference", "discordant"), [(0.02, 0.1), (0.05, 0.3)])
-def test_the_planned_number_of_images_gives_the_planned_power(difference: float, discordant: float) -> None:
-    """McNemar's test finds the difference in about 80 % of simulated benchmarks of that size."""
-    num_images = compute_paired_sample_size(difference, discordant)
-    rng = np.random.default_rng(0)
-    only_first, only_second = (discordant + difference) / 2, (discordant - difference) / 2
-    draws = rng.multinomial(num_images, [only_first, only_second, 1 - discordant], size=1000)
-    found = np.mean([compute_mcnemar(int(b), int(c)).p_value < 0.05 for b, c, _ in draws])
-    assert 0.75 <= found <= 0.84
-
-
-def test_the_planned_number_of_images_resolves_a_gap() -> None:
-    """A z test of two proportions has 80 % power at that size."""
-    num_images = compute_gap_sample_size(0.02, 0.6, reference=0.62, reference_n=50_000)
-    rng = np.random.default_rng(0)
-    shifted = rng.binomial(num_images, 0.60, size=4000) / num_images
-    clean = rng.binomial(50_000, 0.62, size=4000) / 50_000
-    error = np.sqrt(shifted * (1 - shifted) / num_images + clean * (1 - clean) / 50_000)
-    assert np.mean(np.abs(shifted - clean) / error > 1.96) == pytest.approx(0.8, abs=0.03)
-
-
-def test_a_clean_set_that_is_too_small_is_named() -> None:
-    """No number of shifted images helps then."""
-    with pytest.raises(InputError, match="use a larger clean set"):
-        compute_gap_sample_size(0.01, 0.6, reference=0.7, reference_n=1000)
-
-
-@pytest.mark.parametrize("difference", [0.0, 1.5])
-def test_impossible_differences_are_refused(difference: float) -> None:
-    """Zero cannot be resolved; 1.5 is percent."""
-    with pytest.raises(InputError, match="difference of"):
-        compute_paired_sample_size(difference, 0.5)
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("--difference", "nan"), "difference of nan is not a number"),
-        (("--difference", "inf"), "difference of inf is not a number"),
-        (("--difference", "0.01", "--accuracy", "nan"), "An accuracy of nan"),
-        (("--difference", "0.3", "--accuracy", "0.9"), "differs by 0.3 must both be fractions"),
-        (("--difference", "0.01", "--discordant", "nan"), "share of nan discordant"),
-        (("--difference", "0.01", "--power", "nan"), "power of nan"),
-        (("--difference", "0.01", "--images-per-class", "nan"), "nan images a class"),
-        (("--difference", "0.01", "--images-per-class", "inf"), "inf images a class"),
-        (("--between", "sets", "--difference", "nan"), "difference of nan is not a number"),
-        (("--between", "sets", "--difference", "0.01", "--reference", "nan"), "accuracy of nan"),
-    ],
-)
-def test_plan_sample_refuses_what_is_no_number(words: tuple[str, ...], message: str) -> None:
-    """By the name of the value that was given."""
-    with pytest.raises(InputError, match=message):
-        run_command("plan-sample", *words)
-
-
-def test_clustered_images_take_more() -> None:
-    """Kish's design effect: none for one image a class."""
-    assert compute_design_effect(1, 0.3) == 1.0
-    assert compute_design_effect(50, 0.1) == pytest.approx(5.9)
-
-
-def test_plan_sample_prints_a_number(capsys: pytest.CaptureFixture[str]) -> None:
-    """One line with everything it rests on."""
-    run_command("plan-sample", "--difference", "0.01", "--discordant", "0.1")
-    expected = compute_paired_sample_size(0.01, 0.1)
-    assert capsys.readouterr().out.startswith(f"{expected} images resolve 1 points at 80 % power")
 
 
 def test_zero_shot_models_have_a_robustness_on_every_set() -> None:
@@ -253,11 +179,3 @@ def test_sets_are_listed_and_shown(words: tuple[str, ...], capsys: pytest.Captur
     """What there is, with version and hash."""
     assert run_command("baselines", *words) == 0
     assert "paper" in capsys.readouterr().out or words[1] == "testbed"
-
-
-def test_coverage_prints_one_line_a_world(capsys: pytest.CaptureFixture[str]) -> None:
-    """The command behind the coverage table."""
-    run_command(
-        "baselines", "coverage", "--models", "3", "--resamples", "20", "--setup", "5 models in 4 families"
-    )
-    assert "5 models in 4 families" in capsys.readouterr().out
