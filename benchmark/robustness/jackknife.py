@@ -15,7 +15,7 @@ Cameron, Gelbach and Miller 2011; CR3: MacKinnon and White 1985). So
     v = v_c + v_f',   v_f' = max(0, v_f - v_cg),   theta +- t * root v,
     df = v^2 / (v_c^2 / (C - 1) + v_f'^2 / (G_eff - 1)),
 
-at most max(C - 1, G_eff - 1), and C - 1 where v_c > v_f'. G_eff counts large families for less
+at most max(C - 1, G_eff - 1), and at most C - 1 where v_c > v_f'. G_eff counts large families for less
 (`compute_effective_families`). Accuracies without counts by class have Wilson's noise, added by
 square-and-add (Zou and Donner 2008). The interval always holds that of chance within classes
 (`bound_robustness_noise`).
@@ -60,18 +60,19 @@ class Variances:
         """Degrees of freedom of the sum (Satterthwaite 1946), with the bounds of the module's docstring.
 
         Example:
-            >>> Variances(classes=2.0, families=1.0, class_freedom=9, family_freedom=3).freedom
-            9
-            >>> round(Variances(classes=1.0, families=1.0, class_freedom=9, family_freedom=3).freedom, 6)
-            9.0
+            >>> few, many = (
+            ...     Variances(classes=2.0, families=1.0, class_freedom=freedom, family_freedom=4)
+            ...     for freedom in (5, 999)
+            ... )
+            >>> few.freedom, round(many.freedom, 1)
+            (5, 35.4)
         """
-        if self.classes > self.families:
-            return self.class_freedom
         if not self.classes:
             return self.family_freedom
         pieces = self.classes**2 / self.class_freedom + self.families**2 / self.family_freedom
         found = (self.classes + self.families) ** 2 / pieces
-        return min(found, max(self.class_freedom, self.family_freedom))
+        more = max(self.class_freedom, self.family_freedom)
+        return min(found, self.class_freedom if self.classes > self.families else more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

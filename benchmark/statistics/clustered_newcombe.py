@@ -7,12 +7,13 @@ if of fewer images. With v_i the variance of accuracy i when classes are left ou
 q (1 - q) / n its binomial variance (q has one right and one wrong answer added), and V_i its variance within
 classes (`statistics.within`),
 
-    d_i = max(v_i / b_i, (v_1 + v_2) / (b_1 + b_2)),   n_i* = n_i / max(d_i t^2 / z^2, V_i / b_i),
+    e_i = v_i / b_i,   e = (v_1 + v_2) / (b_1 + b_2),   d_i = e_i + max(0, e - e_i) / 2,
+    n_i* = n_i / max(d_i t^2 / z^2, V_i / b_i),
 
 t being Student's with n_i^2 / (sum of squared class sizes) - 1 degrees of freedom. d is the design effect;
-a set that happens to have easy classes only takes the one of both sets. What is hard about a class on both
-sets cancels: with r = cov / root(d_1 b_1 d_2 b_2), cov being the covariance when classes are left out, and
-l, u Wilson's bounds at n_i* (Zou 2007),
+a set that happens to have easy classes only takes half of what both sets together have more. What is hard
+about a class on both sets cancels: with r = cov / root(d_1 b_1 d_2 b_2), cov being the covariance when
+classes are left out, and l, u Wilson's bounds at n_i* (Zou 2007),
 
     low = p_1 - p_2 - root((p_1 - l_1)^2 + (u_2 - p_2)^2 - 2 r (p_1 - l_1) (u_2 - p_2)),
 
@@ -80,7 +81,7 @@ def bound_clustered_gap(
         >>> one = Observation(top1=0.5, n=30, right=right, total=total)
         >>> other = Observation(top1=0.9, n=30, right=np.array([10.0, 9.0, 8.0]), total=total)
         >>> [round(bound, 2) for bound in bound_clustered_gap(one, other)]
-        [-0.81, 0.24]
+        [-0.8, 0.11]
         >>> bound_clustered_gap(one, one, nested=True)
         (0.0, 0.0)
     """
@@ -114,7 +115,7 @@ def _bound_independent(first: Observation, second: Observation, *, confidence: f
     covariance = 0.0
     if one.influence is not None and other.influence is not None:
         both = (one.clustered + other.clustered) / (one.binomial + other.binomial)
-        effects = [max(effect, both) for effect in effects]
+        effects = [effect + max(0.0, both - effect) / 2 for effect in effects]
         num_classes = int(find_used_classes((first, second)).sum())
         covariance = (1 - 1 / num_classes) * float(one.influence @ other.influence)
     size = math.sqrt(effects[0] * one.binomial * effects[1] * other.binomial)
