@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from imagenet_g.benchmark.classes import load_classes, load_index_by_wnid
 from imagenet_g.benchmark.distances.results import ClassDistance, ClipDistances, DistanceReport, Mean
-from imagenet_g.benchmark.predictions.metrics import MINUS
+from imagenet_g.benchmark.predictions.metric import MINUS
 from imagenet_g.benchmark.terminal.tables import NameTable, Shown, make_notes, make_text, stack
 
 UNKNOWN = "unknown"

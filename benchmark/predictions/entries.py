@@ -16,7 +16,8 @@ from imagenet_g.benchmark.filters.quality import FILTER_RULES, is_filtered_alike
 from imagenet_g.benchmark.images.reasons import count_reasons
 from imagenet_g.benchmark.predictions.entry_notes import list_notes, require_scored
 from imagenet_g.benchmark.predictions.evidence import Evidence
-from imagenet_g.benchmark.predictions.metrics import TOP1, Metric
+from imagenet_g.benchmark.predictions.metric import Metric
+from imagenet_g.benchmark.predictions.metrics import TOP1
 from imagenet_g.benchmark.predictions.scoring import compute_gap, compute_score
 from imagenet_g.benchmark.records import Estimate, Outputs, PublishedAccuracy
 from imagenet_g.benchmark.results import (

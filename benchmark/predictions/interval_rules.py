@@ -100,7 +100,7 @@ def _bound_by_jackknife(images: ScoredImages, value: float, function: MetricFunc
     values = np.array([found for found in left_out if found is not None])
     if len(values) < 2:
         return None
-    half = _reach_by_jackknife(values)
+    half = reach_by_jackknife(values)
     return value - half, value + half
 
 
@@ -110,7 +110,7 @@ def _bound_by_jackknife_widened(images: ScoredImages, value: float, function: Me
         return None
     left_out = [function(images.take(rows)) for rows in _leave_out_groups(images)]
     values = np.array([found for found in left_out if found is not None])
-    half = _reach_by_jackknife(values) if len(values) > 1 else 0.0
+    half = reach_by_jackknife(values) if len(values) > 1 else 0.0
     low, high = widen(bounds, (value - half, value + half))
     # A function of any kind has no binomial noise to fall back on: where nothing varies, nothing is known.
     return (low, high) if low < high else None
@@ -122,16 +122,30 @@ def _leave_out_groups(images: ScoredImages) -> Iterator[npt.NDArray[np.intp]]:
     The delete-a-group jackknife in strata (Kott 2001): few calls of the function, and what they vary by is
     chance within classes.
     """
+    groups, number = group_images(images.classes)
+    for group in range(number):
+        yield np.flatnonzero(groups != group)
+
+
+def group_images(classes: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.intp], int]:
+    """`(N,)` the group of each image, with a like share of every class, and the number of groups.
+
+    >>> groups, number = group_images(np.repeat([3, 7], 40))
+    >>> number, np.bincount(groups[:40]).tolist() == [2] * 20
+    (20, True)
+    """
     rng = np.random.default_rng(BOOTSTRAP_SEED)
     # Mixed first, because files may list the images of a class in an order that means something.
-    mixed = rng.permutation(len(images))
-    order = mixed[np.argsort(images.classes[mixed], kind="stable")]
-    groups = np.arange(len(order)) % min(NUM_GROUPS, len(order))
-    for group in range(min(NUM_GROUPS, len(order))):
-        yield np.sort(order[groups != group])
+    mixed = rng.permutation(len(classes))
+    order = mixed[np.argsort(classes[mixed], kind="stable")]
+    number = min(NUM_GROUPS, len(order))
+    groups = np.empty(len(order), dtype=np.intp)
+    groups[order] = np.arange(len(order)) % number
+    return groups, number
 
 
-def _reach_by_jackknife(values: FloatArray) -> float:
+def reach_by_jackknife(values: FloatArray) -> float:
+    """Half the length of an interval, from the values with one unit left out each."""
     return find_student_quantile(len(values) - 1) * math.sqrt(compute_jackknife_variance(values))
 
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from imagenet_g.benchmark.answers.top_five import TopFive
 from imagenet_g.benchmark.classes import NUM_CLASSES, make_class_set, name_class_set
 from imagenet_g.benchmark.errors import DataError, InputError
-from imagenet_g.benchmark.predictions.metrics import Metric, estimate_metric, load_metrics
+from imagenet_g.benchmark.predictions.metric import Metric, estimate_metric
+from imagenet_g.benchmark.predictions.metrics import load_metrics
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta
 from imagenet_g.benchmark.predictions.scored_images import ScoredImages
 from imagenet_g.benchmark.records import Estimate, Outputs

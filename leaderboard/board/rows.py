@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.predictions.metrics import Metric, load_metrics
+from imagenet_g.benchmark.predictions.metric import Metric
+from imagenet_g.benchmark.predictions.metrics import load_metrics
 from imagenet_g.benchmark.records import MetricEstimate
 from imagenet_g.leaderboard.board.ranks import NO_ANSWERS
 from imagenet_g.leaderboard.submissions.problems import Trust

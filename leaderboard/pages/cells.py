@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from imagenet_g.benchmark.predictions.metrics import Metric
+from imagenet_g.benchmark.predictions.metric import Metric
 from imagenet_g.benchmark.reports.numbers import format_percent, format_points
 from imagenet_g.benchmark.robustness.wording import state_verdict
 from imagenet_g.benchmark.terminal.spreadsheets import neutralise

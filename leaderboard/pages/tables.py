@@ -8,7 +8,7 @@ from functools import cache as remember
 from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.predictions.metrics import Metric
+from imagenet_g.benchmark.predictions.metric import Metric
 from imagenet_g.benchmark.results import HEADLINE
 from imagenet_g.leaderboard.board.rows import list_board_metrics
 from imagenet_g.leaderboard.pages.cells import (

@@ -9,7 +9,8 @@ from pathlib import PurePath
 
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
 from imagenet_g.benchmark.naming.libraries import find_library, list_schemes
-from imagenet_g.benchmark.predictions.metrics import Metric, load_metrics
+from imagenet_g.benchmark.predictions.metric import Metric
+from imagenet_g.benchmark.predictions.metrics import load_metrics
 from imagenet_g.benchmark.records import MetricEstimate, ModelRecord, Preprocessing
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Score
 from imagenet_g.benchmark.splits.references import parse_split_ref

@@ -8,7 +8,7 @@ MODULE = '''
 import numpy as np
 
 from imagenet_g.benchmark.predictions.interval_rules import CLASS_JACKKNIFE
-from imagenet_g.benchmark.predictions.metrics import PLAIN, Metric
+from imagenet_g.benchmark.predictions.metric import PLAIN, Metric
 
 
 def compute_doubt(images):

@@ -26,13 +26,11 @@ from imagenet_g.benchmark.predictions.interval_rules import (
     NO_INTERVAL,
     WILSON,
 )
+from imagenet_g.benchmark.predictions.metric import PLAIN, Metric, estimate_metric
 from imagenet_g.benchmark.predictions.metrics import (
     BUILT_IN,
-    PLAIN,
     TOP1,
-    Metric,
     compute_mean_per_class_top1,
-    estimate_metric,
     index_metrics,
     load_metrics,
 )
@@ -81,8 +79,9 @@ def print_report(result: Result) -> str:
 
 
 def test_a_score_holds_every_metric_that_has_a_row() -> None:
-    """In the order of the rows."""
-    assert list(compute_plain_score().metrics) == [metric.name for metric in BUILT_IN]
+    """In the order of the rows; these predictions are stored without the sums that two of them need."""
+    stored = [metric.name for metric in BUILT_IN if metric.name not in ("brier", "nll")]
+    assert list(compute_plain_score().metrics) == stored
 
 
 @pytest.mark.parametrize("path", SEALED, ids=lambda path: f"{path.parent.name}-{path.stem}")
