@@ -13,7 +13,7 @@ ShownScore = tuple[Entry, Score]
 
 
 def make_metric_tables(model: str, shown: Sequence[ShownScore]) -> list[Shown]:
-    """The further metrics of one model; empty where there is only top-1.
+    """The further metrics of one model; one that the predictions do not hold is "not stored".
 
     Args:
         model: Its name.
@@ -27,9 +27,10 @@ def make_metric_tables(model: str, shown: Sequence[ShownScore]) -> list[Shown]:
 
 
 def list_metric_names(scores: Sequence[Score]) -> list[str]:
-    """Metrics beside top-1, in the order of their rows; those of no installed package last."""
-    found = dict.fromkeys(name for score in scores for name in score.metrics if name != HEADLINE)
-    return [*(name for name in load_metrics() if name in found), *sorted(set(found) - set(load_metrics()))]
+    """Every metric beside top-1 in the order of the rows, then those that no installed package has."""
+    found = {name for score in scores for name in score.metrics}
+    known = [name for name in load_metrics() if name != HEADLINE]
+    return [*known, *sorted(found - set(load_metrics()))]
 
 
 def _draw(model: str, shown: Sequence[ShownScore], names: Sequence[str], *, at_once: int) -> Shown:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from imagenet_g.benchmark.predictions.metrics import MINUS, load_metrics
+from imagenet_g.benchmark.predictions.metric import MINUS
+from imagenet_g.benchmark.predictions.metrics import load_metrics
 from imagenet_g.benchmark.records import Difference, Estimate, Fraction, MetricEstimate
 from imagenet_g.benchmark.results import Gap
 

@@ -288,25 +288,18 @@ def test_two_metrics_of_one_name_are_refused_with_their_packages(
 def test_only_what_is_in_percent_is_said_to_be() -> None:
     """A plain number stands in the same table."""
     sealed = Result.model_validate(json.loads(SEALED[0].read_bytes())["result"])
-<<<<<<< HEAD
     extra = MetricEstimate(value=12.5, low=None, high=None, method="none", right=None)
     text = print_report(add_metrics(sealed, {"mystery": extra}))
     assert "top-1 in percent" in text
     assert "│ Top-5, % " in text
     assert "│ mystery (unknown metric) │ 12.5" in re.sub(r" +", " ", text)
-=======
-    assert "Values in percent, except Brier, NLL, nats." in print_report(sealed)
-    extra = MetricEstimate(value=12.5, low=None, high=None, method="none", right=None)
-    text = print_report(add_metrics(sealed, {"mystery": extra}))
-    assert "Values in percent, except Brier, NLL, nats, mystery (unknown metric)." in text
 
 
 def test_metrics_that_an_old_file_lacks_are_not_stored() -> None:
-    """A column for each, so that a reader sees what there is to have."""
+    """A row for each, so that a reader sees what there is to have."""
     text = print_report(Result.model_validate(json.loads(SEALED[0].read_bytes())["result"]))
     assert "NLL, nats" in text
     assert "not stored" in text
->>>>>>> 11b5f49 (Show every metric, and which of them an older file does not store)
 
 
 def test_a_folder_of_results_is_listed_where_one_is_wanted(tmp_path: Path) -> None:
