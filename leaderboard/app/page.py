@@ -12,7 +12,7 @@ from gradio.components import Component
 
 from imagenet_g.leaderboard.app.controls import Controls, build_view_switch, fill_controls
 from imagenet_g.leaderboard.app.number_tabs import PLOT_ORDER, View
-from imagenet_g.leaderboard.app.state import CONTROLS, Order, make_query, split_query
+from imagenet_g.leaderboard.app.state import CONTROLS, Order, make_query, part_view, split_query
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages import pages
 from imagenet_g.leaderboard.pages.plots import MAX_PROFILES
@@ -133,7 +133,8 @@ def answer_change(
     if before.version != query.version:
         filled, values = fill_controls(page.board, query, values), list(settled)
         pickers = fill_pickers(page, query)
-    elif before.split != query.split:
+    # Of another split, not of another view: an address fills the view after the split, and must not lose it.
+    elif part_view(before.split)[0] != part_view(query.split)[0]:
         splits = page.board.info.find_version(query.version).splits
         filled[VIEW], values[VIEW] = build_view_switch(splits, query.split), settled[VIEW]
     boxes = [

@@ -53,6 +53,7 @@ class ScoreRow:
         same_classes: Whether the clean accuracy covers the split's own classes.
         gap: AG = top1 - clean, with its interval.
         flags: Cautions for the reader, one reason a line.
+        doubts: The gravest of them in a few words, one a line: shown on the row itself.
         has_answers: Whether single answers are stored, so that models can be compared in pairs.
         rank_best: Best rank that the tests leave open, 1 for the first; None without a rank.
         rank_worst: Worst rank.
@@ -88,6 +89,7 @@ class ScoreRow:
     rank_best: int | None = None
     rank_worst: int | None = None
     unranked: str = NO_ANSWERS
+    doubts: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

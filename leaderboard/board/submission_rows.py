@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
+from imagenet_g.benchmark.catalogue.origins import restore_origin
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.lineage.flags import describe_flags
 from imagenet_g.benchmark.predictions.entries import choose_headline
-from imagenet_g.benchmark.results import Entry
+from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry
 from imagenet_g.benchmark.robustness.wording import list_cautions
 from imagenet_g.leaderboard.board.rows import NONE, UNKNOWN, RobustnessRow, ScoreRow
 from imagenet_g.leaderboard.submissions.reviews import Review
@@ -46,12 +50,24 @@ def list_submission_robustness(submission: Submission) -> Iterator[RobustnessRow
             )
 
 
-def list_flags(entry: Entry, review: Review) -> list[str]:
+def list_flags(entry: Entry, review: Review, *, statistics: int) -> list[str]:
     """Cautions about an entry; the notice of the whole version is not repeated on each row."""
     found = [text for text in entry.warnings if text != entry.split.notice]
+    if statistics < STATISTICS_VERSION:
+        found.append(f"Old statistics (version {statistics}): 'imagenet-g score --upgrade' renews them.")
     found += [f"{flag.where}: {flag.message}" for flag in review.flags]
     found += [f"No ER against {refused.baseline}: {refused.reason}" for refused in entry.no_robustness]
     return list(dict.fromkeys(found))
+
+
+def list_doubts(submission: Submission, entry: Entry) -> list[str]:
+    """The gravest cautions about an entry, in a few words: old statistics, contamination, circularity."""
+    result, split = submission.result, entry.split
+    old = ["old statistics"] if result.statistics < STATISTICS_VERSION else []
+    # A damaged release is the fault of this machine: the flags that the file states stay.
+    with suppress(DataError):
+        split = restore_origin(split, {})
+    return [*old, *describe_flags(entry.model_copy(update={"split": split}), result.model)]
 
 
 def _make_row(
@@ -86,6 +102,7 @@ def _make_row(
         gap=gap.value if gap else None,
         gap_low=gap.low if gap else None,
         gap_high=gap.high if gap else None,
-        flags="\n".join(list_flags(entry, review)),
+        flags="\n".join(list_flags(entry, review, statistics=submission.result.statistics)),
         has_answers=has_answers,
+        doubts="\n".join(list_doubts(submission, entry)),
     )

@@ -137,16 +137,32 @@ def list_row_flags(row: Row) -> list[str]:
     return found
 
 
+def list_row_doubts(row: Row) -> list[str]:
+    """The gravest cautions about a row, in a few words each.
+
+    Example:
+        >>> list_row_doubts({"doubts": "is the split's filter", "er": 0.1, "cautions": "high leverage (0.7)"})
+        ["is the split's filter", 'high leverage']
+    """
+    # Boards of earlier releases have neither column.
+    found = [line for line in str(row.get("doubts") or "").split("\n") if line]
+    if not is_missing(row.get("er")):
+        lines = str(row.get("cautions") or "").split("\n")
+        found += [line.partition(" (")[0] for line in lines if line]
+    return found
+
+
 def format_flags(row: Row) -> str:
-    """A disclosure that opens by click and by keyboard, its reasons also on hover."""
+    """A disclosure that opens by click and by keyboard, its reasons also on hover; grave ones as words."""
     found = list_row_flags(row)
     if not found:
         return ""
     items = "".join(f"<li>{escape(reason)}</li>" for reason in found)
+    words = "".join(f'<small class="doubt">{escape(doubt)}</small>' for doubt in list_row_doubts(row))
     return (
         f'<details class="flags"><summary title="{escape(" ".join(found))}" '
         f'aria-label="{len(found)} flags of {escape(row["model"])}">⚑ {len(found)}</summary>'
-        f"<ul>{items}</ul></details>"
+        f"<ul>{items}</ul></details>{words}"
     )
 
 

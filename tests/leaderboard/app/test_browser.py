@@ -22,6 +22,8 @@ REAL = "?version=real-sets&split=imagenet-r"
 CHOICES, CHOICE_MS = 5, 10_000
 MULTIPLE = ("Columns",)
 """Dropdowns that show their choices beside the box."""
+SETTLED_MS = 1500
+"""Longer than the events last that filling the controls raises."""
 REQUESTS = "**/gradio_api/run/**"
 HOVERS, HOVER_MS = 40, 500
 
@@ -255,6 +257,16 @@ def test_an_address_opens_the_state_it_names(context: BrowserContext, address: s
     expect(page.locator(".board caption")).to_contain_text("imagenet-sketch")
     expect(page.locator("th[aria-sort]")).to_contain_text("ER")
     expect(page.get_by_label("Search")).to_have_value("resnet50")
+
+
+def test_an_address_of_a_filtered_view_opens_it(context: BrowserContext, address: str) -> None:
+    """Its switch and its table, also after every event that filling the controls raises."""
+    page = context.new_page()
+    open_page(page, f"{address}?version=mini-v2&split=mini-v2%2Fsd-i%3Aclip-filtered")
+    expect(page.get_by_role("radio", name="clip-filtered")).to_be_checked()
+    page.wait_for_timeout(SETTLED_MS)
+    expect(page.locator(".board caption")).to_contain_text("mini-v2/sd-i:clip-filtered: 3 models")
+    expect(page.get_by_role("radio", name="clip-filtered")).to_be_checked()
 
 
 def test_the_address_follows_the_page(page: Page) -> None:

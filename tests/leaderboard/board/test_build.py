@@ -26,6 +26,8 @@ from imagenet_g.leaderboard.board.board import Board, BoardVersion, load_board
 from imagenet_g.leaderboard.board.build import load_reviewed
 from imagenet_g.leaderboard.board.published_rows import VERSION
 from imagenet_g.leaderboard.board.ranks import NO_ANSWERS
+from imagenet_g.leaderboard.board.submission_rows import list_submission_scores
+from imagenet_g.leaderboard.pages.cells import format_flags
 from imagenet_g.leaderboard.pages.queries import BoardQuery, find_places, settle_query
 
 
@@ -206,3 +208,22 @@ def test_a_version_is_shown_against_a_baseline_it_was_held_against(
     """A measured one, where published lines do not reach its splits."""
     assert settle_query(board, BoardQuery(version=version, baseline="testbed")).baseline == expected
     assert expected in board.list_baselines(version)
+
+
+def test_a_model_that_filters_a_split_says_so_on_its_row(board: Board) -> None:
+    """On the filtered view, in words beside the flags; the whole split has nothing of its choice."""
+    rows = board.scores[board.scores["model_id"] == "imagenet-g__mini-clip"].set_index("split")
+    assert "is the split's filter" in rows["doubts"]["mini-v2/sd-l:clip-filtered"]
+    assert "is the split's filter" not in rows["doubts"]["mini-v2/sd-l"]
+    row = {str(name): value for name, value in rows.loc["mini-v2/sd-l:clip-filtered"].items()}
+    assert 'class="doubt">is the split&#x27;s filter' in format_flags(row)
+
+
+def test_a_row_of_old_statistics_says_so() -> None:
+    """And how they are renewed."""
+    (one, *_) = load_reviewed(ROOT / "mini")[0]
+    old = one.submission.result.model_copy(update={"statistics": 1})
+    submission = one.submission.model_copy(update={"result": old})
+    row = next(list_submission_scores(submission, one.review, has_answers=True))
+    assert row.doubts.split("\n")[0] == "old statistics"
+    assert "imagenet-g score --upgrade" in row.flags
