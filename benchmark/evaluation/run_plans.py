@@ -11,7 +11,9 @@ from pathlib import Path
 
 from imagenet_g.benchmark.catalogue.clean_sets import choose_default_reference
 from imagenet_g.benchmark.catalogue.newest import choose_newest_version
+from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.evaluation.requests import PUBLISHED
+from imagenet_g.benchmark.predictions.corruption_errors import load_corruption_baselines
 from imagenet_g.benchmark.records import Choice
 from imagenet_g.benchmark.splits.real_set_files import RealSet
 from imagenet_g.benchmark.splits.references import SplitRef, parse_split_ref
@@ -104,10 +106,42 @@ def _choose_splits(
     named: NamedParts, data: Mapping[str, Path], sets: Mapping[str, RealSet] | None, cache: Path | None
 ) -> tuple[tuple[SplitRef, ...], Choice | None, tuple[str, ...]]:
     if named.splits:
-        return tuple(parse_split_ref(text, sets) for text in dict.fromkeys(named.splits)), None, ()
+        texts = dict.fromkeys(part for text in named.splits for part in list_parts(text, data))
+        return tuple(parse_split_ref(text, sets) for text in texts), None, ()
     version = choose_newest_version(data, cache=cache)
     refs = tuple(parse_split_ref(f"{version.name}/{split}") for split in version.splits)
     return refs, Choice(what="split", taken=version.name, reason=version.reason), tuple(version.list_notes())
+
+
+def list_parts(text: str, data: Mapping[str, Path]) -> Sequence[str]:
+    """The parts that a set of corruptions stands for in a mean corruption error; other texts as they are.
+
+    Args:
+        text: A reference as typed.
+        data: Local copies by name.
+
+    Raises:
+        InputError: The local copy lacks parts; there is no mean of some.
+
+    Example:
+        >>> list_parts("imagenet-c", {})[:2], len(list_parts("imagenet-c", {}))
+        (['imagenet-c/gaussian_noise/1', 'imagenet-c/gaussian_noise/2'], 75)
+        >>> list_parts("imagenet-r", {})
+        ['imagenet-r']
+    """
+    baseline = load_corruption_baselines().get(text)
+    if baseline is None:
+        return [text]
+    parts = list(baseline.list_parts())
+    root = data.get(text)
+    missing = [] if root is None else [part for part in parts if not (root / part.partition("/")[2]).is_dir()]
+    if missing:
+        raise InputError(
+            f"'{root}' has {len(parts) - len(missing)} of the {len(parts)} parts of '{text}', and a mean "
+            f"corruption error needs all. Missing: {', '.join(missing)}. Add them, or name with --split the "
+            "parts that are there: each has its accuracy, without a mean."
+        )
+    return parts
 
 
 def _choose_reference(

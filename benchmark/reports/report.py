@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.metrics import load_metrics
+from imagenet_g.benchmark.reports.corruption_lines import list_corruption_lines
 from imagenet_g.benchmark.reports.metric_tables import make_metric_tables
 from imagenet_g.benchmark.reports.notes import is_flagged, list_notes
 from imagenet_g.benchmark.reports.numbers import (
@@ -44,7 +45,7 @@ def _make_blocks(result: Result) -> list[Shown]:
     return [
         *make_metric_tables(result.model.spec, shown),
         _make_gap_table(result.model.spec, shown),
-        *make_lines(sentences),
+        *make_lines([*sentences, *list_corruption_lines(result.entries)]),
         make_text(""),
     ]
 
