@@ -204,6 +204,8 @@ class Entry(FileModel):
     """Baselines of this split without an effective robustness; empty in older files."""
     choices: tuple[Choice, ...] = ()
     """What was taken by default; empty where the user named all, and in older files."""
+    label_rule: Literal["pairs"] | None = None
+    """"pairs": either label of classes of one name is right; null for the labels as they are."""
 
     @property
     def partial(self) -> bool:

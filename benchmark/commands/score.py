@@ -48,6 +48,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="leave unscored images out instead of counting them as wrong",
     )
+    parser.add_argument(
+        "--pairs",
+        action="store_true",
+        help="accept either label of classes of one name (missile, sunglasses); such a result says so and "
+        "cannot be submitted",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="also write result.json into this folder")
     add_upgrade_arguments(parser)
 
@@ -98,6 +104,7 @@ def check_arguments(arguments: Namespace) -> None:
         "--unfiltered-reference": arguments.unfiltered_reference,
         "--view": arguments.view,
         "--skip-unreadable": arguments.skip_unreadable,
+        "--pairs": arguments.pairs,
         "--out": arguments.out,
     }
     if named := [name for name, value in given.items() if value]:
@@ -121,6 +128,7 @@ def score(arguments: Namespace) -> int:
             data=parse_data_pairs(arguments.data),
             skip_unreadable=arguments.skip_unreadable,
             out=arguments.out or Path(),
+            pairs=arguments.pairs,
         )
     )
     print_shown(make_report([result]))

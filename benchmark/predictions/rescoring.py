@@ -15,6 +15,7 @@ from imagenet_g.benchmark.naming.published import load_published_accuracies
 from imagenet_g.benchmark.predictions.class_counts import find_reference, load_stored_evidence
 from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.evidence import Evidence, restrict_to_twin, restrict_to_view
+from imagenet_g.benchmark.predictions.pairs import accept_pairs, format_pairs
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
 from imagenet_g.benchmark.records import ModelRecord, is_same_model, is_view_of
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Result
@@ -38,6 +39,7 @@ class RescoreRequest:
         out: Folder the result is for; paths in it are relative to this.
         widened: Widen intervals to the noise within classes; False for the rules of earlier results.
         statistics: Rules to compute by; 1 for a result that states no version.
+        pairs: Accept either label of classes of one name.
     """
 
     files: tuple[Path, ...]
@@ -49,6 +51,7 @@ class RescoreRequest:
     widened: bool = True
     statistics: int = STATISTICS_VERSION
     reference_view: str | None = TWIN
+    pairs: bool = False
 
 
 def rescore(request: RescoreRequest) -> Result:
@@ -89,8 +92,10 @@ def rescore_entry(entry: Entry, result: Result, folder: Path, *, data: Mapping[s
 
     Raises:
         DataError: Predictions are missing, were changed or are of another model.
-        InputError: A view needs a local copy of its split.
+        InputError: A view needs a local copy of its split, or the entry has labels of its own.
     """
+    if entry.label_rule is not None:
+        raise InputError(f"'{entry.split.ref}' was scored with --pairs; score its predictions again so.")
     evidence = load_stored_evidence(entry, entry.split.view, folder, data=data)
     _validate_same_model(result.model, evidence, folder / entry.predictions.file)
     published = load_published_accuracies(result.model.spec)
@@ -130,19 +135,29 @@ def _make_entry(path: Path, evidence: Evidence, reference: Evidence | None, requ
         seen = restrict_to_view(evidence, request.view, data=request.data)
         if reference is not None and request.reference_view == TWIN:
             reference = restrict_to_twin(reference, seen, data=request.data)
-        return make_entry(
+        if request.pairs:
+            seen, reference = _accept_pairs(seen, reference)
+        entry = make_entry(
             seen,
             reference=reference,
             published=load_published_accuracies(evidence.model.spec),
             skip_unscored=request.skip_unreadable,
+            warnings=[format_pairs()] if request.pairs else (),
             widened=request.widened,
             statistics=request.statistics,
         )
+        return entry.model_copy(update={"label_rule": "pairs"}) if request.pairs else entry
     except UnknownNameError:
         raise
     except (DataError, InputError) as error:
         # Several files are scored at once, and scoring itself sees none of their names.
         raise type(error)(f"'{path}' cannot be scored: {error}") from error
+
+
+def _accept_pairs(seen: Evidence, reference: Evidence | None) -> tuple[Evidence, Evidence | None]:
+    # The reference's images of the split's classes first: a second label must not bring in other images.
+    twin = None if reference is None else accept_pairs(reference.with_labels_in(seen.class_set))
+    return accept_pairs(seen), twin
 
 
 def _load_evidence(path: Path, request: RescoreRequest) -> Evidence:

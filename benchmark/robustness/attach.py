@@ -98,6 +98,8 @@ def explain_mismatch(entry: Entry, baseline: Baseline) -> str | None:
     """Why a baseline is not one for an entry; None where it is."""
     if not entry.gaps:
         return "no clean reference, so no axis to fit on."
+    if entry.label_rule is not None:
+        return "it was scored with --pairs, and the baseline's models with one label an image."
     gap = entry.gaps[0]
     if not gap.reference.same_classes:
         return "its clean reference covers other classes than the split; run with --reference."

@@ -24,7 +24,7 @@ from imagenet_g.generation.specs.version import PromptSpec
 
 # Shorter words ("bar", "ice") stand inside too many unrelated ones, and a shared part of a word counts.
 _WORD = re.compile(r"[a-z]{4,}")
-ClassNames = Literal["open_clip", "lemmas", "first-lemma"]
+ClassNames = Literal["open_clip", "lemmas", "first-lemma", "clear"]
 FIELDS = ("c", "h", "d", "b")
 # Source: Sariyildiz et al. 2023, "Fake it till you make it", Section 3.
 FAKE_IT_PATTERNS = {
@@ -68,7 +68,7 @@ def make_prompts(spec: PromptSpec, class_index: int, count: int) -> list[str]:
 
 
 def make_class_name(info: ClassInfo, names: ClassNames) -> str:
-    """The name of a class: open_clip's, all WordNet lemmas, or the first lemma.
+    """The name of a class: open_clip's, all WordNet lemmas, the first lemma, or open_clip's made clear.
 
     Example:
         >>> shark = load_classes()[2]
@@ -76,10 +76,21 @@ def make_class_name(info: ClassInfo, names: ClassNames) -> str:
         ('great white shark', 'great white shark')
         >>> make_class_name(load_classes()[0], "lemmas")
         'tench, Tinca tinca'
+        >>> make_class_name(load_classes()[157], "clear")
+        'Papillon dog'
     """
     if names == "open_clip":
         return info.name
+    if names == "clear":
+        return _load_clear_names().get(info.wnid, info.name)
     return info.lemmas if names == "lemmas" else info.lemmas.split(",")[0].strip()
+
+
+@cache
+def _load_clear_names() -> dict[str, str]:
+    """Names in place of open_clip's that also mean another thing, by wnid; see `prompts.ambiguity`."""
+    text = (files("imagenet_g.generation.data") / "ambiguous_names.csv").read_text(encoding="utf-8")
+    return {row["wnid"]: row["clear"] for row in csv.DictReader(text.splitlines()) if row["clear"]}
 
 
 def load_patterns(spec: PromptSpec) -> tuple[str, ...]:

@@ -66,6 +66,7 @@ def format_split_facts(split: SplitManifest) -> list[str]:
         f"- flat after every attempt: {counts.flat} (column `is_flat`); rendered again: {counts.retried}",
         f"- flagged by the safety checker: {_format_unknown(counts.flagged_unsafe, 'no checker was used')}",
         *_format_prompts(recipe),
+        *_format_names(recipe),
         *_format_captions(recipe),
         *_format_survival(recipe),
         f"- plan `{recipe.plan_sha256[:16]}`, in batches of {recipe.recipe['batch_size']}",
@@ -91,6 +92,22 @@ def _format_prompts(recipe: SplitRecipe) -> list[str]:
         f"{report.token_limit}; {report.num_over_limit} images have a prompt that is cut",
         *sharing,
     ]
+
+
+def _format_names(recipe: SplitRecipe) -> list[str]:
+    """What a prompt cannot say: which of two classes of one name, or which meaning of a name."""
+    lines = []
+    if recipe.also_right:
+        pairs = dict.fromkeys(
+            " and ".join(sorted((wnid, *others))) for wnid, others in recipe.also_right.items()
+        )
+        lines.append(
+            f"- classes with the same prompts: {'; '.join(pairs)}; either label is right (column `also`)"
+        )
+    if recipe.ambiguous_names:
+        said = (f"{format_code(one.name)} ({one.wnid}; also {one.other})" for one in recipe.ambiguous_names)
+        lines.append(f"- names in the prompts that also mean another thing: {', '.join(said)}")
+    return lines
 
 
 def _format_captions(recipe: SplitRecipe) -> list[str]:

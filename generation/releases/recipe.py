@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.errors import DataError
@@ -21,6 +21,7 @@ from imagenet_g.benchmark.splits.manifests import (
     ViewSpec,
 )
 from imagenet_g.generation.captions.records import CaptionHeader
+from imagenet_g.generation.prompts.ambiguity import AmbiguousName
 from imagenet_g.generation.prompts.token_limit import PromptReport
 from imagenet_g.generation.rendering.shards import FailureRecord
 
@@ -86,6 +87,13 @@ class SplitRecipe(FileModel):
     scorers: dict[str, JsonValue]
     accuracy: tuple[ViewAccuracy, ...]
     source_survival: tuple[SourceSurvival, ...]
+    # Absent where empty: the manifests of the first releases lack them, and a build of one again is the same.
+    also_right: Annotated[dict[str, tuple[str, ...]], Field(exclude_if=lambda value: not value)] = Field(
+        default_factory=dict
+    )
+    """Wnids whose prompts are those of a class, by its wnid; column `also` holds them for every image."""
+    ambiguous_names: Annotated[tuple[AmbiguousName, ...], Field(exclude_if=lambda value: not value)] = ()
+    """Classes whose name in the prompts also means another thing."""
 
 
 def parse_split_recipe(manifest: Manifest, split: str) -> SplitRecipe:

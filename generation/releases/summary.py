@@ -12,6 +12,7 @@ from imagenet_g.benchmark.splits.manifests import FileRecord, ViewSpec
 from imagenet_g.generation.captions.prompts import load_caption_header
 from imagenet_g.generation.plans.plan import PlanMeta
 from imagenet_g.generation.plans.prompt_checks import report_prompts
+from imagenet_g.generation.prompts.ambiguity import find_twins, list_ambiguous, name_twins
 from imagenet_g.generation.releases.recipe import (
     ImageCounts,
     SplitRecipe,
@@ -67,6 +68,8 @@ def summarize_split(
         scorers=described,
         accuracy=compute_accuracy(table, views, scorers),
         source_survival=compute_survival(table, scorers),
+        also_right=name_twins(find_twins(job.split_spec.prompts), job.split_spec.class_indices),
+        ambiguous_names=list_ambiguous(job.split_spec.prompts, job.split_spec.class_indices),
     )
 
 

@@ -21,6 +21,7 @@ from imagenet_g.benchmark.splits.manifests import (
     load_manifest,
     write_manifest,
 )
+from imagenet_g.benchmark.splits.release_rows import ALSO_COLUMN
 from imagenet_g.benchmark.splits.releases import (
     make_release_features,
     make_shard_path,
@@ -29,6 +30,7 @@ from imagenet_g.benchmark.splits.releases import (
 )
 from imagenet_g.benchmark.storage import write_text
 from imagenet_g.generation.plans.plan import load_plan_meta
+from imagenet_g.generation.prompts.ambiguity import find_twins
 from imagenet_g.generation.releases.card import format_card
 from imagenet_g.generation.releases.probes import write_probe
 from imagenet_g.generation.releases.recipe import SplitRecipe
@@ -99,15 +101,24 @@ def write_release(
 
 def make_split_features(spec: VersionSpec, split: SplitSpec, *, with_scores: bool) -> datasets.Features:
     """Columns of a built split."""
-    from datasets import Value
+    from datasets import List, Value
 
     extra = make_extra_features()
+    # Only where it is needed: other releases have the columns, and the bytes, that they always had.
+    if list_twins(split):
+        extra[ALSO_COLUMN] = List(Value("int16"))
     for scorer in split.scorers if with_scores else ():
         for column in list_score_columns(
             scorer, spec.scorers[scorer], with_sources=split.sources is not None
         ):
             extra[column] = Value("int32" if column.startswith("label_rank.") else "float32")
     return make_release_features(extra)
+
+
+def list_twins(split: SplitSpec) -> dict[int, tuple[int, ...]]:
+    """For each class of a split that shares its prompts with others, their indices."""
+    wanted = set(split.class_indices)
+    return {index: others for index, others in find_twins(split.prompts).items() if index in wanted}
 
 
 def list_views(split: SplitSpec, *, with_scores: bool) -> dict[str, ViewSpec]:
@@ -183,6 +194,7 @@ def _make_key(job: BuildJob, scorers: tuple[str, ...], number: int, path: str) -
             "images": images,
             "scores": [*_load_keys(job, scorers, number)],
             "path": path,
+            **({"also": [*sorted(twins.items())]} if (twins := list_twins(job.split_spec)) else {}),
         }
     )
 
@@ -200,11 +212,13 @@ def _load_keys(job: BuildJob, scorers: tuple[str, ...], number: int) -> Iterator
 
 def _merge_rows(job: BuildJob, scorers: tuple[str, ...], number: int) -> Iterator[WorkRow]:
     scores = [_index_scores(job, scorer, number) for scorer in scorers]
+    twins = list_twins(job.split_spec)
     for row in load_work_rows(job.out, job.split, number):
         if row.pop("error") is None:
             for table in scores:
                 row |= table[row["image_id"]]
-            yield row
+            # No image shows which of two classes with the same prompts was asked for.
+            yield row | ({ALSO_COLUMN: list(twins.get(int(str(row["label"])), ()))} if twins else {})
 
 
 def _index_scores(job: BuildJob, scorer: str, number: int) -> Mapping[object, dict[str, object]]:

@@ -42,7 +42,7 @@ class PromptSpec(FileModel):
     """How a prompt is made from a class and an index; see `prompts.recipes`."""
 
     recipe: str
-    class_names: Literal["open_clip", "lemmas", "first-lemma"]
+    class_names: Literal["open_clip", "lemmas", "first-lemma", "clear"]
     template: str | None = None
     """For the recipe "template" only: text with the fields {c}, {h}, {d}, {b}."""
 

@@ -206,6 +206,8 @@ def check_entries(submission: Submission) -> Iterator[Problem]:
         except ImagenetGError as problem:
             yield error("unknown-split", ref, str(problem))
             continue
+        if entry.label_rule is not None:
+            yield error("other-labels", ref, "was scored with --pairs; a submission has the split's labels")
         if parsed.kind == "folder":
             yield error("private-split", ref, "is your own folder, which others cannot check")
         if entry.split.version != parsed.version or parsed.view != entry.split.view:
