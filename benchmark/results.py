@@ -105,6 +105,17 @@ class Reference(FileModel):
     predictions_sha256: Sha256 | None
 
 
+class BalancedGap(FileModel):
+    """The mean over classes of the difference of their accuracies: each class counts alike."""
+
+    value: Difference
+    low: Difference | None
+    high: Difference | None
+    method: str
+    num_classes: Count
+    """Classes that have images on both sides."""
+
+
 class Gap(FileModel):
     """Accuracy gap, AG = A(D') - A(D_test): a drop is negative (Bansal and Grover 2023, Eq. 1)."""
 
@@ -115,6 +126,9 @@ class Gap(FileModel):
     method: str
     num_resamples: Count
     seed: int
+    balanced: BalancedGap | None = None
+    """For a view filtered by a score, which keeps more images of some classes; null for any other, for a
+    published reference, and in results written before the field existed."""
 
 
 class EffectiveRobustness(FileModel):

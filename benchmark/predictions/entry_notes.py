@@ -26,6 +26,7 @@ def list_notes(
         statistics: Version of the rules.
     """
     yield from _list_warnings(evidence, gap)
+    yield from _note_other_classes(evidence, gap, statistics)
     yield from _note_other_filter(evidence, gap, reference, statistics)
     yield from _note_lost_classes(evidence, counted)
     yield from _note_missing_twin(evidence, gap, reference)
@@ -97,12 +98,23 @@ def _list_warnings(evidence: Evidence, gap: Gap | None) -> list[str]:
         found.append(f"Partial: only {evidence.limit} images were run. This result cannot be submitted.")
     if missing:
         found.append(f"{missing} of {len(evidence.predictions)} images could not be scored.")
-    if gap is not None and not gap.reference.same_classes:
-        found.append(
-            f"The reference covers other classes ({gap.reference.set}) than the split "
-            f"({len(evidence.class_set.indices)}); run a real set with --reference for the same-class gap."
-        )
     return found
+
+
+def _note_other_classes(evidence: Evidence, gap: Gap | None, statistics: int) -> list[str]:
+    if gap is None or gap.reference.same_classes:
+        return []
+    num_classes = len(evidence.class_set.indices)
+    if statistics > 1 and gap.balanced is not None:
+        return [
+            f"The reference '{gap.reference.set}' has images of {gap.balanced.num_classes} of the split's "
+            f"{num_classes} classes, so that AG compares other classes; the gap of an average class is over "
+            "those that both have."
+        ]
+    return [
+        f"The reference covers other classes ({gap.reference.set}) than the split "
+        f"({num_classes}); run a real set with --reference for the same-class gap."
+    ]
 
 
 def _note_other_filter(

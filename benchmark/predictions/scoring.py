@@ -15,13 +15,14 @@ from imagenet_g.benchmark.predictions.metrics import load_metrics
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta
 from imagenet_g.benchmark.predictions.scored_images import ScoredImages
 from imagenet_g.benchmark.records import Estimate, Outputs
-from imagenet_g.benchmark.results import Gap, Reference, Score
+from imagenet_g.benchmark.results import BalancedGap, Gap, Reference, Score
 from imagenet_g.benchmark.statistics.accuracy import (
     BoolArray,
     FloatArray,
     compute_class_counts,
     compute_correct,
 )
+from imagenet_g.benchmark.statistics.balanced import BALANCED_METHOD, compute_balanced_gap
 from imagenet_g.benchmark.statistics.gaps import METHOD, compute_gap_interval, resamples_classes
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,
@@ -119,6 +120,7 @@ def compute_gap(
     seed: int = BOOTSTRAP_SEED,
     method: str = METHOD,
     nested: bool = False,
+    balanced: bool = False,
 ) -> Gap:
     """AG = A(D') - A(D_test) with the interval of `compute_gap_interval`.
 
@@ -132,14 +134,16 @@ def compute_gap(
         seed: Seed of the resampling, of those rules.
         method: The rule of the interval.
         nested: Whether the images of one set are among those of the other.
+        balanced: Add the gap in which each class counts alike.
     """
     clean = (
         Observation(top1=reference.top1.value, n=reference.n)
         if reference_predictions is None
         else _observe(reference_predictions, stored_as[1])
     )
+    shifted = _observe(predictions, stored_as[0])
     interval = compute_gap_interval(
-        _observe(predictions, stored_as[0]),
+        shifted,
         clean,
         method=method,
         num_resamples=num_resamples,
@@ -155,6 +159,21 @@ def compute_gap(
         method="none" if interval is None else method,
         num_resamples=num_resamples if drawn else 0,
         seed=seed if drawn else 0,
+        balanced=_balance(shifted, clean) if balanced else None,
+    )
+
+
+def _balance(shifted: Observation, clean: Observation) -> BalancedGap | None:
+    found = compute_balanced_gap(shifted, clean)
+    if found is None:
+        return None
+    low, high = found.bounds or (None, None)
+    return BalancedGap(
+        value=found.value,
+        low=low,
+        high=high,
+        method="none" if found.bounds is None else BALANCED_METHOD,
+        num_classes=found.num_classes,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.metrics import load_metrics
+from imagenet_g.benchmark.records import is_view_of
 from imagenet_g.benchmark.reports.corruption_lines import list_corruption_lines
 from imagenet_g.benchmark.reports.metric_tables import make_metric_tables
 from imagenet_g.benchmark.reports.notes import is_flagged, list_notes
@@ -41,7 +42,11 @@ def make_report(results: Sequence[Result]) -> Shown:
 def _make_blocks(result: Result) -> list[Shown]:
     shown = [(entry, choose_score(entry, result.entries)) for entry in result.entries]
     clean = list_clean_sets(result.entries)
-    sentences = [read_entry(entry, is_reference=entry.split.ref in clean) for entry in result.entries]
+    sentences = [
+        # Of a filtered split the clean set is a view of the entry.
+        read_entry(entry, is_reference=any(is_view_of(name, entry.split.ref) for name in clean))
+        for entry in result.entries
+    ]
     return [
         *make_metric_tables(result.model.spec, shown),
         _make_gap_table(result.model.spec, shown),
@@ -62,7 +67,7 @@ def choose_score(entry: Entry, entries: Sequence[Entry]) -> Score:
     That of a clean set is over the outputs on which the others are compared with it: only numbers that may be
     subtracted stand beside each other.
     """
-    gaps = [gap for other in entries for gap in other.gaps if gap.reference.set == entry.split.ref]
+    gaps = [gap for other in entries for gap in other.gaps if is_view_of(gap.reference.set, entry.split.ref)]
     compared = {(gap.reference.outputs, gap.reference.num_outputs) for gap in gaps}
     matching = [score for score in entry.scores if (score.outputs, score.num_outputs) in compared]
     return matching[-1] if matching and not entry.gaps else choose_headline(entry)

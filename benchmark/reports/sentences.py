@@ -28,7 +28,11 @@ def read_entry(entry: Entry, *, is_reference: bool = False) -> str:
         is_reference: Whether it is the clean set that other entries are compared with.
     """
     if entry.gaps:
-        parts = [_read_gap(entry, entry.gaps[0]), *_read_robustness(entry)]
+        parts = [
+            _read_gap(entry, entry.gaps[0]),
+            *read_balanced(entry.gaps[0]),
+            *_read_robustness(entry),
+        ]
     elif is_reference:
         parts = [f"{_format_right(entry)}, the clean set"]
     else:
@@ -75,6 +79,15 @@ def _read_gap(entry: Entry, gap: Gap) -> str:
         shown = "no rise is shown" if gap.value > 0 else "no fall is shown"
         return f"{shown} on {images}{against} ({numbers})"
     return f"{'falls' if gap.value < 0 else 'rises'} {_size(gap.value)} points on {images}{against}"
+
+
+def read_balanced(gap: Gap) -> list[str]:
+    """The gap in which each class counts alike, for a filter that kept more images of some; else empty."""
+    found = gap.balanced
+    if found is None:
+        return []
+    bounds = _format_bounds(found.value, found.low, found.high)
+    return [f"with each of {found.num_classes} classes counted alike, AG {bounds}"]
 
 
 def _name_reference(reference: Reference) -> str:

@@ -9,6 +9,7 @@ from imagenet_g.benchmark.catalogue.origins import restore_origin
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.lineage.flags import describe_flags
 from imagenet_g.benchmark.predictions.entries import choose_headline
+from imagenet_g.benchmark.reports.sentences import read_balanced
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry
 from imagenet_g.benchmark.robustness.wording import list_cautions
 from imagenet_g.leaderboard.board.rows import NONE, UNKNOWN, RobustnessRow, ScoreRow
@@ -56,6 +57,7 @@ def list_flags(entry: Entry, review: Review, *, statistics: int) -> list[str]:
     if statistics < STATISTICS_VERSION:
         found.append(f"Old statistics (version {statistics}): 'imagenet-g score --upgrade' renews them.")
     found += [f"{flag.where}: {flag.message}" for flag in review.flags]
+    found += [text for gap in entry.gaps for text in read_balanced(gap)]
     found += [f"No ER against {refused.baseline}: {refused.reason}" for refused in entry.no_robustness]
     return list(dict.fromkeys(found))
 

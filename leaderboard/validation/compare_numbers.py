@@ -35,6 +35,8 @@ def compare_entries(claimed: Entry, recomputed: Entry) -> Iterator[Problem]:
     # Newer than the file: what it does not state cannot be wrong.
     if theirs["unscored_reasons"] is None:
         ours["unscored_reasons"] = None
+    for given, right in zip(theirs["gaps"], ours["gaps"], strict=False):
+        right["balanced"] = right["balanced"] if given["balanced"] is not None else None
     # The clean set's own entry is written without a gap; recomputing may look one up.
     if not claimed.gaps and ours["gaps"] and ours["gaps"][0]["reference"]["set"] == ref:
         ours["gaps"] = ()

@@ -17,6 +17,7 @@ from imagenet_g.benchmark.predictions.class_counts import load_pair_counts
 from imagenet_g.benchmark.predictions.evidence import Evidence, select_twin, select_view
 from imagenet_g.benchmark.predictions.predictions import write_predictions
 from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
+from imagenet_g.benchmark.reports.sentences import read_balanced
 from imagenet_g.benchmark.results import Result
 from imagenet_g.benchmark.splits.manifests import ScorerRecord, ThresholdView
 from imagenet_g.benchmark.splits.splits import Split
@@ -111,7 +112,7 @@ def rescore_filtered(folder: Path, **changes: Any) -> Result:
         files=(files[CLEAN],), reference=None, view=None, data={}, skip_unreadable=False, out=folder
     )
     clean = rescore(request).entries[0]
-    request = replace(request, files=(files[SPLIT],), reference=files[CLEAN], view=VIEW, **changes)
+    request = replace(request, files=(files[SPLIT],), reference=files[CLEAN], **{"view": VIEW, **changes})
     result = rescore(request)
     return result.model_copy(update={"entries": (clean, *result.entries)})
 
@@ -149,3 +150,23 @@ def test_the_counts_behind_a_gap_are_those_of_the_twin(tmp_path: Path) -> None:
     assert counts.reference is not None
     found = (int(counts.reference.right.sum()), int(counts.reference.total.sum()))
     assert found == count_kept(CLEAN)
+
+
+def test_a_filtered_view_has_the_gap_of_an_average_class(tmp_path: Path) -> None:
+    """Counted here class by class; a whole split has none, and neither had version 1."""
+    gap = rescore_filtered(tmp_path).entries[1].gaps[0]
+    by_class = []
+    for ref in (SPLIT, CLEAN):
+        evidence = select_view(make_answers(ref, skill=0.7), open_split(ref), VIEW)
+        labels, best = evidence.predictions.labels[:, 0], evidence.predictions.top5.indices[:, 0]
+        by_class.append({c: float((best[labels == c] == c).mean()) for c in np.unique(labels)})
+    shared = by_class[0].keys() & by_class[1].keys()
+    assert gap.balanced is not None
+    assert gap.balanced.num_classes == len(shared)
+    assert gap.balanced.value == pytest.approx(np.mean([by_class[0][c] - by_class[1][c] for c in shared]))
+    assert gap.balanced.low is not None
+    assert gap.balanced.high is not None
+    assert gap.balanced.low < gap.balanced.value < gap.balanced.high
+    assert read_balanced(gap)[0].startswith(f"with each of {len(shared)} classes counted alike, AG ")
+    assert rescore_filtered(tmp_path, view=None).entries[1].gaps[0].balanced is None
+    assert rescore_filtered(tmp_path, statistics=1).entries[1].gaps[0].balanced is None
