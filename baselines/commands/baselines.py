@@ -16,6 +16,7 @@ _ACTIONS = {
     "show": ("imagenet_g.baselines.commands.show", "run_show"),
     "fit": ("imagenet_g.baselines.commands.show", "run_fit"),
     "run": ("imagenet_g.baselines.commands.run", "run_models"),
+    "add": ("imagenet_g.baselines.commands.add", "run_add"),
     "apply": ("imagenet_g.baselines.commands.run", "run_apply"),
     "table": ("imagenet_g.baselines.commands.table", "run_table"),
     "plot": ("imagenet_g.baselines.commands.table", "run_plot"),
@@ -32,6 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     _add_show(actions.add_parser("show", help="the models of a set and their training data"))
     _add_fit(actions.add_parser("fit", help="the line of a baseline on a split"))
     _add_run(actions.add_parser("run", help="measure a set's models on a split without published figures"))
+    _add_add(actions.add_parser("add", help="store measured lines with a release, to be published with it"))
     _add_apply(actions.add_parser("apply", help="add effective robustness to a result"))
     _add_table(actions.add_parser("table", help="effective robustness of a table of published figures"))
     _add_plot(actions.add_parser("plot", help="accuracy against accuracy, with the line and its bands"))
@@ -79,6 +81,23 @@ def _add_run(parser: ArgumentParser) -> None:
         "--out", type=Path, default=Path("baseline-results"), metavar="DIR", help="folder for results"
     )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="cache folder, kept between runs")
+    parser.add_argument(
+        "--publish",
+        type=Path,
+        metavar="RELEASE",
+        help="also store the lines with this release, as 'baselines add' does",
+    )
+
+
+def _add_add(parser: ArgumentParser) -> None:
+    parser.add_argument("line", nargs="+", type=Path, metavar="LINE", help="a .json of 'baselines run'")
+    parser.add_argument(
+        "--release",
+        type=Path,
+        required=True,
+        metavar="RELEASE",
+        help="folder of the release; the lines are stored beside it, and 'publish' uploads them",
+    )
 
 
 def _add_apply(parser: ArgumentParser) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def run_models(arguments: Namespace) -> int:
     """Evaluate a set's models, gather them into one file for each split, and print the fitted lines."""
+    from imagenet_g.baselines.commands.add import add_lines
     from imagenet_g.baselines.lines.baselines import load_baseline
     from imagenet_g.baselines.lines.measure import build_measured_baseline
     from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
@@ -32,12 +33,14 @@ def run_models(arguments: Namespace) -> int:
     with ProgressListener() as listener:
         outcomes = run_evaluation(request, listener)
     found = gather_outcomes(baseline, outcomes, data=request.data)
-    for split in arguments.split:
-        measured = build_measured_baseline(baseline, found, split)
+    lines = [build_measured_baseline(baseline, found, split) for split in arguments.split]
+    for split, measured in zip(arguments.split, lines, strict=True):
         path = arguments.out / f"{baseline.header.id}-{make_slug(split)}.json"
         write_measured_baseline(path, measured)
         print_line(f"wrote {path} (sha256 {measured.sha256})")
         print_lines(measured)
+    if arguments.publish is not None:
+        add_lines(arguments.publish, lines)
     return 0
 
 

@@ -32,6 +32,7 @@ def run(arguments: Namespace) -> int:
     """Fetch, check every hash, print which copy it is and where."""
     from imagenet_g.benchmark.catalogue.downloads import remember_download
     from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
+    from imagenet_g.benchmark.robustness.version_lines import load_lines
     from imagenet_g.benchmark.splits.hub_releases import complete_files
 
     cache = choose_cache_folder(arguments.cache)
@@ -43,8 +44,11 @@ def run(arguments: Namespace) -> int:
     if release.note:
         print_block(release.note)
     print_line(f"{arguments.ref}: {release.source.repo} at commit {release.source.revision}, {place}")
+    lines = load_lines(release.folder, version)
     num_bytes = sum(file.num_bytes for file in files)
     print_line(f"{len(files)} files, {num_bytes / 1e6:,.1f} MB, every hash as in the manifest")
+    if lines:
+        print_line(f"{len(lines)} measured lines: {', '.join(line.target for line in lines)}")
     if arguments.repo is not None or arguments.revision is not None:
         remember_download(cache, release, arguments.revision or release.source.revision)
     print_line(f"in {_copy_files(release, files, arguments.to) if arguments.to else release.folder}")
@@ -93,10 +97,12 @@ def _copy_files(release: HubRelease, files: tuple[FileRecord, ...], folder: Path
     """A plain release folder with the files; its manifest last."""
     import shutil
 
+    from imagenet_g.benchmark.robustness.version_lines import list_line_files
     from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME
     from imagenet_g.benchmark.storage import replace_file
 
-    for name in (*(file.path for file in files), MANIFEST_NAME):
+    beside = list_line_files(release.folder)
+    for name in (*(file.path for file in files), *beside, MANIFEST_NAME):
         with replace_file(folder / name) as temporary:
             shutil.copyfile(release.folder / name, temporary)
     return folder

@@ -59,7 +59,12 @@ class MeasuredBaseline(FileModel):
 
 def write_measured_baseline(path: Path, measured: MeasuredBaseline) -> None:
     """Write the file in one step."""
-    write_text(path, measured.model_dump_json() + "\n")
+    write_text(path, format_measured_baseline(measured))
+
+
+def format_measured_baseline(measured: MeasuredBaseline) -> str:
+    """The text of the file."""
+    return measured.model_dump_json() + "\n"
 
 
 def load_measured_baseline(path: Path) -> MeasuredBaseline:

@@ -141,6 +141,38 @@ def require_within_reach(release: HubRelease, files: Sequence[FileRecord]) -> No
         raise FetchError(_format_unreachable(release.source, obstacle))
 
 
+def fetch_missing(folder: Path, name: str) -> None:
+    """Fetch a file that a release on the Hub may have beside those of its manifest.
+
+    For a folder that is no copy in the Hub's cache nothing is done.
+
+    A repository that lacks the file, or cannot be reached, is no error: the release is whole without it.
+
+    Args:
+        folder: A folder of the Hub's cache, at one commit.
+        name: Path in the repository.
+
+    Raises:
+        FetchError: The Hub refuses access.
+    """
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import RemoteEntryNotFoundError
+
+    source = find_snapshot_source(folder)
+    # A commit never changes: what the cache has, or is known not to be there, needs no question to the Hub.
+    if source is None or try_to_load_from_cache(
+        source.repo, name, revision=source.revision, repo_type="dataset"
+    ):
+        return
+    if _find_obstacle(source, patient=False):
+        return
+    with translate_hub_errors(source.repo, source.revision), quiet_logs():
+        try:
+            hf_hub_download(source.repo, name, repo_type="dataset", revision=source.revision)
+        except RemoteEntryNotFoundError:
+            return
+
+
 def open_snapshot(folder: Path) -> HubRelease | None:
     """The release in a folder of the Hub's cache; None for any other folder.
 

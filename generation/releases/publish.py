@@ -18,6 +18,7 @@ from imagenet_g.benchmark.errors import DataError, FetchError, InputError, forma
 from imagenet_g.benchmark.hub.errors import has_account, translate_hub_errors
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.records import FileModel
+from imagenet_g.benchmark.robustness.version_lines import LINES_INDEX
 from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME
 from imagenet_g.benchmark.splits.registry import Publication
 from imagenet_g.benchmark.storage import validate_writable, write_text
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 RECORD_NAME = "published.json"
 # Files elsewhere, such as .gitattributes or a person's notes, are left alone.
-_OWNED_FOLDERS = ("data/", "plan/", "probe/")
+_OWNED_FOLDERS = ("data/", "plan/", "probe/", "lines/")
 _BRANCH = "main"
 
 
@@ -121,11 +122,35 @@ def _find_published(api: HfApi, request: PublishRequest) -> str | None:
         there = hf_hub_download(request.repo, MANIFEST_NAME, repo_type="dataset", revision=commit)
         # A manifest holds the hash of every file: equal manifests are equal releases.
         if hash_file(Path(there)) == hash_file(request.release.folder / MANIFEST_NAME):
+            _validate_lines(request, commit, paths)
             return commit
     raise InputError(
         f"Tag '{request.tag}' of '{request.repo}' is another release (commit {commit}), and a published tag "
         "is never moved. Choose a new --tag."
     )
+
+
+def _validate_lines(request: PublishRequest, commit: str, paths: Sequence[str]) -> None:
+    """Refuse to pass over measured lines that a published tag does not have.
+
+    Raises:
+        InputError: The tag is this release without these lines.
+    """
+    from huggingface_hub import hf_hub_download
+
+    for file in request.tree:
+        if file.path != LINES_INDEX or not isinstance(file.content, Path):
+            continue
+        # The index holds the hash of every line.
+        if LINES_INDEX in paths:
+            there = hf_hub_download(request.repo, LINES_INDEX, repo_type="dataset", revision=commit)
+            if hash_file(Path(there)) == hash_file(file.content):
+                return
+        raise InputError(
+            f"Tag '{request.tag}' of '{request.repo}' is this release without the lines that were measured "
+            f"since, and a published tag is never moved. Choose a new --tag, such as {request.tag}-lines; "
+            "images that are there already are not uploaded again."
+        )
 
 
 def _upload(api: HfApi, request: PublishRequest, say: Callable[[str], None]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.redaction import has_token
+from imagenet_g.benchmark.robustness.version_lines import list_line_files
 from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, load_manifest
 from imagenet_g.benchmark.storage import replace_file, write_bytes
 from imagenet_g.generation.releases.check import CheckedRelease
@@ -48,7 +49,7 @@ def make_tree(release: CheckedRelease, *, repo: str | None, tag: str | None) -> 
         tag: Revision that the card loads in its examples.
 
     Raises:
-        DataError: A text holds something that looks like an access token.
+        DataError: A text holds something that looks like an access token, or a measured line was changed.
     """
     folder = release.folder
     source = CardSource(release=release, repo=repo, tag=tag)
@@ -63,6 +64,7 @@ def make_tree(release: CheckedRelease, *, repo: str | None, tag: str | None) -> 
     return (
         *(TreeFile(file.path, folder / file.path) for file in release.files),
         *(TreeFile(name, folder / name) for name in _LICENSE_NAMES if (folder / name).is_file()),
+        *(TreeFile(name, path) for name, path in list_line_files(folder).items()),
         TreeFile(SAMPLES_NAME, draw_samples(release)),
         *(TreeFile(name, text.encode()) for name, text in texts.items()),
         # Last, because its presence marks the tree as complete.

@@ -13,6 +13,8 @@ from imagenet_g.benchmark.identity import hash_bytes
 from imagenet_g.benchmark.results import SCHEMA_VERSION, STATISTICS_VERSION
 from imagenet_g.benchmark.robustness.attach import Baseline
 from imagenet_g.benchmark.robustness.measured_sets import load_measured_baseline
+from imagenet_g.benchmark.robustness.version_lines import list_shipped_lines
+from imagenet_g.benchmark.splits.registry import load_versions
 from imagenet_g.leaderboard.submissions.problems import Problem, Trust, ValidationReport, error
 from imagenet_g.leaderboard.submissions.submission import REVIEW_SUFFIX, SUFFIX, Submission
 from imagenet_g.leaderboard.submissions.untrusted import read_json
@@ -162,10 +164,13 @@ def load_known_submissions(root: Path) -> tuple[KnownSubmission, ...]:
 
 
 def load_known_baselines(root: Path, given: Sequence[Path] = ()) -> tuple[Baseline, ...]:
-    """The published tables, the measured baselines in `<root>/<version>/baselines/`, and files given by hand.
+    """The published tables, the lines that ship, those in `<root>/<version>/baselines/`, and given files.
 
     Raises:
         DataError: A file is missing or malformed.
     """
     stored = sorted(root.glob("*/baselines/*.json")) if root.is_dir() else []
-    return (*load_tables(), *map(load_measured_baseline, [*stored, *given]))
+    shipped = (line for version in load_versions() for line in list_shipped_lines(version))
+    found = (*load_tables(), *shipped, *map(load_measured_baseline, [*stored, *given]))
+    # A line that ships with its version may also be stored with the submissions.
+    return tuple({one.sha256: one for one in found}.values())
