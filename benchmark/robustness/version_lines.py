@@ -103,15 +103,16 @@ def load_lines(folder: Path, version: str) -> tuple[MeasuredBaseline, ...]:
         DataError: An index is malformed or of another version, or a line was changed after it was stored.
     """
     found: dict[tuple[str, str, str], MeasuredBaseline] = {}
+    # Only a release on the Hub may lack a file that it has; any other folder is taken as it is.
+    fetch_missing(folder, LINES_INDEX)
     for place in (name_folder(folder), folder / INSIDE):
-        # Only what a release on the Hub holds is fetched; any other folder is taken as it is.
-        fetch_missing(folder, f"{place.name}/{INDEX_NAME}")
         index = load_index(place)
         if index is not None and index.version != version:
             raise DataError(f"'{place}' holds the lines of version '{index.version}', not of '{version}'.")
         for line in index.lines if index else ():
             if _key(line) not in found:
-                fetch_missing(folder, f"{place.name}/{line.file}")
+                if place.name == INSIDE:
+                    fetch_missing(folder, f"{INSIDE}/{line.file}")
                 found[_key(line)] = _load_line(place, line)
     return tuple(found.values())
 

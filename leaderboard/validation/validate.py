@@ -171,6 +171,6 @@ def load_known_baselines(root: Path, given: Sequence[Path] = ()) -> tuple[Baseli
     """
     stored = sorted(root.glob("*/baselines/*.json")) if root.is_dir() else []
     shipped = (line for version in load_versions() for line in list_shipped_lines(version))
-    found = (*load_tables(), *shipped, *map(load_measured_baseline, [*stored, *given]))
+    found: tuple[Baseline, ...] = (*load_tables(), *shipped, *map(load_measured_baseline, [*stored, *given]))
     # A line that ships with its version may also be stored with the submissions.
     return tuple({one.sha256: one for one in found}.values())

@@ -30,8 +30,9 @@ _LFS_FROM_BYTES = 10_000
 class RefusedError(Exception):
     """An answer other than success, with the Hub's own words for why."""
 
-    def __init__(self, status: int, code: str = "", message: str = "") -> None:
-        headers = {"X-Error-Code": code, "X-Error-Message": message}
+    def __init__(self, status: int, code: str = "", message: str = "", commit: str = "") -> None:
+        # By the commit the client remembers that a file is not there.
+        headers = {"X-Error-Code": code, "X-Error-Message": message, "X-Repo-Commit": commit}
         self.response = JSONResponse(
             {"error": message or code}, status, {key: value for key, value in headers.items() if value}
         )
@@ -345,7 +346,7 @@ def _add_download_routes(hub: StandInHub) -> None:
         hub.check_terms(request, repo)
         blob = commit.tree.get(request.path_params["path"])
         if blob is None:
-            raise RefusedError(404, "EntryNotFound", "Entry not found")
+            raise RefusedError(404, "EntryNotFound", "Entry not found", commit.oid)
         headers = {"X-Repo-Commit": commit.oid, "ETag": f'"{blob.etag}"', "Accept-Ranges": "bytes"}
         if blob.lfs:
             headers |= {"X-Linked-Etag": f'"{blob.etag}"', "X-Linked-Size": str(len(blob.data))}

@@ -13,7 +13,7 @@ from result_cases import make_result
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.robustness.attach import explain_mismatch
-from imagenet_g.benchmark.robustness.measured_sets import build_measured_points, write_measured_baseline
+from imagenet_g.benchmark.robustness.measured_sets import write_measured_baseline
 from imagenet_g.benchmark.robustness.version_lines import (
     attach_lines,
     list_line_files,
