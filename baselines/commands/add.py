@@ -24,7 +24,7 @@ def run_add(arguments: Namespace) -> int:
 
 def add_lines(release: Path, lines: Sequence[MeasuredBaseline]) -> None:
     """Store lines with a release and print where, and what happens to them next."""
-    from imagenet_g.benchmark.robustness.version_lines import store_lines
+    from imagenet_g.benchmark.lines.version_lines import store_lines
 
     folder = store_lines(release, lines)
     for line in lines:

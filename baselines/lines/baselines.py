@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
-from imagenet_g.benchmark.identity import make_slug
+from imagenet_g.benchmark.lines.version_lines import find_line_file
 from imagenet_g.benchmark.robustness.measured_sets import (
     MeasuredBaseline,
     build_measured_points,
@@ -75,23 +76,37 @@ def _list_targets(baseline: BaselineSet) -> str:
     return ", ".join(baseline.header.targets) or "no figures yet; measure it with 'baselines run'"
 
 
-def find_default_line(split: str) -> tuple[str | None, str]:
-    """The measured line that ships for a split, and why it is or is not there.
+def find_default_line(
+    split: str, reference: str | None, *, data: Mapping[str, Path] | None = None, cache: Path | None = None
+) -> tuple[str | None, str]:
+    """The measured line that comes with a split's version, and why it is or is not there.
 
     Args:
         split: A split of a version, with its view if it has one.
+        reference: The clean set that is run; None where the clean accuracy is looked up.
+        data: Local copies of releases by version.
+        cache: Where downloads are remembered.
 
     Returns:
         The path of the line, None without one, and a phrase without a full stop.
 
+    Raises:
+        DataError: The line was changed after it was stored.
+
     Example:
-        >>> find_default_line("v9/sd-l")
-        (None, "no line of v9/sd-l ships; 'imagenet-g baselines run' measures one")
+        >>> find_default_line("v9/sd-l", "mini/real")
+        (None, "no line of v9/sd-l against mini/real comes with v9; 'imagenet-g baselines run' measures one")
+        >>> find_default_line("v9/sd-l", None)
+        (None, 'no clean set is run, and a measured line is over one')
     """
-    path = Path(str(files("imagenet_g.baselines.data"))) / "lines" / f"{make_slug(split)}.json"
-    if path.is_file():
-        return str(path), f"the line that ships for {split}"
-    return None, f"no line of {split} ships; 'imagenet-g baselines run' measures one"
+    if reference is None:
+        return None, "no clean set is run, and a measured line is over one"
+    version = split.partition("/")[0]
+    path = find_line_file(split, reference, data=data, cache=cache)
+    if path is not None:
+        return str(path), f"the line that comes with {version}"
+    line = f"no line of {split} against {reference} comes with {version}"
+    return None, f"{line}; 'imagenet-g baselines run' measures one"
 
 
 BUILT_IN = ("testbed", "timm-in1k", "paper", "drawn", "open-clip-zero-shot")

@@ -32,7 +32,7 @@ def run(arguments: Namespace) -> int:
     """Fetch, check every hash, print which copy it is and where."""
     from imagenet_g.benchmark.catalogue.downloads import remember_download
     from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
-    from imagenet_g.benchmark.robustness.version_lines import load_lines
+    from imagenet_g.benchmark.lines.version_lines import load_lines
     from imagenet_g.benchmark.splits.hub_releases import complete_files
 
     cache = choose_cache_folder(arguments.cache)
@@ -97,7 +97,7 @@ def _copy_files(release: HubRelease, files: tuple[FileRecord, ...], folder: Path
     """A plain release folder with the files; its manifest last."""
     import shutil
 
-    from imagenet_g.benchmark.robustness.version_lines import list_line_files
+    from imagenet_g.benchmark.lines.version_lines import list_line_files
     from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME
     from imagenet_g.benchmark.storage import replace_file
 

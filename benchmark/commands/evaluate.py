@@ -44,7 +44,7 @@ def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:
         InputError: A malformed or contradictory option.
     """
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
-    from imagenet_g.benchmark.commands.lines import load_robustness
+    from imagenet_g.benchmark.commands.lines import load_line_finder
     from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
     from imagenet_g.benchmark.evaluation.model_run import RunSettings
     from imagenet_g.benchmark.evaluation.requests import EvaluationRequest
@@ -58,7 +58,7 @@ def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:
     named = NamedParts(arguments.split or (), arguments.reference, arguments.baseline)
     # Models first: a mistyped one must not wait for the Hub.
     models = _make_model_requests(arguments)
-    plan = plan_run(named, data, sets, cache=cache, find_line=load_robustness("line"))
+    plan = plan_run(named, data, sets, cache=cache, find_line=load_line_finder(data, cache))
     request = EvaluationRequest(
         models=models,
         splits=plan.splits,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,11 @@ def load_robustness(name: str) -> Callable[..., Any]:
     """What states effective robustness: "check" a baseline, "apply" it, or find the "line" of a split."""
     loaded: Callable[..., Any] = entry_points(group="imagenet_g.robustness")[name].load()
     return loaded
+
+
+def load_line_finder(data: Mapping[str, Path], cache: Path) -> Callable[..., tuple[str | None, str]]:
+    """What finds the line of a split and its clean set among the versions that are available."""
+    return partial(load_robustness("line"), data=data, cache=cache)
 
 
 def apply_baselines(

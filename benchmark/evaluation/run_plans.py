@@ -18,7 +18,7 @@ from imagenet_g.benchmark.records import Choice
 from imagenet_g.benchmark.splits.real_set_files import RealSet
 from imagenet_g.benchmark.splits.references import SplitRef, parse_split_ref
 
-FindLine = Callable[[str], tuple[str | None, str]]
+FindLine = Callable[[str, str | None], tuple[str | None, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,8 @@ def plan_run(
         data: Local copies by name.
         sets: Known real sets by name; None for the shipped ones.
         cache: Where downloads are remembered; None where nothing is.
-        find_line: The line that ships for a split, or None, and a phrase on why.
+        find_line: From a split and its clean set to the line that comes with its version, or None, and a
+            phrase on why.
 
     Raises:
         InputError: A reference is malformed, or no version is available.
@@ -87,7 +88,7 @@ def plan_run(
     baselines: dict[str, tuple[str, ...]] = {}
     for ref in splits:
         references[str(ref)], clean_choice = _choose_reference(ref, named, data, sets)
-        baselines[str(ref)], line_choice = _choose_baselines(ref, named, find_line)
+        baselines[str(ref)], line_choice = _choose_baselines(ref, references[str(ref)], named, find_line)
         choices[str(ref)] += [choice for choice in (clean_choice, line_choice) if choice is not None]
         if clean_choice is not None and (clean := references[str(ref)]) is not None:
             choices.setdefault(
@@ -154,12 +155,12 @@ def _choose_reference(
 
 
 def _choose_baselines(
-    ref: SplitRef, named: NamedParts, find_line: FindLine
+    ref: SplitRef, clean: SplitRef | None, named: NamedParts, find_line: FindLine
 ) -> tuple[tuple[str, ...], Choice | None]:
     if named.baselines:
         return tuple(dict.fromkeys(named.baselines)), None
     # Real sets and folders belong to no version, and no line is theirs by default.
     if ref.version is None:
         return (), None
-    line, reason = find_line(str(ref))
+    line, reason = find_line(str(ref), None if clean is None else str(clean))
     return (() if line is None else (line,)), Choice(what="baseline", taken=line, reason=reason)

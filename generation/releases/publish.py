@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from imagenet_g.benchmark.errors import DataError, FetchError, InputError, format_problems
 from imagenet_g.benchmark.hub.errors import has_account, translate_hub_errors
 from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.lines.version_lines import LINES_INDEX
 from imagenet_g.benchmark.records import FileModel
-from imagenet_g.benchmark.robustness.version_lines import LINES_INDEX
 from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME
 from imagenet_g.benchmark.splits.registry import Publication
 from imagenet_g.benchmark.storage import validate_writable, write_text

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.lines.version_lines import list_line_files
 from imagenet_g.benchmark.redaction import has_token
-from imagenet_g.benchmark.robustness.version_lines import list_line_files
 from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, load_manifest
 from imagenet_g.benchmark.storage import replace_file, write_bytes
 from imagenet_g.generation.releases.check import CheckedRelease

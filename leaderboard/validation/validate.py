@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from imagenet_g.benchmark.errors import UntrustedFileError
 from imagenet_g.benchmark.identity import hash_bytes
+from imagenet_g.benchmark.lines.version_lines import list_shipped_lines
 from imagenet_g.benchmark.results import SCHEMA_VERSION, STATISTICS_VERSION
 from imagenet_g.benchmark.robustness.attach import Baseline
 from imagenet_g.benchmark.robustness.measured_sets import load_measured_baseline
-from imagenet_g.benchmark.robustness.version_lines import list_shipped_lines
 from imagenet_g.benchmark.splits.registry import load_versions
 from imagenet_g.leaderboard.submissions.problems import Problem, Trust, ValidationReport, error
 from imagenet_g.leaderboard.submissions.submission import REVIEW_SUFFIX, SUFFIX, Submission

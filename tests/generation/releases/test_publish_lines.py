@@ -12,7 +12,7 @@ from image_sets import write_release
 from line_cases import make_line
 
 from imagenet_g.benchmark.cli import main
-from imagenet_g.benchmark.robustness.version_lines import load_lines, store_lines
+from imagenet_g.benchmark.lines.version_lines import load_lines, store_lines
 
 REPO = "org/imagenet-g"
 

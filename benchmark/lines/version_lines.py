@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from imagenet_g.benchmark.catalogue.catalogue import find_release
-from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError, format_problems
+from imagenet_g.benchmark.errors import DataError, FetchError, InputError, UnknownNameError, format_problems
 from imagenet_g.benchmark.hub.sources import find_snapshot_source
 from imagenet_g.benchmark.identity import hash_bytes, make_slug
 from imagenet_g.benchmark.predictions.class_counts import PairCounts
@@ -76,14 +76,41 @@ def list_version_lines(
     Raises:
         DataError: A line was changed after it was stored.
     """
+    folder = _find_folder(version, data or {}, cache)
+    return () if folder is None else load_lines(folder, version)
+
+
+def find_line_file(
+    split: str, reference: str, *, data: Mapping[str, Path] | None = None, cache: Path | None = None
+) -> Path | None:
+    """The file of the line that comes with a split's version; None without one.
+
+    Args:
+        split: A split of a version, with its view if it has one.
+        reference: The clean set of the line's horizontal axis.
+        data: As in `list_version_lines`.
+        cache: As in `list_version_lines`.
+
+    Raises:
+        DataError: The line was changed after it was stored.
+    """
+    version = str(parse_split_ref(split).version)
+    folder = _find_folder(version, data or {}, cache)
+    for path, line in _list_files(folder, version) if folder is not None else ():
+        if (line.target, line.reference_set) == (split, reference):
+            _load_line(path, line)
+            return path
+    return None
+
+
+def _find_folder(version: str, data: Mapping[str, Path], cache: Path | None) -> Path | None:
     known = load_versions().get(version)
     try:
         ref = parse_split_ref(f"{version}/{known.splits[0] if known else 'any'}")
-        folder = find_release(ref, data or {}, cache=cache)
+        return find_release(ref, data, cache=cache)
     # A version that is not available has no line here; what is wrong with it is said where it is evaluated.
-    except (InputError, UnknownNameError):
-        return ()
-    return load_lines(folder, version)
+    except (FetchError, InputError, UnknownNameError):
+        return None
 
 
 def list_shipped_lines(version: str) -> tuple[MeasuredBaseline, ...]:
@@ -102,7 +129,12 @@ def load_lines(folder: Path, version: str) -> tuple[MeasuredBaseline, ...]:
     Raises:
         DataError: An index is malformed or of another version, or a line was changed after it was stored.
     """
-    found: dict[tuple[str, str, str], MeasuredBaseline] = {}
+    return tuple(_load_line(path, line) for path, line in _list_files(folder, version))
+
+
+def _list_files(folder: Path, version: str) -> list[tuple[Path, LineFile]]:
+    """Each line's file and its record."""
+    found: dict[tuple[str, str, str], tuple[Path, LineFile]] = {}
     # Only a release on the Hub may lack a file that it has; any other folder is taken as it is.
     fetch_missing(folder, LINES_INDEX)
     for place in (name_folder(folder), folder / INSIDE):
@@ -113,8 +145,8 @@ def load_lines(folder: Path, version: str) -> tuple[MeasuredBaseline, ...]:
             if _key(line) not in found:
                 if place.name == INSIDE:
                     fetch_missing(folder, f"{INSIDE}/{line.file}")
-                found[_key(line)] = _load_line(place, line)
-    return tuple(found.values())
+                found[_key(line)] = place / line.file, line
+    return list(found.values())
 
 
 def attach_lines(
@@ -166,8 +198,7 @@ def load_index(folder: Path) -> LinesIndex | None:
         raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
 
 
-def _load_line(folder: Path, line: LineFile) -> MeasuredBaseline:
-    path = folder / line.file
+def _load_line(path: Path, line: LineFile) -> MeasuredBaseline:
     measured = load_measured_baseline(path)
     if hash_bytes(path.read_bytes()) != line.sha256:
         raise DataError(
@@ -248,6 +279,6 @@ def list_line_files(release: Path) -> dict[str, Path]:
     if folder is None or index is None:
         return {}
     for line in index.lines:
-        _load_line(folder, line)
+        _load_line(folder / line.file, line)
     names = (*(line.file for line in index.lines), INDEX_NAME)
     return {f"{INSIDE}/{name}": folder / name for name in names}

@@ -12,15 +12,15 @@ from result_cases import make_result
 
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.robustness.attach import explain_mismatch
-from imagenet_g.benchmark.robustness.measured_sets import write_measured_baseline
-from imagenet_g.benchmark.robustness.version_lines import (
+from imagenet_g.benchmark.lines.version_lines import (
     attach_lines,
     list_line_files,
     list_version_lines,
     load_lines,
     store_lines,
 )
+from imagenet_g.benchmark.robustness.attach import explain_mismatch
+from imagenet_g.benchmark.robustness.measured_sets import write_measured_baseline
 
 
 @pytest.fixture
