@@ -10,6 +10,7 @@ from line_cases import make_line
 from noisy_models import run_command
 from result_cases import make_result
 
+from imagenet_g.baselines.lines.baselines import find_default_line
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.lines.version_lines import (
@@ -20,7 +21,7 @@ from imagenet_g.benchmark.lines.version_lines import (
     store_lines,
 )
 from imagenet_g.benchmark.robustness.attach import explain_mismatch
-from imagenet_g.benchmark.robustness.measured_sets import write_measured_baseline
+from imagenet_g.benchmark.robustness.measured_sets import load_measured_baseline, write_measured_baseline
 
 
 @pytest.fixture
@@ -141,3 +142,19 @@ def test_only_the_lines_of_a_results_own_images_are_attached() -> None:
     two = two.model_copy(update={"entries": (two.entries[0].model_copy(update={"gaps": (clean,)}),)})
     (record,) = attach_lines(two, [other, line], ["logit"]).entries[0].effective_robustness
     assert record.baseline_sha256 == line.sha256
+
+
+@pytest.mark.parametrize("version", ["mini", "mini-v2"])
+@pytest.mark.parametrize("split", ["sd-l", "sd-i", "sd-li"])
+def test_a_shipped_version_has_a_line_for_each_generated_split(version: str, split: str) -> None:
+    """Eight classifiers on its images and on mini/real; `evaluate` takes it where no baseline is named."""
+    path, reason = find_default_line(f"{version}/{split}", "mini/real")
+    assert reason == f"the line that comes with {version}"
+    assert len(load_measured_baseline(Path(str(path))).records) == 8
+
+
+@pytest.mark.parametrize("reference", ["imagenet-val", None])
+def test_a_line_over_another_clean_set_is_no_default(reference: str | None) -> None:
+    """Its horizontal axis is not the result's."""
+    path, _ = find_default_line("mini-v2/sd-l", reference)
+    assert path is None
