@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from submission_cases import ROOT
 
 from imagenet_g.benchmark.statistics.paired import compare_pairs, compute_rank_ranges
 from imagenet_g.leaderboard.board.answer_tables import compute_right, list_answering_models
 from imagenet_g.leaderboard.board.board import Board
-from imagenet_g.leaderboard.board.rank_simulation import RankWorld, draw_answers, simulate_ranks
+from imagenet_g.leaderboard.board.rank_simulation import WORLDS, RankWorld, draw_answers, simulate_ranks
 from imagenet_g.leaderboard.board.ranks import RankedAnswers, RankRange, rank_answers
 
 CLASSES = np.repeat(np.arange(50), 20)
@@ -122,3 +123,14 @@ def test_models_of_one_ability_are_equally_good_in_the_simulation() -> None:
     right = draw_answers(world, np.zeros(4), classes, np.random.default_rng(SEED)).mean(axis=1)
     assert right == pytest.approx(0.68, abs=0.05)
     assert np.ptp(right) < 0.03
+
+
+def test_the_readme_has_every_world_that_is_simulated() -> None:
+    """And equal models are separated on at most 6 % of its boards, ranks held on at least 95 %."""
+    text = (ROOT.parent / "leaderboard" / "README.md").read_text(encoding="utf-8")
+    table = dict(line.strip("| ").split(" | ", 1) for line in text.splitlines() if line.startswith("| 20 "))
+    assert list(table) == list(WORLDS)
+    for name, cells in table.items():
+        separated, held, *_ = map(float, cells.split(" | "))
+        assert held >= 95
+        assert separated <= 6 or WORLDS[name].ability_sd
