@@ -12,12 +12,14 @@ where theta(-cg) leaves out class c for the models of family g alone. Families d
 in what v_f has above v_cg: the noise of the baseline's own images is in both v_c and v_f (two-way clustering:
 Cameron, Gelbach and Miller 2011; CR3: MacKinnon and White 1985). So
 
-    v = v_c + v_f',   v_f' = max(0, v_f - v_cg),   theta +- t * root v,
+    v = v_c + v_f',   v_f' = max(0, v_f - v_cg),
+    theta +- max(t_df * root v, root(z^2 v_c + t_f^2 v_f')),
     df = v^2 / (v_c^2 / (C - 1) + v_f'^2 / (G_eff - 1)),
 
-at most max(C - 1, G_eff - 1), and at most C - 1 where v_c > v_f'. G_eff counts large families for less
-(`compute_effective_families`). Accuracies without counts by class have Wilson's noise, added by
-square-and-add (Zou and Donner 2008). The interval always holds that of chance within classes
+at most max(C - 1, G_eff - 1), and at most C - 1 where v_c > v_f'. t_f has G_eff - 1 degrees of freedom: a few
+families that happen to be alike would else count as known by as many as there are classes. G_eff counts large
+families for less (`compute_effective_families`). Accuracies without counts by class have Wilson's noise,
+added by square-and-add (Zou and Donner 2008). The interval always holds that of chance within classes
 (`bound_robustness_noise`).
 """
 
@@ -127,15 +129,34 @@ def bound_by_jackknife(
         confidence: Nominal coverage in (0, 1).
     """
     variances = compute_variances(points, evaluated, link)
-    reach = find_student_quantile(variances.freedom, confidence=confidence) * math.sqrt(
-        variances.classes + variances.families
-    )
+    reach = find_reach(variances, confidence=confidence)
     below, above = find_published_reach(points, evaluated, link, confidence=confidence)
     noise = bound_robustness_noise(points, evaluated, link, confidence=confidence)
     low = min(value - math.hypot(reach, below), noise[0])
     high = max(value + math.hypot(reach, above), noise[1])
     # An accuracy less another cannot be more.
     return max(-1.0, low), min(1.0, high)
+
+
+def find_reach(variances: Variances, *, confidence: float = CONFIDENCE) -> float:
+    """Half the interval's width from classes and families.
+
+    Example:
+        >>> few = Variances(classes=1e-4, families=5e-5, class_freedom=999, family_freedom=2.57)
+        >>> round(find_reach(few), 4)  # a few families may happen to be alike
+        0.0316
+        >>> alike = Variances(classes=1e-4, families=0.0, class_freedom=9, family_freedom=5)
+        >>> round(find_reach(alike), 4)  # 2.262 times 0.01
+        0.0226
+    """
+    student, alone, plain = (
+        find_student_quantile(freedom, confidence=confidence)
+        for freedom in (variances.freedom, variances.family_freedom, math.inf)
+    )
+    together = student * math.sqrt(variances.classes + variances.families)
+    return max(
+        together, math.hypot(plain * math.sqrt(variances.classes), alone * math.sqrt(variances.families))
+    )
 
 
 def compute_variances(points: BaselinePoints, evaluated: EvaluatedModel, link: str) -> Variances:
