@@ -38,7 +38,17 @@ def make_table(versions: Iterable[KnownVersion]) -> NameTable:
     """One row a version; where a fact is absent, the cell names that."""
     from imagenet_g.benchmark.terminal.tables import NameTable
 
-    headings = ("version", "splits", "generators", "where", "tag", "commit", "manifest", "released")
+    headings = (
+        "version",
+        "splits",
+        "run by default",
+        "generators",
+        "where",
+        "tag",
+        "commit",
+        "manifest",
+        "released",
+    )
     table = NameTable(headings, title="Versions, oldest first")
     for spec in versions:
         where = "inside the package" if spec.embedded else "not published"
@@ -50,7 +60,8 @@ def make_table(versions: Iterable[KnownVersion]) -> NameTable:
         )
         name = _add_successor(spec.name, spec.superseded_by)
         splits = [_add_successor(split, spec.superseded_splits.get(split)) for split in spec.splits]
-        table.add_row(name, ", ".join(splits), ", ".join(spec.generators) or "none", *facts)
+        defaults = f"{', '.join(spec.default_splits or ['all'])} against {spec.default_reference}"
+        table.add_row(name, ", ".join(splits), defaults, ", ".join(spec.generators) or "none", *facts)
     return table
 
 

@@ -58,6 +58,8 @@ class KnownVersion(FileModel):
     """Splits that are run where none is named; empty for all that are not superseded."""
     default_reference: str = "imagenet-val"
     """The clean set that its splits are compared with where none is named."""
+    default_baseline: str | None = None
+    """The set of models whose line stands where no baseline is named; absent for any that was measured."""
     published: Publication | None = None
     """Absent: not on the Hub."""
 
