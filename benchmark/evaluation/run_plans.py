@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from imagenet_g.benchmark.catalogue.clean_sets import choose_default_reference
 from imagenet_g.benchmark.catalogue.newest import choose_newest_version
@@ -163,4 +163,9 @@ def _choose_baselines(
     if ref.version is None:
         return (), None
     line, reason = find_line(str(ref), None if clean is None else str(clean))
-    return (() if line is None else (line,)), Choice(what="baseline", taken=line, reason=reason)
+    return (() if line is None else (line,)), Choice(what="baseline", taken=_name_line(line), reason=reason)
+
+
+def _name_line(line: str | None) -> str | None:
+    # A result travels; the folder of a file on this machine does not.
+    return None if line is None else PurePath(line).name.removesuffix(".json")

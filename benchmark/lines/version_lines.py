@@ -96,7 +96,11 @@ def find_line_file(
     """
     version = str(parse_split_ref(split).version)
     folder = _find_folder(version, data or {}, cache)
-    for path, line in _list_files(folder, version) if folder is not None else ():
+    known = load_versions().get(version)
+    usual = None if known is None else known.default_baseline
+    found = () if folder is None else _list_files(folder, version)
+    # The set of models that the version names stands before others that were measured later.
+    for path, line in sorted(found, key=lambda file: file[1].baseline != usual):
         if (line.target, line.reference_set) == (split, reference):
             _load_line(path, line)
             return path
