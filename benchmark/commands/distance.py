@@ -74,6 +74,13 @@ def _add_choice_arguments(parser: ArgumentParser) -> None:
         help="dimensions of the Mahalanobis distance (default: %(default)s, as in the paper)",
     )
     group.add_argument(
+        "--protocol",
+        choices=("ours", "paper"),
+        default="ours",
+        help="Mahalanobis distance: ours (shrunk, reference images held out) or the paper's (neither: its "
+        "reference figure follows from the number of images alone)",
+    )
+    group.add_argument(
         "--show",
         type=int,
         default=5,
@@ -168,6 +175,7 @@ def make_request(arguments: Namespace) -> DistanceRequest:
         classes=None if wnids is None else tuple(_find_class(wnid) for wnid in wnids),
         per_class=arguments.per_class,
         num_components=arguments.components,
+        protocol=arguments.protocol,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from imagenet_g.benchmark.distances.geometry import MIN_SHAPE_IMAGES
 from imagenet_g.benchmark.distances.lineage import format_use, is_same_clip
 from imagenet_g.benchmark.distances.results import ClipDistances, ClipUse, MeasuredImages
+from imagenet_g.benchmark.distances.spread import COLLAPSED
 from imagenet_g.benchmark.images.reasons import count_reasons, format_reasons
 
 
@@ -32,6 +33,7 @@ def list_warnings(
         *_list_circular(split, reference, uses, measures),
         *_list_few_clips(uses, measures),
         *_list_shared(num_shared),
+        *_list_collapsed(measures, split.split.ref),
         *_list_few_images(measures[0]),
         *_list_left_out(sides),
         # Two sides of one release share its notice.
@@ -63,6 +65,20 @@ def _list_circular(
     return lines
 
 
+def _list_collapsed(measures: Sequence[ClipDistances], ref: str) -> list[str]:
+    """Images that hardly differ can all lie near the mean of their class."""
+    return [
+        f"By {measure.clip.spec} the images of a class in '{ref}' differ from each other by "
+        f"{measure.spread_split.value / measure.spread_reference.value:.2f} of what reference images do: a "
+        "generator that draws one picture again and again lies near its class by every distance here. Look "
+        "at the images before calling them near."
+        for measure in measures
+        if measure.spread_split is not None
+        and measure.spread_reference is not None
+        and measure.spread_split.value < COLLAPSED * measure.spread_reference.value
+    ]
+
+
 def _list_few_clips(uses: Sequence[ClipUse], measures: Sequence[ClipDistances]) -> list[str]:
     if len({measure.clip.weights_sha256 for measure in measures}) > 1:
         return []
@@ -89,17 +105,15 @@ def _list_few_images(measure: ClipDistances) -> list[str]:
             "cosine is unknown, so they have no reduction."
         )
     if lacking := [row for row in classes if row.mahalanobis_split is None]:
-        lines.append(
-            f"{len(lacking)} of {len(classes)} classes have no Mahalanobis distance: fewer than "
-            f"{MIN_SHAPE_IMAGES} reference images, or no difference between them."
-        )
+        share = f"{len(lacking)} of {len(classes)} classes"
+        lines.append(f"{share} have no Mahalanobis distance: {_explain_lack(measure)}.")
     shrunk = [row.shrinkage for row in classes if row.shrinkage is not None]
     few = [
         row
         for row in classes
         if measure.pca and MIN_SHAPE_IMAGES <= row.n_reference <= measure.pca.num_components
     ]
-    if few and measure.pca and shrunk:
+    if few and measure.pca and shrunk and measure.protocol == "ours":
         lines.append(
             f"{len(few)} of {len(classes)} classes have no more reference images than the "
             f"{measure.pca.num_components} dimensions of the Mahalanobis distance: their covariance is "
@@ -111,6 +125,15 @@ def _list_few_images(measure: ClipDistances) -> list[str]:
             f"{measure.pca.requested} requested."
         )
     return lines
+
+
+def _explain_lack(measure: ClipDistances) -> str:
+    if measure.protocol == "paper" and measure.pca is not None:
+        return (
+            "a covariance that is not shrunk needs more reference images than its "
+            f"{measure.pca.num_components} dimensions"
+        )
+    return f"fewer than {MIN_SHAPE_IMAGES} reference images, or no difference between them"
 
 
 def _list_left_out(sides: Sequence[MeasuredImages]) -> list[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.benchmark.distances.equal_sizes import compute_equal_sizes
 from imagenet_g.benchmark.distances.geometry import (
     MIN_COSINE_IMAGES,
     MIN_SHAPE_IMAGES,
@@ -21,7 +23,9 @@ from imagenet_g.benchmark.distances.geometry import (
     fit_pca,
     fit_shape,
 )
+from imagenet_g.benchmark.distances.protocols import Protocol, compute_held_out, fit_plain_shape
 from imagenet_g.benchmark.distances.results import Agreement, ClassDistance, ClipDistances, Mean, PcaRecord
+from imagenet_g.benchmark.distances.spread import compute_spread
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.records import ClipRecord, RunRecord
 from imagenet_g.benchmark.statistics.accuracy import FloatArray, IntArray
@@ -65,7 +69,12 @@ def list_shared_classes(first: IntArray, second: IntArray) -> tuple[int, ...]:
 
 
 def measure_classes(
-    split: EmbeddedImages, reference: EmbeddedImages, classes: Sequence[int], *, num_components: int
+    split: EmbeddedImages,
+    reference: EmbeddedImages,
+    classes: Sequence[int],
+    *,
+    num_components: int,
+    protocol: Protocol = "ours",
 ) -> tuple[PcaFit | None, tuple[ClassDistance, ...]]:
     """Distances of each class.
 
@@ -74,12 +83,13 @@ def measure_classes(
         reference: What they are measured from; of the given classes only.
         classes: Class indices with images on both sides.
         num_components: Dimensions the Mahalanobis distance is taken in.
+        protocol: Ours (shrunk, reference images held out) or the paper's (neither).
 
     Returns:
         The projection, fitted on all reference images (None where they do not differ), and a row a class.
     """
     pca = fit_pca(np.asarray(reference.vectors, dtype=np.float64), num_components)
-    return pca, tuple(_measure_class(split, reference, index, pca) for index in classes)
+    return pca, tuple(_measure_class(split, reference, index, pca, protocol) for index in classes)
 
 
 def measure_clip(
@@ -90,6 +100,8 @@ def measure_clip(
     run: RunRecord,
     num_components: int,
     independent: bool,
+    protocol: Protocol = "ours",
+    assumptions: tuple[str, ...] = (),
 ) -> ClipDistances:
     """All distances under one CLIP, over the classes that have an embedding on both sides.
 
@@ -99,7 +111,8 @@ def measure_clip(
     classes = list_shared_classes(split.labels, reference.labels)
     if not classes:
         raise InputError("No class has a readable image on both sides: there is nothing to compare.")
-    pca, rows = measure_classes(split, reference, classes, num_components=num_components)
+    pca, rows = measure_classes(split, reference, classes, num_components=num_components, protocol=protocol)
+    pairs = [(split.of_class(index), reference.of_class(index)) for index in classes]
     return ClipDistances(
         clip=clip,
         run=run,
@@ -110,7 +123,13 @@ def measure_clip(
         reduction=_compute_known_mean([row.reduction for row in rows]),
         mahalanobis_split=_compute_known_mean([row.mahalanobis_split for row in rows]),
         mahalanobis_reference=_compute_known_mean([row.mahalanobis_reference for row in rows]),
+        mahalanobis_unshifted=_compute_known_mean([row.mahalanobis_unshifted for row in rows]),
+        spread_split=_compute_known_mean([row.spread_split for row in rows]),
+        spread_reference=_compute_known_mean([row.spread_reference for row in rows]),
+        equal_sizes=compute_equal_sizes(pairs, num_components=num_components),
         classes=rows,
+        protocol=protocol,
+        assumptions=assumptions,
     )
 
 
@@ -147,18 +166,19 @@ def compute_agreements(measures: Sequence[ClipDistances]) -> tuple[Agreement, ..
 
 
 def _measure_class(
-    split: EmbeddedImages, reference: EmbeddedImages, class_index: int, pca: PcaFit | None
+    split: EmbeddedImages,
+    reference: EmbeddedImages,
+    class_index: int,
+    pca: PcaFit | None,
+    protocol: Protocol,
 ) -> ClassDistance:
     new, known = split.of_class(class_index), reference.of_class(class_index)
     cosine = float(compute_cosines(new, known.mean(axis=0)).mean())
     own = float(compute_own_cosines(known).mean()) if len(known) >= MIN_COSINE_IMAGES else None
-    far = own_far = shrinkage = None
+    far = _ClassShape(None, None, None, None)
     if pca is not None and len(known) >= MIN_SHAPE_IMAGES:
-        placed = pca.project(known)
-        shape, left_out = fit_shape(placed), compute_own_mahalanobis(placed)
-        if shape is not None and left_out is not None:
-            far = float(compute_mahalanobis(pca.project(new), shape).mean())
-            own_far, shrinkage = float(left_out.mean()), shape.shrinkage
+        measure = _measure_plain if protocol == "paper" else _measure_shrunk
+        far = measure(pca.project(new), pca.project(known))
     return ClassDistance(
         wnid=load_classes()[class_index].wnid,
         n_split=len(new),
@@ -166,9 +186,41 @@ def _measure_class(
         cosine_split=cosine,
         cosine_reference=own,
         reduction=None if own is None else compute_reduction(own, cosine),
-        mahalanobis_split=far,
-        mahalanobis_reference=own_far,
-        shrinkage=shrinkage,
+        mahalanobis_split=far.split,
+        mahalanobis_reference=far.reference,
+        shrinkage=far.shrinkage,
+        mahalanobis_unshifted=far.unshifted,
+        spread_split=compute_spread(new),
+        spread_reference=compute_spread(known),
+    )
+
+
+class _ClassShape(NamedTuple):
+    """Mean Mahalanobis distances of one class, as in `ClassDistance`."""
+
+    split: float | None
+    reference: float | None
+    shrinkage: float | None
+    unshifted: float | None
+
+
+def _measure_shrunk(new: FloatArray, known: FloatArray) -> _ClassShape:
+    shape, left_out = fit_shape(known), compute_own_mahalanobis(known)
+    if shape is None or left_out is None:
+        return _ClassShape(None, None, None, None)
+    far = float(compute_mahalanobis(new, shape).mean())
+    return _ClassShape(far, float(left_out.mean()), shape.shrinkage, None)
+
+
+def _measure_plain(new: FloatArray, known: FloatArray) -> _ClassShape:
+    if (shape := fit_plain_shape(known)) is None:
+        return _ClassShape(None, None, None, None)
+    held_out = compute_held_out(known, shape)
+    return _ClassShape(
+        float(compute_mahalanobis(new, shape).mean()),
+        float(compute_mahalanobis(known, shape).mean()),
+        0.0,
+        None if held_out is None else float(held_out.mean()),
     )
 
 

@@ -73,6 +73,32 @@ class ClassDistance(FileModel):
     """The same of reference images that the class was fitted without."""
     shrinkage: Fraction | None
     """Weight of the round covariance; near 1 the distance is Euclidean in all but scale."""
+    # The fields below have defaults, because reports were written before they existed.
+    mahalanobis_unshifted: float | None = None
+    """Under the paper's protocol: of reference images that the class was fitted without."""
+    spread_split: float | None = None
+    """Trace of the covariance of the split's embeddings; null for one image, and in earlier reports."""
+    spread_reference: float | None = None
+    """The same of the reference's."""
+
+
+class EqualSizes(FileModel):
+    """Both Mahalanobis distances at the same number of images a class, none of which was fitted."""
+
+    num_images: Count
+    """Fitted and measured on each side, a class."""
+    num_classes: Count
+    num_draws: Count
+    """How often images were drawn; the figures are means."""
+    seed: int
+    split: float
+    held_out: float
+    """Of reference images."""
+    ratio: float
+    """split / held_out; about 1 for images that are not shifted, whatever the number."""
+    low: float | None
+    """Interval of the ratio from drawing classes; null for one class."""
+    high: float | None
 
 
 class PcaRecord(FileModel):
@@ -98,7 +124,17 @@ class ClipDistances(FileModel):
     reduction: Mean | None
     mahalanobis_split: Mean | None
     mahalanobis_reference: Mean | None
+    """Held out under our protocol; under the paper's, of images that made the fit themselves."""
     classes: tuple[ClassDistance, ...]
+    protocol: Literal["ours", "paper"] = "ours"
+    mahalanobis_unshifted: Mean | None = None
+    """Under the paper's protocol: of reference images that the class was fitted without."""
+    spread_split: Mean | None = None
+    spread_reference: Mean | None = None
+    equal_sizes: EqualSizes | None = None
+    """Null where a class has too few images, and in earlier reports."""
+    assumptions: tuple[str, ...] | None = None
+    """What the CLIP's files do not say and was assumed; null in earlier reports."""
 
 
 class Agreement(FileModel):

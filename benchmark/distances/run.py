@@ -15,6 +15,7 @@ from imagenet_g.benchmark.distances.caveats import list_warnings
 from imagenet_g.benchmark.distances.embeddings import Embeddings, embed_rows, make_backend
 from imagenet_g.benchmark.distances.lineage import is_same_clip
 from imagenet_g.benchmark.distances.measures import EmbeddedImages, compute_agreements, measure_clip
+from imagenet_g.benchmark.distances.protocols import Protocol
 from imagenet_g.benchmark.distances.results import ClipDistances, DistanceReport, MeasuredImages
 from imagenet_g.benchmark.distances.sides import Side, choose_classes, open_side, restrict_side
 from imagenet_g.benchmark.environment import format_now, list_versions, make_environment
@@ -46,6 +47,7 @@ class DistanceRequest:
         classes: Class indices to compare; None for all that both sides have.
         per_class: Images a class at most, on each side, spread evenly; None for all.
         num_components: Dimensions of the Mahalanobis distance.
+        protocol: Ours, or the paper's.
     """
 
     split: SplitRef
@@ -57,6 +59,7 @@ class DistanceRequest:
     classes: tuple[int, ...] | None = None
     per_class: int | None = None
     num_components: int = NUM_COMPONENTS
+    protocol: Protocol = "ours"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +133,8 @@ def _measure_clip(
         run=_make_run_record(settings, made, started),
         num_components=request.num_components,
         independent=not any(is_same_clip(use, encoder.record) for use in uses),
+        protocol=request.protocol,
+        assumptions=encoder.assumptions,
     )
     errors = tuple(_name_errors(side, found) for side, found in zip(sides, made, strict=True))
     return MeasuredClip(distances=distances, split=split, reference=reference, errors=errors)

@@ -49,6 +49,7 @@ class ClipEncoder:
         architecture_sha256: Hash of its layers and settings, of both towers.
         tokens_sha256: Hash of the token ids of all class names.
         behaviour_sha256: Hash of what both towers make of fixed inputs, rounded; for what one machine keeps.
+        assumptions: What its files do not say and was assumed: sentences.
     """
 
     record: ClipRecord
@@ -58,6 +59,7 @@ class ClipEncoder:
     architecture_sha256: str
     tokens_sha256: str
     behaviour_sha256: str
+    assumptions: tuple[str, ...] = ()
 
     def identify(self) -> str:
         """Hash of all that is exact about it, the same on every machine.
@@ -105,7 +107,8 @@ def load_clip_encoder(requested: str) -> ClipEncoder:
     if parsed.scheme != "open_clip":
         raise InputError(f"A CLIP is named as open_clip:ARCH/PRETRAINED; '{requested}' is another model.")
     spec = resolve_model_spec(parsed).spec
-    model, tokenizer, files, *_ = load_parts(ModelRequest(requested=requested, spec=parsed), spec)
+    parts = load_parts(ModelRequest(requested=requested, spec=parsed), spec)
+    model, tokenizer, files = parts.model, parts.tokenizer, parts.files
     preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
     transform = image_transform_v2(preprocess, is_train=False)
     weights_sha256 = hash_state_dict(model.state_dict())
@@ -131,6 +134,7 @@ def load_clip_encoder(requested: str) -> ClipEncoder:
         behaviour_sha256=hash_json(
             [hash_behaviour(_ImageTower(model), (transform,)), hash_text_side(model, tokenizer, prompts)]
         ),
+        assumptions=parts.assumptions,
     )
 
 
