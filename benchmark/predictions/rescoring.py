@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from imagenet_g.benchmark.answers.pairs import add_pairs, format_pairs
 from imagenet_g.benchmark.catalogue.origins import restore_origin
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
@@ -15,7 +16,6 @@ from imagenet_g.benchmark.naming.published import load_published_accuracies
 from imagenet_g.benchmark.predictions.class_counts import find_reference, load_stored_evidence
 from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.evidence import Evidence, restrict_to_twin, restrict_to_view
-from imagenet_g.benchmark.predictions.pairs import accept_pairs, format_pairs
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
 from imagenet_g.benchmark.records import ModelRecord, is_same_model, is_view_of
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Result
@@ -158,6 +158,23 @@ def _accept_pairs(seen: Evidence, reference: Evidence | None) -> tuple[Evidence,
     # The reference's images of the split's classes first: a second label must not bring in other images.
     twin = None if reference is None else accept_pairs(reference.with_labels_in(seen.class_set))
     return accept_pairs(seen), twin
+
+
+def accept_pairs(evidence: Evidence) -> Evidence:
+    """The same predictions, right with either label of classes of one name.
+
+    The stored sums over all outputs are of the labels as they were, so metrics from them are not computed.
+    """
+    answers = evidence.predictions
+    return replace(
+        evidence,
+        predictions=replace(
+            answers,
+            labels=add_pairs(answers.labels),
+            top5=replace(answers.top5, sums=None),
+            restricted={name: replace(top5, sums=None) for name, top5 in answers.restricted.items()},
+        ),
+    )
 
 
 def _load_evidence(path: Path, request: RescoreRequest) -> Evidence:

@@ -8,14 +8,12 @@ ImageNet itself keep theirs; whoever wants both to count scores their prediction
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from imagenet_g.benchmark.classes import load_classes
-from imagenet_g.benchmark.predictions.evidence import Evidence
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
 
 
@@ -71,20 +69,3 @@ def add_pairs(labels: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
     packed = np.take_along_axis(joined, order, axis=1)
     width = max(labels.shape[1], int((packed != NO_CLASS).sum(axis=1).max(initial=1)))
     return np.asarray(packed[:, :width])
-
-
-def accept_pairs(evidence: Evidence) -> Evidence:
-    """The same predictions, right with either label of a pair.
-
-    The stored sums over all outputs are of the labels as they were, so metrics from them are not computed.
-    """
-    answers = evidence.predictions
-    return replace(
-        evidence,
-        predictions=replace(
-            answers,
-            labels=add_pairs(answers.labels),
-            top5=replace(answers.top5, sums=None),
-            restricted={name: replace(top5, sums=None) for name, top5 in answers.restricted.items()},
-        ),
-    )

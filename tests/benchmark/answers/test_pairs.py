@@ -10,9 +10,9 @@ import open_clip
 import pytest
 
 from factories import make_meta, make_predictions
+from imagenet_g.benchmark.answers.pairs import add_pairs, load_pairs
 from imagenet_g.benchmark.classes import name_class_set
 from imagenet_g.benchmark.cli import main
-from imagenet_g.benchmark.predictions.pairs import add_pairs, load_pairs
 from imagenet_g.benchmark.predictions.predictions import write_predictions
 from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
 from imagenet_g.benchmark.results import Entry
