@@ -11,9 +11,9 @@ from pathlib import Path, PurePath
 
 from imagenet_g.benchmark.catalogue.clean_sets import choose_default_reference
 from imagenet_g.benchmark.catalogue.newest import choose_newest_version
+from imagenet_g.benchmark.corruptions.corruption_errors import load_corruption_baselines
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.evaluation.requests import PUBLISHED
-from imagenet_g.benchmark.predictions.corruption_errors import load_corruption_baselines
 from imagenet_g.benchmark.records import Choice
 from imagenet_g.benchmark.splits.real_set_files import RealSet
 from imagenet_g.benchmark.splits.references import SplitRef, parse_split_ref

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from imagenet_g.benchmark.predictions.corruption_errors import (
+from imagenet_g.benchmark.corruptions.corruption_errors import (
     CorruptionBaseline,
     CorruptionError,
     compute_corruption_error,

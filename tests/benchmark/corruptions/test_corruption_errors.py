@@ -15,14 +15,14 @@ from result_cases import make_result
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.cli import main
-from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.evaluation.run_plans import list_parts
-from imagenet_g.benchmark.models.timm_transforms import build_timm_precropped_transform
-from imagenet_g.benchmark.predictions.corruption_errors import (
+from imagenet_g.benchmark.corruptions.corruption_errors import (
     compute_corruption_error,
     find_problems,
     load_corruption_baselines,
 )
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.evaluation.run_plans import list_parts
+from imagenet_g.benchmark.models.timm_transforms import build_timm_precropped_transform
 from imagenet_g.benchmark.reports.corruption_lines import list_corruption_lines
 from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.splits.references import parse_split_ref
