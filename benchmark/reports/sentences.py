@@ -10,14 +10,12 @@ from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.records import Difference
 from imagenet_g.benchmark.reports.numbers import format_change, format_percent
 from imagenet_g.benchmark.results import EffectiveRobustness, Entry, Gap, Reference
-from imagenet_g.benchmark.robustness.wording import OUTSIDE, list_thin_places, state_verdict
+from imagenet_g.benchmark.robustness.wording import list_thin_places, state_verdict
 
 ABOUT_AS_FAR = 0.02
 """Points as a fraction up to which an effective robustness without evidence is called about as far."""
 ABOUT_AS_FAR_SHARE = 0.1
 """The same as a share of the gap, for large gaps."""
-LEVEL = 0.0005
-"""Less than this is no move, as it is rounded to 0.0 points."""
 
 
 def read_entry(entry: Entry, *, is_reference: bool = False) -> str:
@@ -138,13 +136,15 @@ def _explain_no_robustness(entry: Entry) -> str:
 
 def _read_record(gap: Gap, record: EffectiveRobustness, *, alone: bool) -> str:
     others = "standard models of its clean accuracy"
+    if record.extrapolated:
+        others = "standard models, by their line drawn on to its clean accuracy,"
     if not alone:
-        others += f", by {record.baseline} ({record.link}),"
+        others = f"{others.rstrip(',')}, by {record.baseline} ({record.link}),"
     verdict = state_verdict(record.low, record.high) or _name_side(record)
     bounds = f"ER {_format_bounds(record.value, record.low, record.high)}"
     cautions = "".join(f"; {caution}" for caution in _list_cautions(record))
     numbers = f"({bounds}{f': {verdict}' if verdict else ''}{cautions})"
-    return f"{others} {_compare(gap, record)} {numbers}"
+    return f"{_compare(gap, record, others)} {numbers}"
 
 
 def _name_side(record: EffectiveRobustness) -> str:
@@ -156,24 +156,41 @@ def _name_side(record: EffectiveRobustness) -> str:
 def _list_cautions(record: EffectiveRobustness) -> list[str]:
     weak = [f"the line is weak, r2 {record.r2:.2f}"] if record.weak else []
     narrow = [] if record.clustered else ["the interval takes images as independent and is too narrow"]
-    return [*weak, *narrow, *([OUTSIDE] if record.extrapolated else []), *list_thin_places(record)]
+    return [*weak, *narrow, *list_thin_places(record)]
 
 
-def _compare(gap: Gap, record: EffectiveRobustness) -> str:
-    """How far standard models move, and whether that is further than the model; only where it is shown."""
-    theirs = gap.value - record.value
-    verb = "fall" if theirs < 0 else "rise"
-    if abs(theirs) < LEVEL:
-        return "stay level"
-    by = f"{verb} {_size(theirs)}"
-    # A comparison of two moves needs a move of the model, and one in the same direction.
-    if not _is_shown(gap) or (theirs < 0) != (gap.value < 0):
-        return by
-    if _is_shown(record):
-        return f"{verb} {'further' if abs(theirs) > abs(gap.value) else 'less'}, by {_size(theirs)}"
-    near = abs(record.value) <= max(ABOUT_AS_FAR, ABOUT_AS_FAR_SHARE * abs(gap.value))
-    known = record.low is not None and record.high is not None
-    return f"{verb} about as far, by {_size(theirs)}" if near and known else by
+def _compare(gap: Gap, record: EffectiveRobustness, others: str) -> str:
+    """Whether standard models move further than the model; a direction only where both intervals show it."""
+    verb, opposite = ("fall", "rise") if gap.value < 0 else ("rise", "fall")
+    theirs = _size(gap.value - record.value)
+    if not _is_shown(record):
+        if _is_near(gap, record):
+            return f"{others} {verb} about as far, by {theirs}"
+        return f"whether {others} {f'{verb} as far' if _is_shown(gap) else 'do better or worse'} is not shown"
+    if not _is_shown(gap):
+        return f"{others} do {'worse' if record.value > 0 else 'better'}"
+    if (gap.value < 0) == (record.value > 0):
+        return f"{others} {verb} further, by {theirs}"
+    if _is_certain(gap, record, same=True):
+        return f"{others} {verb} less, by {theirs}"
+    if _is_certain(gap, record, same=False):
+        return f"{others} {opposite} {theirs}"
+    return f"{others} {verb} less, if at all"
+
+
+def _is_near(gap: Gap, record: EffectiveRobustness) -> bool:
+    """Whether standard models move like the model, whatever of the interval is true."""
+    if record.low is None or record.high is None or not _is_shown(gap):
+        return False
+    close = abs(record.value) <= max(ABOUT_AS_FAR, ABOUT_AS_FAR_SHARE * abs(gap.value))
+    return close and _is_certain(gap, record, same=True)
+
+
+def _is_certain(gap: Gap, record: EffectiveRobustness, *, same: bool) -> bool:
+    """Whether standard models move in the direction of the model, or else in the other, over the interval."""
+    ends = [gap.value - bound for bound in (record.low, record.high) if bound is not None]
+    side = gap.value if same else -gap.value
+    return all(end * side > 0 for end in ends)
 
 
 def _is_shown(found: Gap | EffectiveRobustness) -> bool:
