@@ -193,6 +193,18 @@ class PredictionsRecord(FileModel):
     run: RunRecord
 
 
+class RelabelRecord(FileModel):
+    """Labels that were taken in place of the set's own."""
+
+    name: str
+    source: str
+    """A URL, or the name of the user's file."""
+    sha256: Sha256
+    """Hash of that file: with it and the predictions the numbers can be computed again."""
+    n_without: Count
+    """Images without any of these labels, which are left out."""
+
+
 class Entry(FileModel):
     """One model on one split."""
 
@@ -218,6 +230,8 @@ class Entry(FileModel):
     """Baselines of this split without an effective robustness; empty in older files."""
     choices: tuple[Choice, ...] = ()
     """What was taken by default; empty where the user named all, and in older files."""
+    relabelled: RelabelRecord | None = None
+    """Other labels than the set's own, such as ReaL; null for its own. Cannot be submitted."""
     label_rule: Literal["pairs"] | None = None
     """"pairs": either label of classes of one name is right; null for the labels as they are."""
 

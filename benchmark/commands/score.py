@@ -12,6 +12,7 @@ from imagenet_g.benchmark.terminal.text import print_line, print_message
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from imagenet_g.benchmark.relabels.real_labels import RealLabels
     from imagenet_g.benchmark.upgrading.stored import StoredResult
 
 PUBLISHED = "published"
@@ -55,7 +56,18 @@ def add_arguments(parser: ArgumentParser) -> None:
         "cannot be submitted",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="also write result.json into this folder")
+    add_real_labels(parser)
     add_upgrade_arguments(parser)
+
+
+def add_real_labels(parser: ArgumentParser) -> None:
+    """Declare the option of other labels."""
+    parser.add_argument(
+        "--real-labels",
+        metavar="FILE",
+        help="score imagenet-val by ReaL labels (images without one left out, any of several right): a "
+        "real.json, or 'fetch' for the authors'",
+    )
 
 
 def add_upgrade_arguments(parser: ArgumentParser) -> None:
@@ -92,6 +104,10 @@ def check_arguments(arguments: Namespace) -> None:
     """
     from imagenet_g.benchmark.errors import InputError
 
+    if arguments.real_labels and (arguments.view or arguments.pairs or arguments.reference != PUBLISHED):
+        raise InputError(
+            "--real-labels scores all of imagenet-val: leave out --view, --pairs and --reference."
+        )
     if not arguments.upgrade:
         if not arguments.predictions:
             raise InputError("Name the predictions to score, or a result with --upgrade.")
@@ -103,6 +119,7 @@ def check_arguments(arguments: Namespace) -> None:
         "--reference": arguments.reference != PUBLISHED,
         "--unfiltered-reference": arguments.unfiltered_reference,
         "--view": arguments.view,
+        "--real-labels": arguments.real_labels,
         "--skip-unreadable": arguments.skip_unreadable,
         "--pairs": arguments.pairs,
         "--out": arguments.out,
@@ -119,6 +136,7 @@ def score(arguments: Namespace) -> int:
     from imagenet_g.benchmark.reports.report import make_report
     from imagenet_g.benchmark.terminal.tables import print_shown
 
+    labels = load_labels(arguments)
     result = rescore(
         RescoreRequest(
             files=tuple(arguments.predictions),
@@ -129,12 +147,23 @@ def score(arguments: Namespace) -> int:
             skip_unreadable=arguments.skip_unreadable,
             out=arguments.out or Path(),
             pairs=arguments.pairs,
+            relabel=None if labels is None else labels.relabel,
         )
     )
     print_shown(make_report([result]))
     if arguments.out is not None:
         print_line(f"wrote {write_result(arguments.out, result)}")
     return 0
+
+
+def load_labels(arguments: Namespace) -> RealLabels | None:
+    """The ReaL labels that are asked for; None for the set's own."""
+    from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
+    from imagenet_g.benchmark.relabels.label_files import load_real_labels
+
+    if arguments.real_labels is None:
+        return None
+    return load_real_labels(arguments.real_labels, choose_cache_folder(None))
 
 
 def upgrade(arguments: Namespace) -> int:

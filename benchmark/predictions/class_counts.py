@@ -13,7 +13,7 @@ from pathlib import Path
 from imagenet_g.benchmark.classes import (
     name_class_set,
 )
-from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.predictions.evidence import Evidence, restrict_to_view
 from imagenet_g.benchmark.predictions.predictions import Predictions
 from imagenet_g.benchmark.predictions.scoring import count_by_class, select_outputs
@@ -89,7 +89,13 @@ def load_stored_evidence(
 
     Raises:
         DataError: The file is missing, or is another than the result names.
+        InputError: The entry was scored with other labels than those that are stored.
     """
+    if entry.relabelled is not None:
+        raise InputError(
+            f"'{entry.split.ref}' was scored with {entry.relabelled.name} labels, which are not stored with "
+            "it; score its predictions again with the file of labels."
+        )
     stored = entry.predictions
     evidence = Evidence.from_file(folder / stored.file, name=stored.file, sha256=stored.sha256)
     return restrict_to_view(evidence, view, data=data)

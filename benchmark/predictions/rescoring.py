@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from imagenet_g.benchmark.answers.pairs import add_pairs, format_pairs
 from imagenet_g.benchmark.catalogue.origins import restore_origin
@@ -18,8 +19,9 @@ from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.evidence import Evidence, restrict_to_twin, restrict_to_view
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
 from imagenet_g.benchmark.records import ModelRecord, is_same_model, is_view_of
-from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Result
+from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, RelabelRecord, Result
 
+Relabel: TypeAlias = Callable[[Evidence], tuple[Evidence, RelabelRecord]]
 TWIN = "=twin"
 """No view can have this name."""
 
@@ -40,6 +42,7 @@ class RescoreRequest:
         widened: Widen intervals to the noise within classes; False for the rules of earlier results.
         statistics: Rules to compute by; 1 for a result that states no version.
         pairs: Accept either label of classes of one name.
+        relabel: Gives the predictions other labels than the set's own; such scores have no gap.
     """
 
     files: tuple[Path, ...]
@@ -52,6 +55,7 @@ class RescoreRequest:
     statistics: int = STATISTICS_VERSION
     reference_view: str | None = TWIN
     pairs: bool = False
+    relabel: Relabel | None = None
 
 
 def rescore(request: RescoreRequest) -> Result:
@@ -133,6 +137,8 @@ def _load_reference(
 def _make_entry(path: Path, evidence: Evidence, reference: Evidence | None, request: RescoreRequest) -> Entry:
     try:
         seen = restrict_to_view(evidence, request.view, data=request.data)
+        if request.relabel is not None:
+            return _make_relabelled(seen, request.relabel, skip_unscored=request.skip_unreadable)
         if reference is not None and request.reference_view == TWIN:
             reference = restrict_to_twin(reference, seen, data=request.data)
         if request.pairs:
@@ -175,6 +181,17 @@ def accept_pairs(evidence: Evidence) -> Evidence:
             restricted={name: replace(top5, sums=None) for name, top5 in answers.restricted.items()},
         ),
     )
+
+
+def _make_relabelled(evidence: Evidence, relabel: Relabel, *, skip_unscored: bool) -> Entry:
+    seen, record = relabel(evidence)
+    # A published accuracy follows the set's own labels, and so would a clean set: neither may be subtracted.
+    entry = make_entry(seen, reference=None, published=(), skip_unscored=skip_unscored)
+    note = (
+        f"{record.name} labels: {record.n_without} images without one are left out, and any of an image's "
+        f"labels is right ({record.source}, sha256 {record.sha256[:12]})."
+    )
+    return entry.model_copy(update={"relabelled": record, "warnings": (note, *entry.warnings)})
 
 
 def _load_evidence(path: Path, request: RescoreRequest) -> Evidence:

@@ -222,15 +222,23 @@ def check_entries(submission: Submission) -> Iterator[Problem]:
         yield from check_entry(entry, make_stem(submission.statement))
 
 
-def check_entry(entry: Entry, stem: str) -> Iterator[Problem]:
-    """One entry's numbers against each other."""
+def _check_extent(entry: Entry) -> Iterator[Problem]:
+    """Whether all images were run, and count, by the set's own labels."""
     ref = entry.split.ref
     if entry.partial:
         yield error("partial", ref, f"only {entry.limit} images were run; run without --limit")
+    if entry.relabelled is not None:
+        yield error("relabelled", ref, f"is scored by {entry.relabelled.name} labels; submit the set's own")
     if entry.unscored_count_as == "left-out" and entry.n_unscored:
         yield error(
             "left-out", ref, f"{entry.n_unscored} images were left out; run without --skip-unreadable"
         )
+
+
+def check_entry(entry: Entry, stem: str) -> Iterator[Problem]:
+    """One entry's numbers against each other."""
+    ref = entry.split.ref
+    yield from _check_extent(entry)
     if entry.n == 0 or not entry.scores:
         yield error("impossible", ref, "there is no image or no score")
     if entry.n_unscored > entry.n:
