@@ -22,7 +22,7 @@ _ACTIONS = {
     "plot": ("imagenet_g.baselines.commands.table", "run_plot"),
     "train": ("imagenet_g.baselines.commands.train", "run_train"),
     "replay": ("imagenet_g.baselines.commands.replay", "run_replay_command"),
-    "coverage": ("imagenet_g.baselines.commands.table", "run_coverage"),
+    "coverage": ("imagenet_g.baselines.commands.coverage", "run"),
 }
 
 
@@ -125,7 +125,6 @@ def _add_table(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--link", default="logit", metavar="NAME", help="default: %(default)s")
     parser.add_argument("--top", type=int, metavar="N", help="only the N models best on the clean set")
-    parser.add_argument("--resamples", type=int, default=1000, metavar="B", help="default: %(default)s")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write .csv or .md in place of printing")
 
 
@@ -173,6 +172,13 @@ def _add_machine(parser: ArgumentParser) -> None:
 
 
 def _add_coverage(parser: ArgumentParser) -> None:
-    parser.add_argument("--models", type=int, default=1000, metavar="N", help="default: %(default)s")
-    parser.add_argument("--resamples", type=int, default=400, metavar="B", help="default: %(default)s")
-    parser.add_argument("--setup", action="append", metavar="NAME", help="only this setup; repeatable")
+    parser.add_argument(
+        "--stored",
+        action="store_true",
+        help="print the stored table of the whole run, which README quotes; simulate nothing",
+    )
+    parser.add_argument("--replications", type=parse_positive, default=2000, metavar="N",
+                        help="simulated benchmarks of each world (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--classes", type=parse_positive, action="append", default=[], metavar="C",
+                        help="only the worlds of so many classes; repeatable")  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the rows as CSV")

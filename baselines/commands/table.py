@@ -1,4 +1,4 @@
-"""`imagenet-g baselines table`, `plot` and `coverage`."""
+"""`imagenet-g baselines table` and `plot`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ def run_table(arguments: Namespace) -> int:
     from imagenet_g.benchmark.storage import write_text
 
     baseline, figures = load_baseline(arguments.baseline), load_baseline(arguments.figures)
-    rows = build_robustness_rows(
-        baseline, figures, arguments.link, splits=arguments.split, num_resamples=arguments.resamples
-    )
+    rows = build_robustness_rows(baseline, figures, arguments.link, splits=arguments.split)
     rows = choose_best(rows, arguments.top)
     # CSV carries its own column for every mark of the legend, so the legend is for Markdown only.
     as_csv = arguments.out is not None and arguments.out.suffix == ".csv"
@@ -53,8 +51,8 @@ def format_legend(rows: tuple[RobustnessTableRow, ...], baseline: BaselineSet) -
     link = rows[0].link
     lines = [
         f"Effective robustness in percentage points (95 % interval) against {baseline.header.id} "
-        f"version {baseline.header.version} ({baseline.sha256[:12]}), {link} link. Intervals: families of "
-        "the baseline resampled; the evaluated model's images taken as independent.",
+        f"version {baseline.header.version} ({baseline.sha256[:12]}), {link} link. Intervals: one family "
+        "of the baseline left out at a time; the evaluated model's images taken as independent.",
         "† clean accuracy outside the baseline's range. ‡ weak line (r2 below 0.8). "
         "§ the model is in the baseline; the line goes without it and, where five others remain, without its "
         "family. ¶ high leverage: one more model there would move the line. "
@@ -169,25 +167,3 @@ def list_result_points(arguments: Namespace, points: BaselinePoints) -> list[Fig
             )
         )
     return found
-
-
-def run_coverage(arguments: Namespace) -> int:
-    """Simulate and print coverage, one row a setup."""
-    from imagenet_g.baselines.lines.coverage import SETUPS, simulate_coverage
-    from imagenet_g.benchmark.errors import UnknownNameError
-
-    for name in arguments.setup or ():
-        if name not in SETUPS:
-            raise UnknownNameError("simulated setup", name, SETUPS)
-    print_line(f"coverage of nominal 95 % intervals over {arguments.models} simulated models, in percent")
-    print_line(f"{'':28} {'AG':>6} {'percentile':>11} {'naive':>6}   {'ER':>6} {'naive':>6}")
-    for name in arguments.setup or SETUPS:
-        found = simulate_coverage(
-            SETUPS[name], num_models=arguments.models, num_resamples=arguments.resamples
-        )
-        print_line(
-            f"{name:28} {100 * found.gap:6.1f} {100 * found.gap_percentile:11.1f} "
-            f"{100 * found.gap_naive:6.1f}   {100 * found.robustness:6.1f} "
-            f"{100 * found.robustness_naive:6.1f}"
-        )
-    return 0

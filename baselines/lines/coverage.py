@@ -1,239 +1,229 @@
-"""Do the intervals cover? A simulation with known true values.
+"""Do the intervals cover? The shipped functions, on simulated benchmarks whose truth is known.
 
-Classes are drawn from a population of classes: each has a difficulty on clean and on shifted images
-(correlated, shared by all models) and a part for each model alone, so answers within a class are not
-independent. Baseline models scatter around a true line with an effect of their family and one of their own.
-Every repetition draws a new benchmark, baseline and evaluated model, and calls the code that makes the
-intervals of every result (`statistics.gaps` and `robustness.intervals`); the naive ones (independent images,
-the line taken as known) are computed on the same data.
+`worlds` says what is simulated. Every replication is a new benchmark, baseline and evaluated model; the gap
+goes through `statistics.gaps.compute_gap_interval`, the effective robustness through
+`robustness.intervals.compute_interval`, as in a result. The naive intervals (independent images, the line
+taken as known) are computed on the same data.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import math
-from dataclasses import dataclass
-from statistics import NormalDist
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from importlib.resources import files
 
-import numpy as np
-
+from imagenet_g.baselines.lines.worlds import Replication, World, draw_replications
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.robustness.fits import compute_effective_robustness, fit_line
 from imagenet_g.benchmark.robustness.intervals import compute_interval
-from imagenet_g.benchmark.robustness.links import apply_link, invert_link
-from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, EvaluatedModel, PointCounts
-from imagenet_g.benchmark.statistics.accuracy import FloatArray
-from imagenet_g.benchmark.statistics.gaps import compute_gap_interval, draw_gaps
-from imagenet_g.benchmark.statistics.intervals import CONFIDENCE, compute_percentile_interval
+from imagenet_g.benchmark.statistics.gaps import compute_gap_interval
+from imagenet_g.benchmark.statistics.intervals import find_student_quantile
 from imagenet_g.benchmark.statistics.observations import Observation
+
+LOWEST, HIGHEST = 0.93, 0.98
+"""What the coverage of a nominal 95 % interval should lie between."""
+FEW_ANSWERS = 10.0
+"""Below so many expected right or wrong answers an interval may cover more often."""
+FEW_MODELS = 5
+"""With so few models an interval of effective robustness may cover more often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SimulationSetup:
-    """What is simulated.
+class Coverage:
+    """Shares of the replications of one world, and how it was simulated.
 
     Attributes:
-        num_classes: C.
-        images_per_class: Images of each class, on either set.
-        families: Models in each architecture family of the baseline.
-        class_sd: Spread of a class's difficulty shared by all models, on the logit scale.
-        own_sd: Spread of a class's difficulty for one model only.
-        correlation: Between a class's difficulty on clean and on shifted images.
-        family_sd: Effect of a family around the line, on the logit scale.
-        model_sd: Effect of a single model around the line.
-        link: Link on which the line is straight.
+        num_classes: Of the world.
+        images_per_class: On either set.
+        clean: True clean accuracy of the evaluated model.
+        shifted: True accuracy on the shifted set.
+        class_sd: Spread of classes on the logit scale.
+        num_families: Of the baseline.
+        num_models: Of the baseline.
+        fewest_expected: Right or wrong answers of the evaluated model where fewest are expected.
+        seed: Of the draws.
+        replications: Number of simulated benchmarks.
+        gap: Share whose interval of the gap holds the true one.
+        gap_below: Share where the truth lies below it.
+        gap_above: Share where it lies above.
+        gap_naive: Share of the intervals that take images as independent.
+        robustness: As `gap`, for effective robustness, of those that have an interval.
+        robustness_below: As `gap_below`.
+        robustness_above: As `gap_above`.
+        robustness_naive: As `gap_naive`, the line taken as known.
+        no_line: Share of replications without a line or without an interval.
     """
 
-    num_classes: int = 200
-    images_per_class: int = 50
-    families: tuple[int, ...] = (16, 13, 8, 8, 7, 6, 5, 4, 4, 3, 2, 2, 2, 1, 1, 1, 1, 1)
-    class_sd: float = 1.0
-    own_sd: float = 0.5
-    correlation: float = 0.7
-    family_sd: float = 0.1
-    model_sd: float = 0.1
-    link: str = "logit"
-
-
-SETUPS = {
-    "testbed on 1000 classes": SimulationSetup(num_classes=1000),
-    "testbed on 200 classes": SimulationSetup(),
-    "testbed on 86 classes": SimulationSetup(num_classes=86),
-    "testbed on 20 classes": SimulationSetup(num_classes=20),
-    "testbed on 10 classes": SimulationSetup(num_classes=10),
-    "12 models in 8 families": SimulationSetup(families=(3, 2, 2, 1, 1, 1, 1, 1)),
-    "5 models in 4 families": SimulationSetup(families=(2, 1, 1, 1)),
-    "linear axes": SimulationSetup(link="linear", family_sd=0.02, model_sd=0.02),
-    "probit axes": SimulationSetup(link="probit", family_sd=0.06, model_sd=0.06),
-}
-SLOPE, INTERCEPT = 0.9, -1.0
-_LINEAR_SLOPE, _LINEAR_INTERCEPT = 1.1, -0.35
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """Share of repetitions whose interval contains the true value."""
-
+    num_classes: int
+    images_per_class: int
+    clean: float
+    shifted: float
+    class_sd: float
+    num_families: int
+    num_models: int
+    fewest_expected: float
+    seed: int
+    replications: int
     gap: float
-    gap_percentile: float
+    gap_below: float
+    gap_above: float
     gap_naive: float
     robustness: float
+    robustness_below: float
+    robustness_above: float
     robustness_naive: float
-    num_models: int
+    no_line: float
+
+    @property
+    def gap_as_said(self) -> bool:
+        """Whether the gap's interval covers 93 to 98 %, or more often where few answers are expected."""
+        return self.gap >= LOWEST and (self.gap <= HIGHEST or self.fewest_expected < FEW_ANSWERS)
+
+    @property
+    def robustness_as_said(self) -> bool:
+        """The same for effective robustness, which may cover more often with few models too."""
+        more = self.fewest_expected < FEW_ANSWERS or self.num_models <= FEW_MODELS
+        return self.robustness >= LOWEST and (self.robustness <= HIGHEST or more)
 
 
-def simulate_coverage(
-    setup: SimulationSetup, *, num_models: int = 1000, num_resamples: int = 400, seed: int = 0
-) -> Coverage:
-    """Coverage of nominal 95 % intervals over `num_models` simulated models."""
-    rng = np.random.default_rng(seed)
-    marginal = _tabulate_marginal(math.hypot(setup.class_sd, setup.own_sd))
-    hits = np.array(
-        [_simulate_once(setup, marginal, num_resamples=num_resamples, rng=rng) for _ in range(num_models)]
-    )
-    gap, gap_percentile, gap_naive, robustness, robustness_naive = (
-        float(share) for share in hits.mean(axis=0)
-    )
+def measure_coverage(world: World, *, replications: int, seed: int) -> Coverage:
+    """Coverage of nominal 95 % intervals in a world.
+
+    Raises:
+        InputError: No replication has a line.
+    """
+    gaps, robustness, naive = list[int](), list[int](), list[bool]()
+    robust_naive = list[bool]()
+    for one in draw_replications(world, replications, seed=seed):
+        clean, shifted = one.evaluated.reference[0], one.evaluated.shifted
+        gaps.append(_locate(compute_gap_interval(shifted, clean), one.gap))
+        off = abs(shifted.top1 - clean.top1 - one.gap)
+        naive.append(off <= _reach_naively(shifted, clean))
+        found = _judge(world, one)
+        if found is not None:
+            robustness.append(found[0])
+            robust_naive.append(found[1])
+    if not robustness:
+        raise InputError("No replication has a line; the baseline's models are too few or too much alike.")
     return Coverage(
-        gap=gap,
-        gap_percentile=gap_percentile,
-        gap_naive=gap_naive,
-        robustness=robustness,
-        robustness_naive=robustness_naive,
-        num_models=num_models,
+        num_classes=world.num_classes,
+        images_per_class=world.images_per_class,
+        clean=world.clean,
+        shifted=world.shifted,
+        class_sd=world.class_sd,
+        num_families=len(world.families),
+        num_models=world.num_models,
+        fewest_expected=round(world.fewest_expected, 3),
+        seed=seed,
+        replications=replications,
+        gap=_share(gaps, 0),
+        gap_below=_share(gaps, -1),
+        gap_above=_share(gaps, 1),
+        gap_naive=_share(naive, True),
+        robustness=_share(robustness, 0),
+        robustness_below=_share(robustness, -1),
+        robustness_above=_share(robustness, 1),
+        robustness_naive=_share(robust_naive, True),
+        no_line=round(1 - len(robustness) / replications, 4),
     )
 
 
-def _tabulate_marginal(spread: float) -> tuple[FloatArray, FloatArray]:
-    """Ability on the logit scale, and the accuracy that results over the whole population of classes."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(61)
-    ability = np.linspace(-12.0, 12.0, 2401)
-    accuracy = invert_link(ability[:, None] + spread * nodes, "logit") @ (weights / weights.sum())
-    return ability, accuracy
+def _share(found: Sequence[int], wanted: int) -> float:
+    return round(found.count(wanted) / len(found), 4)
 
 
-def _simulate_once(
-    setup: SimulationSetup,
-    marginal: tuple[FloatArray, FloatArray],
-    *,
-    num_resamples: int,
-    rng: np.random.Generator,
-) -> tuple[bool, bool, bool, bool, bool]:
-    num_models = sum(setup.families) + 1
-    clean_true = rng.uniform(0.56, 0.85, size=num_models)
-    line = _evaluate_line(setup, clean_true)
-    family = np.concatenate([np.repeat(rng.normal(size=1), size) for size in setup.families])
-    scatter = np.append(
-        setup.family_sd * family + setup.model_sd * rng.normal(size=num_models - 1), rng.normal(0, 0.5)
-    )
-    scale = 0.2 if setup.link == "linear" else 1.0
-    scatter[-1] *= scale
-    shifted_true = np.clip(invert_link(line + scatter, setup.link), 0.005, 0.995)
-    clean, shifted = _draw_counts(setup, marginal, clean_true, shifted_true, rng)
-    points, evaluated = _make_case(setup, clean, shifted)
-    truth = float(shifted_true[-1] - invert_link(line[-1], setup.link))
-    return (
-        *_check_gap(evaluated, float(shifted_true[-1] - clean_true[-1]), num_resamples, rng),
-        *_check_robustness(points, evaluated, setup.link, truth, num_resamples, rng),
-    )
+def _locate(bounds: tuple[float, float] | None, truth: float) -> int:
+    """-1 where the truth lies below the interval, 1 where it lies above, 0 where the interval holds it."""
+    if bounds is None:
+        raise InputError("The simulation needs at least two classes with images.")
+    return (truth > bounds[1]) - (truth < bounds[0])
 
 
-def _evaluate_line(setup: SimulationSetup, clean: FloatArray) -> FloatArray:
-    if setup.link == "linear":
-        return np.asarray(_LINEAR_INTERCEPT + _LINEAR_SLOPE * clean)
-    scale = 1.0 if setup.link == "logit" else 0.6
-    return np.asarray(INTERCEPT * scale + SLOPE * apply_link(clean, setup.link))
-
-
-def _draw_counts(
-    setup: SimulationSetup,
-    marginal: tuple[FloatArray, FloatArray],
-    clean_true: FloatArray,
-    shifted_true: FloatArray,
-    rng: np.random.Generator,
-) -> tuple[FloatArray, FloatArray]:
-    """`(M, C)` right answers on the clean and on the shifted set."""
-    shared = rng.normal(size=(2, setup.num_classes))
-    shared[1] = setup.correlation * shared[0] + math.sqrt(1 - setup.correlation**2) * shared[1]
-    counts = []
-    for accuracy, difficulty in ((clean_true, shared[0]), (shifted_true, shared[1])):
-        ability = np.interp(accuracy, marginal[1], marginal[0])
-        own = rng.normal(size=(len(accuracy), setup.num_classes))
-        chance = invert_link(ability[:, None] + setup.class_sd * difficulty + setup.own_sd * own, "logit")
-        counts.append(rng.binomial(setup.images_per_class, chance).astype(np.float64))
-    return counts[0], counts[1]
-
-
-def _make_case(
-    setup: SimulationSetup, clean: FloatArray, shifted: FloatArray
-) -> tuple[BaselinePoints, EvaluatedModel]:
-    total = np.full(setup.num_classes, float(setup.images_per_class))
-    num_images = int(total.sum())
-    names = [f"family-{number}" for number, size in enumerate(setup.families) for _ in range(size)]
-    points = BaselinePoints(
-        baseline="simulated",
-        baseline_sha256="0" * 64,
-        target="simulated",
-        axes=("clean",),
-        models=tuple(f"model-{number}" for number in range(len(names))),
-        families=tuple(names),
-        reference=clean[:-1].sum(axis=1, keepdims=True) / num_images,
-        shifted=shifted[:-1].sum(axis=1) / num_images,
-        reference_n=(num_images,),
-        shifted_n=num_images,
-        counts=PointCounts(
-            reference=ClassCounts(right=clean[:-1], total=total),
-            shifted=ClassCounts(right=shifted[:-1], total=total),
-        ),
-    )
-    return points, EvaluatedModel(
-        reference=(
-            Observation(top1=clean[-1].sum() / num_images, n=num_images, right=clean[-1], total=total),
-        ),
-        shifted=Observation(
-            top1=shifted[-1].sum() / num_images, n=num_images, right=shifted[-1], total=total
-        ),
-    )
-
-
-def _check_gap(
-    evaluated: EvaluatedModel, truth: float, num_resamples: int, rng: np.random.Generator
-) -> tuple[bool, bool, bool]:
-    clean, shifted = evaluated.reference[0], evaluated.shifted
-    draws = draw_gaps(shifted, clean, num_resamples=num_resamples, seed=int(rng.integers(2**31)))
-    bounds = compute_gap_interval(shifted, clean)
-    if draws is None or bounds is None:
-        raise InputError("The simulation needs at least two classes; raise num_classes.")
-    low, high = bounds
-    plain_low, plain_high = compute_percentile_interval(draws)
-    off = abs(shifted.top1 - clean.top1 - truth)
-    reach = _NORMAL * math.sqrt(_binomial_variance(shifted) + _binomial_variance(clean))
-    return low <= truth <= high, plain_low <= truth <= plain_high, off <= reach
-
-
-def _check_robustness(
-    points: BaselinePoints,
-    evaluated: EvaluatedModel,
-    link: str,
-    truth: float,
-    num_resamples: int,
-    rng: np.random.Generator,
-) -> tuple[bool, bool]:
-    fit = fit_line(points, link)
-    shifted = evaluated.shifted
-    value = float(
-        compute_effective_robustness(fit, reference=evaluated.reference[0].top1, shifted=shifted.top1)[0]
-    )
-    interval = compute_interval(
-        points, evaluated, link, value=value, num_resamples=num_resamples, seed=int(rng.integers(2**31))
-    )
+def _judge(world: World, one: Replication) -> tuple[int, bool] | None:
+    try:
+        fit = fit_line(one.points, world.link)
+    except InputError:
+        # Few images may give all models of the baseline one clean accuracy: no line, and none is shown.
+        return None
+    evaluated = one.evaluated
+    clean, shifted = evaluated.reference[0].top1, evaluated.shifted.top1
+    value = float(compute_effective_robustness(fit, reference=clean, shifted=shifted)[0])
+    interval = compute_interval(one.points, evaluated, world.link, value=value)
     if interval.low is None or interval.high is None:
-        return False, False
-    naive = _NORMAL * math.sqrt(_binomial_variance(shifted))
-    return interval.low <= truth <= interval.high, abs(value - truth) <= naive
+        return None
+    off = abs(value - one.robustness)
+    return (
+        _locate((interval.low, interval.high), one.robustness),
+        off <= _reach_naively(evaluated.shifted),
+    )
 
 
-def _binomial_variance(observed: Observation) -> float:
-    return observed.top1 * (1 - observed.top1) / observed.n
+def _reach_naively(*observed: Observation) -> float:
+    variance = sum(one.top1 * (1 - one.top1) / one.n for one in observed)
+    return find_student_quantile(math.inf) * math.sqrt(variance)
 
 
-_NORMAL = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+def write_table(rows: Iterable[Coverage]) -> str:
+    """The table as CSV, one row a world."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = [field.name for field in fields(Coverage)]
+    writer.writerow(names)
+    writer.writerows([getattr(row, name) for name in names] for row in rows)
+    return text.getvalue()
+
+
+def parse_table(text: str) -> tuple[Coverage, ...]:
+    """The rows of `write_table`."""
+    kinds = {field.name: int if field.type == "int" else float for field in fields(Coverage)}
+    return tuple(
+        Coverage(**{name: kinds[name](cell) for name, cell in row.items()})  # type: ignore[arg-type]
+        for row in csv.DictReader(io.StringIO(text))
+    )
+
+
+def load_table() -> tuple[Coverage, ...]:
+    """The stored table: all worlds, 2,000 replications each."""
+    path = files("imagenet_g.baselines.data").joinpath("coverage.csv")
+    return parse_table(path.read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageRange:
+    """The worlds of one number of classes and images: lowest and highest coverage of each interval."""
+
+    num_classes: int
+    images_per_class: int
+    gap: tuple[float, float]
+    robustness: tuple[float, float]
+    robustness_few_models: tuple[float, float]
+    outside: int
+
+
+def summarise(rows: Sequence[Coverage]) -> tuple[CoverageRange, ...]:
+    """The table that README quotes: over accuracies, spreads of classes and families."""
+    keys = dict.fromkeys((row.num_classes, row.images_per_class) for row in rows)
+    return tuple(
+        _summarise(key, [row for row in rows if (row.num_classes, row.images_per_class) == key])
+        for key in keys
+    )
+
+
+def _summarise(key: tuple[int, int], rows: Sequence[Coverage]) -> CoverageRange:
+    many = [row.robustness for row in rows if row.num_models > FEW_MODELS]
+    few = [row.robustness for row in rows if row.num_models <= FEW_MODELS]
+    return CoverageRange(
+        num_classes=key[0],
+        images_per_class=key[1],
+        gap=_find_range([row.gap for row in rows]),
+        robustness=_find_range(many),
+        robustness_few_models=_find_range(few),
+        outside=sum(not (row.gap_as_said and row.robustness_as_said) for row in rows),
+    )
+
+
+def _find_range(values: Sequence[float]) -> tuple[float, float]:
+    return (min(values), max(values)) if values else (math.nan, math.nan)

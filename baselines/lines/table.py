@@ -14,7 +14,6 @@ from imagenet_g.benchmark.robustness.published_sets import (
     build_points,
     find_target,
 )
-from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
 from imagenet_g.benchmark.statistics.observations import Observation
 
 
@@ -55,8 +54,6 @@ def build_robustness_rows(
     link: str,
     *,
     splits: Sequence[str] | None = None,
-    num_resamples: int = NUM_RESAMPLES,
-    seed: int = BOOTSTRAP_SEED,
 ) -> tuple[RobustnessTableRow, ...]:
     """Compare every model of a table of figures with a baseline's lines.
 
@@ -72,7 +69,7 @@ def build_robustness_rows(
         row
         for split in wanted
         for record in figures.records
-        if (row := _build_row(baseline, figures, record, split, link, num_resamples, seed)) is not None
+        if (row := _build_row(baseline, figures, record, split, link)) is not None
     )
 
 
@@ -82,8 +79,6 @@ def _build_row(
     record: BaselineRecord,
     split: str,
     link: str,
-    num_resamples: int,
-    seed: int,
 ) -> RobustnessTableRow | None:
     target = find_target(figures, split)
     reference, top1 = record.figures[target.reference], record.figures[target.column]
@@ -107,9 +102,7 @@ def _build_row(
         link=link,
         baseline=points.baseline,
         baseline_sha256=points.baseline_sha256,
-        placement=None
-        if reason
-        else place_model(points, evaluated, link, judged=judged, num_resamples=num_resamples, seed=seed),
+        placement=None if reason else place_model(points, evaluated, link, judged=judged),
         reason=reason or "",
     )
 
@@ -163,6 +156,4 @@ def _place_record(baseline: BaselineSet, record: BaselineRecord, split: str, axi
         shifted=Observation(top1=top1, n=baseline.header.columns[column].n),
     )
     points = build_points(baseline, split, references=[axis])
-    # Only the value is used, which no resample enters; two are the fewest that give a spread.
-    judged = judge_record(baseline, record)
-    return place_model(points, evaluated, link, judged=judged, num_resamples=2, seed=0).value
+    return place_model(points, evaluated, link, judged=judge_record(baseline, record)).value

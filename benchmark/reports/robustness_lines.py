@@ -26,7 +26,7 @@ def list_robustness(result: Result) -> list[str]:
 
 
 def _format_robustness(entry: Entry, record: EffectiveRobustness) -> str:
-    bounds = "interval unknown"
+    bounds = "interval unknown" if record.no_interval is None else f"no interval: {record.no_interval}"
     if record.low is not None and record.high is not None:
         verdict = state_verdict(record.low, record.high)
         bounds = f"95 % {format_points(record.low, 1)} to {format_points(record.high, 1)}"

@@ -16,6 +16,7 @@ ABOUT_AS_FAR = 0.02
 """Points as a fraction up to which an effective robustness without evidence is called about as far."""
 ABOUT_AS_FAR_SHARE = 0.1
 """The same as a share of the gap, for large gaps."""
+ONE_CLASS = "images of one class do not show how classes differ"
 
 
 def read_entry(entry: Entry, *, is_reference: bool = False) -> str:
@@ -72,7 +73,7 @@ def _read_gap(entry: Entry, gap: Gap) -> str:
     if gap.low is None or gap.high is None:
         side = "lower" if gap.value < 0 else "higher"
         found = f"{_size(gap.value)} points {side}" if gap.value else "the same"
-        return f"has {found} accuracy on {images}{against}, with no interval"
+        return f"has {found} accuracy on {images}{against}, with no interval: {ONE_CLASS}"
     if not _is_shown(gap):
         shown = "no rise is shown" if gap.value > 0 else "no fall is shown"
         return f"{shown} on {images}{against} ({numbers})"
@@ -142,6 +143,7 @@ def _read_record(gap: Gap, record: EffectiveRobustness, *, alone: bool) -> str:
         others = f"{others.rstrip(',')}, by {record.baseline} ({record.link}),"
     verdict = state_verdict(record.low, record.high) or _name_side(record)
     bounds = f"ER {_format_bounds(record.value, record.low, record.high)}"
+    bounds += "" if record.no_interval is None else f", as {record.no_interval}"
     cautions = "".join(f"; {caution}" for caution in _list_cautions(record))
     numbers = f"({bounds}{f': {verdict}' if verdict else ''}{cautions})"
     return f"{_compare(gap, record, others)} {numbers}"

@@ -26,6 +26,7 @@ from imagenet_g.benchmark.robustness.own_line import (
 )
 from imagenet_g.benchmark.robustness.points import BaselinePoints, EvaluatedModel
 from imagenet_g.benchmark.robustness.wording import list_cautions
+from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +92,8 @@ def place_model(
     link: str,
     *,
     judged: JudgedModel | None,
-    num_resamples: int,
-    seed: int,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = BOOTSTRAP_SEED,
     rule: Rule = "jackknife",
 ) -> Placement:
     """Fit the line without the model and compare the model with it.

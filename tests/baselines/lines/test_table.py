@@ -16,7 +16,7 @@ from imagenet_g.baselines.lines.table import build_robustness_rows
 def test_a_row_of_the_baseline_itself_is_judged_by_the_others() -> None:
     """The testbed's ResNet-50 by a line without it and its family; its zero-shot models by the whole line."""
     rows = build_robustness_rows(
-        load_baseline("testbed"), load_baseline("testbed"), "logit", splits=["imagenet-v2"], num_resamples=2
+        load_baseline("testbed"), load_baseline("testbed"), "logit", splits=["imagenet-v2"]
     )
     found = {row.model: row.placement.support for row in rows if row.placement is not None}
     own, other = found["resnet50"], found["vit_b_32_clip_zeroshot"]
@@ -30,7 +30,7 @@ def test_a_row_of_the_baseline_itself_is_judged_by_the_others() -> None:
 def test_a_table_says_beside_a_number_that_it_shows_nothing(tmp_path: Path) -> None:
     """In a cell of Markdown, and in a column of CSV."""
     figures = write_baseline(tmp_path, [make_row("near-the-line", "0.761", "0.245")])
-    words = ("baselines", "table", "--figures", str(figures), "--resamples", "50", "--out")
+    words = ("baselines", "table", "--figures", str(figures), "--out")
     run_command(*words, str(tmp_path / "x.md"))
     assert "; no evidence either way) |" in (tmp_path / "x.md").read_text()
     run_command(*words, str(tmp_path / "x.csv"))

@@ -105,9 +105,17 @@ def test_the_move_of_standard_models_is_told_from_the_models_own(
         (-0.1, (-0.2, 0.0), "no fall is shown"),
         (0.05, (0.01, 0.09), "rises 5.0 points on v1/sd-l"),
         (-0.0003, (-0.0005, -0.0001), "falls 0.03 points on v1/sd-l"),
-        (-0.238, (None, None), "has 23.8 points lower accuracy on v1/sd-l, with no interval"),
-        (0.01, (None, None), "has 1.0 points higher accuracy on v1/sd-l, with no interval"),
-        (0.0, (None, None), "has the same accuracy on v1/sd-l, with no interval"),
+        (
+            -0.238,
+            (None, None),
+            "has 23.8 points lower accuracy on v1/sd-l, with no interval: images of one class",
+        ),
+        (
+            0.01,
+            (None, None),
+            "has 1.0 points higher accuracy on v1/sd-l, with no interval: images of one class",
+        ),
+        (0.0, (None, None), "has the same accuracy on v1/sd-l, with no interval: images of one class"),
     ],
 )
 def test_a_move_is_claimed_only_where_the_interval_shows_it(value: float, bounds: Bounds, start: str) -> None:

@@ -13,8 +13,10 @@ from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.predictions.class_counts import PairCounts, SetCounts
 from imagenet_g.benchmark.reports.robustness_lines import list_robustness
+from imagenet_g.benchmark.reports.sentences import read_entry
 from imagenet_g.benchmark.results import Entry, Result
 from imagenet_g.benchmark.robustness.attach import attach_effective_robustness
+from imagenet_g.benchmark.robustness.published_sets import BaselineSet
 
 
 def attach(result: Result, link: str = "logit", counts: dict[str, PairCounts] | None = None) -> Entry:
@@ -58,6 +60,24 @@ def test_on_a_weak_line_the_gap_comes_first() -> None:
     )
     assert result.entries[0].effective_robustness[0].weak
     assert ": AG −75.00, weak ER " in list_robustness(result)[0]
+
+
+def test_a_missing_interval_is_printed_with_its_reason() -> None:
+    """A baseline of one family: the record holds the reason, and the line and the sentence print it."""
+    points = load_baseline("testbed")
+    alike = BaselineSet(
+        header=points.header,
+        records=tuple(record.model_copy(update={"family": "one"}) for record in points.records),
+    )
+    result = attach_effective_robustness(
+        make_result(split="imagenet-r", top1=0.6, clean=0.9), alike, ["logit"]
+    )
+    entry = result.entries[0]
+    reason = "the baseline's models are all of one family, which does not show how families differ"
+    record = entry.effective_robustness[0]
+    assert (record.low, record.no_interval, record.method) == (None, reason, "none")
+    assert f"(no interval: {reason})" in list_robustness(result)[0]
+    assert f"no interval, as {reason}" in read_entry(entry)
 
 
 def test_on_a_strong_line_the_robustness_comes_first() -> None:
