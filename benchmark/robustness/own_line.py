@@ -6,6 +6,7 @@ lies from the others. A model held against a line through its own point is in pa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,7 +83,7 @@ def leave_out(points: BaselinePoints, judged: JudgedModel) -> JudgingLine:
         >>> short.reason
         '4 models are left without the judged model, and a line needs at least 5.'
     """
-    own = _find_own(points, judged)
+    own = find_own(points.models, points.weights, judged)
     if not own.any():
         return JudgingLine(points=points)
     families = {points.families[row] for row in np.flatnonzero(own)}
@@ -96,15 +97,21 @@ def leave_out(points: BaselinePoints, judged: JudgedModel) -> JudgingLine:
     )
 
 
-def _find_own(points: BaselinePoints, judged: JudgedModel) -> npt.NDArray[np.bool_]:
-    """`(M,)`: the points with the judged model's weights, or its name."""
+def find_own(models: Sequence[str], weights: Sequence[str], judged: JudgedModel) -> npt.NDArray[np.bool_]:
+    """Which of M models are the judged one, by its weights or its name: `(M,)`.
+
+    Args:
+        models: M names.
+        weights: M hashes of weights; empty where unknown.
+        judged: The model.
+    """
     names = list_names(judged.spec)
-    hashes = points.weights or (None,) * len(points.models)
+    hashes = tuple(weights) or (None,) * len(models)
     known = judged.weights_sha256 not in (None, NO_WEIGHTS)
     return np.array(
         [
-            model in names or (known and weights == judged.weights_sha256)
-            for model, weights in zip(points.models, hashes, strict=True)
+            model in names or (known and sha256 == judged.weights_sha256)
+            for model, sha256 in zip(models, hashes, strict=True)
         ],
         dtype=np.bool_,
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from imagenet_g.benchmark.splits.manifests import SplitManifest
     from imagenet_g.generation.verifying.diff import ModelPair, SplitDiff, VersionComparison
     from imagenet_g.generation.verifying.equating import Equating
+    from imagenet_g.generation.verifying.shifts import SplitShift
 
 _SHOWN_CLASSES = 5
 _SHOWN_CHANGES = 60
@@ -60,16 +61,35 @@ def run(arguments: Namespace) -> int:
         pairs = load_model_pairs(arguments.results, old, new)
         diff = diff_split(folders[0], folders[1], split, pairs)
         equating, why = _try_equating(pairs, old, new) if arguments.results else (None, "no --results given")
-        found.append((diff, equating))
+        shift, lines = _try_shift(folders, split, arguments)
+        found.append((diff, equating, shift))
         if not arguments.json:
-            print_block(format_diff(diff, equating, why))
+            print_block("\n".join([format_diff(diff, equating, why), *lines]))
     if arguments.json:
-        rows = [
-            diff.model_dump(mode="json") | {"equating": equating and equating.model_dump(mode="json")}
-            for diff, equating in found
-        ]
-        print_block(json.dumps(rows, indent=2))
+        print_block(json.dumps([_make_row(*one) for one in found], indent=2))
     return 0
+
+
+def _make_row(diff: SplitDiff, equating: Equating | None, shift: SplitShift | None) -> dict[str, object]:
+    return diff.model_dump(mode="json") | {
+        "equating": equating and equating.model_dump(mode="json"),
+        "shift": shift and shift.shift.model_dump(mode="json"),
+        "equated": [] if shift is None else [score.model_dump(mode="json") for score in shift.scores],
+    }
+
+
+def _try_shift(
+    folders: Sequence[Path], split: str, arguments: Namespace
+) -> tuple[SplitShift | None, list[str]]:
+    """The shift in difficulty and its lines, or the reason why it cannot be computed."""
+    from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.generation.verifying.shifts import compute_split_shift, format_shift
+
+    try:
+        found = compute_split_shift(folders[0], folders[1], split, arguments.results)
+    except InputError as error:
+        return None, [f"difficulty: unknown ({error})"]
+    return found, format_shift(found, Path(arguments.before).name, Path(arguments.after).name)
 
 
 def _find_folder(name: str, arguments: Namespace, split: str | None = None) -> Path:
