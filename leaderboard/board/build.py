@@ -22,6 +22,7 @@ from imagenet_g.benchmark.splits.registry import (
 from imagenet_g.leaderboard.board import paper_rows, published_rows
 from imagenet_g.leaderboard.board.answer_tables import AnswerFile, build_answers
 from imagenet_g.leaderboard.board.board import Board, BoardInfo, BoardVersion, LeftOut, write_board
+from imagenet_g.leaderboard.board.equated import equate_rows
 from imagenet_g.leaderboard.board.ranked_submissions import AnsweredEntry, rank_rows
 from imagenet_g.leaderboard.board.rows import (
     RobustnessRow,
@@ -68,7 +69,8 @@ def build_board(submissions: Path, out: Path, *, published: bool = True) -> Boar
     """
     reviewed, left_out = load_reviewed(submissions)
     files = list_answer_files(reviewed)
-    scores = rank_rows(_list_scores(reviewed, files), list_answered(reviewed, files))
+    answered = list_answered(reviewed, files)
+    scores = equate_rows(rank_rows(_list_scores(reviewed, files), answered), answered)
     robustness = [row for one in reviewed for row in list_submission_robustness(one.submission)]
     if published:
         scores += published_rows.list_published_scores()

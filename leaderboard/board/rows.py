@@ -53,6 +53,9 @@ class ScoreRow:
         same_classes: Whether the clean accuracy covers the split's own classes.
         gap: AG = top1 - clean, with its interval.
         flags: Cautions for the reader, one reason a line.
+        equated: Top-1 as it would be on the split of an earlier version, with its interval; None without a
+            panel of models that were run on both.
+        equated_to: That split; empty without one.
         doubts: The gravest of them in a few words, one a line: shown on the row itself.
         has_answers: Whether single answers are stored, so that models can be compared in pairs.
         rank_best: Best rank that the tests leave open, 1 for the first; None without a rank.
@@ -90,6 +93,10 @@ class ScoreRow:
     rank_worst: int | None = None
     unranked: str = NO_ANSWERS
     doubts: str = ""
+    equated: float | None = None
+    equated_low: float | None = None
+    equated_high: float | None = None
+    equated_to: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +125,9 @@ _OPTIONAL_FLOATS = (
     "gap",
     "gap_low",
     "gap_high",
+    "equated",
+    "equated_low",
+    "equated_high",
     "er_low",
     "er_high",
 )
@@ -165,9 +175,9 @@ def list_hidden_metrics(board: Board) -> tuple[str, ...]:
     Either no package had them when the board was built, or none has them here.
     """
     columns = set(board.scores.columns)
-    # Of the other columns only these two have intervals.
+    # Of the other columns only these have intervals.
     with_interval = (name.removesuffix("_low") for name in columns if name.endswith("_low"))
-    in_columns = {name for name in with_interval if name in columns} - {"gap", "er"}
+    in_columns = {name for name in with_interval if name in columns} - {"gap", "er", "equated"}
     return tuple(sorted({*board.info.unknown_metrics, *list_unknown_metrics(in_columns)}))
 
 

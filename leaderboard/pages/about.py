@@ -28,6 +28,9 @@ DEFINITIONS = """\
   reference has the split's own classes. Where it has other classes, the row is flagged.
 * **ER**, effective robustness: top-1 minus the accuracy that the baseline's line predicts from the clean
   accuracy. Choose the baseline and the link (the scale of the axes) above the table.
+* **Equated**: top-1 as it would be on the split of that name in the version before, where enough models were
+  run on both: their mean shift in difficulty, on the logit scale, is taken from the score. With it "the new
+  version is harder" and "the model is worse" can be distinguished.
 * **Rank**: a range, such as 3–7. Its best rank is one more than the number of models that are better beyond
   chance, its worst the number of ranked models less those that are worse beyond chance. Models are compared
   in pairs on the same images, with classes as the independent units and Holm's correction over all pairs: the

@@ -73,6 +73,19 @@ def format_accuracy(row: Row, name: str) -> str:
     return f"{format_percent(row[name])}<small>{format_percent(low, 1)}–{format_percent(high, 1)}</small>"
 
 
+def format_equated(row: Row) -> str:
+    """An equated score with its interval and the split it is equated to.
+
+    Example:
+        >>> row = {"equated": 0.5, "equated_low": 0.45, "equated_high": 0.55, "equated_to": "v1/sd-l"}
+        >>> format_equated(row)
+        '50.00<small>45.0–55.0</small><small>on v1/sd-l</small>'
+    """
+    if is_missing(row.get("equated")):
+        return '<span class="none" title="No models were run on this and an earlier version.">–</span>'
+    return f"{format_accuracy(row, 'equated')}<small>on {escape(row['equated_to'])}</small>"
+
+
 def format_metric(row: Row, metric: Metric) -> str:
     """A metric in its own unit with its interval below; an older board may lack its column."""
     if is_missing(row.get(metric.name)):

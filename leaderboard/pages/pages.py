@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.results import HEADLINE
 from imagenet_g.benchmark.robustness.fits import LineFit
 from imagenet_g.leaderboard.board.answer_tables import ANSWER, list_answering_models
 from imagenet_g.leaderboard.board.board import Board
@@ -31,7 +32,7 @@ from imagenet_g.leaderboard.pages.queries import (
     keep_comparable,
     select_rows,
 )
-from imagenet_g.leaderboard.pages.tables import format_table, name_sorting
+from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS, format_table, is_filled, name_sorting
 from imagenet_g.leaderboard.validation.lines import find_line
 
 if TYPE_CHECKING:
@@ -55,9 +56,17 @@ def show_table(board: Board, query: BoardQuery, columns: Sequence[str]) -> str:
     # An old address may name a page that no longer exists.
     page = min(query.page, last)
     shown = rows.iloc[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
+    if tuple(columns) == DEFAULT_COLUMNS and is_filled(rows, "equated"):
+        columns = _insert_equated(columns)
     caption = f"{query.split}: {len(rows)} models, sorted by {name_sorting(query.sort)}"
     table = format_table(shown, columns, sort=query.sort, ascending=query.ascending, caption=caption)
     return format_notice(board, query) + format_rule(rows) + table + format_pager(page, last, query)
+
+
+def _insert_equated(columns: Sequence[str]) -> list[str]:
+    # Beside the score that it restates.
+    place = list(columns).index(HEADLINE) + 1
+    return [*columns[:place], "equated", *columns[place:]]
 
 
 def format_notice(board: Board, query: BoardQuery) -> str:

@@ -141,7 +141,7 @@ def settle_query(board: Board, query: BoardQuery) -> BoardQuery:
     )
 
 
-_SORTABLE = ("model", "clean", "gap", "er", "parameters", "trust", "training_data", "family", "n")
+_SORTABLE = ("model", "clean", "gap", "er", "equated", "parameters", "trust", "training_data", "family", "n")
 _SMALLEST_FIRST = ("model", "family", "training_data")
 _TRUST_ORDER = ("published", "self-reported", "recomputed", "verified")
 

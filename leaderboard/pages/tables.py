@@ -17,6 +17,7 @@ from imagenet_g.leaderboard.pages.cells import (
     format_accuracy,
     format_count,
     format_difference,
+    format_equated,
     format_flags,
     format_metric,
     format_model,
@@ -124,6 +125,13 @@ _DERIVED: tuple[Column, ...] = (
 )
 _OTHERS: tuple[Column, ...] = (
     Column(
+        name="equated",
+        title="Equated, %",
+        help="Top-1 as it would be on the earlier version's split, by the models that were run on both",
+        cell=format_equated,
+        sort="equated",
+    ),
+    Column(
         name="family",
         title="Family",
         help="Architecture family",
@@ -200,9 +208,14 @@ def _make_metric_column(metric: Metric) -> Column:
     )
 
 
+def is_filled(rows: pd.DataFrame, name: str) -> bool:
+    """Whether some row has a value in a column, which an older board may lack."""
+    return name in rows and bool(rows[name].notna().any())
+
+
 def list_filled_columns(rows: pd.DataFrame) -> tuple[str, ...]:
     """The usual columns, and those of the other metrics that some row has."""
-    filled = (m.name for m in list_board_metrics() if m.name in rows and rows[m.name].notna().any())
+    filled = (name for name in ("equated", *(m.name for m in list_board_metrics())) if is_filled(rows, name))
     return tuple(dict.fromkeys((*DEFAULT_COLUMNS, *filled)))
 
 
