@@ -94,8 +94,8 @@ def find_default_line(
         DataError: The line was changed after it was stored.
 
     Example:
-        >>> find_default_line("v9/sd-l", "mini/real")
-        (None, "no line of v9/sd-l against mini/real comes with v9; 'imagenet-g baselines run' measures one")
+        >>> find_default_line("v9/sd-l", "v9/real")
+        (None, "no line of v9/sd-l against v9/real comes with v9; 'imagenet-g baselines run' measures one")
         >>> find_default_line("v9/sd-l", None)
         (None, 'no clean set is run, and a measured line is over one')
     """

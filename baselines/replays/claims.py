@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -13,12 +13,13 @@ from imagenet_g.baselines.replays.records import Answer, ClaimRecord, Verdict
 from imagenet_g.baselines.replays.specs import ClaimSpec
 from imagenet_g.benchmark.predictions.class_counts import SetCounts
 from imagenet_g.benchmark.results import EffectiveRobustness, Entry
+from imagenet_g.benchmark.robustness.jackknife import compute_variances, explain_no_interval, find_reach
+from imagenet_g.benchmark.robustness.points import BaselinePoints, EvaluatedModel
 from imagenet_g.benchmark.statistics.accuracy import BoolArray
 from imagenet_g.benchmark.statistics.gaps import compute_gap_interval
 from imagenet_g.benchmark.statistics.intervals import (
     BOOTSTRAP_SEED,
     NUM_RESAMPLES,
-    compute_difference_interval,
 )
 from imagenet_g.benchmark.statistics.observations import Observation
 
@@ -32,12 +33,14 @@ class Cell:
         column: Split, as the table names it.
         entry: The numbers.
         counts: Right answers and images by class.
+        clean: The same on the clean images of the same classes; None where they are not counted.
     """
 
     row: str
     column: str
     entry: Entry
     counts: SetCounts
+    clean: SetCounts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,8 @@ class Tables:
     gaps: Sequence[Cell]
     filtered: Sequence[Cell]
     training: Sequence[Cell]
+    lines: Mapping[str, tuple[BaselinePoints, str]] = field(default_factory=dict)
+    """The line's points and its link, by the column of training."""
 
 
 def judge_claim(claim: ClaimSpec, tables: Tables) -> ClaimRecord:
@@ -125,23 +130,50 @@ def compute_difference(
 
 
 def subtract_robustness(
-    first: EffectiveRobustness, second: EffectiveRobustness
-) -> tuple[float, tuple[float, float] | None]:
-    """Effective robustness of the first less that of the second, intervals combined as if independent.
+    first: Cell, second: Cell, points: BaselinePoints, link: str
+) -> tuple[tuple[float, float] | None, float]:
+    """Interval of the effective robustness of the first less that of the second, and its freedom.
 
-    Square-and-add (Zou and Donner 2008). Two models on the same images and line have correlated errors, so
-    the interval is too wide rather than too narrow.
+    Both are judged by one line on the same images, so their errors are not independent: classes and families
+    are left out for both at once, and what the two share cancels (`jackknife.compute_variances`).
+
+    Args:
+        first: A cell with its clean counts and its effective robustness.
+        second: Likewise, on the same split.
+        points: The baseline behind both.
+        link: Name of the link.
+
+    Returns:
+        The interval, None where it cannot be computed, and its degrees of freedom.
     """
-    value = first.value - second.value
-    if first.low is None or first.high is None or second.low is None or second.high is None:
-        return value, None
-    ours, theirs = (first.value, first.low, first.high), (second.value, second.low, second.high)
-    return value, compute_difference_interval(ours, theirs)
+    gone = {*(_read(first).left_out or ()), *(_read(first).kin_left_out or ())}
+    kept = points.take(np.array([row for row, model in enumerate(points.models) if model not in gone]))
+    ours, theirs = _make_evaluated(first), _make_evaluated(second)
+    if ours is None or theirs is None or explain_no_interval(kept, ours) is not None:
+        return None, 1
+    variances = compute_variances(kept, ours, link, less=theirs)
+    value, reach = _read(first).value - _read(second).value, find_reach(variances)
+    return (value - reach, value + reach), variances.freedom
 
 
-def _observe(counts: SetCounts, used: BoolArray) -> Observation:
+def _read(cell: Cell) -> EffectiveRobustness:
+    return cell.entry.effective_robustness[0]
+
+
+def _make_evaluated(cell: Cell) -> EvaluatedModel | None:
+    if cell.clean is None:
+        return None
+    clean, shifted = (_observe(counts, counts.total > 0, whole=True) for counts in (cell.clean, cell.counts))
+    return EvaluatedModel(reference=(clean,), shifted=shifted)
+
+
+def _observe(counts: SetCounts, used: BoolArray, *, whole: bool = False) -> Observation:
+    """Right answers on the used classes; `whole` keeps the arrays at all 1000, as a baseline's are."""
     right, total = counts.right[used], counts.total[used]
-    return Observation(top1=float(right.sum() / total.sum()), n=int(total.sum()), right=right, total=total)
+    top1, n = float(right.sum() / total.sum()), int(total.sum())
+    if whole:
+        right, total = counts.right, counts.total
+    return Observation(top1=top1, n=n, right=right, total=total)
 
 
 def _index(cells: Sequence[Cell]) -> dict[tuple[str, str], Cell]:
@@ -209,14 +241,16 @@ def _list_robustness(claim: ClaimSpec, tables: Tables) -> Iterator[Difference]:
     # Neighbours of the ranking decide it: the first above the second, the second above the third.
     for pair in pairwise(claim.order):
         for column, first, second in _pair_mixtures(pair, tables):
-            ours, theirs = (cell.entry.effective_robustness[0] for cell in (first, second))
-            value, interval = subtract_robustness(ours, theirs)
+            # A line that is refused for one of them gives no difference to test.
+            if not (first.entry.effective_robustness and second.entry.effective_robustness):
+                continue
+            interval, freedom = subtract_robustness(first, second, *tables.lines[column])
             yield Difference(
                 label=f"{pair[0]} less {pair[1]}",
                 column=column,
-                value=value,
+                value=_read(first).value - _read(second).value,
                 interval=interval,
-                freedom=_count_freedom(first.counts, second.counts),
+                freedom=freedom,
                 rises=True,
             )
 

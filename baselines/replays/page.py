@@ -140,7 +140,7 @@ def _format_training(cells: Sequence[CellRecord], spec: ReplaySpec, papers: Pape
         for mixture in spec.training.mixtures
     )
     # Every mixture has the same line under one shift; it is described once.
-    lines = dict.fromkeys(_describe_line(cell) for cell in cells)
+    lines = dict.fromkeys(_describe_line(cell) for cell in cells if cell.entry.effective_robustness)
     places = " and ".join(format_place(name) for name in spec.training.published)
     parts = [
         f"## {places}: trained on real images, on generated ones, on both",
@@ -201,6 +201,8 @@ def _format_gap(cell: CellRecord) -> str:
 
 
 def _format_robustness(cell: CellRecord) -> str:
+    if not cell.entry.effective_robustness:
+        return "no line"
     found = cell.entry.effective_robustness[0]
     verdict = state_verdict(found.low, found.high)
     flag = f": {verdict}" if verdict else ""

@@ -31,8 +31,12 @@ from imagenet_g.benchmark.naming.specs import parse_model_spec
 from imagenet_g.benchmark.predictions.class_counts import load_pair_counts
 from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.robustness.attach import attach_effective_robustness
-from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline, write_measured_baseline
-from imagenet_g.benchmark.robustness.points import MIN_MODELS
+from imagenet_g.benchmark.robustness.measured_sets import (
+    MeasuredBaseline,
+    build_measured_points,
+    write_measured_baseline,
+)
+from imagenet_g.benchmark.robustness.points import MIN_MODELS, BaselinePoints
 from imagenet_g.benchmark.splits.references import parse_split_ref
 
 
@@ -75,8 +79,8 @@ def run_replay(context: ReplayContext) -> ReplayRecord:
     filtered = measure_models(
         context, spec.gaps.models, spec.filtered.splits, spec.filtered.reference, "filtered"
     )
-    training = measure_mixtures(context, recipe) if context.train else ()
-    tables = Tables(gaps=gaps, filtered=filtered, training=training)
+    training, lines = measure_mixtures(context, recipe) if context.train else ((), {})
+    tables = Tables(gaps=gaps, filtered=filtered, training=training, lines=lines)
     return ReplayRecord(
         name=spec.name,
         title=spec.title,
@@ -206,12 +210,26 @@ def make_cells(row: str, measurement: Measurement, columns: Sequence[ReplayColum
         ref = str(parse_split_ref(column.ref))
         if ref not in counts:
             raise InputError(f"'{row}' has no gap on '{ref}': the reference has no image of its classes.")
-        cells.append(Cell(row=row, column=column.column, entry=entries[ref], counts=counts[ref].shifted))
+        cells.append(
+            Cell(
+                row=row,
+                column=column.column,
+                entry=entries[ref],
+                counts=counts[ref].shifted,
+                clean=counts[ref].reference,
+            )
+        )
     return cells
 
 
-def measure_mixtures(context: ReplayContext, recipe: ClassifierRecipe) -> tuple[Cell, ...]:
-    """The training experiment: a model for each mixture, against the line of the standard models."""
+def measure_mixtures(
+    context: ReplayContext, recipe: ClassifierRecipe
+) -> tuple[tuple[Cell, ...], dict[str, tuple[BaselinePoints, str]]]:
+    """The training experiment: a model for each mixture, against the line of the standard models.
+
+    Returns:
+        The cells, and the line's points and link by column.
+    """
     training = context.spec.training
     lines = measure_lines(context)
     cells: list[Cell] = []
@@ -231,7 +249,11 @@ def measure_mixtures(context: ReplayContext, recipe: ClassifierRecipe) -> tuple[
         for line in lines:
             result = attach_effective_robustness(result, line, [context.spec.link], counts=counts)
         cells += make_cells(mixture.name, (result, counts), training.shifts)
-    return tuple(cells)
+    points = {
+        column.column: (build_measured_points(line), str(context.spec.link))
+        for column, line in zip(training.shifts, lines, strict=True)
+    }
+    return tuple(cells), points
 
 
 def measure_lines(context: ReplayContext) -> list[MeasuredBaseline]:

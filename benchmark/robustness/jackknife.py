@@ -26,6 +26,7 @@ added by square-and-add (Zou and Donner 2008). The interval always holds that of
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -159,21 +160,35 @@ def find_reach(variances: Variances, *, confidence: float = CONFIDENCE) -> float
     )
 
 
-def compute_variances(points: BaselinePoints, evaluated: EvaluatedModel, link: str) -> Variances:
-    """v_c and v_f' of the module's docstring, with their degrees of freedom."""
-    whole = _link_accuracies(points, evaluated, link, left_out=None)
-    theta = _compute_values(whole, link)
+def compute_variances(
+    points: BaselinePoints, evaluated: EvaluatedModel, link: str, *, less: EvaluatedModel | None = None
+) -> Variances:
+    """v_c and v_f' of the module's docstring, with their degrees of freedom.
+
+    Args:
+        points: The baseline the line was fitted through.
+        evaluated: The model.
+        link: Name of the link.
+        less: A second model on the same images. Then all is about the first one's effective robustness less
+            this one's: what both share, the line and the hard classes, cancels.
+    """
+    models = (evaluated,) if less is None else (evaluated, less)
+    whole = [_link_accuracies(points, one, link, left_out=None) for one in models]
+    theta = _subtract([_compute_values(one, link) for one in whole])
     names, family = np.unique(np.array(points.families), return_inverse=True)
-    without = _compute_values(whole, link, weights=(family != np.arange(len(names))[:, None]).astype(float))
+    weights = (family != np.arange(len(names))[:, None]).astype(float)
+    without = _subtract([_compute_values(one, link, weights=weights) for one in whole])
     families = (1 - 1 / len(names)) * float(((without - theta) ** 2).sum())
-    totals = _list_totals(points, evaluated)
+    totals = [total for one in models for total in _list_totals(points, one)]
     used = np.flatnonzero(np.any([total > 0 for total in totals], axis=0)) if totals else np.zeros(0, np.intp)
     classes = shared = 0.0
     if len(used):
-        fewer = _link_accuracies(points, evaluated, link, left_out=used)
-        classes = _sum_squares(_compute_values(fewer, link))
+        fewer = [_link_accuracies(points, one, link, left_out=used) for one in models]
+        classes = _sum_squares(_subtract([_compute_values(one, link) for one in fewer]))
         if points.counts is not None:
-            cells = _compute_values(_mix(whole, fewer, family == np.arange(len(names))[:, None]), link)
+            rows = family == np.arange(len(names))[:, None]
+            mixed = [_mix(one, other, rows) for one, other in zip(whole, fewer, strict=True)]
+            cells = _subtract([_compute_values(one, link) for one in mixed])
             shared = _sum_squares(cells.reshape(len(names), -1))
     return Variances(
         classes=classes,
@@ -181,6 +196,10 @@ def compute_variances(points: BaselinePoints, evaluated: EvaluatedModel, link: s
         class_freedom=max(0, len(used) - 1),
         family_freedom=compute_effective_families(points.families) - 1,
     )
+
+
+def _subtract(values: Sequence[FloatArray]) -> FloatArray:
+    return values[0] if len(values) == 1 else np.asarray(values[0] - values[1])
 
 
 def _list_totals(points: BaselinePoints, evaluated: EvaluatedModel) -> list[FloatArray]:
