@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from submission_cases import (
     ROOT,
+    SEALED,
     STEM,
     list_codes,
     list_known,
@@ -33,11 +34,11 @@ from imagenet_g.leaderboard.validation.claim_checks import check_preprocessing
 from imagenet_g.leaderboard.validation.second_run import SecondRun, make_command, verify_run
 from imagenet_g.leaderboard.validation.validate import list_submission_files
 
-GOOD = ROOT / "mini" / f"{STEM}.json"
+GOOD = SEALED / "mini" / f"{STEM}.json"
 
 
 def load_committed() -> Submission:
-    """The repository's submission."""
+    """A sealed submission of statistics 1."""
     return Submission.model_validate_json(GOOD.read_bytes())
 
 
@@ -161,7 +162,7 @@ def test_a_refused_submission_leaves_nothing_behind(tmp_path: Path) -> None:
     submission = load_committed()
     bad = submission.model_copy(update={"seal": "0" * 64})
     _, report = write_submission(
-        bad, results_folder=ROOT / "mini", source=bad.result, root=tmp_path / "to", data=()
+        bad, results_folder=SEALED / "mini", source=bad.result, root=tmp_path / "to", data=()
     )
     assert not report.accepted
     assert list((tmp_path / "to").rglob("*.json")) == []
@@ -172,7 +173,7 @@ def test_an_accepted_submission_is_written_with_its_predictions(tmp_path: Path) 
     before = load_committed()
     submission = make_submission(before.version, before.statement, before.result)
     path, report = write_submission(
-        submission, results_folder=ROOT / "mini", source=submission.result, root=tmp_path, data=()
+        submission, results_folder=SEALED / "mini", source=submission.result, root=tmp_path, data=()
     )
     assert report.trust == "recomputed"
     assert (path.parent / submission.result.entries[0].predictions.file).is_file()
@@ -184,7 +185,7 @@ def test_a_resubmission_leaves_no_predictions_that_it_does_not_name(tmp_path: Pa
     submission = make_submission(before.version, before.statement, before.result)
     for _ in range(2):
         path, report = write_submission(
-            submission, results_folder=ROOT / "mini", source=submission.result, root=tmp_path, data=()
+            submission, results_folder=SEALED / "mini", source=submission.result, root=tmp_path, data=()
         )
         assert report.accepted
         files = sorted(file.name for file in path.with_suffix("").iterdir())
@@ -253,8 +254,8 @@ def test_a_greek_letter_is_a_lookalike() -> None:
 
 
 def test_a_gap_of_the_earlier_rule_is_computed_again_by_it(tmp_path: Path) -> None:
-    """A file that ships names it; today's rule gives these few images a longer interval."""
-    path = ROOT / "mini" / "imagenet-g__efficientnet-lite1.json"
+    """A sealed file names it; today's rule gives these few images a longer interval."""
+    path = SEALED / "mini" / f"{STEM}.json"
     entries = {
         entry.split.view: entry for entry in Submission.model_validate_json(path.read_bytes()).result.entries
     }
