@@ -136,8 +136,7 @@ def test_a_submission_of_a_day_before_the_metric_stays_recomputed(outside: None,
     report = validate_case(write_case(tmp_path))
     assert report.trust == "recomputed"
     lacking = [problem.message for problem in report.problems if problem.code == "no-metric"]
-    assert len(lacking) == 1
-    assert "lacks the metric 'doubt'" in lacking[0]
+    assert ["'doubt'" in message for message in lacking].count(True) == 1
 
 
 def test_a_metric_that_all_splits_lack_is_noted_once(outside: None, tmp_path: Path) -> None:
