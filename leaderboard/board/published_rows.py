@@ -65,7 +65,7 @@ def list_published_robustness() -> Iterator[RobustnessRow]:
             same_classes=row["same_classes"] == "yes",
             extrapolated=row["extrapolated"] == "yes",
             weak=row["weak"] == "yes",
-            cautions=str(row.get("cautions") or "").replace("; ", "\n"),
+            cautions=_read_text(row.get("cautions")).replace("; ", "\n"),
         )
 
 
@@ -165,6 +165,11 @@ def _count_classes(class_set: str) -> int:
     from imagenet_g.benchmark.classes import load_class_set
 
     return len(load_class_set(class_set).indices)
+
+
+def _read_text(value: object) -> str:
+    # pandas reads an empty cell as NaN, which is no text; earlier files lack the column.
+    return value if isinstance(value, str) else ""
 
 
 def _optional(value: float) -> float | None:
