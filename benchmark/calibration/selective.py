@@ -6,6 +6,7 @@ Answers of equal confidence have no order; each number here is its mean over all
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +70,7 @@ def leave_out_of_aurc(
     With harmonic numbers H the area is the mean of `wrong[i] (H[N] - H[i])`. Without a unit of m images an
     image moves up by the number of them in front of it, 0 to m. One running sum for each such number gives
     every area by look-ups; where that table would be large, units are few and each area is computed anew.
+    Where answers of equal confidence lose some images, the rest of them is wrong by another share.
 
     Args:
         confidence: As `compute_aurc`.
@@ -87,9 +89,14 @@ def leave_out_of_aurc(
         )
     table = _sum_by_shift(_spread_ties(confidence, wrong), int(sizes.max()))
     harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, len(wrong) + 1))])
-    return np.array(
-        [_sum_segments(table, places, harmonic, len(wrong)) for places in _list_places(units, sizes)]
-    )
+    running, ties = np.concatenate([[0.0], np.cumsum(harmonic)]), _find_ties(confidence, wrong)
+    found = np.full(num_units, np.nan)
+    for unit, places in enumerate(_list_places(units, sizes)):
+        if left := len(wrong) - len(places):
+            starts, rest, changes = ties.leave_out(places)
+            weights = rest * harmonic[left] - (running[starts + rest] - running[starts])
+            found[unit] = _sum_segments(table, places, harmonic, len(wrong)) + changes @ weights / left
+    return found
 
 
 def _sum_by_shift(wrong: FloatArray, shifts: int) -> FloatArray:
@@ -106,8 +113,6 @@ def _sum_by_shift(wrong: FloatArray, shifts: int) -> FloatArray:
 def _sum_segments(table: FloatArray, places: IntArray, harmonic: FloatArray, number: int) -> float:
     """The area without the images at some places: sums over the stretches between them."""
     left = number - len(places)
-    if not left:
-        return math.nan
     starts, stops = np.append(-1, places) + 1, np.append(places, number)
     shifts = np.arange(len(starts))
     errors, weighted = (table[shifts, :, stops] - table[shifts, :, starts]).sum(axis=0)
@@ -120,14 +125,16 @@ def leave_out_of_accuracy(
     """`compute_accuracy_at` without each unit in turn; arguments and result as `leave_out_of_aurc`."""
     spread = _spread_ties(confidence, wrong)
     errors = np.concatenate([[0.0], np.cumsum(spread)])
-    sizes = np.bincount(units, minlength=num_units)
+    sizes, ties = np.bincount(units, minlength=num_units), _find_ties(confidence, wrong)
     found = np.full(num_units, np.nan)
     for unit, places in enumerate(_list_places(units, sizes)):
         if left := len(wrong) - len(places):
+            starts, rest, changes = ties.leave_out(places)
             kept = _count_kept(left, coverage)
             # An image of the unit lies in front of the last one kept if fewer than all kept lie before it.
             passed = int(np.searchsorted(places - np.arange(len(places)), kept))
-            found[unit] = 1 - (errors[kept + passed] - spread[places[:passed]].sum()) / kept
+            changed = changes @ np.clip(kept - starts, 0, rest)
+            found[unit] = 1 - (errors[kept + passed] - spread[places[:passed]].sum() + changed) / kept
     return found
 
 
@@ -148,3 +155,45 @@ def _spread_ties(confidence: FloatArray, wrong: FloatArray) -> FloatArray:
         return wrong
     sizes = np.diff(starts, append=len(wrong))
     return np.repeat(np.add.reduceat(wrong, starts) / sizes, sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ties:
+    """Runs of equal confidence, R of them, one answer alone being one too.
+
+    Attributes:
+        wrong: `(N,)` as in `compute_aurc`.
+        run_of: `(N,)` the run of each answer.
+        starts: `(R,)` place of its first answer.
+        sizes: `(R,)` its number of answers.
+        errors: `(R,)` how many of them are wrong.
+    """
+
+    wrong: FloatArray
+    run_of: IntArray
+    starts: IntArray
+    sizes: IntArray
+    errors: FloatArray
+
+    def leave_out(self, places: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+        """What leaving out the answers at some places does to the runs that keep others.
+
+        Returns:
+            Where each such run starts then, how many answers it keeps, and by how much the share of wrong
+            ones among them changes.
+        """
+        runs, index, gone = np.unique(self.run_of[places], return_inverse=True, return_counts=True)
+        rest = self.sizes[runs] - gone
+        shares = self.errors[runs] / self.sizes[runs]
+        errors = self.errors[runs] - np.bincount(index, self.wrong[places], minlength=len(runs))
+        changes = errors / np.maximum(rest, 1) - shares
+        starts = self.starts[runs] - np.searchsorted(places, self.starts[runs])
+        some = rest > 0
+        return starts[some], rest[some], changes[some]
+
+
+def _find_ties(confidence: FloatArray, wrong: FloatArray) -> _Ties:
+    starts = np.flatnonzero(np.diff(confidence, prepend=np.inf))
+    sizes = np.diff(starts, append=len(wrong))
+    runs = np.repeat(np.arange(len(starts)), sizes)
+    return _Ties(wrong, runs, starts, sizes, np.add.reduceat(wrong, starts))

@@ -95,6 +95,8 @@ def compute_corruption_error(entries: Sequence[Entry], baseline: CorruptionBasel
 def _explain_part(entry: Entry | None, baseline: CorruptionBaseline) -> str | None:
     if entry is None:
         return "missing"
+    if entry.label_rule is not None or entry.relabelled is not None:
+        return "scored by other labels than AlexNet was"
     # AlexNet's errors are over all images, all 1000 classes and all outputs.
     if entry.limit is not None or entry.n != baseline.num_images:
         return f"{entry.n} of {baseline.num_images} images"

@@ -10,6 +10,7 @@ from imagenet_g.benchmark.classes import NUM_CLASSES
 from imagenet_g.benchmark.equating.shifts import Panel
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline, MeasuredRecord
+from imagenet_g.benchmark.robustness.own_line import NO_WEIGHTS
 from imagenet_g.benchmark.robustness.points import ClassCounts
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 
@@ -20,7 +21,8 @@ def build_panel(before: MeasuredBaseline, after: MeasuredBaseline, *, kin: Colle
     Args:
         before: The line on the old version.
         after: The line on the new version, of the same outputs.
-        kin: Hashes of the weights that made or chose images of either version; such models are left out.
+        kin: Hashes of the weights that made or chose images of either version; such models are left out, and
+            so are models without weights, which no hash tells apart.
 
     Raises:
         InputError: The lines have other outputs, or no class or model in common.
@@ -33,10 +35,13 @@ def build_panel(before: MeasuredBaseline, after: MeasuredBaseline, *, kin: Colle
     shared = sorted(set(before.class_indices) & set(after.class_indices))
     # Equal weights and not equal names: a name may have got other weights between the two measurements.
     later = {record.weights_sha256: record for record in after.records}
+    # One model under two names is one model: twice, it would pass for two families that agree.
+    first = {record.weights_sha256: record for record in reversed(before.records)}
+    fit = later.keys() - {NO_WEIGHTS, *kin}
     pairs = [
         (record, later[record.weights_sha256])
         for record in before.records
-        if record.weights_sha256 in later and record.weights_sha256 not in kin
+        if record.weights_sha256 in fit and first[record.weights_sha256] is record
     ]
     if not shared or not pairs:
         raise InputError(f"'{before.target}' and '{after.target}' have no class or no model in common.")

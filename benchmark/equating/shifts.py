@@ -8,7 +8,7 @@ positive where the new version is easier, and a score y on the new version is eq
 logit^-1(logit y - delta): mean equating on the logit scale (Kolen and Brennan 2014, chapter 2). Two things
 vary: the images, class by class, in both versions and for all models alike; and which models the panel has,
 family by family. Each is left out in turn; the variances, their sum and its degrees of freedom are those of
-`robustness.jackknife`.
+`robustness.jackknife`. A score's interval always holds that of chance within classes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from imagenet_g.benchmark.robustness.links import apply_fit_link, invert_link
 from imagenet_g.benchmark.robustness.own_line import JudgedModel, find_own
 from imagenet_g.benchmark.robustness.points import ClassCounts
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
+from imagenet_g.benchmark.statistics.gap_noise import bound_accuracy_noise
 from imagenet_g.benchmark.statistics.intervals import find_student_quantile
+from imagenet_g.benchmark.statistics.observations import Observation
 
 MIN_MODELS = 5
 """Fewer models leave too few degrees of freedom for an interval over models."""
@@ -143,7 +145,11 @@ def equate_score(panel: Panel, model: JudgedModel, right: FloatArray, total: Flo
     fewer = apply_fit_link((right.sum() - right[used]) / (n - total[used]), n, "logit")
     shift = compute_shift(others)
     reach = _find_reach(_compute_variances(others, offsets=np.array([own]), fewer=fewer))
-    low, value, high = invert_link([own - shift.value + step for step in (-reach, 0, reach)], "logit")
+    # All wrong or all right: no class varies, and there is doubt all the same.
+    least = bound_accuracy_noise(Observation(top1=float(right.sum() / n), n=n, right=right, total=total))
+    below, above = apply_fit_link(least, n, "logit")
+    bounds = min(own - reach, float(below)), own, max(own + reach, float(above))
+    low, value, high = invert_link([one - shift.value for one in bounds], "logit")
     return EquatedScore(
         model=model.spec,
         measured=float(right.sum() / n),

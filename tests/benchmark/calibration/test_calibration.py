@@ -94,6 +94,23 @@ def test_what_is_left_without_a_unit_is_computed_as_if_it_were_not_there(num_uni
         assert accuracies[unit] == pytest.approx(expected)
 
 
+def test_leaving_out_images_of_equal_confidence_leaves_the_others_as_they_are() -> None:
+    """A model that is certain of most answers; by a plain loop. Half of the classes are easy."""
+    confidence, correct = draw()
+    units = np.arange(N) % 8
+    confidence = np.where(confidence > 0.4, 1.0, confidence)
+    order = np.argsort(-confidence, kind="stable")
+    sure, wrong = sort_by_confidence(confidence, np.where(units % 2 == 0, correct, False))
+    units = units[order]
+    areas = leave_out_of_aurc(sure, wrong, units, 8)
+    accuracies = leave_out_of_accuracy(sure, wrong, units, 8, coverage=0.8)
+    for unit in range(8):
+        rest = units != unit
+        assert areas[unit] == pytest.approx(compute_aurc(sure[rest], wrong[rest]))
+        assert accuracies[unit] == pytest.approx(compute_accuracy_at(sure[rest], wrong[rest], coverage=0.8))
+    assert np.ptp(areas) > 0.01
+
+
 def test_large_units_are_left_out_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the table would be large; the areas are the same."""
     confidence, wrong = sort_by_confidence(*draw())

@@ -74,6 +74,12 @@ def test_it_is_the_mean_of_ratios_of_sums_over_severities() -> None:
     assert found.low < found.value < found.high
 
 
+def test_errors_by_the_pair_rule_have_no_mean_relative_to_alexnet() -> None:
+    """Its errors are with one label an image."""
+    entries = [make_entry(part, 0.5, label_rule="pairs") for part in BASELINE.list_parts()]
+    assert set(find_problems(entries, BASELINE).values()) == {"scored by other labels than AlexNet was"}
+
+
 def test_without_a_part_there_is_no_mean_and_the_part_is_named() -> None:
     """Absent, cut short, with other images, with images that could not be read."""
     entries = make_entries(BASELINE.errors)

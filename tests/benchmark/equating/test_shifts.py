@@ -9,10 +9,12 @@ import pytest
 from equating_cases import World, draw_panel
 from line_cases import make_line
 from scipy.special import expit, logit
+from scipy.stats import binomtest
 
 from imagenet_g.benchmark.equating.panels import build_panel
 from imagenet_g.benchmark.equating.shifts import Panel, compute_shift, equate_score, leave_out
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.identity import hash_bytes
 from imagenet_g.benchmark.lines.version_lines import list_version_lines
 from imagenet_g.benchmark.robustness.own_line import JudgedModel
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
@@ -95,6 +97,35 @@ def test_models_are_paired_by_their_weights() -> None:
     moved = after.records[0].model_copy(update={"weights_sha256": "f" * 64})
     after = after.model_copy(update={"records": (moved, *after.records[1:])})
     assert "model-0" not in build_panel(make_line("v8/sd-l"), after).models
+
+
+def test_a_model_under_several_names_is_one_model_of_the_panel() -> None:
+    """Six copies of a model would pass for six families that agree."""
+    line = make_line("v8/sd-l")
+    again = [line.records[0].model_copy(update={"model": f"alias-{i}", "family": f"f-{i}"}) for i in (1, 2)]
+    before = line.model_copy(update={"records": (*line.records, *again)})
+    assert build_panel(before, make_line("v9/sd-l")).models == tuple(f"model-{i}" for i in range(6))
+
+
+def test_models_without_weights_are_no_part_of_a_panel() -> None:
+    """All share one hash, by which each would be paired with the last of them."""
+    before, after = make_line("v8/sd-l"), make_line("v9/sd-l")
+    bare = [one.model_copy(update={"weights_sha256": hash_bytes(b"")}) for one in before.records[:2]]
+    lines = [one.model_copy(update={"records": (*bare, *one.records[2:])}) for one in (before, after)]
+    assert build_panel(*lines).models == ("model-2", "model-3", "model-4", "model-5")
+
+
+@pytest.mark.parametrize("right", [0.0, 1.0])
+def test_a_score_of_all_or_nothing_is_equated_with_the_doubt_of_its_images(right: float) -> None:
+    """No class varies then; by scipy's Wilson interval, moved by the shift."""
+    panel, _ = draw()
+    total = panel.after.total
+    found = equate_score(panel, OTHER, right * total, total)
+    n = int(total.sum())
+    wilson = binomtest(round(right * n), n).proportion_ci(method="wilson")
+    inner = wilson.high if right == 0 else wilson.low
+    moved = float(expit(logit(inner) - found.shift.value))
+    assert found.low <= moved + 1e-9 and moved - 1e-9 <= found.high
 
 
 def test_classes_of_one_version_alone_are_no_part_of_the_shift() -> None:
