@@ -13,8 +13,10 @@ from factories import make_meta, make_predictions
 from imagenet_g.benchmark.answers.pairs import add_pairs, load_pairs
 from imagenet_g.benchmark.classes import name_class_set
 from imagenet_g.benchmark.cli import main
+from imagenet_g.benchmark.predictions import rescoring
 from imagenet_g.benchmark.predictions.predictions import write_predictions
 from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
+from imagenet_g.benchmark.records import PublishedAccuracy
 from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.splits.splits import make_split_class_set
 
@@ -57,6 +59,16 @@ def test_the_result_and_the_page_say_so(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["score", str(tmp_path / "p.parquet"), "--pairs"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "Scored with --pairs: either label is right for missile (n03773504 and n04008634)" in said
+
+
+def test_no_published_accuracy_is_taken_off_a_score_by_the_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is with one label an image, so part of the gap would be the second label's."""
+    known = PublishedAccuracy(set="imagenet-val", class_set="all", top1=0.9, n=50_000, source="a table")
+    monkeypatch.setattr(rescoring, "load_published_accuracies", lambda spec: (known,))
+    assert len(score(tmp_path, pairs=False).gaps) == 1
+    assert score(tmp_path, pairs=True).gaps == ()
 
 
 def test_labels_that_are_there_already_are_kept_once() -> None:
