@@ -6,6 +6,7 @@ that can be hashed, published and fitted again, without the predictions.
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,7 @@ from imagenet_g.benchmark.classes import NUM_CLASSES
 from imagenet_g.benchmark.errors import DataError, InputError, format_problems
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.records import Count, FileModel, Outputs, Sha256
+from imagenet_g.benchmark.robustness.own_line import NO_WEIGHTS
 from imagenet_g.benchmark.robustness.points import BaselinePoints, ClassCounts, PointCounts, validate_names
 from imagenet_g.benchmark.storage import write_text
 
@@ -91,9 +93,15 @@ def validate_measured(measured: MeasuredBaseline) -> None:
 
     Raises:
         DataError: Lengths differ, or more answers are right than there are images.
-        InputError: A model is listed twice.
+        InputError: A model is listed twice, be it under two names.
     """
-    validate_names(tuple(record.model for record in measured.records), source=f"Baseline '{measured.id}'")
+    source = f"Baseline '{measured.id}'"
+    validate_names(tuple(record.model for record in measured.records), source=source)
+    # Copies of a model lie on one point, and would pass for models or families that agree.
+    hashes = Counter(record.weights_sha256 for record in measured.records)
+    twice = {weights for weights, number in hashes.items() if number > 1 and weights != NO_WEIGHTS}
+    if names := [record.model for record in measured.records if record.weights_sha256 in twice]:
+        raise InputError(f"{source} lists models with the same weights: {', '.join(names)}; keep one row.")
     length = len(measured.class_indices)
     if not length or max(measured.class_indices) >= NUM_CLASSES:
         raise DataError(f"Baseline '{measured.id}' names no classes, or classes outside 0..999.")
