@@ -7,13 +7,13 @@ With a and b a model's accuracy on the old and on the new version, the shift is 
 positive where the new version is easier, and a score y on the new version is equated to the old one by
 logit^-1(logit y - delta): mean equating on the logit scale (Kolen and Brennan 2014, chapter 2). Two things
 vary: the images, class by class, in both versions and for all models alike; and which models the panel has,
-family by family. Each is left out in turn; the variances, their sum and its degrees of freedom are those of
-`robustness.jackknife`. A score's interval always holds that of chance within classes.
+family by family. Each is left out in turn; the variances, their sum and its reach are those of
+`robustness.jackknife`: families that happen to be alike do not pass for many.
+A score's interval always holds that of chance within classes.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,13 +22,12 @@ import numpy.typing as npt
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.records import Count, FileModel, Fraction
 from imagenet_g.benchmark.robustness.families import compute_effective_families
-from imagenet_g.benchmark.robustness.jackknife import Variances
+from imagenet_g.benchmark.robustness.jackknife import Variances, find_reach
 from imagenet_g.benchmark.robustness.links import apply_fit_link, invert_link
 from imagenet_g.benchmark.robustness.own_line import JudgedModel, find_own
 from imagenet_g.benchmark.robustness.points import ClassCounts
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 from imagenet_g.benchmark.statistics.gap_noise import bound_accuracy_noise
-from imagenet_g.benchmark.statistics.intervals import find_student_quantile
 from imagenet_g.benchmark.statistics.observations import Observation
 
 MIN_MODELS = 5
@@ -229,4 +228,4 @@ def _find_reach(variances: Variances) -> float:
     # A version against itself has no variance, and no degrees of freedom.
     if not variances.classes + variances.families:
         return 0.0
-    return find_student_quantile(variances.freedom) * math.sqrt(variances.classes + variances.families)
+    return find_reach(variances)

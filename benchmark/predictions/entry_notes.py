@@ -56,6 +56,8 @@ def _format_errors(predictions: Predictions) -> str:
 def _note_missing_twin(evidence: Evidence, gap: Gap | None, reference: Evidence | None) -> list[str]:
     if gap is not None or reference is None:
         return []
+    if reference.record.ref == evidence.record.ref:
+        return [f"No gap: the reference '{reference.record.ref}' is the split itself."]
     twin = reference.with_labels_in(evidence.class_set).predictions
     if not len(twin):
         return [f"No gap: the reference '{reference.record.ref}' has no image of this split's classes."]

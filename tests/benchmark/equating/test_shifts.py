@@ -48,8 +48,12 @@ def test_a_score_on_a_harder_version_is_equated_upwards() -> None:
 
 @pytest.mark.parametrize(
     "world",
-    [World(), World(families=(2, 2, 1, 1, 1, 1), num_classes=104, shift=0.8)],
-    ids=["harder", "easier"],
+    [
+        World(),
+        World(families=(2, 2, 1, 1, 1, 1), num_classes=104, shift=0.8),
+        World(families=(4, 1, 1, 1, 1), num_classes=100),
+    ],
+    ids=["harder", "easier", "one large family"],
 )
 def test_a_simulated_shift_is_recovered_in_93_to_98_percent(world: World) -> None:
     """And so is the score that a model would have on the old version; 500 worlds, standard error 1 %."""

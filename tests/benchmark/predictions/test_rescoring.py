@@ -47,6 +47,19 @@ def test_the_file_that_cannot_be_scored_is_named(tmp_path: Path) -> None:
         rescore(request)
 
 
+def test_a_split_that_is_its_own_reference_has_no_gap_and_the_note_says_why(tmp_path: Path) -> None:
+    """Its images were scored, so that is not the reason."""
+    predictions = make_evidence(make_predictions([1, 2], [1, 2])).predictions
+    write_predictions(tmp_path / "p.parquet", predictions, make_meta(predictions))
+    request = RescoreRequest(
+        files=(tmp_path / "p.parquet",), reference=tmp_path / "p.parquet", view=None, data={},
+        skip_unreadable=False, out=tmp_path,
+    )  # fmt: skip
+    (entry,) = rescore(request).entries
+    assert entry.gaps == ()
+    assert any("is the split itself" in warning for warning in entry.warnings)
+
+
 def rescore_two(folder: Path) -> Result:
     """Two images, scored as today."""
     predictions = make_evidence(make_predictions([1, 2], [1, 2])).predictions
