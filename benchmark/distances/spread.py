@@ -18,6 +18,7 @@ def compute_spread(points: FloatArray) -> float | None:
         points: `(N, D)` embeddings of one class.
 
     Example:
+        >>> import numpy as np
         >>> compute_spread(np.array([[0.0, 0.0], [2.0, 0.0]]))  # two points at a distance of 2
         2.0
         >>> compute_spread(np.array([[0.6, 0.8], [0.6, 0.8]]))  # a collapsed generator draws one image

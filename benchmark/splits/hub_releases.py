@@ -155,14 +155,15 @@ def fetch_missing(folder: Path, name: str) -> None:
     Raises:
         FetchError: The Hub refuses access.
     """
+    source = find_snapshot_source(folder)
+    if source is None:
+        return
+    # Not before: a folder that is no copy of the Hub's is validated where this library is not installed.
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import RemoteEntryNotFoundError
 
-    source = find_snapshot_source(folder)
     # A commit never changes: what the cache has, or is known not to be there, needs no question to the Hub.
-    if source is None or try_to_load_from_cache(
-        source.repo, name, revision=source.revision, repo_type="dataset"
-    ):
+    if try_to_load_from_cache(source.repo, name, revision=source.revision, repo_type="dataset"):
         return
     if _find_obstacle(source, patient=False):
         return

@@ -16,7 +16,7 @@ COMMANDS = (
         20,
     ),
     Command("publish", "Check a release and upload it to the Hub", f"{_HERE}.publish", Circle.MAKERS, 30),
-    Command("filter", "Filter any images as a release filters its own", f"{_HERE}.filter", Circle.MAKERS, 40),
+    Command("filter", "Filter any images as a release filters its own", f"{_HERE}.filter", Circle.MAKERS, 45),
     Command("diff", "Show the differences between two versions", f"{_HERE}.diff", Circle.MAKERS, 50),
     Command("train", "Train a generator and a CLIP on captioned images", f"{_HERE}.train", Circle.MAKERS, 60),
     Command(

@@ -21,7 +21,7 @@ FOLDER = ROOT.parent / ".github" / "workflows"
 WORKFLOWS = sorted(FOLDER.glob("submissions*.yml"))
 BLOCKED = (
     "torch", "torchvision", "timm", "open_clip", "datasets", "transformers", "huggingface_hub", "safetensors",
-    "gradio", "plotly", "platformdirs", "sklearn",
+    "gradio", "plotly", "sklearn",
 )  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def test_the_table_is_a_named_region_with_scoped_headings(page: Page) -> None:
 
 def test_the_plot_is_also_said_in_words(page: Page, address: str) -> None:
     """How many points, and which line."""
-    open_page(page, f"{address}?tab=scatter")
+    open_page(page, f"{address}?version=mini&split=mini%2Frenditions&tab=scatter")
     expect(page.locator("#scatter-words")).to_contain_text("3 of 3 models are drawn")
 
 
