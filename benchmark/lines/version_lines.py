@@ -87,7 +87,7 @@ def find_line_file(
 
     Args:
         split: A split of a version, with its view if it has one.
-        reference: The clean set of the line's horizontal axis.
+        reference: The clean set that is run; for a view of the split, the whole set or the same view of it.
         data: As in `list_version_lines`.
         cache: As in `list_version_lines`.
 
@@ -99,9 +99,12 @@ def find_line_file(
     known = load_versions().get(version)
     usual = None if known is None else known.default_baseline
     found = () if folder is None else _list_files(folder, version)
+    view = parse_split_ref(split).view
+    # A view is compared with the equally filtered images of a whole clean set, so its line is over those.
+    wanted = reference if view is None or ":" in reference else f"{reference}:{view}"
     # The set of models that the version names stands before others that were measured later.
     for path, line in sorted(found, key=lambda file: file[1].baseline != usual):
-        if (line.target, line.reference_set) == (split, reference):
+        if (line.target, line.reference_set) == (split, wanted):
             _load_line(path, line)
             return path
     return None

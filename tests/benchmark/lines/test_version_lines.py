@@ -158,3 +158,13 @@ def test_a_line_over_another_clean_set_is_no_default(reference: str | None) -> N
     """Its horizontal axis is not the result's."""
     path, _ = find_default_line("mini-v2/sd-l", reference)
     assert path is None
+
+
+@pytest.mark.parametrize("reference", ["mini/real", "mini/real:clip-filtered"])
+@pytest.mark.parametrize("version", ["mini", "mini-v2"])
+def test_a_filtered_view_has_the_line_over_the_equally_filtered_clean_set(
+    version: str, reference: str
+) -> None:
+    """That is what it is compared with, whether the whole clean set is named or its view."""
+    path, _ = find_default_line(f"{version}/sd-l:clip-filtered", reference)
+    assert str(path).endswith("sd-l-clip-filtered-on-mini-real-clip-filtered.json")
