@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from submission_cases import (
+    SEALED,
     STEM,
     edit_cell,
     list_codes,
@@ -29,6 +30,7 @@ from submission_cases import (
 
 from imagenet_g.leaderboard.submissions.problems import format_report
 from imagenet_g.leaderboard.submissions.reviews import load_review, make_review, write_review
+from imagenet_g.leaderboard.validation.validate import load_known_submissions
 
 ENTRY = "result.entries.0"
 MODEL = "result.model"
@@ -359,4 +361,4 @@ def test_copied_predictions_are_refused(tmp_path: Path) -> None:
         content["result"]["model"]["weights_sha256"] = "c" * 64
 
     path = write_case(tmp_path, change, stem="imagenet-g__wonder-net")
-    assert "copied" in list_codes(validate_case(path, others=list_known()))
+    assert "copied" in list_codes(validate_case(path, others=load_known_submissions(SEALED)))
