@@ -114,8 +114,9 @@ def write_images(folder: Path, number: int, *, size: int) -> Path:
 def _run_ours(folder: Path, home: Path) -> None:
     import uuid
 
+    from imagenet_g.benchmark.backends.settings import InferenceSettings
     from imagenet_g.benchmark.evaluation.cache import PartStore
-    from imagenet_g.benchmark.evaluation.inference import InferenceSettings, run_inference
+    from imagenet_g.benchmark.evaluation.inference import run_inference
     from imagenet_g.benchmark.evaluation.model_run import DEFAULT_BATCH_SIZES
     from imagenet_g.benchmark.models.classifiers import ModelRequest, load_classifier
     from imagenet_g.benchmark.naming.specs import parse_model_spec

@@ -21,13 +21,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from imagenet_g.benchmark.backends.precision import hold_head, lower_precision
+from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.evaluation.cache import name_precision
-from imagenet_g.benchmark.evaluation.inference import InferenceSettings
-from imagenet_g.benchmark.evaluation.precision import hold_head, lower_precision
+from imagenet_g.benchmark.feeding.batches import stack_inputs
+from imagenet_g.benchmark.feeding.threads import prepare_ahead
 from imagenet_g.benchmark.identity import hash_bytes, hash_json
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder
-from imagenet_g.benchmark.splits.decode_ahead import prepare_ahead, stack_inputs
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.storage import replace_file
 

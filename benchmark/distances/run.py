@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.devices import choose_device, format_device_name
 from imagenet_g.benchmark.distances.caveats import list_warnings
@@ -19,7 +20,6 @@ from imagenet_g.benchmark.distances.protocols import Protocol
 from imagenet_g.benchmark.distances.results import ClipDistances, DistanceReport, MeasuredImages
 from imagenet_g.benchmark.distances.sides import Side, choose_classes, open_side, restrict_side
 from imagenet_g.benchmark.environment import format_now, list_versions, make_environment
-from imagenet_g.benchmark.evaluation.inference import InferenceSettings
 from imagenet_g.benchmark.evaluation.model_run import DEFAULT_BATCH_SIZES, EvaluationListener, RunSettings
 from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder
 from imagenet_g.benchmark.records import RunRecord

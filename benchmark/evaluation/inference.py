@@ -1,56 +1,39 @@
 """Run one classifier over one split, and store its outputs.
 
-Rows are kept in parts as they are done; an interrupted run resumes at the first missing part, with the same
-batches as an uninterrupted one.
+A feeder gives batches, a backend answers them, several at a time, and the answers are kept in parts as they
+are done; an interrupted run resumes at the first missing part, with the same batches as an uninterrupted one.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
-from imagenet_g.benchmark.answers.softmax import compute_top_five
-from imagenet_g.benchmark.answers.top_five import TopFive, blank_rows, stack_top_five
+from imagenet_g.benchmark.backends.backend import Backend, Pending, open_backend
+from imagenet_g.benchmark.backends.batch_check import check_batch
+from imagenet_g.benchmark.backends.settings import InferenceSettings
+from imagenet_g.benchmark.backends.torch_backend import is_out_of_memory
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.errors import ModelError
-from imagenet_g.benchmark.evaluation.batch_check import check_batch
 from imagenet_g.benchmark.evaluation.cache import PartStore
-from imagenet_g.benchmark.evaluation.precision import hold_head, lower_precision
+from imagenet_g.benchmark.evaluation.parts import PartBuilder
+from imagenet_g.benchmark.feeding.batches import Batch
+from imagenet_g.benchmark.feeding.feeder import open_feeder
+from imagenet_g.benchmark.feeding.preparation import choose_preparation
 from imagenet_g.benchmark.models.classifiers import Classifier
 from imagenet_g.benchmark.predictions.predictions import Predictions, concatenate_predictions
 from imagenet_g.benchmark.records import BatchCheck
-from imagenet_g.benchmark.splits.decode_ahead import PreparedImage, prepare_ahead, stack_inputs
 from imagenet_g.benchmark.splits.splits import Split
 
 PART_ROWS = 256
-"""Fewest rows of a part: what an interruption costs at most, plus one batch."""
-NOT_FINITE = "the model's output is not finite"
+"""Fewest rows of a part: what an interruption costs at most, plus the batches in flight."""
 
 Progress = Callable[[int, int], None]
 """Called with rows done and rows in all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InferenceSettings:
-    """How to run; nothing here should change a prediction beyond rounding.
-
-    Attributes:
-        device: "cpu", "cuda", "cuda:1" or "mps".
-        dtype: "float32", "bfloat16" or "float16": of weights and inputs; the head is always in float32.
-        batch_size: Images per forward pass; halved when memory runs out.
-        workers: Threads that decode and transform.
-    """
-
-    device: str
-    dtype: str
-    batch_size: int
-    workers: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,184 +86,92 @@ def run_inference(
     done = parts.load_parts()
     first = resumed_at = sum(len(part) for part in done)
     on_progress(first, len(rows))
-    runner = _Runner(classifier, split, class_sets, settings)
-    with ThreadPoolExecutor(max(1, settings.workers)) as pool:
-        try:
-            for part in runner.predict_parts(pool, rows, first, on_progress):
-                parts.write_part(first, part)
-                first += len(part)
-                done.append(part)
-        except BaseException:
-            # Without this, Ctrl-C would wait for every image in the queue.
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    preparation = choose_preparation(classifier, split)
+    run = _Run(classifier, open_backend(classifier, settings, preparation.normalisation))
+    with open_feeder(split, preparation, workers=settings.workers) as feeder:
+        answers = run.answer(feeder.feed(rows[first:], settings.batch_size))
+        counted = _report(answers, first, len(rows), on_progress)
+        for part in build_parts(counted, PartBuilder(split, class_sets), settings.batch_size):
+            parts.write_part(first, part)
+            first += len(part)
+            done.append(part)
+    run.backend.close()
     return InferenceOutcome(
         predictions=concatenate_predictions(done),
-        settings=runner.settings,
+        settings=run.backend.settings,
         seconds=time.perf_counter() - started,
         num_computed=first - resumed_at,
-        logits_dtype=runner.logits_dtype,
-        batch_check=runner.batch_check,
+        logits_dtype=run.backend.logits_dtype,
+        batch_check=run.batch_check,
     )
 
 
-class _Runner:
-    """The state of one run: the model on its device and the batch size that memory allows."""
+Answer = tuple[Batch, torch.Tensor | None]
+"""A batch, and the logits `(K, 1000)` of its K readable images."""
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        split: Split,
-        class_sets: Mapping[str, ClassSet],
-        settings: InferenceSettings,
-    ) -> None:
-        self.settings = settings
-        self.split = split
-        self.class_sets = class_sets
-        self.transform = classifier.precropped_transform if split.precropped else classifier.transform
-        self.dtype = getattr(torch, settings.dtype)
-        self.logits_dtype: str | None = None
-        self.name = classifier.record.requested
+
+class _Run:
+    """One model's answers, the first batch checked."""
+
+    def __init__(self, classifier: Classifier, backend: Backend) -> None:
+        self.backend = backend
         self.batch_check: BatchCheck | None = None
-        self.device = torch.device(settings.device)
-        if self.device.type == "cuda":
-            # TF32 rounds to 10 bits; float32 must mean float32.
-            torch.backends.cudnn.allow_tf32 = False
-            torch.backends.cuda.matmul.allow_tf32 = False
-        size = classifier.record.preprocessing.input_size_px
-        module = lower_precision(classifier.module, self.dtype, size).to(device=self.device)
-        self.module = module.to(memory_format=torch.channels_last).eval()
+        self._name = classifier.record.requested
 
-    def predict_parts(
-        self, pool: ThreadPoolExecutor, rows: Sequence[int], first: int, on_progress: Progress
-    ) -> Iterator[Predictions]:
-        """Predictions of rows[first:], in parts of whole batches."""
-        batch_size = self.settings.batch_size
-        # Whole batches, so that a resumed run forms the batches of an uninterrupted one.
-        part_rows = batch_size * -(-PART_ROWS // batch_size)
-        prepared = prepare_ahead(
-            pool, self.split, rows[first:], transform=self.transform, window=2 * batch_size
-        )
-        while first < len(rows):
-            stop = min(first + part_rows, len(rows))
-            outputs: list[tuple[Mapping[str, TopFive], list[str | None]]] = []
-            for start in range(first, stop, batch_size):
-                batch = [next(prepared) for _ in range(min(batch_size, stop - start))]
-                labels = self.split.rows.labels[np.asarray(rows[start : start + len(batch)], dtype=np.intp)]
-                outputs.append(self._predict_batch(batch, labels))
-                on_progress(start + len(batch), len(rows))
-            yield self._assemble(rows[first:stop], outputs)
-            first = stop
+    def answer(self, batches: Iterable[Batch]) -> Iterator[Answer]:
+        """Answers in the order of the batches, several of which are computed at a time."""
+        waiting: deque[tuple[Batch, Pending | None]] = deque()
+        for batch in batches:
+            waiting.append((batch, None if batch.inputs is None else self.backend.submit(batch.inputs)))
+            if len(waiting) >= self.backend.depth:
+                yield self._take(*waiting.popleft())
+        while waiting:
+            yield self._take(*waiting.popleft())
 
-    def _predict_batch(
-        self, batch: list[PreparedImage], labels: npt.NDArray[np.int16]
-    ) -> tuple[Mapping[str, TopFive], list[str | None]]:
-        tensors = [image.tensor for image in batch if image.tensor is not None]
-        # NaN marks what was not predicted; a row of zeros would pass for an answer.
-        logits = torch.full((len(batch), 1000), torch.nan)
-        # A batch of unreadable images only would reach the model empty, which many refuse.
-        if tensors:
-            readable = torch.tensor([image.tensor is not None for image in batch])
-            inputs = stack_inputs(tensors)
-            logits[readable] = answers = self._forward(inputs)
-            if self.batch_check is None:
-                self.batch_check = self._check_batch(inputs, answers)
-        errors = [image.error for image in batch]
-        # -inf for some classes is legitimate (`MappedOutputs` gives it to classes without an output); for all
-        # of them it is a failure.
-        broken = torch.isnan(logits).any(1) | torch.isposinf(logits).any(1) | torch.isneginf(logits).all(1)
-        for number in torch.nonzero(broken).flatten().tolist():
-            errors[number] = errors[number] or NOT_FINITE
-        sets: dict[str, ClassSet | None] = {"all": None, **self.class_sets}
-        top5 = {name: compute_top_five(logits, one, labels=labels) for name, one in sets.items()}
-        return top5, errors
-
-    def _forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Logits `(N, 1000)` float32 on the CPU; in smaller pieces when memory runs out."""
-        pieces = []
-        start = 0
-        while start < len(inputs):
-            size = min(self.settings.batch_size, len(inputs) - start)
-            try:
-                pieces.append(self._forward_once(inputs[start : start + size]))
-                start += size
-            except Exception as error:
-                # The model may be the user's own and raise anything.
-                if not _is_out_of_memory(error):
-                    raise ModelError(
-                        f"The model failed on a batch of {size} images: {type(error).__name__}: {error}"
-                    ) from error
-                self._halve_batch_size(size)
-        return torch.cat(pieces)
+    def _take(self, batch: Batch, pending: Pending | None) -> Answer:
+        if pending is None or batch.inputs is None:
+            return batch, None
+        logits = pending.result()
+        if self.batch_check is None:
+            self.batch_check = self._check_batch(batch.inputs, logits)
+        return batch, logits
 
     def _check_batch(self, inputs: torch.Tensor, logits: torch.Tensor) -> BatchCheck | None:
+        forward, dtype = self.backend.forward, self.backend.settings.dtype
         try:
-            return check_batch(self._forward_once, inputs, logits, name=self.name, dtype=self.settings.dtype)
+            return check_batch(forward, inputs, logits, name=self._name, dtype=dtype)
+        except ModelError:
+            raise
         except Exception as error:
             # A single image in a batch, where memory does not hold two: nothing to compare with.
-            if not _is_out_of_memory(error):
-                if isinstance(error, ModelError):
-                    raise
-                raise ModelError(
-                    f"The model failed on a batch of one or two images: {type(error).__name__}: {error}"
-                ) from error
-            return None
-
-    @torch.inference_mode()
-    def _forward_once(self, inputs: torch.Tensor) -> torch.Tensor:
-        batch = inputs.to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
-        with hold_head(self.module):
-            output = torch.as_tensor(self.module(batch))
-        self.logits_dtype = str(output.dtype).removeprefix("torch.")
-        logits = output.float().cpu()
-        if logits.shape != (len(inputs), 1000):
-            raise ValueError(f"outputs of shape {tuple(logits.shape)} where ({len(inputs)}, 1000) is needed")
-        return logits
-
-    def _halve_batch_size(self, size: int) -> None:
-        if size <= 1:
+            if is_out_of_memory(error):
+                return None
             raise ModelError(
-                f"Memory on '{self.settings.device}' does not hold a single image of this model. "
-                "Use --device cpu, a smaller --dtype, or a machine with more memory."
-            )
-        self.settings = InferenceSettings(
-            device=self.settings.device,
-            dtype=self.settings.dtype,
-            batch_size=size // 2,
-            workers=self.settings.workers,
-        )
-        # Blocks cached for the larger batch would stand in the way of the smaller one.
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-
-    def _assemble(
-        self, rows: Sequence[int], outputs: list[tuple[Mapping[str, TopFive], list[str | None]]]
-    ) -> Predictions:
-        chosen = np.asarray(rows, dtype=np.intp)
-        labels = self.split.rows.labels[chosen]
-        top5 = {
-            name: stack_top_five([output[0][name] for output in outputs])
-            for name in ("all", *self.class_sets)
-        }
-        return Predictions(
-            image_ids=tuple(self.split.rows.image_ids[row] for row in rows),
-            labels=labels,
-            source_image_ids=tuple(self.split.rows.source_image_ids[row] for row in rows),
-            top5=top5.pop("all"),
-            errors=tuple(error for output in outputs for error in output[1]),
-            restricted={name: _blank_outside(t, labels, self.class_sets[name]) for name, t in top5.items()},
-        )
+                f"The model failed on a batch of one or two images: {type(error).__name__}: {error}"
+            ) from error
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    # torch has OutOfMemoryError for CUDA; its allocators for CPU and MPS raise RuntimeError with these words.
-    message = str(error).lower()
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        "out of memory" in message or "not enough memory" in message or "can't allocate memory" in message
-    )
+def build_parts(answers: Iterable[Answer], builder: PartBuilder, batch_size: int) -> Iterator[Predictions]:
+    """Predictions in parts of whole batches.
+
+    Args:
+        answers: Batches with their logits, in order.
+        builder: What puts them together.
+        batch_size: Rows of each batch but the last.
+    """
+    # Whole batches, so that a resumed run forms the batches of an uninterrupted one.
+    part_rows = batch_size * -(-PART_ROWS // batch_size)
+    for batch, logits in answers:
+        builder.add(batch, logits)
+        if builder.num_rows >= part_rows:
+            yield builder.take()
+    if builder.num_rows:
+        yield builder.take()
 
 
-def _blank_outside(top5: TopFive, labels: npt.NDArray[np.int16], class_set: ClassSet) -> TopFive:
-    # Nothing is stored where no label lies in the set: the question does not arise there, and no score may
-    # count it.
-    return blank_rows(top5, np.asarray(np.isin(labels, class_set.indices).any(axis=1)))
+def _report(answers: Iterable[Answer], first: int, total: int, on_progress: Progress) -> Iterator[Answer]:
+    done = first
+    for batch, logits in answers:
+        yield batch, logits
+        done += len(batch)
+        on_progress(done, total)

@@ -21,7 +21,8 @@ from imagenet_g.benchmark.records import ModelRecord, RunRecord
 from imagenet_g.benchmark.splits.splits import Split
 
 if TYPE_CHECKING:
-    from imagenet_g.benchmark.evaluation.inference import InferenceOutcome, InferenceSettings
+    from imagenet_g.benchmark.backends.settings import InferenceSettings
+    from imagenet_g.benchmark.evaluation.inference import InferenceOutcome
 
 MEMORY_FORMAT = "channels-last"
 """Convolutions run up to twice as fast with it; other layers are not affected."""
@@ -218,8 +219,8 @@ class ModelRun:
     def _choose_settings(self) -> InferenceSettings:
         import os
 
+        from imagenet_g.benchmark.backends.settings import InferenceSettings
         from imagenet_g.benchmark.devices import choose_device
-        from imagenet_g.benchmark.evaluation.inference import InferenceSettings
 
         device = choose_device(self.settings.device)
         return InferenceSettings(

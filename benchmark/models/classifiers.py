@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
+Transform = Callable[["Image.Image"], "torch.Tensor"]
+"""From an RGB image to the input of a model, `(3, H, W)` float32."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
     """A model as requested on the command line.
@@ -67,8 +71,8 @@ class Classifier:
 
     record: ModelRecord
     module: torch.nn.Module
-    transform: Callable[[Image.Image], torch.Tensor]
-    precropped_transform: Callable[[Image.Image], torch.Tensor]
+    transform: Transform
+    precropped_transform: Transform
     files: tuple[Path, ...]
     encoder: Callable[[torch.Tensor], torch.Tensor] | None = None
     notes: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from imagenet_g.benchmark.fingerprints.text_side import hash_text_side, list_pro
 from imagenet_g.benchmark.fingerprints.weights import count_parameters, hash_state_dict
 from imagenet_g.benchmark.hub.fetching import find_cached_files, parse_revision
 from imagenet_g.benchmark.identity import hash_json
-from imagenet_g.benchmark.models.classifiers import ModelRequest
+from imagenet_g.benchmark.models.classifiers import ModelRequest, Transform
 from imagenet_g.benchmark.models.clip_models import find_repository, load_parts
 from imagenet_g.benchmark.models.clip_settings import describe_preprocessing
 from imagenet_g.benchmark.models.zero_shot import SINGLE_TEMPLATE, load_class_names
@@ -26,7 +26,6 @@ from imagenet_g.benchmark.naming.offered import list_open_clip_tags
 from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.naming.specs import ModelSpec, parse_model_spec
 from imagenet_g.benchmark.records import ClipRecord
-from imagenet_g.benchmark.splits.decode_ahead import Transform
 
 PREFERRED = (
     ModelSpec("open_clip", "ViT-B-32", "openai"),

@@ -194,8 +194,8 @@ def _choose_rows(
 def _embed(
     split: Split, rows: Sequence[int], clip: ClipEncoder, device: str, cache: Path | None
 ) -> dict[int, npt.NDArray[np.float32]]:
+    from imagenet_g.benchmark.backends.settings import InferenceSettings
     from imagenet_g.benchmark.distances.embeddings import embed_rows
-    from imagenet_g.benchmark.evaluation.inference import InferenceSettings
 
     # A fixed type and batch size: the last bits of an embedding depend on both, and the means are hashed.
     settings = InferenceSettings(device=device, dtype="float32", batch_size=32, workers=2)

@@ -1,4 +1,4 @@
-"""Images on their way to a model: decoded and transformed by threads, a bounded number ahead.
+"""Images decoded and transformed by threads, a bounded number ahead.
 
 PIL releases the interpreter lock, so threads suffice; the bound keeps memory from growing with the split.
 """
@@ -6,30 +6,50 @@ PIL releases the interpreter lock, so threads suffice; the bound keeps memory fr
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import torch
+from itertools import islice
+from typing import Self
 
 from imagenet_g.benchmark.errors import DataError, ModelError
+from imagenet_g.benchmark.feeding.batches import Batch, PreparedImage, make_batch
+from imagenet_g.benchmark.feeding.preparation import Preparation
+from imagenet_g.benchmark.models.classifiers import Transform
 from imagenet_g.benchmark.splits.readable import load_image
 from imagenet_g.benchmark.splits.splits import Split
 
-if TYPE_CHECKING:
-    from PIL import Image
 
-Transform = Callable[["Image.Image"], torch.Tensor]
+class ThreadFeeder:
+    """Prepares images in threads of this process.
 
+    Args:
+        split: The images.
+        preparation: How each one becomes an input.
+        workers: Threads.
+    """
 
-@dataclass(frozen=True, slots=True)
-class PreparedImage:
-    """An image on its way to the model: a tensor, or the reason for its absence."""
+    def __init__(self, split: Split, preparation: Preparation, *, workers: int) -> None:
+        self._split = split
+        self._prepare = preparation.prepare
+        self._pool = ThreadPoolExecutor(max(1, workers))
 
-    row: int
-    tensor: torch.Tensor | None
-    error: str | None
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        # Otherwise, Ctrl-C would wait for every image in the queue.
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def feed(self, rows: Sequence[int], batch_size: int) -> Iterator[Batch]:
+        """Batches in the order of the rows; at most two batches are prepared before they are taken.
+
+        Raises:
+            ModelError: The transform fails, or gives inputs of several shapes.
+        """
+        window = 2 * batch_size
+        prepared = prepare_ahead(self._pool, self._split, rows, transform=self._prepare, window=window)
+        while images := list(islice(prepared, batch_size)):
+            yield make_batch(images)
 
 
 def prepare_ahead(
@@ -69,18 +89,3 @@ def prepare_image(split: Split, row: int, transform: Transform) -> PreparedImage
             f"The model's transform fails on image '{split.rows.image_ids[row]}': "
             f"{type(error).__name__}: {error}"
         ) from error
-
-
-def stack_inputs(tensors: list[torch.Tensor]) -> torch.Tensor:
-    """`(N, 3, H, W)` from images of one shape.
-
-    Raises:
-        ModelError: Their shapes differ.
-    """
-    shapes = {tuple(tensor.shape) for tensor in tensors}
-    if len(shapes) > 1:
-        raise ModelError(
-            f"The model's transform gives inputs of {len(shapes)} shapes, such as {min(shapes)} and "
-            f"{max(shapes)}; let it resize and crop to one size."
-        )
-    return torch.stack(tensors)

@@ -1,0 +1,73 @@
+"""A backend: a model that is ready to answer, wherever it computes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from imagenet_g.benchmark.backends.settings import InferenceSettings
+
+if TYPE_CHECKING:
+    import torch
+
+    from imagenet_g.benchmark.feeding.preparation import Normalisation
+    from imagenet_g.benchmark.models.classifiers import Classifier
+
+
+class Pending(Protocol):
+    """Answers to a batch that may still be computed."""
+
+    def result(self) -> torch.Tensor:
+        """Logits `(N, 1000)` float32 on the CPU; waits for them.
+
+        Raises:
+            ModelError: The model failed on the batch, or memory does not hold even one image.
+        """
+
+
+class Backend(Protocol):
+    """A model ready to answer.
+
+    Attributes:
+        depth: How many batches should be submitted before the first answer is taken.
+        settings: How it runs, with the batch size that memory has allowed so far.
+        logits_dtype: Type of the logits as the model gave them, such as "float32"; None before the first.
+    """
+
+    depth: int
+    settings: InferenceSettings
+    logits_dtype: str | None
+
+    def submit(self, inputs: torch.Tensor) -> Pending:
+        """Begin to answer a batch.
+
+        Args:
+            inputs: `(N, 3, H, W)` float32; or `(N, H, W, 3)` uint8 where the backend normalises.
+
+        Raises:
+            ModelError: As `Pending.result`.
+        """
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Logits `(N, 1000)` float32 on the CPU of one batch in one pass, however large it is.
+
+        Raises:
+            Exception: Whatever the model's own code raises; nothing is tried again.
+        """
+
+    def close(self) -> None:
+        """Free what it holds besides the model."""
+
+
+def open_backend(
+    classifier: Classifier, settings: InferenceSettings, normalisation: Normalisation | None
+) -> Backend:
+    """The backend that runs a classifier.
+
+    Args:
+        classifier: The model.
+        settings: How to run it.
+        normalisation: What is left to do for uint8 inputs; None for inputs that are ready.
+    """
+    from imagenet_g.benchmark.backends.torch_backend import TorchBackend
+
+    return TorchBackend(classifier, settings, normalisation)

@@ -1,0 +1,22 @@
+"""How a model is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceSettings:
+    """How to run; nothing here should change a prediction beyond rounding.
+
+    Attributes:
+        device: "cpu", "cuda", "cuda:1" or "mps".
+        dtype: "float32", "bfloat16" or "float16": of weights and inputs; the head is always in float32.
+        batch_size: Images per forward pass; halved when memory runs out.
+        workers: Threads that decode and transform.
+    """
+
+    device: str
+    dtype: str
+    batch_size: int
+    workers: int

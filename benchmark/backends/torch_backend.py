@@ -1,0 +1,119 @@
+"""The backend of PyTorch: the module as it was loaded, in channels-last memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from imagenet_g.benchmark.backends.backend import Pending
+from imagenet_g.benchmark.backends.precision import hold_head, lower_precision
+from imagenet_g.benchmark.backends.settings import InferenceSettings
+from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.feeding.preparation import Normalisation
+from imagenet_g.benchmark.models.classifiers import Classifier
+
+
+class TorchBackend:
+    """Runs a classifier's module.
+
+    Args:
+        classifier: The model; its module is moved to the device and, for a low precision, lowered in place.
+        settings: How to run it.
+        normalisation: What is left to do for uint8 inputs; None for inputs that are ready.
+    """
+
+    depth = 1
+
+    def __init__(
+        self, classifier: Classifier, settings: InferenceSettings, normalisation: Normalisation | None
+    ) -> None:
+        self.settings = settings
+        self.logits_dtype: str | None = None
+        self._normalisation = normalisation
+        self._dtype = getattr(torch, settings.dtype)
+        self._device = torch.device(settings.device)
+        if self._device.type == "cuda":
+            # TF32 rounds to 10 bits; float32 must mean float32.
+            torch.backends.cudnn.allow_tf32 = False
+            torch.backends.cuda.matmul.allow_tf32 = False
+        size = classifier.record.preprocessing.input_size_px
+        module = lower_precision(classifier.module, self._dtype, size).to(device=self._device)
+        self._module = module.to(memory_format=torch.channels_last).eval()
+
+    def submit(self, inputs: torch.Tensor) -> Pending:
+        """Answer a batch, in smaller pieces when memory runs out.
+
+        Raises:
+            ModelError: The model fails, or memory does not hold even one image.
+        """
+        pieces = []
+        start = 0
+        while start < len(inputs):
+            size = min(self.settings.batch_size, len(inputs) - start)
+            try:
+                pieces.append(self.forward(inputs[start : start + size]))
+                start += size
+            except Exception as error:
+                # The model may be the user's own and raise anything.
+                if not is_out_of_memory(error):
+                    raise ModelError(
+                        f"The model failed on a batch of {size} images: {type(error).__name__}: {error}"
+                    ) from error
+                self._halve_batch_size(size)
+        return Done(torch.cat(pieces))
+
+    def close(self) -> None:
+        """Nothing is held besides the model."""
+
+    @torch.inference_mode()
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Logits `(N, 1000)` float32 on the CPU of one batch in one pass.
+
+        Raises:
+            Exception: Whatever the model's own code raises.
+            ValueError: The output has another shape.
+        """
+        batch = inputs.to(device=self._device, dtype=self._dtype, memory_format=torch.channels_last)
+        with hold_head(self._module):
+            output = torch.as_tensor(self._module(batch))
+        self.logits_dtype = str(output.dtype).removeprefix("torch.")
+        logits = output.float().cpu()
+        if logits.shape != (len(inputs), 1000):
+            raise ValueError(f"outputs of shape {tuple(logits.shape)} where ({len(inputs)}, 1000) is needed")
+        return logits
+
+    def _halve_batch_size(self, size: int) -> None:
+        if size <= 1:
+            raise ModelError(
+                f"Memory on '{self.settings.device}' does not hold a single image of this model. "
+                "Use --device cpu, a smaller --dtype, or a machine with more memory."
+            )
+        self.settings = replace(self.settings, batch_size=size // 2)
+        # Blocks cached for the larger batch would stand in the way of the smaller one.
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+class Done:
+    """Answers that are there.
+
+    Args:
+        logits: `(N, 1000)` float32 on the CPU.
+    """
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        self._logits = logits
+
+    def result(self) -> torch.Tensor:
+        """The logits."""
+        return self._logits
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory did not suffice."""
+    # torch has OutOfMemoryError for CUDA; its allocators for CPU and MPS raise RuntimeError with these words.
+    message = str(error).lower()
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        "out of memory" in message or "not enough memory" in message or "can't allocate memory" in message
+    )

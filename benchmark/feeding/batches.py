@@ -1,0 +1,68 @@
+"""Batches of prepared images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from imagenet_g.benchmark.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedImage:
+    """An image on its way to the model: a tensor, or the reason for its absence."""
+
+    row: int
+    tensor: torch.Tensor | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive rows of a run.
+
+    Attributes:
+        rows: Row numbers in the split, N of them.
+        inputs: The K readable images in the order of the rows: `(K, 3, H, W)` float32, or `(K, H, W, 3)`
+            uint8 where the normalisation is left to the backend; None where not one can be read.
+        errors: For each of the N rows the reason why it cannot be read, or None.
+    """
+
+    rows: tuple[int, ...]
+    inputs: torch.Tensor | None
+    errors: tuple[str | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def make_batch(images: Sequence[PreparedImage]) -> Batch:
+    """One batch of prepared images.
+
+    Raises:
+        ModelError: Their shapes differ.
+    """
+    tensors = [image.tensor for image in images if image.tensor is not None]
+    return Batch(
+        rows=tuple(image.row for image in images),
+        # A batch of unreadable images only would reach the model empty, which many refuse.
+        inputs=stack_inputs(tensors) if tensors else None,
+        errors=tuple(image.error for image in images),
+    )
+
+
+def stack_inputs(tensors: list[torch.Tensor]) -> torch.Tensor:
+    """`(N, 3, H, W)` from images of one shape.
+
+    Raises:
+        ModelError: Their shapes differ.
+    """
+    shapes = {tuple(tensor.shape) for tensor in tensors}
+    if len(shapes) > 1:
+        raise ModelError(
+            f"The model's transform gives inputs of {len(shapes)} shapes, such as {min(shapes)} and "
+            f"{max(shapes)}; let it resize and crop to one size."
+        )
+    return torch.stack(tensors)
