@@ -48,6 +48,9 @@ class ZeroShot(FileModel):
     num_templates: Count
     templates_sha256: Sha256
     class_names_sha256: Sha256
+    # Has a default, because results were written before the field existed.
+    class_names: str | None = None
+    """"own-" and the start of their hash for names of the user's own; null for those of open_clip."""
 
 
 class PublishedAccuracy(FileModel):

@@ -29,16 +29,20 @@ class Backend(Protocol):
 
     Attributes:
         depth: How many batches should be submitted before the first answer is taken.
-        settings: How it runs, with the batch size that memory has allowed so far.
-        logits_dtype: Type of the logits as the model gave them, such as "float32"; None before the first.
     """
 
     depth: int
-    settings: InferenceSettings
-    logits_dtype: str | None
+
+    @property
+    def settings(self) -> InferenceSettings:
+        """How it runs, with the batch size that memory has allowed so far."""
+
+    @property
+    def logits_dtype(self) -> str | None:
+        """Type of the logits as the model gave them, such as "float32"; None before the first."""
 
     def submit(self, inputs: torch.Tensor) -> Pending:
-        """Begin to answer a batch.
+        """Begin to answer a batch; where the classifier has a head, the module's outputs are its features.
 
         Args:
             inputs: `(N, 3, H, W)` float32; or `(N, H, W, 3)` uint8 where the backend normalises.
@@ -68,6 +72,8 @@ def open_backend(
         settings: How to run it.
         normalisation: What is left to do for uint8 inputs; None for inputs that are ready.
     """
+    from imagenet_g.benchmark.backends.headed import HeadedBackend
     from imagenet_g.benchmark.backends.torch_backend import TorchBackend
 
-    return TorchBackend(classifier, settings, normalisation)
+    backend = TorchBackend(classifier, settings, normalisation)
+    return backend if classifier.head is None else HeadedBackend(backend, classifier.head)

@@ -31,6 +31,7 @@ class TorchBackend:
         self.settings = settings
         self.logits_dtype: str | None = None
         self._normalisation = normalisation
+        self._num_columns = classifier.num_columns
         self._dtype = getattr(torch, settings.dtype)
         self._device = torch.device(settings.device)
         if self._device.type == "cuda":
@@ -79,8 +80,8 @@ class TorchBackend:
             output = torch.as_tensor(self._module(batch))
         self.logits_dtype = str(output.dtype).removeprefix("torch.")
         logits = output.float().cpu()
-        if logits.shape != (len(inputs), 1000):
-            raise ValueError(f"outputs of shape {tuple(logits.shape)} where ({len(inputs)}, 1000) is needed")
+        if logits.shape != (needed := (len(inputs), self._num_columns)):
+            raise ValueError(f"outputs of shape {tuple(logits.shape)} where {needed} is needed")
         return logits
 
     def _halve_batch_size(self, size: int) -> None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from imagenet_g.benchmark.classes import NUM_CLASSES
 from imagenet_g.benchmark.errors import InputError, ModelError
 from imagenet_g.benchmark.naming.libraries import call_function, find_library, list_libraries
 from imagenet_g.benchmark.naming.specs import ModelSpec
@@ -51,6 +52,22 @@ class ModelRequest:
     head_cache: Path | None = None
 
 
+class FeatureHead(Protocol):
+    """The last step of a model whose module gives features: from them to logits.
+
+    Attributes:
+        num_features: Length D of an image's features.
+    """
+
+    num_features: int
+
+    def score(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits `(N, 1000)` of `(N, D)` features, both float32 on the CPU."""
+
+    def keep(self, features: torch.Tensor) -> None:
+        """Take the `(N, D)` float32 features of a batch of the run; in the order of the batches."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classifier:
     """A model ready to score images.
@@ -67,6 +84,8 @@ class Classifier:
             the module was moved to; None for a model without image embeddings.
         notes: Sentences for the user about choices made in loading: what was taken from a file, what was
             guessed.
+        head: Where features are kept: the module then gives `(N, D)` features and this makes them logits, on
+            the CPU in float32; None where the module gives logits.
     """
 
     record: ModelRecord
@@ -76,6 +95,12 @@ class Classifier:
     files: tuple[Path, ...]
     encoder: Callable[[torch.Tensor], torch.Tensor] | None = None
     notes: tuple[str, ...] = ()
+    head: FeatureHead | None = None
+
+    @property
+    def num_columns(self) -> int:
+        """Columns of the module's outputs: the 1000 classes, or the length of an image's features."""
+        return NUM_CLASSES if self.head is None else self.head.num_features
 
     def encode_images(self, images: Sequence[Image.Image]) -> torch.Tensor:
         """Embeddings of RGB images, in one forward pass.
