@@ -6,6 +6,7 @@ import platform
 from collections.abc import Sequence
 
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.quick_imports import quick_imports
 
 
 def choose_device(requested: str, *, kinds: Sequence[str] = ("cuda", "mps", "cpu")) -> str:
@@ -19,7 +20,8 @@ def choose_device(requested: str, *, kinds: Sequence[str] = ("cuda", "mps", "cpu
         InputError: The device is not supported, or not available on this machine.
     """
     # torch takes a second to import, and `--help` of every command that has --device imports this module.
-    import torch
+    with quick_imports():
+        import torch
 
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     available = [kind for kind in kinds if present[kind]]

@@ -6,6 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.evaluate_options import add_arguments
+from imagenet_g.benchmark.quick_imports import quick_imports
 from imagenet_g.benchmark.terminal.text import print_line, print_message
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ __all__ = ["add_arguments", "run"]
 
 def run(arguments: Namespace) -> int:
     """Evaluate, print the table, list the files."""
-    from imagenet_g.benchmark.commands.lines import apply_baselines, load_robustness
-    from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
-    from imagenet_g.benchmark.terminal.progress import ProgressListener
+    with quick_imports():
+        from imagenet_g.benchmark.commands.lines import apply_baselines, load_robustness
+        from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
+        from imagenet_g.benchmark.terminal.progress import ProgressListener
 
     for baseline in arguments.baseline:
         # Before anything runs: a mistyped baseline must not be reported after hours of evaluation.

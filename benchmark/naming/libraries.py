@@ -26,6 +26,7 @@ from imagenet_g.benchmark.naming.library import (
     split_weights,
 )
 from imagenet_g.benchmark.plugins import list_points, load_point, make_broken, name_package
+from imagenet_g.benchmark.quick_imports import quick_imports
 
 GROUP = "imagenet_g.model_libraries"
 BASE_PACKAGES = ("imagenet-g", "torch", "pillow", "numpy")
@@ -142,7 +143,8 @@ def load_function(library: ModelLibrary, address: str) -> Callable[..., Any]:
     """
     module, _, name = address.partition(":")
     try:
-        function: Callable[..., Any] = getattr(import_module(module), name)
+        with quick_imports():
+            function: Callable[..., Any] = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ModelError(
             f"The model library '{library.scheme}' of the package '{library.distribution}' does not load: "

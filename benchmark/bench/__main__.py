@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import torch
-    from PIL import Image
+    pass
 
 NUM_SPEED_IMAGES = 192
 NUM_ROUNDS = 2
@@ -193,7 +192,7 @@ def _run_timm(folder: Path) -> None:
 
 def _measure_peak_memory(folder: Path, home: Path) -> float:
     """Peak resident memory in MB of `imagenet-g evaluate` with a model that costs next to nothing."""
-    words = ["evaluate", "--model", "python:imagenet_g.benchmark.bench:make_cheap_model"]
+    words = ["evaluate", "--model", "python:imagenet_g.benchmark.bench.cheap_model:make_cheap_model"]
     words += ["--split", f"folder:{folder}", "--out", str(home / "out"), "--cache", str(home / "cache")]
     # A new process each, because the peak of a process never falls.
     code = (
@@ -204,16 +203,6 @@ def _measure_peak_memory(folder: Path, home: Path) -> float:
     command = [sys.executable, "-c", code, *words]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return float(printed.rpartition("PEAK ")[2])
-
-
-def make_cheap_model() -> tuple[torch.nn.Module, Callable[[Image.Image], torch.Tensor]]:
-    """A model and transform that take next to no memory themselves."""
-    import torch
-    from torchvision import transforms
-
-    torch.manual_seed(0)
-    module = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 1000))
-    return module, transforms.ToTensor()
 
 
 def _time(work: Callable[[], object]) -> float:
