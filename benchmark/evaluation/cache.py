@@ -1,6 +1,7 @@
 """Predictions that need not be computed again, and runs that need not start over.
 
     <cache>/models/<request>.json          which weights a request resolved to, while its files are unchanged
+    <cache>/weights/<key>.json             the hash of the weights in files that are unchanged
     <cache>/predictions/<key>.parquet      finished predictions
     <cache>/parts/<key>-<sets>/            rows of an interrupted run, START-STOP.parquet each
 

@@ -14,8 +14,9 @@ from imagenet_g.benchmark.environment import format_now, list_versions
 from imagenet_g.benchmark.errors import ImagenetGError, ModelError
 from imagenet_g.benchmark.evaluation.cache import Cache, make_predictions_key
 from imagenet_g.benchmark.evaluation.memos import ModelMemo, hash_model_request, make_memo
+from imagenet_g.benchmark.fingerprints.kept_hashes import KeptHashes
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
-from imagenet_g.benchmark.naming.libraries import list_packages
+from imagenet_g.benchmark.naming.libraries import find_library, list_packages
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, StoredClassSet
 from imagenet_g.benchmark.records import ModelRecord, RunRecord
 from imagenet_g.benchmark.splits.splits import Split
@@ -162,10 +163,17 @@ class ModelRun:
                 self.request,
                 text_device=choose_device(self.settings.device),
                 head_cache=self.cache.folder / "heads",
+                kept_hashes=self._keep_hashes(),
             )
             with self._blame("Loading"):
                 self._classifier = load_classifier(request)
         return self._classifier
+
+    def _keep_hashes(self) -> KeptHashes | None:
+        scheme = self.request.spec.scheme
+        # What a user's own code makes of a file depends on more than the file.
+        runs_again = find_library(scheme).runs_again
+        return KeptHashes(self.cache.folder / "weights", scheme) if runs_again else None
 
     @contextmanager
     def _blame(self, action: str) -> Iterator[None]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from imagenet_g.benchmark.classes import NUM_CLASSES
 from imagenet_g.benchmark.errors import InputError, ModelError
+from imagenet_g.benchmark.fingerprints.kept_hashes import KeptHashes
 from imagenet_g.benchmark.naming.libraries import call_function, find_library, list_libraries
 from imagenet_g.benchmark.naming.specs import ModelSpec
 from imagenet_g.benchmark.records import ModelRecord
@@ -40,6 +41,7 @@ class ModelRequest:
         templates: Zero-shot template set: "openai-80" or "single".
         text_device: Where zero-shot prompts are encoded; 80,000 of them are slow on a CPU.
         head_cache: Folder for zero-shot heads, so that prompts are encoded once; None to keep none.
+        kept_hashes: Where hashes of weights are kept, so that a file is hashed once; None to keep none.
     """
 
     requested: str
@@ -50,6 +52,7 @@ class ModelRequest:
     templates: str = "openai-80"
     text_device: str = "cpu"
     head_cache: Path | None = None
+    kept_hashes: KeptHashes | None = None
 
 
 class FeatureHead(Protocol):

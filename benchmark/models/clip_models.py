@@ -22,7 +22,6 @@ from imagenet_g.benchmark.checkpoints.tracing import Convert
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.fingerprints.text_side import hash_text_side, list_probe_prompts
 from imagenet_g.benchmark.fingerprints.towers import hash_towers
-from imagenet_g.benchmark.fingerprints.weights import hash_state_dict
 from imagenet_g.benchmark.hub.fetching import describe_hub_file, fetch, find_cached_files, parse_revision
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
@@ -32,7 +31,7 @@ from imagenet_g.benchmark.models.clip_settings import (
     is_quick_gelu_shown,
     list_assumptions,
 )
-from imagenet_g.benchmark.models.heads import LoadedModel, make_classifier
+from imagenet_g.benchmark.models.heads import LoadedModel, hash_weights, make_classifier
 from imagenet_g.benchmark.models.packaged import PREFIX, find_packaged_training_data, place_packaged
 from imagenet_g.benchmark.models.zero_shot import (
     ZeroShotClassifier,
@@ -80,7 +79,7 @@ def load_model(request: ModelRequest) -> Classifier:
     model, tokenizer, files, notes, assumptions = load_parts(request, spec)
     preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
     transform = image_transform_v2(preprocess, is_train=False)
-    weights_sha256 = hash_state_dict(model.state_dict())
+    weights_sha256 = hash_weights(request, model, f"{spec}{OWN_WEIGHTS if own_weights else ''}", files)
     zero_shot = describe_zero_shot(request.templates)
     text_sha256 = hash_text_side(model.float(), tokenizer, list_probe_prompts(templates, load_class_names()))
     head = recall_head(

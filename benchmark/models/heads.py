@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,7 +80,7 @@ def make_classifier(request: ModelRequest, model: LoadedModel) -> Classifier:
     """
     module = model.module.eval().requires_grad_(False)
     # Before `float()`: weights stored as bfloat16 have the hash of what is in the file.
-    weights_sha256 = model.weights_sha256 or hash_state_dict(module.state_dict())
+    weights_sha256 = model.weights_sha256 or hash_weights(request, module, model.spec, model.files)
     parameters = count_parameters(module)
     module = module.float()
     class_map = load_requested_class_map(request)
@@ -113,6 +113,21 @@ def make_classifier(request: ModelRequest, model: LoadedModel) -> Classifier:
         encoder=model.encoder,
         notes=(*_format_notes(model), *model.assumptions),
     )
+
+
+def hash_weights(request: ModelRequest, module: torch.nn.Module, spec: str, files: Sequence[Path]) -> str:
+    """Hash of the weights that were loaded for a request, as `hash_state_dict`; kept where it asks for that.
+
+    Args:
+        request: What was asked for.
+        module: The model with the weights as they are in the files.
+        spec: Its spec in full.
+        files: Files the weights were read from, as far as known.
+    """
+    if request.kept_hashes is None:
+        return hash_state_dict(module.state_dict())
+    named = (spec, request.checkpoint_key)
+    return request.kept_hashes.hash_state(module.state_dict(), files, named)
 
 
 def _format_notes(model: LoadedModel) -> tuple[str, ...]:
