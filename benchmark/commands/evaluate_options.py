@@ -33,7 +33,7 @@ def _add_model_arguments(parser: ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="SPEC",
-        help=f"{_list_examples()}; repeatable",
+        help=f"{_list_examples()}; repeatable: models given together read and decode each image once",
     )
     group.add_argument(
         "--checkpoint",

@@ -1,60 +1,31 @@
-"""Run one classifier over one split, and store its outputs.
+"""Run classifiers over one split in one pass, and store their outputs.
 
-A feeder gives batches, a backend answers them, several at a time, and the answers are kept in parts as they
+A feeder gives batches, backends answer them, several at a time, and the answers are kept in parts as they
 are done; an interrupted run resumes at the first missing part, with the same batches as an uninterrupted one.
+Several models share each image: it is read and decoded once, and prepared once for all that prepare it alike.
 """
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-import torch
-
-from imagenet_g.benchmark.backends.backend import Backend, Pending, open_backend
-from imagenet_g.benchmark.backends.batch_check import check_batch
+from imagenet_g.benchmark.backends.backend import open_backend
 from imagenet_g.benchmark.backends.settings import InferenceSettings
-from imagenet_g.benchmark.backends.torch_backend import is_out_of_memory
 from imagenet_g.benchmark.classes import ClassSet
-from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.benchmark.evaluation.cache import PartStore
-from imagenet_g.benchmark.evaluation.parts import PartBuilder
+from imagenet_g.benchmark.evaluation.running_model import InferenceOutcome, InferenceTask, RunningModel
 from imagenet_g.benchmark.feeding.batches import Batch
 from imagenet_g.benchmark.feeding.feeder import open_feeder
-from imagenet_g.benchmark.feeding.preparation import choose_preparation
+from imagenet_g.benchmark.feeding.joint import join_preparations, split_joint
+from imagenet_g.benchmark.feeding.preparation import Preparation, choose_preparation
+from imagenet_g.benchmark.feeding.same_steps import group_same
 from imagenet_g.benchmark.models.classifiers import Classifier
-from imagenet_g.benchmark.predictions.predictions import Predictions, concatenate_predictions
-from imagenet_g.benchmark.records import BatchCheck
 from imagenet_g.benchmark.splits.splits import Split
-
-PART_ROWS = 256
-"""Fewest rows of a part: what an interruption costs at most, plus the batches in flight."""
 
 Progress = Callable[[int, int], None]
 """Called with rows done and rows in all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InferenceOutcome:
-    """What a run returned.
-
-    Attributes:
-        predictions: In the order of the requested rows.
-        settings: The settings, with the batch size that memory allowed in the end.
-        seconds: How long this run took.
-        num_computed: How many rows this run computed; fewer than all when it resumed an earlier one.
-        logits_dtype: Type of the logits as the model gave them, such as "float32"; None where nothing ran.
-        batch_check: That no answer depends on its batch, as measured; None where it could not be.
-    """
-
-    predictions: Predictions
-    settings: InferenceSettings
-    seconds: float
-    num_computed: int
-    logits_dtype: str | None
-    batch_check: BatchCheck | None
 
 
 def run_inference(
@@ -67,7 +38,7 @@ def run_inference(
     parts: PartStore,
     on_progress: Progress,
 ) -> InferenceOutcome:
-    """Predict the given rows, resuming where a killed run stopped.
+    """Predict the given rows by one model, resuming where a killed run stopped.
 
     Args:
         classifier: The model.
@@ -82,96 +53,135 @@ def run_inference(
         ModelError: The model fails on a batch, or memory does not hold even one image.
         StorageError: Parts cannot be written.
     """
-    started = time.perf_counter()
-    done = parts.load_parts()
-    first = resumed_at = sum(len(part) for part in done)
-    on_progress(first, len(rows))
-    preparation = choose_preparation(classifier, split)
-    run = _Run(classifier, open_backend(classifier, settings, preparation.normalisation))
-    with open_feeder(split, preparation, workers=settings.workers) as feeder:
-        answers = run.answer(feeder.feed(rows[first:], settings.batch_size))
-        counted = _report(answers, first, len(rows), on_progress)
-        for part in build_parts(counted, PartBuilder(split, class_sets), settings.batch_size):
-            parts.write_part(first, part)
-            first += len(part)
-            done.append(part)
-    run.backend.close()
-    return InferenceOutcome(
-        predictions=concatenate_predictions(done),
-        settings=run.backend.settings,
-        seconds=time.perf_counter() - started,
-        num_computed=first - resumed_at,
-        logits_dtype=run.backend.logits_dtype,
-        batch_check=run.batch_check,
+    task = InferenceTask(classifier=classifier, class_sets=class_sets, settings=settings, parts=parts)
+    (outcome,) = run_pass([task], split, rows, on_progress=on_progress)
+    if isinstance(outcome, ImagenetGError):
+        raise outcome
+    return outcome
+
+
+def run_pass(
+    tasks: Sequence[InferenceTask], split: Split, rows: Sequence[int], *, on_progress: Progress
+) -> list[InferenceOutcome | ImagenetGError]:
+    """Predict the given rows by several models, each image read once; each resumes where it stopped.
+
+    Args:
+        tasks: The models; all have the same number of workers.
+        split: The images.
+        rows: Which rows to run, in order.
+        on_progress: Called with the position in the rows after every batch.
+
+    Returns:
+        For each task what it returned, or why it failed; a model that fails does not stop the others.
+    """
+    members = [_Member(task, split) for task in tasks]
+    on_progress(min(member.model.first for member in members), len(rows))
+    try:
+        for member in members:
+            member.start()
+        for start, stop in _list_stretches(members, len(rows)):
+            live = [member for member in members if member.error is None and member.model.first <= start]
+            if not _run_stretch(live, split, rows, (start, stop), on_progress):
+                return [_run_apart(member, split, rows, on_progress) for member in members]
+        for member in members:
+            member.finish(shared_with=len(tasks) - 1)
+    finally:
+        for member in members:
+            member.model.close()
+    return [member.get_outcome() for member in members]
+
+
+class _Member:
+    """One of the models of a pass."""
+
+    def __init__(self, task: InferenceTask, split: Split) -> None:
+        self.task = task
+        self.preparation = choose_preparation(task.classifier, split)
+        self.model = RunningModel(task, split)
+        self.error: ImagenetGError | None = None
+        self._outcome: InferenceOutcome | None = None
+
+    def start(self) -> None:
+        with self._drop_out():
+            normalisation = self.preparation.normalisation
+            self.model.start(open_backend(self.task.classifier, self.task.settings, normalisation))
+
+    def push(self, batch: Batch) -> None:
+        with self._drop_out():
+            self.model.push(batch)
+
+    def finish(self, *, shared_with: int) -> None:
+        if self.error is None:
+            with self._drop_out():
+                self._outcome = self.model.finish(shared_with=shared_with)
+
+    def get_outcome(self) -> InferenceOutcome | ImagenetGError:
+        if self._outcome is not None:
+            return self._outcome
+        if self.error is None:
+            raise RuntimeError("`finish` comes before `get_outcome`")
+        return self.error
+
+    @contextmanager
+    def _drop_out(self) -> Iterator[None]:
+        try:
+            yield
+        except ImagenetGError as error:
+            self.error = error
+
+
+def _list_stretches(members: Sequence[_Member], total: int) -> list[tuple[int, int]]:
+    """Rows between the points at which some model begins."""
+    points = sorted({member.model.first for member in members if member.error is None} - {total})
+    return list(zip(points, [*points[1:], total], strict=True))
+
+
+def _run_stretch(
+    live: list[_Member],
+    split: Split,
+    rows: Sequence[int],
+    stretch: tuple[int, int],
+    on_progress: Progress,
+) -> bool:
+    """Answer the rows of a stretch; whether every image could be prepared for every model."""
+    done, stop = stretch
+    numbers, joined = _join([member.preparation for member in live])
+    size = max(member.task.settings.batch_size for member in live)
+    with open_feeder(split, joined, workers=live[0].task.settings.workers) as feeder:
+        try:
+            for batch in feeder.feed(rows[done:stop], size):
+                pieces = split_joint(batch, max(numbers) + 1)
+                for member, number in zip(live, numbers, strict=True):
+                    if member.error is None:
+                        member.push(pieces[number])
+                done += len(batch)
+                on_progress(done, len(rows))
+                if all(member.error for member in live):
+                    break
+        except ImagenetGError as error:
+            if len(live) > 1:
+                return False
+            live[0].error = error
+    return True
+
+
+def _join(preparations: list[Preparation]) -> tuple[list[int], Preparation]:
+    """The number of each one's own among the joined ones, and these as one."""
+    firsts = group_same(preparations)
+    different = sorted(set(firsts))
+    return [different.index(first) for first in firsts], join_preparations(
+        [preparations[first] for first in different]
     )
 
 
-Answer = tuple[Batch, torch.Tensor | None]
-"""A batch, and the logits `(K, 1000)` of its K readable images."""
+def _run_apart(
+    member: _Member, split: Split, rows: Sequence[int], on_progress: Progress
+) -> InferenceOutcome | ImagenetGError:
+    """The same by one model alone, from its last part on.
 
-
-class _Run:
-    """One model's answers, the first batch checked."""
-
-    def __init__(self, classifier: Classifier, backend: Backend) -> None:
-        self.backend = backend
-        self.batch_check: BatchCheck | None = None
-        self._name = classifier.record.requested
-
-    def answer(self, batches: Iterable[Batch]) -> Iterator[Answer]:
-        """Answers in the order of the batches, several of which are computed at a time."""
-        waiting: deque[tuple[Batch, Pending | None]] = deque()
-        for batch in batches:
-            waiting.append((batch, None if batch.inputs is None else self.backend.submit(batch.inputs)))
-            if len(waiting) >= self.backend.depth:
-                yield self._take(*waiting.popleft())
-        while waiting:
-            yield self._take(*waiting.popleft())
-
-    def _take(self, batch: Batch, pending: Pending | None) -> Answer:
-        if pending is None or batch.inputs is None:
-            return batch, None
-        logits = pending.result()
-        if self.batch_check is None:
-            self.batch_check = self._check_batch(batch.inputs, logits)
-        return batch, logits
-
-    def _check_batch(self, inputs: torch.Tensor, logits: torch.Tensor) -> BatchCheck | None:
-        forward, dtype = self.backend.forward, self.backend.settings.dtype
-        try:
-            return check_batch(forward, inputs, logits, name=self._name, dtype=dtype)
-        except ModelError:
-            raise
-        except Exception as error:
-            # A single image in a batch, where memory does not hold two: nothing to compare with.
-            if is_out_of_memory(error):
-                return None
-            raise ModelError(
-                f"The model failed on a batch of one or two images: {type(error).__name__}: {error}"
-            ) from error
-
-
-def build_parts(answers: Iterable[Answer], builder: PartBuilder, batch_size: int) -> Iterator[Predictions]:
-    """Predictions in parts of whole batches.
-
-    Args:
-        answers: Batches with their logits, in order.
-        builder: What puts them together.
-        batch_size: Rows of each batch but the last.
+    An image that cannot be prepared for one model is that model's failure and not the others'.
     """
-    # Whole batches, so that a resumed run forms the batches of an uninterrupted one.
-    part_rows = batch_size * -(-PART_ROWS // batch_size)
-    for batch, logits in answers:
-        builder.add(batch, logits)
-        if builder.num_rows >= part_rows:
-            yield builder.take()
-    if builder.num_rows:
-        yield builder.take()
-
-
-def _report(answers: Iterable[Answer], first: int, total: int, on_progress: Progress) -> Iterator[Answer]:
-    done = first
-    for batch, logits in answers:
-        yield batch, logits
-        done += len(batch)
-        on_progress(done, total)
+    if member.error is not None:
+        return member.error
+    member.model.close()
+    return run_pass([member.task], split, rows, on_progress=on_progress)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from imagenet_g.benchmark.classes import ClassSet
-from imagenet_g.benchmark.environment import format_now, list_versions
+from imagenet_g.benchmark.environment import list_versions
 from imagenet_g.benchmark.errors import ImagenetGError, ModelError
 from imagenet_g.benchmark.evaluation.cache import Cache, make_predictions_key
 from imagenet_g.benchmark.evaluation.memos import ModelMemo, hash_model_request, make_memo
@@ -23,7 +23,7 @@ from imagenet_g.benchmark.splits.splits import Split
 
 if TYPE_CHECKING:
     from imagenet_g.benchmark.backends.settings import InferenceSettings
-    from imagenet_g.benchmark.evaluation.inference import InferenceOutcome
+    from imagenet_g.benchmark.evaluation.running_model import InferenceOutcome, InferenceTask
 
 MEMORY_FORMAT = "channels-last"
 """Convolutions run up to twice as fast with it; other layers are not affected."""
@@ -76,6 +76,7 @@ class ModelRun:
         self.cache = cache
         self.listener = listener
         self.computed = 0
+        self._found: dict[str, tuple[Predictions, PredictionsMeta]] = {}
         self._said: set[str] = set()
         self._classifier: Classifier | None = None
         self._memo: ModelMemo | None = None
@@ -88,22 +89,86 @@ class ModelRun:
         """
         return self._load_memo().record
 
-    def load_predictions(
-        self, split: Split, rows: Sequence[int], class_sets: Mapping[str, ClassSet], *, limit: int | None
-    ) -> tuple[Predictions, PredictionsMeta, Path]:
-        """Predictions on the rows of a split, and the cached file that holds them.
+    def look_up(self, split: Split, class_sets: Mapping[str, ClassSet], *, limit: int | None) -> bool:
+        """Whether the predictions on a split are there already, from an earlier run.
 
         Raises:
-            ImagenetGError: The model cannot be loaded or fails, or the cache cannot be written.
+            ImagenetGError: The model cannot be loaded.
         """
-        memo = self._load_memo()
-        limit = limit if limit is not None and limit < len(split.rows) else None
-        key = make_predictions_key(memo, split, limit=limit)
-        found = self.cache.load_predictions(key, class_sets)
-        if found is None:
-            found = self._compute(split, rows, class_sets, key=key, limit=limit)
+        key = self.make_key(split, limit=limit)
+        if key not in self._found:
+            found = self.cache.load_predictions(key, class_sets)
+            if found is not None:
+                self._found[key] = found
+        return key in self._found
+
+    def is_cached(self, split: Split, *, limit: int | None) -> bool:
+        """Whether a file of predictions on a split lies in the cache, unread."""
+        return self.cache.predictions_path(self.make_key(split, limit=limit)).exists()
+
+    def make_key(self, split: Split, *, limit: int | None) -> str:
+        """Cache key of the predictions on a split.
+
+        Raises:
+            ImagenetGError: The model cannot be loaded.
+        """
+        return make_predictions_key(self._load_memo(), split, limit=clip_limit(split, limit))
+
+    def load_predictions(
+        self, split: Split, *, limit: int | None
+    ) -> tuple[Predictions, PredictionsMeta, Path]:
+        """Predictions that were looked up or computed, once, and the cached file that holds them."""
+        key = self.make_key(split, limit=limit)
+        # Taken out, because many splits of many models are more than memory should hold.
+        found = self._found.pop(key)
         self._say_once(format_run_notice(self.request.requested, found[1].run))
         return (*found, self.cache.predictions_path(key))
+
+    def make_task(
+        self, split: Split, class_sets: Mapping[str, ClassSet], *, limit: int | None
+    ) -> InferenceTask:
+        """What has to be done on a split.
+
+        Raises:
+            ImagenetGError: The model cannot be loaded.
+        """
+        from imagenet_g.benchmark.evaluation.running_model import InferenceTask
+
+        return InferenceTask(
+            classifier=self._load_classifier(),
+            class_sets=class_sets,
+            settings=self._choose_settings(),
+            parts=self.cache.open_parts(self.make_key(split, limit=limit), class_sets),
+        )
+
+    def keep(
+        self,
+        outcome: InferenceOutcome,
+        split: Split,
+        class_sets: Mapping[str, ClassSet],
+        *,
+        limit: int | None,
+        started_utc: str,
+    ) -> None:
+        """Put the predictions of a pass into the cache.
+
+        Raises:
+            StorageError: The cache cannot be written.
+        """
+        key = self.make_key(split, limit=limit)
+        meta = PredictionsMeta(
+            model=self._load_memo().record,
+            split=split.record,
+            classes=StoredClassSet(indices=split.class_set.indices),
+            outputs=split.outputs,
+            run=self._make_run_record(outcome, started_utc),
+            class_sets={name: StoredClassSet(indices=c.indices) for name, c in class_sets.items()},
+            limit=clip_limit(split, limit),
+            key=key,
+        )
+        self.computed += 1
+        self.cache.write_predictions(outcome.predictions, meta)
+        self._found[key] = outcome.predictions, meta
 
     def _say_once(self, notice: str | None) -> None:
         # The same holds for each of many splits.
@@ -187,43 +252,6 @@ class ModelRun:
                 f"{action} '{self.request.requested}' failed with {type(error).__name__}: {error}"
             ) from error
 
-    def _compute(
-        self,
-        split: Split,
-        rows: Sequence[int],
-        class_sets: Mapping[str, ClassSet],
-        *,
-        key: str,
-        limit: int | None,
-    ) -> tuple[Predictions, PredictionsMeta]:
-        from imagenet_g.benchmark.evaluation.inference import run_inference
-
-        classifier = self._load_classifier()
-        started = format_now()
-        self.listener.start_split(self.request.requested, split.record.ref)
-        outcome = run_inference(
-            classifier,
-            split,
-            rows,
-            class_sets=class_sets,
-            settings=self._choose_settings(),
-            parts=self.cache.open_parts(key, class_sets),
-            on_progress=self.listener.advance,
-        )
-        self.computed += 1
-        meta = PredictionsMeta(
-            model=self._load_memo().record,
-            split=split.record,
-            classes=StoredClassSet(indices=split.class_set.indices),
-            outputs=split.outputs,
-            run=self._make_run_record(outcome, started),
-            class_sets={name: StoredClassSet(indices=c.indices) for name, c in class_sets.items()},
-            limit=limit,
-            key=key,
-        )
-        self.cache.write_predictions(outcome.predictions, meta)
-        return outcome.predictions, meta
-
     def _choose_settings(self) -> InferenceSettings:
         import os
 
@@ -256,7 +284,13 @@ class ModelRun:
             versions=list_versions(list_packages(self.request.spec.scheme)),
             logits_dtype=outcome.logits_dtype,
             batch_check=outcome.batch_check,
+            shared_with=outcome.shared_with or None,
         )
+
+
+def clip_limit(split: Split, limit: int | None) -> int | None:
+    """The limit where it leaves images out, else None."""
+    return limit if limit is not None and limit < len(split.rows) else None
 
 
 def format_run_notice(requested: str, run: RunRecord) -> str | None:

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.identity import hash_bytes, make_slug
+from imagenet_g.benchmark.identity import hash_bytes, hash_json, make_slug
+from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS
 from imagenet_g.benchmark.predictions.result_files import load_result
+from imagenet_g.benchmark.records import ModelRecord
 from imagenet_g.benchmark.results import Result
+
+DEFAULT_TEMPLATES = "openai-80"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,19 @@ class ResultPlaces:
 
     folder: Path
     files: Mapping[str, str]
+
+
+def make_model_slug(record: ModelRecord, *, dtype: str) -> str:
+    """Folder name of a model's results; other weights, class maps and dtypes have separate folders."""
+    parts = [make_slug(record.spec)]
+    if record.spec.endswith(OWN_WEIGHTS) or record.class_map is not None:
+        parts.append(hash_json([record.weights_sha256, record.class_map])[:8])
+    if record.zero_shot is not None and record.zero_shot.templates != DEFAULT_TEMPLATES:
+        parts.append(record.zero_shot.templates)
+    # The default has no suffix, so that most folders have the plain name of their model.
+    if dtype != "float32":
+        parts.append(dtype)
+    return "-".join(parts)
 
 
 def choose_places(out: Path, slug: str, spec: str, bases: Collection[str]) -> ResultPlaces:

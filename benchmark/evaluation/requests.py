@@ -9,6 +9,7 @@ from pathlib import Path
 from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.benchmark.evaluation.cache import Cache
 from imagenet_g.benchmark.evaluation.model_run import RunSettings
+from imagenet_g.benchmark.evaluation.result_builder import ScoringPlan
 from imagenet_g.benchmark.lineage.declarations import TrainingDeclaration
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.records import Choice
@@ -39,6 +40,7 @@ class EvaluationRequest:
         cache: What is kept between runs.
         stream: Read releases on the Hub as they are needed, and keep no copy.
         declaration: What the user declares about the models' training.
+        baselines: The lines that effective robustness is to be stated against.
     """
 
     models: tuple[ModelRequest, ...]
@@ -55,6 +57,7 @@ class EvaluationRequest:
     cache: Cache
     stream: bool = False
     declaration: TrainingDeclaration = field(default_factory=TrainingDeclaration)
+    baselines: tuple[str, ...] = ()
 
     def find_reference(self, ref: SplitRef) -> SplitRef | None:
         """The clean set to run for a split; None where its accuracy is looked up."""
@@ -64,6 +67,22 @@ class EvaluationRequest:
         """The clean sets to run, each once."""
         found = (self.find_reference(ref) for ref in self.splits)
         return list(dict.fromkeys(ref for ref in found if ref is not None))
+
+    def list_order(self) -> list[SplitRef]:
+        """Clean sets, then the splits that are none, each once."""
+        return list(dict.fromkeys([*self.list_references(), *self.splits]))
+
+    def make_scoring_plan(self) -> ScoringPlan:
+        """What is scored against what."""
+        clean = {str(ref): self.find_reference(ref) for ref in self.splits}
+        return ScoringPlan(
+            splits=tuple(clean),
+            references={ref: None if found is None else str(found) for ref, found in clean.items()},
+            unfiltered_reference=self.unfiltered_reference,
+            skip_unreadable=self.skip_unreadable,
+            choices=dict(self.choices),
+            baselines=self.baselines,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

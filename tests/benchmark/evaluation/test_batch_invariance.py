@@ -18,7 +18,8 @@ from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.evaluation.cache import PartStore
-from imagenet_g.benchmark.evaluation.inference import InferenceOutcome, run_inference
+from imagenet_g.benchmark.evaluation.inference import run_inference
+from imagenet_g.benchmark.evaluation.running_model import InferenceOutcome
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
 from imagenet_g.benchmark.models.packaged import list_packaged_models
 from imagenet_g.benchmark.naming.specs import parse_model_spec

@@ -13,11 +13,9 @@ from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.classes import make_class_set
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.evaluation.cache import PartStore
-from imagenet_g.benchmark.evaluation.inference import (
-    InferenceOutcome,
-    run_inference,
-)
+from imagenet_g.benchmark.evaluation.inference import run_inference
 from imagenet_g.benchmark.evaluation.parts import NOT_FINITE
+from imagenet_g.benchmark.evaluation.running_model import InferenceOutcome
 from imagenet_g.benchmark.splits.splits import Split
 
 CLASSES = [(7 * row) % 500 for row in range(600)]

@@ -1,0 +1,130 @@
+"""One model through an evaluation: whatever fails is its own failure, and the others go on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from imagenet_g.benchmark.errors import ImagenetGError
+from imagenet_g.benchmark.evaluation.model_run import EvaluationListener, ModelRun
+from imagenet_g.benchmark.evaluation.places import ResultPlaces, choose_places, make_model_slug
+from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome, EvaluationRequest
+from imagenet_g.benchmark.evaluation.result_builder import ResultBuilder
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.predictions.entry_notes import require_scored
+from imagenet_g.benchmark.predictions.evidence import Evidence, make_evidence, select_twin, select_view
+from imagenet_g.benchmark.results import PredictionsRecord, Result
+from imagenet_g.benchmark.splits.references import SplitRef
+from imagenet_g.benchmark.splits.splits import Split
+from imagenet_g.benchmark.storage import replace_file
+
+BYTES_A_WEIGHT = 8
+"""float32, once as loaded and once as some backends compile it."""
+
+
+class ModelEvaluation:
+    """A model, what was found of it so far, and why it failed.
+
+    Args:
+        run: The model's predictions.
+        request: What is evaluated.
+        splits: The images, by reference without a view.
+        listener: Takes what the user should read.
+
+    Attributes:
+        run: The model's predictions.
+        error: Why it failed; None while it did not.
+    """
+
+    def __init__(
+        self,
+        run: ModelRun,
+        request: EvaluationRequest,
+        splits: Mapping[str, Split],
+        listener: EvaluationListener,
+    ) -> None:
+        self.run = run
+        self.error: ImagenetGError | None = None
+        self._request = request
+        self._splits = splits
+        self._listener = listener
+        self._builder: ResultBuilder | None = None
+        self._places: ResultPlaces | None = None
+        self._written: tuple[Result, Path] | None = None
+
+    def start(self) -> None:
+        """Find out which model it is."""
+        with self.drop_out():
+            record = self._request.declaration.apply(self.run.load_record())
+            slug = make_model_slug(record, dtype=self._request.settings.dtype)
+            self._places = choose_places(self._request.out, slug, record.spec, self._splits)
+            self._builder = ResultBuilder(
+                record,
+                self._request.make_scoring_plan(),
+                find_twin=self._find_twin,
+                say=self._listener.say,
+            )
+
+    def estimate_bytes(self, limit: int | None) -> int:
+        """Memory for the weights of the model; 0 where all its predictions are there, or it has failed."""
+        if self.error is not None:
+            return 0
+        with self.drop_out():
+            if not all(self.run.is_cached(split, limit=limit) for split in self._splits.values()):
+                return self.run.load_record().num_parameters * BYTES_A_WEIGHT
+        return 0
+
+    def add(self, ref: SplitRef) -> None:
+        """Score a split or a clean set, whose predictions are there."""
+        with self.drop_out():
+            builder, places = self._require_start()
+            builder.add(str(ref), self._gather(ref, places))
+
+    def finish(self) -> None:
+        """Write the result."""
+        if self.error is None:
+            with self.drop_out():
+                builder, places = self._require_start()
+                self._written = builder.write(places.folder, data=self._request.data)
+
+    def make_outcome(self) -> EvaluationOutcome:
+        """What became of it."""
+        result, path = self._written or (None, None)
+        return EvaluationOutcome(
+            requested=self.run.request.requested,
+            result=result,
+            path=path,
+            error=self.error,
+            computed=self.run.computed,
+        )
+
+    @contextmanager
+    def drop_out(self) -> Iterator[None]:
+        """Keep an error as this model's own."""
+        try:
+            yield
+        except ImagenetGError as error:
+            self.error = error
+
+    def _require_start(self) -> tuple[ResultBuilder, ResultPlaces]:
+        if self._builder is None or self._places is None:
+            raise RuntimeError("`start` comes first")
+        return self._builder, self._places
+
+    def _find_twin(self, whole: Evidence, found: Evidence) -> Evidence:
+        by_ref = {split.record.ref: split for split in self._splits.values()}
+        return select_twin(whole, by_ref[whole.record.base_ref], found)
+
+    def _gather(self, ref: SplitRef, places: ResultPlaces) -> Evidence:
+        split = self._splits[ref.base]
+        predictions, meta, cached = self.run.load_predictions(split, limit=self._request.limit)
+        require_scored(split.record.ref, predictions)
+        file = places.folder / places.files[ref.base]
+        with replace_file(file) as temporary:
+            # A copy and no link: the cache may be emptied, and a result must stay whole.
+            shutil.copyfile(cached, temporary)
+        source = PredictionsRecord(file=places.files[ref.base], sha256=hash_file(file), run=meta.run)
+        evidence = make_evidence(split, predictions, meta, source)
+        return evidence if ref.view is None else select_view(evidence, split, ref.view)

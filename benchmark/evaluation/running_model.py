@@ -1,0 +1,180 @@
+"""A model at work on its rows: batches in, parts out."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from imagenet_g.benchmark.backends.backend import Backend, Pending
+from imagenet_g.benchmark.backends.batch_check import check_batch
+from imagenet_g.benchmark.backends.settings import InferenceSettings
+from imagenet_g.benchmark.backends.torch_backend import is_out_of_memory
+from imagenet_g.benchmark.classes import ClassSet
+from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.evaluation.cache import PartStore
+from imagenet_g.benchmark.evaluation.parts import PartBuilder
+from imagenet_g.benchmark.feeding.batches import Batch
+from imagenet_g.benchmark.feeding.rebatching import Rebatcher
+from imagenet_g.benchmark.models.classifiers import Classifier
+from imagenet_g.benchmark.predictions.predictions import Predictions, concatenate_predictions
+from imagenet_g.benchmark.records import BatchCheck
+from imagenet_g.benchmark.splits.splits import Split
+
+PART_ROWS = 256
+"""Fewest rows of a part: what an interruption costs at most, plus the batches in flight."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceTask:
+    """What one model has to do on a split.
+
+    Attributes:
+        classifier: The model.
+        class_sets: Class sets to store restricted outputs for, by stored name.
+        settings: How to run.
+        parts: Where finished stretches are kept.
+    """
+
+    classifier: Classifier
+    class_sets: Mapping[str, ClassSet]
+    settings: InferenceSettings
+    parts: PartStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceOutcome:
+    """What a run returned.
+
+    Attributes:
+        predictions: In the order of the requested rows.
+        settings: The settings, with the batch size that memory allowed in the end.
+        seconds: How long this run took; of a pass of several models, the whole of it until this one's end.
+        num_computed: How many rows this run computed; fewer than all when it resumed an earlier one.
+        shared_with: How many other models answered in the same pass.
+        logits_dtype: Type of the logits as the model gave them, such as "float32"; None where nothing ran.
+        batch_check: That no answer depends on its batch, as measured; None where it could not be.
+    """
+
+    predictions: Predictions
+    settings: InferenceSettings
+    seconds: float
+    num_computed: int
+    shared_with: int
+    logits_dtype: str | None
+    batch_check: BatchCheck | None
+
+
+class RunningModel:
+    """One model's answers: the first batch checked, several batches computed at a time, parts kept.
+
+    Batches and parts are those of an uninterrupted run of this model alone, whatever it is fed.
+
+    Args:
+        task: The model, and the parts of an earlier run.
+        split: The images.
+
+    Attributes:
+        first: The number among the requested rows at which the model goes on.
+    """
+
+    def __init__(self, task: InferenceTask, split: Split) -> None:
+        self._started = time.perf_counter()
+        self._task = task
+        self._done = task.parts.load_parts()
+        self.first = self._next = sum(len(part) for part in self._done)
+        self._builder = PartBuilder(split, task.class_sets)
+        self._rebatcher = Rebatcher(task.settings.batch_size)
+        self._waiting: deque[tuple[Batch, Pending | None]] = deque()
+        self._backend: Backend | None = None
+        self._batch_check: BatchCheck | None = None
+        size = task.settings.batch_size
+        # Whole batches, so that a resumed run forms the batches of an uninterrupted one.
+        self._part_rows = size * -(-PART_ROWS // size)
+
+    def start(self, backend: Backend) -> None:
+        """Answer by this backend."""
+        self._backend = backend
+
+    def push(self, batch: Batch) -> None:
+        """Take in the next rows, as many as come.
+
+        Raises:
+            ModelError: The model failed, or memory does not hold even one image.
+            StorageError: A part cannot be written.
+        """
+        for whole in self._rebatcher.add(batch):
+            self._submit(whole)
+
+    def finish(self, *, shared_with: int) -> InferenceOutcome:
+        """The predictions, when all rows were pushed.
+
+        Raises:
+            ModelError: As `push`.
+            StorageError: As `push`.
+        """
+        for rest in self._rebatcher.take_rest():
+            self._submit(rest)
+        while self._waiting:
+            self._take()
+        if self._builder.num_rows:
+            self._keep_part()
+        backend = self._require_backend()
+        return InferenceOutcome(
+            predictions=concatenate_predictions(self._done),
+            settings=backend.settings,
+            seconds=time.perf_counter() - self._started,
+            num_computed=self._next - self.first,
+            shared_with=shared_with,
+            logits_dtype=backend.logits_dtype,
+            batch_check=self._batch_check,
+        )
+
+    def close(self) -> None:
+        """Free what the backend holds, and leave nothing that waits."""
+        self._waiting.clear()
+        if self._backend is not None:
+            self._backend.close()
+
+    def _require_backend(self) -> Backend:
+        if self._backend is None:
+            raise RuntimeError("`start` comes before the first batch")
+        return self._backend
+
+    def _submit(self, batch: Batch) -> None:
+        backend = self._require_backend()
+        self._waiting.append((batch, None if batch.inputs is None else backend.submit(batch.inputs)))
+        if len(self._waiting) >= backend.depth:
+            self._take()
+
+    def _take(self) -> None:
+        batch, pending = self._waiting.popleft()
+        logits = None if pending is None else pending.result()
+        if self._batch_check is None and logits is not None and batch.inputs is not None:
+            self._batch_check = self._check_batch(batch.inputs, logits)
+        self._builder.add(batch, logits)
+        if self._builder.num_rows >= self._part_rows:
+            self._keep_part()
+
+    def _keep_part(self) -> None:
+        part = self._builder.take()
+        self._task.parts.write_part(self._next, part)
+        self._next += len(part)
+        self._done.append(part)
+
+    def _check_batch(self, inputs: torch.Tensor, logits: torch.Tensor) -> BatchCheck | None:
+        backend, name = self._require_backend(), self._task.classifier.record.requested
+        try:
+            return check_batch(backend.forward, inputs, logits, name=name, dtype=backend.settings.dtype)
+        except ModelError:
+            raise
+        except Exception as error:
+            # A single image in a batch, where memory does not hold two: nothing to compare with.
+            if is_out_of_memory(error):
+                return None
+            raise ModelError(
+                f"The model failed on a batch of one or two images: {type(error).__name__}: {error}"
+            ) from error
