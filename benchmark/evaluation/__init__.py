@@ -1,4 +1,4 @@
-"""Running models on splits: inference, cache and the whole evaluation.
+"""Models on splits: what is asked, what the cache has, and the results.
 
-Imports models, predictions and everything below.
+Imports inference and everything below.
 """

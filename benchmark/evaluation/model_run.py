@@ -23,7 +23,7 @@ from imagenet_g.benchmark.splits.splits import Split
 
 if TYPE_CHECKING:
     from imagenet_g.benchmark.backends.settings import InferenceSettings
-    from imagenet_g.benchmark.evaluation.running_model import InferenceOutcome, InferenceTask
+    from imagenet_g.benchmark.inference.running_model import InferenceOutcome, InferenceTask
 
 MEMORY_FORMAT = "channels-last"
 """Convolutions run up to twice as fast with it; other layers are not affected."""
@@ -132,7 +132,7 @@ class ModelRun:
         Raises:
             ImagenetGError: The model cannot be loaded.
         """
-        from imagenet_g.benchmark.evaluation.running_model import InferenceTask
+        from imagenet_g.benchmark.inference.running_model import InferenceTask
 
         return InferenceTask(
             classifier=self._load_classifier(),

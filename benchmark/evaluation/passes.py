@@ -54,7 +54,7 @@ def _run_together(
     limit: int | None,
     listener: EvaluationListener,
 ) -> None:
-    from imagenet_g.benchmark.evaluation.inference import run_pass
+    from imagenet_g.benchmark.inference.passes import run_pass
 
     tasks = {}
     for number, model in enumerate(models):

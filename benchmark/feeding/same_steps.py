@@ -111,7 +111,8 @@ def _read_state(part: object) -> object:
     if own == ["__getstate__"] and _has_generated_state(kind):
         values = {one.name: getattr(part, one.name) for one in fields(part)}  # type: ignore[arg-type]
         return values | getattr(part, "__dict__", {})
-    if own:
+    # A bare `object()` is a mark, which only itself is.
+    if own or kind is object:
         return None
     try:
         # Refused for what is made in C: its state is in no attribute.

@@ -17,9 +17,9 @@ from toy_models import make_toy_classifier, make_toy_split
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.errors import ModelError
-from imagenet_g.benchmark.evaluation.cache import PartStore
-from imagenet_g.benchmark.evaluation.inference import run_inference
-from imagenet_g.benchmark.evaluation.running_model import InferenceOutcome
+from imagenet_g.benchmark.inference.part_store import PartStore
+from imagenet_g.benchmark.inference.passes import run_inference
+from imagenet_g.benchmark.inference.running_model import InferenceOutcome
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
 from imagenet_g.benchmark.models.packaged import list_packaged_models
 from imagenet_g.benchmark.naming.specs import parse_model_spec

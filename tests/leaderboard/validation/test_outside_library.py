@@ -17,7 +17,8 @@ from submission_cases import edit_cell, seal
 
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.evaluation.inference import run_inference
+from imagenet_g.benchmark.inference.passes import run_pass
+from imagenet_g.benchmark.inference.running_model import InferenceOutcome
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.results import Result
@@ -140,11 +141,12 @@ def test_each_second_run_computes_every_image(
     rows: list[int] = []
 
     def count(*arguments: Any, **options: Any) -> Any:
-        outcome = run_inference(*arguments, **options)
+        (outcome,) = run_pass(*arguments, **options)
+        assert isinstance(outcome, InferenceOutcome)
         rows.append(outcome.num_computed)
-        return outcome
+        return [outcome]
 
-    monkeypatch.setattr("imagenet_g.benchmark.evaluation.inference.run_inference", count)
+    monkeypatch.setattr("imagenet_g.benchmark.inference.passes.run_pass", count)
     path = copy_submission(made, tmp_path / "s")
     data = ("--data", f"v9={made / 'release'}", "--against", made / "nowhere", "--out", tmp_path / "again")
     for _ in range(2):

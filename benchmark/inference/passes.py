@@ -14,8 +14,8 @@ from imagenet_g.benchmark.backends.backend import open_backend
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.errors import ImagenetGError
-from imagenet_g.benchmark.evaluation.cache import PartStore
-from imagenet_g.benchmark.evaluation.running_model import InferenceOutcome, InferenceTask, RunningModel
+from imagenet_g.benchmark.inference.part_store import PartStore
+from imagenet_g.benchmark.inference.running_model import InferenceOutcome, InferenceTask, RunningModel
 from imagenet_g.benchmark.feeding.batches import Batch
 from imagenet_g.benchmark.feeding.feeder import open_feeder
 from imagenet_g.benchmark.feeding.joint import join_preparations, split_joint
@@ -166,7 +166,7 @@ def _run_stretch(
 
 
 def _join(preparations: list[Preparation]) -> tuple[list[int], Preparation]:
-    """The number of each one's own among the joined ones, and these as one."""
+    """For each preparation its number among the different ones, and these as one."""
     firsts = group_same(preparations)
     different = sorted(set(firsts))
     return [different.index(first) for first in firsts], join_preparations(
