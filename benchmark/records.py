@@ -198,9 +198,7 @@ class RunRecord(FileModel):
     batch_check: BatchCheck | None = None
     """That batch size, order and neighbours decide no answer, as measured; null for not checked."""
     shared_with: Count | None = None
-    """How many other models answered in the same pass over the images; null for none, and for unknown.
-
-    `seconds` and `images_per_second` are of the whole pass, all its models together."""
+    """Other models in the same pass, of which `seconds` are the whole; null for none, and for unknown."""
 
 
 class OriginModel(FileModel):

@@ -114,9 +114,9 @@ def _run_ours(folder: Path, home: Path) -> None:
     import uuid
 
     from imagenet_g.benchmark.backends.settings import InferenceSettings
+    from imagenet_g.benchmark.evaluation.model_run import DEFAULT_BATCH_SIZES
     from imagenet_g.benchmark.inference.part_store import PartStore
     from imagenet_g.benchmark.inference.passes import run_inference
-    from imagenet_g.benchmark.evaluation.model_run import DEFAULT_BATCH_SIZES
     from imagenet_g.benchmark.models.classifiers import ModelRequest, load_classifier
     from imagenet_g.benchmark.naming.specs import parse_model_spec
     from imagenet_g.benchmark.splits.folders import load_folder

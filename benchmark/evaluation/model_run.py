@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from imagenet_g.benchmark.classes import ClassSet
-from imagenet_g.benchmark.environment import list_versions
 from imagenet_g.benchmark.errors import ImagenetGError, ModelError
 from imagenet_g.benchmark.evaluation.cache import Cache, make_predictions_key
 from imagenet_g.benchmark.evaluation.memos import ModelMemo, hash_model_request, make_memo
+from imagenet_g.benchmark.evaluation.run_facts import format_run_notice, make_run_record
+from imagenet_g.benchmark.evaluation.selection import clip_limit
 from imagenet_g.benchmark.fingerprints.kept_hashes import KeptHashes
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
-from imagenet_g.benchmark.naming.libraries import find_library, list_packages
+from imagenet_g.benchmark.naming.libraries import find_library
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, StoredClassSet
-from imagenet_g.benchmark.records import ModelRecord, RunRecord
+from imagenet_g.benchmark.records import ModelRecord
 from imagenet_g.benchmark.splits.splits import Split
 
 if TYPE_CHECKING:
@@ -161,7 +162,12 @@ class ModelRun:
             split=split.record,
             classes=StoredClassSet(indices=split.class_set.indices),
             outputs=split.outputs,
-            run=self._make_run_record(outcome, started_utc),
+            run=make_run_record(
+                outcome,
+                backend=self._load_memo().backend,
+                scheme=self.request.spec.scheme,
+                started_utc=started_utc,
+            ),
             class_sets={name: StoredClassSet(indices=c.indices) for name, c in class_sets.items()},
             limit=clip_limit(split, limit),
             key=key,
@@ -266,39 +272,3 @@ class ModelRun:
             batch_size=self.settings.batch_size or DEFAULT_BATCH_SIZES[device.partition(":")[0]],
             workers=self.settings.workers or min(8, os.cpu_count() or 1),
         )
-
-    def _make_run_record(self, outcome: InferenceOutcome, started_utc: str) -> RunRecord:
-        from imagenet_g.benchmark.devices import format_device_name
-
-        used = outcome.settings
-        return RunRecord(
-            device=used.device,
-            device_name=format_device_name(used.device),
-            dtype=used.dtype,
-            backend=self._load_memo().backend,
-            batch_size=used.batch_size,
-            seconds=round(outcome.seconds, 3),
-            # Only rows of this run: resumed ones took no time.
-            images_per_second=round(outcome.num_computed / outcome.seconds, 3),
-            started_utc=started_utc,
-            versions=list_versions(list_packages(self.request.spec.scheme)),
-            logits_dtype=outcome.logits_dtype,
-            batch_check=outcome.batch_check,
-            shared_with=outcome.shared_with or None,
-        )
-
-
-def clip_limit(split: Split, limit: int | None) -> int | None:
-    """The limit where it leaves images out, else None."""
-    return limit if limit is not None and limit < len(split.rows) else None
-
-
-def format_run_notice(requested: str, run: RunRecord) -> str | None:
-    """What a reader must know of a run: that its logits are not float32; None where they are."""
-    if run.logits_dtype in (None, "float32"):
-        return None
-    return (
-        f"'{requested}' computes its logits in {run.logits_dtype}: its last layer was not found, or it "
-        "rounds them itself. Logits of few bits are tied, and the order of the classes decides; use "
-        "--dtype float32."
-    )

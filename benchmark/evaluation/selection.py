@@ -29,6 +29,11 @@ def choose_rows(num_rows: int, limit: int | None) -> range | list[int]:
     return [number * num_rows // limit for number in range(limit)]
 
 
+def clip_limit(split: Split, limit: int | None) -> int | None:
+    """The limit where it leaves images out, else None: such a run is whole."""
+    return limit if limit is not None and limit < len(split.rows) else None
+
+
 def list_class_sets(refs: Iterable[SplitRef], splits: Mapping[str, Split]) -> dict[str, ClassSet]:
     """Class sets a score may be restricted to, by stored name: the registered ones and the splits' own."""
     found = {name: load_class_set(name) for name in CLASS_SET_NAMES}

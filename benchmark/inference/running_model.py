@@ -15,10 +15,10 @@ from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.backends.torch_backend import is_out_of_memory
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.errors import ModelError
-from imagenet_g.benchmark.inference.part_store import PartStore
-from imagenet_g.benchmark.inference.parts import PartBuilder
 from imagenet_g.benchmark.feeding.batches import Batch
 from imagenet_g.benchmark.feeding.rebatching import Rebatcher
+from imagenet_g.benchmark.inference.part_store import PartStore
+from imagenet_g.benchmark.inference.parts import PartBuilder
 from imagenet_g.benchmark.models.classifiers import Classifier
 from imagenet_g.benchmark.predictions.predictions import Predictions, concatenate_predictions
 from imagenet_g.benchmark.records import BatchCheck

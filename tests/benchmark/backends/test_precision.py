@@ -18,9 +18,9 @@ from factories import make_run_record
 from imagenet_g.benchmark.backends.precision import find_head, hold_head, list_head_weights, lower_precision
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.catalogue.catalogue import load_split
+from imagenet_g.benchmark.evaluation.run_facts import format_run_notice
 from imagenet_g.benchmark.inference.part_store import PartStore
 from imagenet_g.benchmark.inference.passes import run_inference
-from imagenet_g.benchmark.evaluation.model_run import format_run_notice
 from imagenet_g.benchmark.models.class_maps import MappedOutputs, make_class_map
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
 from imagenet_g.benchmark.models.zero_shot import ZeroShotClassifier

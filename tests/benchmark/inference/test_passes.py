@@ -13,8 +13,8 @@ from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.classes import make_class_set
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.inference.part_store import PartStore
-from imagenet_g.benchmark.inference.passes import run_inference
 from imagenet_g.benchmark.inference.parts import NOT_FINITE
+from imagenet_g.benchmark.inference.passes import run_inference
 from imagenet_g.benchmark.inference.running_model import InferenceOutcome
 from imagenet_g.benchmark.splits.splits import Split
 

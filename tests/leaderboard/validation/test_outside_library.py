@@ -17,9 +17,9 @@ from submission_cases import edit_cell, seal
 
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.inference.passes import run_pass
 from imagenet_g.benchmark.inference.running_model import InferenceOutcome
-from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.results import Result
 from imagenet_g.leaderboard.submissions.reviews import Review, load_review
