@@ -42,3 +42,19 @@ def format_device_name(device: str) -> str:
         return torch.cuda.get_device_name(device)
     # On many Linux systems `platform.processor()` is empty.
     return platform.processor() or platform.machine()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory did not suffice.
+
+    Example:
+        >>> is_out_of_memory(RuntimeError("CUDA out of memory.")), is_out_of_memory(ValueError("shape"))
+        (True, False)
+    """
+    import torch
+
+    # torch has OutOfMemoryError for CUDA; its allocators for CPU and MPS raise RuntimeError with these words.
+    message = str(error).lower()
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        "out of memory" in message or "not enough memory" in message or "can't allocate memory" in message
+    )

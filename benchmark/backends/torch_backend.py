@@ -9,6 +9,7 @@ import torch
 from imagenet_g.benchmark.backends.backend import Pending
 from imagenet_g.benchmark.backends.precision import hold_head, lower_precision
 from imagenet_g.benchmark.backends.settings import InferenceSettings
+from imagenet_g.benchmark.devices import is_out_of_memory
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.feeding.preparation import Normalisation
 from imagenet_g.benchmark.models.classifiers import Classifier
@@ -109,12 +110,3 @@ class Done:
     def result(self) -> torch.Tensor:
         """The logits."""
         return self._logits
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory did not suffice."""
-    # torch has OutOfMemoryError for CUDA; its allocators for CPU and MPS raise RuntimeError with these words.
-    message = str(error).lower()
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        "out of memory" in message or "not enough memory" in message or "can't allocate memory" in message
-    )

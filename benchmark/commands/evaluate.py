@@ -11,6 +11,7 @@ from imagenet_g.benchmark.terminal.text import print_line, print_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome, EvaluationRequest
     from imagenet_g.benchmark.evaluation.run_plans import RunPlan
@@ -111,6 +112,36 @@ def report_outcomes(outcomes: Sequence[EvaluationOutcome]) -> int:
     return 1 if results else 2
 
 
+def check_texts(templates: str, class_names: Path | None, models: Sequence[str]) -> None:
+    """Check the prompts of a command before any model is loaded; imports no torch.
+
+    Args:
+        templates: A name, or the path of a file.
+        class_names: A file, or None.
+        models: The specs as typed.
+
+    Raises:
+        UnknownNameError: There is neither such a set of templates nor such a file.
+        InputError: A file is malformed, or no model takes prompts.
+    """
+    from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.benchmark.naming.libraries import find_library
+    from imagenet_g.benchmark.naming.specs import parse_model_spec
+    from imagenet_g.benchmark.texts.own_texts import check_template_choice, load_own_class_names
+
+    own = check_template_choice(templates)
+    if class_names is not None:
+        load_own_class_names(class_names)
+    if (own or class_names is not None) and not any(
+        find_library(parse_model_spec(text).scheme).needs_prompts for text in models
+    ):
+        raise InputError(
+            "--templates FILE and --class-names are for zero-shot models, such as "
+            f"open_clip:ViT-B-32/openai; {', '.join(models)} {'has' if len(models) == 1 else 'have'} a head "
+            "of trained classes."
+        )
+
+
 def _make_model_requests(arguments: Namespace) -> tuple[ModelRequest, ...]:
     from imagenet_g.benchmark.errors import InputError
     from imagenet_g.benchmark.models.classifiers import ModelRequest
@@ -122,6 +153,7 @@ def _make_model_requests(arguments: Namespace) -> tuple[ModelRequest, ...]:
         raise InputError("--checkpoint and --class-map belong to one model; give one --model with them.")
     if arguments.checkpoint_key is not None and arguments.checkpoint is None:
         raise InputError("--checkpoint-key goes with --checkpoint: it chooses among that file's weights.")
+    check_texts(arguments.templates, arguments.class_names, models)
     return tuple(
         ModelRequest(
             requested=text,
@@ -130,6 +162,7 @@ def _make_model_requests(arguments: Namespace) -> tuple[ModelRequest, ...]:
             checkpoint_key=arguments.checkpoint_key,
             class_map=arguments.class_map,
             templates=arguments.templates,
+            class_names=arguments.class_names,
         )
         for text in models
     )

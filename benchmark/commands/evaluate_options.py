@@ -54,9 +54,16 @@ def _add_model_arguments(parser: ArgumentParser) -> None:
     )
     group.add_argument(
         "--templates",
-        choices=("openai-80", "single"),
         default="openai-80",
-        help="zero-shot prompts (default: %(default)s)",
+        metavar="NAME|FILE",
+        help="zero-shot prompts: openai-80, single, or a text file of your own with one template a line, "
+        "{} where the class name goes (default: %(default)s)",
+    )
+    group.add_argument(
+        "--class-names",
+        type=Path,
+        metavar="FILE",
+        help="zero-shot names of the 1000 classes, one a line in sorted wnid order (default: open_clip's)",
     )
 
 

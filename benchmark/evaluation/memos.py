@@ -6,6 +6,7 @@ are loaded each time: what they do depends on more than the files that are known
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -100,6 +101,7 @@ def hash_model_request(request: ModelRequest, *, device: str, dtype: str, memory
             "files": [stamp and stamp.model_dump() for stamp in stamps],
             "checkpoint_key": request.checkpoint_key,
             "templates": request.templates,
+            "texts": [_hash_or_none(path) for path in (Path(request.templates), request.class_names)],
             "device": device,
             "dtype": dtype,
             "memory_format": memory_format,
@@ -127,3 +129,8 @@ def list_watched_files(weights: Sequence[Path], code: Sequence[Path], request: M
 
 def _stamp_or_none(path: Path | None) -> FileStamp | None:
     return make_stamp(path) if path is not None and path.exists() else None
+
+
+def _hash_or_none(path: Path | None) -> str | None:
+    # Texts are short: their content is surer than a stamp. A set that ships is no file.
+    return hash_file(path) if path is not None and os.path.isfile(path) else None  # noqa: PTH113

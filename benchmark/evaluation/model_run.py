@@ -58,8 +58,11 @@ class EvaluationListener(Protocol):
     def start_split(self, model: str, split: str) -> None:
         """A split is about to be run."""
 
+    def start_prompts(self, model: str) -> None:
+        """The prompts of a zero-shot model are about to be encoded."""
+
     def advance(self, done: int, total: int) -> None:
-        """So many of its images are done."""
+        """So many of its images, or prompts, are done."""
 
 
 class ModelRun:
@@ -79,6 +82,7 @@ class ModelRun:
         self.computed = 0
         self._found: dict[str, tuple[Predictions, PredictionsMeta]] = {}
         self._said: set[str] = set()
+        self._shows_prompts = False
         self._classifier: Classifier | None = None
         self._memo: ModelMemo | None = None
 
@@ -234,6 +238,7 @@ class ModelRun:
                 self.request,
                 text_device=choose_device(self.settings.device),
                 head_cache=self.cache.folder / "heads",
+                on_prompts=self._show_prompts,
                 kept_hashes=self._keep_hashes(),
             )
             with self._blame("Loading"):
@@ -245,6 +250,13 @@ class ModelRun:
         # What a user's own code makes of a file depends on more than the file.
         runs_again = find_library(scheme).runs_again
         return KeptHashes(self.cache.folder / "weights", scheme) if runs_again else None
+
+    def _show_prompts(self, done: int, total: int) -> None:
+        # Only when a head is made: one that is kept is no work to show.
+        if not self._shows_prompts:
+            self.listener.start_prompts(self.request.requested)
+            self._shows_prompts = True
+        self.listener.advance(done, total)
 
     @contextmanager
     def _blame(self, action: str) -> Iterator[None]:

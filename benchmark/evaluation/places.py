@@ -30,12 +30,14 @@ class ResultPlaces:
 
 
 def make_model_slug(record: ModelRecord, *, dtype: str) -> str:
-    """Folder name of a model's results; other weights, class maps and dtypes have separate folders."""
+    """Folder name of a model's results; other weights, class maps, texts and dtypes have separate folders."""
     parts = [make_slug(record.spec)]
     if record.spec.endswith(OWN_WEIGHTS) or record.class_map is not None:
         parts.append(hash_json([record.weights_sha256, record.class_map])[:8])
     if record.zero_shot is not None and record.zero_shot.templates != DEFAULT_TEMPLATES:
         parts.append(record.zero_shot.templates)
+    if record.zero_shot is not None and record.zero_shot.class_names is not None:
+        parts.append(f"names-{record.zero_shot.class_names}")
     # The default has no suffix, so that most folders have the plain name of their model.
     if dtype != "float32":
         parts.append(dtype)

@@ -81,7 +81,8 @@ def describe_value(value: object, depth: int = _MAX_DEPTH) -> str:
         # Sorted: the order of a set differs from process to process.
         return "{" + ",".join(sorted(describe_value(item, depth - 1) for item in value)) + "}"
     if inspect.isroutine(value) or isinstance(value, type):
-        return f"{value.__module__}.{value.__qualname__}"
+        # A method of a built-in type, such as `str.upper`, has no module.
+        return f"{getattr(value, '__module__', 'builtins')}.{value.__qualname__}"
     return _name_type(value)
 
 

@@ -12,8 +12,8 @@ import torch
 from imagenet_g.benchmark.backends.backend import Backend, Pending
 from imagenet_g.benchmark.backends.batch_check import check_batch
 from imagenet_g.benchmark.backends.settings import InferenceSettings
-from imagenet_g.benchmark.backends.torch_backend import is_out_of_memory
 from imagenet_g.benchmark.classes import ClassSet
+from imagenet_g.benchmark.devices import is_out_of_memory
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.feeding.batches import Batch
 from imagenet_g.benchmark.feeding.rebatching import Rebatcher

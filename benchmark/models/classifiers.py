@@ -38,10 +38,12 @@ class ModelRequest:
         checkpoint: Own weights to load in place of the pretrained ones.
         checkpoint_key: Which of the state dicts in that file; None for the plain weights.
         class_map: File with the class of each output, for heads that are not ImageNet's 1000.
-        templates: Zero-shot template set: "openai-80" or "single".
+        templates: Zero-shot template set: "openai-80" or "single", or the path of a file with one a line.
+        class_names: File with zero-shot names of the 1000 classes; None for the usual ones.
         text_device: Where zero-shot prompts are encoded; 80,000 of them are slow on a CPU.
         head_cache: Folder for zero-shot heads, so that prompts are encoded once; None to keep none.
         kept_hashes: Where hashes of weights are kept, so that a file is hashed once; None to keep none.
+        on_prompts: Called with zero-shot prompts encoded and prompts in all, while a head is made.
     """
 
     requested: str
@@ -50,9 +52,11 @@ class ModelRequest:
     checkpoint_key: str | None = None
     class_map: Path | None = None
     templates: str = "openai-80"
+    class_names: Path | None = None
     text_device: str = "cpu"
     head_cache: Path | None = None
     kept_hashes: KeptHashes | None = None
+    on_prompts: Callable[[int, int], None] = lambda done, total: None
 
 
 class FeatureHead(Protocol):

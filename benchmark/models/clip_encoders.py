@@ -21,11 +21,11 @@ from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.classifiers import ModelRequest, Transform
 from imagenet_g.benchmark.models.clip_models import find_repository, load_parts
 from imagenet_g.benchmark.models.clip_settings import describe_preprocessing
-from imagenet_g.benchmark.models.zero_shot import SINGLE_TEMPLATE, load_class_names
 from imagenet_g.benchmark.naming.offered import list_open_clip_tags
 from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.naming.specs import ModelSpec, parse_model_spec
 from imagenet_g.benchmark.records import ClipRecord
+from imagenet_g.benchmark.texts.prompts import SINGLE_TEMPLATE, load_class_names
 
 PREFERRED = (
     ModelSpec("open_clip", "ViT-B-32", "openai"),
@@ -112,7 +112,7 @@ def load_clip_encoder(requested: str) -> ClipEncoder:
     transform = image_transform_v2(preprocess, is_train=False)
     weights_sha256 = hash_state_dict(model.state_dict())
     model = model.float().cpu().eval().requires_grad_(False)
-    prompts = list_probe_prompts([SINGLE_TEMPLATE], load_class_names())
+    tokens = tokenizer(list_probe_prompts([SINGLE_TEMPLATE], load_class_names()))
     record = ClipRecord(
         requested=requested,
         spec=name_spec(spec),
@@ -129,9 +129,9 @@ def load_clip_encoder(requested: str) -> ClipEncoder:
         tokenizer=tokenizer,
         transform=transform,
         architecture_sha256=hash_architecture(model),
-        tokens_sha256=hash_json(tokenizer(prompts).tolist()),
+        tokens_sha256=hash_json(tokens.tolist()),
         behaviour_sha256=hash_json(
-            [hash_behaviour(_ImageTower(model), (transform,)), hash_text_side(model, tokenizer, prompts)]
+            [hash_behaviour(_ImageTower(model), (transform,)), hash_text_side(model, tokenizer, tokens)]
         ),
         assumptions=parts.assumptions,
     )

@@ -23,7 +23,6 @@ from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.fingerprints.text_side import hash_text_side, list_probe_prompts
 from imagenet_g.benchmark.fingerprints.towers import hash_towers
 from imagenet_g.benchmark.hub.fetching import describe_hub_file, fetch, find_cached_files, parse_revision
-from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.models.clip_settings import (
     CONFIG_FILE,
@@ -33,17 +32,13 @@ from imagenet_g.benchmark.models.clip_settings import (
 )
 from imagenet_g.benchmark.models.heads import LoadedModel, hash_weights, make_classifier
 from imagenet_g.benchmark.models.packaged import PREFIX, find_packaged_training_data, place_packaged
-from imagenet_g.benchmark.models.zero_shot import (
-    ZeroShotClassifier,
-    build_head,
-    describe_zero_shot,
-    load_class_names,
-    load_templates,
-    recall_head,
-)
+from imagenet_g.benchmark.models.zero_shot import ZeroShotClassifier
 from imagenet_g.benchmark.naming.offered import list_open_clip_tags
 from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS, ModelSpec
+from imagenet_g.benchmark.texts.heads import build_head
+from imagenet_g.benchmark.texts.kept_heads import make_head_key, recall_head
+from imagenet_g.benchmark.texts.prompts import PromptSet, load_prompts
 
 WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 LOCAL_FILES = (
@@ -73,21 +68,14 @@ def load_model(request: ModelRequest) -> Classifier:
         raise InputError(
             f"'{request.requested}' is zero-shot: its classes are the 1000 already, without --class-map."
         )
-    templates = load_templates(request.templates)
+    prompts = load_prompts(request.templates, request.class_names)
     own_weights = request.checkpoint is not None
     spec = resolve_model_spec(request.spec, own_weights=own_weights).spec
     model, tokenizer, files, notes, assumptions = load_parts(request, spec)
     preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
     transform = image_transform_v2(preprocess, is_train=False)
     weights_sha256 = hash_weights(request, model, f"{spec}{OWN_WEIGHTS if own_weights else ''}", files)
-    zero_shot = describe_zero_shot(request.templates)
-    text_sha256 = hash_text_side(model.float(), tokenizer, list_probe_prompts(templates, load_class_names()))
-    head = recall_head(
-        lambda: build_head(model, tokenizer, templates, device=request.text_device),
-        folder=request.head_cache,
-        # Weights alone do not decide a head: the tokenizer, the text encoder's settings and its code do too.
-        key=hash_json([str(spec), weights_sha256, zero_shot.model_dump(), text_sha256]),
-    )
+    head = _make_head(model.float(), tokenizer, prompts, request, weights_sha256=weights_sha256)
     module = ZeroShotClassifier(model.cpu(), head)
     return make_classifier(
         request,
@@ -102,11 +90,42 @@ def load_model(request: ModelRequest) -> Classifier:
             precropped_transform=transform,
             files=files,
             revision=parse_revision(files[0]) if files else None,
-            zero_shot=zero_shot,
+            zero_shot=prompts.describe(),
             training_data=None if own_weights else find_packaged_training_data(spec),
             notes=notes,
             assumptions=assumptions,
             towers=hash_towers(model.state_dict()),
+        ),
+    )
+
+
+def _make_head(
+    model: Any,  # noqa: ANN401
+    tokenizer: Any,  # noqa: ANN401
+    prompts: PromptSet,
+    request: ModelRequest,
+    *,
+    weights_sha256: str,
+) -> torch.Tensor:
+    """The `(D, 1000)` head of a CLIP in float32; kept ones are taken."""
+    probe = list_probe_prompts(prompts.templates, prompts.class_names)
+    return recall_head(
+        lambda pieces: build_head(
+            model,
+            tokenizer,
+            prompts.templates,
+            prompts.class_names,
+            device=request.text_device,
+            pieces=pieces,
+            on_progress=request.on_prompts,
+        ),
+        folder=request.head_cache,
+        # Weights alone do not decide a head: the tokenizer, the text encoder's settings and its code do too.
+        key=make_head_key(
+            weights_sha256=weights_sha256,
+            text_sha256=hash_text_side(model, tokenizer, tokenizer(probe)),
+            zero_shot=prompts.describe(),
+            device=request.text_device,
         ),
     )
 

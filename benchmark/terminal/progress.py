@@ -23,12 +23,14 @@ from imagenet_g.benchmark.terminal.text import escape_controls, escape_lines, in
 
 
 class SpeedColumn(ProgressColumn):
-    """Images a second, as "123 images/s"."""
+    """Images or prompts a second, as "123 images/s"."""
 
     def render(self, task: Task) -> Text:
         """The speed of the last stretch, empty before the first batch."""
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:.0f} images/s", style="progress.data.speed")
+        return Text(
+            "" if speed is None else f"{speed:.0f} {task.fields['unit']}/s", style="progress.data.speed"
+        )
 
 
 class ProgressListener:
@@ -67,7 +69,14 @@ class ProgressListener:
 
     def start_split(self, model: str, split: str) -> None:
         """Begin a bar; its length follows with the first `advance`."""
-        self._task = self._progress.add_task(escape_controls(f"{model} on {split}"), total=None)
+        self._start(f"{model} on {split}", unit="images")
+
+    def start_prompts(self, model: str) -> None:
+        """Begin a bar for the prompts of a zero-shot model."""
+        self._start(f"{model}: its prompts", unit="prompts")
+
+    def _start(self, title: str, *, unit: str) -> None:
+        self._task = self._progress.add_task(escape_controls(title), total=None, unit=unit)
         self._started = False
 
     def advance(self, done: int, total: int) -> None:

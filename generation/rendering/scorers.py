@@ -131,14 +131,17 @@ class ClipScorer:
     """Cosine of image and label text; with sources, cosine of image and source."""
 
     def __init__(self, name: str, spec: ClipScorerSpec, encoder: ClipEncoder, device: str) -> None:
-        from imagenet_g.benchmark.models.zero_shot import build_head
+        from imagenet_g.benchmark.texts.heads import build_head
+        from imagenet_g.benchmark.texts.prompts import load_class_names
 
         self._name = name
         self._text = spec.text
         self._encoder = encoder
         template = spec.text.replace("{c}", "{}")
         # Moves the encoder to the device, too.
-        self._head = build_head(encoder.model, encoder.tokenizer, (template,), device=device)
+        self._head = build_head(
+            encoder.model, encoder.tokenizer, (template,), load_class_names(), device=device
+        )
 
     def describe(self) -> dict[str, JsonValue]:
         """The model's record and the text."""

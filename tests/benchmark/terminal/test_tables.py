@@ -54,3 +54,14 @@ def test_progress_shows_names_as_they_are(name: str, capsys: pytest.CaptureFixtu
     printed = capsys.readouterr().err
     assert f"note on {SHOWN[name]}".replace(r"\n", "\n  ") in printed
     assert f"{SHOWN[name]} on s" in printed
+
+
+def test_the_speed_of_prompts_is_not_one_of_images(capsys: pytest.CaptureFixture[str]) -> None:
+    """A bar says what it counts."""
+    with ProgressListener() as listener:
+        listener.start_prompts("open_clip:a/b")
+        listener.advance(0, 2)
+        listener.advance(2, 2)
+    printed = capsys.readouterr().err
+    assert "open_clip:a/b: its prompts" in printed
+    assert "images/s" not in printed
