@@ -11,6 +11,7 @@ from imagenet_g.benchmark.backends.precision import hold_head, lower_precision
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.devices import is_out_of_memory
 from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.feeding.normalising import normalise
 from imagenet_g.benchmark.feeding.preparation import Normalisation
 from imagenet_g.benchmark.models.classifiers import Classifier
 
@@ -76,7 +77,8 @@ class TorchBackend:
             Exception: Whatever the model's own code raises.
             ValueError: The output has another shape.
         """
-        batch = inputs.to(device=self._device, dtype=self._dtype, memory_format=torch.channels_last)
+        ready = normalise(inputs.to(self._device), self._normalisation)
+        batch = ready.to(dtype=self._dtype, memory_format=torch.channels_last)
         with hold_head(self._module):
             output = torch.as_tensor(self._module(batch))
         self.logits_dtype = str(output.dtype).removeprefix("torch.")

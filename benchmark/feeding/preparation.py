@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagenet_g.benchmark.models.classifiers import Classifier, Transform
-from imagenet_g.benchmark.splits.splits import Split
+from imagenet_g.benchmark.models.classifiers import Transform
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +36,3 @@ class Preparation:
 
     prepare: Transform
     normalisation: Normalisation | None = None
-
-
-def choose_preparation(classifier: Classifier, split: Split) -> Preparation:
-    """The preparation of a split's images for a classifier.
-
-    Args:
-        classifier: The model.
-        split: The images; those that are cropped already are not cropped again.
-    """
-    return Preparation(classifier.precropped_transform if split.precropped else classifier.transform)

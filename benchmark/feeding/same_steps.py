@@ -41,13 +41,15 @@ class _Itself:
 
 
 def group_same(preparations: list[Preparation]) -> list[int]:
-    """For each preparation the number of the first one that does the same.
+    """For each preparation the number of the first one that gives the same pixels or inputs.
+
+    What is left to a batch is no part of that: each model's backend does it.
 
     Example:
         >>> group_same([Preparation(abs), Preparation(len), Preparation(abs)])
         [0, 1, 0]
     """
-    described = [describe_steps(preparation) for preparation in preparations]
+    described = [describe_steps(preparation.prepare) for preparation in preparations]
     return [described.index(one) for one in described]
 
 

@@ -17,8 +17,9 @@ from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.benchmark.feeding.batches import Batch
 from imagenet_g.benchmark.feeding.feeder import open_feeder
 from imagenet_g.benchmark.feeding.joint import join_preparations, split_joint
-from imagenet_g.benchmark.feeding.preparation import Preparation, choose_preparation
+from imagenet_g.benchmark.feeding.preparation import Preparation
 from imagenet_g.benchmark.feeding.same_steps import group_same
+from imagenet_g.benchmark.feeding.splitting import choose_preparation
 from imagenet_g.benchmark.inference.part_store import PartStore
 from imagenet_g.benchmark.inference.running_model import InferenceOutcome, InferenceTask, RunningModel
 from imagenet_g.benchmark.models.classifiers import Classifier

@@ -1,0 +1,102 @@
+"""The steps of a transform that only move pixels: from an RGB image to `(H, W, 3)` uint8."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torchvision.transforms import CenterCrop, InterpolationMode, Resize
+from torchvision.transforms.functional import _compute_resized_output_size, pil_modes_mapping
+
+from imagenet_g.benchmark.feeding.resampling import Box, resize_and_crop
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Step = Callable[[Image.Image], Image.Image]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PixelSteps:
+    """Steps one after the other, from image to image, and the pixels of the last one.
+
+    Attributes:
+        steps: Each takes and gives an RGB image.
+    """
+
+    steps: tuple[Step, ...]
+
+    def __call__(self, image: Image.Image) -> torch.Tensor:
+        """`(H, W, 3)` uint8."""
+        for step in self.steps:
+            image = step(image)
+        return torch.from_numpy(np.array(image.convert("RGB")))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResizedCrop:
+    """The usual pair of steps, of which only the pixels that are kept are computed.
+
+    Attributes:
+        shorter_px: Length of the shorter side after resizing; or height and width.
+        crop_px: Height and width of what is kept.
+        interpolation: Filter of the resizing.
+    """
+
+    shorter_px: tuple[int, ...]
+    crop_px: tuple[int, int]
+    interpolation: InterpolationMode
+
+    def __call__(self, image: Image.Image) -> torch.Tensor:
+        """`(H, W, 3)` uint8."""
+        return torch.from_numpy(self._crop(image))
+
+    def _crop(self, image: Image.Image) -> NDArray[np.uint8]:
+        height, width = _compute_resized_output_size((image.height, image.width), list(self.shorter_px))
+        box = center_box((height, width), self.crop_px)
+        filter_ = Image.Resampling(pil_modes_mapping[self.interpolation])
+        if image.size == (width, height):
+            return np.array(image.crop(box))
+        return resize_and_crop(image, (width, height), box, filter_)
+
+
+def center_box(size: tuple[int, int], crop: tuple[int, int]) -> Box:
+    """Edges of torchvision's centre crop; beyond the image where that is smaller, which is padded with black.
+
+    Args:
+        size: Height and width of the image.
+        crop: Height and width of the crop.
+
+    Returns:
+        Left, upper, right and lower edge.
+
+    Example:
+        >>> center_box((256, 341), (224, 224)), center_box((100, 300), (224, 224))
+        ((58, 16, 282, 240), (38, -62, 262, 162))
+    """
+    top, left = (_find_start(whole, part) for whole, part in zip(size, crop, strict=True))
+    return left, top, left + crop[1], top + crop[0]
+
+
+def _find_start(whole: int, part: int) -> int:
+    # A half goes to the even number inside, as `round` does; in padding the smaller part is in front.
+    return round((whole - part) / 2) if part <= whole else -((part - whole) // 2)
+
+
+def join_steps(steps: tuple[Step, ...]) -> PixelSteps | ResizedCrop:
+    """The steps as one; a resize and a centre crop are joined to one that computes only what is kept."""
+    if tuple(type(step) for step in steps) != (Resize, CenterCrop):
+        return PixelSteps(steps)
+    resize, crop = _read_attributes(steps[0]), _read_attributes(steps[1])
+    size = resize["size"] if isinstance(resize["size"], list | tuple) else (resize["size"],)
+    if resize["max_size"] is not None:
+        return PixelSteps(steps)
+    return ResizedCrop(tuple(size), tuple(crop["size"]), resize["interpolation"])
+
+
+def _read_attributes(step: Step) -> dict[str, Any]:
+    return vars(step)
