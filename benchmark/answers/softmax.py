@@ -44,17 +44,43 @@ def compute_top_five(
         logits = logits[:, columns]
     usable = ~(torch.isnan(logits).any(1) | torch.isposinf(logits).any(1) | torch.isneginf(logits).all(1))
     safe = torch.where(usable[:, None], logits.double(), 0.0)
-    # A stable sort in float64 keeps equal logits in class order, whatever the device's own top-k would do.
-    values, order = torch.sort(safe, dim=1, descending=True, stable=True)
+    order = find_largest(safe, TOP_K)
     all_probabilities = torch.softmax(safe, dim=1)
-    probabilities = all_probabilities.gather(1, order)[:, :TOP_K]
-    present = usable[:, None] & torch.isfinite(values[:, :TOP_K])
-    indices = torch.where(present, columns[order[:, :TOP_K]], NO_CLASS)
+    probabilities = all_probabilities.gather(1, order)
+    present = usable[:, None] & torch.isfinite(safe.gather(1, order))
+    indices = torch.where(present, columns[order], NO_CLASS)
     return TopFive(
         _pad(indices.numpy().astype(np.int16), NO_CLASS),
         _pad(torch.where(present, probabilities, 0.0).numpy().astype(np.float32), 0),
         None if labels is None else _sum_outputs(safe, all_probabilities, columns, usable, labels),
     )
+
+
+def find_largest(values: torch.Tensor, number: int) -> torch.Tensor:
+    """Columns of the largest values of each row, largest first; of equal values the lower column first.
+
+    Args:
+        values: `(N, C)` float64 without NaN.
+        number: How many columns; all C where there are fewer.
+
+    Returns:
+        `(N, number)` int64, on every device what a stable sort of the whole row gives.
+
+    Example:
+        >>> find_largest(torch.tensor([[0.0, 2.0, 1.0, 2.0, 2.0]]), 2)
+        tensor([[1, 3]])
+    """
+    number = min(number, values.shape[1])
+    # Which of equal values it finds is left open, so that its columns only count where nothing else is equal.
+    largest, columns = torch.topk(values, number, dim=1)
+    columns = columns.sort(dim=1).values
+    order = values.gather(1, columns).sort(dim=1, descending=True, stable=True).indices
+    columns = columns.gather(1, order)
+    tied = (values >= largest[:, -1:]).sum(dim=1) > number
+    if bool(tied.any()):
+        whole = torch.sort(values[tied], dim=1, descending=True, stable=True).indices
+        columns[tied] = whole[:, :number]
+    return columns
 
 
 def _sum_outputs(
