@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.evaluate_options import add_arguments
+from imagenet_g.benchmark.commands.sweep_options import unmark
+from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.quick_imports import quick_imports
 from imagenet_g.benchmark.terminal.text import print_line, print_message
 
@@ -16,16 +18,23 @@ if TYPE_CHECKING:
     from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome, EvaluationRequest
     from imagenet_g.benchmark.evaluation.run_plans import RunPlan
     from imagenet_g.benchmark.models.classifiers import ModelRequest
+    from imagenet_g.benchmark.sweeps.running import Evaluate
 
 __all__ = ["add_arguments", "run"]
 
 
 def run(arguments: Namespace) -> int:
-    """Evaluate, print the table, list the files."""
+    """Evaluate, print the table, list the files; with a sweep file, run what it asks for."""
+    require_models(arguments)
+    if arguments.sweep is not None:
+        from imagenet_g.benchmark.commands.evaluate_sweep import run_sweep_command
+
+        parser = ArgumentParser()
+        add_arguments(parser)
+        return run_sweep_command(arguments, parser)
+    arguments = unmark(arguments)
     with quick_imports():
-        from imagenet_g.benchmark.commands.lines import apply_baselines, load_robustness
-        from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
-        from imagenet_g.benchmark.terminal.progress import ProgressListener
+        from imagenet_g.benchmark.commands.lines import load_robustness
 
     for baseline in arguments.baseline:
         # Before anything runs: a mistyped baseline must not be reported after hours of evaluation.
@@ -33,9 +42,39 @@ def run(arguments: Namespace) -> int:
     request, plan = make_request(arguments)
     for note in plan.notes:
         print_message(f"note: {note}")
-    with ProgressListener() as listener:
-        outcomes = run_evaluation(request, listener)
-    return report_outcomes(apply_baselines(outcomes, plan.list_baselines(), request.data))
+    return report_outcomes(make_evaluate(arguments, plan)(request))
+
+
+def require_models(arguments: Namespace) -> None:
+    """Check that models are named, by options or by a sweep file.
+
+    Raises:
+        InputError: They are not, or an option for sweeps comes without a file.
+    """
+    if arguments.sweep is not None:
+        return
+    if not arguments.model:
+        raise InputError(
+            "No model is named: give --model SPEC, or a sweep file (NAME.toml). 'imagenet-g evaluate --help' "
+            "explains the options."
+        )
+    for name in ("list", "status", "retry_failed"):
+        if getattr(arguments, name):
+            raise InputError(f"--{name.replace('_', '-')} goes with a sweep file: name it after 'evaluate'.")
+
+
+def make_evaluate(arguments: Namespace, plan: RunPlan) -> Evaluate:
+    """What evaluates the models of a request, on the devices and the cluster that the options name."""
+    from imagenet_g.benchmark.commands.lines import apply_baselines
+    from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
+    from imagenet_g.benchmark.terminal.progress import ProgressListener
+
+    def evaluate(request: EvaluationRequest) -> tuple[EvaluationOutcome, ...]:
+        with ProgressListener() as listener:
+            outcomes = run_evaluation(request, listener)
+        return apply_baselines(outcomes, plan.list_baselines(), request.data)
+
+    return evaluate
 
 
 def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:
@@ -143,7 +182,6 @@ def check_texts(templates: str, class_names: Path | None, models: Sequence[str])
 
 
 def _make_model_requests(arguments: Namespace) -> tuple[ModelRequest, ...]:
-    from imagenet_g.benchmark.errors import InputError
     from imagenet_g.benchmark.models.classifiers import ModelRequest
     from imagenet_g.benchmark.naming.specs import parse_model_spec
 

@@ -13,17 +13,39 @@ from imagenet_g.benchmark.commands.options import (
     add_sets_option,
     add_twin_option,
 )
+from imagenet_g.benchmark.commands.sweep_options import mark_defaults
 from imagenet_g.benchmark.naming.libraries import list_libraries
+
+DEFAULT_OUT = Path("results")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options, in the groups that `--help` shows."""
+    _add_sweep_arguments(parser)
     _add_model_arguments(parser)
     _add_image_arguments(parser)
     _add_robustness_arguments(parser)
     _add_training_arguments(parser)
     _add_run_arguments(parser)
     _add_result_arguments(parser)
+    mark_defaults(parser)
+
+
+def _add_sweep_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("many models by one file")
+    group.add_argument(
+        "sweep",
+        nargs="?",
+        type=Path,
+        metavar="SWEEP.toml",
+        help="models by name, pattern and condition, and any of the options below by its name; an option "
+        "that is typed comes in the place of the file's; a second run does what is left",
+    )
+    group.add_argument("--list", action="store_true", help="print the models and their state, run nothing")
+    group.add_argument(
+        "--status", action="store_true", help="print what is done, failed and left, run nothing"
+    )
+    group.add_argument("--retry-failed", action="store_true", help="run models that failed before again")
 
 
 def _add_model_arguments(parser: ArgumentParser) -> None:
@@ -31,7 +53,6 @@ def _add_model_arguments(parser: ArgumentParser) -> None:
     group.add_argument(
         "--model",
         action="append",
-        required=True,
         metavar="SPEC",
         help=f"{_list_examples()}; repeatable: models given together read and decode each image once",
     )
@@ -151,7 +172,7 @@ def _add_result_arguments(parser: ArgumentParser) -> None:
     group.add_argument(
         "--out",
         type=Path,
-        default=Path("results"),
+        default=DEFAULT_OUT,
         metavar="DIR",
         help="folder for results (default: %(default)s)",
     )

