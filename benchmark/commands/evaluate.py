@@ -6,9 +6,9 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.evaluate_options import add_arguments
-from imagenet_g.benchmark.commands.sweep_options import unmark
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.quick_imports import quick_imports
+from imagenet_g.benchmark.sweeps.file_options import unmark
 from imagenet_g.benchmark.terminal.text import print_line, print_message
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome, EvaluationRequest
     from imagenet_g.benchmark.evaluation.run_plans import RunPlan
     from imagenet_g.benchmark.models.classifiers import ModelRequest
-    from imagenet_g.benchmark.sweeps.running import Evaluate
+    from imagenet_g.benchmark.sweeps.running import Evaluate, SweepRequest
 
 __all__ = ["add_arguments", "run"]
 
@@ -27,11 +27,11 @@ def run(arguments: Namespace) -> int:
     """Evaluate, print the table, list the files; with a sweep file, run what it asks for."""
     require_models(arguments)
     if arguments.sweep is not None:
-        from imagenet_g.benchmark.commands.evaluate_sweep import run_sweep_command
+        from imagenet_g.benchmark.sweeps.command import run_sweep_command
 
         parser = ArgumentParser()
         add_arguments(parser)
-        return run_sweep_command(arguments, parser)
+        return run_sweep_command(arguments, parser, prepare_sweep)
     arguments = unmark(arguments)
     with quick_imports():
         from imagenet_g.benchmark.commands.lines import load_robustness
@@ -61,6 +61,24 @@ def require_models(arguments: Namespace) -> None:
     for name in ("list", "status", "retry_failed"):
         if getattr(arguments, name):
             raise InputError(f"--{name.replace('_', '-')} goes with a sweep file: name it after 'evaluate'.")
+
+
+def prepare_sweep(arguments: Namespace) -> tuple[SweepRequest, Evaluate]:
+    """What a sweep runs, without its models, and what runs it.
+
+    Raises:
+        InputError: A malformed or contradictory option.
+    """
+    from imagenet_g.benchmark.commands.lines import load_robustness
+    from imagenet_g.benchmark.sweeps.running import SweepRequest
+
+    for baseline in arguments.baseline:
+        load_robustness("check")(baseline)
+    request, plan = make_request(Namespace(**{**vars(arguments), "model": []}))
+    for note in plan.notes:
+        print_message(f"note: {note}")
+    sweep = SweepRequest(request, tuple(plan.list_baselines()), templates=arguments.templates)
+    return sweep, make_evaluate(arguments, plan)
 
 
 def make_evaluate(arguments: Namespace, plan: RunPlan) -> Evaluate:

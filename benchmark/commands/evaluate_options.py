@@ -13,8 +13,8 @@ from imagenet_g.benchmark.commands.options import (
     add_sets_option,
     add_twin_option,
 )
-from imagenet_g.benchmark.commands.sweep_options import mark_defaults
 from imagenet_g.benchmark.naming.libraries import list_libraries
+from imagenet_g.benchmark.sweeps.file_options import mark_defaults
 
 DEFAULT_OUT = Path("results")
 

@@ -33,7 +33,7 @@ class ChosenModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ModelChoice:
     """What was chosen.
 
     Attributes:
@@ -45,7 +45,7 @@ class Choice:
     notes: tuple[str, ...] = ()
 
 
-def choose_models(patterns: Sequence[ModelPattern], *, find_facts: FindFacts | None = None) -> Choice:
+def choose_models(patterns: Sequence[ModelPattern], *, find_facts: FindFacts | None = None) -> ModelChoice:
     """The models that the entries of a sweep file stand for.
 
     Args:
@@ -69,7 +69,7 @@ def choose_models(patterns: Sequence[ModelPattern], *, find_facts: FindFacts | N
             notes.append(_format_unknown(pattern, unknown))
     if not found:
         raise InputError(" ".join(["No model is chosen: every one that fits is left out.", *notes]))
-    return Choice(tuple(found.values()), tuple(notes))
+    return ModelChoice(tuple(found.values()), tuple(notes))
 
 
 def match_pattern(spec: str, pattern: str) -> bool:

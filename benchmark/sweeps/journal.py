@@ -53,7 +53,7 @@ class Journal(FileModel):
 
 
 def load_journal(out: Path) -> Journal:
-    """The journal of a folder of results; empty where there is none.
+    """The journal of a folder of results; an empty one where no file is.
 
     Raises:
         DataError: It cannot be read, or breaks the schema.

@@ -105,7 +105,7 @@ def format_duration(seconds: float | None) -> str:
     """A duration in the two largest units.
 
     >>> [format_duration(time) for time in (None, 12.4, 3900, 200_000)]
-    ['unknown', '12 s', '1 h 5 min', '2 d 8 h']
+    ['unknown', '12 s', '1 h 5 min', '2 d 7 h']
     """
     if seconds is None:
         return "unknown"

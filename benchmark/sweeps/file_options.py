@@ -17,7 +17,7 @@ _WORDS = (str, int, float, date)
 
 
 class Unnamed(str):
-    """A default, told apart from the same word typed by the user."""
+    """A default, which is no word that the user typed, even where it is the same."""
 
     __slots__ = ()
 

@@ -6,17 +6,17 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.commands.sweep_options import (
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.sweeps.file_options import (
     OF_ONE_MODEL,
     list_file_options,
     merge_options,
     unmark,
 )
-from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.terminal.text import print_line, print_message
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome
     from imagenet_g.benchmark.sweeps.choosing import ChosenModel
@@ -24,13 +24,16 @@ if TYPE_CHECKING:
     from imagenet_g.benchmark.sweeps.states import SweepState
     from imagenet_g.benchmark.sweeps.sweep_files import SweepFile
 
+    Prepare = Callable[[Namespace], tuple[SweepRequest, Evaluate]]
 
-def run_sweep_command(arguments: Namespace, parser: ArgumentParser) -> int:
+
+def run_sweep_command(arguments: Namespace, parser: ArgumentParser, prepare: Prepare) -> int:
     """List the models of a sweep, show its state, or run what is left.
 
     Args:
         arguments: The parsed command line, with marked defaults.
         parser: The parser of `imagenet-g evaluate`.
+        prepare: From the options of file and command line to what is run, without models, and what runs it.
 
     Returns:
         0 when all models have a result, 1 when some failed, 2 when all did; 0 for a list or a state.
@@ -41,8 +44,8 @@ def run_sweep_command(arguments: Namespace, parser: ArgumentParser) -> int:
     file, arguments = load_file(arguments, parser)
     models = _choose(file, arguments)
     if arguments.list or arguments.status:
-        return _show(models, arguments)
-    return _run(models, arguments)
+        return _show(models, arguments, prepare)
+    return _run(models, arguments, prepare)
 
 
 def load_file(arguments: Namespace, parser: ArgumentParser) -> tuple[SweepFile, Namespace]:
@@ -86,11 +89,11 @@ def _choose(file: SweepFile, arguments: Namespace) -> tuple[ChosenModel, ...]:
     return choice.models
 
 
-def _show(models: Sequence[ChosenModel], arguments: Namespace) -> int:
+def _show(models: Sequence[ChosenModel], arguments: Namespace, prepare: Prepare) -> int:
     from imagenet_g.benchmark.sweeps.sweep_report import make_model_table, make_state_table
     from imagenet_g.benchmark.terminal.tables import print_shown
 
-    sweep, _ = _make_sweep(arguments)
+    sweep, _ = prepare(arguments)
     state = _find_state(models, sweep, arguments)
     if arguments.list:
         print_shown(make_model_table(models, state))
@@ -98,14 +101,11 @@ def _show(models: Sequence[ChosenModel], arguments: Namespace) -> int:
     return 0
 
 
-def _run(models: Sequence[ChosenModel], arguments: Namespace) -> int:
-    from imagenet_g.benchmark.commands.lines import load_robustness
+def _run(models: Sequence[ChosenModel], arguments: Namespace, prepare: Prepare) -> int:
     from imagenet_g.benchmark.sweeps.sweep_report import make_state_table
     from imagenet_g.benchmark.terminal.tables import print_shown
 
-    for baseline in arguments.baseline:
-        load_robustness("check")(baseline)
-    sweep, evaluate = _make_sweep(arguments)
+    sweep, evaluate = prepare(arguments)
     state = _find_state(models, sweep, arguments)
     print_shown(make_state_table(state))
     if state.left:
@@ -142,15 +142,3 @@ def _find_state(
     out = sweep.request.out
     retry = arguments.retry_failed and not again
     return find_state(models, load_journal(out), sweep.asked, out, retry=retry)
-
-
-def _make_sweep(arguments: Namespace) -> tuple[SweepRequest, Evaluate]:
-    from imagenet_g.benchmark.commands.evaluate import make_evaluate, make_request
-    from imagenet_g.benchmark.sweeps.running import SweepRequest
-
-    # Its models are filled in chunk by chunk.
-    request, plan = make_request(Namespace(**{**vars(arguments), "model": []}))
-    for note in plan.notes:
-        print_message(f"note: {note}")
-    sweep = SweepRequest(request, tuple(plan.list_baselines()), templates=arguments.templates)
-    return sweep, make_evaluate(arguments, plan)
