@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Sequence
 
@@ -58,3 +59,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
         "out of memory" in message or "not enough memory" in message or "can't allocate memory" in message
     )
+
+
+def count_cores() -> int:
+    """Cores that this process may use.
+
+    Example:
+        >>> 1 <= count_cores() <= (os.cpu_count() or 1)
+        True
+    """
+    # A batch system may lend a process a part of the machine; only Linux says which.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

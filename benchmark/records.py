@@ -179,6 +179,16 @@ class BatchCheck(FileModel):
     """Largest difference of a probability, alone and in the batch."""
 
 
+class BackendCheck(FileModel):
+    """Images that were answered by PyTorch as well as by the backend of a run."""
+
+    images: Count
+    max_difference: Annotated[float, Field(ge=0.0)]
+    """Largest difference of a logit."""
+    top1_equal: Count
+    """Images with the same top-1; any other is a tie within twice the tolerance."""
+
+
 class RunRecord(FileModel):
     """Where and how predictions were computed."""
 
@@ -199,6 +209,10 @@ class RunRecord(FileModel):
     """That batch size, order and neighbours decide no answer, as measured; null for not checked."""
     shared_with: Count | None = None
     """Other models in the same pass, of which `seconds` are the whole; null for none, and for unknown."""
+    precision: str | None = None
+    """Type in which the model was computed, read back from a backend that chooses it; null for unknown."""
+    backend_check: BackendCheck | None = None
+    """How the backend's answers compare with those of PyTorch; null for PyTorch, and for unknown."""
 
 
 class OriginModel(FileModel):

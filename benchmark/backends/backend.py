@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from imagenet_g.benchmark.backends.settings import InferenceSettings
+from imagenet_g.benchmark.records import BackendCheck
 
 if TYPE_CHECKING:
     import torch
 
+    from imagenet_g.benchmark.backends.kept_models import KeptModels
+
     from imagenet_g.benchmark.feeding.preparation import Normalisation
     from imagenet_g.benchmark.models.classifiers import Classifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendReport:
+    """What a run records of its backend.
+
+    Attributes:
+        precision: In which type the body of the model is computed, read back from the backend where it
+            chooses.
+        check: How its answers compare with those of PyTorch; None for PyTorch itself.
+    """
+
+    precision: str
+    check: BackendCheck | None = None
 
 
 class Pending(Protocol):
@@ -41,6 +59,10 @@ class Backend(Protocol):
     def logits_dtype(self) -> str | None:
         """Type of the logits as the model gave them, such as "float32"; None before the first."""
 
+    @property
+    def report(self) -> BackendReport:
+        """What the run records of it; whole after the first batch."""
+
     def submit(self, inputs: torch.Tensor) -> Pending:
         """Begin to answer a batch; where the classifier has a head, the module's outputs are its features.
 
@@ -63,17 +85,36 @@ class Backend(Protocol):
 
 
 def open_backend(
-    classifier: Classifier, settings: InferenceSettings, normalisation: Normalisation | None
+    classifier: Classifier,
+    settings: InferenceSettings,
+    normalisation: Normalisation | None,
+    kept: KeptModels | None = None,
 ) -> Backend:
     """The backend that runs a classifier.
 
     Args:
         classifier: The model.
-        settings: How to run it.
+        settings: How to run it, and by what.
         normalisation: What is left to do for uint8 inputs; None for inputs that are ready.
+        kept: Where compiled models are kept; None to keep none.
     """
     from imagenet_g.benchmark.backends.headed import HeadedBackend
+
+    backend = _open_inner(classifier, settings, normalisation, kept)
+    return backend if classifier.head is None else HeadedBackend(backend, classifier.head)
+
+
+def _open_inner(
+    classifier: Classifier,
+    settings: InferenceSettings,
+    normalisation: Normalisation | None,
+    kept: KeptModels | None,
+) -> Backend:
+    # Imported here: each of them needs a library that the others do not.
+    if settings.backend == "openvino":
+        from imagenet_g.benchmark.backends.openvino_backend import OpenVINOBackend
+
+        return OpenVINOBackend(classifier, settings, normalisation, kept)
     from imagenet_g.benchmark.backends.torch_backend import TorchBackend
 
-    backend = TorchBackend(classifier, settings, normalisation)
-    return backend if classifier.head is None else HeadedBackend(backend, classifier.head)
+    return TorchBackend(classifier, settings, normalisation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from imagenet_g.benchmark.backends.backend import Backend, Pending
+from imagenet_g.benchmark.backends.backend import Backend, BackendReport, Pending
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.models.classifiers import FeatureHead
 
@@ -31,6 +31,11 @@ class HeadedBackend:
     def logits_dtype(self) -> str | None:
         """float32 once something ran: the head computes in it, whatever the module's type."""
         return None if self._backend.logits_dtype is None else "float32"
+
+    @property
+    def report(self) -> BackendReport:
+        """As the inner backend's."""
+        return self._backend.report
 
     def submit(self, inputs: torch.Tensor) -> Pending:
         """Begin to answer a batch.

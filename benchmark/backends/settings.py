@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+BackendName = Literal["torch", "openvino"]
+"""What computes: PyTorch on any device, or OpenVINO on the CPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,9 +18,11 @@ class InferenceSettings:
         dtype: "float32", "bfloat16" or "float16": of weights and inputs; the head is always in float32.
         batch_size: Images per forward pass; halved when memory runs out.
         workers: Threads that decode and transform.
+        backend: What computes.
     """
 
     device: str
     dtype: str
     batch_size: int
     workers: int
+    backend: BackendName = "torch"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from imagenet_g.benchmark.backends.backend import Pending
+from imagenet_g.benchmark.backends.backend import BackendReport, Pending
 from imagenet_g.benchmark.backends.precision import hold_head, lower_precision
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.devices import is_out_of_memory
@@ -32,6 +32,7 @@ class TorchBackend:
     ) -> None:
         self.settings = settings
         self.logits_dtype: str | None = None
+        self.report = BackendReport(precision=settings.dtype)
         self._normalisation = normalisation
         self._num_columns = classifier.num_columns
         self._dtype = getattr(torch, settings.dtype)

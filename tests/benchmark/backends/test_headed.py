@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from imagenet_g.benchmark.backends.backend import Pending
+from imagenet_g.benchmark.backends.backend import BackendReport, Pending
 from imagenet_g.benchmark.backends.headed import HeadedBackend
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.backends.torch_backend import Done
@@ -16,6 +16,7 @@ class Doubling:
     depth = 3
     logits_dtype: str | None = None
     settings = InferenceSettings(device="cpu", dtype="float32", batch_size=2, workers=1)
+    report = BackendReport(precision="bfloat16")
     closed = False
 
     def submit(self, inputs: torch.Tensor) -> Pending:
