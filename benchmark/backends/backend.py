@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from imagenet_g.benchmark.backends.settings import InferenceSettings
+from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.records import BackendCheck
 
 if TYPE_CHECKING:
     import torch
 
     from imagenet_g.benchmark.backends.kept_models import KeptModels
-
     from imagenet_g.benchmark.feeding.preparation import Normalisation
     from imagenet_g.benchmark.models.classifiers import Classifier
 
@@ -29,6 +29,10 @@ class BackendReport:
 
     precision: str
     check: BackendCheck | None = None
+
+
+class BackendRefusedError(ModelError):
+    """A model that a backend cannot run with the answers of PyTorch; the text is a clause that says why."""
 
 
 class Pending(Protocol):

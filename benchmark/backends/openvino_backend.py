@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +10,10 @@ import numpy.typing as npt
 import torch
 
 from imagenet_g.benchmark.backends.agreement import compare_answers
-from imagenet_g.benchmark.backends.backend import BackendReport, Pending
+from imagenet_g.benchmark.backends.backend import BackendRefusedError, BackendReport, Pending
 from imagenet_g.benchmark.backends.kept_models import KeptModels
 from imagenet_g.benchmark.feeding.normalising import normalise
 from imagenet_g.benchmark.backends.openvino_model import (
-    BackendRefusedError,
     CompiledShape,
     compile_module,
     export_compiled,
@@ -75,7 +74,7 @@ class OpenVINOBackend:
         """
         if self._shape is None:
             self._open(inputs)
-        pieces = [self._start(piece) for piece in inputs.split(self.settings.batch_size)]
+        pieces = [self._start(piece) for piece in torch.split(inputs, self.settings.batch_size)]
         return pieces[0] if len(pieces) == 1 else _Joined(pieces)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -137,7 +136,7 @@ class OpenVINOBackend:
         filled = torch.from_numpy(self._fill(inputs))
         return compile_module(self._classifier.module, filled, self._shape)
 
-    def _take(self, model: openvino.CompiledModel, probes: Sequence[torch.Tensor]) -> bool:
+    def _take(self, model: openvino.CompiledModel, probes: Iterable[torch.Tensor]) -> bool:
         """Use a compiled model, if it gives the answers of PyTorch; the first probe is of real images."""
         self._requests = [_Request(model, self._classifier.num_columns) for _ in range(self.depth)]
         self._next = 0
@@ -160,7 +159,9 @@ class OpenVINOBackend:
         """PyTorch's outputs; None where the module does not take inputs that are no images."""
         try:
             with torch.inference_mode():
-                return torch.as_tensor(self._classifier.module(normalise(inputs, self._normalisation))).float()
+                return torch.as_tensor(
+                    self._classifier.module(normalise(inputs, self._normalisation))
+                ).float()
         except Exception as error:
             if not is_real:
                 return None

@@ -7,15 +7,15 @@ import sys
 import warnings
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from imagenet_g.benchmark.backends.backend import BackendRefusedError
 from imagenet_g.benchmark.backends.fixed_steps import copy_structure, require_fixed_steps
 from imagenet_g.benchmark.feeding.normalising import normalise
-from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.feeding.preparation import Normalisation
 from imagenet_g.benchmark.identity import hash_json
 
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     import openvino
 
 _TELEMETRY = "openvino_telemetry"
-
-
-class BackendRefusedError(ModelError):
-    """A model that this backend cannot run with the answers of PyTorch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,19 +74,6 @@ def load_openvino() -> Any:  # noqa: ANN401 - a module
     import openvino
 
     return openvino
-
-
-def is_installed() -> bool:
-    """Whether OpenVINO can be imported; it is not imported for the answer.
-
-    Example:
-        >>> isinstance(is_installed(), bool)
-        True
-    """
-    try:
-        return bool(version("openvino"))
-    except PackageNotFoundError:
-        return False
 
 
 @cache

@@ -113,8 +113,8 @@ def write_images(folder: Path, number: int, *, size: int) -> Path:
 def _run_ours(folder: Path, home: Path) -> None:
     import uuid
 
+    from imagenet_g.benchmark.backends.choosing import choose_batch_size
     from imagenet_g.benchmark.backends.settings import InferenceSettings
-    from imagenet_g.benchmark.evaluation.model_run import DEFAULT_BATCH_SIZES
     from imagenet_g.benchmark.inference.part_store import PartStore
     from imagenet_g.benchmark.inference.passes import run_inference
     from imagenet_g.benchmark.models.classifiers import ModelRequest, load_classifier
@@ -130,7 +130,7 @@ def _run_ours(folder: Path, home: Path) -> None:
         range(len(split.rows)),
         class_sets={},
         settings=InferenceSettings(
-            device="cpu", dtype="float32", batch_size=DEFAULT_BATCH_SIZES["cpu"], workers=2
+            device="cpu", dtype="float32", batch_size=choose_batch_size("torch", "cpu"), workers=2
         ),
         parts=PartStore(home / uuid.uuid4().hex),
         on_progress=lambda done, total: None,
@@ -152,7 +152,7 @@ def _measure_fingerprint(name: str, home: Path) -> tuple[float, float]:
     request = ModelRequest(requested=str(spec), spec=spec, checkpoint=checkpoint)
     classifier = load_classifier(request)
     cost = min(
-        _time(lambda: make_memo(classifier, request, choice="", backend="", dtype="float32"))
+        _time(lambda: make_memo(classifier, request, choice="", device="cpu", dtype="float32"))
         for _ in range(NUM_ROUNDS + 1)
     )
     module = classifier.module.to(memory_format=torch.channels_last)

@@ -103,6 +103,7 @@ def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:
     Raises:
         InputError: A malformed or contradictory option.
     """
+    from imagenet_g.benchmark.backends.choosing import require_backend
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.commands.lines import load_line_finder
     from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
@@ -112,6 +113,7 @@ def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:
     from imagenet_g.benchmark.lineage.declarations import parse_declaration
     from imagenet_g.benchmark.splits.real_set_files import load_sets
 
+    require_backend(arguments.backend, dtype=arguments.dtype, device=arguments.device)
     sets = load_sets(arguments.sets)
     data = parse_data_pairs(arguments.data, sets)
     cache = choose_cache_folder(arguments.cache)
@@ -132,6 +134,7 @@ def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:
             dtype=arguments.dtype,
             batch_size=arguments.batch_size,
             workers=arguments.workers,
+            backend=arguments.backend,
         ),
         limit=arguments.limit,
         skip_unreadable=arguments.skip_unreadable,

@@ -160,6 +160,13 @@ def _add_run_arguments(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("inference")
     add_inference_options(group, batch_note="; halved when memory runs out")
     group.add_argument(
+        "--backend",
+        choices=("auto", "torch", "openvino"),
+        default="auto",
+        help="what computes; openvino on CPUs needs the extra of that name, and auto takes it where there is "
+        "work enough and its answers are those of torch (default: %(default)s)",
+    )
+    group.add_argument(
         "--dtype",
         choices=("float32", "bfloat16", "float16"),
         default="float32",

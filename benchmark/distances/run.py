@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from imagenet_g.benchmark.backends.choosing import choose_batch_size
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.devices import choose_device, format_device_name
@@ -20,7 +21,7 @@ from imagenet_g.benchmark.distances.protocols import Protocol
 from imagenet_g.benchmark.distances.results import ClipDistances, DistanceReport, MeasuredImages
 from imagenet_g.benchmark.distances.sides import Side, choose_classes, open_side, restrict_side
 from imagenet_g.benchmark.environment import format_now, list_versions, make_environment
-from imagenet_g.benchmark.evaluation.model_run import DEFAULT_BATCH_SIZES, EvaluationListener, RunSettings
+from imagenet_g.benchmark.evaluation.model_run import EvaluationListener, RunSettings
 from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder
 from imagenet_g.benchmark.records import RunRecord
 from imagenet_g.benchmark.results import UnscoredImage
@@ -157,7 +158,7 @@ def _choose_settings(settings: RunSettings) -> InferenceSettings:
     return InferenceSettings(
         device=device,
         dtype=settings.dtype,
-        batch_size=settings.batch_size or DEFAULT_BATCH_SIZES[device.partition(":")[0]],
+        batch_size=settings.batch_size or choose_batch_size("torch", device),
         workers=settings.workers or min(8, os.cpu_count() or 1),
     )
 

@@ -3,6 +3,7 @@
     <cache>/models/<request>.json          which weights a request resolved to, while its files are unchanged
     <cache>/weights/<key>.json             the hash of the weights in files that are unchanged
     <cache>/predictions/<key>.parquet      finished predictions
+    <cache>/compiled/<key>.model           models as a backend compiled them
     <cache>/parts/<key>-<sets>/            rows of an interrupted run, START-STOP.parquet each
 
 The key hashes weights, architecture, preprocessing, images, dtype and backend, the code that no recorded
@@ -83,6 +84,10 @@ class Cache:
         for folder in (self.folder / "parts").glob(f"{meta.key}-*"):
             shutil.rmtree(folder, ignore_errors=True)
 
+    def has_parts(self, key: str) -> bool:
+        """Whether an interrupted run of a key left parts."""
+        return any((self.folder / "parts").glob(f"{key}-*/*.parquet"))
+
     def predictions_path(self, key: str) -> Path:
         """Where finished predictions of a key are kept."""
         return self.folder / "predictions" / f"{key}.parquet"
@@ -97,7 +102,7 @@ class Cache:
         return self.folder / "models" / f"{request_sha256}.json"
 
 
-def make_predictions_key(memo: ModelMemo, split: Split, *, limit: int | None) -> str:
+def make_predictions_key(memo: ModelMemo, split: Split, *, limit: int | None, backend: str) -> str:
     """Cache key: a hash of all that decides a prediction, and of what the file records about itself."""
     record = memo.record
     return hash_json(
@@ -119,7 +124,7 @@ def make_predictions_key(memo: ModelMemo, split: Split, *, limit: int | None) ->
             "border_px": split.border_px,
             "precropped": split.precropped,
             "dtype": name_precision(memo.dtype),
-            "backend": memo.backend,
+            "backend": backend,
             "limit": limit,
         }
     )

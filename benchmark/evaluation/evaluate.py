@@ -102,5 +102,10 @@ def _evaluate_group(
         for model in group:
             if model.error is None:
                 model.add(ref)
+    # Splits that it has answered are run again: one result is not of two backends.
+    refused = [model for model in group if model.fall_back()]
     for model in group:
-        model.finish()
+        if model not in refused:
+            model.finish()
+    if refused:
+        _evaluate_group(refused, request, splits, listener)

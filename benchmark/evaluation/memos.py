@@ -26,7 +26,7 @@ _LOCAL, _PACKAGED = "local-dir:", "packaged:"
 class ModelMemo(FileModel):
     """What a request for a model resolved to."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     record: ModelRecord
     architecture_sha256: Sha256
     code_sha256: Sha256
@@ -35,13 +35,19 @@ class ModelMemo(FileModel):
     """Hash of the outputs on fixed inputs, see `fingerprints.behaviour`."""
     choice: str
     """How a short name was resolved; empty when nothing was left open."""
-    backend: str
+    device: str
+    """The kind that the model will run on: "cpu", "cuda" or "mps"."""
     dtype: str
     files: tuple[FileStamp, ...]
 
+    def hash_module(self) -> str:
+        """Identity of what the module computes, whatever images it is given."""
+        told = self.record.model_dump(include={"weights_sha256", "class_map", "zero_shot"})
+        return hash_json([told, self.architecture_sha256, self.code_sha256, self.behaviour_sha256])
+
 
 def make_memo(
-    classifier: Classifier, request: ModelRequest, *, choice: str, backend: str, dtype: str
+    classifier: Classifier, request: ModelRequest, *, choice: str, device: str, dtype: str
 ) -> ModelMemo:
     """All that decides the answers of a loaded model.
 
@@ -49,7 +55,7 @@ def make_memo(
         classifier: On the CPU and in float32, as it was loaded; it is run on two images.
         request: The request it answers.
         choice: How a short name was resolved.
-        backend: Version of torch, kind of device, and memory format.
+        device: The kind that the model will run on.
         dtype: In which the model will run.
 
     Raises:
@@ -70,7 +76,7 @@ def make_memo(
         code_sha256=hash_json(code),
         behaviour_sha256=behaviour,
         choice=choice,
-        backend=backend,
+        device=device,
         dtype=dtype,
         files=tuple(make_stamp(path) for path in list_watched_files(classifier.files, files, request)),
     )
@@ -89,7 +95,7 @@ def is_remembered(request: ModelRequest) -> bool:
     return find_library(request.spec.scheme).runs_again and not request.spec.name.startswith(_LOCAL)
 
 
-def hash_model_request(request: ModelRequest, *, device: str, dtype: str, memory_format: str) -> str | None:
+def hash_model_request(request: ModelRequest, *, device: str, dtype: str) -> str | None:
     """Identity of a request for the memo; None where nothing on disk stands for the model."""
     if not is_remembered(request):
         return None
@@ -104,7 +110,6 @@ def hash_model_request(request: ModelRequest, *, device: str, dtype: str, memory
             "texts": [_hash_or_none(path) for path in (Path(request.templates), request.class_names)],
             "device": device,
             "dtype": dtype,
-            "memory_format": memory_format,
             "versions": list_versions(list_packages(request.spec.scheme)),
             "library": hash_library(request.spec.scheme),
         }

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from imagenet_g.benchmark.errors import ImagenetGError
+from imagenet_g.benchmark.backends.backend import BackendRefusedError
+from imagenet_g.benchmark.errors import ImagenetGError, ModelError
 from imagenet_g.benchmark.evaluation.model_run import EvaluationListener, ModelRun
 from imagenet_g.benchmark.evaluation.places import ResultPlaces, choose_places, make_model_slug
 from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome, EvaluationRequest
@@ -53,11 +54,15 @@ class ModelEvaluation:
         self._builder: ResultBuilder | None = None
         self._places: ResultPlaces | None = None
         self._written: tuple[Result, Path] | None = None
+        self._chosen = False
 
     def start(self) -> None:
         """Find out which model it is."""
         with self.drop_out():
             record = self._request.declaration.apply(self.run.load_record())
+            if not self._chosen:
+                self.run.choose_backend(self._splits.values(), limit=self._request.limit)
+                self._chosen = True
             slug = make_model_slug(record, dtype=self._request.settings.dtype)
             self._places = choose_places(self._request.out, slug, record.spec, self._splits)
             self._builder = ResultBuilder(
@@ -66,6 +71,19 @@ class ModelEvaluation:
                 find_twin=self._find_twin,
                 say=self._listener.say,
             )
+
+    def fall_back(self) -> bool:
+        """Begin again with PyTorch, where a backend that nobody asked for refused the model."""
+        if not isinstance(self.error, BackendRefusedError):
+            return False
+        name = self.run.request.requested
+        if not self.run.fall_back():
+            self.error = ModelError(f"OpenVINO cannot run '{name}': {self.error}. Use --backend torch.")
+            return False
+        self._listener.say(f"'{name}' runs by PyTorch and not by OpenVINO: {self.error}.")
+        self.error = None
+        self.start()
+        return True
 
     def estimate_bytes(self, limit: int | None) -> int:
         """Memory for the weights of the model; 0 where all its predictions are there, or it has failed."""

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from imagenet_g.benchmark.backends.choosing import (
+    choose_backend,
+    choose_batch_size,
+    list_candidates,
+    name_backend,
+)
+from imagenet_g.benchmark.backends.kept_models import KeptModels
 from imagenet_g.benchmark.classes import ClassSet
+from imagenet_g.benchmark.devices import count_cores
 from imagenet_g.benchmark.errors import ImagenetGError, ModelError
 from imagenet_g.benchmark.evaluation.cache import Cache, make_predictions_key
 from imagenet_g.benchmark.evaluation.memos import ModelMemo, hash_model_request, make_memo
 from imagenet_g.benchmark.evaluation.run_facts import format_run_notice, make_run_record
-from imagenet_g.benchmark.evaluation.selection import clip_limit
+from imagenet_g.benchmark.evaluation.selection import choose_rows, clip_limit
 from imagenet_g.benchmark.fingerprints.kept_hashes import KeptHashes
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
 from imagenet_g.benchmark.naming.libraries import find_library
@@ -23,13 +30,8 @@ from imagenet_g.benchmark.records import ModelRecord
 from imagenet_g.benchmark.splits.splits import Split
 
 if TYPE_CHECKING:
-    from imagenet_g.benchmark.backends.settings import InferenceSettings
+    from imagenet_g.benchmark.backends.settings import BackendName, InferenceSettings
     from imagenet_g.benchmark.inference.running_model import InferenceOutcome, InferenceTask
-
-MEMORY_FORMAT = "channels-last"
-"""Convolutions run up to twice as fast with it; other layers are not affected."""
-DEFAULT_BATCH_SIZES = {"cpu": 8, "cuda": 256, "mps": 64}
-"""On a CPU larger batches outgrow its caches and are slower (`make bench` shows it)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +43,14 @@ class RunSettings:
         dtype: "float32", "bfloat16" or "float16".
         batch_size: Images per forward pass; None for the device's default.
         workers: Threads that decode images; None for one a core, at most 8.
+        backend: "auto", "torch" or "openvino".
     """
 
     device: str = "auto"
     dtype: str = "float32"
     batch_size: int | None = None
     workers: int | None = None
+    backend: str = "auto"
 
 
 class EvaluationListener(Protocol):
@@ -80,6 +84,8 @@ class ModelRun:
         self.cache = cache
         self.listener = listener
         self.computed = 0
+        # The one that runs the model comes first.
+        self._backends: tuple[BackendName, ...] = ("torch",)
         self._found: dict[str, tuple[Predictions, PredictionsMeta]] = {}
         self._said: set[str] = set()
         self._shows_prompts = False
@@ -94,36 +100,76 @@ class ModelRun:
         """
         return self._load_memo().record
 
+    def choose_backend(self, splits: Iterable[Split], *, limit: int | None) -> None:
+        """Decide what runs the model, from all that it has to do.
+
+        Raises:
+            ImagenetGError: The model cannot be loaded, or the backend that was asked for cannot run it.
+        """
+        memo = self._load_memo()
+        found = list_candidates(self.settings.backend, dtype=self.settings.dtype, device=memo.device)
+        self._backends = found
+        missing = [split for split in splits if not self.is_cached(split, limit=limit)]
+        keys = [key for split in missing for key in self._list_keys(split, limit=limit)]
+        # Parts of an interrupted run are of one backend, and its rest goes on with it.
+        begun = [found[number % len(found)] for number, key in enumerate(keys) if self.cache.has_parts(key)]
+        chosen = choose_backend(
+            begun[:1] or found,
+            num_rows=sum(len(choose_rows(len(split.rows), limit)) for split in missing),
+            num_parameters=memo.record.num_parameters,
+            num_cores=count_cores(),
+        )
+        # What another one has finished is an answer as well: all of them give those of float32.
+        self._backends = (chosen, *(backend for backend in found if backend != chosen))
+
+    def fall_back(self) -> bool:
+        """Run the model by PyTorch from now on; whether it may, because nothing else was asked for."""
+        if self.settings.backend != "auto" or self._backends == ("torch",):
+            return False
+        self._backends = ("torch",)
+        self._found.clear()
+        return True
+
     def look_up(self, split: Split, class_sets: Mapping[str, ClassSet], *, limit: int | None) -> bool:
         """Whether the predictions on a split are there already, from an earlier run.
 
         Raises:
             ImagenetGError: The model cannot be loaded.
         """
-        key = self.make_key(split, limit=limit)
-        if key not in self._found:
-            found = self.cache.load_predictions(key, class_sets)
-            if found is not None:
-                self._found[key] = found
-        return key in self._found
+        for key in self._list_keys(split, limit=limit):
+            if key not in self._found:
+                found = self.cache.load_predictions(key, class_sets)
+                if found is not None:
+                    self._found[key] = found
+            if key in self._found:
+                return True
+        return False
 
     def is_cached(self, split: Split, *, limit: int | None) -> bool:
         """Whether a file of predictions on a split lies in the cache, unread."""
-        return self.cache.predictions_path(self.make_key(split, limit=limit)).exists()
+        keys = self._list_keys(split, limit=limit)
+        return any(self.cache.predictions_path(key).exists() for key in keys)
 
     def make_key(self, split: Split, *, limit: int | None) -> str:
-        """Cache key of the predictions on a split.
+        """Cache key of the predictions on a split by the backend that runs the model.
 
         Raises:
             ImagenetGError: The model cannot be loaded.
         """
-        return make_predictions_key(self._load_memo(), split, limit=clip_limit(split, limit))
+        return self._list_keys(split, limit=limit)[0]
+
+    def _list_keys(self, split: Split, *, limit: int | None) -> list[str]:
+        """A key for each backend whose finished predictions are an answer."""
+        memo = self._load_memo()
+        names = [name_backend(backend, memo.device) for backend in self._backends]
+        limit = clip_limit(split, limit)
+        return [make_predictions_key(memo, split, limit=limit, backend=name) for name in names]
 
     def load_predictions(
         self, split: Split, *, limit: int | None
     ) -> tuple[Predictions, PredictionsMeta, Path]:
         """Predictions that were looked up or computed, once, and the cached file that holds them."""
-        key = self.make_key(split, limit=limit)
+        key = next(key for key in self._list_keys(split, limit=limit) if key in self._found)
         # Taken out, because many splits of many models are more than memory should hold.
         found = self._found.pop(key)
         self._say_once(format_run_notice(self.request.requested, found[1].run))
@@ -144,6 +190,7 @@ class ModelRun:
             class_sets=class_sets,
             settings=self._choose_settings(),
             parts=self.cache.open_parts(self.make_key(split, limit=limit), class_sets),
+            kept=KeptModels(self.cache.folder / "compiled", self._load_memo().hash_module()),
         )
 
     def keep(
@@ -168,7 +215,7 @@ class ModelRun:
             outputs=split.outputs,
             run=make_run_record(
                 outcome,
-                backend=self._load_memo().backend,
+                backend=name_backend(self._backends[0], self._load_memo().device),
                 scheme=self.request.spec.scheme,
                 started_utc=started_utc,
             ),
@@ -192,7 +239,6 @@ class ModelRun:
                 self.request,
                 device=self.settings.device,
                 dtype=self.settings.dtype,
-                memory_format=MEMORY_FORMAT,
             )
             self._memo = self.cache.load_memo(sha256) if sha256 else None
             if self._memo is None:
@@ -220,7 +266,7 @@ class ModelRun:
                 classifier,
                 self.request,
                 choice="\n".join(filter(None, (choice, *classifier.notes))),
-                backend=f"torch-{version('torch')}/{device.partition(':')[0]}/{MEMORY_FORMAT}",
+                device=device.partition(":")[0],
                 dtype=self.settings.dtype,
             )
 
@@ -276,11 +322,11 @@ class ModelRun:
         from imagenet_g.benchmark.backends.settings import InferenceSettings
         from imagenet_g.benchmark.devices import choose_device
 
-        device = choose_device(self.settings.device)
+        device, backend = choose_device(self.settings.device), self._backends[0]
         return InferenceSettings(
             device=device,
             dtype=self.settings.dtype,
-            # Only the kind decides: `cuda:1` has the default of `cuda`.
-            batch_size=self.settings.batch_size or DEFAULT_BATCH_SIZES[device.partition(":")[0]],
+            batch_size=self.settings.batch_size or choose_batch_size(backend, device),
             workers=self.settings.workers or min(8, os.cpu_count() or 1),
+            backend=backend,
         )

@@ -18,7 +18,7 @@ def make_run_record(outcome: InferenceOutcome, *, backend: str, scheme: str, sta
 
     Args:
         outcome: What the run returned.
-        backend: As in `ModelMemo`.
+        backend: As in the key of the predictions.
         scheme: Library of the model; the versions of its packages are recorded.
         started_utc: When the run started.
     """
@@ -36,6 +36,8 @@ def make_run_record(outcome: InferenceOutcome, *, backend: str, scheme: str, sta
         versions=list_versions(list_packages(scheme)),
         logits_dtype=outcome.logits_dtype,
         batch_check=outcome.batch_check,
+        precision=outcome.report.precision,
+        backend_check=outcome.report.check,
         shared_with=outcome.shared_with or None,
     )
 

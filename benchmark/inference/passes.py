@@ -104,8 +104,8 @@ class _Member:
 
     def start(self) -> None:
         with self._drop_out():
-            normalisation = self.preparation.normalisation
-            self.model.start(open_backend(self.task.classifier, self.task.settings, normalisation))
+            task, normalisation = self.task, self.preparation.normalisation
+            self.model.start(open_backend(task.classifier, task.settings, normalisation, task.kept))
 
     def push(self, batch: Batch) -> None:
         with self._drop_out():

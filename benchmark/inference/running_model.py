@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import torch
 
-from imagenet_g.benchmark.backends.backend import Backend, Pending
+from imagenet_g.benchmark.backends.backend import Backend, BackendReport, Pending
 from imagenet_g.benchmark.backends.batch_check import check_batch
+from imagenet_g.benchmark.backends.kept_models import KeptModels
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.devices import is_out_of_memory
@@ -37,12 +38,14 @@ class InferenceTask:
         class_sets: Class sets to store restricted outputs for, by stored name.
         settings: How to run.
         parts: Where finished stretches are kept.
+        kept: Where the compiled model is kept; None to keep it nowhere.
     """
 
     classifier: Classifier
     class_sets: Mapping[str, ClassSet]
     settings: InferenceSettings
     parts: PartStore
+    kept: KeptModels | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,7 @@ class InferenceOutcome:
         shared_with: How many other models answered in the same pass.
         logits_dtype: Type of the logits as the model gave them, such as "float32"; None where nothing ran.
         batch_check: That no answer depends on its batch, as measured; None where it could not be.
+        report: What the backend says of itself.
     """
 
     predictions: Predictions
@@ -66,6 +70,7 @@ class InferenceOutcome:
     shared_with: int
     logits_dtype: str | None
     batch_check: BatchCheck | None
+    report: BackendReport
 
 
 class RunningModel:
@@ -131,6 +136,7 @@ class RunningModel:
             shared_with=shared_with,
             logits_dtype=backend.logits_dtype,
             batch_check=self._batch_check,
+            report=backend.report,
         )
 
     def close(self) -> None:

@@ -89,7 +89,7 @@ def _identify_judge(classifier: Classifier, request: ModelRequest) -> str:
     """Taken on the CPU, before the model is moved: another device would round to other digits."""
     from imagenet_g.benchmark.evaluation.memos import make_memo
 
-    memo = make_memo(classifier, request, choice="", backend="", dtype="float32")
+    memo = make_memo(classifier, request, choice="", device="", dtype="float32")
     parts = [memo.architecture_sha256, memo.code_sha256, memo.behaviour_sha256]
     return hash_json([*parts, memo.record.weights_sha256])
 

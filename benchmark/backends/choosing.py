@@ -1,0 +1,147 @@
+"""Which backend runs a model: named by the user, or chosen by the work ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from imagenet_g.benchmark.backends.settings import BackendName
+from imagenet_g.benchmark.errors import InputError
+
+BACKENDS: tuple[str, ...] = ("auto", "torch", "openvino")
+_MEMORY_FORMAT = "channels-last"
+"""Convolutions run up to twice as fast with it; other layers are not affected."""
+_BATCH_SIZES = {"cpu": 8, "cuda": 256, "mps": 64}
+"""On a CPU larger batches outgrow its caches and are slower (`make bench` shows it)."""
+_OPENVINO_BATCH_SIZE = 4
+"""One core computes a batch; larger ones are slower, and single images no faster."""
+_COMPILE_SECONDS = 3.0
+_COMPILE_SECONDS_A_WEIGHT = 0.1e-6
+_GAIN_CORE_SECONDS = 0.02
+_GAIN_CORE_SECONDS_A_WEIGHT = 3e-9
+"""Measured on two cores from EfficientNet-Lite0 to ViT-B: what a first compilation costs, and what an image
+then costs less, in seconds of one core. Both grow with the number of weights."""
+
+
+def is_installed() -> bool:
+    """Whether OpenVINO can be imported; it is not imported for the answer.
+
+    Example:
+        >>> isinstance(is_installed(), bool)
+        True
+    """
+    try:
+        return bool(version("openvino"))
+    except PackageNotFoundError:
+        return False
+
+
+def require_backend(requested: str, *, dtype: str, device: str = "cpu") -> None:
+    """Refuse a backend that cannot run.
+
+    Args:
+        requested: One of `BACKENDS`.
+        dtype: In which the model is to run.
+        device: On which; of "auto" it is known only later.
+
+    Raises:
+        InputError: OpenVINO is not installed, or it was asked for low precision or another device.
+
+    Example:
+        >>> require_backend("openvino", dtype="bfloat16")
+        Traceback (most recent call last):
+        ...
+        imagenet_g.benchmark.errors.InputError: --backend openvino computes in float32 on the CPU, ...
+    """
+    if requested != "openvino":
+        return
+    if dtype != "float32" or device.partition(":")[0] not in ("cpu", "auto"):
+        raise InputError(
+            f"--backend openvino computes in float32 on the CPU, and this run is in {dtype} on '{device}'. "
+            "Leave --backend away, or add --device cpu --dtype float32."
+        )
+    if not is_installed():
+        raise InputError(
+            "--backend openvino needs OpenVINO, which is not installed: pip install 'imagenet-g[openvino]'"
+        )
+
+
+def list_candidates(requested: str, *, dtype: str, device: str) -> tuple[BackendName, ...]:
+    """The backends that may run a model, all with the answers of float32 where there are several.
+
+    Args:
+        requested: One of `BACKENDS`.
+        dtype: In which the model is to run.
+        device: On which: "cpu", "cuda" or "mps".
+
+    Raises:
+        InputError: As `require_backend`.
+
+    Example:
+        >>> list_candidates("auto", dtype="float32", device="cuda")
+        ('torch',)
+    """
+    require_backend(requested, dtype=dtype, device=device)
+    if requested == "openvino":
+        return ("openvino",)
+    if requested == "torch" or device != "cpu" or dtype != "float32" or not is_installed():
+        return ("torch",)
+    return ("torch", "openvino")
+
+
+def choose_backend(
+    candidates: Sequence[BackendName], *, num_rows: int, num_parameters: int, num_cores: int
+) -> BackendName:
+    """The backend that is done first, from the whole work and the size of the model.
+
+    Nothing is measured here and no kept model is looked for: the parts of one job, on machines of one kind,
+    must choose alike.
+
+    Args:
+        candidates: The backends that may run it.
+        num_rows: Images of all splits that must be run.
+        num_parameters: Of the model.
+        num_cores: That it runs on.
+
+    Example:
+        >>> both = ("torch", "openvino")
+        >>> choose_backend(both, num_rows=1000, num_parameters=4_700_000, num_cores=2)
+        'openvino'
+        >>> choose_backend(both, num_rows=100, num_parameters=4_700_000, num_cores=2)
+        'torch'
+    """
+    if len(candidates) == 1:
+        return candidates[0]
+    cost = _COMPILE_SECONDS + _COMPILE_SECONDS_A_WEIGHT * num_parameters
+    gain = (_GAIN_CORE_SECONDS + _GAIN_CORE_SECONDS_A_WEIGHT * num_parameters) / num_cores
+    return "openvino" if num_rows * gain > cost else "torch"
+
+
+def name_backend(backend: BackendName, device: str) -> str:
+    """A backend with all that decides its bits, as keys and records have it.
+
+    Args:
+        backend: What computes.
+        device: The kind: "cpu", "cuda" or "mps".
+
+    Example:
+        >>> name_backend("torch", "cpu").startswith("torch-")
+        True
+    """
+    if backend == "openvino":
+        return f"openvino-{version('openvino')}/{device}/f32"
+    return f"torch-{version('torch')}/{device}/{_MEMORY_FORMAT}"
+
+
+def choose_batch_size(backend: BackendName, device: str) -> int:
+    """Images per forward pass, where the user names no number.
+
+    Args:
+        backend: What computes.
+        device: As torch names it; only the kind decides.
+
+    Example:
+        >>> choose_batch_size("torch", "cuda:1"), choose_batch_size("openvino", "cpu")
+        (256, 4)
+    """
+    return _OPENVINO_BATCH_SIZE if backend == "openvino" else _BATCH_SIZES[device.partition(":")[0]]
