@@ -170,51 +170,6 @@ def is_same_model(first: ModelRecord, second: ModelRecord) -> bool:
     return first.model_dump() | blank == second.model_dump() | blank
 
 
-class BatchCheck(FileModel):
-    """Images that were run alone as well as in their batch."""
-
-    images: Count
-    batch_size: Count
-    max_difference: Fraction
-    """Largest difference of a probability, alone and in the batch."""
-
-
-class BackendCheck(FileModel):
-    """Images that were answered by PyTorch as well as by the backend of a run."""
-
-    images: Count
-    max_difference: Annotated[float, Field(ge=0.0)]
-    """Largest difference of a logit."""
-    top1_equal: Count
-    """Images with the same top-1; any other is a tie within twice the tolerance."""
-
-
-class RunRecord(FileModel):
-    """Where and how predictions were computed."""
-
-    device: str
-    device_name: str
-    dtype: str
-    backend: str
-    batch_size: Count
-    seconds: float
-    images_per_second: float
-    started_utc: str
-    versions: dict[str, str]
-    # Has a default because results were written before the field existed.
-    logits_dtype: str | None = None
-    """Type of the logits as the model gave them: "float32" at every `dtype`, unless the model rounds them
-    itself or its head was not found; null for unknown."""
-    batch_check: BatchCheck | None = None
-    """That batch size, order and neighbours decide no answer, as measured; null for not checked."""
-    shared_with: Count | None = None
-    """Other models in the same pass, of which `seconds` are the whole; null for none, and for unknown."""
-    precision: str | None = None
-    """Type in which the model was computed, read back from a backend that chooses it; null for unknown."""
-    backend_check: BackendCheck | None = None
-    """How the backend's answers compare with those of PyTorch; null for PyTorch, and for unknown."""
-
-
 class OriginModel(FileModel):
     """A model that helped to make or to choose the images of a split."""
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from imagenet_g.benchmark.formats.flags import ContaminationFlag
+from imagenet_g.benchmark.formats.runs import RunRecord
 from imagenet_g.benchmark.formats.scores_v1 import upgrade_score
 from imagenet_g.benchmark.records import (
     Choice,
@@ -23,7 +24,6 @@ from imagenet_g.benchmark.records import (
     MetricEstimate,
     ModelRecord,
     Outputs,
-    RunRecord,
     Sha256,
     SplitRecord,
 )

@@ -31,9 +31,9 @@ def run_replay_command(arguments: Namespace) -> int:
     import torch
 
     from imagenet_g.baselines.replays.run import ReplayContext, run_replay
+    from imagenet_g.benchmark.backends.settings import RunSettings
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
-    from imagenet_g.benchmark.evaluation.model_run import RunSettings
     from imagenet_g.benchmark.storage import validate_writable
     from imagenet_g.benchmark.terminal.progress import ProgressListener
 

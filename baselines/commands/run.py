@@ -47,8 +47,8 @@ def run_models(arguments: Namespace) -> int:
 def make_request(baseline: BaselineSet, arguments: Namespace) -> EvaluationRequest:
     """The evaluation of every model of the set that may be in a fit."""
     from imagenet_g.baselines.lines.measure import list_requests
+    from imagenet_g.benchmark.backends.settings import RunSettings
     from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
-    from imagenet_g.benchmark.evaluation.model_run import RunSettings
     from imagenet_g.benchmark.evaluation.requests import EvaluationRequest
     from imagenet_g.benchmark.splits.real_set_files import load_sets
     from imagenet_g.benchmark.splits.references import parse_split_ref

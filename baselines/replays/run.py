@@ -15,14 +15,14 @@ from imagenet_g.baselines.papers.tables import load_papers
 from imagenet_g.baselines.replays.claims import Cell, Tables, judge_claim
 from imagenet_g.baselines.replays.records import CellRecord, ReplayRecord
 from imagenet_g.baselines.replays.specs import MixtureSpec, ReplayColumnSpec, ReplaySpec
+from imagenet_g.benchmark.backends.settings import RunSettings
 from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.devices import choose_device
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.evaluation.cache import Cache
 from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
-from imagenet_g.benchmark.evaluation.model_run import EvaluationListener, RunSettings
-from imagenet_g.benchmark.evaluation.requests import EvaluationRequest
+from imagenet_g.benchmark.evaluation.requests import EvaluationListener, EvaluationRequest
 from imagenet_g.benchmark.identity import hash_json, make_slug
 from imagenet_g.benchmark.lineage.declarations import TrainingDeclaration
 from imagenet_g.benchmark.models.classifiers import ModelRequest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from imagenet_g.benchmark.records import BackendCheck
+from imagenet_g.benchmark.formats.runs import BackendCheck
 
 TOLERANCE = 1e-3
 """Largest difference of a logit, where the logits of an image have a range of 10 to 100."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.errors import ModelError
-from imagenet_g.benchmark.records import BackendCheck
+from imagenet_g.benchmark.formats.runs import BackendCheck
 
 if TYPE_CHECKING:
     import torch

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 
 from imagenet_g.benchmark.errors import ModelError
-from imagenet_g.benchmark.records import BatchCheck
+from imagenet_g.benchmark.formats.runs import BatchCheck
 
 TOLERANCES = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}
 """Largest difference of a logit, as a share of the range of an image's logits.

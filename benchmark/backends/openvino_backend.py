@@ -12,7 +12,6 @@ import torch
 from imagenet_g.benchmark.backends.agreement import compare_answers
 from imagenet_g.benchmark.backends.backend import BackendRefusedError, BackendReport, Pending
 from imagenet_g.benchmark.backends.kept_models import KeptModels
-from imagenet_g.benchmark.feeding.normalising import normalise
 from imagenet_g.benchmark.backends.openvino_model import (
     CompiledShape,
     compile_module,
@@ -23,6 +22,7 @@ from imagenet_g.benchmark.backends.openvino_model import (
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.devices import count_cores
 from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.feeding.normalising import normalise
 from imagenet_g.benchmark.feeding.preparation import Normalisation
 from imagenet_g.benchmark.models.classifiers import Classifier
 

@@ -26,3 +26,22 @@ class InferenceSettings:
     batch_size: int
     workers: int
     backend: BackendName = "torch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """How to run, as requested.
+
+    Attributes:
+        device: "auto", "cpu", "cuda" or "mps".
+        dtype: "float32", "bfloat16" or "float16".
+        batch_size: Images per forward pass; None for the device's default.
+        workers: Threads that decode images; None for one a core, at most 8.
+        backend: "auto", "torch" or "openvino".
+    """
+
+    device: str = "auto"
+    dtype: str = "float32"
+    batch_size: int | None = None
+    workers: int | None = None
+    backend: str = "auto"

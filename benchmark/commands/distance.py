@@ -152,10 +152,10 @@ def make_request(arguments: Namespace) -> DistanceRequest:
     Raises:
         InputError: A malformed option, or no CLIP is named and no weights are available here.
     """
+    from imagenet_g.benchmark.backends.settings import RunSettings
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.distances.run import DistanceRequest
     from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
-    from imagenet_g.benchmark.evaluation.model_run import RunSettings
     from imagenet_g.benchmark.splits.real_set_files import load_sets
     from imagenet_g.benchmark.splits.references import parse_split_ref
     from imagenet_g.benchmark.storage import validate_writable

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from imagenet_g.benchmark.backends.settings import RunSettings
     from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome, EvaluationRequest
     from imagenet_g.benchmark.evaluation.run_plans import RunPlan
     from imagenet_g.benchmark.models.classifiers import ModelRequest
@@ -103,17 +104,14 @@ def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:
     Raises:
         InputError: A malformed or contradictory option.
     """
-    from imagenet_g.benchmark.backends.choosing import require_backend
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.commands.lines import load_line_finder
     from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
-    from imagenet_g.benchmark.evaluation.model_run import RunSettings
     from imagenet_g.benchmark.evaluation.requests import EvaluationRequest
     from imagenet_g.benchmark.evaluation.run_plans import NamedParts, plan_run
     from imagenet_g.benchmark.lineage.declarations import parse_declaration
     from imagenet_g.benchmark.splits.real_set_files import load_sets
 
-    require_backend(arguments.backend, dtype=arguments.dtype, device=arguments.device)
     sets = load_sets(arguments.sets)
     data = parse_data_pairs(arguments.data, sets)
     cache = choose_cache_folder(arguments.cache)
@@ -129,13 +127,7 @@ def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:
         unfiltered_reference=arguments.unfiltered_reference,
         choices=plan.choices,
         data=data,
-        settings=RunSettings(
-            device=arguments.device,
-            dtype=arguments.dtype,
-            batch_size=arguments.batch_size,
-            workers=arguments.workers,
-            backend=arguments.backend,
-        ),
+        settings=_make_settings(arguments),
         limit=arguments.limit,
         skip_unreadable=arguments.skip_unreadable,
         out=arguments.out,
@@ -146,6 +138,20 @@ def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:
         ),
     )
     return request, plan
+
+
+def _make_settings(arguments: Namespace) -> RunSettings:
+    from imagenet_g.benchmark.backends.choosing import require_backend
+    from imagenet_g.benchmark.backends.settings import RunSettings
+
+    require_backend(arguments.backend, dtype=arguments.dtype, device=arguments.device)
+    return RunSettings(
+        device=arguments.device,
+        dtype=arguments.dtype,
+        batch_size=arguments.batch_size,
+        workers=arguments.workers,
+        backend=arguments.backend,
+    )
 
 
 def report_outcomes(outcomes: Sequence[EvaluationOutcome]) -> int:

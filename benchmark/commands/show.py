@@ -10,7 +10,7 @@ from imagenet_g.benchmark.commands.per_class import add_class_options, asks_for_
 from imagenet_g.benchmark.terminal.text import print_block
 
 if TYPE_CHECKING:
-    from imagenet_g.benchmark.records import RunRecord
+    from imagenet_g.benchmark.formats.runs import RunRecord
     from imagenet_g.benchmark.results import Result
 
 

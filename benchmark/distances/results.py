@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from imagenet_g.benchmark.formats.runs import RunRecord
 from imagenet_g.benchmark.records import (
     ClipRecord,
     Count,
     Difference,
     FileModel,
     Fraction,
-    RunRecord,
     Sha256,
     SplitRecord,
 )

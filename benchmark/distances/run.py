@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from imagenet_g.benchmark.backends.choosing import choose_batch_size
-from imagenet_g.benchmark.backends.settings import InferenceSettings
+from imagenet_g.benchmark.backends.settings import InferenceSettings, RunSettings
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.devices import choose_device, format_device_name
 from imagenet_g.benchmark.distances.caveats import list_warnings
@@ -21,9 +21,9 @@ from imagenet_g.benchmark.distances.protocols import Protocol
 from imagenet_g.benchmark.distances.results import ClipDistances, DistanceReport, MeasuredImages
 from imagenet_g.benchmark.distances.sides import Side, choose_classes, open_side, restrict_side
 from imagenet_g.benchmark.environment import format_now, list_versions, make_environment
-from imagenet_g.benchmark.evaluation.model_run import EvaluationListener, RunSettings
+from imagenet_g.benchmark.evaluation.requests import EvaluationListener
+from imagenet_g.benchmark.formats.runs import RunRecord
 from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder
-from imagenet_g.benchmark.records import RunRecord
 from imagenet_g.benchmark.results import UnscoredImage
 from imagenet_g.benchmark.splits.readable import require_readable
 from imagenet_g.benchmark.splits.references import SplitRef

@@ -13,9 +13,9 @@ from dataclasses import replace
 from imagenet_g.benchmark.catalogue.catalogue import load_split, validate_set_view
 from imagenet_g.benchmark.evaluation.groups import choose_memory, form_groups
 from imagenet_g.benchmark.evaluation.model_evaluation import ModelEvaluation
-from imagenet_g.benchmark.evaluation.model_run import EvaluationListener, ModelRun
+from imagenet_g.benchmark.evaluation.model_run import ModelRun
 from imagenet_g.benchmark.evaluation.passes import compute_missing
-from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome, EvaluationRequest
+from imagenet_g.benchmark.evaluation.requests import EvaluationListener, EvaluationOutcome, EvaluationRequest
 from imagenet_g.benchmark.evaluation.selection import choose_rows, list_class_sets
 from imagenet_g.benchmark.splits.readable import require_readable
 from imagenet_g.benchmark.splits.splits import Split

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from imagenet_g.benchmark.backends.backend import BackendRefusedError
 from imagenet_g.benchmark.errors import ImagenetGError, ModelError
-from imagenet_g.benchmark.evaluation.model_run import EvaluationListener, ModelRun
+from imagenet_g.benchmark.evaluation.model_run import ModelRun
 from imagenet_g.benchmark.evaluation.places import ResultPlaces, choose_places, make_model_slug
-from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome, EvaluationRequest
+from imagenet_g.benchmark.evaluation.requests import EvaluationListener, EvaluationOutcome, EvaluationRequest
 from imagenet_g.benchmark.evaluation.result_builder import ResultBuilder
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions.entry_notes import require_scored

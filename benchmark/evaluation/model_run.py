@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.backends.choosing import (
     choose_backend,
@@ -15,11 +15,13 @@ from imagenet_g.benchmark.backends.choosing import (
     name_backend,
 )
 from imagenet_g.benchmark.backends.kept_models import KeptModels
+from imagenet_g.benchmark.backends.settings import BackendName, InferenceSettings, RunSettings
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.devices import count_cores
 from imagenet_g.benchmark.errors import ImagenetGError, ModelError
 from imagenet_g.benchmark.evaluation.cache import Cache, make_predictions_key
 from imagenet_g.benchmark.evaluation.memos import ModelMemo, hash_model_request, make_memo
+from imagenet_g.benchmark.evaluation.requests import EvaluationListener
 from imagenet_g.benchmark.evaluation.run_facts import format_run_notice, make_run_record
 from imagenet_g.benchmark.evaluation.selection import choose_rows, clip_limit
 from imagenet_g.benchmark.fingerprints.kept_hashes import KeptHashes
@@ -30,43 +32,7 @@ from imagenet_g.benchmark.records import ModelRecord
 from imagenet_g.benchmark.splits.splits import Split
 
 if TYPE_CHECKING:
-    from imagenet_g.benchmark.backends.settings import BackendName, InferenceSettings
     from imagenet_g.benchmark.inference.running_model import InferenceOutcome, InferenceTask
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSettings:
-    """How to run, as requested.
-
-    Attributes:
-        device: "auto", "cpu", "cuda" or "mps".
-        dtype: "float32", "bfloat16" or "float16".
-        batch_size: Images per forward pass; None for the device's default.
-        workers: Threads that decode images; None for one a core, at most 8.
-        backend: "auto", "torch" or "openvino".
-    """
-
-    device: str = "auto"
-    dtype: str = "float32"
-    batch_size: int | None = None
-    workers: int | None = None
-    backend: str = "auto"
-
-
-class EvaluationListener(Protocol):
-    """Receives the progress of a run."""
-
-    def say(self, text: str) -> None:
-        """A message for the user."""
-
-    def start_split(self, model: str, split: str) -> None:
-        """A split is about to be run."""
-
-    def start_prompts(self, model: str) -> None:
-        """The prompts of a zero-shot model are about to be encoded."""
-
-    def advance(self, done: int, total: int) -> None:
-        """So many of its images, or prompts, are done."""
 
 
 class ModelRun:
@@ -319,7 +285,6 @@ class ModelRun:
     def _choose_settings(self) -> InferenceSettings:
         import os
 
-        from imagenet_g.benchmark.backends.settings import InferenceSettings
         from imagenet_g.benchmark.devices import choose_device
 
         device, backend = choose_device(self.settings.device), self._backends[0]

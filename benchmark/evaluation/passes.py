@@ -8,7 +8,7 @@ from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.environment import format_now
 from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.benchmark.evaluation.model_evaluation import ModelEvaluation
-from imagenet_g.benchmark.evaluation.model_run import EvaluationListener
+from imagenet_g.benchmark.evaluation.requests import EvaluationListener
 from imagenet_g.benchmark.evaluation.selection import choose_class_sets, choose_rows
 from imagenet_g.benchmark.splits.splits import Split
 

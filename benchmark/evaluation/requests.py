@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
+from imagenet_g.benchmark.backends.settings import RunSettings
 from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.benchmark.evaluation.cache import Cache
-from imagenet_g.benchmark.evaluation.model_run import RunSettings
 from imagenet_g.benchmark.evaluation.result_builder import ScoringPlan
 from imagenet_g.benchmark.lineage.declarations import TrainingDeclaration
 from imagenet_g.benchmark.models.classifiers import ModelRequest
@@ -18,6 +19,22 @@ from imagenet_g.benchmark.splits.references import SplitRef
 
 PUBLISHED = "published"
 """The word that asks for published clean accuracies in the place of a clean set."""
+
+
+class EvaluationListener(Protocol):
+    """Receives the progress of a run."""
+
+    def say(self, text: str) -> None:
+        """A message for the user."""
+
+    def start_split(self, model: str, split: str) -> None:
+        """A split is about to be run."""
+
+    def start_prompts(self, model: str) -> None:
+        """The prompts of a zero-shot model are about to be encoded."""
+
+    def advance(self, done: int, total: int) -> None:
+        """So many of its images, or prompts, are done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.devices import format_device_name
 from imagenet_g.benchmark.environment import list_versions
+from imagenet_g.benchmark.formats.runs import RunRecord
 from imagenet_g.benchmark.naming.libraries import list_packages
-from imagenet_g.benchmark.records import RunRecord
 
 if TYPE_CHECKING:
     from imagenet_g.benchmark.inference.running_model import InferenceOutcome

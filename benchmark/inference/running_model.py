@@ -18,11 +18,11 @@ from imagenet_g.benchmark.devices import is_out_of_memory
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.feeding.batches import Batch
 from imagenet_g.benchmark.feeding.rebatching import Rebatcher
+from imagenet_g.benchmark.formats.runs import BatchCheck
 from imagenet_g.benchmark.inference.part_store import PartStore
 from imagenet_g.benchmark.inference.parts import PartBuilder
 from imagenet_g.benchmark.models.classifiers import Classifier
 from imagenet_g.benchmark.predictions.predictions import Predictions, concatenate_predictions
-from imagenet_g.benchmark.records import BatchCheck
 from imagenet_g.benchmark.splits.splits import Split
 
 PART_ROWS = 256

@@ -34,12 +34,12 @@ from imagenet_g.benchmark.answers.checks import ALL_CLASSES, check_top_five
 from imagenet_g.benchmark.answers.ragged import make_ragged, parse_classes, parse_strings
 from imagenet_g.benchmark.answers.top_five import TopFive, make_columns, parse_columns, stack_top_five
 from imagenet_g.benchmark.errors import DataError, format_problems
+from imagenet_g.benchmark.formats.runs import RunRecord
 from imagenet_g.benchmark.records import (
     Count,
     FileModel,
     ModelRecord,
     Outputs,
-    RunRecord,
     Sha256,
     SplitRecord,
 )

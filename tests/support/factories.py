@@ -9,9 +9,10 @@ import numpy as np
 
 from imagenet_g.benchmark.answers.top_five import TopFive
 from imagenet_g.benchmark.classes import ClassSet, load_class_set, name_class_set
+from imagenet_g.benchmark.formats.runs import RunRecord
 from imagenet_g.benchmark.predictions.evidence import Evidence
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, StoredClassSet
-from imagenet_g.benchmark.records import ModelRecord, Outputs, Preprocessing, RunRecord, SplitRecord
+from imagenet_g.benchmark.records import ModelRecord, Outputs, Preprocessing, SplitRecord
 from imagenet_g.benchmark.results import PredictionsRecord
 from imagenet_g.benchmark.splits.splits import make_labels, make_split_class_set
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS

@@ -13,12 +13,12 @@ from toy_models import ColourModel, make_toy_classifier, make_toy_split, write_t
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.formats.runs import RunRecord
 from imagenet_g.benchmark.inference.part_store import PartStore
 from imagenet_g.benchmark.inference.passes import run_pass
 from imagenet_g.benchmark.inference.running_model import InferenceOutcome, InferenceTask
 from imagenet_g.benchmark.models.classifiers import Classifier
 from imagenet_g.benchmark.predictions.predictions import Predictions, load_predictions, make_table
-from imagenet_g.benchmark.records import RunRecord
 from imagenet_g.benchmark.splits.splits import Split
 
 CLASSES = [(7 * row) % 500 for row in range(600)]
