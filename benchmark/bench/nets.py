@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
+    from PIL import Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +65,13 @@ def _read_wheel(name: str, own: dict[str, torch.Tensor]) -> dict[str, torch.Tens
 
     path = find_wheel_weights(name)
     return map_in_order(own, load_checkpoint(path).state, source=str(path))
+
+
+def make_cheap_model() -> tuple[torch.nn.Module, Callable[[Image.Image], torch.Tensor]]:
+    """A model and transform that take next to no memory themselves."""
+    import torch
+    from torchvision import transforms
+
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 1000))
+    return module, transforms.ToTensor()

