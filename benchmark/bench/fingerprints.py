@@ -39,7 +39,7 @@ def measure_fingerprint(name: str, home: Path) -> tuple[float, float]:
     request = ModelRequest(requested=str(spec), spec=spec, checkpoint=checkpoint)
     classifier = load_classifier(request)
     cost = min(
-        _time(lambda: make_memo(classifier, request, choice="", backend="", dtype="float32"))
+        _time(lambda: make_memo(classifier, request, choice="", device="cpu", dtype="float32"))
         for _ in range(_ROUNDS)
     )
     module = classifier.module.to(memory_format=torch.channels_last)
