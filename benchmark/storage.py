@@ -7,7 +7,9 @@ half of one and a killed run leaves at most a `.tmp` behind.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,9 +24,7 @@ def replace_file(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: The disk is full, or the folder cannot be written.
     """
-    # The process id keeps two runs that write the same file from sharing one temporary.
-    # A rename is atomic only within one file system, so the temporary lies beside its target and not in /tmp.
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = name_temporary(path)
     with translate_storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -34,6 +34,14 @@ def replace_file(path: Path) -> Iterator[Path]:
             # Where its folder is gone there is nothing to remove, and the first error must be reported.
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def name_temporary(path: Path) -> Path:
+    """Where this process writes what is to become `path`."""
+    # Jobs of an array share folders, and on two machines two processes may have one number.
+    machine = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+    # A rename is atomic only within one file system, so the temporary lies beside its target and not in /tmp.
+    return path.with_name(f"{path.name}.{machine}-{os.getpid()}.tmp")
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -11,6 +11,7 @@ _HERE = "imagenet_g.benchmark.commands"
 
 COMMANDS = (
     Command("evaluate", "Score models on splits", f"{_HERE}.evaluate", Circle.EVERYDAY, 10),
+    Command("merge", "Join what 'evaluate --rows' has left", f"{_HERE}.merge", Circle.EVERYDAY, 15),
     Command("score", "Recompute a result from stored predictions", f"{_HERE}.score", Circle.EVERYDAY, 30),
     Command("show", "Print a result file", f"{_HERE}.show", Circle.EVERYDAY, 40),
     Command("models", "Search the models that can be evaluated", f"{_HERE}.models", Circle.EVERYDAY, 50),

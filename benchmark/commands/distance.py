@@ -123,7 +123,7 @@ def _add_plot_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Measure, print, write."""
-    from imagenet_g.benchmark.commands.distance_report import format_csv, make_report
+    from imagenet_g.benchmark.distances.report import format_csv, make_report
     from imagenet_g.benchmark.distances.results import write_report
     from imagenet_g.benchmark.distances.run import run_distance
     from imagenet_g.benchmark.storage import write_text

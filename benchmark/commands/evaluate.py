@@ -106,6 +106,7 @@ def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:
     """
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.commands.lines import load_line_finder
+    from imagenet_g.benchmark.composing.row_shares import parse_row_share
     from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
     from imagenet_g.benchmark.evaluation.requests import EvaluationRequest
     from imagenet_g.benchmark.evaluation.run_plans import NamedParts, plan_run
@@ -116,6 +117,7 @@ def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:
     data = parse_data_pairs(arguments.data, sets)
     cache = choose_cache_folder(arguments.cache)
     named = NamedParts(arguments.split or (), arguments.reference, arguments.baseline)
+    share = None if arguments.rows is None else parse_row_share(arguments.rows)
     # Models first: a mistyped one must not wait for the Hub.
     models = _make_model_requests(arguments)
     plan = plan_run(named, data, sets, cache=cache, find_line=load_line_finder(data, cache))
@@ -136,6 +138,8 @@ def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:
         declaration=parse_declaration(
             arguments.training_data, arguments.trained_until, arguments.trained_on_generated
         ),
+        baselines=tuple(plan.list_baselines()),
+        share=share,
     )
     return request, plan
 
@@ -170,12 +174,16 @@ def report_outcomes(outcomes: Sequence[EvaluationOutcome]) -> int:
         if outcome.path is not None:
             source = "" if outcome.computed else " (all predictions came from the cache)"
             print_line(f"wrote {outcome.path}{source}")
+        for path in outcome.parts:
+            print_line(f"wrote {path}")
+    if any(outcome.parts for outcome in outcomes):
+        print_message("note: a share of the rows is no result; join all shares by 'imagenet-g merge'.")
     failures = [outcome for outcome in outcomes if outcome.error is not None]
     for outcome in failures:
         print_message(f"imagenet-g: {outcome.requested} failed: {outcome.error}")
     if not failures:
         return 0
-    return 1 if results else 2
+    return 1 if len(failures) < len(outcomes) else 2
 
 
 def check_texts(templates: str, class_names: Path | None, models: Sequence[str]) -> None:

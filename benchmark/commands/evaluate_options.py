@@ -114,6 +114,12 @@ def _add_image_arguments(parser: ArgumentParser) -> None:
         help="run only N images of each split; such a result cannot be submitted",
     )
     group.add_argument(
+        "--rows",
+        metavar="I/N",
+        help="one job of an array: run only the I-th of N shares of each split's rows, such as 3/8, and "
+        "score nothing; 'imagenet-g merge' joins the shares. With --limit, of the images that it leaves",
+    )
+    group.add_argument(
         "--skip-unreadable",
         action="store_true",
         help="leave unreadable images out instead of counting them as wrong",

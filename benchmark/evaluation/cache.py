@@ -4,7 +4,8 @@
     <cache>/weights/<key>.json             the hash of the weights in files that are unchanged
     <cache>/predictions/<key>.parquet      finished predictions
     <cache>/compiled/<key>.model           models as a backend compiled them
-    <cache>/parts/<key>-<sets>/            rows of an interrupted run, START-STOP.parquet each
+    <cache>/parts/<key>-<sets>/            rows of an interrupted run, START-STOP.parquet each; of a share of
+                                           the rows, in a folder whose name ends in its bounds
 
 The key hashes weights, architecture, preprocessing, images, dtype and backend, the code that no recorded
 version stands for, and the model's answers on fixed inputs: whatever could change a prediction. Parts carry
@@ -81,7 +82,8 @@ class Cache:
     def write_predictions(self, predictions: Predictions, meta: PredictionsMeta) -> None:
         """Keep finished predictions and drop the parts they were put together from."""
         write_predictions(self.predictions_path(meta.key), predictions, meta)
-        for folder in (self.folder / "parts").glob(f"{meta.key}-*"):
+        # Those of a share, which end in its bounds, belong to a job that may still be at work.
+        for folder in (self.folder / "parts").glob(f"{meta.key}-{'[0-9a-f]' * 16}"):
             shutil.rmtree(folder, ignore_errors=True)
 
     def has_parts(self, key: str) -> bool:
@@ -92,11 +94,21 @@ class Cache:
         """Where finished predictions of a key are kept."""
         return self.folder / "predictions" / f"{key}.parquet"
 
-    def open_parts(self, key: str, class_sets: Mapping[str, ClassSet]) -> PartStore:
-        """The parts of an interrupted run with the same key and class sets."""
+    def open_parts(
+        self, key: str, class_sets: Mapping[str, ClassSet], *, bounds: tuple[int, int] | None = None
+    ) -> PartStore:
+        """The parts of an interrupted run with the same key and class sets, and of the same rows.
+
+        Args:
+            key: Of the predictions.
+            class_sets: Class sets of restricted outputs, by stored name.
+            bounds: First row of a share, and the one behind its last; None for a run of all rows.
+        """
         # Other class sets need other outputs of the same model, so their parts must not be mixed with these.
         sets_sha256 = hash_json({name: class_set.indices for name, class_set in class_sets.items()})
-        return PartStore(self.folder / "parts" / f"{key}-{sets_sha256[:16]}", key=key)
+        # Two jobs must not write to one folder: the rows of one would be taken for those of another.
+        rows = "" if bounds is None else f"-{bounds[0]}-{bounds[1]}"
+        return PartStore(self.folder / "parts" / f"{key}-{sets_sha256[:16]}{rows}", key=key)
 
     def _memo_path(self, request_sha256: str) -> Path:
         return self.folder / "models" / f"{request_sha256}.json"

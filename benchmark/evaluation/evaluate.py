@@ -2,7 +2,8 @@
 
 Models are taken in groups that memory holds. For each group and each split, clean sets first: whatever is not
 in the cache is predicted in one pass over the images, and scored; then `<out>/<model>/result.json` is written
-with the predictions beside it. A model that fails does not stop the others.
+with the predictions beside it. A model that fails does not stop the others. Of a share of the rows only the
+predictions are written, and nothing is scored.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from imagenet_g.benchmark.catalogue.catalogue import load_split, validate_set_vi
 from imagenet_g.benchmark.evaluation.groups import choose_memory, form_groups
 from imagenet_g.benchmark.evaluation.model_evaluation import ModelEvaluation
 from imagenet_g.benchmark.evaluation.model_run import ModelRun
+from imagenet_g.benchmark.evaluation.part_evaluation import PartEvaluation
 from imagenet_g.benchmark.evaluation.passes import compute_missing
 from imagenet_g.benchmark.evaluation.requests import EvaluationListener, EvaluationOutcome, EvaluationRequest
 from imagenet_g.benchmark.evaluation.selection import choose_rows, list_class_sets
@@ -76,12 +78,13 @@ def _form_groups(
     def start_models() -> Iterator[ModelEvaluation]:
         for asked in request.models:
             run = ModelRun(asked, request.settings, request.cache, listener)
-            model = ModelEvaluation(run, request, splits, listener)
+            kind = ModelEvaluation if request.share is None else PartEvaluation
+            model = kind(run, request, splits, listener)
             model.start()
             yield model
 
     def weigh(model: ModelEvaluation) -> int:
-        return model.estimate_bytes(request.limit)
+        return model.estimate_bytes()
 
     def measure_memory() -> int:
         return choose_memory(request.settings.device)
@@ -98,7 +101,7 @@ def _evaluate_group(
     order = request.list_order()
     class_sets = list_class_sets([*request.splits, *request.list_references()], splits)
     for ref in order:
-        compute_missing(group, splits[ref.base], class_sets, limit=request.limit, listener=listener)
+        compute_missing(group, splits[ref.base], class_sets, listener)
         for model in group:
             if model.error is None:
                 model.add(ref)

@@ -17,17 +17,18 @@ from imagenet_g.benchmark.backends.choosing import (
 from imagenet_g.benchmark.backends.kept_models import KeptModels
 from imagenet_g.benchmark.backends.settings import BackendName, InferenceSettings, RunSettings
 from imagenet_g.benchmark.classes import ClassSet
+from imagenet_g.benchmark.composing.row_shares import RowShare
 from imagenet_g.benchmark.devices import count_cores
 from imagenet_g.benchmark.errors import ImagenetGError, ModelError
 from imagenet_g.benchmark.evaluation.cache import Cache, make_predictions_key
 from imagenet_g.benchmark.evaluation.memos import ModelMemo, hash_model_request, make_memo
 from imagenet_g.benchmark.evaluation.requests import EvaluationListener
-from imagenet_g.benchmark.evaluation.run_facts import format_run_notice, make_run_record
-from imagenet_g.benchmark.evaluation.selection import choose_rows, clip_limit
+from imagenet_g.benchmark.evaluation.run_facts import format_run_notice, make_meta, make_run_record
+from imagenet_g.benchmark.evaluation.selection import clip_limit, count_rows
 from imagenet_g.benchmark.fingerprints.kept_hashes import KeptHashes
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
 from imagenet_g.benchmark.naming.libraries import find_library
-from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, StoredClassSet
+from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta
 from imagenet_g.benchmark.records import ModelRecord
 from imagenet_g.benchmark.splits.splits import Split
 
@@ -81,7 +82,7 @@ class ModelRun:
         begun = [found[number % len(found)] for number, key in enumerate(keys) if self.cache.has_parts(key)]
         chosen = choose_backend(
             begun[:1] or found,
-            num_rows=sum(len(choose_rows(len(split.rows), limit)) for split in missing),
+            num_rows=sum(count_rows(split, limit) for split in missing),
             num_parameters=memo.record.num_parameters,
             num_cores=count_cores(),
         )
@@ -142,56 +143,54 @@ class ModelRun:
         return (*found, self.cache.predictions_path(key))
 
     def make_task(
-        self, split: Split, class_sets: Mapping[str, ClassSet], *, limit: int | None
+        self,
+        split: Split,
+        class_sets: Mapping[str, ClassSet],
+        *,
+        limit: int | None,
+        share: RowShare | None = None,
     ) -> InferenceTask:
-        """What has to be done on a split.
+        """What has to be done on a split, or on a share of its rows.
 
         Raises:
             ImagenetGError: The model cannot be loaded.
         """
         from imagenet_g.benchmark.inference.running_model import InferenceTask
 
+        key = self.make_key(split, limit=limit)
+        bounds = None if share is None else self.find_bounds(split, limit=limit, share=share)
         return InferenceTask(
             classifier=self._load_classifier(),
             class_sets=class_sets,
             settings=self._choose_settings(),
-            parts=self.cache.open_parts(self.make_key(split, limit=limit), class_sets),
+            parts=self.cache.open_parts(key, class_sets, bounds=bounds),
+            bounds=bounds,
             kept=KeptModels(self.cache.folder / "compiled", self._load_memo().hash_module()),
         )
 
-    def keep(
-        self,
-        outcome: InferenceOutcome,
-        split: Split,
-        class_sets: Mapping[str, ClassSet],
-        *,
-        limit: int | None,
-        started_utc: str,
-    ) -> None:
+    def find_bounds(self, split: Split, *, limit: int | None, share: RowShare) -> tuple[int, int]:
+        """First row of a share, and the row behind its last one."""
+        return share.find_bounds(count_rows(split, limit), self._choose_settings().batch_size)
+
+    def make_meta(
+        self, outcome: InferenceOutcome, split: Split, class_sets: Mapping[str, ClassSet], limit: int | None
+    ) -> PredictionsMeta:
+        """What the predictions of a pass are."""
+        memo = self._load_memo()
+        backend, scheme = name_backend(self._backends[0], memo.device), self.request.spec.scheme
+        run = make_run_record(outcome, backend=backend, scheme=scheme)
+        key, limit = self.make_key(split, limit=limit), clip_limit(split, limit)
+        return make_meta(memo.record, split, run, class_sets=class_sets, limit=limit, key=key)
+
+    def keep(self, predictions: Predictions, meta: PredictionsMeta) -> None:
         """Put the predictions of a pass into the cache.
 
         Raises:
             StorageError: The cache cannot be written.
         """
-        key = self.make_key(split, limit=limit)
-        meta = PredictionsMeta(
-            model=self._load_memo().record,
-            split=split.record,
-            classes=StoredClassSet(indices=split.class_set.indices),
-            outputs=split.outputs,
-            run=make_run_record(
-                outcome,
-                backend=name_backend(self._backends[0], self._load_memo().device),
-                scheme=self.request.spec.scheme,
-                started_utc=started_utc,
-            ),
-            class_sets={name: StoredClassSet(indices=c.indices) for name, c in class_sets.items()},
-            limit=clip_limit(split, limit),
-            key=key,
-        )
         self.computed += 1
-        self.cache.write_predictions(outcome.predictions, meta)
-        self._found[key] = outcome.predictions, meta
+        self.cache.write_predictions(predictions, meta)
+        self._found[meta.key] = predictions, meta
 
     def _say_once(self, notice: str | None) -> None:
         # The same holds for each of many splits.

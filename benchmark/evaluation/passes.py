@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from imagenet_g.benchmark.classes import ClassSet
-from imagenet_g.benchmark.environment import format_now
 from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.benchmark.evaluation.model_evaluation import ModelEvaluation
 from imagenet_g.benchmark.evaluation.requests import EvaluationListener
@@ -17,8 +16,6 @@ def compute_missing(
     models: Sequence[ModelEvaluation],
     split: Split,
     class_sets: Mapping[str, ClassSet],
-    *,
-    limit: int | None,
     listener: EvaluationListener,
 ) -> None:
     """Give every model that has not failed its predictions on a split, from the cache or in one pass.
@@ -27,7 +24,6 @@ def compute_missing(
         models: The models; one that fails keeps its error.
         split: The images.
         class_sets: Class sets of the whole evaluation, by stored name.
-        limit: As in the request.
         listener: Receives the progress of the pass.
     """
     relevant = choose_class_sets(split, class_sets)
@@ -36,14 +32,15 @@ def compute_missing(
         found: dict[str, list[ModelEvaluation]] = {}
         for model in among:
             with model.drop_out():
-                if model.error is None and not model.run.look_up(split, relevant, limit=limit):
-                    found.setdefault(model.run.make_key(split, limit=limit), []).append(model)
+                if model.error is None and not model.has_predictions(split, relevant):
+                    key = model.run.make_key(split, limit=model.request.limit)
+                    found.setdefault(key, []).append(model)
         return found
 
     missing = list_missing(models)
     while missing:
         # One model under two names has one key: it runs once, and the second name finds it in the cache.
-        _run_together([same[0] for same in missing.values()], split, relevant, limit, listener)
+        _run_together([same[0] for same in missing.values()], split, relevant, listener)
         missing = list_missing([model for same in missing.values() for model in same[1:]])
 
 
@@ -51,7 +48,6 @@ def _run_together(
     models: Sequence[ModelEvaluation],
     split: Split,
     class_sets: Mapping[str, ClassSet],
-    limit: int | None,
     listener: EvaluationListener,
 ) -> None:
     from imagenet_g.benchmark.inference.passes import run_pass
@@ -59,21 +55,20 @@ def _run_together(
     tasks = {}
     for number, model in enumerate(models):
         with model.drop_out():
-            tasks[number] = model.run.make_task(split, class_sets, limit=limit)
+            tasks[number] = model.make_task(split, class_sets)
     if not tasks:
         return
-    started = format_now()
     listener.start_split(
         format_names([models[number].run.request.requested for number in tasks]), split.record.ref
     )
-    rows = choose_rows(len(split.rows), limit)
+    rows = choose_rows(len(split.rows), models[0].request.limit)
     outcomes = run_pass(list(tasks.values()), split, rows, on_progress=listener.advance)
     for number, outcome in zip(tasks, outcomes, strict=True):
         model = models[number]
         with model.drop_out():
             if isinstance(outcome, ImagenetGError):
                 raise outcome
-            model.run.keep(outcome, split, class_sets, limit=limit, started_utc=started)
+            model.keep(outcome, split, class_sets)
 
 
 def format_names(names: Sequence[str]) -> str:

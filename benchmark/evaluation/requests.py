@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from imagenet_g.benchmark.backends.settings import RunSettings
+from imagenet_g.benchmark.composing.row_shares import RowShare
+from imagenet_g.benchmark.composing.scoring_plans import ScoringPlan
 from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.benchmark.evaluation.cache import Cache
-from imagenet_g.benchmark.evaluation.result_builder import ScoringPlan
 from imagenet_g.benchmark.lineage.declarations import TrainingDeclaration
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.records import Choice
@@ -58,6 +59,7 @@ class EvaluationRequest:
         stream: Read releases on the Hub as they are needed, and keep no copy.
         declaration: What the user declares about the models' training.
         baselines: The lines that effective robustness is to be stated against.
+        share: The share of each split's rows to run, for a job of an array; None for all.
     """
 
     models: tuple[ModelRequest, ...]
@@ -75,6 +77,7 @@ class EvaluationRequest:
     stream: bool = False
     declaration: TrainingDeclaration = field(default_factory=TrainingDeclaration)
     baselines: tuple[str, ...] = ()
+    share: RowShare | None = None
 
     def find_reference(self, ref: SplitRef) -> SplitRef | None:
         """The clean set to run for a split; None where its accuracy is looked up."""
@@ -108,8 +111,9 @@ class EvaluationOutcome:
 
     Attributes:
         requested: The model as requested.
-        result: What was measured; None when it failed.
-        path: The result file; None when it failed.
+        result: What was measured; None when it failed, and for a share of the rows.
+        path: The result file; None when it failed, and for a share of the rows.
+        parts: Files of a share of the rows.
         error: Why it failed; None when it did not.
         computed: How many splits had to be run; 0 means all came from the cache.
     """
@@ -119,3 +123,4 @@ class EvaluationOutcome:
     path: Path | None
     error: ImagenetGError | None
     computed: int
+    parts: tuple[Path, ...] = ()

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.devices import format_device_name
 from imagenet_g.benchmark.environment import list_versions
 from imagenet_g.benchmark.formats.runs import RunRecord
 from imagenet_g.benchmark.naming.libraries import list_packages
+from imagenet_g.benchmark.predictions.predictions import PredictionsMeta, StoredClassSet
+from imagenet_g.benchmark.records import ModelRecord
+from imagenet_g.benchmark.splits.splits import Split
 
 if TYPE_CHECKING:
     from imagenet_g.benchmark.inference.running_model import InferenceOutcome
 
 
-def make_run_record(outcome: InferenceOutcome, *, backend: str, scheme: str, started_utc: str) -> RunRecord:
+def make_run_record(outcome: InferenceOutcome, *, backend: str, scheme: str) -> RunRecord:
     """Where and how predictions were computed.
 
     Args:
         outcome: What the run returned.
         backend: As in the key of the predictions.
         scheme: Library of the model; the versions of its packages are recorded.
-        started_utc: When the run started.
     """
     used = outcome.settings
     return RunRecord(
@@ -32,13 +36,44 @@ def make_run_record(outcome: InferenceOutcome, *, backend: str, scheme: str, sta
         seconds=round(outcome.seconds, 3),
         # Only rows of this run: resumed ones took no time.
         images_per_second=round(outcome.num_computed / outcome.seconds, 3),
-        started_utc=started_utc,
+        started_utc=outcome.started_utc,
         versions=list_versions(list_packages(scheme)),
         logits_dtype=outcome.logits_dtype,
         batch_check=outcome.batch_check,
         precision=outcome.report.precision,
         backend_check=outcome.report.check,
         shared_with=outcome.shared_with or None,
+    )
+
+
+def make_meta(
+    model: ModelRecord,
+    split: Split,
+    run: RunRecord,
+    *,
+    class_sets: Mapping[str, ClassSet],
+    limit: int | None,
+    key: str,
+) -> PredictionsMeta:
+    """What predictions are, as their file says it.
+
+    Args:
+        model: The model.
+        split: The images.
+        run: Where and how they were computed.
+        class_sets: Class sets of the restricted outputs, by stored name.
+        limit: How many images were run; None for all.
+        key: Their cache key.
+    """
+    return PredictionsMeta(
+        model=model,
+        split=split.record,
+        classes=StoredClassSet(indices=split.class_set.indices),
+        outputs=split.outputs,
+        run=run,
+        class_sets={name: StoredClassSet(indices=one.indices) for name, one in class_sets.items()},
+        limit=limit,
+        key=key,
     )
 
 

@@ -34,6 +34,11 @@ def clip_limit(split: Split, limit: int | None) -> int | None:
     return limit if limit is not None and limit < len(split.rows) else None
 
 
+def count_rows(split: Split, limit: int | None) -> int:
+    """How many rows a run has."""
+    return len(choose_rows(len(split.rows), limit))
+
+
 def list_class_sets(refs: Iterable[SplitRef], splits: Mapping[str, Split]) -> dict[str, ClassSet]:
     """Class sets a score may be restricted to, by stored name: the registered ones and the splits' own."""
     found = {name: load_class_set(name) for name in CLASS_SET_NAMES}

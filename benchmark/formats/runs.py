@@ -48,6 +48,8 @@ class RunRecord(FileModel):
     """That batch size, order and neighbours decide no answer, as measured; null for not checked."""
     shared_with: Count | None = None
     """Other models in the same pass, of which `seconds` are the whole; null for none, and for unknown."""
+    row_shares: Count | None = None
+    """In how many shares of the rows it ran, all added up here; null for one run, and for unknown."""
     precision: str | None = None
     """Type in which the model was computed, read back from a backend that chooses it; null for unknown."""
     backend_check: BackendCheck | None = None

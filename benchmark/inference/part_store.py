@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,3 +71,7 @@ class PartStore:
     def _list_parts(self) -> list[tuple[int, int, Path]]:
         matches = [(_PART_NAME.fullmatch(path.name), path) for path in self.folder.glob("*.parquet")]
         return sorted((int(match[1]), int(match[2]), path) for match, path in matches if match)
+
+    def clear(self) -> None:
+        """Drop all parts, when the whole is kept elsewhere."""
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -48,7 +48,7 @@ class PartBuilder:
         """The predictions of what was added; the next part begins empty."""
         rows = [row for batch in self._batches for row in batch.rows]
         errors = [error for batch in self._batches for error in batch.errors]
-        logits = torch.cat(self._logits)
+        logits = torch.cat([torch.zeros(0, 1000), *self._logits])
         self._batches, self._logits, self.num_rows = [], [], 0
         return make_predictions(self._split, rows, logits, errors, self._class_sets)
 

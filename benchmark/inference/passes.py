@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
 from imagenet_g.benchmark.backends.backend import open_backend
 from imagenet_g.benchmark.backends.settings import InferenceSettings
@@ -70,19 +71,25 @@ def run_pass(
         tasks: The models; all have the same number of workers.
         split: The images.
         rows: Which rows to run, in order.
-        on_progress: Called with the position in the rows after every batch.
+        on_progress: Called after every batch with the rows that are behind it, of all that some model has.
 
     Returns:
         For each task what it returned, or why it failed; a model that fails does not stop the others.
     """
-    members = [_Member(task, split) for task in tasks]
-    on_progress(min(member.model.first for member in members), len(rows))
+    members = [_Member(task, split, len(rows)) for task in tasks]
+    begun = min((member.task.bounds or (0, 0))[0] for member in members)
+    total = max(member.model.stop for member in members) - begun
+
+    def report(position: int) -> None:
+        on_progress(position - begun, total)
+
+    report(min(member.model.first for member in members))
     try:
         for member in members:
             member.start()
-        for start, stop in _list_stretches(members, len(rows)):
-            live = [member for member in members if member.error is None and member.model.first <= start]
-            if not _run_stretch(live, split, rows, (start, stop), on_progress):
+        for start, stop in _list_stretches(members):
+            live = [member for member in members if member.answers(start, stop)]
+            if live and not _run_stretch(live, split, rows, (start, stop), report):
                 return [_run_apart(member, split, rows, on_progress) for member in members]
         for member in members:
             member.finish(shared_with=len(tasks) - 1)
@@ -95,10 +102,10 @@ def run_pass(
 class _Member:
     """One of the models of a pass."""
 
-    def __init__(self, task: InferenceTask, split: Split) -> None:
+    def __init__(self, task: InferenceTask, split: Split, num_rows: int) -> None:
         self.task = task
         self.preparation = choose_preparation(task.classifier, split)
-        self.model = RunningModel(task, split)
+        self.model = RunningModel(task, split, num_rows)
         self.error: ImagenetGError | None = None
         self._outcome: InferenceOutcome | None = None
 
@@ -106,6 +113,10 @@ class _Member:
         with self._drop_out():
             task, normalisation = self.task, self.preparation.normalisation
             self.model.start(open_backend(task.classifier, task.settings, normalisation, task.kept))
+
+    def answers(self, start: int, stop: int) -> bool:
+        """Whether it has all these rows to answer, and has not failed."""
+        return self.error is None and self.model.first <= start and stop <= self.model.stop
 
     def push(self, batch: Batch) -> None:
         with self._drop_out():
@@ -131,10 +142,10 @@ class _Member:
             self.error = error
 
 
-def _list_stretches(members: Sequence[_Member], total: int) -> list[tuple[int, int]]:
-    """Rows between the points at which some model begins."""
-    points = sorted({member.model.first for member in members if member.error is None} - {total})
-    return list(zip(points, [*points[1:], total], strict=True))
+def _list_stretches(members: Sequence[_Member]) -> list[tuple[int, int]]:
+    """Rows between the points at which some model begins or ends."""
+    points = sorted({point for member in members for point in (member.model.first, member.model.stop)})
+    return list(pairwise(points))
 
 
 def _run_stretch(
@@ -142,7 +153,7 @@ def _run_stretch(
     split: Split,
     rows: Sequence[int],
     stretch: tuple[int, int],
-    on_progress: Progress,
+    report: Callable[[int], None],
 ) -> bool:
     """Answer the rows of a stretch; whether every image could be prepared for every model."""
     done, stop = stretch
@@ -156,7 +167,7 @@ def _run_stretch(
                     if member.error is None:
                         member.push(pieces[number])
                 done += len(batch)
-                on_progress(done, len(rows))
+                report(done)
                 if all(member.error for member in live):
                     break
         except ImagenetGError as error:

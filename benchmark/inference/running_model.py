@@ -15,6 +15,7 @@ from imagenet_g.benchmark.backends.kept_models import KeptModels
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.devices import is_out_of_memory
+from imagenet_g.benchmark.environment import format_now
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.feeding.batches import Batch
 from imagenet_g.benchmark.feeding.rebatching import Rebatcher
@@ -39,6 +40,8 @@ class InferenceTask:
         settings: How to run.
         parts: Where finished stretches are kept.
         kept: Where the compiled model is kept; None to keep it nowhere.
+        bounds: First of the requested rows, and the one behind the last; None for all. They lie between
+            batches of a run of all rows.
     """
 
     classifier: Classifier
@@ -46,6 +49,7 @@ class InferenceTask:
     settings: InferenceSettings
     parts: PartStore
     kept: KeptModels | None = None
+    bounds: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +57,9 @@ class InferenceOutcome:
     """What a run returned.
 
     Attributes:
-        predictions: In the order of the requested rows.
+        predictions: In the order of the rows.
         settings: The settings, with the batch size that memory allowed in the end.
+        started_utc: When it started, ISO 8601.
         seconds: How long this run took; of a pass of several models, the whole of it until this one's end.
         num_computed: How many rows this run computed; fewer than all when it resumed an earlier one.
         shared_with: How many other models answered in the same pass.
@@ -65,6 +70,7 @@ class InferenceOutcome:
 
     predictions: Predictions
     settings: InferenceSettings
+    started_utc: str
     seconds: float
     num_computed: int
     shared_with: int
@@ -81,16 +87,20 @@ class RunningModel:
     Args:
         task: The model, and the parts of an earlier run.
         split: The images.
+        num_rows: How many rows are requested of all models.
 
     Attributes:
         first: The number among the requested rows at which the model goes on.
+        stop: The number behind its last one.
     """
 
-    def __init__(self, task: InferenceTask, split: Split) -> None:
-        self._started = time.perf_counter()
+    def __init__(self, task: InferenceTask, split: Split, num_rows: int) -> None:
+        self._started, self._started_utc = time.perf_counter(), format_now()
         self._task = task
+        start, self.stop = task.bounds or (0, num_rows)
         self._done = task.parts.load_parts()
-        self.first = self._next = sum(len(part) for part in self._done)
+        self._num_kept = self._num_resumed = sum(len(part) for part in self._done)
+        self.first = start + self._num_resumed
         self._builder = PartBuilder(split, task.class_sets)
         self._rebatcher = Rebatcher(task.settings.batch_size)
         self._waiting: deque[tuple[Batch, Pending | None]] = deque()
@@ -127,12 +137,16 @@ class RunningModel:
             self._take()
         if self._builder.num_rows:
             self._keep_part()
+        if not self._done:
+            # A share may have no rows; without this it would have no columns either.
+            self._keep_part()
         backend = self._require_backend()
         return InferenceOutcome(
             predictions=concatenate_predictions(self._done),
             settings=backend.settings,
+            started_utc=self._started_utc,
             seconds=time.perf_counter() - self._started,
-            num_computed=self._next - self.first,
+            num_computed=self._num_kept - self._num_resumed,
             shared_with=shared_with,
             logits_dtype=backend.logits_dtype,
             batch_check=self._batch_check,
@@ -167,8 +181,8 @@ class RunningModel:
 
     def _keep_part(self) -> None:
         part = self._builder.take()
-        self._task.parts.write_part(self._next, part)
-        self._next += len(part)
+        self._task.parts.write_part(self._num_kept, part)
+        self._num_kept += len(part)
         self._done.append(part)
 
     def _check_batch(self, inputs: torch.Tensor, logits: torch.Tensor) -> BatchCheck | None:

@@ -20,11 +20,11 @@ columns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 META_KEY = b"imagenet_g.predictions"
+PART_KEY = b"imagenet_g.rows"
+"""Of a share of the rows, which must not pass for the predictions on a split."""
+Meta = TypeVar("Meta", bound=FileModel)
 MAX_ROWS = 2_000_000
 """No split has more images than ImageNet's training set; a file that claims more is refused unread."""
 
@@ -125,10 +128,19 @@ def write_predictions(path: Path, predictions: Predictions, meta: PredictionsMet
     Raises:
         StorageError: The place cannot be written.
     """
+    write_rows(path, predictions, META_KEY, meta)
+
+
+def write_rows(path: Path, predictions: Predictions, key: bytes, meta: FileModel) -> None:
+    """Write rows with what they are, under a key of the parquet metadata, in one step.
+
+    Raises:
+        StorageError: The place cannot be written.
+    """
     import pyarrow.parquet as pq
 
     # Inside the file: predictions that are copied elsewhere keep the record of what they are predictions of.
-    table = make_table(predictions).replace_schema_metadata({META_KEY: meta.model_dump_json().encode()})
+    table = make_table(predictions).replace_schema_metadata({key: meta.model_dump_json().encode()})
     with replace_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
@@ -139,6 +151,23 @@ def load_predictions(path: Path) -> tuple[Predictions, PredictionsMeta]:
     Raises:
         DataError: It is missing, not parquet, not a predictions file, or breaks the contract.
     """
+    return load_stored_rows(path, META_KEY, PredictionsMeta, find_meta=lambda meta: meta)
+
+
+def load_stored_rows(
+    path: Path, key: bytes, kind: type[Meta], *, find_meta: Callable[[Meta], PredictionsMeta]
+) -> tuple[Predictions, Meta]:
+    """Read and validate rows with what they are.
+
+    Args:
+        path: The file.
+        key: Of the parquet metadata that says what they are.
+        kind: What that is.
+        find_meta: From it to the classes of the columns, among all else.
+
+    Raises:
+        DataError: The file is missing, not parquet, of another kind, or breaks the contract.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -147,28 +176,28 @@ def load_predictions(path: Path) -> tuple[Predictions, PredictionsMeta]:
         # The footer is read before the rows; a submission is untrusted.
         if file.metadata.num_rows > MAX_ROWS:
             raise DataError(f"'{path}' claims {file.metadata.num_rows} rows; at most {MAX_ROWS} are read.")
-        meta = load_meta(path, file.schema_arrow)
+        meta = _load_meta(path, file.schema_arrow, key, kind)
         predictions = parse_table(file.read())
     except FileNotFoundError as error:
         raise DataError(f"There is no predictions file '{path}'.") from error
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"'{path}' is not a predictions file: {error}") from error
-    sets = {name: one.indices for name, one in meta.class_sets.items()}
+    sets = {name: one.indices for name, one in find_meta(meta).class_sets.items()}
     validate_predictions(predictions, source=str(path), class_sets=sets)
     return predictions, meta
 
 
-def load_meta(path: Path, schema: pa.Schema) -> PredictionsMeta:
-    """The metadata of a predictions file from its parquet schema.
-
-    Raises:
-        DataError: The metadata is absent or malformed.
-    """
-    raw = (schema.metadata or {}).get(META_KEY)
-    if raw is None:
+def _load_meta(path: Path, schema: pa.Schema, key: bytes, kind: type[Meta]) -> Meta:
+    """What the rows are, from the parquet schema."""
+    found = schema.metadata or {}
+    if key not in found:
+        if PART_KEY in found:
+            raise DataError(
+                f"'{path}' holds a share of the rows and is no result; join all shares by 'imagenet-g merge'."
+            )
         raise DataError(f"'{path}' is a parquet file but carries no imagenet-g predictions metadata.")
     try:
-        return PredictionsMeta.model_validate_json(raw)
+        return kind.model_validate_json(found[key])
     except ValidationError as error:
         raise DataError(f"'{path}' has malformed metadata:\n{format_problems(error)}") from error
 

@@ -12,7 +12,18 @@ import pytest
 from imagenet_g.benchmark.cli import LAB, list_commands, main
 from imagenet_g.benchmark.commands.command import Circle
 
-EVERYDAY = ["evaluate", "compare", "score", "show", "models", "splits", "download", "submit", "leaderboard"]
+EVERYDAY = [
+    "evaluate",
+    "merge",
+    "compare",
+    "score",
+    "show",
+    "models",
+    "splits",
+    "download",
+    "submit",
+    "leaderboard",
+]
 EXPERIMENTS = [name for name, command in list_commands().items() if command.circle is Circle.LAB]
 TYPED = [[LAB, name] if name in EXPERIMENTS else [name] for name in list_commands()]
 HEAVY = ("torch", "timm", "open_clip", "pyarrow", "pandas", "datasets", "numpy", "pydantic", "rich")

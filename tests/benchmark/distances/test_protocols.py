@@ -7,7 +7,6 @@ import numpy.typing as npt
 import pytest
 
 from factories import make_model_record, make_run_record, make_split_record
-from imagenet_g.benchmark.commands.distance_report import make_report
 from imagenet_g.benchmark.distances.caveats import list_warnings
 from imagenet_g.benchmark.distances.equal_sizes import compute_equal_sizes
 from imagenet_g.benchmark.distances.geometry import (
@@ -25,6 +24,7 @@ from imagenet_g.benchmark.distances.protocols import (
     expect_unshifted,
     fit_plain_shape,
 )
+from imagenet_g.benchmark.distances.report import make_report
 from imagenet_g.benchmark.distances.results import DistanceReport, MeasuredImages
 from imagenet_g.benchmark.distances.spread import compute_spread
 from imagenet_g.benchmark.environment import make_environment

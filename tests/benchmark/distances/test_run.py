@@ -26,9 +26,9 @@ from toy_models import make_toy_split
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.classes import load_classes, load_index_by_wnid
 from imagenet_g.benchmark.cli import main
-from imagenet_g.benchmark.commands.distance_report import make_report
 from imagenet_g.benchmark.distances.embeddings import embed_rows
 from imagenet_g.benchmark.distances.measures import compute_mean
+from imagenet_g.benchmark.distances.report import make_report
 from imagenet_g.benchmark.distances.results import DistanceReport
 from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder
 from imagenet_g.benchmark.splits.manifests import ThresholdView, load_manifest, write_manifest

@@ -11,8 +11,8 @@ from toy_models import write_toy_folder
 
 from factories import make_model_record
 from imagenet_g.benchmark.cli import main
+from imagenet_g.benchmark.composing.places import choose_places, name_files
 from imagenet_g.benchmark.environment import make_environment
-from imagenet_g.benchmark.evaluation.places import choose_places, name_files
 from imagenet_g.benchmark.identity import make_slug
 from imagenet_g.benchmark.predictions.result_files import load_result, write_result
 from imagenet_g.benchmark.results import Result

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from imagenet_g.benchmark.errors import DataError, InputError, ModelError, Stora
 from imagenet_g.benchmark.images.decoding import decode_image, hash_pixels
 from imagenet_g.benchmark.splits.manifests import load_manifest
 from imagenet_g.benchmark.splits.releases import load_release_split
+from imagenet_g.benchmark.storage import name_temporary
 from imagenet_g.generation.releases.recipe import SplitRecipe, parse_split_recipe
 from imagenet_g.generation.rendering.engines import run_serial
 from imagenet_g.generation.rendering.shards import load_work_rows, make_work_folder
@@ -251,7 +251,7 @@ def test_a_full_disk_is_one_message_and_the_build_goes_on_afterwards(tmp_path: P
     """Nothing half-written is taken for a shard."""
     folder = make_work_folder(tmp_path, "sd-l")
     folder.mkdir(parents=True)
-    full = folder / f"00001.parquet.{os.getpid()}.tmp"
+    full = name_temporary(folder / "00001.parquet")
     full.symlink_to("/dev/full")
     with pytest.raises(StorageError, match="No space left"):
         build(make_noise_spec(), tmp_path)

@@ -5,46 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from imagenet_g.benchmark.composing.kept_entries import list_kept_entries
+from imagenet_g.benchmark.composing.scoring_plans import ScoringPlan
 from imagenet_g.benchmark.environment import make_environment
-from imagenet_g.benchmark.evaluation.kept_entries import list_kept_entries
 from imagenet_g.benchmark.lineage.flags import flag_entry
 from imagenet_g.benchmark.naming.published import load_published_accuracies
 from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.evidence import Evidence
 from imagenet_g.benchmark.predictions.result_files import write_result
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
-from imagenet_g.benchmark.records import Choice, FileModel, ModelRecord
+from imagenet_g.benchmark.records import ModelRecord
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Result
 
 FindTwin = Callable[[Evidence, Evidence], Evidence]
 """From all of the clean set, and a split's evidence, to the clean images that the split is compared with."""
-
-
-class ScoringPlan(FileModel):
-    """What is scored, against what: all of an evaluation that needs no model.
-
-    Splits, views and clean sets are named by their references.
-    """
-
-    splits: tuple[str, ...]
-    references: dict[str, str | None]
-    """The clean set of each split; null to look its accuracy up."""
-    unfiltered_reference: bool
-    """Compare filtered views with all images of the clean set."""
-    skip_unreadable: bool
-    """Leave unreadable images out instead of counting them as wrong."""
-    choices: dict[str, tuple[Choice, ...]]
-    """What was taken by default, by split or clean set."""
-    baselines: tuple[str, ...] = ()
-    """The lines that effective robustness is stated against."""
-
-    def list_clean_sets(self) -> list[str]:
-        """The clean sets to run, each once."""
-        return list(dict.fromkeys(clean for clean in map(self.references.get, self.splits) if clean))
-
-    def list_order(self) -> list[str]:
-        """Clean sets, then the splits that are none, each once."""
-        return list(dict.fromkeys([*self.list_clean_sets(), *self.splits]))
 
 
 class ResultBuilder:
