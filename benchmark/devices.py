@@ -57,7 +57,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     # torch has OutOfMemoryError for CUDA; its allocators for CPU and MPS raise RuntimeError with these words.
     message = str(error).lower()
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        "out of memory" in message or "not enough memory" in message or "can't allocate memory" in message
+        "out of memory" in message
+        or "not enough memory" in message
+        or "can't allocate memory" in message
+        # What C++ calls it, and with it OpenVINO.
+        or "bad_alloc" in message
     )
 
 

@@ -20,7 +20,7 @@ from imagenet_g.benchmark.backends.openvino_model import (
     load_openvino,
 )
 from imagenet_g.benchmark.backends.settings import InferenceSettings
-from imagenet_g.benchmark.devices import count_cores
+from imagenet_g.benchmark.devices import count_cores, is_out_of_memory
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.feeding.normalising import normalise
 from imagenet_g.benchmark.feeding.preparation import Normalisation
@@ -224,6 +224,8 @@ class _Request:
             self._request.wait()
             outputs = np.array(self._request.get_output_tensor().data[:count])
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise BackendRefusedError(f"memory does not hold a batch of {count} images") from error
             raise ModelError(f"The model failed on a batch of {count} images: {error}") from error
         finally:
             self._inputs = None

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import torch
 
+from imagenet_g.benchmark.backends.allocator import keep_freed_memory
 from imagenet_g.benchmark.backends.backend import BackendReport, Pending
 from imagenet_g.benchmark.backends.precision import hold_head, lower_precision
 from imagenet_g.benchmark.backends.settings import InferenceSettings
@@ -37,6 +38,7 @@ class TorchBackend:
         self._num_columns = classifier.num_columns
         self._dtype = getattr(torch, settings.dtype)
         self._device = torch.device(settings.device)
+        keep_freed_memory()
         if self._device.type == "cuda":
             # TF32 rounds to 10 bits; float32 must mean float32.
             torch.backends.cudnn.allow_tf32 = False
