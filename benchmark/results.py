@@ -183,6 +183,18 @@ class RobustnessRefusal(FileModel):
     reason: str
 
 
+class FeaturesRecord(FileModel):
+    """Image features that were kept beside the predictions."""
+
+    file: str
+    """Path relative to the result file."""
+    sha256: Sha256
+    """Hash of the file's bytes."""
+    values_sha256: Sha256
+    """Hash of the features themselves: rows in order, float32, little endian."""
+    num_dimensions: Count
+
+
 class PredictionsRecord(FileModel):
     """The evidence a score was computed from."""
 
@@ -191,6 +203,8 @@ class PredictionsRecord(FileModel):
     sha256: Sha256
     """Hash of the file's bytes."""
     run: RunRecord
+    features: FeaturesRecord | None = None
+    """Of a run with `--keep-features`; null for none, and for earlier results."""
 
 
 class RelabelRecord(FileModel):

@@ -38,6 +38,7 @@ class RunSettings:
         batch_size: Images per forward pass; None for the device's default.
         workers: Threads that decode images; None for one a core, at most 8.
         backend: "auto", "torch" or "openvino".
+        keep_features: Whether the image features of CLIPs are kept.
     """
 
     device: str = "auto"
@@ -45,3 +46,4 @@ class RunSettings:
     batch_size: int | None = None
     workers: int | None = None
     backend: str = "auto"
+    keep_features: bool = False

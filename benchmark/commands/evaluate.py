@@ -147,7 +147,10 @@ def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:
 def _make_settings(arguments: Namespace) -> RunSettings:
     from imagenet_g.benchmark.backends.choosing import require_backend
     from imagenet_g.benchmark.backends.settings import RunSettings
+    from imagenet_g.benchmark.errors import InputError
 
+    if arguments.keep_features and arguments.rows is not None:
+        raise InputError("--keep-features keeps those of all rows in one run; leave out --rows or it.")
     require_backend(arguments.backend, dtype=arguments.dtype, device=arguments.device)
     return RunSettings(
         device=arguments.device,
@@ -155,6 +158,7 @@ def _make_settings(arguments: Namespace) -> RunSettings:
         batch_size=arguments.batch_size,
         workers=arguments.workers,
         backend=arguments.backend,
+        keep_features=arguments.keep_features,
     )
 
 

@@ -189,4 +189,10 @@ def _add_result_arguments(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="folder for results (default: %(default)s)",
     )
+    group.add_argument(
+        "--keep-features",
+        action="store_true",
+        help="keep the image features of CLIPs beside the predictions (features/SPLIT.parquet); other "
+        "templates and class names then need no second pass over the images",
+    )
     add_cache_option(group)

@@ -9,7 +9,6 @@ one by one: a view, a class or a rerun after an interruption computes only what 
 from __future__ import annotations
 
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,19 +24,18 @@ from imagenet_g.benchmark.backends.precision import hold_head, lower_precision
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.evaluation.cache import name_precision
+from imagenet_g.benchmark.features.row_store import VectorArray, keep_rows, load_rows
 from imagenet_g.benchmark.feeding.batches import stack_inputs
 from imagenet_g.benchmark.feeding.threads import prepare_ahead
-from imagenet_g.benchmark.identity import hash_bytes, hash_json
+from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder
 from imagenet_g.benchmark.splits.splits import Split
-from imagenet_g.benchmark.storage import replace_file
 
 CHUNK_ROWS = 128
 """Fewest rows of a file: what an interruption costs at most, plus one batch."""
 NOT_FINITE = "its embedding is zero or not finite"
 
 RowArray = npt.NDArray[np.intp]
-VectorArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +82,7 @@ def embed_rows(
     """
     started = time.perf_counter()
     folder = None if cache is None else cache / "embeddings" / make_key(encoder, split, settings)
-    known = {} if folder is None else load_kept(folder, encoder.record.num_dimensions)
+    known = {} if folder is None else load_rows(folder, encoder.record.num_dimensions).vectors
     # Row by row and not all or nothing: a view needs some of the rows that its whole split has already.
     missing = [row for row in rows if row not in known]
     errors: dict[int, str] = {}
@@ -95,7 +93,7 @@ def embed_rows(
         errors |= batch_errors
         done += seen
         if folder is not None:
-            _keep(folder, chunk)
+            keep_rows(folder, chunk)
         on_progress(done, len(rows))
     readable = [row for row in rows if row in known]
     vectors = np.stack([known[row] for row in readable]) if readable else _make_empty(encoder)
@@ -129,31 +127,6 @@ def make_key(encoder: ClipEncoder, split: Split, settings: InferenceSettings) ->
 def make_backend(settings: InferenceSettings) -> str:
     """What computes: library and kind of device."""
     return f"torch-{version('torch')}/{settings.device.partition(':')[0]}"
-
-
-def load_kept(folder: Path, num_dimensions: int) -> dict[int, VectorArray]:
-    """Embeddings kept in a folder, by row; a file that is damaged counts as absent."""
-    known: dict[int, VectorArray] = {}
-    for path in sorted(folder.glob("*.npz")):
-        try:
-            # Without pickle: a cache may have been copied from another user, and a pickle runs code.
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-                rows, vectors = arrays["rows"], arrays["vectors"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            continue
-        if vectors.shape == (len(rows), num_dimensions) and vectors.dtype == np.float32:
-            known |= dict(zip(rows.tolist(), vectors, strict=True))
-    return known
-
-
-def _keep(folder: Path, chunk: dict[int, VectorArray]) -> None:
-    if not chunk:
-        return
-    rows = np.array(list(chunk), dtype=np.int64)
-    # Named by its rows: two runs side by side that compute the same write the same file.
-    path = folder / f"{hash_bytes(rows.tobytes())[:32]}.npz"
-    with replace_file(path) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, rows=rows, vectors=np.stack(list(chunk.values())))
 
 
 def _compute(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from imagenet_g.benchmark.environment import list_versions
+from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.file_stamps import FileStamp, make_stamp
 from imagenet_g.benchmark.fingerprints.code import list_code_files, print_parts
 from imagenet_g.benchmark.fingerprints.library_code import hash_library
@@ -19,6 +20,9 @@ from imagenet_g.benchmark.identity import hash_file, hash_json
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.naming.libraries import find_library, list_packages
 from imagenet_g.benchmark.records import FileModel, ModelRecord, Sha256
+
+if TYPE_CHECKING:
+    from imagenet_g.benchmark.features.model_features import ModelFeatures
 
 _LOCAL, _PACKAGED = "local-dir:", "packaged:"
 
@@ -33,6 +37,8 @@ class ModelMemo(FileModel):
     """Hash of the code that no recorded version stands for: a user's files, another package's."""
     behaviour_sha256: Sha256
     """Hash of the outputs on fixed inputs, see `fingerprints.behaviour`."""
+    tower_sha256: Sha256 | None = None
+    """Of a CLIP: the same three of its image side alone, whatever the texts; null for any other model."""
     choice: str
     """How a short name was resolved; empty when nothing was left open."""
     device: str
@@ -75,10 +81,53 @@ def make_memo(
         architecture_sha256=architecture,
         code_sha256=hash_json(code),
         behaviour_sha256=behaviour,
+        tower_sha256=_hash_tower(classifier, code),
         choice=choice,
         device=device,
         dtype=dtype,
         files=tuple(make_stamp(path) for path in list_watched_files(classifier.files, files, request)),
+    )
+
+
+def _hash_tower(classifier: Classifier, code: list[str | None]) -> str | None:
+    """Hash of the image side of a CLIP; None for a model without one."""
+    from imagenet_g.benchmark.fingerprints.architecture import hash_architecture
+    from imagenet_g.benchmark.fingerprints.behaviour import hash_behaviour
+    from imagenet_g.benchmark.models.zero_shot import split_head
+
+    sides = split_head(classifier.module)
+    if sides is None:
+        return None
+    transforms = (classifier.transform, classifier.precropped_transform)
+    return hash_json([hash_architecture(sides[0]), code, hash_behaviour(sides[0], transforms)])
+
+
+def require_features(memo: ModelMemo, cache: Path, requested: str) -> ModelFeatures:
+    """Where features of a model are kept; loads no model.
+
+    Args:
+        memo: The model.
+        cache: The cache's folder.
+        requested: The model as it was asked for.
+
+    Raises:
+        ModelError: It has no features.
+    """
+    if memo.tower_sha256 is None:
+        raise ModelError(
+            f"'{requested}' has no image features to keep: --keep-features is for CLIPs, whose logits are "
+            "those of features and texts. Leave it out for this model."
+        )
+    # Imports torch, which a model without features does not need.
+    from imagenet_g.benchmark.evaluation.cache import name_precision
+    from imagenet_g.benchmark.features.model_features import ModelFeatures
+
+    return ModelFeatures(
+        cache=cache,
+        record=memo.record,
+        tower_sha256=memo.tower_sha256,
+        dtype=memo.dtype,
+        precision=name_precision(memo.dtype),
     )
 
 
@@ -103,6 +152,8 @@ def hash_model_request(request: ModelRequest, *, device: str, dtype: str) -> str
     stamps = [_stamp_or_none(path) for path in (request.checkpoint, request.class_map)]
     return hash_json(
         {
+            # Raised when a memo holds more than before.
+            "memo": 2,
             "requested": request.requested,
             "files": [stamp and stamp.model_dump() for stamp in stamps],
             "checkpoint_key": request.checkpoint_key,

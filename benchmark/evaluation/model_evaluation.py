@@ -19,7 +19,7 @@ from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions.entry_notes import require_scored
 from imagenet_g.benchmark.predictions.evidence import Evidence, make_evidence, select_twin, select_view
 from imagenet_g.benchmark.records import ModelRecord
-from imagenet_g.benchmark.results import PredictionsRecord, Result
+from imagenet_g.benchmark.results import FeaturesRecord, PredictionsRecord, Result
 from imagenet_g.benchmark.splits.references import SplitRef
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.storage import replace_file
@@ -63,6 +63,7 @@ class ModelEvaluation:
         self._places: ResultPlaces | None = None
         self._written: tuple[Result, Path] | None = None
         self._chosen = False
+        self._features: dict[str, FeaturesRecord] = {}
 
     def start(self) -> None:
         """Find out which model it is, and what runs it."""
@@ -199,6 +200,16 @@ class ModelEvaluation:
         by_ref = {split.record.ref: split for split in self.splits.values()}
         return select_twin(whole, by_ref[whole.record.base_ref], found)
 
+    def _write_features(self, ref: SplitRef, places: ResultPlaces) -> FeaturesRecord | None:
+        if not self.request.settings.keep_features:
+            return None
+        file = places.files[ref.base].replace("predictions/", "features/", 1)
+        # Once for a split, whatever number of its views are scored.
+        if file not in self._features:
+            split, limit = self.splits[ref.base], self.request.limit
+            self._features[file] = self.run.write_features(places.folder, file, split, limit=limit)
+        return self._features[file]
+
     def _gather(self, ref: SplitRef, places: ResultPlaces) -> Evidence:
         split = self.splits[ref.base]
         predictions, meta, cached = self.run.load_predictions(split, limit=self.request.limit)
@@ -207,6 +218,11 @@ class ModelEvaluation:
         with replace_file(file) as temporary:
             # A copy and no link: the cache may be emptied, and a result must stay whole.
             shutil.copyfile(cached, temporary)
-        source = PredictionsRecord(file=places.files[ref.base], sha256=hash_file(file), run=meta.run)
+        source = PredictionsRecord(
+            file=places.files[ref.base],
+            sha256=hash_file(file),
+            run=meta.run,
+            features=self._write_features(ref, places),
+        )
         evidence = make_evidence(split, predictions, meta, source)
         return evidence if ref.view is None else select_view(evidence, split, ref.view)

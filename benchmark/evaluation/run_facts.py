@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.classes import ClassSet
@@ -15,6 +15,7 @@ from imagenet_g.benchmark.records import ModelRecord
 from imagenet_g.benchmark.splits.splits import Split
 
 if TYPE_CHECKING:
+    from imagenet_g.benchmark.features.row_store import KeptRows
     from imagenet_g.benchmark.inference.running_model import InferenceOutcome
 
 
@@ -44,6 +45,19 @@ def make_run_record(outcome: InferenceOutcome, *, backend: str, scheme: str) -> 
         backend_check=outcome.report.check,
         shared_with=outcome.shared_with or None,
     )
+
+
+def note_features(run: RunRecord, kept: KeptRows, rows: Sequence[int], *, reused: bool) -> RunRecord:
+    """The record of a run, with the features that its logits were computed from.
+
+    Args:
+        run: The record.
+        kept: The features.
+        rows: Which rows were run, in order.
+        reused: Whether an earlier run had kept them, and this one encoded no image.
+    """
+    facts = {"features_sha256": kept.hash_values(rows), "features_reused": reused}
+    return run.model_copy(update=facts)
 
 
 def make_meta(

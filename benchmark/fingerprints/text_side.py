@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ _CHANGING = ("cache",)
 """What open_clip's tokenizer remembers between texts."""
 _CALLED = ("truncation", "padding")
 """Settings of a fast tokenizer that its last call left behind; the context length is held beside them."""
+_WORDS = {str, int, tuple}
 _SETTINGS = ("padding_side", "truncation_side", "model_max_length", "special_tokens_map")
 
 
@@ -42,7 +44,10 @@ def hash_text_side(
     """
     with torch.inference_mode():
         embeddings = model.encode_text(tokens[:_NUM_ENCODED], normalize=True)
-    own = list_code_files([*{type(part) for part in model.modules()}, tokenizer])
+    held = [value for value in getattr(tokenizer, "__dict__", {}).values() if callable(value)]
+    # Not the tokenizer itself, each of whose fifty thousand words would be looked at.
+    code = tokenizer if inspect.isroutine(tokenizer) else type(tokenizer)
+    own = list_code_files([*{type(part) for part in model.modules()}, code, *held])
     return hash_json(
         [
             hash_architecture(model),
@@ -74,6 +79,9 @@ def hash_tokenizer(tokenizer: object) -> str:
 
 
 def _describe(value: object) -> str:
+    if type(value) is dict and {type(part) for pair in value.items() for part in pair} <= _WORDS:
+        # A vocabulary has one order, that of its file.
+        return repr(value)
     # A compiled pattern is an object like any other, and would give its class only.
     return str(getattr(value, "pattern", "")) or describe_value(value)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from imagenet_g.benchmark.records import Count, FileModel, Fraction
+from imagenet_g.benchmark.records import Count, FileModel, Fraction, Sha256
 
 
 class BatchCheck(FileModel):
@@ -54,3 +54,8 @@ class RunRecord(FileModel):
     """Type in which the model was computed, read back from a backend that chooses it; null for unknown."""
     backend_check: BackendCheck | None = None
     """How the backend's answers compare with those of PyTorch; null for PyTorch, and for unknown."""
+    features_sha256: Sha256 | None = None
+    """Of image features that were kept: hash of their values, as in the file beside the predictions. The
+    logits were computed from them in float64 and rounded to float32. Null where none were kept."""
+    features_reused: bool | None = None
+    """Whether an earlier run had kept those features, and no image was encoded; null where none were kept."""

@@ -21,6 +21,7 @@ from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.classifiers import ModelRequest, Transform
 from imagenet_g.benchmark.models.clip_models import find_repository, load_parts
 from imagenet_g.benchmark.models.clip_settings import describe_preprocessing
+from imagenet_g.benchmark.models.zero_shot import ImageTower
 from imagenet_g.benchmark.naming.offered import list_open_clip_tags
 from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.naming.specs import ModelSpec, parse_model_spec
@@ -131,23 +132,10 @@ def load_clip_encoder(requested: str) -> ClipEncoder:
         architecture_sha256=hash_architecture(model),
         tokens_sha256=hash_json(tokens.tolist()),
         behaviour_sha256=hash_json(
-            [hash_behaviour(_ImageTower(model), (transform,)), hash_text_side(model, tokenizer, tokens)]
+            [hash_behaviour(ImageTower(model), (transform,)), hash_text_side(model, tokenizer, tokens)]
         ),
         assumptions=parts.assumptions,
     )
-
-
-class _ImageTower(torch.nn.Module):
-    """A CLIP as a function of images alone."""
-
-    def __init__(self, model: Any) -> None:  # noqa: ANN401
-        super().__init__()
-        self._model = model
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """`(N, D)` embeddings of length 1."""
-        features: torch.Tensor = self._model.encode_image(inputs, normalize=True)
-        return features
 
 
 def name_spec(spec: ModelSpec) -> str:
