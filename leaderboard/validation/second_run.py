@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from imagenet_g.benchmark.answers.top_five import TopFive
 from imagenet_g.benchmark.cli import main
+from imagenet_g.benchmark.composing.places import DEFAULT_TEMPLATES, make_model_slug
 from imagenet_g.benchmark.errors import DataError, InputError, UntrustedFileError
-from imagenet_g.benchmark.identity import hash_file, make_slug
+from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.naming.libraries import find_library
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.predictions import Predictions, load_predictions
@@ -67,7 +68,7 @@ def load_second_run(path: Path, given: Path | None, out: Path, data: Sequence[st
     with TemporaryDirectory(prefix="cache-", dir=out) as cache:
         if main([*words, f"--cache={cache}"]) != 0:
             raise InputError(f"The second run failed: imagenet-g {' '.join(words)}")
-    folder = out / make_slug(submission.result.model.spec)
+    folder = out / make_model_slug(submission.result.model, dtype=_find_dtype(submission))
     return SecondRun(load_result(folder / RESULT_NAME), folder)
 
 
@@ -88,11 +89,18 @@ def make_command(submission: Submission, out: Path, data: Sequence[str]) -> list
 
     Raises:
         UnknownNameError: No installed package registers its model library.
-        InputError: Its model is code of its authors, which is never run from a submission.
+        InputError: Its model is code of its authors, which is never run from a submission, or it was run
+            with texts of theirs.
     """
     spec = submission.result.model.spec
     if not find_library(spec.partition(":")[0]).runs_again:
         raise InputError(f"'{spec}' is not run from a submission. Run it yourself and give --result.")
+    texts = submission.result.model.zero_shot
+    if texts is not None and (texts.class_names is not None or texts.templates.startswith("own-")):
+        raise InputError(
+            f"'{spec}' was run with texts of its authors' own, which a submission does not hold. Run it "
+            "yourself with --templates and --class-names, and give --result."
+        )
     measured = {
         gap.reference.predictions_sha256
         for entry in submission.result.entries
@@ -107,9 +115,16 @@ def make_command(submission: Submission, out: Path, data: Sequence[str]) -> list
     words = ["evaluate", f"--model={spec}", f"--out={out}"]
     words += [f"--split={entry.split.ref}" for entry in submission.result.entries]
     words += [f"--data={pair}" for pair in data]
-    dtypes = {entry.predictions.run.dtype for entry in submission.result.entries}
-    words += [f"--dtype={dtype}" for dtype in sorted(dtypes)[:1] if dtype != "float32"]
+    if (dtype := _find_dtype(submission)) != "float32":
+        words.append(f"--dtype={dtype}")
+    if texts is not None and texts.templates != DEFAULT_TEMPLATES:
+        words.append(f"--templates={texts.templates}")
     return words + [f"--reference={reference}" for reference in sorted(references)]
+
+
+def _find_dtype(submission: Submission) -> str:
+    dtypes = sorted({entry.predictions.run.dtype for entry in submission.result.entries})
+    return dtypes[0] if dtypes else "float32"
 
 
 def verify_run(path: Path, again: SecondRun, *, by: str, allowed: int = 0) -> Verification:
