@@ -119,6 +119,10 @@ def _open_inner(
         from imagenet_g.benchmark.backends.openvino_backend import OpenVINOBackend
 
         return OpenVINOBackend(classifier, settings, normalisation, kept)
+    if settings.device.startswith("cuda"):
+        from imagenet_g.benchmark.backends.streamed_backend import StreamedBackend
+
+        return StreamedBackend(classifier, settings, normalisation)
     from imagenet_g.benchmark.backends.torch_backend import TorchBackend
 
     return TorchBackend(classifier, settings, normalisation)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from imagenet_g.benchmark.backends.settings import BackendName
+from imagenet_g.benchmark.backends.settings import BackendName, InferenceSettings, RunSettings
 from imagenet_g.benchmark.errors import InputError
 
 BACKENDS: tuple[str, ...] = ("auto", "torch", "openvino")
@@ -117,12 +118,13 @@ def choose_backend(
     return "openvino" if num_rows * gain > cost else "torch"
 
 
-def name_backend(backend: BackendName, device: str) -> str:
+def name_backend(backend: BackendName, device: str, *, compiled: bool = False) -> str:
     """A backend with all that decides its bits, as keys and records have it.
 
     Args:
         backend: What computes.
         device: The kind: "cpu", "cuda" or "mps".
+        compiled: Whether PyTorch compiles the module.
 
     Example:
         >>> name_backend("torch", "cpu").startswith("torch-")
@@ -130,7 +132,7 @@ def name_backend(backend: BackendName, device: str) -> str:
     """
     if backend == "openvino":
         return f"openvino-{version('openvino')}/{device}/f32"
-    return f"torch-{version('torch')}/{device}/{_MEMORY_FORMAT}"
+    return f"torch-{version('torch')}/{device}/{_MEMORY_FORMAT}" + ("/compiled" if compiled else "")
 
 
 def choose_batch_size(backend: BackendName, device: str) -> int:
@@ -145,3 +147,21 @@ def choose_batch_size(backend: BackendName, device: str) -> int:
         (256, 4)
     """
     return _OPENVINO_BATCH_SIZE if backend == "openvino" else _BATCH_SIZES[device.partition(":")[0]]
+
+
+def choose_settings(asked: RunSettings, *, backend: BackendName, device: str) -> InferenceSettings:
+    """How a model runs: what was asked for, and the defaults for the rest.
+
+    Args:
+        asked: As requested.
+        backend: What computes.
+        device: As torch names it.
+    """
+    return InferenceSettings(
+        device=device,
+        dtype=asked.dtype,
+        batch_size=asked.batch_size or choose_batch_size(backend, device),
+        workers=asked.workers or min(8, os.cpu_count() or 1),
+        backend=backend,
+        compile=asked.compile,
+    )

@@ -19,6 +19,7 @@ class InferenceSettings:
         batch_size: Images per forward pass; halved when memory runs out.
         workers: Threads that decode and transform.
         backend: What computes.
+        compile: Whether PyTorch compiles the module.
     """
 
     device: str
@@ -26,6 +27,7 @@ class InferenceSettings:
     batch_size: int
     workers: int
     backend: BackendName = "torch"
+    compile: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class RunSettings:
         workers: Threads that decode images; None for one a core, at most 8.
         backend: "auto", "torch" or "openvino".
         keep_features: Whether the image features of CLIPs are kept.
+        compile: Whether PyTorch compiles the module.
     """
 
     device: str = "auto"
@@ -47,3 +50,4 @@ class RunSettings:
     workers: int | None = None
     backend: str = "auto"
     keep_features: bool = False
+    compile: bool = False

@@ -7,9 +7,10 @@ from dataclasses import replace
 import torch
 
 from imagenet_g.benchmark.backends.allocator import keep_freed_memory
-from imagenet_g.benchmark.backends.backend import BackendReport, Pending
-from imagenet_g.benchmark.backends.precision import hold_head, lower_precision
+from imagenet_g.benchmark.backends.backend import BackendRefusedError, BackendReport, Pending
+from imagenet_g.benchmark.backends.precision import lower_precision
 from imagenet_g.benchmark.backends.settings import InferenceSettings
+from imagenet_g.benchmark.backends.torch_compiling import Steps, compile_steps, run_plain
 from imagenet_g.benchmark.devices import is_out_of_memory
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.feeding.normalising import normalise
@@ -34,6 +35,8 @@ class TorchBackend:
         self.settings = settings
         self.logits_dtype: str | None = None
         self.report = BackendReport(precision=settings.dtype)
+        self._steps: Steps | None = None
+        self._compiled_shape = torch.Size()
         self._normalisation = normalisation
         self._num_columns = classifier.num_columns
         self._dtype = getattr(torch, settings.dtype)
@@ -62,6 +65,8 @@ class TorchBackend:
                 start += size
             except Exception as error:
                 # The model may be the user's own and raise anything.
+                if isinstance(error, BackendRefusedError):
+                    raise
                 if not is_out_of_memory(error):
                     raise ModelError(
                         f"The model failed on a batch of {size} images: {type(error).__name__}: {error}"
@@ -80,15 +85,31 @@ class TorchBackend:
             Exception: Whatever the model's own code raises.
             ValueError: The output has another shape.
         """
-        ready = normalise(inputs.to(self._device), self._normalisation)
+        return self._compute(inputs.to(self._device)).cpu()
+
+    def _compute(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Logits in float32 of inputs on the device, where they stay."""
+        ready = normalise(inputs, self._normalisation)
         batch = ready.to(dtype=self._dtype, memory_format=torch.channels_last)
-        with hold_head(self._module):
-            output = torch.as_tensor(self._module(batch))
+        output = self._run_compiled(batch) if self.settings.compile else run_plain(self._module, batch)
         self.logits_dtype = str(output.dtype).removeprefix("torch.")
-        logits = output.float().cpu()
+        logits = output.float()
         if logits.shape != (needed := (len(inputs), self._num_columns)):
             raise ValueError(f"outputs of shape {tuple(logits.shape)} where {needed} is needed")
         return logits
+
+    def _run_compiled(self, batch: torch.Tensor) -> torch.Tensor:
+        """Outputs of the compiled module, which takes batches of one size: smaller ones are filled up."""
+        size = self.settings.batch_size
+        if len(batch) > size:
+            return torch.cat([self._run_compiled(piece) for piece in torch.split(batch, size)])
+        missing = size - len(batch)
+        filled = torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])]) if missing else batch
+        filled = filled.contiguous(memory_format=torch.channels_last)
+        if self._steps is None or self._compiled_shape != filled.shape:
+            self._steps, self._compiled_shape = compile_steps(self._module, filled), filled.shape
+        # A copy: a graph writes the next batch into the same memory.
+        return self._steps(filled)[: len(batch)].clone()
 
     def _halve_batch_size(self, size: int) -> None:
         if size <= 1:

@@ -152,6 +152,8 @@ def _make_settings(arguments: Namespace) -> RunSettings:
     if arguments.keep_features and arguments.rows is not None:
         raise InputError("--keep-features keeps those of all rows in one run; leave out --rows or it.")
     require_backend(arguments.backend, dtype=arguments.dtype, device=arguments.device)
+    if arguments.compile and arguments.backend == "openvino":
+        raise InputError("--compile is PyTorch's; with --backend openvino every model is compiled.")
     return RunSettings(
         device=arguments.device,
         dtype=arguments.dtype,
@@ -159,6 +161,7 @@ def _make_settings(arguments: Namespace) -> RunSettings:
         workers=arguments.workers,
         backend=arguments.backend,
         keep_features=arguments.keep_features,
+        compile=arguments.compile,
     )
 
 

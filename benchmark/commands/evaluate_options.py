@@ -173,6 +173,12 @@ def _add_run_arguments(parser: ArgumentParser) -> None:
         "work enough and its answers are those of torch (default: %(default)s)",
     )
     group.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the model by torch.compile, on CUDA into a graph that is launched whole; where that "
+        "fails, it runs uncompiled",
+    )
+    group.add_argument(
         "--dtype",
         choices=("float32", "bfloat16", "float16"),
         default="float32",

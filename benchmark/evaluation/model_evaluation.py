@@ -112,7 +112,8 @@ class ModelEvaluation:
         if not self.run.fall_back():
             self.error = ModelError(f"OpenVINO cannot run '{name}': {self.error}. Use --backend torch.")
             return False
-        self._listener.say(f"'{name}' runs by PyTorch and not by OpenVINO: {self.error}.")
+        way = "uncompiled" if self.request.settings.compile else "by PyTorch and not by OpenVINO"
+        self._listener.say(f"'{name}' runs {way}: {self.error}.")
         self.error = None
         self.start()
         return True

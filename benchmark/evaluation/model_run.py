@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.backends.choosing import (
     choose_backend,
-    choose_batch_size,
+    choose_settings,
     list_candidates,
     name_backend,
 )
@@ -77,9 +78,9 @@ class ModelRun:
         Raises:
             ImagenetGError: The model cannot be loaded, or the backend that was asked for cannot run it.
         """
-        memo = self._loader.load_memo()
-        found = list_candidates(self.settings.backend, dtype=self.settings.dtype, device=memo.device)
-        self._backends = found
+        memo, asked = self._loader.load_memo(), self.settings
+        wanted = "torch" if asked.compile else asked.backend
+        self._backends = found = list_candidates(wanted, dtype=asked.dtype, device=memo.device)
         missing = [split for split in splits if not self.is_cached(split, limit=limit)]
         # Parts of an interrupted run are of one backend, and its rest goes on with it.
         begun = [
@@ -98,7 +99,11 @@ class ModelRun:
         self._backends = (chosen, *(backend for backend in found if backend != chosen))
 
     def fall_back(self) -> bool:
-        """Run the model by PyTorch from now on; whether it may, because nothing else was asked for."""
+        """Run the model by PyTorch as it is from now on; whether it may, as OpenVINO was not named."""
+        if self.settings.compile:
+            self.settings = replace(self.settings, compile=False)
+            self._found.clear()
+            return True
         if self.settings.backend != "auto" or self._backends == ("torch",):
             return False
         self._backends = ("torch",)
@@ -137,7 +142,8 @@ class ModelRun:
     def _list_keys(self, split: Split, *, limit: int | None) -> list[tuple[str, str]]:
         """A key for each backend whose finished predictions are an answer, and the backend's name."""
         memo = self._loader.load_memo()
-        names = [name_backend(backend, memo.device) for backend in self._backends]
+        compiled = self.settings.compile
+        names = [name_backend(backend, memo.device, compiled=compiled) for backend in self._backends]
         limit = clip_limit(split, limit)
         return [(make_predictions_key(memo, split, limit=limit, backend=name), name) for name in names]
 
@@ -271,15 +277,7 @@ class ModelRun:
             self.listener.say(notice)
 
     def _choose_settings(self) -> InferenceSettings:
-        import os
-
         from imagenet_g.benchmark.devices import choose_device
 
-        device, backend = choose_device(self.settings.device), self._backends[0]
-        return InferenceSettings(
-            device=device,
-            dtype=self.settings.dtype,
-            batch_size=self.settings.batch_size or choose_batch_size(backend, device),
-            workers=self.settings.workers or min(8, os.cpu_count() or 1),
-            backend=backend,
-        )
+        device = choose_device(self.settings.device)
+        return choose_settings(self.settings, backend=self._backends[0], device=device)
