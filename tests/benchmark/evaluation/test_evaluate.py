@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +15,6 @@ from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.results import Result
 
 COLOUR = "python:toy_models:make_colour_model"
-SUPPORT = Path(__file__).parents[2] / "support"
 CLASSES = [row % 40 for row in range(300)]
 
 
@@ -263,46 +258,6 @@ def test_a_folder_that_cannot_be_written_is_one_message(
     (tmp_path / "out").write_text("in the way")
     evaluate(tmp_path, "--model", COLOUR, "--split", f"folder:{folder}", code=2)
     assert "--out" in capsys.readouterr().err
-
-
-def start_slow_run(tmp_path: Path, folder: Path) -> subprocess.Popen[bytes]:
-    """`imagenet-g evaluate` with a slow model in a process of its own, which can be killed."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "imagenet_g.benchmark.cli", *make_slow_words(tmp_path, folder)],
-        env={**os.environ, "PYTHONPATH": str(SUPPORT)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def make_slow_words(tmp_path: Path, folder: Path) -> list[str]:
-    """A slow model on a folder, with a cache and results folder of the test's own."""
-    words = ["evaluate", "--model", "python:toy_models:make_slow_model", "--split", f"folder:{folder}"]
-    return [*words, "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache"), "--batch-size", "32"]
-
-
-def test_killed_with_9_in_the_middle_it_resumes_and_ends_with_identical_predictions(tmp_path: Path) -> None:
-    """A run killed after its first part gives byte for byte the predictions of an undisturbed one."""
-    folder = write_toy_folder(tmp_path / "images", [row % 40 for row in range(600)])
-    process = start_slow_run(tmp_path, folder)
-    parts = tmp_path / "cache" / "parts"
-    deadline = time.monotonic() + 120
-    while not list(parts.glob("*/*.parquet")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    kept = list(parts.glob("*/*.parquet"))
-    assert 1 <= len(kept) <= 2
-    assert not (tmp_path / "out").exists()
-    assert main(make_slow_words(tmp_path, folder)) == 0
-    resumed, meta = load_predictions(next((tmp_path / "out").glob("*/predictions/*.parquet")))
-    whole_home = tmp_path / "undisturbed"
-    assert main(make_slow_words(whole_home, folder)) == 0
-    whole, whole_meta = load_predictions(next((whole_home / "out").glob("*/predictions/*.parquet")))
-    assert resumed.image_ids == whole.image_ids
-    assert (resumed.top5.indices == whole.top5.indices).all()
-    assert (resumed.top5.probabilities == whole.top5.probabilities).all()
-    assert meta.key == whole_meta.key
 
 
 def test_it_says_which_model_a_short_name_was_taken_for_also_from_the_cache(

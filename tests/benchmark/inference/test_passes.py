@@ -12,10 +12,12 @@ from toy_models import ColourModel, make_toy_classifier, make_toy_split
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.classes import make_class_set
 from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.feeding.batches import Batch
 from imagenet_g.benchmark.inference.part_store import PartStore
-from imagenet_g.benchmark.inference.parts import NOT_FINITE
+from imagenet_g.benchmark.inference.parts import NOT_FINITE, PartBuilder, make_predictions
 from imagenet_g.benchmark.inference.passes import run_inference
 from imagenet_g.benchmark.inference.running_model import InferenceOutcome
+from imagenet_g.benchmark.predictions.predictions import make_table
 from imagenet_g.benchmark.splits.splits import Split
 
 CLASSES = [(7 * row) % 500 for row in range(600)]
@@ -142,3 +144,19 @@ def test_memory_does_not_grow_with_what_is_queued(tmp_path: Path) -> None:
     object.__setattr__(classifier, "module", Watching().eval())
     run(split, tmp_path, model=(classifier, ColourModel()))
     assert read_at_first_batch[0] <= 3 * 16
+
+
+def test_a_part_is_the_same_on_one_thread_as_on_several() -> None:
+    """Only the time differs, and the number of threads is what it was."""
+    split = make_toy_split(CLASSES[:256])
+    logits = torch.randn(256, 1000, generator=torch.Generator().manual_seed(0)) * 9
+    sets = {"few": make_class_set("few", [0, 7, 14])}
+    builder, threads = PartBuilder(split, sets), torch.get_num_threads()
+    builder.add(Batch(tuple(range(256)), logits, (None,) * 256), logits)
+    torch.set_num_threads(4)
+    try:
+        several = make_predictions(split, range(256), logits, [None] * 256, sets)
+        assert make_table(builder.take()) == make_table(several)
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,120 @@
+"""Killed and resumed with several models in one pass, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from toy_models import write_toy_folder
+
+from imagenet_g.benchmark.cli import main
+from imagenet_g.benchmark.predictions.predictions import load_predictions, make_table
+
+SUPPORT = Path(__file__).parents[2] / "support"
+MODELS = ("make_slow_model", "make_colour_model")
+
+
+def make_words(home: Path, folder: Path) -> list[str]:
+    """Two models on a folder, with a cache and results folder of the test's own."""
+    words = [word for model in MODELS for word in ("--model", f"python:toy_models:{model}")]
+    words += ["--split", f"folder:{folder}", "--batch-size", "32", "--workers", "2"]
+    return ["evaluate", *words, "--out", str(home / "out"), "--cache", str(home / "cache")]
+
+
+def start(home: Path, folder: Path) -> subprocess.Popen[str]:
+    """The command, in a process group of its own, as a shell starts it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "imagenet_g.benchmark.cli", *make_words(home, folder)],
+        env={**os.environ, "PYTHONPATH": str(SUPPORT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for_parts(home: Path, number: int) -> None:
+    """Wait until so many parts are there."""
+    deadline = time.monotonic() + 120
+    while len(list(home.glob("cache/parts/*/*.parquet"))) < number and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def list_group(group: int) -> list[int]:
+    """Processes of a group that are still at work."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(its_group) == group and state != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
+def require_gone(group: int) -> None:
+    """No process of the group is left, a moment later."""
+    deadline = time.monotonic() + 10
+    while list_group(group) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert list_group(group) == []
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """600 images: two parts of 256 rows, and a rest."""
+    return write_toy_folder(tmp_path_factory.mktemp("set") / "images", [row % 40 for row in range(600)])
+
+
+@pytest.fixture(scope="module")
+def whole(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An undisturbed run."""
+    home = tmp_path_factory.mktemp("whole")
+    assert main(make_words(home, folder)) == 0
+    return home
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are read from /proc")
+def test_killed_with_9_twice_both_models_end_with_the_answers_of_an_undisturbed_run(
+    folder: Path, whole: Path, tmp_path: Path
+) -> None:
+    """After the first parts and after more; nothing stays at work."""
+    for number in (1, 3):
+        process = start(tmp_path, folder)
+        wait_for_parts(tmp_path, number)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        require_gone(process.pid)
+    assert not list(tmp_path.glob("out/*/result.json"))
+    assert main(make_words(tmp_path, folder)) == 0
+    files = sorted(whole.glob("out/*/predictions/*.parquet"))
+    assert len(files) == 2
+    for path in files:
+        resumed, meta = load_predictions(tmp_path / path.relative_to(whole))
+        undisturbed, whole_meta = load_predictions(path)
+        assert make_table(resumed) == make_table(undisturbed)
+        assert meta.key == whole_meta.key
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are read from /proc")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_run_that_is_stopped_leaves_no_process_and_no_traceback(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    """Ctrl-C ends with 130; whatever was started is gone."""
+    process = start(tmp_path, folder)
+    wait_for_parts(tmp_path, 1)
+    stopped = time.monotonic()
+    os.killpg(process.pid, getattr(signal, name))
+    _, printed = process.communicate(timeout=30)
+    assert time.monotonic() - stopped < 10
+    assert process.returncode == (130 if name == "SIGINT" else -signal.SIGTERM)
+    assert "Traceback" not in printed
+    require_gone(process.pid)
