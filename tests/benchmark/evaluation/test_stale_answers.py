@@ -215,7 +215,7 @@ def test_a_named_model_is_not_loaded_for_a_cached_run(
     def refuse(request: object) -> None:
         raise AssertionError("loaded")
 
-    monkeypatch.setattr("imagenet_g.benchmark.evaluation.model_run.load_classifier", refuse)
+    monkeypatch.setattr("imagenet_g.benchmark.evaluation.loading.load_classifier", refuse)
     assert run(tmp_path, *words) == first
 
 
