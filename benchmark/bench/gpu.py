@@ -53,7 +53,7 @@ def bench_gpu(
         home = Path(name)
         photos, weights = write_photos(home / "photos", min(num_images, 2000)), write_weights(net, home)
         parquet = write_parquet(home / "parquet", photos, number=num_images)
-        words = ["--device", device, "--dtype", "bfloat16"]
+        words = ["--device", device, "--dtype", "bfloat16", "--compile"]
         # Once for nothing: what is compiled, and the batch size that memory allows, are kept from then on.
         backend = run_ours(name_model(net, weights), parquet, home, words).backend
         for turn in range(1, rounds + 1):
