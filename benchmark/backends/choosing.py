@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from imagenet_g.benchmark.backends.settings import BackendName, InferenceSettings, RunSettings
@@ -16,6 +16,8 @@ _BATCH_SIZES = {"cpu": 8, "cuda": 256, "mps": 64}
 """On a CPU larger batches outgrow its caches and are slower (`make bench` shows it)."""
 _OPENVINO_BATCH_SIZE = 4
 """One core computes a batch; larger ones are slower, and single images no faster."""
+_WORTHWHILE = 1.05
+"""A batch of twice the size takes twice the memory, and loses twice as much when a run is interrupted."""
 _COMPILE_SECONDS = 3.0
 _COMPILE_SECONDS_A_WEIGHT = 0.1e-6
 _GAIN_CORE_SECONDS = 0.02
@@ -165,3 +167,26 @@ def choose_settings(asked: RunSettings, *, backend: BackendName, device: str) ->
         backend=backend,
         compile=asked.compile,
     )
+
+
+def probe_batch_size(measure: Callable[[int], float | None], *, start: int, most: int) -> int:
+    """The smallest batch size from which on larger ones gain nothing, found by doubling.
+
+    Args:
+        measure: From a batch size to images per second; None where memory does not hold it.
+        start: The first size that is tried; where memory does not hold it, it is the answer all the same,
+            and is halved as the run goes.
+        most: No larger size is tried.
+
+    Example:
+        >>> rates = {64: 900.0, 128: 1500.0, 256: 1530.0, 512: None}
+        >>> probe_batch_size(rates.__getitem__, start=64, most=2048)
+        128
+    """
+    best, rate = start, measure(start)
+    while rate is not None and 2 * best <= most:
+        larger = measure(2 * best)
+        if larger is None or larger < rate * _WORTHWHILE:
+            break
+        best, rate = 2 * best, larger
+    return best

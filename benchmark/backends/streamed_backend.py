@@ -2,15 +2,76 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+from pathlib import Path
+
 import torch
 
 from imagenet_g.benchmark.backends.backend import Pending
+from imagenet_g.benchmark.backends.choosing import probe_batch_size
 from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.backends.torch_backend import TorchBackend
-from imagenet_g.benchmark.devices import is_out_of_memory
+from imagenet_g.benchmark.devices import format_device_name, is_out_of_memory
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.feeding.preparation import Normalisation
+from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.classifiers import Classifier
+from imagenet_g.benchmark.storage import write_text
+
+_START, _MOST = 64, 2048
+_REPEATS = 3
+
+
+def find_batch_size(
+    classifier: Classifier, settings: InferenceSettings, *, folder: Path, identity: str
+) -> int:
+    """The batch size at which a model is fastest on a device, measured once and remembered.
+
+    Args:
+        classifier: The model.
+        settings: How it will run; its batch size does not count.
+        folder: Where sizes are remembered.
+        identity: Hash of all that decides what the module computes.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    device = format_device_name(settings.device)
+    path = folder / f"{hash_json([identity, device, settings.dtype, torch.__version__])}.txt"
+    try:
+        known = int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        known = 0
+    if not _START <= known <= _MOST:
+        known = probe_batch_size(
+            lambda size: measure_rate(classifier, replace(settings, batch_size=size, compile=False)),
+            start=_START,
+            most=_MOST,
+        )
+        write_text(path, str(known))
+    return known
+
+
+def measure_rate(classifier: Classifier, settings: InferenceSettings) -> float | None:
+    """Images per second at the batch size of the settings; None where the model does not run at it."""
+    size = classifier.record.preprocessing.input_size_px
+    backend = TorchBackend(classifier, settings, None)
+    try:
+        inputs = torch.randn(settings.batch_size, 3, *size, generator=torch.Generator().manual_seed(0))
+        inputs = inputs.to(settings.device)
+        # The first pass chooses kernels and takes its memory; each ends when its logits are here.
+        backend.forward(inputs)
+        started = time.perf_counter()
+        for _ in range(_REPEATS):
+            backend.forward(inputs)
+        return _REPEATS * settings.batch_size / (time.perf_counter() - started)
+    except Exception:
+        # Out of memory; any other error comes again at the first batch of images, with its message.
+        return None
+    finally:
+        if settings.device.startswith("cuda"):
+            torch.cuda.empty_cache()
 
 
 class StreamedBackend(TorchBackend):

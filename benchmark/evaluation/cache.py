@@ -3,6 +3,7 @@
     <cache>/models/<request>.json          which weights a request resolved to, while its files are unchanged
     <cache>/weights/<key>.json             the hash of the weights in files that are unchanged
     <cache>/predictions/<key>.parquet      finished predictions
+    <cache>/batch-sizes/<key>.txt          batch sizes at which models are fastest on a GPU
     <cache>/compiled/<key>.model           models as a backend compiled them
     <cache>/parts/<key>-<sets>/            rows of an interrupted run, START-STOP.parquet each; of a share of
                                            the rows, in a folder whose name ends in its bounds

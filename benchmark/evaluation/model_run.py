@@ -177,7 +177,7 @@ class ModelRun:
         task = InferenceTask(
             classifier=self._loader.load_classifier(),
             class_sets=class_sets,
-            settings=self._choose_settings(),
+            settings=self._choose_settings() if share else self._tune_settings(),
             parts=self.cache.open_parts(key, class_sets, bounds=bounds),
             bounds=bounds,
             kept=KeptModels(self.cache.folder / "compiled", self._loader.load_memo().hash_module()),
@@ -275,6 +275,21 @@ class ModelRun:
         if notice is not None and notice not in self._said:
             self._said.add(notice)
             self.listener.say(notice)
+
+    def _tune_settings(self) -> InferenceSettings:
+        """As `_choose_settings`, on CUDA with the batch size at which the model is fastest.
+
+        Not for a share of the rows, whose bounds follow from the batch size and must be those of all jobs.
+        """
+        settings = self._choose_settings()
+        if self.settings.batch_size or not settings.device.startswith("cuda"):
+            return settings
+        from imagenet_g.benchmark.backends.streamed_backend import find_batch_size
+
+        classifier, memo = self._loader.load_classifier(), self._loader.load_memo()
+        folder = self.cache.folder / "batch-sizes"
+        size = find_batch_size(classifier, settings, folder=folder, identity=memo.hash_module())
+        return replace(settings, batch_size=size)
 
     def _choose_settings(self) -> InferenceSettings:
         from imagenet_g.benchmark.devices import choose_device
