@@ -73,6 +73,11 @@ def prepare_sweep(arguments: Namespace) -> tuple[SweepRequest, Evaluate]:
     from imagenet_g.benchmark.commands.lines import load_robustness
     from imagenet_g.benchmark.sweeps.running import SweepRequest
 
+    if arguments.rows is not None:
+        raise InputError(
+            "--rows goes with --model: a sweep counts whole results, and a share of the rows is none. Run "
+            "jobs with --model and --rows, join them by 'imagenet-g merge', or leave --rows out."
+        )
     for baseline in arguments.baseline:
         load_robustness("check")(baseline)
     request, plan = make_request(Namespace(**{**vars(arguments), "model": []}))

@@ -308,6 +308,15 @@ def test_a_share_that_does_not_exist_is_refused(
     assert f"--rows '{text}' is no share of the rows" in capsys.readouterr().err
 
 
+def test_a_sweep_is_of_whole_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It counts results, and a share is none."""
+    sweep = tmp_path / "sweep.toml"
+    sweep.write_text(f'model = ["{COLOUR}"]\nsplit = ["mini/real"]\nreference = "published"\n')
+    words = ["--rows", "1/2", "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
+    assert main(["evaluate", str(sweep), *words]) == 2
+    assert "--rows goes with --model" in capsys.readouterr().err
+
+
 def test_a_finished_run_of_all_rows_leaves_the_parts_of_jobs_alone(stored: Path, tmp_path: Path) -> None:
     """They may still be at work on them; its own are dropped."""
     part = load_part(list_files(stored)[0])
