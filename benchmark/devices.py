@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.quick_imports import quick_imports
 
+MAX_DEVICES = 64
+"""Processes of one machine; a slip such as a thousand commas would fill its memory."""
+
 
 def choose_device(requested: str, *, kinds: Sequence[str] = ("cuda", "mps", "cpu")) -> str:
     """The device to run on: "auto" takes the first kind that is available.
@@ -24,15 +27,48 @@ def choose_device(requested: str, *, kinds: Sequence[str] = ("cuda", "mps", "cpu
     with quick_imports():
         import torch
 
+    kind, colon, _ = requested.partition(":")
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     available = [kind for kind in kinds if present[kind]]
     if requested == "auto":
         return available[0]
-    if requested.partition(":")[0] not in available:
-        raise InputError(
-            f"Device '{requested}' is not available here. Available: auto, {', '.join(available)}."
-        )
+    # Only GPUs of CUDA have numbers: torch takes "cpu:7", too, and runs it on the one processor.
+    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if "cuda" in available else []
+    if kind not in available or (colon and requested not in gpus):
+        shown = ", ".join(["auto", *available, *gpus])
+        raise InputError(f"Device '{requested}' is not available here. Available: {shown}.")
     return requested
+
+
+def choose_devices(text: str) -> tuple[str, ...]:
+    """The devices of a list such as "cuda:0,cuda:1", one process each.
+
+    Args:
+        text: Names with commas between; "cpu" may stand there several times, and divides the cores.
+
+    Raises:
+        InputError: A device is unknown, not available, or a GPU stands there twice.
+
+    Example:
+        >>> choose_devices("cpu, cpu")
+        ('cpu', 'cpu')
+    """
+    names = [name.strip() for name in text.split(",")]
+    if "auto" in names:
+        raise InputError(
+            f"--devices '{text}': name each device, such as cuda:0,cuda:1; 'auto' is for --device."
+        )
+    # Without a number it is the first one.
+    devices = tuple("cuda:0" if found == "cuda" else found for found in map(choose_device, names))
+    doubled = [device for device in dict.fromkeys(devices) if device != "cpu" and devices.count(device) > 1]
+    if doubled:
+        raise InputError(
+            f"--devices '{text}' names '{doubled[0]}' twice; two processes on one GPU share its memory and "
+            "gain nothing. Name each once."
+        )
+    if len(devices) > MAX_DEVICES:
+        raise InputError(f"--devices names {len(devices)} devices; {MAX_DEVICES} are allowed.")
+    return devices
 
 
 def format_device_name(device: str) -> str:

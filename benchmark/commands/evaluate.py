@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from imagenet_g.benchmark.backends.settings import RunSettings
+    from imagenet_g.benchmark.engines.opening import EngineOptions
     from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome, EvaluationRequest
     from imagenet_g.benchmark.evaluation.run_plans import RunPlan
     from imagenet_g.benchmark.models.classifiers import ModelRequest
@@ -71,7 +72,7 @@ def prepare_sweep(arguments: Namespace) -> tuple[SweepRequest, Evaluate]:
         InputError: A malformed or contradictory option.
     """
     from imagenet_g.benchmark.commands.lines import load_robustness
-    from imagenet_g.benchmark.sweeps.running import SweepRequest
+    from imagenet_g.benchmark.sweeps.running import CHUNK, SweepRequest
 
     if arguments.rows is not None:
         raise InputError(
@@ -83,22 +84,67 @@ def prepare_sweep(arguments: Namespace) -> tuple[SweepRequest, Evaluate]:
     request, plan = make_request(Namespace(**{**vars(arguments), "model": []}))
     for note in plan.notes:
         print_message(f"note: {note}")
-    sweep = SweepRequest(request, tuple(plan.list_baselines()), templates=arguments.templates)
+    options = make_engine_options(arguments)
+    sweep = SweepRequest(
+        request,
+        tuple(plan.list_baselines()),
+        templates=arguments.templates,
+        class_names=arguments.class_names,
+        # Each process of several has as many as one alone.
+        chunk=CHUNK * options.num_processes,
+        num_processes=options.num_processes,
+    )
     return sweep, make_evaluate(arguments, plan)
 
 
 def make_evaluate(arguments: Namespace, plan: RunPlan) -> Evaluate:
-    """What evaluates the models of a request, on the devices and the cluster that the options name."""
+    """What evaluates the models of a request, on the devices or the cluster that the options name.
+
+    Raises:
+        InputError: Options contradict each other, or a device is not available.
+    """
     from imagenet_g.benchmark.commands.lines import apply_baselines
-    from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
+    from imagenet_g.benchmark.engines.opening import evaluate_by
     from imagenet_g.benchmark.terminal.progress import ProgressListener
+
+    options = make_engine_options(arguments)
 
     def evaluate(request: EvaluationRequest) -> tuple[EvaluationOutcome, ...]:
         with ProgressListener() as listener:
-            outcomes = run_evaluation(request, listener)
+            outcomes = evaluate_by(options, request, listener, listener.add_lane)
         return apply_baselines(outcomes, plan.list_baselines(), request.data)
 
     return evaluate
+
+
+def make_engine_options(arguments: Namespace) -> EngineOptions:
+    """Which processes the options ask for.
+
+    Raises:
+        InputError: Options contradict each other, or a device is not available.
+    """
+    from imagenet_g.benchmark.engines.opening import EngineOptions
+
+    devices: tuple[str, ...] = ()
+    if arguments.devices is not None:
+        from imagenet_g.benchmark.devices import choose_devices
+
+        if arguments.device != "auto":
+            raise InputError("--device names one device and --devices several: give one of them.")
+        devices = choose_devices(arguments.devices)
+    several = len(devices) > 1 or arguments.engine == "ray"
+    if several and arguments.rows is not None:
+        raise InputError(
+            "--rows is for the jobs of an array, each one process; --devices and --engine ray deal out the "
+            "rows themselves. Give one of them."
+        )
+    return EngineOptions(
+        engine=arguments.engine,
+        devices=devices,
+        address=arguments.address,
+        actors=arguments.actors,
+        cpus=arguments.cpus_per_actor,
+    )
 
 
 def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:

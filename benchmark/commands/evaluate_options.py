@@ -27,6 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     _add_robustness_arguments(parser)
     _add_training_arguments(parser)
     _add_run_arguments(parser)
+    _add_engine_arguments(parser)
     _add_result_arguments(parser)
     mark_defaults(parser)
 
@@ -183,6 +184,38 @@ def _add_run_arguments(parser: ArgumentParser) -> None:
         choices=("float32", "bfloat16", "float16"),
         default="float32",
         help="of weights and inputs (default: %(default)s)",
+    )
+
+
+def _add_engine_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("several processes")
+    group.add_argument(
+        "--devices",
+        metavar="A,B,...",
+        help="one process a device of this machine, such as cuda:0,cuda:1; the results of one process",
+    )
+    group.add_argument(
+        "--engine",
+        choices=("serial", "ray"),
+        default="serial",
+        help="ray: actors of a Ray cluster, whose machines share the folders of --out, --cache and --data "
+        "(needs imagenet-g[ray]; default: %(default)s)",
+    )
+    group.add_argument(
+        "--address", metavar="ADDRESS", help="a running Ray cluster (default: one on this machine)"
+    )
+    group.add_argument(
+        "--actors",
+        type=parse_positive,
+        metavar="N",
+        help="actors (default: one a GPU of the cluster, or one)",
+    )
+    group.add_argument(
+        "--cpus-per-actor",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="CPUs that an actor reserves (default: 1)",
     )
 
 

@@ -36,7 +36,7 @@ def run_evaluation(request: EvaluationRequest, listener: EvaluationListener) -> 
     """
     validate_writable(request.out)
     validate_writable(request.cache.folder)
-    splits = _load_splits(request, listener)
+    splits = load_splits(request, listener)
     outcomes: list[EvaluationOutcome] = []
     for group in _form_groups(request, splits, listener):
         _evaluate_group(group, request, splits, listener)
@@ -44,7 +44,14 @@ def run_evaluation(request: EvaluationRequest, listener: EvaluationListener) -> 
     return tuple(outcomes)
 
 
-def _load_splits(request: EvaluationRequest, listener: EvaluationListener) -> dict[str, Split]:
+def load_splits(request: EvaluationRequest, listener: EvaluationListener) -> dict[str, Split]:
+    """The splits and clean sets of an evaluation, by reference without a view.
+
+    Raises:
+        InputError: One is unknown, empty or not available here.
+        FetchError: One is on the Hub and cannot be fetched.
+        DataError: One is damaged, or none of its images can be read.
+    """
     splits: dict[str, Split] = {}
     for ref in [*request.splits, *request.list_references()]:
         validate_set_view(ref)

@@ -45,7 +45,8 @@ class ModelLoader:
         if self._memo is None:
             sha256 = hash_model_request(
                 self.request,
-                device=self.settings.device,
+                # Which GPU of several decides nothing; processes on each share what is known of a model.
+                device=self.settings.device.partition(":")[0],
                 dtype=self.settings.dtype,
             )
             self._memo = self.cache.load_memo(sha256) if sha256 else None

@@ -28,6 +28,10 @@ Transform = Callable[["Image.Image"], "torch.Tensor"]
 """From an RGB image to the input of a model, `(3, H, W)` float32."""
 
 
+def ignore_progress(done: int, total: int) -> None:
+    """Take progress and show none; by name, so that a request can go to another process."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
     """A model as requested on the command line.
@@ -56,7 +60,7 @@ class ModelRequest:
     text_device: str = "cpu"
     head_cache: Path | None = None
     kept_hashes: KeptHashes | None = None
-    on_prompts: Callable[[int, int], None] = lambda done, total: None
+    on_prompts: Callable[[int, int], None] = ignore_progress
 
 
 class FeatureHead(Protocol):

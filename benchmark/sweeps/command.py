@@ -64,6 +64,11 @@ def load_file(arguments: Namespace, parser: ArgumentParser) -> tuple[SweepFile, 
             raise InputError(
                 f"--{name.replace('_', '-')} belongs to one model; give it with --model and no sweep file."
             )
+    if arguments.rows is not None:
+        raise InputError(
+            "--rows has no place in a sweep, which keeps results and no shares of rows: --devices or "
+            "--engine ray deal out its rows."
+        )
     actions = list_file_options(parser)
     file = load_sweep_file(path, actions)
     merged = unmark(merge_options(arguments, file.options, actions, path=path))
@@ -97,7 +102,7 @@ def _show(models: Sequence[ChosenModel], arguments: Namespace, prepare: Prepare)
     state = _find_state(models, sweep, arguments)
     if arguments.list:
         print_shown(make_model_table(models, state))
-    print_shown(make_state_table(state, all_failures=arguments.list))
+    print_shown(make_state_table(state, processes=sweep.num_processes, all_failures=arguments.list))
     return 0
 
 
@@ -107,7 +112,7 @@ def _run(models: Sequence[ChosenModel], arguments: Namespace, prepare: Prepare) 
 
     sweep, evaluate = prepare(arguments)
     state = _find_state(models, sweep, arguments)
-    print_shown(make_state_table(state))
+    print_shown(make_state_table(state, processes=sweep.num_processes))
     if state.left:
         _run_left(sweep, state, evaluate)
         state = _find_state(models, sweep, arguments, again=True)

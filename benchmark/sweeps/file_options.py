@@ -10,7 +10,7 @@ from pathlib import Path
 
 from imagenet_g.benchmark.errors import InputError, shorten
 
-ABOUT_THE_SWEEP = ("sweep", "list", "status", "retry_failed", "debug", "help", "model")
+ABOUT_THE_SWEEP = ("sweep", "list", "status", "retry_failed", "debug", "help", "model", "rows")
 """Options that do not stand in a sweep file: those about the file, and the models, which it lists itself."""
 OF_ONE_MODEL = ("checkpoint", "checkpoint_key", "class_map")
 _WORDS = (str, int, float, date)

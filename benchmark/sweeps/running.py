@@ -39,13 +39,17 @@ class SweepRequest:
         request: All but the models.
         baselines: The lines that effective robustness is stated against.
         templates: Zero-shot prompts of every model.
+        class_names: File with zero-shot names of the classes; None for the usual ones.
         chunk: Models given to an evaluation together.
+        num_processes: How many work at a time, for the estimate.
     """
 
     request: EvaluationRequest
     baselines: tuple[str, ...] = ()
     templates: str = "openai-80"
+    class_names: Path | None = None
     chunk: int = CHUNK
+    num_processes: int = 1
 
     @property
     def asked(self) -> str:
@@ -61,6 +65,7 @@ class SweepRequest:
                 "limit": request.limit,
                 "dtype": request.settings.dtype,
                 "templates": self.templates,
+                "class_names": str(self.class_names),
                 "declaration": str(request.declaration),
             }
         )
@@ -81,7 +86,7 @@ def run_sweep(sweep: SweepRequest, state: SweepState, evaluate: Evaluate) -> Ite
         names = tuple(model.spec for model in chunk)
         change_journal(sweep.request.out, partial(set_running, specs=names))
         try:
-            requests = tuple(_make_request(model, sweep.templates) for model in chunk)
+            requests = tuple(_make_request(model, sweep) for model in chunk)
             outcomes = evaluate(replace(sweep.request, models=requests))
             for model, outcome in zip(chunk, outcomes, strict=True):
                 write_outcome(sweep, model, outcome)
@@ -116,9 +121,12 @@ def _form_chunks(state: SweepState, size: int) -> Iterator[Sequence[ChosenModel]
             yield [model]
 
 
-def _make_request(model: ChosenModel, templates: str) -> ModelRequest:
+def _make_request(model: ChosenModel, sweep: SweepRequest) -> ModelRequest:
     return ModelRequest(
-        requested=model.requested, spec=parse_model_spec(model.requested), templates=templates
+        requested=model.requested,
+        spec=parse_model_spec(model.requested),
+        templates=sweep.templates,
+        class_names=sweep.class_names,
     )
 
 

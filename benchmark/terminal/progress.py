@@ -33,23 +33,27 @@ class SpeedColumn(ProgressColumn):
         )
 
 
+def _make_progress() -> Progress:
+    return Progress(
+        TextColumn(
+            "{task.description}",
+            # The default is to read the description as markup.
+            markup=False,
+            table_column=Column(no_wrap=True, overflow="ellipsis", max_width=34),
+        ),
+        BarColumn(bar_width=10),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        SpeedColumn(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+        console=make_console(error=True),
+    )
+
+
 class ProgressListener:
     """Shows what an evaluation does; use it as a context manager."""
 
     def __init__(self) -> None:
-        self._progress = Progress(
-            TextColumn(
-                "{task.description}",
-                # The default is to read the description as markup.
-                markup=False,
-                table_column=Column(no_wrap=True, overflow="ellipsis", max_width=34),
-            ),
-            BarColumn(bar_width=10),
-            MofNCompleteColumn(table_column=Column(no_wrap=True)),
-            SpeedColumn(table_column=Column(no_wrap=True)),
-            TimeRemainingColumn(table_column=Column(no_wrap=True)),
-            console=make_console(error=True),
-        )
+        self._progress = _make_progress()
         self._task: TaskID | None = None
         self._started = False
 
@@ -66,6 +70,12 @@ class ProgressListener:
         """Print a line above the bars."""
         # Not wrapped: a name that is cut in two cannot be copied.
         self._progress.console.print(Text(escape_lines(indent_message(text))), soft_wrap=True)
+
+    def add_lane(self) -> ProgressListener:
+        """A listener with bars of its own in the same display, for one of several processes."""
+        lane = ProgressListener()
+        lane._progress = self._progress
+        return lane
 
     def start_split(self, model: str, split: str) -> None:
         """Begin a bar; its length follows with the first `advance`."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from imagenet_g.benchmark.cli import main
-from imagenet_g.benchmark.devices import choose_device
+from imagenet_g.benchmark.devices import choose_device, choose_devices
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.generation.generators.runtime import choose_generation_device
 
@@ -14,6 +14,7 @@ from imagenet_g.generation.generators.runtime import choose_generation_device
 def pretend(monkeypatch: pytest.MonkeyPatch, *kinds: str) -> None:
     """A machine with these accelerators."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in kinds)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2 if "cuda" in kinds else 0)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in kinds)
 
 
@@ -46,6 +47,41 @@ def test_one_gpu_of_several_may_be_named(monkeypatch: pytest.MonkeyPatch) -> Non
     """By its number, as torch does."""
     pretend(monkeypatch, "cuda")
     assert choose_device("cuda:1") == "cuda:1"
+
+
+@pytest.mark.parametrize("name", ["cuda:2", "cuda:-1", "cuda:x", "cuda:", "cpu:0", "CUDA:0", "", "mps"])
+def test_a_device_that_is_not_there_is_refused_with_all_that_are(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Each GPU by its number; before any model is loaded."""
+    pretend(monkeypatch, "cuda")
+    with pytest.raises(InputError, match="Available: auto, cuda, cpu, cuda:0, cuda:1"):
+        choose_device(name)
+
+
+def test_several_devices_are_named_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process each; the processor several times divides its cores."""
+    pretend(monkeypatch, "cuda")
+    assert choose_devices("cuda:1, cuda,cpu,cpu") == ("cuda:1", "cuda:0", "cpu", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("cuda:0,cuda", "names 'cuda:0' twice"),
+        ("cuda:0,cuda:9", "'cuda:9' is not available here. Available: auto, cuda, cpu, cuda:0, cuda:1"),
+        ("auto,cpu", "name each device"),
+        ("cpu,,cpu", "Device '' is not available"),
+        (",".join(["cpu"] * 100), "names 100 devices"),
+    ],
+)
+def test_a_mistaken_list_of_devices_is_refused(
+    monkeypatch: pytest.MonkeyPatch, text: str, words: str
+) -> None:
+    """One message."""
+    pretend(monkeypatch, "cuda")
+    with pytest.raises(InputError, match=words):
+        choose_devices(text)
 
 
 def test_the_command_says_it_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,115 @@
+"""The engine that a command asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from imagenet_g.benchmark.engines.crew import Crew
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.evaluation.requests import EvaluationListener, EvaluationOutcome, EvaluationRequest
+
+ENGINES = ("serial", "ray")
+MAX_ACTORS = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """Which processes run an evaluation.
+
+    Attributes:
+        engine: One of `ENGINES`.
+        devices: Of this machine, one process each; empty for this process alone.
+        address: Of a running Ray cluster; None for one on this machine.
+        actors: How many actors; None for one a GPU of the cluster, or one.
+        cpus: CPUs that each actor reserves.
+    """
+
+    engine: str = "serial"
+    devices: tuple[str, ...] = ()
+    address: str | None = None
+    actors: int | None = None
+    cpus: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check that the options go together.
+
+        Raises:
+            InputError: They do not.
+        """
+        if self.engine == "serial" and (self.address is not None or self.actors is not None):
+            raise InputError("--address and --actors need --engine ray.")
+        if self.engine == "ray" and self.devices:
+            raise InputError(
+                "--devices names those of this machine, and --engine ray takes those of the cluster: give "
+                "one of them."
+            )
+        if not 0 < self.cpus < float("inf"):
+            raise InputError(f"--cpus-per-actor {self.cpus} must be above 0; 0.5 is allowed.")
+
+    @property
+    def num_processes(self) -> int:
+        """How many work at a time, as far as that is known before a cluster is reached."""
+        return self.actors or len(self.devices) or 1
+
+    def fit(self, request: EvaluationRequest) -> EvaluationRequest:
+        """The request for the process that scores.
+
+        On the first of several devices, so that it finds the answers that were computed there in the cache.
+        """
+        if not self.devices:
+            return request
+        return replace(request, settings=replace(request.settings, device=self.devices[0]))
+
+
+def evaluate_by(
+    options: EngineOptions,
+    request: EvaluationRequest,
+    listener: EvaluationListener,
+    add_lane: Callable[[], EvaluationListener],
+) -> tuple[EvaluationOutcome, ...]:
+    """Evaluate by the engine that the options name.
+
+    Args:
+        options: Which processes.
+        request: What to evaluate.
+        listener: Receives progress and sentences.
+        add_lane: Makes a listener for one of several processes.
+
+    Raises:
+        ImagenetGError: As `run_evaluation`, or a cluster cannot be reached.
+    """
+    request = options.fit(request)
+    if options.engine == "serial" and len(options.devices) < 2:
+        from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
+
+        return run_evaluation(request, listener)
+    from imagenet_g.benchmark.engines.spread import run_spread
+
+    with _open_crew(options, request, listener, add_lane) as crew:
+        return run_spread(request, crew, listener)
+
+
+@contextmanager
+def _open_crew(
+    options: EngineOptions,
+    request: EvaluationRequest,
+    listener: EvaluationListener,
+    add_lane: Callable[[], EvaluationListener],
+) -> Iterator[Crew]:
+    crew: Crew
+    if options.engine == "ray":
+        from imagenet_g.benchmark.engines.ray_crew import RayCrew
+
+        crew = RayCrew(
+            request, address=options.address, actors=options.actors, cpus=options.cpus, say=listener.say
+        )
+    else:
+        from imagenet_g.benchmark.engines.processes import ProcessCrew
+
+        crew = ProcessCrew(request, options.devices, [add_lane() for _ in options.devices])
+    try:
+        yield crew
+    finally:
+        crew.close()
