@@ -138,6 +138,8 @@ def make_engine_options(arguments: Namespace) -> EngineOptions:
             "--rows is for the jobs of an array, each one process; --devices and --engine ray deal out the "
             "rows themselves. Give one of them."
         )
+    if several and arguments.keep_features:
+        raise InputError("--keep-features goes with one process: leave --devices or --engine ray out.")
     return EngineOptions(
         engine=arguments.engine,
         devices=devices,

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from imagenet_g.benchmark.engines.tasks import Death, Failure, ModelReport, Task, TaskReport, split_models
+from imagenet_g.benchmark.engines.tasks import Death, Failure, ModelReport, Task, WorkReport, split_models
 
 MAX_DEATHS = 3
 """Deaths of its process after which a task has failed."""
@@ -24,14 +24,14 @@ class Crew(Protocol):
     def start(self, number: int, task: Task) -> None:
         """Give a task to a process that has none; a dead one is replaced first."""
 
-    def wait(self) -> tuple[int, TaskReport | Death]:
+    def wait(self) -> tuple[int, WorkReport | Death]:
         """The next process that is done with its task, and what became of it."""
 
     def close(self) -> None:
         """End all processes."""
 
 
-Receive = Callable[[Task, TaskReport], None]
+Receive = Callable[[Task, WorkReport], None]
 
 
 def run_tasks(crew: Crew, tasks: Sequence[Task], receive: Receive, say: Callable[[str], None]) -> None:
@@ -77,4 +77,4 @@ def _bury(
         "same command again to continue, with a smaller --batch-size or fewer --devices where memory is "
         "short.",
     )
-    receive(task, TaskReport(models=tuple(ModelReport(None, (), failure, 0) for _ in task.models)))
+    receive(task, WorkReport(models=tuple(ModelReport(None, (), failure, 0) for _ in task.models)))

@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 
 import torch
 
-from imagenet_g.benchmark.engines.tasks import Death, Task, TaskReport
+from imagenet_g.benchmark.engines.tasks import Death, Task, WorkReport
 from imagenet_g.benchmark.evaluation.requests import EvaluationListener, EvaluationRequest
 
 PROGRESS_SECONDS = 0.2
@@ -51,7 +51,7 @@ class ProcessCrew:
             self._workers[number] = self._start_process(number)
         self._workers[number][1].send(task)
 
-    def wait(self) -> tuple[int, TaskReport | Death]:
+    def wait(self) -> tuple[int, WorkReport | Death]:
         """The next process that is done, showing the progress of all meanwhile."""
         while True:
             numbers = {connection: number for number, (_, connection) in self._workers.items()}
@@ -61,7 +61,7 @@ class ProcessCrew:
                     message = self._workers[number][1].recv()
                 except (EOFError, OSError):
                     return number, self._remove(number)
-                if isinstance(message, TaskReport):
+                if isinstance(message, WorkReport):
                     return number, message
                 name, arguments = message
                 getattr(self._listeners[number], name)(*arguments)

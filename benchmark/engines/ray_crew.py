@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from imagenet_g.benchmark.engines.ray_cluster import start_ray
-from imagenet_g.benchmark.engines.tasks import Death, Failure, Task, TaskReport
+from imagenet_g.benchmark.engines.tasks import Death, Failure, Task, WorkReport
 from imagenet_g.benchmark.evaluation.requests import EvaluationRequest
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 
@@ -52,7 +52,7 @@ class RayCrew:
             num_cpus=cpus,
             # More actors than GPUs share them; Ray only counts, it does not limit memory.
             num_gpus=min(1, num_gpus / self.size) if num_gpus else 0,
-        )(RayWorker)
+        )(EvaluationActor)
         self._actors: dict[int, Any] = {}
         self._pending: dict[Any, int] = {}
 
@@ -62,7 +62,7 @@ class RayCrew:
             self._actors[number] = self._actor_class.remote(self._request, torch.get_num_threads())
         self._pending[self._actors[number].do.remote(task)] = number
 
-    def wait(self) -> tuple[int, TaskReport | Death]:
+    def wait(self) -> tuple[int, WorkReport | Death]:
         """The next actor that is done."""
         (done,), _ = self._ray.wait(list(self._pending), num_returns=1)
         number = self._pending.pop(done)
@@ -72,7 +72,7 @@ class RayCrew:
             del self._actors[number]
             return number, Death(f"actor {number + 1}", str(error).strip().splitlines()[0])
         except self._ray.exceptions.RayError as error:
-            return number, TaskReport(failure=Failure.of(error))
+            return number, WorkReport(failure=Failure.of(error))
         for text in said:
             self._say(text)
         return number, report
@@ -84,7 +84,7 @@ class RayCrew:
         self._actors.clear()
 
 
-class RayWorker:
+class EvaluationActor:
     """Does tasks inside an actor.
 
     Args:
@@ -97,7 +97,7 @@ class RayWorker:
         self._request = request
         torch.set_num_threads(threads)
 
-    def do(self, task: Task) -> tuple[TaskReport, list[str]]:
+    def do(self, task: Task) -> tuple[WorkReport, list[str]]:
         """What became of a task, and what the user should read."""
         from imagenet_g.benchmark.engines.work import do_task
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from imagenet_g.benchmark.composing.joining import join_parts
 from imagenet_g.benchmark.composing.part_files import StoredPart, load_part
 from imagenet_g.benchmark.engines.crew import Crew, run_tasks
-from imagenet_g.benchmark.engines.tasks import Task, TaskReport, plan_tasks
+from imagenet_g.benchmark.engines.tasks import Task, WorkReport, plan_tasks
 from imagenet_g.benchmark.errors import DataError, ImagenetGError
 from imagenet_g.benchmark.evaluation.evaluate import load_splits, run_evaluation
 from imagenet_g.benchmark.evaluation.requests import EvaluationListener, EvaluationOutcome, EvaluationRequest
@@ -54,7 +54,7 @@ class _Found:
         self._parts: dict[int, list[Path]] = defaultdict(list)
         self._computed: dict[int, int] = defaultdict(int)
 
-    def receive(self, task: Task, report: TaskReport) -> None:
+    def receive(self, task: Task, report: WorkReport) -> None:
         """Take in what became of a task."""
         for number, model in zip(task.models, report.models, strict=True):
             self._computed[number] = max(self._computed[number], model.computed)

@@ -81,7 +81,7 @@ class ModelReport:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskReport:
+class WorkReport:
     """What became of a task.
 
     Attributes:

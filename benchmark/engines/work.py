@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from imagenet_g.benchmark.engines.tasks import Failure, ModelReport, Task, TaskReport
+from imagenet_g.benchmark.engines.tasks import Failure, ModelReport, Task, WorkReport
 from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.benchmark.evaluation.evaluate import load_splits, run_evaluation
 from imagenet_g.benchmark.evaluation.model_run import ModelRun
@@ -17,7 +17,7 @@ SHARES = "shares"
 """Folder in the cache for shares of rows until all are there."""
 
 
-def do_task(request: EvaluationRequest, task: Task, listener: EvaluationListener) -> TaskReport:
+def do_task(request: EvaluationRequest, task: Task, listener: EvaluationListener) -> WorkReport:
     """Run a task.
 
     Args:
@@ -34,8 +34,8 @@ def do_task(request: EvaluationRequest, task: Task, listener: EvaluationListener
             outcomes = _run_share(request, task, listener)
     except Exception as error:
         # Of whatever kind: it must reach the process that waits for it.
-        return TaskReport(failure=Failure.of(error))
-    return TaskReport(models=tuple(map(_report, outcomes)))
+        return WorkReport(failure=Failure.of(error))
+    return WorkReport(models=tuple(map(_report, outcomes)))
 
 
 def _run_share(
@@ -55,6 +55,7 @@ def _is_cached(
     """Whether an earlier run left all rows of all splits."""
     run = ModelRun(model, request.settings, request.cache, listener)
     try:
+        run.choose_backend(splits.values(), limit=request.limit)
         return all(run.is_cached(split, limit=request.limit) for split in splits.values())
     except ImagenetGError:
         # The evaluation meets it again, and reports it.

@@ -6,12 +6,11 @@ A killed actor is restarted and repeats its shard.
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from imagenet_g.benchmark.errors import ImagenetGError, InputError, ModelError
+from imagenet_g.benchmark.engines.ray_cluster import start_ray
+from imagenet_g.benchmark.errors import ImagenetGError, ModelError
 from imagenet_g.generation.rendering.jobs import Worker
 from imagenet_g.generation.rendering.tasks import BuildJob, ShardTask, TaskReport
 
@@ -45,7 +44,7 @@ def run_ray(
     """
     if not tasks:
         return
-    ray = _start_ray(address)
+    ray = start_ray(address)
     num_gpus = int(ray.cluster_resources().get("GPU", 0)) if job.device != "cpu" else 0
     count = min(workers or max(1, num_gpus), len(tasks))
     actor_class = ray.remote(
@@ -86,24 +85,6 @@ class RayWorker:
 
 def _submit(actor: Any, task: ShardTask) -> Any:  # noqa: ANN401
     return actor.run.remote(task)
-
-
-def _start_ray(address: str | None) -> Any:  # noqa: ANN401
-    try:
-        import ray
-        import ray.util
-    except ImportError as error:
-        raise InputError("--engine ray needs Ray. Run: pip install 'imagenet-g[ray]'") from error
-    # If one task fails, those in progress fail too; their tracebacks would hide the message.
-    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
-    if not ray.is_initialized():
-        try:
-            ray.init(
-                address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
-            )
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise InputError(f"Ray cannot be reached at '{address}': {str(error).splitlines()[0]}") from error
-    return ray
 
 
 def _unwrap(error: Any) -> Exception:  # noqa: ANN401

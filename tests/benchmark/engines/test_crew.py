@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imagenet_g.benchmark.engines.crew import MAX_DEATHS, run_tasks
-from imagenet_g.benchmark.engines.tasks import Death, ModelReport, Task, TaskReport, plan_tasks
+from imagenet_g.benchmark.engines.tasks import Death, ModelReport, Task, WorkReport, plan_tasks
 
 DONE = ModelReport(path=None, parts=(), failure=None, computed=1)
 
@@ -44,14 +44,14 @@ class DyingCrew:
         """Keep the task."""
         self.at_work[number] = task
 
-    def wait(self) -> tuple[int, TaskReport | Death]:
+    def wait(self) -> tuple[int, WorkReport | Death]:
         """A task, done or lost with its process."""
         number, task = self.at_work.popitem()
         for model in task.models:
             if self.deaths.get(model, 0):
                 self.deaths[model] -= 1
                 return number, Death("cpu", "signal 9")
-        return number, TaskReport(models=(DONE,) * len(task.models))
+        return number, WorkReport(models=(DONE,) * len(task.models))
 
     def close(self) -> None:
         """Nothing."""
@@ -62,7 +62,7 @@ def run_dying(deaths: dict[int, int]) -> tuple[dict[int, ModelReport], list[str]
     found: dict[int, ModelReport] = {}
     said: list[str] = []
 
-    def receive(task: Task, report: TaskReport) -> None:
+    def receive(task: Task, report: WorkReport) -> None:
         found.update(zip(task.models, report.models, strict=True))
 
     run_tasks(DyingCrew(deaths), [Task((0, 1)), Task((2, 3))], receive, said.append)
