@@ -110,7 +110,7 @@ def compile_module(
         with torch.no_grad(), warnings.catch_warnings():
             # Of the tracer, about branches by shape: the shape is fixed, and values were ruled out.
             warnings.simplefilter("ignore")
-            model = openvino.convert_model(copied, example_input=example, input=[list(example.shape)])
+            model = openvino.convert_model(_record(copied, example), input=[list(example.shape)])
         model = _add_normalisation(openvino, model, shape.normalisation)
         return _require_float32(openvino.Core().compile_model(model, "CPU", shape.make_config()))
     except BackendRefusedError:
@@ -138,6 +138,15 @@ def export_compiled(model: openvino.CompiledModel) -> bytes:
     stream = io.BytesIO()
     model.export_model(stream)
     return stream.getvalue()
+
+
+def _record(module: torch.nn.Module, example: torch.Tensor) -> object:
+    """The steps of a module for a batch, in the form that the converter reads."""
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    # The tracer's own check runs the model three times more and takes most of a conversion; the answers are
+    # compared with those of the model anyway.
+    return TorchScriptPythonDecoder(module, example_input=example, trace_kwargs={"check_trace": False})
 
 
 def _add_normalisation(openvino: Any, model: Any, normalisation: Normalisation | None) -> Any:  # noqa: ANN401
