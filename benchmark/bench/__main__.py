@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -102,4 +103,6 @@ def _list_dry_stages() -> dict[str, Stage]:
 
 
 if __name__ == "__main__":
+    # As an exit, so that the command that is being timed is ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -71,6 +72,8 @@ def test_busy_processes_end_when_what_started_them_is_killed() -> None:
         if not is_running(child):
             return
         time.sleep(0.05)
+    # A failing test must not leave it either.
+    os.kill(child, signal.SIGKILL)
     pytest.fail("it still runs")
 
 
