@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from imagenet_g.benchmark.backends.settings import RunSettings
-    from imagenet_g.benchmark.engines.opening import EngineOptions
     from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome, EvaluationRequest
     from imagenet_g.benchmark.evaluation.run_plans import RunPlan
     from imagenet_g.benchmark.models.classifiers import ModelRequest
@@ -72,6 +71,7 @@ def prepare_sweep(arguments: Namespace) -> tuple[SweepRequest, Evaluate]:
         InputError: A malformed or contradictory option.
     """
     from imagenet_g.benchmark.commands.lines import load_robustness
+    from imagenet_g.benchmark.engines.opening import make_engine_options
     from imagenet_g.benchmark.sweeps.running import CHUNK, SweepRequest
 
     if arguments.rows is not None:
@@ -104,7 +104,7 @@ def make_evaluate(arguments: Namespace, plan: RunPlan) -> Evaluate:
         InputError: Options contradict each other, or a device is not available.
     """
     from imagenet_g.benchmark.commands.lines import apply_baselines
-    from imagenet_g.benchmark.engines.opening import evaluate_by
+    from imagenet_g.benchmark.engines.opening import evaluate_by, make_engine_options
     from imagenet_g.benchmark.terminal.progress import ProgressListener
 
     options = make_engine_options(arguments)
@@ -115,38 +115,6 @@ def make_evaluate(arguments: Namespace, plan: RunPlan) -> Evaluate:
         return apply_baselines(outcomes, plan.list_baselines(), request.data)
 
     return evaluate
-
-
-def make_engine_options(arguments: Namespace) -> EngineOptions:
-    """Which processes the options ask for.
-
-    Raises:
-        InputError: Options contradict each other, or a device is not available.
-    """
-    from imagenet_g.benchmark.engines.opening import EngineOptions
-
-    devices: tuple[str, ...] = ()
-    if arguments.devices is not None:
-        from imagenet_g.benchmark.devices import choose_devices
-
-        if arguments.device != "auto":
-            raise InputError("--device names one device and --devices several: give one of them.")
-        devices = choose_devices(arguments.devices)
-    several = len(devices) > 1 or arguments.engine == "ray"
-    if several and arguments.rows is not None:
-        raise InputError(
-            "--rows is for the jobs of an array, each one process; --devices and --engine ray deal out the "
-            "rows themselves. Give one of them."
-        )
-    if several and arguments.keep_features:
-        raise InputError("--keep-features goes with one process: leave --devices or --engine ray out.")
-    return EngineOptions(
-        engine=arguments.engine,
-        devices=devices,
-        address=arguments.address,
-        actors=arguments.actors,
-        cpus=arguments.cpus_per_actor,
-    )
 
 
 def make_request(arguments: Namespace) -> tuple[EvaluationRequest, RunPlan]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -61,6 +62,36 @@ class EngineOptions:
         if not self.devices:
             return request
         return replace(request, settings=replace(request.settings, device=self.devices[0]))
+
+
+def make_engine_options(arguments: Namespace) -> EngineOptions:
+    """Which processes the options ask for.
+
+    Raises:
+        InputError: Options contradict each other, or a device is not available.
+    """
+    devices: tuple[str, ...] = ()
+    if arguments.devices is not None:
+        from imagenet_g.benchmark.devices import choose_devices
+
+        if arguments.device != "auto":
+            raise InputError("--device names one device and --devices several: give one of them.")
+        devices = choose_devices(arguments.devices)
+    several = len(devices) > 1 or arguments.engine == "ray"
+    if several and arguments.rows is not None:
+        raise InputError(
+            "--rows is for the jobs of an array, each one process; --devices and --engine ray deal out the "
+            "rows themselves. Give one of them."
+        )
+    if several and arguments.keep_features:
+        raise InputError("--keep-features goes with one process: leave --devices or --engine ray out.")
+    return EngineOptions(
+        engine=arguments.engine,
+        devices=devices,
+        address=arguments.address,
+        actors=arguments.actors,
+        cpus=arguments.cpus_per_actor,
+    )
 
 
 def evaluate_by(
