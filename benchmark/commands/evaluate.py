@@ -180,6 +180,7 @@ def _make_settings(arguments: Namespace) -> RunSettings:
         dtype=arguments.dtype,
         batch_size=arguments.batch_size,
         workers=arguments.workers,
+        feeding=arguments.feeding,
         backend=arguments.backend,
         keep_features=arguments.keep_features,
         compile=arguments.compile,

@@ -174,6 +174,12 @@ def _add_run_arguments(parser: ArgumentParser) -> None:
         "work enough and its answers are those of torch (default: %(default)s)",
     )
     group.add_argument(
+        "--feeding",
+        choices=("auto", "threads", "processes"),
+        default="auto",
+        help="what decodes images: threads, or processes as a GPU needs them (default: by device)",
+    )
+    group.add_argument(
         "--compile",
         action="store_true",
         help="compile the model by torch.compile, on CUDA into a graph that is launched whole; where that "

@@ -71,7 +71,7 @@ def add_inference_options(holder: OptionHolder, *, batch_note: str = "") -> None
         "--workers",
         type=parse_positive,
         metavar="N",
-        help="threads that decode images (default: one a core, at most 8)",
+        help="threads or processes that decode images (default: one a core, at most 8, or 16 for a GPU)",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -36,6 +36,10 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def pin_memory(self) -> Batch:
+        """The same batch in memory that a GPU reads by itself; the name is the one PyTorch looks for."""
+        return self if self.inputs is None else replace(self, inputs=self.inputs.pin_memory())
 
 
 def make_batch(images: Sequence[PreparedImage]) -> Batch:

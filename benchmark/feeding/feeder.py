@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 from imagenet_g.benchmark.feeding.batches import Batch
 from imagenet_g.benchmark.feeding.preparation import Preparation
 from imagenet_g.benchmark.splits.splits import Split
+
+FeedingKind = Literal["auto", "threads", "processes"]
 
 
 class Feeder(Protocol):
@@ -25,14 +27,28 @@ class Feeder(Protocol):
         """
 
 
-def open_feeder(split: Split, preparation: Preparation, *, workers: int) -> Feeder:
+def open_feeder(
+    split: Split, preparation: Preparation, *, workers: int, device: str = "cpu", kind: FeedingKind = "auto"
+) -> Feeder:
     """The feeder for a split.
+
+    Processes feed a GPU, which takes more images than threads of one process can prepare: a part of each
+    transform holds Python's lock. On a CPU the model is the slower side, and threads start at once.
 
     Args:
         split: The images.
         preparation: How each one becomes an input.
         workers: How many images are prepared at a time.
+        device: Where the model runs, such as "cuda:1".
+        kind: What the workers are; "auto" decides by the device. Threads, where processes cannot be given
+            the images or the preparation.
     """
+    on_cuda = device.startswith("cuda")
+    if kind == "processes" or (kind == "auto" and on_cuda):
+        from imagenet_g.benchmark.feeding.processes import ProcessFeeder, can_be_sent
+
+        if can_be_sent(split, preparation):
+            return ProcessFeeder(split, preparation, workers=workers, pinned=on_cuda)
     from imagenet_g.benchmark.feeding.threads import ThreadFeeder
 
     return ThreadFeeder(split, preparation, workers=workers)

@@ -30,6 +30,12 @@ class _RowGroup(NamedTuple):
     num_rows: int
 
 
+class _Sent(NamedTuple):
+    paths: tuple[Path, ...]
+    column: str
+    signs: list[tuple[int, int, int] | None]
+
+
 class ParquetImages:
     """Reads encoded images and other columns of parquet files that share one schema.
 
@@ -47,6 +53,7 @@ class ParquetImages:
         self, paths: Sequence[Path], column: str = "image", open_file: FileOpener | None = None
     ) -> None:
         self._paths = tuple(paths)
+        self._open_file = open_file
         # Before the files are opened. Remote ones are of one commit, which never changes.
         self._signs = [None if open_file is not None else _read_signs(path) for path in paths]
         self._files = [_open_parquet(path, open_file) for path in paths]
@@ -56,6 +63,24 @@ class ParquetImages:
         self._kept: OrderedDict[int, pa.ChunkedArray] = OrderedDict()
         self._lock = threading.Lock()
         self._leaf = self._find_image_leaf()
+
+    def __getstate__(self) -> _Sent:
+        """What another process on this machine opens the files by.
+
+        Raises:
+            TypeError: They are open over the network.
+        """
+        if self._open_file is not None:
+            raise TypeError("files that are open over the network cannot be sent to another process")
+        return _Sent(self._paths, self._column, self._signs)
+
+    def __setstate__(self, sent: _Sent) -> None:
+        ParquetImages.__init__(self, sent.paths, sent.column)
+        # A file that was exchanged meanwhile is not the one that was hashed; its first read says so.
+        self._signs = [
+            now if now == before else now and (0, 0, now[-1])
+            for before, now in zip(sent.signs, self._signs, strict=True)
+        ]
 
     def __len__(self) -> int:
         return self._starts[-1]

@@ -159,7 +159,10 @@ def _run_stretch(
     done, stop = stretch
     numbers, joined = _join([member.preparation for member in live])
     size = max(member.task.settings.batch_size for member in live)
-    with open_feeder(split, joined, workers=live[0].task.settings.workers) as feeder:
+    settings = live[0].task.settings
+    with open_feeder(
+        split, joined, workers=settings.workers, device=settings.device, kind=settings.feeding
+    ) as feeder:
         try:
             for batch in feeder.feed(rows[done:stop], size):
                 pieces = split_joint(batch, max(numbers) + 1)

@@ -1,0 +1,144 @@
+"""Images prepared by worker processes, which hand over whole batches in shared memory.
+
+The processes, their queues and their end are those of PyTorch's `DataLoader`: it keeps the order, bounds what
+is ahead, and ends its workers with this process however that ends. They are started anew and not forked,
+because a fork of a process with threads or CUDA may stand still for ever.
+"""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+from torch.utils.data import DataLoader, Dataset
+
+from imagenet_g.benchmark.errors import ImagenetGError, ModelError
+from imagenet_g.benchmark.feeding.batches import Batch, make_batch
+from imagenet_g.benchmark.feeding.preparation import Preparation
+from imagenet_g.benchmark.feeding.threads import prepare_image
+from imagenet_g.benchmark.models.classifiers import Transform
+from imagenet_g.benchmark.splits.splits import Split
+
+_AHEAD = 2
+"""Batches that each worker prepares before they are taken."""
+
+
+class ProcessFeeder:
+    """Prepares images in processes of their own.
+
+    Args:
+        split: The images; its reader must be one that can be sent to a process.
+        preparation: How each one becomes an input; it must be one that can be sent, too.
+        workers: Processes.
+        pinned: Whether batches lie in memory that a GPU reads by itself.
+    """
+
+    def __init__(self, split: Split, preparation: Preparation, *, workers: int, pinned: bool = False) -> None:
+        self._rows = _Rows(split, preparation.prepare)
+        self._workers = workers
+        self._pinned = pinned
+        self._batches: Iterator[Batch | str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        # The loader's iterator stops and joins its workers when nothing holds it any more.
+        self._batches = None
+
+    def feed(self, rows: Sequence[int], batch_size: int) -> Iterator[Batch]:
+        """Batches in the order of the rows; two for each worker are prepared before they are taken.
+
+        Raises:
+            ModelError: The transform fails, gives inputs of several shapes, or a worker was ended.
+        """
+        chosen = [list(rows[start : start + batch_size]) for start in range(0, len(rows), batch_size)]
+        loader: DataLoader[Batch | str] = DataLoader(
+            self._rows,
+            batch_sampler=chosen,
+            num_workers=min(self._workers, max(1, len(chosen))),
+            collate_fn=_keep,
+            prefetch_factor=_AHEAD,
+            multiprocessing_context="spawn",
+            pin_memory=self._pinned,
+        )
+        with _hold_signals():
+            self._batches = iter(loader)
+        for _ in chosen:
+            yield self._take()
+
+    def _take(self) -> Batch:
+        if self._batches is None:
+            raise RuntimeError("`feed` goes on only while the feeder is open")
+        try:
+            batch = next(self._batches)
+        except RuntimeError as error:
+            # The loader's own words for a worker that has gone; what a worker itself says comes as text.
+            raise ModelError(
+                f"A process that prepares images was ended, perhaps for want of memory ({error}). Use fewer "
+                "--workers, or --feeding threads; the same command goes on where this one stopped."
+            ) from error
+        if isinstance(batch, str):
+            raise ModelError(batch)
+        return batch
+
+
+class _Rows(Dataset[Batch | str]):
+    """The rows of a split, in a worker."""
+
+    def __init__(self, split: Split, prepare: Transform) -> None:
+        self._split = split
+        self._prepare = prepare
+
+    def __getitem__(self, row: int) -> Batch | str:
+        return self.__getitems__([row])
+
+    def __getitems__(self, rows: list[int]) -> Batch | str:
+        """A batch; or why there is none, as a text, because an error would bring a worker's traceback."""
+        try:
+            return make_batch([prepare_image(self._split, row, self._prepare) for row in rows])
+        except ImagenetGError as error:
+            return str(error)
+
+
+def can_be_sent(split: Split, preparation: Preparation) -> bool:
+    """Whether worker processes can be given a split and its preparation.
+
+    A file that is open over the network, and a function that has no name to import it by, cannot.
+    """
+    try:
+        pickle.dumps((split.reader, preparation.prepare))
+    except Exception:
+        # Pickling calls the code of users' own classes, which may raise anything.
+        return False
+    return True
+
+
+def _keep(batch: Any) -> Any:  # noqa: ANN401
+    """A batch is put together by the worker already; of the loader's own type it would be a list."""
+    return batch
+
+
+@contextmanager
+def _hold_signals() -> Iterator[None]:
+    """Start processes that ignore Ctrl-C, which reaches all at once: this one ends them in good order.
+
+    The loader's handler for the end of a worker goes as well. It raises its error wherever this process is at
+    work, in the middle of a model's forward pass; without it the error comes where the next batch is taken.
+    """
+    # Handlers belong to the main thread, and no other may set them.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held = (signal.SIGINT, signal.SIGCHLD)
+    before = [signal.getsignal(number) for number in held]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number, handler in zip(held, before, strict=True):
+            signal.signal(number, handler)

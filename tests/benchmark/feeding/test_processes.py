@@ -1,0 +1,210 @@
+"""Worker processes: the batches of threads, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+from timm.data.transforms_factory import create_transform
+
+from imagenet_g.benchmark.errors import DataError, ModelError
+from imagenet_g.benchmark.feeding.feeder import open_feeder
+from imagenet_g.benchmark.feeding.preparation import Preparation
+from imagenet_g.benchmark.feeding.processes import ProcessFeeder, can_be_sent
+from imagenet_g.benchmark.feeding.splitting import split_transform
+from imagenet_g.benchmark.feeding.threads import ThreadFeeder
+from imagenet_g.benchmark.images.parquet import ParquetImages
+from imagenet_g.benchmark.splits.folders import load_folder
+from imagenet_g.benchmark.splits.splits import Split
+
+NUM_IMAGES = 23
+PREPARATION = split_transform(create_transform(input_size=(3, 32, 32), is_training=False))
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
+    """A folder of small images, one of them broken."""
+    root = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for number in range(NUM_IMAGES):
+        path = root / "n01440764" / f"{number:02}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (40 + number, 50, 3), dtype=np.uint8)).save(path)
+    (root / "n01440764" / "07.png").write_bytes(b"not an image")
+    return load_folder(root, cache=None)
+
+
+@pytest.fixture(scope="module")
+def in_parquet(split: Split, tmp_path_factory: pytest.TempPathFactory) -> Split:
+    """The same images in row groups of five."""
+    path = tmp_path_factory.mktemp("parquet") / "images.parquet"
+    values = [(split.reader.read_image(row)) for row in range(NUM_IMAGES)]
+    pq.write_table(pa.table({"image": pa.array(values, pa.binary())}), path, row_group_size=5)
+    return replace(split, reader=ParquetImages([path]))
+
+
+def collect(feeder: ThreadFeeder | ProcessFeeder) -> list[tuple[object, ...]]:
+    """All batches, their pixels as lists."""
+    with feeder:
+        return [
+            (batch.rows, batch.errors, None if batch.inputs is None else batch.inputs.tolist())
+            for batch in feeder.feed(range(NUM_IMAGES), 4)
+        ]
+
+
+def list_children() -> set[int]:
+    """Processes of this one."""
+    task = Path(f"/proc/{os.getpid()}/task")
+    found: set[int] = set()
+    for path in task.iterdir():
+        found |= {int(word) for word in (path / "children").read_text().split()}
+    return found
+
+
+def test_batches_are_those_of_threads(split: Split) -> None:
+    """In order, bit by bit, with the words for what cannot be read."""
+    expected = collect(ThreadFeeder(split, PREPARATION, workers=2))
+    assert collect(ProcessFeeder(split, PREPARATION, workers=2)) == expected
+    assert expected[1][1] == (None, None, None, "not an image file but a text file")
+
+
+def test_parquet_is_opened_by_each_process(in_parquet: Split, split: Split) -> None:
+    """Open files are not sent."""
+    expected = collect(ThreadFeeder(split, PREPARATION, workers=1))
+    assert collect(ProcessFeeder(in_parquet, PREPARATION, workers=1)) == expected
+
+
+def test_a_parquet_file_that_was_exchanged_is_not_read_by_another_process(tmp_path: Path) -> None:
+    """The other process opens it anew, and it is not the one whose hash the split has."""
+    path = tmp_path / "images.parquet"
+    pq.write_table(pa.table({"image": pa.array([b"first"], pa.binary())}), path)
+    sent = pickle.dumps(ParquetImages([path]))
+    other = tmp_path / "other.parquet"
+    pq.write_table(pa.table({"image": pa.array([b"other"], pa.binary())}), other)
+    other.replace(path)
+    with pytest.raises(DataError, match="written over"):
+        pickle.loads(sent).read_image(0)
+
+
+def test_leaving_early_leaves_no_process_and_no_shared_memory(split: Split) -> None:
+    """As after Ctrl-C, or an error of the model."""
+    before, shared = list_children(), set(Path("/dev/shm").iterdir())
+    with ProcessFeeder(split, PREPARATION, workers=2) as feeder:
+        next(feeder.feed(range(NUM_IMAGES), 2))
+        assert list_children() - before
+    # The resource tracker of the standard library is one for all, and stays.
+    names = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in list_children() - before}
+    assert [name for name in names.values() if b"resource_tracker" not in name] == []
+    assert set(Path("/dev/shm").iterdir()) <= shared
+
+
+def test_a_process_that_was_killed_is_one_clear_message(split: Split) -> None:
+    """As by a machine without memory left."""
+    before = list_children()
+    with ProcessFeeder(split, PREPARATION, workers=1) as feeder:
+        batches = feeder.feed(list(range(NUM_IMAGES)) * 40, 1)
+        next(batches)
+        for pid in list_children() - before:
+            if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+        with pytest.raises(ModelError, match="was ended, perhaps for want of memory"):
+            list(batches)
+
+
+class Refusing:
+    """A transform that fails on some image."""
+
+    def __call__(self, image: Image.Image) -> torch.Tensor:
+        """Fails."""
+        raise ValueError("too tall")
+
+
+def test_a_transform_that_fails_is_named_without_a_traceback(split: Split) -> None:
+    """In the words of threads."""
+    preparation = Preparation(Refusing())
+    with ThreadFeeder(split, preparation, workers=1) as feeder, pytest.raises(ModelError) as expected:
+        list(feeder.feed(range(2), 2))
+    # A worker finds a class of this file by its path, which pytest alone knows.
+    with ProcessFeeder(split, PREPARATION, workers=1) as feeder:
+        feeder._rows._prepare = Refusing()
+        assert feeder._rows[0] == str(expected.value)
+
+
+def test_what_cannot_be_sent_is_prepared_by_threads(split: Split) -> None:
+    """A function without a name, and anything that is open over the network."""
+    preparation = Preparation(lambda image: torch.zeros(3, 2, 2))
+    assert not can_be_sent(split, preparation)
+    assert isinstance(open_feeder(split, preparation, workers=1, kind="processes"), ThreadFeeder)
+
+
+def test_a_gpu_is_fed_by_processes_and_a_cpu_by_threads(split: Split) -> None:
+    """Unless the user decides."""
+    assert isinstance(open_feeder(split, PREPARATION, workers=1, device="cuda:1"), ProcessFeeder)
+    assert isinstance(open_feeder(split, PREPARATION, workers=1, device="cpu"), ThreadFeeder)
+    forced = open_feeder(split, PREPARATION, workers=1, device="cuda", kind="threads")
+    assert isinstance(forced, ThreadFeeder)
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from timm.data.transforms_factory import create_transform
+from imagenet_g.benchmark.feeding.processes import ProcessFeeder
+from imagenet_g.benchmark.feeding.splitting import split_transform
+from imagenet_g.benchmark.splits.folders import load_folder
+if __name__ == "__main__":
+    split = load_folder(Path(sys.argv[1]), cache=None)
+    preparation = split_transform(create_transform(input_size=(3, 32, 32), is_training=False))
+    with ProcessFeeder(split, preparation, workers=2) as feeder:
+        for batch in feeder.feed(list(range(23)) * 1000, 1):
+            print("batch", flush=True)
+            time.sleep(1)
+"""
+
+
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
+def test_workers_end_with_the_process_however_it_ends(
+    by: signal.Signals, split: Split, tmp_path: Path
+) -> None:
+    """After kill -9 they notice it; Ctrl-C reaches them too, and they print nothing."""
+    script = tmp_path / "feeding.py"
+    script.write_text(KILLED)
+    command = [sys.executable, str(script), str(split.reader._root)]  # type: ignore[attr-defined]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "batch\n"
+    if by == signal.SIGKILL:
+        process.kill()
+    else:
+        os.killpg(process.pid, by)
+    # Ends only when the last worker, which holds the other end, has gone.
+    _, said = process.communicate(timeout=60)
+    # After kill -9 the standard library's tracker says that it cleans up.
+    assert "SpawnProcess" not in said
+    assert said.count("Traceback") == (by == signal.SIGINT)
+    deadline = time.monotonic() + 20
+    while _is_alive(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not _is_alive(process.pid)
+
+
+def _is_alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
