@@ -98,7 +98,7 @@ class _Rows(Dataset[Batch | str]):
         return self.__getitems__([row])
 
     def __getitems__(self, rows: list[int]) -> Batch | str:
-        """A batch; or why there is none, as a text, because an error would bring a worker's traceback."""
+        """A batch; or the reason for its absence as a text: an error would bring a worker's traceback."""
         try:
             return make_batch([prepare_image(self._split, row, self._prepare) for row in rows])
         except ImagenetGError as error:
