@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from imagenet_g.benchmark.errors import ModelError
@@ -69,4 +70,8 @@ def stack_inputs(tensors: list[torch.Tensor]) -> torch.Tensor:
             f"The model's transform gives inputs of {len(shapes)} shapes, such as {min(shapes)} and "
             f"{max(shapes)}; let it resize and crop to one size."
         )
-    return torch.stack(tensors)
+    if tensors[0].dtype == torch.bfloat16:
+        return torch.stack(tensors)
+    # By NumPy, on this thread alone: the threads of torch would wait for cores on which images are decoded,
+    # and models computed.
+    return torch.from_numpy(np.stack([tensor.numpy() for tensor in tensors]))

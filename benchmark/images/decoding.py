@@ -121,8 +121,8 @@ def _list_formats() -> tuple[str, ...]:
 
 def _convert_to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
-        # A copy, because leaving `with` closes the file behind Pillow's own object.
-        return image.copy()
+        # A JPEG has one image, which is in memory now; others may seek in the file, which `with` closes.
+        return image if image.format == "JPEG" else image.copy()
     if image.mode == "F":
         raise DataError("floating-point pixels have no fixed range")
     if image.mode == "I" or image.mode.startswith("I;16"):

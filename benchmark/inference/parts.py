@@ -100,11 +100,12 @@ def make_predictions(
 
 
 def _spread(batch: Batch, logits: torch.Tensor | None) -> torch.Tensor:
-    # NaN marks what was not predicted; a row of zeros would pass for an answer.
-    spread = torch.full((len(batch), 1000), torch.nan)
+    # NaN marks what was not predicted; a row of zeros would pass for an answer. By NumPy, whose copies wait
+    # for no other core.
+    spread = np.full((len(batch), 1000), np.nan, dtype=np.float32)
     if logits is not None:
-        spread[torch.tensor([error is None for error in batch.errors])] = logits
-    return spread
+        spread[[error is None for error in batch.errors]] = logits.numpy()
+    return torch.from_numpy(spread)
 
 
 def _name_broken(logits: torch.Tensor, errors: Sequence[str | None]) -> list[str | None]:
