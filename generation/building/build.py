@@ -177,12 +177,15 @@ def _check_generator(request: BuildRequest, job: BuildJob, *, is_finished: bool)
 
 
 def _run_scores(request: BuildRequest, job: BuildJob, listener: BuildListener) -> None:
-    for scorer in job.split_spec.scorers:
-        meta = load_plan_meta(job.plan_path)
-        identify = partial(identify_scorer, job, scorer)
-        pending = list_unscored(job, scorer, meta.num_shards, identify)
-        listener.start(f"{job.split}: scoring with {scorer}", meta.num_shards, meta.num_shards - len(pending))
-        request.engine(job, [ShardTask("score", number, scorer) for number in pending], listener.report)
+    names, total = job.split_spec.scorers, load_plan_meta(job.plan_path).num_shards
+    if not names:
+        return
+    pending = {name: list_unscored(job, name, total, partial(identify_scorer, job, name)) for name in names}
+    # One pass over a shard for all that score it, so that each image is decoded once.
+    found = {n: tuple(name for name in names if n in pending[name]) for n in range(total)}
+    tasks = [ShardTask("score", number, missing) for number, missing in found.items() if missing]
+    listener.start(f"{job.split}: scoring with {', '.join(names)}", total, total - len(tasks))
+    request.engine(job, tasks, listener.report)
 
 
 def _format_changed_plan(job: BuildJob, begun: PlanMeta, now: PlanMeta) -> str:

@@ -18,7 +18,7 @@ from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.splits.readable import load_image
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.storage import replace_file
-from imagenet_g.generation.rendering.scorers import BATCH_SIZE, Columns, Scorer
+from imagenet_g.generation.rendering.scorers import BATCH_SIZE, Columns, Scorer, score_images
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -173,7 +173,7 @@ def _score_pairs(
 ) -> Iterator[tuple[int, dict[str, float]]]:
     for first in range(0, len(pairs), BATCH_SIZE):
         batch = pairs[first : first + BATCH_SIZE]
-        columns = scorer.score([image for _, image, _ in batch], [label for *_, label in batch], None)
+        columns = score_images(scorer, [image for _, image, _ in batch], [label for *_, label in batch])
         for place, (number, *_) in enumerate(batch):
             yield number, {name: values[place] for name, values in columns.items()}
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.errors import DataError, ImagenetGError, ModelError
 from imagenet_g.generation.generators.generator import Generator
 from imagenet_g.generation.generators.make import make_generator
 from imagenet_g.generation.generators.runtime import choose_generation_device, read_runtime, set_determinism
 from imagenet_g.generation.plans.plan import PlanMeta, load_plan_meta, load_shard_rows
 from imagenet_g.generation.plans.sources import Sources, load_sources
+from imagenet_g.generation.rendering.ahead import count_threads
 from imagenet_g.generation.rendering.continuing import (
     GeneratorOrigin,
     has_other_files,
@@ -24,7 +26,7 @@ from imagenet_g.generation.rendering.continuing import (
 )
 from imagenet_g.generation.rendering.renderer import PlanRow, Renderer, RenderSettings, WorkRow
 from imagenet_g.generation.rendering.score_files import score_shard
-from imagenet_g.generation.rendering.scorers import Scorer, load_scorer
+from imagenet_g.generation.rendering.scorers import Scorers, load_scorer
 from imagenet_g.generation.rendering.shards import commit_shard, inspect_shard, load_work_rows
 from imagenet_g.generation.rendering.tasks import BuildJob, ShardTask, TaskReport
 from imagenet_g.generation.specs.version import CaptionPromptSpec
@@ -38,7 +40,6 @@ class Worker:
 
     def __init__(self, job: BuildJob) -> None:
         self._job = job
-        self._scorers: dict[str, Scorer] = {}
 
     def run(self, task: ShardTask) -> TaskReport:
         """Do one task and commit its result.
@@ -97,15 +98,27 @@ class Worker:
         return {row["image_id"]: row for row in rows if row["error"] is None}
 
     def _score(self, task: ShardTask) -> int:
-        name = str(task.scorer)
-        return score_shard(self._job, name, task.shard, self._load_scorer(name), self._sources)
+        # Scoring may run in a process that rendered nothing, and its last bits depend on this as well.
+        set_determinism(self._device, cpu_threads=self._job.generator_spec.num_cpu_threads)
+        pool = ThreadPoolExecutor(count_threads())
+        try:
+            scorers = {name: self._scorers.load(name) for name in task.scorers}
+            return score_shard(self._job, task.shard, scorers, self._sources, pool)
+        except ImagenetGError:
+            raise
+        except Exception as error:
+            # A judge may be the user's own and raise anything.
+            raise ModelError(
+                f"Scoring shard {task.shard} of '{self._job.split}' with {', '.join(task.scorers)} fails: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        finally:
+            # Without this, Ctrl-C would wait for every image in the queue.
+            pool.shutdown(wait=True, cancel_futures=True)
 
-    def _load_scorer(self, name: str) -> Scorer:
-        if name not in self._scorers:
-            # Scoring may run in a process that rendered nothing, and its last bits depend on this as well.
-            set_determinism(self._device, cpu_threads=self._job.generator_spec.num_cpu_threads)
-            self._scorers[name] = load_scorer(name, self._job.spec.scorers[name], self._device)
-        return self._scorers[name]
+    @cached_property
+    def _scorers(self) -> Scorers:
+        return Scorers(self._job.spec.scorers, self._device)
 
     @cached_property
     def _meta(self) -> PlanMeta:

@@ -10,6 +10,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from imagenet_g.benchmark.errors import DataError, ImagenetGError, ModelError
 from imagenet_g.benchmark.identity import hash_bytes
 from imagenet_g.benchmark.images.decoding import decode_image, hash_pixels
 from imagenet_g.generation.generators.generator import Generator, Rendering, RenderRow
+from imagenet_g.generation.rendering.ahead import count_threads, map_ahead
 from imagenet_g.generation.specs.version import EncodingSpec, FlatSpec
 
 if TYPE_CHECKING:
@@ -80,44 +82,49 @@ class Renderer:
         Raises:
             ModelError: Several consecutive batches failed, or the generator cannot be reproduced.
         """
-        # One batch is encoded and hashed while the next one is rendered.
-        with ThreadPoolExecutor(1) as pool:
-            behind: Future[list[WorkRow]] | None = None
-            # A plan is in the order of batches, which grouping neighbours needs.
-            for _, group in groupby(rows, key=itemgetter("batch_id")):
-                batch = list(group)
-                if all(row["image_id"] in kept for row in batch):
-                    # Through the pool as well, so that rows stay in the order of the plan.
-                    coming = pool.submit(lambda done: [kept[row["image_id"]] for row in done], batch)
+        # A plan is in the order of batches, which grouping neighbours needs.
+        batches = (list(group) for _, group in groupby(rows, key=itemgetter("batch_id")))
+        pool = ThreadPoolExecutor(count_threads())
+        try:
+            # While a batch is rendered, the one before is encoded and the sources of the next one are read.
+            behind: list[Future[WorkRow]] = []
+            prepare = partial(self._prepare_batch, kept)
+            for batch, prepared in map_ahead(pool, prepare, batches, window=2):
+                if prepared is None:
+                    coming = [pool.submit(kept.__getitem__, row["image_id"]) for row in batch]
                 else:
-                    coming = pool.submit(self._make_rows, batch, *self._render_batch(batch))
-                if behind is not None:
-                    yield from behind.result()
+                    outcomes = self._render_batch(batch, prepared)
+                    parts = zip(batch, prepared, outcomes, strict=True)
+                    coming = [pool.submit(self._make_row, *part) for part in parts]
+                yield from (future.result() for future in behind)
                 behind = coming
-            if behind is not None:
-                yield from behind.result()
+            yield from (future.result() for future in behind)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
-    def _render_batch(self, batch: Sequence[PlanRow]) -> tuple[list[RenderRow | str], list[RenderOutcome]]:
-        """The prepared rows of a canonical batch (or the errors), and the result of each."""
-        prepared = [self._prepare_row(row) for row in batch]
+    def _prepare_batch(
+        self, kept: Mapping[object, WorkRow], batch: Sequence[PlanRow]
+    ) -> tuple[Sequence[PlanRow], list[RenderRow | str] | None]:
+        """A batch, and its rows as the generator takes them, or errors; None where all of them are kept."""
+        if all(row["image_id"] in kept for row in batch):
+            return batch, None
+        return batch, [self._prepare_row(row) for row in batch]
+
+    def _render_batch(
+        self, batch: Sequence[PlanRow], prepared: Sequence[RenderRow | str]
+    ) -> list[RenderOutcome]:
+        """The results of a canonical batch, of which some rows may be errors already."""
         ready = [row for row in prepared if isinstance(row, RenderRow)]
         if not ready:
-            outcomes = [_fail(row, str(reason)) for row, reason in zip(batch, prepared, strict=True)]
-        else:
-            # Any row can fill the slot: the last bits of the other slots do not depend on its content.
-            slots = [row if isinstance(row, RenderRow) else ready[0] for row in prepared]
-            slots += [ready[0]] * (self.settings.batch_size - len(slots))
-            made = self._render_slots(slots)[: len(batch)]
-            outcomes = [
-                outcome if isinstance(row, RenderRow) else _fail(planned, row)
-                for planned, row, outcome in zip(batch, prepared, made, strict=True)
-            ]
-        return prepared, outcomes
-
-    def _make_rows(
-        self, batch: Sequence[PlanRow], prepared: list[RenderRow | str], outcomes: list[RenderOutcome]
-    ) -> list[WorkRow]:
-        return [self._make_row(*parts) for parts in zip(batch, prepared, outcomes, strict=True)]
+            return [_fail(row, str(reason)) for row, reason in zip(batch, prepared, strict=True)]
+        # Any row can fill the slot: the last bits of the other slots do not depend on its content.
+        slots = [row if isinstance(row, RenderRow) else ready[0] for row in prepared]
+        slots += [ready[0]] * (self.settings.batch_size - len(slots))
+        made = self._render_slots(slots)[: len(batch)]
+        return [
+            outcome if isinstance(row, RenderRow) else _fail(planned, row)
+            for planned, row, outcome in zip(batch, prepared, made, strict=True)
+        ]
 
     def _prepare_row(self, row: PlanRow) -> RenderRow | str:
         source_id, source = row["source_image_id"], None
@@ -183,9 +190,11 @@ class Renderer:
     def _make_row(self, row: PlanRow, prepared: RenderRow | str, outcome: RenderOutcome) -> WorkRow:
         data, pixel_sha256 = None, None
         if outcome.rendering is not None:
-            data = encode_image(outcome.rendering.image, self.settings.encoding)
+            image = outcome.rendering.image
+            data = encode_image(image, self.settings.encoding)
+            is_exact = self.settings.encoding.format == "png" and image.mode == "RGB"
             # Of the file as it will be read: after JPEG the pixels differ from the generator's.
-            pixel_sha256 = hash_pixels(decode_image(data))
+            pixel_sha256 = hash_pixels(image if is_exact else decode_image(data))
         source = prepared.source if isinstance(prepared, RenderRow) else None
         return {
             "image": data,

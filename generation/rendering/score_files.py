@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,12 +12,11 @@ from pydantic import JsonValue, ValidationError
 from imagenet_g.benchmark.differences import list_differences
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.identity import hash_json
-from imagenet_g.benchmark.images.decoding import decode_image
 from imagenet_g.benchmark.records import FileModel, Sha256
 from imagenet_g.benchmark.storage import replace_file
 from imagenet_g.generation.plans.sources import Sources
-from imagenet_g.generation.rendering.renderer import WorkRow
-from imagenet_g.generation.rendering.scorers import BATCH_SIZE, Columns, Scorer, list_score_columns
+from imagenet_g.generation.rendering.score_batches import score_rows
+from imagenet_g.generation.rendering.scorers import Columns, Scorer, list_score_columns
 from imagenet_g.generation.rendering.shards import load_shard_record, load_work_rows, make_work_folder
 from imagenet_g.generation.rendering.tasks import BuildJob
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 META_KEY = b"imagenet_g.scores"
+READ_COLUMNS = ("image", "label", "image_id", "source_image_id")
+"""Columns of a work shard that scoring needs."""
 
 
 class ScoreMeta(FileModel):
@@ -69,22 +71,33 @@ def load_scorer_record(job: BuildJob, name: str, num_shards: int) -> JsonValue:
     return found[0] if found else None
 
 
-def score_shard(job: BuildJob, name: str, shard: int, scorer: Scorer, sources: Sources | None) -> int:
-    """Score the images of a committed shard and write the file; returns their number.
+def score_shard(
+    job: BuildJob, shard: int, scorers: Mapping[str, Scorer], sources: Sources | None, pool: Executor
+) -> int:
+    """Score the images of a committed shard and write a file for each scorer; returns their number.
+
+    Args:
+        job: The split.
+        shard: Number of the shard.
+        scorers: The scorers, by name.
+        sources: The sources of the split; None for a split without.
+        pool: Threads that decode.
 
     Raises:
         DataError: The shard is missing or damaged.
         StorageError: The scores cannot be written.
     """
-    rows = [row for row in load_work_rows(job.out, job.split, shard) if row["image"] is not None]
-    columns: Columns = {column: [] for column in _list_columns(job, name)}
-    for first in range(0, len(rows), BATCH_SIZE):
-        for column, values in _score_batch(rows, first, scorer, sources).items():
-            columns[column] += values
-    meta = ScoreMeta(
-        key=_make_key(job, name, shard), scorer=scorer.describe(), scorer_sha256=scorer.identify()
-    )
-    _write_scores(make_score_path(job, name, shard), [str(row["image_id"]) for row in rows], columns, meta)
+    loaded = load_work_rows(job.out, job.split, shard, columns=READ_COLUMNS)
+    rows = [row for row in loaded if row["image"] is not None]
+    # Before the scores: images that are rendered again meanwhile must not get the scores of these.
+    keys = {name: _make_key(job, name, shard) for name in scorers}
+    columns = score_rows(rows, scorers, sources, pool)
+    ids = [str(row["image_id"]) for row in rows]
+    for name, scorer in scorers.items():
+        meta = ScoreMeta(key=keys[name], scorer=scorer.describe(), scorer_sha256=scorer.identify())
+        # A shard without one image has the columns, too.
+        table: Columns = {column: [] for column in _list_columns(job, name)} | columns[name]
+        _write_scores(make_score_path(job, name, shard), ids, table, meta)
     return len(rows)
 
 
@@ -113,23 +126,6 @@ def make_score_path(job: BuildJob, name: str, shard: int) -> Path:
 def _list_columns(job: BuildJob, name: str) -> tuple[str, ...]:
     with_sources = job.split_spec.sources is not None
     return list_score_columns(name, job.spec.scorers[name], with_sources=with_sources)
-
-
-def _score_batch(rows: Sequence[WorkRow], first: int, scorer: Scorer, sources: Sources | None) -> Columns:
-    batch = rows[first : first + BATCH_SIZE]
-    images = [decode_image(row["image"]) for row in batch]  # type: ignore[arg-type]
-    labels = [int(str(row["label"])) for row in batch]
-    if sources is None:
-        return scorer.score(images, labels, None)
-    # Rows go by class, so half a shard away is nearly always another class.
-    numbers = range(first, first + len(batch))
-    pairs = [
-        tuple(
-            sources.load_image(str(rows[n % len(rows)]["source_image_id"])) for n in (i, i + len(rows) // 2)
-        )
-        for i in numbers
-    ]
-    return scorer.score(images, labels, [(own, other) for own, other in pairs])
 
 
 def _make_key(job: BuildJob, name: str, shard: int) -> str:

@@ -6,7 +6,9 @@ and the rank of the label among all 1000 classes, so that a filter by one can be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,19 +21,47 @@ if TYPE_CHECKING:
     from PIL import Image
     from pydantic import JsonValue
 
-    from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
+    from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, Transform
     from imagenet_g.benchmark.models.clip_encoders import ClipEncoder
     from imagenet_g.benchmark.records import ClipRecord, ModelRecord
 
 BATCH_SIZE = 32
 """Images a forward pass; fixed, because the last bits of a score depend on it."""
+SOURCE_COLUMNS = ("source_similarity", "other_similarity")
 Columns = dict[str, list[float]]
-SourcePairs = Sequence[tuple["Image.Image", "Image.Image"]]
-"""For each image, the source it was made from and another image's source."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageModel:
+    """The part of a scorer that takes images; scorers of one model share it, and each batch passes it once.
+
+    Attributes:
+        transform: From a PIL RGB image to `(3, H, W)` float32.
+        forward: From `(N, 3, H, W)` on the device to `(N, D)` float32 on the CPU: logits, or embeddings.
+        device: Where it runs.
+    """
+
+    transform: Transform
+    forward: Callable[[torch.Tensor], torch.Tensor]
+    device: str
+
+    def encode(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
+        """`(N, D)` float32 outputs on the CPU of N transformed images, in one forward pass."""
+        import torch
+
+        return self.forward(torch.stack(list(inputs)).to(self.device))
 
 
 class Scorer(Protocol):
-    """Scores images it is shown."""
+    """Scores images by the outputs of its model.
+
+    Attributes:
+        model: The model that the images pass.
+        compares_sources: Whether `rate` takes outputs of source images too.
+    """
+
+    model: ImageModel
+    compares_sources: bool
 
     def describe(self) -> dict[str, JsonValue]:
         """Which model, with which weights."""
@@ -39,10 +69,23 @@ class Scorer(Protocol):
     def identify(self) -> str:
         """Hash of weights, code and behaviour: scores of another one are computed again."""
 
-    def score(
-        self, images: Sequence[Image.Image], labels: Sequence[int], sources: SourcePairs | None
+    def rate(
+        self, outputs: torch.Tensor, labels: Sequence[int], sources: Sequence[torch.Tensor] = ()
     ) -> Columns:
-        """Numbers by column, one per image, at most `BATCH_SIZE` images at a time."""
+        """Numbers by column, one per image.
+
+        Args:
+            outputs: `(N, D)`, what the model makes of at most `BATCH_SIZE` images.
+            labels: N class indices.
+            sources: The same of the source each image was made from and of another image's source; empty
+                where there are none.
+        """
+
+
+def score_images(scorer: Scorer, images: Sequence[Image.Image], labels: Sequence[int]) -> Columns:
+    """Numbers by column, one for each of at most `BATCH_SIZE` images, without sources."""
+    outputs = scorer.model.encode([scorer.model.transform(image) for image in images])
+    return scorer.rate(outputs, labels)
 
 
 def list_score_columns(name: str, spec: ScorerSpec, *, with_sources: bool) -> tuple[str, ...]:
@@ -58,29 +101,71 @@ def list_score_columns(name: str, spec: ScorerSpec, *, with_sources: bool) -> tu
     is_clip = isinstance(spec, ClipScorerSpec)
     columns = ["clip_score" if is_clip else "label_probability", "label_margin", "label_rank"]
     if is_clip and with_sources:
-        columns += ["source_similarity", "other_similarity"]
+        columns += SOURCE_COLUMNS
     return tuple(f"{column}.{name}" for column in columns)
 
 
-def load_scorer(name: str, spec: ScorerSpec, device: str) -> Scorer:
-    """Load the model behind a scorer.
+class Scorers:
+    """The scorers of a version on a device, each loaded when it is first asked for.
 
-    Raises:
-        ImagenetGError: As loading a model does.
-        InputError: A CLIP scorer whose model is not an open_clip one.
+    Args:
+        specs: Their specs, by name.
+        device: Where they run.
     """
-    from imagenet_g.benchmark.models.classifiers import ModelRequest, load_classifier
-    from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder
-    from imagenet_g.benchmark.naming.specs import parse_model_spec
 
-    parsed = parse_model_spec(spec.model)
-    if isinstance(spec, ClipScorerSpec):
-        if parsed.scheme != "open_clip":
+    def __init__(self, specs: Mapping[str, ScorerSpec], device: str) -> None:
+        self._specs = specs
+        self._device = device
+        self._encoders: dict[str, tuple[ClipEncoder, ImageModel]] = {}
+        self._loaded: dict[str, Scorer] = {}
+
+    def load(self, name: str) -> Scorer:
+        """The scorer of a name; CLIP scorers that differ in their text alone share one encoder.
+
+        Raises:
+            ImagenetGError: As loading a model does.
+            InputError: A CLIP scorer whose model is not an open_clip one.
+        """
+        if name not in self._loaded:
+            spec = self._specs[name]
+            self._loaded[name] = (
+                self._load_clip(name, spec)
+                if isinstance(spec, ClipScorerSpec)
+                else _load_judge(name, spec.model, self._device)
+            )
+        return self._loaded[name]
+
+    def _load_clip(self, name: str, spec: ClipScorerSpec) -> ClipScorer:
+        from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder
+        from imagenet_g.benchmark.naming.specs import parse_model_spec
+
+        if parse_model_spec(spec.model).scheme != "open_clip":
             raise InputError(
                 f"Scorer '{name}' is a CLIP scorer: its model must be open_clip:..., not '{spec.model}'."
             )
-        return ClipScorer(name, spec, load_clip_encoder(spec.model), device)
-    request = ModelRequest(requested=spec.model, spec=parsed, templates="single", text_device=device)
+        if spec.model not in self._encoders:
+            encoder = load_clip_encoder(spec.model)
+            model = ImageModel(encoder.transform, encoder.encode_tensors, self._device)
+            self._encoders[spec.model] = encoder, model
+        return ClipScorer(name, spec, *self._encoders[spec.model])
+
+
+def load_scorer(name: str, spec: ScorerSpec, device: str) -> Scorer:
+    """Load the model behind one scorer.
+
+    Raises:
+        ImagenetGError: As `Scorers.load`.
+    """
+    return Scorers({name: spec}, device).load(name)
+
+
+def _load_judge(name: str, model: str, device: str) -> JudgeScorer:
+    from imagenet_g.benchmark.models.classifiers import ModelRequest, load_classifier
+    from imagenet_g.benchmark.naming.specs import parse_model_spec
+
+    request = ModelRequest(
+        requested=model, spec=parse_model_spec(model), templates="single", text_device=device
+    )
     classifier = load_classifier(request)
     return JudgeScorer(name, classifier, device, sha256=_identify_judge(classifier, request))
 
@@ -97,51 +182,69 @@ def _identify_judge(classifier: Classifier, request: ModelRequest) -> str:
 class JudgeScorer:
     """Margin and rank of the label under a classifier."""
 
+    compares_sources = False
+
     def __init__(self, name: str, classifier: Classifier, device: str, *, sha256: str) -> None:
         self._name = name
         self._sha256 = sha256
-        self._classifier = classifier
-        self._device = device
+        self._record = classifier.record
         self._module = classifier.module.to(device)
+        self.model = ImageModel(classifier.transform, self._compute_logits, device)
 
     def describe(self) -> dict[str, JsonValue]:
         """The model's record."""
-        return describe_model(self._classifier.record)
+        return describe_model(self._record)
 
     def identify(self) -> str:
         """Hash of weights, layers, code and outputs on fixed inputs."""
         return self._sha256
 
-    def score(
-        self, images: Sequence[Image.Image], labels: Sequence[int], sources: SourcePairs | None
+    def rate(
+        self, outputs: torch.Tensor, labels: Sequence[int], sources: Sequence[torch.Tensor] = ()
     ) -> Columns:
         """Probability, margin and rank of the label."""
         import torch
 
-        with torch.inference_mode():
-            logits = self._module(stack_images(self._classifier, images, self._device)).float().cpu()
-            chosen = logits.softmax(dim=1)[torch.arange(len(labels)), torch.tensor(labels)]
+        chosen = outputs.softmax(dim=1)[torch.arange(len(labels)), torch.tensor(labels)]
         return {
             f"label_probability.{self._name}": chosen.tolist(),
-            **compare_labels(logits, labels, self._name),
+            **compare_labels(outputs, labels, self._name),
         }
+
+    def _compute_logits(self, inputs: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        with torch.inference_mode():
+            logits: torch.Tensor = self._module(inputs).float().cpu()
+        return logits
 
 
 class ClipScorer:
     """Cosine of image and label text; with sources, cosine of image and source."""
 
-    def __init__(self, name: str, spec: ClipScorerSpec, encoder: ClipEncoder, device: str) -> None:
-        from imagenet_g.benchmark.texts.heads import build_head
+    compares_sources = True
+
+    def __init__(self, name: str, spec: ClipScorerSpec, encoder: ClipEncoder, model: ImageModel) -> None:
+        import open_clip
+
         from imagenet_g.benchmark.texts.prompts import load_class_names
 
         self._name = name
         self._text = spec.text
         self._encoder = encoder
-        template = spec.text.replace("{c}", "{}")
-        # Moves the encoder to the device, too.
-        self._head = build_head(
-            encoder.model, encoder.tokenizer, (template,), load_class_names(), device=device
+        self.model = model
+        # By open_clip's own loop in fixed batches: `texts.heads` orders and batches prompts by length and
+        # memory. The last bits of every score depend on this, and releases record them.
+        head: torch.Tensor = open_clip.build_zero_shot_classifier(
+            encoder.model.to(model.device),
+            tokenizer=encoder.tokenizer,
+            classnames=load_class_names(),
+            templates=(spec.text.replace("{c}", "{}"),),
+            num_classes_per_batch=10,
+            device=model.device,
+            use_tqdm=sys.stderr.isatty(),
         )
+        self._head = head.float().cpu()
 
     def describe(self) -> dict[str, JsonValue]:
         """The model's record and the text."""
@@ -151,20 +254,17 @@ class ClipScorer:
         """Hash of weights, settings, tokenizer and embeddings of fixed inputs."""
         return hash_json([self._encoder.identify(), self._encoder.behaviour_sha256])
 
-    def score(
-        self, images: Sequence[Image.Image], labels: Sequence[int], sources: SourcePairs | None
+    def rate(
+        self, outputs: torch.Tensor, labels: Sequence[int], sources: Sequence[torch.Tensor] = ()
     ) -> Columns:
         """Cosine, margin and rank of the label; similarity to the sources where there are any."""
         import torch
 
-        features = self._encoder.encode_images(images)
-        cosines = features @ self._head
+        cosines = outputs @ self._head
         own = cosines[torch.arange(len(labels)), torch.tensor(labels)]
         columns = {f"clip_score.{self._name}": own.tolist(), **compare_labels(cosines, labels, self._name)}
-        if sources is not None:
-            for number, column in enumerate(("source_similarity", "other_similarity")):
-                theirs = self._encoder.encode_images([pair[number] for pair in sources])
-                columns[f"{column}.{self._name}"] = (features * theirs).sum(dim=1).tolist()
+        for column, theirs in zip(SOURCE_COLUMNS, sources, strict=False):
+            columns[f"{column}.{self._name}"] = (outputs * theirs).sum(dim=1).tolist()
         return columns
 
 
@@ -188,13 +288,6 @@ def compare_labels(scores: torch.Tensor, labels: Sequence[int], name: str) -> Co
         f"label_margin.{name}": (own - best).tolist(),
         f"label_rank.{name}": (others > own[:, None]).sum(dim=1).tolist(),
     }
-
-
-def stack_images(classifier: Classifier, images: Sequence[Image.Image], device: str) -> torch.Tensor:
-    """`(N, 3, H, W)` inputs on the device."""
-    import torch
-
-    return torch.stack([classifier.transform(image) for image in images]).to(device)
 
 
 def describe_model(record: ModelRecord | ClipRecord) -> dict[str, JsonValue]:

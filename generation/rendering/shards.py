@@ -164,8 +164,16 @@ def inspect_shard(out: Path, split: str, shard: int, plan_sha256: str) -> ShardS
     return "failed rows" if record.failures else "done"
 
 
-def load_work_rows(out: Path, split: str, shard: int) -> list[WorkRow]:
+def load_work_rows(
+    out: Path, split: str, shard: int, *, columns: Sequence[str] | None = None
+) -> list[WorkRow]:
     """The rows of a committed shard, images as encoded bytes.
+
+    Args:
+        out: The release being made.
+        split: Split name.
+        shard: Number of the shard.
+        columns: What to read, the image among them; None for everything.
 
     Raises:
         DataError: The file cannot be read.
@@ -175,7 +183,7 @@ def load_work_rows(out: Path, split: str, shard: int) -> list[WorkRow]:
 
     path = make_work_folder(out, split) / f"{shard:05d}.parquet"
     try:
-        rows = pq.read_table(path).to_pylist()
+        rows = pq.read_table(path, columns=None if columns is None else [*columns]).to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"'{path}' cannot be read: {error}. Run the build again to render it again."

@@ -81,11 +81,11 @@ class BuildJob(BuildSettings):
 
 @dataclass(frozen=True, slots=True)
 class ShardTask:
-    """One shard to render, to score with one scorer, or to draw again in part for a check."""
+    """One shard to render, to score with some scorers, or to draw again in part for a check."""
 
     kind: TaskKind
     shard: int
-    scorer: str | None = None
+    scorers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

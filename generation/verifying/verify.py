@@ -180,10 +180,9 @@ def _classify(classifier: Classifier, device: str, images: Sequence[Image.Image]
     """`(N,)` class indices."""
     import torch
 
-    from imagenet_g.generation.rendering.scorers import stack_images
-
+    inputs = torch.stack([classifier.transform(image) for image in images]).to(device)
     with torch.inference_mode():
-        logits: torch.Tensor = classifier.module(stack_images(classifier, images, device))
+        logits: torch.Tensor = classifier.module(inputs)
     return logits.float().cpu().argmax(dim=1)
 
 

@@ -37,19 +37,20 @@ class ColourModel(torch.nn.Module):
         return 8 - (torch.arange(1000)[None] - pixel[:, None]).abs().float()
 
 
+def read_colours(image: Image.Image) -> torch.Tensor:
+    """An image's own pixels; a function that worker processes can be sent."""
+    return torch.from_numpy(np.asarray(image, dtype=np.float32) / 255).permute(2, 0, 1)
+
+
 def make_toy_classifier(record: ModelRecord | None = None) -> tuple[Classifier, ColourModel]:
     """A classifier around a ColourModel."""
     model = ColourModel().eval()
-
-    def transform(image: Image.Image) -> torch.Tensor:
-        return torch.from_numpy(np.asarray(image, dtype=np.float32) / 255).permute(2, 0, 1)
-
     return (
         Classifier(
             record=record or make_model_record("python:toy:make"),
             module=model,
-            transform=transform,
-            precropped_transform=transform,
+            transform=read_colours,
+            precropped_transform=read_colours,
             files=(),
         ),
         model,

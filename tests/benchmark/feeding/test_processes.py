@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -147,6 +149,27 @@ def test_what_cannot_be_sent_is_prepared_by_threads(split: Split) -> None:
     preparation = Preparation(lambda image: torch.zeros(3, 2, 2))
     assert not can_be_sent(split, preparation)
     assert isinstance(open_feeder(split, preparation, workers=1, kind="processes"), ThreadFeeder)
+
+
+def test_a_class_that_a_new_process_does_not_find_is_not_sent(
+    split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user's file in the current folder, as `python:my_model:make` loads it."""
+    (tmp_path / "my_transform.py").write_text(
+        "class Own:\n    def __call__(self, image):\n        return image\n"
+    )
+    with monkeypatch.context() as patched:
+        patched.syspath_prepend(tmp_path)
+        own = importlib.import_module("my_transform").Own()
+        assert can_be_sent(split, Preparation(own))
+    assert not can_be_sent(split, Preparation(own))
+
+
+def test_too_little_shared_memory_takes_threads(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container of 64 MB."""
+    few = shutil.disk_usage("/")._replace(free=64 << 20)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: few)
+    assert not can_be_sent(split, PREPARATION)
 
 
 def test_a_gpu_is_fed_by_processes_and_a_cpu_by_threads(split: Split) -> None:

@@ -19,17 +19,18 @@ SUPPORT = Path(__file__).parents[2] / "support"
 MODELS = ("make_slow_model", "make_colour_model")
 
 
-def make_words(home: Path, folder: Path) -> list[str]:
+def make_words(home: Path, folder: Path, feeding: str = "threads") -> list[str]:
     """Two models on a folder, with a cache and results folder of the test's own."""
     words = [word for model in MODELS for word in ("--model", f"python:toy_models:{model}")]
     words += ["--split", f"folder:{folder}", "--batch-size", "32", "--workers", "2"]
+    words += ["--feeding", feeding]
     return ["evaluate", *words, "--out", str(home / "out"), "--cache", str(home / "cache")]
 
 
-def start(home: Path, folder: Path) -> subprocess.Popen[str]:
+def start(home: Path, folder: Path, feeding: str = "threads") -> subprocess.Popen[str]:
     """The command, in a process group of its own, as a shell starts it."""
     return subprocess.Popen(
-        [sys.executable, "-m", "imagenet_g.benchmark.cli", *make_words(home, folder)],
+        [sys.executable, "-m", "imagenet_g.benchmark.cli", *make_words(home, folder, feeding)],
         env={**os.environ, "PYTHONPATH": str(SUPPORT)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -81,12 +82,13 @@ def whole(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are read from /proc")
-def test_killed_with_9_twice_both_models_end_with_the_answers_of_an_undisturbed_run(
-    folder: Path, whole: Path, tmp_path: Path
+@pytest.mark.parametrize(("feeding", "numbers"), [("threads", (1, 3)), ("processes", (1,))])
+def test_killed_with_9_both_models_end_with_the_answers_of_an_undisturbed_run(
+    folder: Path, whole: Path, tmp_path: Path, feeding: str, numbers: tuple[int, ...]
 ) -> None:
     """After the first parts and after more; nothing stays at work."""
-    for number in (1, 3):
-        process = start(tmp_path, folder)
+    for number in numbers:
+        process = start(tmp_path, folder, feeding)
         wait_for_parts(tmp_path, number)
         process.kill()
         process.communicate()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from filter_cases import VIEW, make_answers, open_split
 from image_sets import write_class_folders
 from tiny_clip import build_tiny_clip
@@ -36,6 +37,7 @@ from imagenet_g.benchmark.splits.views import apply_view
 from imagenet_g.generation.filtering import scoring
 from imagenet_g.generation.filtering.like import list_filters
 from imagenet_g.generation.filtering.scoring import score_set
+from imagenet_g.generation.rendering.scorers import ImageModel
 
 COLUMN = "clip_score.mini-clip"
 ROWS = range(0, 1040, 26)
@@ -157,9 +159,12 @@ def test_what_cannot_be_filtered_is_said_in_one_message(
 class CountingScorer:
     """Scores an image by the red of its first pixel and its label, and counts."""
 
+    compares_sources = False
+
     def __init__(self) -> None:
         self.seen = 0
         self.stop_after = 10**9
+        self.model = ImageModel(lambda image: torch.tensor(image.getpixel((0, 0))), torch.Tensor.float, "cpu")
 
     def describe(self) -> dict[str, Any]:
         """Nothing that matters here."""
@@ -169,12 +174,14 @@ class CountingScorer:
         """Its only version."""
         return "one"
 
-    def score(self, images: Sequence[Any], labels: Sequence[int], sources: object) -> dict[str, list[float]]:
+    def rate(
+        self, outputs: torch.Tensor, labels: Sequence[int], sources: Sequence[torch.Tensor] = ()
+    ) -> dict[str, list[float]]:
         """Red and label."""
-        if self.seen + len(images) > self.stop_after:
+        if self.seen + len(labels) > self.stop_after:
             raise KeyboardInterrupt
-        self.seen += len(images)
-        reds = [image.getpixel((0, 0))[0] + label / 1000 for image, label in zip(images, labels, strict=True)]
+        self.seen += len(labels)
+        reds = [red + label / 1000 for red, label in zip(outputs[:, 0].tolist(), labels, strict=True)]
         return {"clip_score.c": reds, "label_rank.c": [float(label) for label in labels]}
 
 

@@ -31,7 +31,7 @@ from imagenet_g.generation.rendering.score_files import (
     load_scores,
     make_score_path,
 )
-from imagenet_g.generation.rendering.scorers import compare_labels, load_scorer
+from imagenet_g.generation.rendering.scorers import compare_labels, load_scorer, score_images
 from imagenet_g.generation.rendering.tasks import BuildJob
 from imagenet_g.generation.specs.version import ClipScorerSpec, VersionSpec
 
@@ -153,7 +153,7 @@ def test_another_text_scores_again_and_renders_nothing(scorers: dict[str, object
     changed = {**scorers, "clip": {**scorers["clip"], "text": "a drawing of a {c}"}}  # type: ignore[dict-item]
     tasks = build(make_noise_spec(scorers=list(changed), **{"scorer_tables": changed}), tmp_path).tasks
     assert len(tasks) == 3
-    assert all("kind='score'" in task and "scorer='clip'" in task for task in tasks)
+    assert all("kind='score'" in task and "scorers=('clip',)" in task for task in tasks)
     assert read_column(tmp_path, "clip_score.clip") != before
 
 
@@ -263,5 +263,5 @@ def test_no_path_of_this_machine_is_in_the_release(release: Path, clip_folder: P
 def test_a_clip_that_ships_can_score(name: str) -> None:
     """With its own tokenizer: open_clip's would number words that it does not have."""
     spec = ClipScorerSpec(kind="clip", model=f"open_clip:packaged:{name}", text="a photo of a {c}")
-    columns = load_scorer("own", spec, "cpu").score([Image.new("RGB", (64, 64), "red")], [949], None)
+    columns = score_images(load_scorer("own", spec, "cpu"), [Image.new("RGB", (64, 64), "red")], [949])
     assert -1 <= columns["clip_score.own"][0] <= 1
