@@ -47,12 +47,13 @@ def split_transform(transform: Transform) -> Preparation:
     Returns:
         Pixels and a normalisation where the transform can be split, else the transform as it is.
     """
-    parts = _take_apart(transform)
-    if parts is None:
-        return Preparation(transform)
-    steps, normalisation = parts
-    split = Preparation(join_steps(steps), normalisation)
-    return split if gives_same_bits(split, transform) else Preparation(transform)
+    try:
+        parts = _take_apart(transform)
+        split = None if parts is None else Preparation(join_steps(parts[0]), parts[1])
+    except Exception:
+        # The library takes settings of many more forms than are read here, such as one mean for all channels.
+        split = None
+    return split if split is not None and gives_same_bits(split, transform) else Preparation(transform)
 
 
 def gives_same_bits(split: Preparation, transform: Transform) -> bool:
@@ -72,12 +73,13 @@ def gives_same_bits(split: Preparation, transform: Transform) -> bool:
 def make_probes() -> Iterator[Image.Image]:
     """Images on which a split preparation is compared with its transform.
 
-    Every value of every channel is among them; the first sums of a resize meet an odd width and height.
+    Every value of every channel is among them; a crop may keep only some. The first sums of a resize meet an
+    odd width and height.
     """
     rng = np.random.default_rng(0)
     for width, height in _PROBE_SIZES:
         noise = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-        # Flat squares keep their value through any filter: each of 256 grey levels comes through.
+        # Flat squares keep their value through any filter.
         grey = np.arange(256, dtype=np.uint8).reshape(16, 16).repeat(height // 32, 0).repeat(width // 32, 1)
         noise[: grey.shape[0], : grey.shape[1]] = grey[..., None]
         yield Image.fromarray(noise)
@@ -88,12 +90,14 @@ def _take_apart(transform: Any) -> tuple[tuple[Step, ...], Normalisation] | None
     from torchvision.transforms._presets import ImageClassification
 
     if type(transform) is ImageClassification:
-        return _take_preset_apart(transform)
+        return _take_preset_apart(transform) if _is_as_made(transform) else None
     if type(transform) is not Compose or len(transform.transforms) < 2:
         return None
     *steps, to_tensor, last = transform.transforms
     normalisation = _read_normalisation(to_tensor, last)
     if normalisation is None or not all(_is_fixed(step) for step in steps):
+        return None
+    if not all(_is_as_made(step) for step in transform.transforms):
         return None
     # What only makes an image RGB changes none that is; every image is one here.
     return tuple(step for step in steps if not _keeps_rgb(step)), normalisation
@@ -137,6 +141,12 @@ def _is_fixed(step: object) -> bool:
     return type(step) in fixed or type(step) in _list_open_clip("CenterCropOrPad") or _keeps_rgb(step)
 
 
+def _is_as_made(step: object) -> bool:
+    """Whether a step does what its class does: a module may have hooks, and a `forward` of its own."""
+    put_on = ("forward", "_forward_hooks", "_forward_pre_hooks")
+    return not any(vars(step).get(name) for name in put_on)
+
+
 def _is_random(step: Any) -> bool:  # noqa: ANN401
     chances = (getattr(step, "random_scale_prob", 0), getattr(step, "random_aspect_prob", 0))
     return any(chance > 0 for chance in chances) or isinstance(step.interpolation, list | tuple)
@@ -144,7 +154,8 @@ def _is_random(step: Any) -> bool:  # noqa: ANN401
 
 def _keeps_rgb(step: object) -> bool:
     known: tuple[Callable[..., object], ...] = _list_open_clip("_convert_to_rgb")
-    return step in known or type(step) in _list_open_clip("MaybeConvertMode")
+    # By identity: equality is what the step's own class makes of it.
+    return any(step is one for one in known) or type(step) in _list_open_clip("MaybeConvertMode")
 
 
 def _list_open_clip(name: str) -> tuple[Any, ...]:

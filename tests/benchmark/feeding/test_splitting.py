@@ -53,6 +53,26 @@ def list_split() -> Iterator[tuple[str, Callable[[Image.Image], torch.Tensor]]]:
     yield "default", build_default_transform(256)
 
 
+class EqualToAll:
+    """A step of a user's own, equal to any of a library."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        """Changes nothing this time."""
+        return image
+
+
+class RefusingEquality(EqualToAll):
+    """As arrays, which have no single answer."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("ambiguous")
+
+
 def list_whole() -> Iterator[tuple[str, Callable[[Image.Image], torch.Tensor]]]:
     """Transforms that must run as they are."""
     tail = [transforms.ToTensor(), transforms.Normalize(MEAN, STD)]
@@ -70,6 +90,21 @@ def list_whole() -> Iterator[tuple[str, Callable[[Image.Image], torch.Tensor]]]:
     # Multiplied by the inverse of 255, which rounds in another way.
     steps = [v2.Resize(8), v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)]
     yield "v2", v2.Compose(steps)
+    resized = [transforms.Resize(9), transforms.CenterCrop(8)]
+    yield "one mean for all", transforms.Compose([*resized, tail[0], transforms.Normalize(0.5, 0.5)])
+    image = torch.full((3, 8, 8), 0.5)
+    yield "a mean image", transforms.Compose([*resized, tail[0], transforms.Normalize(image, image)])
+    preset = models.get_model_weights("resnet50")["IMAGENET1K_V2"].transforms()
+    preset.crop_size = 48
+    yield "preset with a number", preset
+    yield "equal to anything", transforms.Compose([*resized, EqualToAll(), *tail])
+    yield "equal to nothing", transforms.Compose([*resized, RefusingEquality(), *tail])
+    hooked = transforms.CenterCrop(8)
+    hooked.register_forward_hook(lambda module, given, made: made)
+    yield "hook", transforms.Compose([hooked, *tail])
+    replaced = transforms.CenterCrop(8)
+    replaced.forward = lambda image: image.crop((0, 0, 8, 8))
+    yield "own forward", transforms.Compose([replaced, *tail])
     yield "steps behind", transforms.Compose([transforms.CenterCrop(8), *tail, transforms.RandomErasing()])
 
 
