@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 Pixels = npt.NDArray[np.uint8]
 Weights = npt.NDArray[np.int32]
+Values = npt.NDArray[np.float64]
 Box = tuple[int, int, int, int]
+
+# A strip of one pixel may be 89 million long, and the compiled passes take 768 bytes for each.
+_MAX_SIDE_PX = 1 << 16
 
 
 def resize_and_crop(image: Image.Image, size: tuple[int, int], box: Box, filter_: Image.Resampling) -> Pixels:
@@ -45,8 +49,9 @@ def resize_and_crop(image: Image.Image, size: tuple[int, int], box: Box, filter_
     """
     kernel = load_kernel()
     left, upper, right, lower = box
+    usual = image.mode == "RGB" and max(image.size) <= _MAX_SIDE_PX
     inside = 0 <= left < right <= size[0] and 0 <= upper < lower <= size[1]
-    if kernel is None or filter_ not in _KERNELS or not inside or image.mode != "RGB":
+    if kernel is None or filter_ not in _KERNELS or not inside or not usual:
         return np.array(image.resize(size, filter_).crop(box))
     return _resample(kernel, image, size, box, filter_)
 
@@ -78,8 +83,8 @@ def _resample(
     kernel: ModuleType, image: Image.Image, size: tuple[int, int], box: Box, filter_: Image.Resampling
 ) -> Pixels:
     left, upper, right, lower = box
-    across = (part[left:right] for part in compute_weights(image.width, size[0], filter_))
-    first, count, weights = (part[upper:lower] for part in compute_weights(image.height, size[1], filter_))
+    across = compute_weights(image.width, size[0], (left, right), filter_)
+    first, count, weights = compute_weights(image.height, size[1], (upper, lower), filter_)
     # Only the rows that the second pass adds up.
     top = int(first[0])
     height = int(first[-1] + count[-1]) - top
@@ -108,61 +113,57 @@ def view_pixels(image: Image.Image) -> Pixels:
 
 @lru_cache(maxsize=256)
 def compute_weights(
-    num_pixels: int, num_results: int, filter_: Image.Resampling
+    num_pixels: int, num_results: int, kept: tuple[int, int], filter_: Image.Resampling
 ) -> tuple[Weights, Weights, Weights]:
     """What Pillow multiplies pixels with in one direction: `precompute_coeffs` in its `Resample.c`.
 
     Args:
         num_pixels: Of the image in this direction.
         num_results: Of the result.
+        kept: The first result that a crop keeps, and the one behind the last, K of them.
         filter_: Bilinear or bicubic.
 
     Returns:
-        For each result the first pixel in its sum, the number of pixels, and `(num_results, K)` weights times
-        2 to the power of 22, rounded.
+        For each kept result the first pixel in its sum, the number of pixels, and `(K, S)` weights times 2 to
+        the power of 22, rounded; S is the most pixels that a sum may have.
     """
     function, reach = _KERNELS[filter_]
     scale = num_pixels / num_results
     stretch = max(scale, 1.0)
     support, inverse = reach * stretch, 1.0 / stretch
-    first = np.zeros(num_results, np.int32)
-    count = np.zeros(num_results, np.int32)
-    weights = np.zeros((num_results, math.ceil(support) * 2 + 1), np.int32)
-    for result in range(num_results):
-        center = (result + 0.5) * scale
-        start = max(int(center - support + 0.5), 0)
-        number = min(int(center + support + 0.5), num_pixels) - start
-        values = [function((pixel + start - center + 0.5) * inverse) for pixel in range(number)]
-        first[result], count[result] = start, number
-        weights[result, :number] = _round_weights(values)
-    return first, count, weights
+    center = (np.arange(*kept) + 0.5) * scale
+    # Towards zero, as a conversion in C does.
+    first = np.maximum((center - support + 0.5).astype(np.int64), 0)
+    count = np.minimum((center + support + 0.5).astype(np.int64), num_pixels) - first
+    offsets = np.arange(math.ceil(support) * 2 + 1)
+    values = function((offsets + first[:, None] - center[:, None] + 0.5) * inverse)
+    values[offsets >= count[:, None]] = 0.0
+    return first.astype(np.int32), count.astype(np.int32), _round_weights(values)
 
 
-def _round_weights(values: list[float]) -> list[int]:
+def _round_weights(values: Values) -> Weights:
+    total = np.zeros(len(values))
     # In the order of Pillow's loop: a sum in another order may differ in its last bit.
-    total = 0.0
-    for value in values:
-        total += value
-    shares = [value / total if total else value for value in values]
+    for column in values.T:
+        total += column
+    shares = values / np.where(total == 0, 1.0, total)[:, None]
     # Away from zero at a half, and towards it elsewhere, as a conversion in C does.
-    return [int(share * (1 << 22) + (0.5 if share >= 0 else -0.5)) for share in shares]
+    return (shares * (1 << 22) + np.where(shares >= 0, 0.5, -0.5)).astype(np.int32)
 
 
-def _triangle(x: float) -> float:
-    return max(1.0 - abs(x), 0.0)
+def _triangle(x: Values) -> Values:
+    return np.maximum(1.0 - np.abs(x), 0.0)
 
 
-def _cubic(x: float) -> float:
+def _cubic(x: Values) -> Values:
     # The factor of Pillow's bicubic filter; OpenCV and PyTorch without antialiasing take -0.75.
-    factor, x = -0.5, abs(x)
-    if x < 1.0:
-        return ((factor + 2.0) * x - (factor + 3.0)) * x * x + 1
-    if x < 2.0:
-        return (((x - 5) * x + 8) * x - 4) * factor
-    return 0.0
+    factor, x = -0.5, np.abs(x)
+    near = ((factor + 2.0) * x - (factor + 3.0)) * x * x + 1
+    far = (((x - 5) * x + 8) * x - 4) * factor
+    return np.where(x < 1.0, near, np.where(x < 2.0, far, 0.0))
 
 
-_KERNELS: dict[Image.Resampling, tuple[Callable[[float], float], float]] = {
+_KERNELS: dict[Image.Resampling, tuple[Callable[[Values], Values], float]] = {
     Image.Resampling.BILINEAR: (_triangle, 1.0),
     Image.Resampling.BICUBIC: (_cubic, 2.0),
 }

@@ -65,6 +65,42 @@ def test_a_crop_beyond_the_edge_is_padded_as_pillow_pads_it() -> None:
     assert np.array_equal(found, np.asarray(image.crop((-4, -4, 24, 24))))
 
 
+def compute_by_pillows_loop(num_pixels: int, num_results: int, result: int) -> list[int]:
+    """Bicubic weights of one result, one after the other, as the loop in `Resample.c` has them."""
+    scale = num_pixels / num_results
+    support, center = 2.0 * max(scale, 1.0), (result + 0.5) * scale
+    start = max(int(center - support + 0.5), 0)
+    end = min(int(center + support + 0.5), num_pixels)
+    values = []
+    for pixel in range(end - start):
+        x = abs((pixel + start - center + 0.5) * (1.0 / max(scale, 1.0)))
+        near, far = ((-0.5 + 2.0) * x - (-0.5 + 3.0)) * x * x + 1, (((x - 5) * x + 8) * x - 4) * -0.5
+        values.append(near if x < 1.0 else far if x < 2.0 else 0.0)
+    total = 0.0
+    for value in values:
+        total += value
+    return [int(value / total * (1 << 22) + (0.5 if value / total >= 0 else -0.5)) for value in values]
+
+
+@given(st.integers(1, 5000), st.integers(1, 600), st.data())
+@settings(max_examples=100, deadline=None)
+def test_weights_are_those_of_pillows_loop(num_pixels: int, num_results: int, data: st.DataObject) -> None:
+    """Computed for all results at once, in the same order of additions."""
+    result = data.draw(st.integers(0, num_results - 1))
+    kept = (result, result + 1)
+    _, count, weights = resampling.compute_weights(num_pixels, num_results, kept, FILTERS[1])
+    assert weights[0, : count[0]].tolist() == compute_by_pillows_loop(num_pixels, num_results, result)
+    assert not weights[0, count[0] :].any()
+
+
+def test_a_long_strip_is_left_to_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hundred kilobytes of PNG would otherwise take gigabytes of memory."""
+    image = Image.new("RGB", (resampling._MAX_SIDE_PX + 1, 1), (1, 2, 3))
+    monkeypatch.setattr(resampling, "_resample", None)
+    found = resize_and_crop(image, (8, 8), (1, 1, 7, 7), Image.Resampling.BICUBIC)
+    assert found.tolist() == [[[1, 2, 3]] * 6] * 6
+
+
 def test_pixels_are_viewed_and_not_copied() -> None:
     """Pillow keeps a fourth byte for each pixel; the first three are the image."""
     image = make_noise((7, 5))
@@ -84,7 +120,7 @@ def test_an_image_that_pillow_does_not_show_is_copied(monkeypatch: pytest.Monkey
 def test_a_pillow_that_rounds_in_another_way_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The compiled passes are compared with Pillow before they are used."""
     load_kernel.cache_clear()
-    wrong = dict.fromkeys(resampling._KERNELS, (lambda x: max(1.0 - abs(x) / 2, 0.0), 2.0))
+    wrong = dict.fromkeys(resampling._KERNELS, (lambda x: np.maximum(1.0 - abs(x) / 2, 0.0), 2.0))
     resampling.compute_weights.cache_clear()
     monkeypatch.setattr(resampling, "_KERNELS", wrong)
     try:
