@@ -70,8 +70,10 @@ def stack_inputs(tensors: list[torch.Tensor]) -> torch.Tensor:
             f"The model's transform gives inputs of {len(shapes)} shapes, such as {min(shapes)} and "
             f"{max(shapes)}; let it resize and crop to one size."
         )
-    if tensors[0].dtype == torch.bfloat16:
+    try:
+        # By NumPy, on this thread alone: the threads of torch would wait for cores on which images are
+        # decoded, and models computed.
+        return torch.from_numpy(np.stack([tensor.numpy() for tensor in tensors]))
+    except (TypeError, RuntimeError):
+        # A user's transform may give bfloat16, tensors on a GPU, or some that have a gradient.
         return torch.stack(tensors)
-    # By NumPy, on this thread alone: the threads of torch would wait for cores on which images are decoded,
-    # and models computed.
-    return torch.from_numpy(np.stack([tensor.numpy() for tensor in tensors]))
