@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from imagenet_g.benchmark.feeding.feeder import FeedingKind
+from imagenet_g.benchmark.feeding.kinds import FeedingKind
 
 BackendName = Literal["torch", "openvino"]
 """What computes: PyTorch on any device, or OpenVINO on the CPU."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, Protocol, Self
+from typing import Protocol, Self
 
 from imagenet_g.benchmark.feeding.batches import Batch
+from imagenet_g.benchmark.feeding.kinds import FeedingKind
 from imagenet_g.benchmark.feeding.preparation import Preparation
 from imagenet_g.benchmark.splits.splits import Split
-
-FeedingKind = Literal["auto", "threads", "processes"]
 
 
 class Feeder(Protocol):

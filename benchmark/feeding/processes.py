@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 from imagenet_g.benchmark.errors import ImagenetGError, ModelError
 from imagenet_g.benchmark.feeding.batches import Batch, make_batch
 from imagenet_g.benchmark.feeding.preparation import Preparation
+from imagenet_g.benchmark.feeding.resampling import prepare_kernel
 from imagenet_g.benchmark.feeding.threads import prepare_image
 from imagenet_g.benchmark.models.classifiers import Transform
 from imagenet_g.benchmark.splits.splits import Split
@@ -64,6 +65,7 @@ class ProcessFeeder:
         Raises:
             ModelError: The transform fails, gives inputs of several shapes, or a worker was ended.
         """
+        self._rows.num_rows = len(rows)
         chosen = [list(rows[start : start + batch_size]) for start in range(0, len(rows), batch_size)]
         loader: DataLoader[Batch | str] = DataLoader(
             self._rows,
@@ -101,12 +103,15 @@ class _Rows(Dataset[Batch | str]):
     def __init__(self, split: Split, prepare: Transform) -> None:
         self._split = split
         self._prepare = prepare
+        self.num_rows = 0
 
     def __getitem__(self, row: int) -> Batch | str:
         return self.__getitems__([row])
 
     def __getitems__(self, rows: list[int]) -> Batch | str:
         """A batch; or the reason for its absence as a text: an error would bring a worker's traceback."""
+        # In this worker; the work is that of all of them.
+        prepare_kernel(self.num_rows)
         try:
             return make_batch([prepare_image(self._split, row, self._prepare) for row in rows])
         except ImagenetGError as error:

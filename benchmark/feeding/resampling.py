@@ -24,6 +24,8 @@ Weights = npt.NDArray[np.int32]
 Values = npt.NDArray[np.float64]
 Box = tuple[int, int, int, int]
 
+# A second of loading, against a millisecond and a half that an image gains on each of two cores.
+_WORTH_LOADING = 1000
 # A strip of one pixel may be 89 million long, and the compiled passes take 768 bytes for each.
 _MAX_SIDE_PX = 1 << 16
 
@@ -47,7 +49,8 @@ def resize_and_crop(image: Image.Image, size: tuple[int, int], box: Box, filter_
         >>> kept.shape, bool((kept == np.asarray(plain)).all())
         ((48, 48, 3), True)
     """
-    kernel = load_kernel()
+    # Loading takes longer than resizing some hundred images: `prepare_kernel` decides.
+    kernel = load_kernel() if _is_loaded() else None
     left, upper, right, lower = box
     usual = image.mode == "RGB" and max(image.size) <= _MAX_SIDE_PX
     inside = 0 <= left < right <= size[0] and 0 <= upper < lower <= size[1]
@@ -56,15 +59,27 @@ def resize_and_crop(image: Image.Image, size: tuple[int, int], box: Box, filter_
     return _resample(kernel, image, size, box, filter_)
 
 
+def prepare_kernel(num_images: int) -> None:
+    """Load the compiled passes, where so many images are worth it."""
+    if num_images >= _WORTH_LOADING:
+        load_kernel()
+
+
+def _is_loaded() -> bool:
+    return load_kernel.cache_info().currsize > 0
+
+
 @cache
 def load_kernel() -> ModuleType | None:
     """The compiled passes; None without Numba, or where this Pillow rounds in another way."""
     try:
         from imagenet_g.benchmark.feeding import resampling_kernel
-    except (ImportError, RuntimeError):
-        # Numba raises RuntimeError where it finds no folder to keep what it compiles.
+
+        return resampling_kernel if _is_exact(resampling_kernel) else None
+    except Exception:
+        # Without a folder to keep what it compiles, or with a full disk, Numba raises nearly anything; Pillow
+        # does the same work.
         return None
-    return resampling_kernel if _is_exact(resampling_kernel) else None
 
 
 def _is_exact(kernel: ModuleType) -> bool:

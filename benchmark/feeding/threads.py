@@ -14,6 +14,7 @@ from typing import Self
 from imagenet_g.benchmark.errors import DataError, ModelError
 from imagenet_g.benchmark.feeding.batches import Batch, PreparedImage, make_batch
 from imagenet_g.benchmark.feeding.preparation import Preparation
+from imagenet_g.benchmark.feeding.resampling import prepare_kernel
 from imagenet_g.benchmark.models.classifiers import Transform
 from imagenet_g.benchmark.splits.readable import load_image
 from imagenet_g.benchmark.splits.splits import Split
@@ -46,6 +47,7 @@ class ThreadFeeder:
         Raises:
             ModelError: The transform fails, or gives inputs of several shapes.
         """
+        prepare_kernel(len(rows))
         window = 2 * batch_size
         prepared = prepare_ahead(self._pool, self._split, rows, transform=self._prepare, window=window)
         while images := list(islice(prepared, batch_size)):

@@ -27,7 +27,8 @@ from imagenet_g.benchmark.splits.registry import load_versions
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.generation.filtering.like import ReleaseFilters, list_filters
 from imagenet_g.generation.filtering.scoring import ScoredSet, clear_parts, score_set
-from imagenet_g.generation.rendering.scorers import Scorer, load_scorer
+from imagenet_g.generation.rendering.scorer import Scorer
+from imagenet_g.generation.rendering.scorers import load_scorer
 from imagenet_g.generation.specs.version import ClipScorerSpec, JudgeScorerSpec, ScorerSpec
 
 

@@ -18,7 +18,7 @@ from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.splits.readable import load_image
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.storage import replace_file
-from imagenet_g.generation.rendering.scorers import BATCH_SIZE, Columns, Scorer, score_images
+from imagenet_g.generation.rendering.scorer import BATCH_SIZE, Columns, Scorer, score_images
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -16,7 +16,7 @@ from imagenet_g.benchmark.images.decoding import decode_image
 from imagenet_g.generation.plans.sources import Sources
 from imagenet_g.generation.rendering.ahead import map_ahead
 from imagenet_g.generation.rendering.renderer import WorkRow
-from imagenet_g.generation.rendering.scorers import BATCH_SIZE, Columns, ImageModel, Scorer
+from imagenet_g.generation.rendering.scorer import BATCH_SIZE, Columns, ImageModel, Scorer
 
 if TYPE_CHECKING:
     import torch

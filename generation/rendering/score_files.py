@@ -16,7 +16,8 @@ from imagenet_g.benchmark.records import FileModel, Sha256
 from imagenet_g.benchmark.storage import replace_file
 from imagenet_g.generation.plans.sources import Sources
 from imagenet_g.generation.rendering.score_batches import score_rows
-from imagenet_g.generation.rendering.scorers import Columns, Scorer, list_score_columns
+from imagenet_g.generation.rendering.scorer import Columns, Scorer
+from imagenet_g.generation.rendering.scorers import list_score_columns
 from imagenet_g.generation.rendering.shards import load_shard_record, load_work_rows, make_work_folder
 from imagenet_g.generation.rendering.tasks import BuildJob
 

@@ -314,7 +314,7 @@ def test_a_sweep_is_of_whole_rows(tmp_path: Path, capsys: pytest.CaptureFixture[
     sweep.write_text(f'model = ["{COLOUR}"]\nsplit = ["mini/real"]\nreference = "published"\n')
     words = ["--rows", "1/2", "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
     assert main(["evaluate", str(sweep), *words]) == 2
-    assert "--rows goes with --model" in capsys.readouterr().err
+    assert "--rows has no place in a sweep" in capsys.readouterr().err
 
 
 def test_a_finished_run_of_all_rows_leaves_the_parts_of_jobs_alone(stored: Path, tmp_path: Path) -> None:

@@ -9,10 +9,26 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imagenet_g.benchmark.feeding import resampling
-from imagenet_g.benchmark.feeding.resampling import load_kernel, resize_and_crop, view_pixels
+from imagenet_g.benchmark.feeding.resampling import load_kernel, prepare_kernel, resize_and_crop, view_pixels
 
 FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
 sizes = st.tuples(st.integers(1, 180), st.integers(1, 180))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def kernel() -> None:
+    """Loaded for all tests here, few as their images are."""
+    load_kernel()
+
+
+def test_a_small_run_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled code takes longer to load than some hundred images to resize."""
+    loaded: list[int] = []
+    monkeypatch.setattr(resampling, "load_kernel", lambda: loaded.append(1))
+    prepare_kernel(999)
+    assert loaded == []
+    prepare_kernel(1000)
+    assert loaded == [1]
 
 
 def make_noise(size: tuple[int, int], seed: int = 0) -> Image.Image:

@@ -20,6 +20,7 @@ from torchvision.transforms import v2
 
 from imagenet_g.benchmark.feeding.normalising import normalise
 from imagenet_g.benchmark.feeding.preparation import Preparation
+from imagenet_g.benchmark.feeding.resampling import load_kernel
 from imagenet_g.benchmark.feeding.splitting import gives_same_bits, split_transform
 from imagenet_g.benchmark.models.python_models import build_default_transform
 from imagenet_g.benchmark.models.torchvision_models import build_precropped_preset
@@ -128,6 +129,12 @@ def test_the_librarys_transform_is_split(name: str) -> None:
 def test_any_other_transform_runs_whole(name: str) -> None:
     """By its class or by its bits."""
     assert split_transform(WHOLE[name]) == Preparation(WHOLE[name])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def kernel() -> None:
+    """The compiled resizing, as a large run loads it."""
+    load_kernel()
 
 
 PREPARATIONS = {name: split_transform(transform) for name, transform in SPLIT.items()}

@@ -37,7 +37,7 @@ from imagenet_g.benchmark.splits.views import apply_view
 from imagenet_g.generation.filtering import scoring
 from imagenet_g.generation.filtering.like import list_filters
 from imagenet_g.generation.filtering.scoring import score_set
-from imagenet_g.generation.rendering.scorers import ImageModel
+from imagenet_g.generation.rendering.scorer import ImageModel
 
 COLUMN = "clip_score.mini-clip"
 ROWS = range(0, 1040, 26)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.generation.rendering.score_batches import score_rows
-from imagenet_g.generation.rendering.scorers import BATCH_SIZE, Columns, ImageModel
+from imagenet_g.generation.rendering.scorer import BATCH_SIZE, Columns, ImageModel
 
 NUM_ROWS = 75
 

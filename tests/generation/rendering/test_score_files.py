@@ -31,7 +31,8 @@ from imagenet_g.generation.rendering.score_files import (
     load_scores,
     make_score_path,
 )
-from imagenet_g.generation.rendering.scorers import compare_labels, load_scorer, score_images
+from imagenet_g.generation.rendering.scorer import score_images
+from imagenet_g.generation.rendering.scorers import compare_labels, load_scorer
 from imagenet_g.generation.rendering.tasks import BuildJob
 from imagenet_g.generation.specs.version import ClipScorerSpec, VersionSpec
 
