@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -68,12 +69,11 @@ def train(spec: CaptionSpec, out: Path, *, kill_at: str | None = None) -> tuple[
 def train_and_die(spec: CaptionSpec, out: Path, kill_at: str) -> int:
     """Train in a process of its own, which is killed as `kill -9` kills; returns the signal.
 
-    Forked, because importing the libraries again takes longer than the training.
+    Started anew: a fork would take over threads and signals that other tests left in this process.
     """
-    child = os.fork()
-    if child == 0:
-        try:
-            train(spec, out, kill_at=kill_at)
-        finally:
-            os._exit(1)
-    return os.WTERMSIG(os.waitpid(child, 0)[1])
+    child = multiprocessing.get_context("spawn").Process(
+        target=train, args=(spec, out), kwargs={"kill_at": kill_at}
+    )
+    child.start()
+    child.join()
+    return -(child.exitcode or 0)
