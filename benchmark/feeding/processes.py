@@ -86,8 +86,9 @@ class ProcessFeeder:
             raise RuntimeError("`feed` goes on only while the feeder is open")
         try:
             batch = next(self._batches)
-        except RuntimeError as error:
-            # The loader's own words for a worker that has gone; what a worker itself says comes as text.
+        except (RuntimeError, OSError, EOFError) as error:
+            # The loader's words for a worker that has gone, or those of the connection over which its last
+            # batch was to come; what a worker itself says comes as text.
             raise ModelError(
                 f"A process that prepares images was ended, perhaps for want of memory ({error}). Use fewer "
                 "--workers, or --feeding threads; the same command goes on where this one stopped."
