@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Sequence
 
@@ -99,14 +98,3 @@ def is_out_of_memory(error: BaseException) -> bool:
         # What C++ calls it, and with it OpenVINO.
         or "bad_alloc" in message
     )
-
-
-def count_cores() -> int:
-    """Cores that this process may use.
-
-    Example:
-        >>> 1 <= count_cores() <= (os.cpu_count() or 1)
-        True
-    """
-    # A batch system may lend a process a part of the machine; only Linux says which.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -49,3 +50,28 @@ def read_peak_mb() -> float:
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     status = dict(line.split(":", 1) for line in lines)
     return int(status["VmHWM"].split()[0]) * 1024 / 1e6
+
+
+def count_cores() -> int:
+    """Cores that this process may use.
+
+    Example:
+        >>> 1 <= count_cores() <= (os.cpu_count() or 1)
+        True
+    """
+    # A batch system may lend a process a part of the machine; only Linux says which.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose_workers(device: str = "cpu", *, processes: int = 1) -> int:
+    """How many workers decode or encode images, where the user names no number.
+
+    Args:
+        device: Where the model runs, as torch names it; a GPU takes more images than eight workers prepare.
+        processes: How many processes share the cores.
+
+    Example:
+        >>> 1 <= choose_workers() <= 8
+        True
+    """
+    return max(1, min(16 if device.startswith("cuda") else 8, count_cores() // processes))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from imagenet_g.benchmark.backends.settings import BackendName, InferenceSettings, RunSettings
-from imagenet_g.benchmark.devices import count_cores
+from imagenet_g.benchmark.environment import choose_workers
 from imagenet_g.benchmark.errors import InputError
 
 BACKENDS: tuple[str, ...] = ("auto", "torch", "openvino")
@@ -149,19 +149,6 @@ def choose_batch_size(backend: BackendName, device: str) -> int:
         (256, 4)
     """
     return _OPENVINO_BATCH_SIZE if backend == "openvino" else _BATCH_SIZES[device.partition(":")[0]]
-
-
-def choose_workers(device: str) -> int:
-    """How many workers decode images, where the user names no number.
-
-    Args:
-        device: As torch names it; a GPU takes more images than eight workers prepare.
-
-    Example:
-        >>> 1 <= choose_workers("cpu") <= 8
-        True
-    """
-    return min(16 if device.startswith("cuda") else 8, count_cores())
 
 
 def choose_settings(asked: RunSettings, *, backend: BackendName, device: str) -> InferenceSettings:

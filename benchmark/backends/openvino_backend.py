@@ -20,8 +20,10 @@ from imagenet_g.benchmark.backends.openvino_model import (
     load_openvino,
 )
 from imagenet_g.benchmark.backends.settings import InferenceSettings
-from imagenet_g.benchmark.devices import count_cores, is_out_of_memory
+from imagenet_g.benchmark.devices import is_out_of_memory
+from imagenet_g.benchmark.environment import count_cores
 from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.feeding.batches import fill_batch
 from imagenet_g.benchmark.feeding.normalising import normalise
 from imagenet_g.benchmark.feeding.preparation import Normalisation
 from imagenet_g.benchmark.models.classifiers import Classifier
@@ -98,15 +100,11 @@ class OpenVINOBackend:
 
     def _fill(self, inputs: torch.Tensor) -> Array:
         """The batch at the size that the model is compiled for."""
-        size = self.settings.batch_size
         if self._shape is None or tuple(inputs.shape[1:]) != self._shape.batch[1:]:
             raise BackendRefusedError(
                 "it is compiled for images of one size, and the transform gives several"
             )
-        missing = size - len(inputs)
-        # Copies of an image, and not zeros, which a model need not take.
-        filled = torch.cat([inputs, inputs[-1:].expand(missing, *inputs.shape[1:])]) if missing else inputs
-        return filled.contiguous().numpy()
+        return fill_batch(inputs, self.settings.batch_size).contiguous().numpy()
 
     def _open(self, inputs: torch.Tensor) -> None:
         """Load or compile the model for batches like this one, and compare its answers."""

@@ -13,6 +13,7 @@ from imagenet_g.benchmark.backends.settings import InferenceSettings
 from imagenet_g.benchmark.backends.torch_compiling import Steps, compile_steps, run_plain
 from imagenet_g.benchmark.devices import is_out_of_memory
 from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.feeding.batches import fill_batch
 from imagenet_g.benchmark.feeding.normalising import normalise
 from imagenet_g.benchmark.feeding.preparation import Normalisation
 from imagenet_g.benchmark.models.classifiers import Classifier
@@ -103,9 +104,7 @@ class TorchBackend:
         size = self.settings.batch_size
         if len(batch) > size:
             return torch.cat([self._run_compiled(piece) for piece in torch.split(batch, size)])
-        missing = size - len(batch)
-        filled = torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])]) if missing else batch
-        filled = filled.contiguous(memory_format=torch.channels_last)
+        filled = fill_batch(batch, size).contiguous(memory_format=torch.channels_last)
         if self._steps is None or self._compiled_shape != filled.shape:
             self._steps, self._compiled_shape = compile_steps(self._module, filled), filled.shape
         # A copy: a graph writes the next batch into the same memory.

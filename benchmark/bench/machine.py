@@ -8,13 +8,15 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from imagenet_g.benchmark.environment import count_cores
+
 LIBRARIES = ("imagenet-g", "torch", "timm", "openvino", "numba", "pillow", "numpy", "pyarrow")
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 
 def describe_machine() -> list[str]:
     """Lines that name the processor, its cores, the memory, the system and the versions of libraries."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = count_cores()
     governor = _read_text(_GOVERNOR) or "not shown by the system"
     versions = ", ".join(f"{name} {found}" for name in LIBRARIES if (found := _find_version(name)))
     return [

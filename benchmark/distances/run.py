@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ from imagenet_g.benchmark.distances.measures import EmbeddedImages, compute_agre
 from imagenet_g.benchmark.distances.protocols import Protocol
 from imagenet_g.benchmark.distances.results import ClipDistances, DistanceReport, MeasuredImages
 from imagenet_g.benchmark.distances.sides import Side, choose_classes, open_side, restrict_side
-from imagenet_g.benchmark.environment import format_now, list_versions, make_environment
+from imagenet_g.benchmark.environment import choose_workers, format_now, list_versions, make_environment
 from imagenet_g.benchmark.evaluation.requests import EvaluationListener
 from imagenet_g.benchmark.formats.runs import RunRecord
 from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder
@@ -159,7 +158,7 @@ def _choose_settings(settings: RunSettings) -> InferenceSettings:
         device=device,
         dtype=settings.dtype,
         batch_size=settings.batch_size or choose_batch_size("torch", device),
-        workers=settings.workers or min(8, os.cpu_count() or 1),
+        workers=settings.workers or choose_workers(),
     )
 
 

@@ -15,6 +15,7 @@ from multiprocessing.process import BaseProcess
 import torch
 
 from imagenet_g.benchmark.engines.tasks import Death, Task, WorkReport
+from imagenet_g.benchmark.environment import choose_workers
 from imagenet_g.benchmark.evaluation.requests import EvaluationListener, EvaluationRequest
 
 PROGRESS_SECONDS = 0.2
@@ -98,8 +99,7 @@ class ProcessCrew:
 
 def fit_request(request: EvaluationRequest, devices: Sequence[str], number: int) -> EvaluationRequest:
     """The request for one of several processes: its device, and its part of the cores for decoding."""
-    cores = os.cpu_count() or 1
-    workers = request.settings.workers or max(1, min(8, cores // len(devices)))
+    workers = request.settings.workers or choose_workers(devices[number], processes=len(devices))
     return replace(request, settings=replace(request.settings, device=devices[number], workers=workers))
 
 

@@ -17,7 +17,7 @@ from imagenet_g.benchmark.backends.kept_models import KeptModels
 from imagenet_g.benchmark.backends.settings import BackendName, InferenceSettings, RunSettings
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.composing.row_shares import RowShare
-from imagenet_g.benchmark.devices import count_cores
+from imagenet_g.benchmark.environment import count_cores
 from imagenet_g.benchmark.evaluation.cache import Cache, make_predictions_key
 from imagenet_g.benchmark.evaluation.loading import ModelLoader
 from imagenet_g.benchmark.evaluation.memos import require_features

@@ -58,6 +58,19 @@ def make_batch(images: Sequence[PreparedImage]) -> Batch:
     )
 
 
+def fill_batch(inputs: torch.Tensor, size: int) -> torch.Tensor:
+    """A batch of a fixed size; what is missing is filled with copies of its last image.
+
+    Copies, and not zeros: a model need not take what no image becomes.
+
+    Example:
+        >>> fill_batch(torch.tensor([[1], [2]]), 4).flatten().tolist()
+        [1, 2, 2, 2]
+    """
+    missing = size - len(inputs)
+    return torch.cat([inputs, inputs[-1:].expand(missing, *inputs.shape[1:])]) if missing > 0 else inputs
+
+
 def stack_inputs(tensors: list[torch.Tensor]) -> torch.Tensor:
     """`(N, 3, H, W)` from images of one shape.
 

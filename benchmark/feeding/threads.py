@@ -5,13 +5,13 @@ PIL releases the interpreter lock, so threads suffice; the bound keeps memory fr
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Self
 
 from imagenet_g.benchmark.errors import DataError, ModelError
+from imagenet_g.benchmark.feeding.ahead import map_ahead
 from imagenet_g.benchmark.feeding.batches import Batch, PreparedImage, make_batch
 from imagenet_g.benchmark.feeding.preparation import Preparation
 from imagenet_g.benchmark.feeding.resampling import prepare_kernel
@@ -62,15 +62,8 @@ def prepare_ahead(
     Raises:
         ModelError: The transform fails.
     """
-    queue: deque[Future[PreparedImage]] = deque()
-    for row in rows:
-        queue.append(pool.submit(prepare_image, split, row, transform))
-        # Bounded here and not by the pool, which would take in the whole split at once.
-        if len(queue) >= window:
-            # In order and not as they finish: predictions are stored in the order of the rows.
-            yield queue.popleft().result()
-    while queue:
-        yield queue.popleft().result()
+    # In order and not as they finish: predictions are stored in the order of the rows.
+    return map_ahead(pool, lambda row: prepare_image(split, row, transform), rows, window=window)
 
 
 def prepare_image(split: Split, row: int, transform: Transform) -> PreparedImage:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from imagenet_g.benchmark.environment import choose_workers
 from imagenet_g.benchmark.errors import DataError, StorageError
 from imagenet_g.benchmark.file_stamps import read_settled_status
 from imagenet_g.benchmark.identity import hash_bytes, hash_file
@@ -77,7 +78,7 @@ def make_memo_path(cache: Path, root: Path) -> Path:
 
 def _hash_many(root: Path, names: Sequence[str]) -> Iterator[tuple[str, Entry]]:
     # Threads are enough: hashlib releases the interpreter's lock while it hashes.
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(choose_workers()) as pool:
         futures = [(name, pool.submit(_hash_one, root, name)) for name in names]
         try:
             for name, future in futures:

@@ -67,10 +67,9 @@ def make_request(arguments: Namespace) -> FilterRequest:
     Raises:
         InputError: A malformed option.
     """
-    import os
-
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.devices import choose_device
+    from imagenet_g.benchmark.environment import choose_workers
     from imagenet_g.benchmark.errors import InputError
     from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
     from imagenet_g.benchmark.splits.real_set_files import load_sets
@@ -90,7 +89,7 @@ def make_request(arguments: Namespace) -> FilterRequest:
         models=models,
         data=parse_data_pairs(arguments.data, sets),
         device=choose_device(arguments.device),
-        workers=arguments.workers or min(8, os.cpu_count() or 1),
+        workers=arguments.workers or choose_workers(),
         cache=choose_cache_folder(arguments.cache),
     )
 

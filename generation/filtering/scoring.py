@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.feeding.ahead import map_ahead
 from imagenet_g.benchmark.filters.kept import ScoreArray
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.splits.readable import load_image
@@ -145,15 +146,9 @@ def _read_batches(
     split: Split, rows: Sequence[int], pool: ThreadPoolExecutor
 ) -> Iterator[tuple[int, list[Image.Image | None]]]:
     """Batches of decoded images, one read while another is scored; None for an unreadable image."""
-    waiting: deque[tuple[int, list[Future[Image.Image | None]]]] = deque()
+    images = map_ahead(pool, lambda row: _read(split, row), rows, window=2 * BATCH_SIZE)
     for start in range(0, len(rows), BATCH_SIZE):
-        futures = [pool.submit(_read, split, row) for row in rows[start : start + BATCH_SIZE]]
-        waiting.append((start, futures))
-        if len(waiting) > 1:
-            first, done = waiting.popleft()
-            yield first, [future.result() for future in done]
-    for first, done in waiting:
-        yield first, [future.result() for future in done]
+        yield start, list(islice(images, BATCH_SIZE))
 
 
 def _read(split: Split, row: int) -> Image.Image | None:

@@ -9,13 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.environment import choose_workers
 from imagenet_g.benchmark.errors import DataError, ImagenetGError, ModelError
 from imagenet_g.generation.generators.generator import Generator
 from imagenet_g.generation.generators.make import make_generator
 from imagenet_g.generation.generators.runtime import choose_generation_device, read_runtime, set_determinism
 from imagenet_g.generation.plans.plan import PlanMeta, load_plan_meta, load_shard_rows
 from imagenet_g.generation.plans.sources import Sources, load_sources
-from imagenet_g.generation.rendering.ahead import count_threads
 from imagenet_g.generation.rendering.continuing import (
     GeneratorOrigin,
     has_other_files,
@@ -100,7 +100,7 @@ class Worker:
     def _score(self, task: ShardTask) -> int:
         # Scoring may run in a process that rendered nothing, and its last bits depend on this as well.
         set_determinism(self._device, cpu_threads=self._job.generator_spec.num_cpu_threads)
-        pool = ThreadPoolExecutor(count_threads())
+        pool = ThreadPoolExecutor(choose_workers())
         try:
             scorers = {name: self._scorers.load(name) for name in task.scorers}
             return score_shard(self._job, task.shard, scorers, self._sources, pool)

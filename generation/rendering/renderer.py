@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 from PIL import ImageStat
 
+from imagenet_g.benchmark.environment import choose_workers
 from imagenet_g.benchmark.errors import DataError, ImagenetGError, ModelError
+from imagenet_g.benchmark.feeding.ahead import map_ahead
 from imagenet_g.benchmark.identity import hash_bytes
 from imagenet_g.benchmark.images.decoding import decode_image, hash_pixels
 from imagenet_g.generation.generators.generator import Generator, Rendering, RenderRow
-from imagenet_g.generation.rendering.ahead import count_threads, map_ahead
 from imagenet_g.generation.specs.version import EncodingSpec, FlatSpec
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Renderer:
         """
         # A plan is in the order of batches, which grouping neighbours needs.
         batches = (list(group) for _, group in groupby(rows, key=itemgetter("batch_id")))
-        pool = ThreadPoolExecutor(count_threads())
+        pool = ThreadPoolExecutor(choose_workers())
         try:
             # While a batch is rendered, the one before is encoded and the sources of the next one are read.
             behind: list[Future[WorkRow]] = []

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.feeding.ahead import map_ahead
 from imagenet_g.benchmark.images.decoding import decode_image
 from imagenet_g.generation.plans.sources import Sources
-from imagenet_g.generation.rendering.ahead import map_ahead
 from imagenet_g.generation.rendering.renderer import WorkRow
 from imagenet_g.generation.rendering.scorer import BATCH_SIZE, Columns, ImageModel, Scorer
 

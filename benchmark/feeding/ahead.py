@@ -7,8 +7,6 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future
 from typing import TypeVar
 
-from imagenet_g.benchmark.devices import count_cores
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -39,8 +37,3 @@ def map_ahead(
     finally:
         for future in waiting:
             future.cancel()
-
-
-def count_threads() -> int:
-    """Threads for decoding and encoding images: more than eight wait for each other."""
-    return min(8, count_cores())

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from imagenet_g.generation.rendering.ahead import map_ahead
+from imagenet_g.benchmark.feeding.ahead import map_ahead
 
 
 def test_no_more_is_begun_than_the_window() -> None:
