@@ -30,17 +30,23 @@ def ignore_library_warnings() -> Iterator[None]:
 
 
 @contextmanager
-def quiet_training() -> Iterator[None]:
-    """Silence log lines and progress bars of the libraries, and their own deprecation warnings."""
+def hide_progress_bars() -> Iterator[None]:
+    """Show no progress bars of transformers, which draws one for every file that it loads."""
     from transformers.utils import logging
 
     # Remembered, because the caller may have switched the bars off for good.
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        with quiet_logs(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
-            yield
+        yield
     finally:
         if shown:
             logging.enable_progress_bar()
+
+
+@contextmanager
+def quiet_training() -> Iterator[None]:
+    """Silence log lines and progress bars of the libraries, and their own deprecation warnings."""
+    with hide_progress_bars(), quiet_logs(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
+        yield

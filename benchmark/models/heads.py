@@ -44,6 +44,8 @@ class LoadedModel:
         notes: What was taken from the file of weights, taken away from its names and left out: clauses.
         assumptions: What the weights do not say, and what is assumed in its place; said and recorded.
         towers: As in `ModelRecord`, for a CLIP.
+        class_map: Which class each output is, where the library's own labels say so and it is not the usual
+            order; a map of the user's own comes first.
     """
 
     spec: str
@@ -60,6 +62,7 @@ class LoadedModel:
     notes: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     towers: dict[Side, str] | None = None
+    class_map: ClassMap | None = None
 
 
 def load_requested_class_map(request: ModelRequest) -> ClassMap | None:
@@ -83,7 +86,7 @@ def make_classifier(request: ModelRequest, model: LoadedModel) -> Classifier:
     weights_sha256 = model.weights_sha256 or hash_weights(request, module, model.spec, model.files)
     parameters = count_parameters(module)
     module = module.float()
-    class_map = load_requested_class_map(request)
+    class_map = load_requested_class_map(request) or model.class_map
     # By running it: what a library's config calls the number of classes is wrong for a replaced head.
     num_outputs = count_outputs(module, model.preprocessing.input_size_px, spec=model.spec)
     validate_head(num_outputs, class_map, request=request, spec=model.spec)
@@ -169,7 +172,7 @@ def validate_head(num_outputs: int, class_map: ClassMap | None, *, request: Mode
         InputError: The class map has another length.
     """
     if class_map is not None:
-        validate_class_map(class_map, num_outputs=num_outputs, source=str(request.class_map))
+        validate_class_map(class_map, num_outputs=num_outputs, source=str(request.class_map or spec))
     elif num_outputs != NUM_CLASSES:
         raise ModelError(_format_wrong_head(spec, num_outputs))
 

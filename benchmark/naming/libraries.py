@@ -34,6 +34,7 @@ BASE_PACKAGES = ("imagenet-g", "torch", "pillow", "numpy")
 _SCHEME = re.compile(r"[a-z][a-z0-9_]*")
 _MODELS = "imagenet_g.benchmark.models"
 _NAMING = "imagenet_g.benchmark.naming"
+_TRANSFORMERS = "imagenet_g.benchmark.transformers_models"
 ROWS = (
     ModelLibrary(
         scheme="timm",
@@ -73,6 +74,16 @@ ROWS = (
         facts=f"{_NAMING}.offered_facts:describe_torchvision",
         packages=("torchvision",),
         takes_checkpoint=True,
+    ),
+    ModelLibrary(
+        scheme="transformers",
+        loader=f"{_TRANSFORMERS}.loading:load_model",
+        example="transformers:google/vit-base-patch16-224",
+        split=split_plain,
+        resolver=f"{_NAMING}.hub_names:resolve_hub_spec",
+        sources=("hf-hub:", "local-dir:"),
+        # Image processors resize by torchvision; its TimmWrapper runs models of timm.
+        packages=("transformers", "tokenizers", "torchvision", "timm"),
     ),
     ModelLibrary(
         scheme="wheel",

@@ -1,6 +1,7 @@
 """A stand-in for the Hugging Face Hub on loopback, for the real clients; nothing in the product knows of it.
 
-It answers the calls that huggingface_hub 2.4 (without Xet) and datasets 5.2 make for dataset repositories.
+It answers the calls that huggingface_hub 2.4 (without Xet) and datasets 5.2 make for dataset repositories,
+and those that download files of model repositories.
 """
 
 from __future__ import annotations
@@ -339,6 +340,8 @@ def _add_download_routes(hub: StandInHub) -> None:
         entries = {entry["path"]: entry for entry in _list_tree(commit, "", recursive=True)}
         return [entries[path] for path in wanted if path in entries]
 
+    # Models have no word in front of their names; both kinds share one list of repositories here.
+    @app.api_route("/{org}/{name}/resolve/{rev}/{path:path}", methods=["GET", "HEAD"])
     @app.api_route("/datasets/{org}/{name}/resolve/{rev}/{path:path}", methods=["GET", "HEAD"])
     def resolve(request: Request) -> Any:
         repo = hub.find_repo(request)

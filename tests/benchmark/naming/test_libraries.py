@@ -199,7 +199,13 @@ def test_a_package_cannot_take_the_place_of_timm(tmp_path: Path) -> None:
     with install(write_distribution(tmp_path, scheme="timm", modules=modules)):
         with pytest.raises(InputError, match=r"imagenet-g, tally\. Uninstall tally"):
             find_library("timm")
-        assert [row.scheme for row in list_libraries()[0]] == ["open_clip", "torchvision", "wheel", "python"]
+        assert [row.scheme for row in list_libraries()[0]] == [
+            "open_clip",
+            "torchvision",
+            "transformers",
+            "wheel",
+            "python",
+        ]
 
 
 @pytest.mark.usefixtures("tally")
