@@ -89,6 +89,25 @@ def make_image_id(version: str, split: str, wnid: str, index: int) -> str:
     return hash_bytes(f"{version}/{split}/{wnid}/{index}".encode())[:16]
 
 
+def make_adopted_id(pixel_sha256: str, wnid: str, copy: int) -> str:
+    """Identity of an image that was made elsewhere: 16 hex digits.
+
+    It follows from the pixels and the class alone, so that a set has the same ids from a folder, an archive
+    or
+    a table.
+
+    Args:
+        pixel_sha256: Hash of the decoded pixels, see `images.decoding.hash_pixels`.
+        wnid: The class.
+        copy: 0 for the first image of a class with these pixels, 1 for its first copy, and so on.
+
+    Example:
+        >>> make_adopted_id("ab" * 32, "n01440764", 0) == make_adopted_id("ab" * 32, "n01440764", 1)
+        False
+    """
+    return hash_bytes(f"{pixel_sha256}/{wnid}/{copy}".encode())[:16]
+
+
 def make_seed(version: str, split: str, wnid: str, index: int) -> int:
     """Seed of an image's own generator, an int in [0, 2**63), from the same identity as its id.
 

@@ -87,7 +87,7 @@ class ArchiveImages:
         Raises:
             DataError: The archive cannot be read there.
         """
-        return _read_or_fail(self._members[row], None)
+        return read_member(self._members[row], None)
 
     def read_column(self, name: str) -> Sequence[object]:
         """Always an error: an archive has no columns.
@@ -171,7 +171,7 @@ def choose_class_members(members: Sequence[Member]) -> ChosenMembers:
         # What a system adds as a folder of its own, or beside the class folders, is not among the images.
         if len(parts) < 2 or any(map(is_hidden, parts[:-1])):
             continue
-        if kind := _find_left_out_kind(parts[-1], member):
+        if kind := find_member_kind(parts[-1], member):
             left_out.append((kind, parts[-1]))
         else:
             chosen.append((f"{parts[-2]}/{parts[-1]}", parts[-2], member))
@@ -199,7 +199,7 @@ def choose_sample_members(members: Sequence[Member]) -> ChosenMembers:
         name = member.name.rsplit("/", 1)[-1]
         if ending == "cls":
             continue
-        if kind := _find_left_out_kind(name, member):
+        if kind := find_member_kind(name, member):
             left_out.append((kind, name))
         elif key not in classes:
             raise DataError(f"Image '{member.name}' has no class file '{key}.cls' beside it.")
@@ -239,20 +239,26 @@ def _read_class(member: Member) -> str:
     if member.num_bytes > _MAX_LABEL_BYTES:
         raise DataError(f"Class file '{member.name}' has {member.num_bytes} bytes; a number was expected.")
     try:
-        return _read_or_fail(member, None).decode("ascii").strip()
+        return read_member(member, None).decode("ascii").strip()
     except (UnicodeDecodeError, DataError) as error:
         raise DataError(f"Class file '{member.name}' cannot be read: {error}") from error
 
 
-def _find_left_out_kind(name: str, member: Member) -> str | None:
+def find_member_kind(name: str, member: Member) -> str | None:
+    """As what kind of file a member is left out; None for an image, and for what cannot be read."""
     try:
-        return find_left_out_kind(name, partial(_read_or_fail, member, HEAD_BYTES))
+        return find_left_out_kind(name, partial(read_member, member, HEAD_BYTES))
     except DataError:
         # Taken for an image, so that it is counted among the unreadable ones and its reason is stated.
         return None
 
 
-def _read_or_fail(member: Member, limit: int | None) -> bytes:
+def read_member(member: Member, limit: int | None = None) -> bytes:
+    """Bytes of a member, or the first `limit` of them.
+
+    Raises:
+        DataError: It cannot be read.
+    """
     try:
         return member.read(limit)
     except _READ_ERRORS as error:

@@ -42,12 +42,19 @@ def read_origin(recipe: JsonValue, filters: Sequence[ScoreFilter], *, released: 
     made = _get_table(described, "recipe")
     sources = _get_table(made, "sources").get("ref")
     return SplitOrigin(
-        # A recipe without a generator is of images that were collected; without a recipe nothing is known.
-        generators=tuple(dict.fromkeys(_list_generators(made.get("generator")))) if described else None,
+        generators=_read_generators(described, made.get("generator")),
         models=tuple(dict.fromkeys(_list_models(described, filters))),
         sources=sources if isinstance(sources, str) else None,
         released=released,
     )
+
+
+def _read_generators(described: Mapping[str, JsonValue], generator: JsonValue) -> tuple[str, ...] | None:
+    # Of an adopted set one name is all that can be known, and often not even that.
+    if described.get("kind") == "adopted":
+        return (generator,) if isinstance(generator, str) else None
+    # A recipe without a generator is of images that were collected; without a recipe nothing is known.
+    return tuple(dict.fromkeys(_list_generators(generator))) if described else None
 
 
 def _get_table(value: JsonValue | Mapping[str, JsonValue], key: str) -> Mapping[str, JsonValue]:

@@ -9,6 +9,13 @@ _HERE = "imagenet_g.generation.commands"
 COMMANDS = (
     Command("build", "Build splits of a version with a generator", f"{_HERE}.build", Circle.MAKERS, 10),
     Command(
+        "adopt",
+        "Take a set made elsewhere as a release",
+        "imagenet_g.generation.adopting.command",
+        Circle.MAKERS,
+        15,
+    ),
+    Command(
         "verify",
         "Check a release and how closely it can be regenerated",
         f"{_HERE}.verify",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from imagenet_g.benchmark.splits.manifests import Manifest, SplitManifest
 from imagenet_g.benchmark.terminal.markdown import escape_heading, format_code
 from imagenet_g.generation.plans.prompt_checks import format_sharing
+from imagenet_g.generation.releases.adopted import find_adopted, format_adopted_facts
 from imagenet_g.generation.releases.recipe import ALL_IMAGES, SplitRecipe
 
 
@@ -53,11 +54,13 @@ def _format_split(manifest: Manifest, name: str, split: SplitManifest) -> str:
 
 
 def format_split_facts(split: SplitManifest) -> list[str]:
-    """Markdown lines with the results of a built split.
+    """Markdown lines with the results of a built split, or the origin of an adopted one.
 
     Raises:
-        ValidationError: This package did not build it.
+        ValidationError: This package neither built nor adopted it.
     """
+    if (adopted := find_adopted(split)) is not None:
+        return format_adopted_facts(split, adopted)
     recipe = SplitRecipe.model_validate(split.recipe)
     counts = recipe.counts
     return [

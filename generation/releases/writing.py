@@ -31,6 +31,7 @@ from imagenet_g.benchmark.splits.releases import (
 from imagenet_g.benchmark.storage import write_text
 from imagenet_g.generation.plans.plan import load_plan_meta
 from imagenet_g.generation.prompts.ambiguity import find_twins
+from imagenet_g.generation.releases.adopted import find_adopted
 from imagenet_g.generation.releases.card import format_card
 from imagenet_g.generation.releases.probes import write_probe
 from imagenet_g.generation.releases.recipe import SplitRecipe
@@ -233,6 +234,10 @@ def _load_other_splits(spec: VersionSpec, out: Path, made: Collection[str]) -> d
     manifest = load_manifest(out)
     if manifest.version != spec.version:
         raise DataError(f"'{out}' holds version '{manifest.version}'; choose another --out.")
+    if adopted := [name for name, split in manifest.splits.items() if find_adopted(split) is not None]:
+        raise DataError(
+            f"'{out}' holds '{adopted[0]}', which was adopted and not built; choose another --out."
+        )
     return {name: split for name, split in manifest.splits.items() if name not in made}
 
 

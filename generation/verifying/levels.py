@@ -3,6 +3,8 @@
 R0  same bytes          every image of the sample has the recorded pixels
 R1  near                the mean absolute difference is at most `R1_MEAN_LEVELS` of 255
 R2  statistically alike the accuracy of a judge on the remade sample lies in the 95 % interval of the original
+
+An adopted split has no recipe to render: it "cannot be remade" on any machine.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from imagenet_g.generation.releases.reading import Row
 
 R1_MEAN_LEVELS = 2.0
-Level = Literal["R0", "R1", "R2", "none", "unknown"]
+Level = Literal["R0", "R1", "R2", "none", "unknown", "cannot be remade"]
 
 
 class Distance(FileModel):

@@ -12,6 +12,7 @@ from imagenet_g.benchmark.errors import DataError, ImagenetGError
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.splits.manifests import Manifest
 from imagenet_g.generation.generators.runtime import choose_generation_device, read_runtime
+from imagenet_g.generation.releases.adopted import AdoptedRecipe, find_adopted
 from imagenet_g.generation.releases.reading import (
     Damage,
     Row,
@@ -22,6 +23,7 @@ from imagenet_g.generation.releases.reading import (
     load_release,
 )
 from imagenet_g.generation.releases.recipe import parse_split_recipe
+from imagenet_g.generation.verifying.adopted import verify_adopted
 from imagenet_g.generation.verifying.levels import (
     JudgeComparison,
     SplitVerification,
@@ -89,6 +91,11 @@ def run_verify(request: VerifyRequest, say: Callable[[str], None]) -> VerifyRepo
     say(f"{len(found) - len(damaged)} of {len(found)} files match the manifest")
     verdicts = []
     for split in splits if request.num_batches != 0 else ():
+        if (adopted := find_adopted(manifest.splits[split])) is not None:
+            verdict, faults = _verify_adopted(request.release, manifest, split, adopted, damaged)
+            verdicts.append(verdict)
+            damaged += faults
+            continue
         say(f"{split}: rendering the probe again")
         verdicts.append(_verify_split(request, manifest, split, damaged))
     return VerifyReport(
@@ -111,6 +118,18 @@ def remake_image(release: Path, image_id: str, settings: RegenerationSettings) -
     planned = load_planned_rows(release, recipe, [int(str(row["batch_id"]))])
     remade = render_again(manifest, split, recipe, planned, settings)
     return row, next(other for other in remade if other["image_id"] == image_id)
+
+
+def _verify_adopted(
+    release: Path, manifest: Manifest, split: str, recipe: AdoptedRecipe, damaged: Sequence[Damage]
+) -> tuple[SplitVerification, list[Damage]]:
+    described = manifest.splits[split]
+    if broken := {file.path for file in described.files} & {damage.path for damage in damaged}:
+        return SplitVerification(
+            split=split, level="cannot be remade", distance=None, judge=None, runtime_differs=(),
+            reason=f"the set was adopted, and nothing was rendered; {min(broken)} is damaged",
+        ), []  # fmt: skip
+    return verify_adopted(release, split, described, recipe)
 
 
 def _verify_split(

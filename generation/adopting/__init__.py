@@ -1,0 +1,4 @@
+"""A set of images that was made elsewhere, as a release like any other.
+
+Imports releases and everything below.
+"""

@@ -1,0 +1,142 @@
+"""One pass over the images of a source: every one decoded and hashed before anything is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.benchmark.environment import choose_workers
+from imagenet_g.benchmark.errors import DataError, shorten
+from imagenet_g.benchmark.identity import hash_bytes, make_adopted_id
+from imagenet_g.benchmark.images.decoding import decode_image, hash_pixels
+from imagenet_g.benchmark.images.hashes import ProgressCallback
+from imagenet_g.generation.adopting.listing import Listing
+from imagenet_g.generation.rendering.renderer import is_flat
+
+# As the renderer's own default: nearly one colour.
+FLAT_STD = 2.0
+_PIECE = 256
+_MAX_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ReadImage:
+    """What is known of one image after the first pass.
+
+    Attributes:
+        row: Its row in the listing.
+        label: Class index.
+        pixel_sha256: Hash of the decoded pixels.
+        file_sha256: Hash of the file's bytes.
+        num_bytes: Size of the file.
+        is_flat: Whether it is one colour, or nearly.
+    """
+
+    row: int
+    label: int
+    pixel_sha256: str
+    file_sha256: str
+    num_bytes: int
+    is_flat: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSource:
+    """The images of a source that can be decoded.
+
+    Attributes:
+        images: In order of class, then pixels, so that the order is the same from any container.
+        reasons: For each row that cannot be decoded, why.
+    """
+
+    images: tuple[ReadImage, ...]
+    reasons: Mapping[int, str]
+
+
+def read_images(
+    listing: Listing, indices: Mapping[str, int], *, progress: ProgressCallback, workers: int | None = None
+) -> ReadSource:
+    """Decode and hash every image of a listing.
+
+    Args:
+        listing: The images.
+        indices: Class index by word.
+        progress: Called with the number of images read and of all.
+        workers: Threads; None for one a core.
+    """
+    images: list[ReadImage] = []
+    reasons: dict[int, str] = {}
+    labels = [indices[token] for token in listing.tokens]
+    with ThreadPoolExecutor(workers or choose_workers()) as pool:
+        for first in range(0, len(labels), _PIECE):
+            rows = range(first, min(first + _PIECE, len(labels)))
+            for row, outcome in zip(
+                rows, pool.map(partial(_read_one, listing.read, labels), rows), strict=True
+            ):
+                if isinstance(outcome, str):
+                    reasons[row] = outcome
+                else:
+                    images.append(outcome)
+            progress(rows.stop, len(labels))
+    images.sort(key=lambda one: (one.label, one.pixel_sha256, one.file_sha256, listing.names[one.row]))
+    return ReadSource(tuple(images), reasons)
+
+
+def require_readable(listing: Listing, reasons: Mapping[int, str], *, leave_out: bool) -> None:
+    """Refuse images that cannot be decoded, unless they may be left out.
+
+    Raises:
+        DataError: There are some, or there is no other image.
+    """
+    if not reasons or (leave_out and len(reasons) < len(listing)):
+        return
+    shown = "; ".join(
+        f"'{shorten(listing.names[row])}': {why}" for row, why in list(reasons.items())[:_MAX_NAMED]
+    )
+    more = f"; and {len(reasons) - _MAX_NAMED} more" if len(reasons) > _MAX_NAMED else ""
+    advice = "" if leave_out else " Fetch them again, or add --leave-out-unreadable."
+    raise DataError(
+        f"{len(reasons)} of {len(listing)} images cannot be read: {shown}{more}. Nothing was written.{advice}"
+    )
+
+
+def identify(images: Sequence[ReadImage]) -> Iterator[tuple[ReadImage, str]]:
+    """Each image with its id; copies within a class are numbered in the order given."""
+    seen: Counter[tuple[str, int]] = Counter()
+    for image in images:
+        key = (image.pixel_sha256, image.label)
+        yield image, make_adopted_id(image.pixel_sha256, load_classes()[image.label].wnid, seen[key])
+        seen[key] += 1
+
+
+def count_copies(images: Sequence[ReadImage]) -> int:
+    """Images with the pixels of another one of their class, the first of each not counted."""
+    return len(images) - len({(image.pixel_sha256, image.label) for image in images})
+
+
+def count_clashes(images: Sequence[ReadImage]) -> int:
+    """Images whose pixels are those of an image of another class."""
+    classes: dict[str, set[int]] = {}
+    for image in images:
+        classes.setdefault(image.pixel_sha256, set()).add(image.label)
+    return sum(len(classes[image.pixel_sha256]) > 1 for image in images)
+
+
+def _read_one(read: Callable[[int], bytes], labels: Sequence[int], row: int) -> ReadImage | str:
+    try:
+        data = read(row)
+        image = decode_image(data)
+    except DataError as error:
+        return str(error)
+    return ReadImage(
+        row=row,
+        label=labels[row],
+        pixel_sha256=hash_pixels(image),
+        file_sha256=hash_bytes(data),
+        num_bytes=len(data),
+        is_flat=is_flat(image, max_std=FLAT_STD),
+    )
