@@ -18,8 +18,8 @@ _OPENVINO_BATCH_SIZE = 4
 """One core computes a batch; larger ones are slower, and single images no faster."""
 _WORTHWHILE = 1.05
 """A batch of twice the size takes twice the memory, and loses twice as much when a run is interrupted."""
-_COMPILE_SECONDS = 3.0
-_COMPILE_SECONDS_A_WEIGHT = 0.1e-6
+_COMPILE_SECONDS = 2.0
+_COMPILE_SECONDS_A_WEIGHT = 0.05e-6
 _GAIN_CORE_SECONDS = 0.02
 _GAIN_CORE_SECONDS_A_WEIGHT = 3e-9
 """Measured on two cores from EfficientNet-Lite0 to ViT-B: what a first compilation costs, and what an image
