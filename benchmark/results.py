@@ -12,8 +12,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from imagenet_g.benchmark.formats.flags import ContaminationFlag
+from imagenet_g.benchmark.formats.relabels import RelabelRecord
 from imagenet_g.benchmark.formats.runs import RunRecord
 from imagenet_g.benchmark.formats.scores_v1 import upgrade_score
+from imagenet_g.benchmark.formats.strengths import StrengthRecord
 from imagenet_g.benchmark.records import (
     Choice,
     Count,
@@ -67,6 +69,8 @@ class Score(FileModel):
     num_outputs: Count
     metrics: dict[MetricName, MetricEstimate]
     """By the metric's name; "top1" is always there. A name may belong to a package that is not installed."""
+    strength: StrengthRecord | None = None
+    """Of top-1; null where the split does not say how strongly its images are shifted, and in older files."""
 
     @model_validator(mode="before")
     @classmethod
@@ -205,18 +209,6 @@ class PredictionsRecord(FileModel):
     run: RunRecord
     features: FeaturesRecord | None = None
     """Of a run with `--keep-features`; null for none, and for earlier results."""
-
-
-class RelabelRecord(FileModel):
-    """Labels that were taken in place of the set's own."""
-
-    name: str
-    source: str
-    """A URL, or the name of the user's file."""
-    sha256: Sha256
-    """Hash of that file: with it and the predictions the numbers can be computed again."""
-    n_without: Count
-    """Images without any of these labels, which are left out."""
 
 
 class Entry(FileModel):

@@ -48,7 +48,7 @@ def test_the_table_has_no_room_that_is_gone() -> None:
 
 def test_another_contract_gives_another_picture() -> None:
     """Or the comparison would say nothing."""
-    changed = PYPROJECT.replace('| images | naming"', '| naming"')
+    changed = PYPROJECT.replace("| images | naming |", "| naming |")
     assert changed != PYPROJECT
     assert draw_diagram(changed) not in PAGE
 

@@ -1,1 +1,1 @@
-"""Parts of result files: flags, and scores as earlier versions held them."""
+"""Parts of result files: flags, runs, relabels, strengths, and scores as earlier versions held them."""

@@ -93,6 +93,7 @@ def make_predictions(
         image_ids=tuple(split.rows.image_ids[row] for row in rows),
         labels=labels,
         source_image_ids=tuple(split.rows.source_image_ids[row] for row in rows),
+        strengths=None if split.rows.strengths is None else split.rows.strengths.take(rows),
         top5=top5.pop("all"),
         errors=tuple(_name_broken(logits, errors)),
         restricted={name: _blank_outside(t, labels, class_sets[name]) for name, t in top5.items()},

@@ -227,7 +227,9 @@ def open_predicted_split(evidence: Evidence, *, data: Mapping[str, Path]) -> Spl
     if evidence.record.version is not None and parse_split_ref(evidence.record.ref).kind == "version":
         return load_predicted_split(evidence.record, data=data)
     predictions = evidence.predictions
-    rows = SplitRows(predictions.image_ids, predictions.labels, predictions.source_image_ids)
+    rows = SplitRows(
+        predictions.image_ids, predictions.labels, predictions.source_image_ids, predictions.strengths
+    )
     split = Split(
         record=evidence.record,
         rows=rows,

@@ -11,11 +11,13 @@ A predictions file is a parquet with these columns, rows in the split's own orde
                                        several classes are right
     squared_probability_sum   float    sum of all squared probabilities, classes that are right counted as one
     error               string or null why the image could not be scored
+    strength            double         how strongly the image is shifted, 0 for not at all
+    series              string         the scene that images of several strengths show
     ...@SET             the four of the outputs again, restricted to a class set; null where no label is in it
 
 and a JSON `PredictionsMeta` in the parquet metadata. Scores, views, class subsets and gaps are computed from
 this file alone. Files written before the two sums were stored lack these
-columns.
+columns; a split that does not say `strength` or `series` has no such column.
 """
 
 from __future__ import annotations
@@ -45,6 +47,8 @@ from imagenet_g.benchmark.records import (
 )
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
 from imagenet_g.benchmark.storage import replace_file
+from imagenet_g.benchmark.strengths.axis import Strengths, concatenate_strengths
+from imagenet_g.benchmark.strengths.stored import make_strength_columns, parse_strength_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,6 +96,7 @@ class Predictions:
         top5: Best five of all classes.
         errors: N reasons why an image has no prediction, None for scored ones.
         restricted: Best five within a class set, by the set's name.
+        strengths: How strongly each image is shifted; None where the split does not say.
     """
 
     image_ids: tuple[str, ...]
@@ -100,6 +105,7 @@ class Predictions:
     top5: TopFive
     errors: tuple[str | None, ...]
     restricted: dict[str, TopFive] = field(default_factory=dict)
+    strengths: Strengths | None = None
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -119,6 +125,7 @@ class Predictions:
             top5=self.top5.take(rows),
             errors=tuple(self.errors[row] for row in rows),
             restricted={name: top5.take(rows) for name, top5 in self.restricted.items()},
+            strengths=None if self.strengths is None else self.strengths.take(rows),
         )
 
 
@@ -214,6 +221,7 @@ def make_table(predictions: Predictions) -> pa.Table:
         "source_image_id": pa.array(predictions.source_image_ids, pa.string()),
         **make_columns("", predictions.top5, scored),
         "error": pa.array(predictions.errors, pa.string()),
+        **make_strength_columns(predictions.strengths),
     }
     for name, top5 in sorted(predictions.restricted.items()):
         columns |= make_columns(f"@{name}", top5, scored & (top5.indices[:, 0] != NO_CLASS))
@@ -236,6 +244,7 @@ def parse_table(table: pa.Table) -> Predictions:
         top5=parse_columns(table, ""),
         errors=parse_strings(table, "error"),
         restricted={name: parse_columns(table, f"@{name}") for name in suffixes},
+        strengths=parse_strength_columns(table),
     )
 
 
@@ -256,6 +265,7 @@ def concatenate_predictions(parts: Sequence[Predictions]) -> Predictions:
         restricted={
             name: stack_top_five([part.restricted[name] for part in parts]) for name in parts[0].restricted
         },
+        strengths=concatenate_strengths([part.strengths for part in parts]),
     )
 
 

@@ -12,6 +12,7 @@ from imagenet_g.benchmark.answers.pairs import add_pairs, format_pairs
 from imagenet_g.benchmark.catalogue.origins import restore_origin
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
+from imagenet_g.benchmark.formats.relabels import RelabelRecord
 from imagenet_g.benchmark.lineage.flags import flag_entry
 from imagenet_g.benchmark.naming.published import load_published_accuracies
 from imagenet_g.benchmark.predictions.class_counts import find_reference, load_stored_evidence
@@ -19,7 +20,7 @@ from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.evidence import Evidence, restrict_to_twin, restrict_to_view
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
 from imagenet_g.benchmark.records import ModelRecord, is_same_model, is_view_of
-from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, RelabelRecord, Result
+from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Result
 
 Relabel: TypeAlias = Callable[[Evidence], tuple[Evidence, RelabelRecord]]
 TWIN = "=twin"

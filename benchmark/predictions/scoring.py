@@ -10,6 +10,7 @@ import numpy.typing as npt
 from imagenet_g.benchmark.answers.top_five import TopFive
 from imagenet_g.benchmark.classes import NUM_CLASSES, make_class_set, name_class_set
 from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.formats.strengths import StrengthRecord
 from imagenet_g.benchmark.predictions.metric import Metric, estimate_metric
 from imagenet_g.benchmark.predictions.metrics import load_metrics
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta
@@ -30,6 +31,7 @@ from imagenet_g.benchmark.statistics.intervals import (
     compute_wilson_interval,
 )
 from imagenet_g.benchmark.statistics.observations import Observation
+from imagenet_g.benchmark.strengths.measuring import measure_strengths
 
 SPLIT_CLASSES = "split-classes"
 
@@ -88,7 +90,16 @@ def compute_score(
         outputs=outputs,
         num_outputs=num_outputs,
         metrics={name: estimate for name, estimate in found.items() if estimate is not None},
+        # A score of chosen metrics is one side of a gap.
+        strength=_measure_strengths(predictions, images) if metrics is None else None,
     )
+
+
+def _measure_strengths(predictions: Predictions, images: ScoredImages) -> StrengthRecord | None:
+    if predictions.strengths is None:
+        return None
+    correct = compute_correct(images.top5.indices, images.labels, k=1)
+    return measure_strengths(predictions.strengths, correct, images.classes)
 
 
 def estimate_accuracy(right: int, total: int) -> Estimate:

@@ -17,10 +17,10 @@ import numpy as np
 from imagenet_g.benchmark.answers.top_five import TopFive
 from imagenet_g.benchmark.classes import NUM_CLASSES, load_class_set
 from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.formats.relabels import RelabelRecord
 from imagenet_g.benchmark.identity import hash_bytes
 from imagenet_g.benchmark.predictions.evidence import Evidence
 from imagenet_g.benchmark.predictions.predictions import Predictions
-from imagenet_g.benchmark.results import RelabelRecord
 
 NAME = "ReaL"
 SET = "imagenet-val"

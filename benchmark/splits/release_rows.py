@@ -8,11 +8,23 @@ from imagenet_g.benchmark.classes import NUM_CLASSES, load_index_by_wnid
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.images.parquet import ParquetImages
 from imagenet_g.benchmark.splits.splits import SplitRows, make_labels
+from imagenet_g.benchmark.strengths.axis import (
+    GROUPING_COLUMNS,
+    SERIES_COLUMN,
+    STRENGTH_COLUMN,
+    Strengths,
+    is_grouping,
+    make_strengths,
+    name_series,
+    validate_series,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pyarrow as pa
+
+    from imagenet_g.benchmark.statistics.accuracy import FloatArray
 
 REQUIRED_COLUMNS = ("image", "label", "image_id", "wnid", "source_image_id")
 ALSO_COLUMN = "also"
@@ -40,7 +52,28 @@ def load_release_rows(images: ParquetImages) -> SplitRows:
         image_ids=tuple(map(str, ids)),
         labels=make_labels(_add_other_labels(images, [index_by_wnid[str(wnid)] for wnid in wnids])),
         source_image_ids=tuple(None if source is None else str(source) for source in sources),
+        strengths=_read_strengths(images, [str(wnid) for wnid in wnids]),
     )
+
+
+def _read_strengths(images: ParquetImages, wnids: Sequence[str]) -> Strengths | None:
+    if STRENGTH_COLUMN not in images.schema.names:
+        return None
+    values = make_strengths(images.read_column(STRENGTH_COLUMN))
+    return None if values is None else Strengths(values, _read_series(images, wnids, values))
+
+
+def _read_series(images: ParquetImages, wnids: Sequence[str], values: FloatArray) -> tuple[str, ...] | None:
+    known = images.schema.names
+    given = images.read_column(SERIES_COLUMN) if SERIES_COLUMN in known else [None]
+    if any(value is not None for value in given):
+        series = name_series(given, wnids)
+        if series is None:
+            raise DataError(f"Column '{SERIES_COLUMN}' is empty for some images; name the series of each.")
+        validate_series(values, series)
+        return series
+    columns = (name_series(images.read_column(name), wnids) for name in GROUPING_COLUMNS if name in known)
+    return next((series for series in columns if series is not None and is_grouping(values, series)), None)
 
 
 def _add_other_labels(images: ParquetImages, labels: Sequence[int]) -> list[tuple[int, ...]]:

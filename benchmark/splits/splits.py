@@ -16,6 +16,7 @@ from imagenet_g.benchmark.images.found import ImageReader
 from imagenet_g.benchmark.records import Outputs, SplitRecord
 from imagenet_g.benchmark.splits.manifests import ScorerRecord, ViewSpec
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
+from imagenet_g.benchmark.strengths.axis import Strengths
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,13 @@ class SplitRows:
         image_ids: N identities, unique within the split.
         labels: `(N, L)` int16 acceptable class indices, padded with -1.
         source_image_ids: N identities of the real images they were made from, or None each.
+        strengths: How strongly each is shifted; None where the split does not say.
     """
 
     image_ids: tuple[str, ...]
     labels: npt.NDArray[np.int16]
     source_image_ids: tuple[str | None, ...]
+    strengths: Strengths | None = None
 
     def __len__(self) -> int:
         return len(self.image_ids)

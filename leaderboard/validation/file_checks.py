@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from imagenet_g.benchmark.errors import DataError, UntrustedFileError
 from imagenet_g.benchmark.identity import hash_file
@@ -14,6 +15,7 @@ from imagenet_g.benchmark.records import ModelRecord, is_same_model
 from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
+from imagenet_g.benchmark.strengths.axis import Strengths
 from imagenet_g.leaderboard.submissions.problems import Problem, error, warning
 from imagenet_g.leaderboard.submissions.submission import Submission
 from imagenet_g.leaderboard.submissions.untrusted import validate_predictions_file
@@ -94,6 +96,31 @@ def check_rows(predictions: Predictions, split: Split, ref: str) -> Iterator[Pro
         yield error("wrong-label", ref, f"{wrong} images have other labels than the split")
     elif (split.rows.labels[order][:, 0] != predictions.labels[:, 0]).any():
         yield error("wrong-label", ref, "the first label of an image is not its own class")
+    yield from check_strengths(predictions.strengths, split.rows.strengths, order, ref)
+
+
+def check_strengths(
+    given: Strengths | None, known: Strengths | None, order: npt.NDArray[np.intp], ref: str
+) -> Iterator[Problem]:
+    """Whether images are said to be shifted as strongly, and to be of the series, that the split says.
+
+    Args:
+        given: Of the predictions.
+        known: Of the split.
+        order: `(N,)` row of the split that each row of the predictions is of.
+        ref: What the split is called.
+    """
+    expected = None if known is None else known.take(order)
+    if (given is None) != (expected is None):
+        states = (
+            "no strengths, which the split has" if given is None else "strengths, which the split has not"
+        )
+        yield error("wrong-strength", ref, f"the predictions state {states}; evaluate again")
+    elif given is not None and expected is not None:
+        if wrong := int((given.values != expected.values).sum()):
+            yield error("wrong-strength", ref, f"{wrong} images have other strengths than in the split")
+        if given.series != expected.series:
+            yield error("wrong-strength", ref, "the images are grouped into other series than in the split")
 
 
 def check_restricted(predictions: Predictions, meta: PredictionsMeta, ref: str) -> Iterator[Problem]:

@@ -221,6 +221,14 @@ ROWS: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
     "no image id": (edit_cell("image_id", 0, None), "bad-predictions"),
     "no metadata": (_forget_metadata, "bad-predictions"),
     "no labels": (lambda table: table.drop_columns(["label"]), "bad-predictions"),
+    "strengths that the split has not": (
+        lambda table: table.append_column("strength", pa.array([0.0] * len(table))),
+        "wrong-strength",
+    ),
+    "a strength that is NaN": (
+        lambda table: table.append_column("strength", pa.array([math.nan] * len(table))),
+        "bad-predictions",
+    ),
     "a row too many": (lambda table: pa.concat_tables([table, table.slice(0, 1)]), "bad-predictions"),
 }
 
