@@ -22,9 +22,10 @@ demo: .venv/installed-demo
 	$(BIN)/imagenet-g leaderboard export --board $(DEMO)/board --to $(DEMO)/leaderboard.html
 
 # All tests that need neither a GPU nor the internet. A file stays in one process, because its tests share fixtures;
-# more than four processes would need more memory than they save time.
+# more than four processes would need more memory than they save time. Files are dealt out in the order of
+# tests/conftest.py, longest first, and not by the number of their tests.
 test: .venv/installed-dev
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # What comes in from outside, with new examples until the time is over; a failure prints its seed.
 fuzz: .venv/installed-dev

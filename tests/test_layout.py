@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,3 +109,11 @@ def test_a_shared_name_is_found() -> None:
 def test_lines_of_a_body_are_counted_without_signature_and_docstring(source: str, lines: int) -> None:
     """Blank lines between statements count."""
     assert [count for _, count in list_bodies({"m.py": ast.parse(source)})] == [lines]
+
+
+def test_every_file_of_tests_that_is_begun_first_is_there() -> None:
+    """A renamed one would lose its place in silence, and the suite would end with it alone."""
+    source = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
+    names = re.findall(r'"([\w/]+/test_\w+\.py)"', source)
+    assert len(names) > 10
+    assert [name for name in names if not (ROOT / "tests" / name).is_file()] == []
