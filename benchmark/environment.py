@@ -4,13 +4,33 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
 
 from imagenet_g.benchmark.results import Environment
+
+_COMMAND: ContextVar[str | None] = ContextVar("command", default=None)
+
+
+@contextmanager
+def name_command(command: str) -> Iterator[None]:
+    """Record this as the command inside: a notebook's own command line says nothing of what was asked.
+
+    Example:
+        >>> with name_command("imagenet_g.evaluate('timm:resnet50')"):
+        ...     make_environment().command
+        "imagenet_g.evaluate('timm:resnet50')"
+    """
+    token = _COMMAND.set(command)
+    try:
+        yield
+    finally:
+        _COMMAND.reset(token)
 
 
 def list_versions(packages: Sequence[str]) -> dict[str, str]:
@@ -31,7 +51,7 @@ def make_environment() -> Environment:
     return Environment(
         imagenet_g=version("imagenet-g"),
         # Not argv[0]: it is a path of this machine, which a published result must not carry.
-        command=" ".join(["imagenet-g", *sys.argv[1:]]),
+        command=_COMMAND.get() or " ".join(["imagenet-g", *sys.argv[1:]]),
         created_utc=format_now(),
         # Only what scores and intervals depend on; the run record of each entry lists the libraries of the
         # model.

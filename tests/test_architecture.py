@@ -17,9 +17,9 @@ FOLDERS = ("benchmark", "generation", "baselines", "leaderboard")
 
 
 def list_rooms() -> list[str]:
-    """Sub-packages, such as "benchmark/splits"; folders of data do not count."""
+    """Sub-packages, such as "benchmark/splits"; data and the top package's own file do not count."""
     found = (path.parent for folder in FOLDERS for path in (ROOT / folder).glob("*/__init__.py"))
-    return sorted(path.relative_to(ROOT).as_posix() for path in found if path.name != "data")
+    return sorted(path.relative_to(ROOT).as_posix() for path in found if path.name not in ("data", "package"))
 
 
 def read_purpose(room: str) -> str:

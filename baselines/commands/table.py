@@ -10,7 +10,6 @@ from imagenet_g.benchmark.terminal.text import print_block, print_line
 if TYPE_CHECKING:
     from imagenet_g.baselines.lines.figures import FigurePoint
     from imagenet_g.baselines.lines.table import RobustnessTableRow
-    from imagenet_g.benchmark.robustness.points import BaselinePoints
     from imagenet_g.benchmark.robustness.published_sets import BaselineSet
 
 
@@ -77,14 +76,17 @@ def run_plot(arguments: Namespace) -> int:
     from imagenet_g.baselines.lines.baselines import format_axis, load_points
     from imagenet_g.baselines.lines.drawing import draw_figure
     from imagenet_g.baselines.lines.figures import build_figure
+    from imagenet_g.baselines.lines.result_charts import list_result_points
+    from imagenet_g.benchmark.predictions.result_files import load_result
 
+    results = {str(path): load_result(path) for path in arguments.result}
     points = load_points(arguments.baseline, arguments.split)
     # A set with a bend has two lines; drawn is the upper one, where today's models are.
     points = points.select_piece(1.0)
     figure = build_figure(
         points,
         arguments.link,
-        extra=(*list_table_points(arguments), *list_result_points(arguments, points)),
+        extra=(*list_table_points(arguments), *list_result_points(results, points.target)),
         x_label=format_axis(arguments.baseline, points.axes[0]),
         y_label=points.target,
     )
@@ -126,44 +128,4 @@ def list_table_points(arguments: Namespace) -> list[FigurePoint]:
                     record.model, record.category, x=x, y=y, x_n=theirs.n, y_n=columns[target.column].n
                 )
             )
-    return found
-
-
-def list_result_points(arguments: Namespace, points: BaselinePoints) -> list[FigurePoint]:
-    """Results on this split, labelled with the model's name.
-
-    Raises:
-        InputError: A result has no entry on the split with a clean reference on the same classes.
-    """
-    from imagenet_g.baselines.lines.figures import make_point
-    from imagenet_g.benchmark.errors import InputError
-    from imagenet_g.benchmark.predictions.result_files import load_result
-
-    found = []
-    for path in arguments.result:
-        result = load_result(path)
-        entries = [
-            entry
-            for entry in result.entries
-            if entry.split.ref == points.target and entry.gaps and entry.gaps[0].reference.same_classes
-        ]
-        if not entries:
-            raise InputError(
-                f"'{path}' has no entry on '{points.target}' with a same-class clean reference; evaluate it "
-                "with --reference."
-            )
-        clean = entries[0].gaps[0].reference
-        # The same outputs on both axes: an answer among 200 classes is right more often than one among 1000.
-        score = next(score for score in entries[0].scores if score.outputs == clean.outputs)
-        found.append(
-            make_point(
-                result.model.spec,
-                "results",
-                x=clean.top1.value,
-                y=score.top1.value,
-                x_n=clean.n,
-                y_n=entries[0].n,
-                labelled=True,
-            )
-        )
     return found

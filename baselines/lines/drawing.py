@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,21 @@ def draw_figure(figure: ScatterFigure, path: Path) -> None:
     """
     if path.suffix.lstrip(".") not in FORMATS:
         raise InputError(f"A figure is written as {', '.join(FORMATS)}; '{path.name}' ends otherwise.")
+    with replace_file(path) as temporary:
+        # The temporary file ends in .tmp, so matplotlib cannot choose the format by its name.
+        temporary.write_bytes(render_figure(figure, path.suffix.lstrip(".")))
+
+
+def render_figure(figure: ScatterFigure, kind: str) -> bytes:
+    """The figure as the bytes of a file.
+
+    Args:
+        figure: What to draw.
+        kind: One of `FORMATS`.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
     try:
         # Lazy, because matplotlib is an optional extra. `Figure` without pyplot needs no display and leaves
         # no global state behind.
@@ -36,14 +52,15 @@ def draw_figure(figure: ScatterFigure, path: Path) -> None:
     except ImportError as error:
         raise InputError("Figures need matplotlib: pip install 'imagenet-g[plots]'.") from error
     canvas = Figure(figsize=(7.2, 6.4), dpi=150)
-    with draw_plain_text(), replace_file(path) as temporary:
+    stream = io.BytesIO()
+    with draw_plain_text():
         axes = canvas.add_axes((0.1, 0.19, 0.87, 0.75))
         _draw_curves(axes, figure)
         _draw_points(axes, figure)
         _draw_axes(axes, figure)
         canvas.text(0.02, 0.02, textwrap.fill(figure.caption, 118), fontsize=7, color="#444444", va="bottom")
-        # The temporary file ends in .tmp, so matplotlib cannot choose the format by its name.
-        canvas.savefig(temporary, format=path.suffix.lstrip("."))
+        canvas.savefig(stream, format=kind)
+    return stream.getvalue()
 
 
 def _draw_curves(axes: Axes, figure: ScatterFigure) -> None:

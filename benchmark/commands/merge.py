@@ -43,8 +43,8 @@ def run(arguments: Namespace) -> int:
     """Join, score, print the table, list the files."""
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.commands.evaluate import report_outcomes
-    from imagenet_g.benchmark.commands.lines import apply_baselines, load_robustness
     from imagenet_g.benchmark.evaluation.merge import MergeRequest, merge_shares
+    from imagenet_g.benchmark.runs.lines import apply_baselines, load_robustness
 
     for baseline in arguments.baseline:
         load_robustness("check")(baseline)
@@ -53,6 +53,8 @@ def run(arguments: Namespace) -> int:
     outcomes = [
         found
         for merged in merge_shares(request, say=print_message)
-        for found in apply_baselines([merged.outcome], arguments.baseline or merged.baselines, data)
+        for found in apply_baselines(
+            [merged.outcome], arguments.baseline or merged.baselines, data, say=print_message
+        )
     ]
     return report_outcomes(outcomes)

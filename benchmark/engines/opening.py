@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from imagenet_g.benchmark.engines.crew import Crew
 from imagenet_g.benchmark.errors import InputError
@@ -64,7 +64,43 @@ class EngineOptions:
         return replace(request, settings=replace(request.settings, device=self.devices[0]))
 
 
-def make_engine_options(arguments: Namespace) -> EngineOptions:
+class ProcessChoices(Protocol):
+    """The options that decide which processes run an evaluation."""
+
+    @property
+    def device(self) -> str:
+        """One device."""
+
+    @property
+    def devices(self) -> str | None:
+        """Several, with commas."""
+
+    @property
+    def engine(self) -> str:
+        """One of `ENGINES`."""
+
+    @property
+    def address(self) -> str | None:
+        """Of a Ray cluster."""
+
+    @property
+    def actors(self) -> int | None:
+        """How many."""
+
+    @property
+    def cpus_per_actor(self) -> float:
+        """That each reserves."""
+
+    @property
+    def rows(self) -> str | None:
+        """A share of the rows, for a job of an array."""
+
+    @property
+    def keep_features(self) -> bool:
+        """Whether features are kept."""
+
+
+def make_engine_options(arguments: ProcessChoices) -> EngineOptions:
     """Which processes the options ask for.
 
     Raises:

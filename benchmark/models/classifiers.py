@@ -33,6 +33,31 @@ def ignore_progress(done: int, total: int) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiveModel:
+    """A model of this process, in place of a name.
+
+    Attributes:
+        name: What its results call it: letters, digits, underscores.
+        model: A `torch.nn.Module`, or any callable from a batch to logits.
+        transform: PIL RGB image to `(3, H, W)` float32; None for ImageNet's usual one.
+    """
+
+    name: str
+    model: Callable[..., object]
+    transform: Transform | None = None
+
+    @property
+    def spec(self) -> str:
+        """Its spec in results.
+
+        Example:
+            >>> LiveModel(name="mine", model=abs).spec
+            'python:live:mine'
+        """
+        return f"python:live:{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
     """A model as requested on the command line.
 
@@ -48,6 +73,7 @@ class ModelRequest:
         head_cache: Folder for zero-shot heads, so that prompts are encoded once; None to keep none.
         kept_hashes: Where hashes of weights are kept, so that a file is hashed once; None to keep none.
         on_prompts: Called with zero-shot prompts encoded and prompts in all, while a head is made.
+        live: The model itself, where it is one of this process.
     """
 
     requested: str
@@ -61,6 +87,7 @@ class ModelRequest:
     head_cache: Path | None = None
     kept_hashes: KeptHashes | None = None
     on_prompts: Callable[[int, int], None] = ignore_progress
+    live: LiveModel | None = None
 
 
 class FeatureHead(Protocol):

@@ -1,17 +1,20 @@
-"""A model from the user's own code: `python:<module>:<factory>`.
+"""A model from the user's own code: `python:<module>:<factory>`, or one that is there already.
 
 The factory takes no arguments and returns a torch module, or a pair of a module and the transform from a PIL
-image to its input. This runs code the user named, on purpose.
+image to its input. This runs code the user named, on purpose. A model that the Python API was given is
+`python:live:<name>` in results.
 """
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import torch
@@ -21,24 +24,36 @@ from torchvision import transforms
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, ModelError, UnknownNameError
 from imagenet_g.benchmark.fingerprints.code import print_parts
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
+from imagenet_g.benchmark.models.classifiers import Classifier, LiveModel, ModelRequest
 from imagenet_g.benchmark.models.heads import LoadedModel, make_classifier
 from imagenet_g.benchmark.records import Preprocessing
 
 INPUT_SIZE_PX = 224
 RESIZE_PX = 256
+LIVE = "live"
+"""In the place of a factory's module, for a model that was given and not named."""
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
 def load_model(request: ModelRequest) -> Classifier:
-    """Call the user's factory and wrap what it returns.
+    """Call the user's factory and wrap what it returns, or wrap the model that was given.
 
     Raises:
         ImagenetGError: As `classifiers.load_classifier`.
     """
-    factory = load_factory(request.spec.name)
-    module, transform = call_factory(factory, request.spec.name)
+    factory: Callable[..., object]
+    if request.live is not None:
+        factory, transform = request.live.model, request.live.transform
+        module = copy_live_model(request.live)
+    elif request.spec.name.startswith(f"{LIVE}:"):
+        raise InputError(
+            f"'{request.requested}' was a model of a running process, which no name stands for. Give the "
+            "model itself to imagenet_g.evaluate or imagenet_g.rerun."
+        )
+    else:
+        factory = load_factory(request.spec.name)
+        module, transform = call_factory(factory, request.spec.name)
     own = transform or build_default_transform(RESIZE_PX)
     return make_classifier(
         request,
@@ -51,6 +66,44 @@ def load_model(request: ModelRequest) -> Classifier:
             precropped_transform=transform or build_default_transform(INPUT_SIZE_PX),
         ),
     )
+
+
+class CalledModel(torch.nn.Module):
+    """Any function from a batch to logits, as a module without weights.
+
+    Args:
+        function: Takes `(N, 3, H, W)` float32 on the CPU and gives `(N, K)` logits, also as an array.
+    """
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        super().__init__()
+        self.function = function
+        self._lock = Lock()
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        """The function's logits as float32."""
+        # One call at a time: nothing is known of what the function shares between calls.
+        with self._lock:
+            return torch.as_tensor(self.function(batch.cpu())).float().cpu()
+
+
+def copy_live_model(live: LiveModel) -> torch.nn.Module:
+    """A copy of a user's module on the CPU, or a callable as a module.
+
+    A copy, because evaluation switches training off and moves weights; the user's own stays as it is.
+
+    Raises:
+        ModelError: The module cannot be copied.
+    """
+    if not isinstance(live.model, torch.nn.Module):
+        return CalledModel(live.model)
+    try:
+        return copy.deepcopy(live.model).cpu()
+    except Exception as error:
+        raise ModelError(
+            f"The model '{live.name}' cannot be copied: {type(error).__name__}: {error}. Give a function "
+            "from a batch to logits in its place."
+        ) from error
 
 
 def load_factory(name: str) -> Callable[[], object]:
@@ -113,7 +166,7 @@ def build_default_transform(resize_px: int) -> Callable[[Image.Image], torch.Ten
 
 
 def describe_transform(
-    transform: Callable[[Image.Image], torch.Tensor], *, default: bool, factory: Callable[[], object]
+    transform: Callable[[Image.Image], torch.Tensor], *, default: bool, factory: Callable[..., object]
 ) -> Preprocessing:
     """The record of a transform: its printed form, and a hash of the source file the factory stands in.
 

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.terminal.text import print_message
 
 if TYPE_CHECKING:
     from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome
 
 
 def load_robustness(name: str) -> Callable[..., Any]:
-    """What states effective robustness: "check" a baseline, "apply" it, or find the "line" of a split."""
+    """What states effective robustness: "check", "apply" or "draw" a baseline, or find a split's "line"."""
     loaded: Callable[..., Any] = entry_points(group="imagenet_g.robustness")[name].load()
     return loaded
 
@@ -31,23 +30,37 @@ def load_line_finder(data: Mapping[str, Path], cache: Path) -> Callable[..., tup
 
 
 def apply_baselines(
-    outcomes: Sequence[EvaluationOutcome], baselines: Sequence[str], data: Mapping[str, Path]
+    outcomes: Sequence[EvaluationOutcome],
+    baselines: Sequence[str],
+    data: Mapping[str, Path],
+    *,
+    say: Callable[[str], None],
 ) -> tuple[EvaluationOutcome, ...]:
-    """Outcomes with effective robustness in their results; where there is no line, a note is printed."""
+    """Outcomes with effective robustness in their results.
+
+    Args:
+        outcomes: Those of an evaluation.
+        baselines: The lines of all its splits.
+        data: Local copies by name.
+        say: Takes a note where a result has no line.
+    """
     if not baselines:
         return tuple(outcomes)
-    apply = load_robustness("apply")
-    return tuple(_apply_all(outcome, baselines, apply, data) for outcome in outcomes)
+    apply = partial(load_robustness("apply"), data=data)
+    return tuple(_apply_all(outcome, baselines, apply, say) for outcome in outcomes)
 
 
 def _apply_all(
-    outcome: EvaluationOutcome, baselines: Sequence[str], apply: Callable[..., Any], data: Mapping[str, Path]
+    outcome: EvaluationOutcome,
+    baselines: Sequence[str],
+    apply: Callable[..., Any],
+    say: Callable[[str], None],
 ) -> EvaluationOutcome:
     if outcome.path is None:
         return outcome
     for baseline in baselines:
         try:
-            outcome = replace(outcome, result=apply(outcome.path, baseline=baseline, data=data))
+            outcome = replace(outcome, result=apply(outcome.path, baseline=baseline))
         except InputError as error:
-            print_message(f"note: {outcome.requested}: {error}")
+            say(f"note: {outcome.requested}: {error}")
     return outcome

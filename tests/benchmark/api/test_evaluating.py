@@ -1,0 +1,266 @@
+"""`imagenet_g.evaluate`: the command's results, from Python."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from toy_models import make_colour_model, write_toy_folder
+
+import imagenet_g as ig
+from imagenet_g.benchmark.cli import main
+from imagenet_g.benchmark.errors import InputError, ModelError, UnknownNameError
+from imagenet_g.benchmark.predictions.result_files import load_result
+
+MODEL = "timm:packaged:mini-resnet-s"
+LIMIT = 40
+Live = tuple[torch.nn.Module, Callable[[Image.Image], torch.Tensor]]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Answers are computed once for all tests here."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def results(cache: Path) -> ig.Results:
+    """A small model on a few images of the embedded edition, from Python."""
+    return ig.evaluate(MODEL, splits="mini/sd-l", limit=LIMIT, cache=cache, progress=False)
+
+
+@pytest.fixture
+def toys(tmp_path: Path) -> str:
+    """Plain colours as a folder of images."""
+    return f"folder:{write_toy_folder(tmp_path / 'toys', [1, 2, 3, 3])}"
+
+
+def drop_times(path: Path) -> dict[str, Any]:
+    """A result file without when and by which words it was made."""
+    result: dict[str, Any] = json.loads(path.read_text())
+    del result["environment"]["command"], result["environment"]["created_utc"]
+    return result
+
+
+def test_command_and_call_write_the_same_files(results: ig.Results, cache: Path, tmp_path: Path) -> None:
+    """Apart from the time and the words that were typed."""
+    words = [
+        "evaluate",
+        "--model",
+        MODEL,
+        "--split",
+        "mini/sd-l",
+        "--limit",
+        str(LIMIT),
+        "--cache",
+        str(cache),
+    ]
+    assert main([*words, "--out", str(tmp_path / "typed")]) == 0
+    results.save(tmp_path / "called")
+    typed, called = (
+        sorted(path for path in (tmp_path / name).rglob("*") if path.is_file())
+        for name in ("typed", "called")
+    )
+    assert [path.relative_to(tmp_path / "typed") for path in typed] == [
+        path.relative_to(tmp_path / "called") for path in called
+    ]
+    for one, other in zip(typed, called, strict=True):
+        if one.suffix == ".json":
+            assert drop_times(one) == drop_times(other)
+        else:
+            assert one.read_bytes() == other.read_bytes()
+
+
+def test_out_writes_where_the_command_does(results: ig.Results, cache: Path, tmp_path: Path) -> None:
+    """And the results then outlive the object."""
+    given = ig.evaluate(MODEL, splits="mini/sd-l", limit=LIMIT, cache=cache, out=tmp_path, progress=False)
+    assert [path.parent for path in tmp_path.glob("*/result.json")] == list(given.folders)
+    assert load_result(given.folders[0]).entries == results[0].entries
+
+
+def test_a_frame_has_a_row_for_each_split_with_its_intervals(results: ig.Results) -> None:
+    """Numbers are those of the result file."""
+    frame = results.to_frame()
+    entry = results[0].entries[-1]
+    row = frame.iloc[-1]
+    assert list(frame["split"]) == [one.split.ref for one in results[0].entries]
+    top1 = entry.scores[0].top1
+    assert (row["top1"], row["top1_low"], row["top1_high"]) == (top1.value, top1.low, top1.high)
+    assert (row["gap"], row["gap_low"], row["gap_high"]) == (
+        entry.gaps[0].value, entry.gaps[0].low, entry.gaps[0].high,
+    )  # fmt: skip
+    assert frame["er"].dtype == np.float64
+
+
+def test_tables_by_class_are_those_of_show(results: ig.Results, tmp_path: Path) -> None:
+    """Same columns and numbers as the CSV files, behind model and split."""
+    assert main(["show", str(results.folders[0]), "--split", "mini/sd-l", "--csv", str(tmp_path)]) == 0
+    for kind, frame in (
+        ("classes", results.per_class("mini/sd-l")),
+        ("confusions", results.confusions("mini/sd-l")),
+    ):
+        written = next(tmp_path.glob(f"*.{kind}.csv")).read_text().splitlines()
+        assert list(frame.columns[2:]) == written[0].split(",")
+        assert len(frame) == len(written) - 1
+
+
+def test_html_escapes_names_and_holds_the_notes(results: ig.Results) -> None:
+    """A notebook shows what the terminal's report says below its table."""
+    html = results._repr_html_()
+    assert MODEL in html
+    assert "Partial: only 40 images" in html
+
+
+def test_a_module_in_place_of_a_name_gives_what_its_factory_gives(toys: str, tmp_path: Path) -> None:
+    """Same answers as the command with `python:module:factory`."""
+    module, transform = make_colour_model()
+    live = ig.evaluate(
+        module, transform=transform, splits=toys, reference="published", cache=tmp_path, progress=False
+    )
+    named = ig.evaluate(
+        "python:toy_models:make_colour_model",
+        splits=toys,
+        reference="published",
+        cache=tmp_path,
+        progress=False,
+    )
+    assert live[0].entries[0].scores == named[0].entries[0].scores
+    assert live[0].model.weights_sha256 == named[0].model.weights_sha256
+    assert live[0].model.spec == f"python:live:{type(module).__name__}"
+
+
+def test_a_module_stays_as_it_was(toys: str, tmp_path: Path) -> None:
+    """Training goes on behind an evaluation."""
+    module, transform = make_colour_model()
+    module.train()
+    ig.evaluate(
+        module, transform=transform, splits=toys, reference="published", cache=tmp_path, progress=False
+    )
+    assert module.training
+
+
+def test_a_function_from_a_batch_to_logits_is_a_model(toys: str, tmp_path: Path) -> None:
+    """Its logits may be an array; another function of the same name is run anew."""
+    module, transform = make_colour_model()
+
+    def answer(batch: torch.Tensor) -> object:
+        with torch.no_grad():
+            return module(batch).numpy()
+
+    def err(batch: torch.Tensor) -> object:
+        return -module(batch).detach()
+
+    given: dict[str, Any] = {
+        "transform": transform,
+        "splits": toys,
+        "reference": "published",
+        "cache": tmp_path,
+        "progress": False,
+    }
+    right = ig.evaluate(answer, name="mine", **given)
+    wrong = ig.evaluate(err, name="mine", **given)
+    assert right[0].entries[0].scores[0].top1.value == 1
+    assert wrong[0].entries[0].scores[0].top1.value == 0
+    assert right[0].model.spec == "python:live:mine"
+
+
+def test_the_call_is_recorded_and_not_the_command_line_of_the_notebook(results: ig.Results) -> None:
+    """A kernel is started with a file of its own, which says nothing."""
+    assert results[0].environment.command == f"imagenet_g.evaluate('{MODEL}', splits=['mini/sd-l'])"
+
+
+def test_results_load_again_and_add_up(results: ig.Results, tmp_path: Path) -> None:
+    """Saved results are the same data."""
+    (path,) = results.save(tmp_path)
+    loaded = ig.Results.load(path)
+    assert loaded[0] == results[0]
+    assert len(loaded + results) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "call"),
+    [
+        (["--split", "mini/sd-k"], {"splits": "mini/sd-k"}),
+        (["--baseline", "testbet"], {"baseline": "testbet"}),
+        (["--data", "imagenet-val=/no/such"], {"data": {"imagenet-val": "/no/such"}}),
+        (["--backend", "openvino", "--compile"], {"backend": "openvino", "compile": True}),
+        (["--checkpoint-key", "ema"], {"checkpoint_key": "ema"}),
+    ],
+    ids=lambda value: "",
+)
+def test_a_mistake_has_the_message_of_the_command(
+    words: list[str], call: dict[str, Any], capsys: pytest.CaptureFixture[str], cache: Path
+) -> None:
+    """One of our errors, word for word."""
+    assert main(["evaluate", "--model", MODEL, "--cache", str(cache), *words]) == 2
+    typed = capsys.readouterr().err.strip().removeprefix("imagenet-g: ")
+    with pytest.raises(ig.ImagenetGError) as caught:
+        ig.evaluate(MODEL, cache=cache, progress=False, **call)
+    assert " ".join(str(caught.value).split()) == " ".join(typed.split())
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ({"split": "mini/sd-l"}, "Unknown option 'split'. Did you mean 'splits'"),
+        ({"limit": 0}, "argument --limit: '0' is not a whole number of at least 1."),
+        ({"dtype": "float64"}, "Unknown dtype 'float64'."),
+        ({"transform": abs}, "transform and name go with a model of this process"),
+    ],
+)
+def test_a_mistake_of_the_call_alone_is_an_input_error(call: dict[str, Any], message: str) -> None:
+    """What argparse refuses on the command line."""
+    with pytest.raises(InputError, match=message):
+        ig.evaluate(MODEL, **call)
+
+
+def test_a_class_in_place_of_a_model_is_refused() -> None:
+    """A number is no model, and lists of modules are none either."""
+    with pytest.raises(InputError, match="not int"):
+        ig.evaluate(3)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="one at a time"):
+        ig.evaluate([torch.nn.Identity()])  # type: ignore[list-item]
+
+
+def test_a_function_with_a_wrong_head_says_so(toys: str) -> None:
+    """The number of outputs, and what to do."""
+    with pytest.raises(ModelError, match="has 7 outputs"):
+        ig.evaluate(lambda batch: torch.zeros(len(batch), 7), name="seven", splits=toys, progress=False)
+
+
+def test_a_live_model_is_not_run_by_its_name() -> None:
+    """What its result calls it stands for no code."""
+    with pytest.raises(InputError, match="was a model of a running process"):
+        ig.evaluate("python:live:mine", splits="mini/sd-l", progress=False)
+
+
+def test_a_split_that_no_result_has_is_named() -> None:
+    """Of a frame by class."""
+    with pytest.raises(UnknownNameError, match="Unknown split 'mini/x'"):
+        ig.Results((), ()).per_class("mini/x")
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    """Names only: even numpy waits until a name is used."""
+    names = ("torch", "numpy", "pandas", "pydantic")
+    code = f"import sys, imagenet_g; print([name for name in {names} if name in sys.modules])"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )
+
+
+def test_every_name_of_the_package_is_there() -> None:
+    """And a wrong one is an AttributeError, as of any module."""
+    assert all(getattr(ig, name) is not None for name in ig.__all__)
+    assert set(ig.__all__) <= set(dir(ig))
+    with pytest.raises(AttributeError, match="no attribute 'evaluat'"):
+        _ = ig.evaluat
