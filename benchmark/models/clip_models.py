@@ -75,7 +75,7 @@ def load_model(request: ModelRequest) -> Classifier:
     preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
     transform = image_transform_v2(preprocess, is_train=False)
     weights_sha256 = hash_weights(request, model, f"{spec}{OWN_WEIGHTS if own_weights else ''}", files)
-    head = _make_head(model.float(), tokenizer, prompts, request, weights_sha256=weights_sha256)
+    head = make_text_head(model.float(), tokenizer, prompts, request, weights_sha256=weights_sha256)
     module = ZeroShotClassifier(model.cpu(), head)
     return make_classifier(
         request,
@@ -99,7 +99,7 @@ def load_model(request: ModelRequest) -> Classifier:
     )
 
 
-def _make_head(
+def make_text_head(
     model: Any,  # noqa: ANN401
     tokenizer: Any,  # noqa: ANN401
     prompts: PromptSet,
@@ -107,7 +107,15 @@ def _make_head(
     *,
     weights_sha256: str,
 ) -> torch.Tensor:
-    """The `(D, 1000)` head of a CLIP in float32; kept ones are taken."""
+    """The `(D, 1000)` head of a CLIP in float32; kept ones are taken.
+
+    Args:
+        model: With `encode_text(tokens, normalize)`, on the CPU, in float32 and in evaluation mode.
+        tokenizer: From a list of texts to a tensor whose first axis is the texts'.
+        prompts: The texts.
+        request: Where prompts are encoded, and where heads are kept.
+        weights_sha256: Of the whole model.
+    """
     probe = list_probe_prompts(prompts.templates, prompts.class_names)
     return recall_head(
         lambda pieces: build_head(

@@ -37,6 +37,8 @@ class ModelLibrary:
             the folder is known to be this library's.
         takes_checkpoint: Whether `--checkpoint` can replace the weights.
         needs_prompts: Whether all its models are zero-shot, so that a submission must record the prompts.
+        takes_prompts: Whether some of its models are zero-shot, so that templates and class names of the
+            user's own may be meant for them.
         runs_again: Whether the name alone is enough for anyone to run the model again. False for code
             of the user's own: it is never run from a submission, and loaded anew each time.
         distribution: The installed distribution that the row comes from; filled in when it is read.
@@ -54,6 +56,7 @@ class ModelLibrary:
     packaged_sign: tuple[str, str] | None = None
     takes_checkpoint: bool = False
     needs_prompts: bool = False
+    takes_prompts: bool = False
     runs_again: bool = True
     distribution: str = OWN_DISTRIBUTION
 

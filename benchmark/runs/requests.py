@@ -102,8 +102,9 @@ def check_texts(templates: str, class_names: Path | None, models: Sequence[str])
     own = check_template_choice(templates)
     if class_names is not None:
         load_own_class_names(class_names)
+    libraries = [find_library(parse_model_spec(text).scheme) for text in models]
     if (own or class_names is not None) and not any(
-        find_library(parse_model_spec(text).scheme).needs_prompts for text in models
+        library.needs_prompts or library.takes_prompts for library in libraries
     ):
         raise InputError(
             "--templates FILE and --class-names are for zero-shot models, such as "
