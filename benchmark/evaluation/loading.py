@@ -100,6 +100,7 @@ class ModelLoader:
                 head_cache=self.cache.folder / "heads",
                 on_prompts=show_prompts(self.listener, self.request.requested),
                 kept_hashes=self._keep_hashes(),
+                num_outputs=None if self._memo is None else self._memo.record.num_outputs,
             )
             with self._blame("Loading"):
                 self._classifier = load_classifier(request)

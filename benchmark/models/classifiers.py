@@ -74,6 +74,8 @@ class ModelRequest:
         kept_hashes: Where hashes of weights are kept, so that a file is hashed once; None to keep none.
         on_prompts: Called with zero-shot prompts encoded and prompts in all, while a head is made.
         live: The model itself, where it is one of this process.
+        num_outputs: How many outputs the model has, where an earlier run of the same files counted them; None
+            to count them.
     """
 
     requested: str
@@ -88,6 +90,7 @@ class ModelRequest:
     kept_hashes: KeptHashes | None = None
     on_prompts: Callable[[int, int], None] = ignore_progress
     live: LiveModel | None = None
+    num_outputs: int | None = None
 
 
 class FeatureHead(Protocol):

@@ -88,7 +88,9 @@ def make_classifier(request: ModelRequest, model: LoadedModel) -> Classifier:
     module = module.float()
     class_map = load_requested_class_map(request) or model.class_map
     # By running it: what a library's config calls the number of classes is wrong for a replaced head.
-    num_outputs = count_outputs(module, model.preprocessing.input_size_px, spec=model.spec)
+    num_outputs = request.num_outputs
+    if num_outputs is None:
+        num_outputs = count_outputs(module, model.preprocessing.input_size_px, spec=model.spec)
     validate_head(num_outputs, class_map, request=request, spec=model.spec)
     record = ModelRecord(
         requested=request.requested,

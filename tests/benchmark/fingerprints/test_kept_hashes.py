@@ -16,6 +16,8 @@ from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.fingerprints import kept_hashes, weights
 from imagenet_g.benchmark.fingerprints.kept_hashes import KeptHashes
 from imagenet_g.benchmark.fingerprints.weights import hash_state_dict
+from imagenet_g.benchmark.models import heads
+from imagenet_g.benchmark.models.heads import count_outputs
 from imagenet_g.benchmark.predictions.result_files import load_result
 
 Calls = list[int]
@@ -122,8 +124,20 @@ def test_a_model_without_files_is_hashed_each_time(tmp_path: Path, calls: Calls)
     assert len(calls) == 2
 
 
-def test_other_options_hash_the_same_weights_no_more(tmp_path: Path, calls: Calls) -> None:
-    """Another split, another folder of results, another dtype; another file under the name is noticed."""
+def test_other_options_hash_the_same_weights_no_more(
+    tmp_path: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another split, another folder of results, another dtype; another file under the name is noticed.
+
+    Where the request is the same, its outputs are not counted again either.
+    """
+    counts: list[str] = []
+
+    def count(module: torch.nn.Module, size: tuple[int, int], *, spec: str) -> int:
+        counts.append(spec)
+        return count_outputs(module, size, spec=spec)
+
+    monkeypatch.setattr(heads, "count_outputs", count)
     weights_file = tmp_path / "w.safetensors"
     for name in ("one", "two"):
         (tmp_path / name / "n01440764").mkdir(parents=True)
@@ -142,7 +156,10 @@ def test_other_options_hash_the_same_weights_no_more(tmp_path: Path, calls: Call
     time.sleep(2 * kept_hashes._SETTLED_NS / 1e9)
     first = evaluate("one", "a")
     assert len(calls) == 1
-    assert {evaluate("two", "b"), evaluate("one", "c", "--dtype", "bfloat16")} == {first}
-    assert len(calls) == 1
+    assert evaluate("two", "b") == first
+    assert len(calls) == len(counts) == 1
+    assert evaluate("one", "c", "--dtype", "bfloat16") == first
+    assert (len(calls), len(counts)) == (1, 2)
     save_file(timm.create_model("test_vit", pretrained=False).state_dict(), weights_file)
     assert evaluate("one", "d") != first
+    assert len(counts) == 3

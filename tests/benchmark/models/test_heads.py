@@ -1,5 +1,6 @@
 """A model is a classifier of the 1000 classes, or the error says what it is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,14 @@ def test_any_other_head_is_refused_with_the_way_out(outputs: int, hint: str) -> 
     """Never guessed."""
     with pytest.raises(ModelError, match=f"has {outputs} outputs.*{hint}"):
         make_classifier(make_request(), make_model(make_linear(outputs)))
+
+
+def test_outputs_that_an_earlier_run_counted_are_not_counted_again() -> None:
+    """The model is not run; a number that is not 1000 is refused all the same."""
+    broken = make_model(Broken(ValueError("it was run")))
+    assert make_classifier(replace(make_request(), num_outputs=1000), broken).record.num_outputs == 1000
+    with pytest.raises(ModelError, match="no classification head"):
+        make_classifier(replace(make_request(), num_outputs=0), broken)
 
 
 def test_features_are_not_a_head() -> None:
