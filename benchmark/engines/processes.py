@@ -17,6 +17,7 @@ import torch
 from imagenet_g.benchmark.engines.tasks import Death, Task, WorkReport
 from imagenet_g.benchmark.environment import choose_workers
 from imagenet_g.benchmark.evaluation.requests import EvaluationListener, EvaluationRequest
+from imagenet_g.benchmark.feeding.processes import hide_script
 
 PROGRESS_SECONDS = 0.2
 """Between two messages on progress."""
@@ -83,7 +84,8 @@ class ProcessCrew:
         request = fit_request(self._request, self._devices, number)
         # Not a daemon in the sense of multiprocessing: those may not start processes that decode.
         process = self._context.Process(target=serve, args=(there, request, self._threads), daemon=False)
-        process.start()
+        with hide_script():
+            process.start()
         # Otherwise the end of the process would not end the connection.
         there.close()
         return process, here

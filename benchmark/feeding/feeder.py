@@ -44,10 +44,11 @@ def open_feeder(
     """
     on_cuda = device.startswith("cuda")
     if kind == "processes" or (kind == "auto" and on_cuda):
-        from imagenet_g.benchmark.feeding.processes import ProcessFeeder, can_be_sent
+        from imagenet_g.benchmark.feeding.processes import ProcessFeeder, pack
 
-        if can_be_sent(split, preparation):
-            return ProcessFeeder(split, preparation, workers=workers, pinned=on_cuda)
+        content = pack(split, preparation)
+        if content is not None:
+            return ProcessFeeder(content, workers=workers, pinned=on_cuda)
     from imagenet_g.benchmark.feeding.threads import ThreadFeeder
 
     return ThreadFeeder(split, preparation, workers=workers)

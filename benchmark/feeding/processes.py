@@ -3,20 +3,26 @@
 The processes, their queues and their end are those of PyTorch's `DataLoader`: it keeps the order, bounds what
 is ahead, and ends its workers with this process however that ends. They are started anew and not forked,
 because a fork of a process with threads or CUDA may stand still for ever.
+
+A worker reads the split from a file. Through the pipe that starts a process, a large split would stop this
+process for ever when the new one ends before it has read all of it.
 """
 
 from __future__ import annotations
 
+import io
 import pickle
-import pickletools
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from importlib.machinery import PathFinder
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any, Self
 
 from torch.utils.data import DataLoader, Dataset
@@ -40,17 +46,17 @@ class ProcessFeeder:
     """Prepares images in processes of their own.
 
     Args:
-        split: The images; its reader must be one that can be sent to a process.
-        preparation: How each one becomes an input; it must be one that can be sent, too.
+        content: What `pack` made of the split and its preparation.
         workers: Processes.
         pinned: Whether batches lie in memory that a GPU reads by itself.
     """
 
-    def __init__(self, split: Split, preparation: Preparation, *, workers: int, pinned: bool = False) -> None:
-        self._rows = _Rows(split, preparation.prepare)
+    def __init__(self, content: bytes, *, workers: int, pinned: bool = False) -> None:
+        self._content = content
         self._workers = workers
         self._pinned = pinned
         self._batches: Iterator[Batch | str] | None = None
+        self._opened = ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -58,6 +64,7 @@ class ProcessFeeder:
     def __exit__(self, *error: object) -> None:
         # The loader's iterator stops and joins its workers when nothing holds it any more.
         self._batches = None
+        self._opened.close()
 
     def feed(self, rows: Sequence[int], batch_size: int) -> Iterator[Batch]:
         """Batches in the order of the rows; two for each worker are prepared before they are taken.
@@ -65,10 +72,12 @@ class ProcessFeeder:
         Raises:
             ModelError: The transform fails, gives inputs of several shapes, or a worker was ended.
         """
-        self._rows.num_rows = len(rows)
+        folder = self._opened.enter_context(tempfile.TemporaryDirectory(prefix="imagenet-g-"))
+        path = Path(folder) / "split.pickle"
+        path.write_bytes(self._content)
         chosen = [list(rows[start : start + batch_size]) for start in range(0, len(rows), batch_size)]
         loader: DataLoader[Batch | str] = DataLoader(
-            self._rows,
+            _Rows(path, num_rows=len(rows)),
             batch_sampler=chosen,
             num_workers=min(self._workers, max(1, len(chosen))),
             collate_fn=_keep,
@@ -76,7 +85,7 @@ class ProcessFeeder:
             multiprocessing_context="spawn",
             pin_memory=self._pinned,
         )
-        with _hold_signals():
+        with _hold_signals(), hide_script():
             self._batches = iter(loader)
         for _ in chosen:
             yield self._take()
@@ -99,40 +108,64 @@ class ProcessFeeder:
 
 
 class _Rows(Dataset[Batch | str]):
-    """The rows of a split, in a worker."""
+    """The rows of a split, in a worker.
 
-    def __init__(self, split: Split, prepare: Transform) -> None:
-        self._split = split
-        self._prepare = prepare
-        self.num_rows = 0
+    Args:
+        path: Of what `pack` made.
+        num_rows: The work of all workers.
+    """
+
+    def __init__(self, path: Path, *, num_rows: int) -> None:
+        self._path = path
+        self._num_rows = num_rows
+
+    @cached_property
+    def _packed(self) -> tuple[Split, Transform]:
+        # This process's parent wrote it, in a folder that belongs to this user alone.
+        split, prepare = pickle.loads(self._path.read_bytes())
+        return split, prepare
 
     def __getitem__(self, row: int) -> Batch | str:
         return self.__getitems__([row])
 
     def __getitems__(self, rows: list[int]) -> Batch | str:
         """A batch; or the reason for its absence as a text: an error would bring a worker's traceback."""
-        # In this worker; the work is that of all of them.
-        prepare_kernel(self.num_rows)
+        prepare_kernel(self._num_rows)
         try:
-            return make_batch([prepare_image(self._split, row, self._prepare) for row in rows])
+            split, prepare = self._packed
+            return make_batch([prepare_image(split, row, prepare) for row in rows])
         except ImagenetGError as error:
             return str(error)
 
 
-def can_be_sent(split: Split, preparation: Preparation) -> bool:
-    """Whether worker processes can be given a split and its preparation, and have memory to share.
+def pack(split: Split, preparation: Preparation) -> bytes | None:
+    """What worker processes need of a split and its preparation; None where threads must do the work.
 
     A file that is open over the network, a function that has no name to import it by, and a class of a module
-    that a new process does not find cannot be sent.
+    that a new process does not find cannot be sent; and the processes need memory to share.
     """
+    stream = io.BytesIO()
+    pickler = _NamingPickler(stream)
     try:
-        # Protocol 3 names the module of each class in one place.
-        content = pickle.dumps((split.reader, preparation.prepare), protocol=3)
+        pickler.dump((split, preparation.prepare))
     except Exception:
         # Pickling calls the code of users' own classes, which may raise anything.
-        return False
-    names = {str(text).split()[0] for code, text, _ in pickletools.genops(content) if code.name == "GLOBAL"}
-    return all(map(_can_be_imported, names)) and _has_shared_memory()
+        return None
+    sendable = all(map(_can_be_imported, pickler.modules)) and _has_shared_memory()
+    return stream.getvalue() if sendable else None
+
+
+class _NamingPickler(pickle.Pickler):
+    """Notes the modules that must be imported to read what it writes."""
+
+    def __init__(self, stream: io.BytesIO) -> None:
+        super().__init__(stream, protocol=pickle.HIGHEST_PROTOCOL)
+        self.modules: set[str] = set()
+
+    def reducer_override(self, value: Any) -> Any:  # noqa: ANN401
+        named = value if isinstance(value, (type, FunctionType)) else type(value)
+        self.modules.add(str(named.__module__))
+        return NotImplemented
 
 
 def _can_be_imported(name: str) -> bool:
@@ -151,6 +184,21 @@ def _has_shared_memory() -> bool:
 def _keep(batch: Any) -> Any:  # noqa: ANN401
     """A batch is put together by the worker already; of the loader's own type it would be a list."""
     return batch
+
+
+@contextmanager
+def hide_script() -> Iterator[None]:
+    """Start processes that do not run the user's script again.
+
+    They need nothing of it, and one that calls this package at its top level would start processes without
+    end.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from toy_models import read_corner
 from imagenet_g.benchmark.errors import DataError, ModelError
 from imagenet_g.benchmark.feeding.feeder import open_feeder
 from imagenet_g.benchmark.feeding.preparation import Preparation
-from imagenet_g.benchmark.feeding.processes import ProcessFeeder, can_be_sent
+from imagenet_g.benchmark.feeding.processes import ProcessFeeder, _Rows, pack
 from imagenet_g.benchmark.feeding.splitting import split_transform
 from imagenet_g.benchmark.feeding.threads import ThreadFeeder
 from imagenet_g.benchmark.images.parquet import ParquetImages
@@ -70,6 +70,13 @@ def collect(feeder: ThreadFeeder | ProcessFeeder) -> list[tuple[object, ...]]:
         ]
 
 
+def send(split: Split, preparation: Preparation, *, workers: int) -> ProcessFeeder:
+    """A feeder whose processes are given these."""
+    content = pack(split, preparation)
+    assert content is not None
+    return ProcessFeeder(content, workers=workers)
+
+
 def list_children() -> set[int]:
     """Processes of this one."""
     task = Path(f"/proc/{os.getpid()}/task")
@@ -82,14 +89,14 @@ def list_children() -> set[int]:
 def test_batches_are_those_of_threads(split: Split) -> None:
     """In order, bit by bit, with the words for what cannot be read."""
     expected = collect(ThreadFeeder(split, PREPARATION, workers=2))
-    assert collect(ProcessFeeder(split, PREPARATION, workers=2)) == expected
+    assert collect(send(split, PREPARATION, workers=2)) == expected
     assert expected[1][1] == (None, None, None, "not an image file but a text file")
 
 
 def test_parquet_is_opened_by_each_process(in_parquet: Split, split: Split) -> None:
     """Open files are not sent."""
     expected = collect(ThreadFeeder(split, OWN, workers=1))
-    assert collect(ProcessFeeder(in_parquet, OWN, workers=1)) == expected
+    assert collect(send(in_parquet, OWN, workers=1)) == expected
 
 
 def test_a_parquet_file_that_was_exchanged_is_not_read_by_another_process(tmp_path: Path) -> None:
@@ -107,7 +114,7 @@ def test_a_parquet_file_that_was_exchanged_is_not_read_by_another_process(tmp_pa
 def test_leaving_early_leaves_no_process_and_no_shared_memory(split: Split) -> None:
     """As after Ctrl-C, or an error of the model."""
     before, shared = list_children(), set(Path("/dev/shm").glob("torch*"))
-    with ProcessFeeder(split, OWN, workers=2) as feeder:
+    with send(split, OWN, workers=2) as feeder:
         next(feeder.feed(range(NUM_IMAGES), 2))
         assert list_children() - before
     # The resource tracker of the standard library is one for all, and stays.
@@ -119,7 +126,7 @@ def test_leaving_early_leaves_no_process_and_no_shared_memory(split: Split) -> N
 def test_a_process_that_was_killed_is_one_clear_message(split: Split) -> None:
     """As by a machine without memory left."""
     before = list_children()
-    with ProcessFeeder(split, OWN, workers=1) as feeder:
+    with send(split, OWN, workers=1) as feeder:
         batches = feeder.feed(list(range(NUM_IMAGES)) * 40, 1)
         next(batches)
         for pid in list_children() - before:
@@ -137,21 +144,21 @@ class Refusing:
         raise ValueError("too tall")
 
 
-def test_a_transform_that_fails_is_named_without_a_traceback(split: Split) -> None:
+def test_a_transform_that_fails_is_named_without_a_traceback(split: Split, tmp_path: Path) -> None:
     """In the words of threads."""
     preparation = Preparation(Refusing())
     with ThreadFeeder(split, preparation, workers=1) as feeder, pytest.raises(ModelError) as expected:
         list(feeder.feed(range(2), 2))
     # A worker finds a class of this file by its path, which pytest alone knows.
-    with ProcessFeeder(split, PREPARATION, workers=1) as feeder:
-        feeder._rows._prepare = Refusing()
-        assert feeder._rows[0] == str(expected.value)
+    path = tmp_path / "split.pickle"
+    path.write_bytes(pickle.dumps((split, Refusing())))
+    assert _Rows(path, num_rows=1)[0] == str(expected.value)
 
 
 def test_what_cannot_be_sent_is_prepared_by_threads(split: Split) -> None:
     """A function without a name, and anything that is open over the network."""
     preparation = Preparation(lambda image: torch.zeros(3, 2, 2))
-    assert not can_be_sent(split, preparation)
+    assert pack(split, preparation) is None
     assert isinstance(open_feeder(split, preparation, workers=1, kind="processes"), ThreadFeeder)
 
 
@@ -165,15 +172,15 @@ def test_a_class_that_a_new_process_does_not_find_is_not_sent(
     with monkeypatch.context() as patched:
         patched.syspath_prepend(tmp_path)
         own = importlib.import_module("my_transform").Own()
-        assert can_be_sent(split, Preparation(own))
-    assert not can_be_sent(split, Preparation(own))
+        assert pack(split, Preparation(own)) is not None
+    assert pack(split, Preparation(own)) is None
 
 
 def test_too_little_shared_memory_takes_threads(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a container of 64 MB."""
     few = shutil.disk_usage("/")._replace(free=64 << 20)
     monkeypatch.setattr("shutil.disk_usage", lambda path: few)
-    assert not can_be_sent(split, PREPARATION)
+    assert pack(split, PREPARATION) is None
 
 
 def test_a_gpu_is_fed_by_processes_and_a_cpu_by_threads(split: Split) -> None:
@@ -184,23 +191,26 @@ def test_a_gpu_is_fed_by_processes_and_a_cpu_by_threads(split: Split) -> None:
     assert isinstance(forced, ThreadFeeder)
 
 
+# Without `if __name__ == "__main__"`, as a notebook is: its processes do not run it again. The paths of the
+# images alone are more than the pipe that starts a process holds.
 KILLED = """
 import sys, time
+from dataclasses import replace
 from pathlib import Path
 from toy_models import read_corner
+from imagenet_g.benchmark.feeding.feeder import open_feeder
 from imagenet_g.benchmark.feeding.preparation import Preparation
-from imagenet_g.benchmark.feeding.processes import ProcessFeeder
 from imagenet_g.benchmark.splits.folders import load_folder
-if __name__ == "__main__":
-    split = load_folder(Path(sys.argv[1]), cache=None)
-    with ProcessFeeder(split, Preparation(read_corner), workers=2) as feeder:
-        for batch in feeder.feed(list(range(23)) * 1000, 1):
-            print("batch", flush=True)
-            time.sleep(1)
+split = load_folder(Path(sys.argv[1]), cache=None)
+split = replace(split, rows=replace(split.rows, image_ids=split.rows.image_ids * 1000))
+with open_feeder(split, Preparation(read_corner), workers=1, kind="processes") as feeder:
+    for batch in feeder.feed(list(range(23)) * 1000, 1):
+        print("batch", flush=True)
+        time.sleep(1)
 """
 
 
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_workers_end_with_the_process_however_it_ends(
     by: signal.Signals, split: Split, tmp_path: Path
 ) -> None:
@@ -218,10 +228,10 @@ def test_workers_end_with_the_process_however_it_ends(
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "batch\n"
-    if by == signal.SIGKILL:
-        process.kill()
-    else:
+    if by == signal.SIGINT:
         os.killpg(process.pid, by)
+    else:
+        process.send_signal(by)
     # Ends only when the last worker, which holds the other end, has gone.
     _, said = process.communicate(timeout=60)
     # After kill -9 the standard library's tracker says that it cleans up.
