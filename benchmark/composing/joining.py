@@ -115,6 +115,7 @@ def join_runs(runs: Sequence[RunRecord], num_rows: Sequence[int]) -> RunRecord:
     compared = [run.backend_check for run in runs if run.backend_check is not None]
     checks = [run.batch_check for run in runs if run.batch_check is not None]
     low = [run.logits_dtype for run in runs if run.logits_dtype not in (None, "float32")]
+    warm_ups = [run.warm_up_seconds for run in runs if run.warm_up_seconds is not None]
     shared = [run.shared_with for run in runs if run.shared_with is not None]
     return first.model_copy(
         update={
@@ -123,6 +124,7 @@ def join_runs(runs: Sequence[RunRecord], num_rows: Sequence[int]) -> RunRecord:
             "batch_size": min(run.batch_size for run in runs),
             "seconds": seconds,
             "images_per_second": round(computed / seconds, 3) if seconds else 0.0,
+            "warm_up_seconds": round(sum(warm_ups), 3) if warm_ups else None,
             "started_utc": min(run.started_utc for run in runs),
             "logits_dtype": low[0] if low else first.logits_dtype,
             "batch_check": max(checks, key=lambda check: check.max_difference) if checks else None,

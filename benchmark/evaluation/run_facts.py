@@ -37,6 +37,7 @@ def make_run_record(outcome: InferenceOutcome, *, backend: str, scheme: str) -> 
         seconds=round(outcome.seconds, 3),
         # Only rows of this run: resumed ones took no time.
         images_per_second=round(outcome.num_computed / outcome.seconds, 3),
+        warm_up_seconds=None if outcome.warm_up_seconds is None else round(outcome.warm_up_seconds, 3),
         started_utc=outcome.started_utc,
         versions=list_versions(list_packages(scheme)),
         logits_dtype=outcome.logits_dtype,

@@ -189,6 +189,7 @@ def make_outcome(
         started_utc=started_utc,
         num_computed=0,
         shared_with=0,
+        warm_up_seconds=None,
         logits_dtype="float32",
         batch_check=None,
         report=BackendReport(precision=settings.dtype),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -45,14 +45,18 @@ class PartBuilder:
         self._logits.append(_spread(batch, logits))
         self.num_rows += len(batch)
 
-    def take(self) -> Predictions:
-        """The predictions of what was added; the next part begins empty."""
-        rows = [row for batch in self._batches for row in batch.rows]
-        errors = [error for batch in self._batches for error in batch.errors]
-        logits = torch.cat([torch.zeros(0, 1000), *self._logits])
+    def take(self) -> Callable[[], Predictions]:
+        """What makes the predictions of what was added, on any thread; the next part begins empty."""
+        batches, logits = self._batches, self._logits
         self._batches, self._logits, self.num_rows = [], [], 0
+        return lambda: self._make(batches, logits)
+
+    def _make(self, batches: Sequence[Batch], logits: Sequence[torch.Tensor]) -> Predictions:
+        rows = [row for batch in batches for row in batch.rows]
+        errors = [error for batch in batches for error in batch.errors]
         with use_one_thread():
-            return make_predictions(self._split, rows, logits, errors, self._class_sets)
+            joined = torch.cat([torch.zeros(0, 1000), *logits])
+            return make_predictions(self._split, rows, joined, errors, self._class_sets)
 
 
 @contextmanager

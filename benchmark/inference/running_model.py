@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -61,6 +62,8 @@ class InferenceOutcome:
         settings: The settings, with the batch size that memory allowed in the end.
         started_utc: When it started, ISO 8601.
         seconds: How long this run took; of a pass of several models, the whole of it until this one's end.
+        warm_up_seconds: How long of them the model took to be compiled and compared, and to answer its first
+            batch; None where nothing ran.
         num_computed: How many rows this run computed; fewer than all when it resumed an earlier one.
         shared_with: How many other models answered in the same pass.
         logits_dtype: Type of the logits as the model gave them, such as "float32"; None where nothing ran.
@@ -72,6 +75,7 @@ class InferenceOutcome:
     settings: InferenceSettings
     started_utc: str
     seconds: float
+    warm_up_seconds: float | None
     num_computed: int
     shared_with: int
     logits_dtype: str | None
@@ -104,8 +108,12 @@ class RunningModel:
         self._builder = PartBuilder(split, task.class_sets)
         self._rebatcher = Rebatcher(task.settings.batch_size)
         self._waiting: deque[tuple[Batch, Pending | None]] = deque()
+        # Sums and files of a part take some 50 ms, in which a model without its next batch stands still.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="parts")
+        self._writing: deque[Future[Predictions]] = deque()
         self._backend: Backend | None = None
         self._batch_check: BatchCheck | None = None
+        self._warm_up_seconds: float | None = None
         size = task.settings.batch_size
         # Whole batches, so that a resumed run forms the batches of an uninterrupted one.
         self._part_rows = size * -(-PART_ROWS // size)
@@ -137,15 +145,18 @@ class RunningModel:
             self._take()
         if self._builder.num_rows:
             self._keep_part()
+        self._collect(ahead=0)
         if not self._done:
             # A share may have no rows; without this it would have no columns either.
             self._keep_part()
+            self._collect(ahead=0)
         backend = self._require_backend()
         return InferenceOutcome(
             predictions=concatenate_predictions(self._done),
             settings=backend.settings,
             started_utc=self._started_utc,
             seconds=time.perf_counter() - self._started,
+            warm_up_seconds=self._warm_up_seconds,
             num_computed=self._num_kept - self._num_resumed,
             shared_with=shared_with,
             logits_dtype=backend.logits_dtype,
@@ -156,6 +167,8 @@ class RunningModel:
     def close(self) -> None:
         """Free what the backend holds, and leave nothing that waits."""
         self._waiting.clear()
+        # After an error too: what is answered is not computed again.
+        self._writer.shutdown()
         if self._backend is not None:
             self._backend.close()
 
@@ -173,6 +186,8 @@ class RunningModel:
     def _take(self) -> None:
         batch, pending = self._waiting.popleft()
         logits = None if pending is None else pending.result()
+        if self._warm_up_seconds is None and logits is not None:
+            self._warm_up_seconds = time.perf_counter() - self._started
         if self._batch_check is None and logits is not None and batch.inputs is not None:
             self._batch_check = self._check_batch(batch.inputs, logits)
         self._builder.add(batch, logits)
@@ -180,10 +195,16 @@ class RunningModel:
             self._keep_part()
 
     def _keep_part(self) -> None:
-        part = self._builder.take()
-        self._task.parts.write_part(self._num_kept, part)
-        self._num_kept += len(part)
-        self._done.append(part)
+        # One part is written while the next one is collected; no more are held.
+        self._collect(ahead=1)
+        first, num_rows = self._num_kept, self._builder.num_rows
+        self._writing.append(self._writer.submit(_write_part, self._task.parts, first, self._builder.take()))
+        self._num_kept += num_rows
+
+    def _collect(self, *, ahead: int) -> None:
+        """Wait for parts until so many are left to be written."""
+        while len(self._writing) > ahead:
+            self._done.append(self._writing.popleft().result())
 
     def _check_batch(self, inputs: torch.Tensor, logits: torch.Tensor) -> BatchCheck | None:
         backend, name = self._require_backend(), self._task.classifier.record.requested
@@ -198,3 +219,9 @@ class RunningModel:
             raise ModelError(
                 f"The model failed on a batch of one or two images: {type(error).__name__}: {error}"
             ) from error
+
+
+def _write_part(parts: PartStore, first: int, make: Callable[[], Predictions]) -> Predictions:
+    part = make()
+    parts.write_part(first, part)
+    return part

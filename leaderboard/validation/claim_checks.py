@@ -249,7 +249,8 @@ def check_entry(entry: Entry, stem: str) -> Iterator[Problem]:
             "bad-path", ref, f"predictions lie at {entry.predictions.file!r}; they must be at '{expected}'"
         )
     run = entry.predictions.run
-    if run.batch_size == 0 or run.seconds < 0 or run.images_per_second < 0:
+    # The seconds of a run that was resumed, or joined from shares, are sums; each holds its warm-up.
+    if run.batch_size == 0 or run.images_per_second < 0 or run.seconds < (run.warm_up_seconds or 0.0):
         yield error("impossible", ref, "batch size, seconds or speed of the run cannot be")
     for score in entry.scores:
         yield from check_score(score, entry.n, ref)

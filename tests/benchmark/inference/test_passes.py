@@ -156,7 +156,7 @@ def test_a_part_is_the_same_on_one_thread_as_on_several() -> None:
     torch.set_num_threads(4)
     try:
         several = make_predictions(split, range(256), logits, [None] * 256, sets)
-        assert make_table(builder.take()) == make_table(several)
+        assert make_table(builder.take()()) == make_table(several)
         assert torch.get_num_threads() == 4
     finally:
         torch.set_num_threads(threads)

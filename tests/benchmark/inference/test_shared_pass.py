@@ -22,7 +22,7 @@ from imagenet_g.benchmark.predictions.predictions import Predictions, load_predi
 from imagenet_g.benchmark.splits.splits import Split
 
 CLASSES = [(7 * row) % 500 for row in range(600)]
-RUN_FACTS = {"seconds", "images_per_second", "started_utc", "shared_with"}
+RUN_FACTS = {"seconds", "warm_up_seconds", "images_per_second", "started_utc", "shared_with"}
 
 
 def make_task(parts: Path, *, batch_size: int = 16, classifier: Classifier | None = None) -> InferenceTask:

@@ -56,6 +56,10 @@ CLAIMS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "more right than images": (set_at(f"{ENTRY}.scores.0.num_correct_top5", 5000), "impossible"),
     "a negative count": (set_at(f"{ENTRY}.n", -5), "schema"),
     "more unscored than images": (set_at(f"{ENTRY}.n_unscored", 5000), "impossible"),
+    "a warm-up longer than the run": (
+        set_at(f"{ENTRY}.predictions.run.warm_up_seconds", 1e6),
+        "impossible",
+    ),
     "no image": (set_at(f"{ENTRY}.n", 0), "impossible"),
     "no score": (set_at(f"{ENTRY}.scores", []), "impossible"),
     "no split": (set_at("result.entries", []), "no-split"),
