@@ -15,7 +15,7 @@ from imagenet_g.benchmark.bench.markdown import format_table
 from imagenet_g.benchmark.bench.nets import NETS, TINY
 from imagenet_g.benchmark.bench.processes import CommandFailedError
 from imagenet_g.benchmark.bench.report import Report, load_measurements
-from imagenet_g.benchmark.bench.scaling import bench_flat, bench_load, bench_many
+from imagenet_g.benchmark.bench.scaling import bench_feeding, bench_flat, bench_load, bench_many
 from imagenet_g.benchmark.bench.speed import bench_speed
 from imagenet_g.benchmark.bench.start import bench_start
 from imagenet_g.benchmark.bench.steps import bench_steps
@@ -78,6 +78,7 @@ def _list_stages(minutes: float) -> dict[str, Stage]:
         "speed": lambda report: bench_speed(report, NETS, matrix_rate=measure_matrix_rate(), minutes=minutes),
         "many": bench_many,
         "load": bench_load,
+        "feeding": bench_feeding,
         "flat": bench_flat,
         "fingerprint": bench_fingerprint,
         "gpu": bench_gpu,
@@ -94,6 +95,7 @@ def _list_dry_stages() -> dict[str, Stage]:
         ),
         "many": lambda report: bench_many(report, models=pair, num_photos=4),
         "load": lambda report: bench_load(report, net=TINY, num_photos=6, rounds=1),
+        "feeding": lambda report: bench_feeding(report, net=TINY, num_photos=6, rounds=1),
         "flat": lambda report: bench_flat(report, sizes=(4, 8)),
         "fingerprint": lambda report: bench_fingerprint(report, models=("test_vit",)),
         "gpu": lambda report: bench_gpu(

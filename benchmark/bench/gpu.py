@@ -71,13 +71,14 @@ def bench_gpu(
 def measure_steady(
     model: Sequence[str], parquet: Path, home: Path, words: Sequence[str], num_images: int
 ) -> float:
-    """Images a second of `evaluate` behind its start: of all images less a tenth of them.
+    """Images a second of `evaluate` behind its start: those of a whole process, less those of a short one.
 
     Compilation takes as long for few images as for many, and the forward pass beside it is timed without.
+    What worker processes prepare meanwhile counts in both.
     """
     few = max(1, num_images // 10)
-    part = few / run_ours(model, parquet, home, [*words, "--limit", str(few)]).images_per_second
-    whole = num_images / run_ours(model, parquet, home, words).images_per_second
+    part = run_ours(model, parquet, home, [*words, "--limit", str(few)]).process.seconds
+    whole = run_ours(model, parquet, home, words).process.seconds
     return (num_images - few) / max(whole - part, 1e-9)
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from imagenet_g.benchmark.bench.nets import Net
 from imagenet_g.benchmark.bench.photos import list_split_words
 from imagenet_g.benchmark.bench.processes import EVALUATE, ProcessRun, run_measured
+from imagenet_g.benchmark.formats.runs import RunRecord
 from imagenet_g.benchmark.predictions.predictions import load_predictions
 from imagenet_g.benchmark.predictions.result_files import load_result
 
@@ -27,7 +28,9 @@ class SpeedRun:
     """A run over a set of photos.
 
     Attributes:
-        images_per_second: Of the loop over the images.
+        images_per_second: Of the loop over the images, behind the start of the model.
+        with_start: The same, with the time in which the model is loaded, compiled and compared; None for
+            timm's loop, which does not count it.
         process: What the whole process cost.
         best: `(N,)` the best class of each image, in the order of the photos.
         lead: `(N,)` by how much its logit leads the second; None where that is not kept.
@@ -35,6 +38,7 @@ class SpeedRun:
     """
 
     images_per_second: float
+    with_start: float | None
     process: ProcessRun
     best: npt.NDArray[np.int64]
     lead: npt.NDArray[np.float32] | None
@@ -70,7 +74,21 @@ def run_ours(
     predictions, _ = load_predictions(path.parent / entry.predictions.file)
     run = entry.predictions.run
     best = predictions.top5.indices[:, 0].astype(np.int64)
-    return SpeedRun(run.images_per_second, process, best, None, run.backend)
+    rate = compute_rate_behind_start(run, len(best))
+    return SpeedRun(rate, run.images_per_second, process, best, None, run.backend)
+
+
+def compute_rate_behind_start(run: RunRecord, num_images: int) -> float:
+    """Images a second behind the first batch, as timm's loop counts them: its model is warm before it begins.
+
+    Args:
+        run: The run; all of it, where nothing is left behind the first batch.
+        num_images: Of the whole run.
+    """
+    warm_up, first = run.warm_up_seconds, run.batch_size
+    if warm_up is None or num_images <= first or run.seconds <= warm_up:
+        return run.images_per_second
+    return (num_images - first) / (run.seconds - warm_up)
 
 
 def run_timm(net: Net, weights: Path, photos: Path, home: Path, more: Sequence[str] = ()) -> SpeedRun:
@@ -84,7 +102,7 @@ def run_timm(net: Net, weights: Path, photos: Path, home: Path, more: Sequence[s
     # timm sorts names as people do, a split as text: both end up in the order of the photos.
     order = np.argsort([name.replace("\\", "/") for name in kept["names"]])
     rate = printed["num_images"] / printed["seconds"]
-    return SpeedRun(rate, process, kept["best"][order], kept["lead"][order], "timm")
+    return SpeedRun(rate, None, process, kept["best"][order], kept["lead"][order], "timm")
 
 
 def count_differences(ours: SpeedRun, theirs: SpeedRun) -> tuple[int, int]:

@@ -106,6 +106,31 @@ def bench_load(report: Report, *, net: Net = LITE0, num_photos: int = 300, round
     )
 
 
+def bench_feeding(report: Report, *, net: Net = LITE0, num_photos: int = 300, rounds: int = 2) -> None:
+    """Threads against worker processes: images a second, and whole processes, on the machine at hand."""
+    kinds = ("threads", "processes")
+    rates: dict[str, list[float]] = {kind: [] for kind in kinds}
+    wholes: dict[str, list[float]] = {kind: [] for kind in kinds}
+    with make_home() as name:
+        home = Path(name)
+        photos, model = write_photos(home / "photos", num_photos), name_model(net, write_weights(net, home))
+        run_ours(model, photos, home)
+        for turn in range(1, rounds + 1):
+            for kind in kinds:
+                run = run_ours(model, photos, home, ["--feeding", kind])
+                rates[kind].append(run.images_per_second)
+                wholes[kind].append(run.process.seconds)
+                for quantity, values in (("images/s", rates), ("process s", wholes)):
+                    case = f"{net.title}, {num_photos} photos"
+                    report.keep(Measurement("feeding", case, kind, quantity, turn, values[kind][-1]))
+    for kind in kinds:
+        report.print(
+            "feeding",
+            f"{net.title} by {kind}: {format_spread(rates[kind])} images/s, whole process "
+            f"{format_spread(wholes[kind])} s",
+        )
+
+
 @contextmanager
 def keep_busy(number: int) -> Iterator[None]:
     """Processes that only compute, while something else is measured; pinned to no core."""

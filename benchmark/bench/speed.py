@@ -19,6 +19,7 @@ TIMM, LAST = "timm as it comes", "timm, channels-last"
 KIND, KIND_LAST = "timm, batch 64, 2 workers", "timm, batch 64, 2 workers, channels-last"
 _KIND_WORDS = ("--batch-size", "64", "--workers", "2")
 RATE, WHOLE, CPU, PEAK = "images/s", "process s", "processor s", "peak MB"
+WITH_START = "images/s with start"
 STAGE = "speed"
 
 
@@ -92,6 +93,8 @@ def _bench_net(report: Report, net: Net, home: Path, *, matrix_rate: float, minu
 def _keep(report: Report, case: str, subject: str, turn: int, run: SpeedRun) -> None:
     process = run.process
     values = {RATE: run.images_per_second, WHOLE: process.seconds, CPU: process.cpu_seconds}
+    if run.with_start is not None:
+        values[WITH_START] = run.with_start
     if process.peak_mb is not None:
         values[PEAK] = process.peak_mb
     for quantity, value in values.items():
@@ -112,9 +115,12 @@ def print_case(report: Report, case: str) -> None:
     for subject in dict.fromkeys(row.subject for row in report.measurements if row.case == case):
         rates, wholes = (list_values(report, case, subject, quantity) for quantity in (RATE, WHOLE))
         peaks = list_values(report, case, subject, PEAK)
+        started = list_values(report, case, subject, WITH_START)
+        start = f" ({format_spread(started)} with the model's start)" if started else ""
         memory = f"  peak {max(peaks):.0f} MB" if peaks else ""
         report.print(
-            "", f"{subject:42} {format_spread(rates)} images/s  process {format_spread(wholes)} s{memory}"
+            "",
+            f"{subject:42} {format_spread(rates)} images/s{start}  process {format_spread(wholes)} s{memory}",
         )
     for ours in (FOLDER, PARQUET):
         for theirs in (TIMM, LAST, KIND, KIND_LAST):

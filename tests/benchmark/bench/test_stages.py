@@ -6,9 +6,11 @@ import io
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
+from pathlib import Path
 
 import pytest
 
+from factories import make_run_record
 from imagenet_g.benchmark import cli
 from imagenet_g.benchmark.bench import __main__ as bench
 from imagenet_g.benchmark.bench import runs, start, timm_loop
@@ -87,6 +89,21 @@ def test_load_and_flat_print_shares_of_their_first(capsys: pytest.CaptureFixture
     assert "4 images:" in run_stage("flat", capsys)
 
 
+def test_threads_and_processes_are_set_against_each_other(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which feed the faster is a matter of the machine at hand."""
+    kinds: list[str] = []
+
+    def run(model: Sequence[str], photos: Path, home: Path, more: Sequence[str] = ()) -> runs.SpeedRun:
+        kinds.extend(more[1:])
+        return runs.run_ours(model, photos, home)
+
+    monkeypatch.setattr("imagenet_g.benchmark.bench.scaling.run_ours", run)
+    assert "by processes: " in run_stage("feeding", capsys)
+    assert kinds == ["threads", "processes"]
+
+
 def test_start_prints_ratios_to_the_bare_import(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +131,16 @@ def test_the_stage_of_the_gpu_runs_on_a_cpu(
 def test_a_fingerprint_is_set_against_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     """As a share of it."""
     assert "% of a run of 1000 images" in run_stage("fingerprint", capsys)
+
+
+def test_the_rate_begins_behind_the_first_batch() -> None:
+    """As timm's loop begins with a warm model; of one batch alone it is that of the whole run."""
+    run = make_run_record().model_copy(
+        update={"seconds": 12.0, "warm_up_seconds": 2.0, "batch_size": 10, "images_per_second": 9.0}
+    )
+    assert runs.compute_rate_behind_start(run, 110) == 10.0
+    assert runs.compute_rate_behind_start(run, 10) == 9.0
+    assert runs.compute_rate_behind_start(run.model_copy(update={"warm_up_seconds": None}), 110) == 9.0
 
 
 def test_a_failing_command_ends_the_bench_with_its_message(
