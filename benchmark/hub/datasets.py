@@ -46,8 +46,10 @@ def list_matching_files(folder: Path, patterns: Sequence[str]) -> tuple[str, ...
     return tuple(sorted(path.relative_to(folder).as_posix() for path in found))
 
 
-def fetch_hub_files(repo: str, patterns: Sequence[str], *, gated: bool, hint: str) -> HubFiles:
-    """Download matching files of a dataset's main branch, at the commit it is at now.
+def fetch_hub_files(
+    repo: str, patterns: Sequence[str], *, gated: bool, hint: str, revision: str | None = None
+) -> HubFiles:
+    """Download matching files of a dataset, at the commit that its branch is at now.
 
     Without a network, what an earlier download left in the Hub's cache is taken.
 
@@ -56,6 +58,7 @@ def fetch_hub_files(repo: str, patterns: Sequence[str], *, gated: bool, hint: st
         patterns: File patterns such as "data/*.parquet".
         gated: Whether the owner requires terms to be accepted.
         hint: What to do when it cannot be fetched, a full sentence.
+        revision: Branch, tag or commit; None for the main branch.
 
     Raises:
         FetchError: No network, no access, no such dataset, or the download broke off.
@@ -66,7 +69,7 @@ def fetch_hub_files(repo: str, patterns: Sequence[str], *, gated: bool, hint: st
     commit = None
     try:
         # The commit first: files that are fetched one after the other must be of one state of the branch.
-        commit = HfApi().dataset_info(repo, timeout=TIMEOUT_S).sha
+        commit = HfApi().dataset_info(repo, revision=revision, timeout=TIMEOUT_S).sha
         folder = snapshot_download(
             repo, repo_type="dataset", revision=commit, allow_patterns=list(patterns), etag_timeout=TIMEOUT_S
         )
@@ -77,21 +80,27 @@ def fetch_hub_files(repo: str, patterns: Sequence[str], *, gated: bool, hint: st
         # The Hub's client passes on whatever its own HTTP library raises, and that has changed before.
         # Only where not even the commit was learnt. A download that broke off half-way is no whole copy, and
         # the cache may hold some of its files.
-        if commit is None and (cached := find_cached_files(repo, patterns)) is not None:
+        if commit is None and (cached := find_cached_files(repo, patterns, revision)) is not None:
             return cached
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise FetchError(f"Dataset '{repo}' could not be fetched from the Hub ({reason}). {hint}") from error
     return HubFiles(Path(folder), str(commit))
 
 
-def find_cached_files(repo: str, patterns: Sequence[str]) -> HubFiles | None:
+def find_cached_files(repo: str, patterns: Sequence[str], revision: str | None = None) -> HubFiles | None:
     """What an earlier download left in the Hub's cache, or None; nothing is fetched."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
         folder = Path(
-            snapshot_download(repo, repo_type="dataset", allow_patterns=list(patterns), local_files_only=True)
+            snapshot_download(
+                repo,
+                repo_type="dataset",
+                revision=revision,
+                allow_patterns=list(patterns),
+                local_files_only=True,
+            )
         )
     except (OSError, ValueError, HfHubHTTPError):
         return None

@@ -19,6 +19,7 @@ from imagenet_g.generation.adopting.reading import (
     read_images,
     require_readable,
 )
+from imagenet_g.generation.adopting.sources import OpenedSource
 from imagenet_g.generation.adopting.writing import (
     ReleaseRequest,
     hash_contents,
@@ -42,18 +43,16 @@ class AdoptRequest:
         classes: Gives the meaning of the words that name classes.
         release: What the release is called.
         provenance: Where the images are from.
-        revision: Commit of the repository; None for files of this machine.
         expected: Class set that the images must cover; "found" for whatever is there; None for whatever is
             there, unless nearly all classes are.
         leave_out_unreadable: Adopt the others where some images cannot be decoded.
     """
 
     source_name: str
-    open: Callable[[], Listing]
+    open: Callable[[], OpenedSource]
     classes: Callable[[Listing], ReadClasses]
     release: ReleaseRequest
     provenance: Provenance
-    revision: str | None = None
     expected: str | None = None
     leave_out_unreadable: bool = False
 
@@ -65,7 +64,8 @@ def run_adopt(request: AdoptRequest, say: Callable[[str], None], progress: Progr
         ImagenetGError: The source, its classes or its images do not fit; the folder is as it was before.
     """
     validate_place(request.release)
-    listing = request.open()
+    opened = request.open()
+    listing = opened.listing
     classes = request.classes(listing)
     say(f"{len(listing):,} images in {len(classes.indices)} classes, named by {classes.kind}")
     if sentence := listing.left_out.format_counts():
@@ -73,7 +73,7 @@ def run_adopt(request: AdoptRequest, say: Callable[[str], None], progress: Progr
     validate_coverage({*classes.indices.values()}, request.expected)
     read = read_images(listing, classes.indices, progress=progress)
     require_readable(listing, read.reasons, leave_out=request.leave_out_unreadable)
-    recipe = make_adopted_recipe(request, listing, classes, read, read.images)
+    recipe = make_adopted_recipe(request, opened, classes, read, read.images)
     write_adopted(request.release, listing, read.images, recipe)
     return recipe
 
@@ -101,12 +101,13 @@ def validate_coverage(indices: set[int], expected: str | None) -> None:
 
 def make_adopted_recipe(
     request: AdoptRequest,
-    listing: Listing,
+    opened: OpenedSource,
     classes: ReadClasses,
     read: ReadSource,
     kept: tuple[ReadImage, ...],
 ) -> AdoptedRecipe:
     """The record of an adopted split."""
+    listing = opened.listing
     return AdoptedRecipe(
         recipe=request.provenance,
         source=SourceRecord(
@@ -114,7 +115,7 @@ def make_adopted_recipe(
             layout=listing.layout,
             classes=classes.kind,
             order=classes.order,
-            revision=request.revision,
+            revision=opened.revision,
             content_sha256=hash_contents(read.images),
         ),
         counts=AdoptedCounts(

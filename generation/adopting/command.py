@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("source", metavar="SOURCE", help="folder, tar, tar.gz or zip of the images")
+    parser.add_argument(
+        "source", metavar="SOURCE", help="folder, tar, tar.gz, zip, parquet file, or hub:ORG/NAME@REVISION"
+    )
     parser.add_argument(
         "--version", required=True, metavar="NAME", help="version of the release, such as gen-1"
     )
@@ -34,6 +36,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def _add_layout_options(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("layout and classes")
+    group.add_argument("--layout", choices=("folders", "flat", "webdataset", "parquet"),
+                       help="how the images lie (default: seen by the files)")  # fmt: skip
+    group.add_argument("--label-file", type=Path, metavar="FILE",
+                       help="file with their classes: .csv, .tsv, .jsonl, .json or .txt")  # fmt: skip
+    group.add_argument("--file-column", metavar="NAME", help="column of the image, in a table or label file")
+    group.add_argument("--label-column", metavar="NAME", help="column of the class")
+    group.add_argument("--hub-files", action="append", default=[], metavar="PATTERN",
+                       help="files to take from the Hub; repeatable (default: tables, archives)")  # fmt: skip
     group.add_argument(
         "--inside", default="", metavar="FOLDER", help="folder of the source that holds the set"
     )
@@ -41,8 +51,7 @@ def _add_layout_options(parser: ArgumentParser) -> None:
                        help="what names the classes (default: seen by the names)")  # fmt: skip
     group.add_argument("--order", metavar="ORDER",
                        help="what class numbers mean: sorted (0 is n01440764, as timm counts), "
-                            "sorted-from-1, or "
-                       "a file with one wnid a line")  # fmt: skip
+                       "sorted-from-1, or a file with one wnid a line")  # fmt: skip
     group.add_argument("--class-map", type=Path, metavar="FILE",
                        help="CSV with the lines name,wnid, or JSON, for any other names")  # fmt: skip
     group.add_argument("--expect", metavar="CLASSES",
@@ -59,8 +68,7 @@ def _add_provenance_options(parser: ArgumentParser) -> None:
     group.add_argument("--paper", metavar="TEXT", help="paper or page that describes them")
     group.add_argument("--citation", type=Path, metavar="FILE", help="file with BibTeX")
     group.add_argument("--license", "--licence", dest="license", default="unknown", metavar="SPDX",
-                       help="licence of the images (default: %(default)s, which cannot be "
-                            "published)")  # fmt: skip
+                       help="licence of the images (default: %(default)s, not published)")  # fmt: skip
     group.add_argument("--notice", metavar="TEXT", help="what a reader must know before quoting a number")
 
 
@@ -90,12 +98,19 @@ def make_request(arguments: Namespace) -> AdoptRequest:
     from imagenet_g.generation.adopting.adopt import AdoptRequest, make_source_name
     from imagenet_g.generation.adopting.class_files import load_class_map, load_order
     from imagenet_g.generation.adopting.classes import read_listed_classes
+    from imagenet_g.generation.adopting.label_files import Columns
     from imagenet_g.generation.adopting.names import validate_names
-    from imagenet_g.generation.adopting.sources import SourceRequest, open_source
+    from imagenet_g.generation.adopting.sources import HUB_FILES, SourceRequest, open_source
 
     validate_names(arguments.version, arguments.split)
     source = SourceRequest(
-        source=arguments.source, inside=arguments.inside, cache=choose_cache_folder(arguments.cache)
+        source=arguments.source,
+        layout=arguments.layout,
+        inside=arguments.inside,
+        label_file=arguments.label_file,
+        columns=Columns(arguments.file_column, arguments.label_column),
+        hub_files=tuple(arguments.hub_files) or HUB_FILES,
+        cache=choose_cache_folder(arguments.cache),
     )
     return AdoptRequest(
         source_name=make_source_name(arguments.source),

@@ -102,6 +102,17 @@ def list_class_folders(members: Sequence[Member], others: OtherFiles, folders: S
     )
 
 
+def list_flat(members: Sequence[Member], others: OtherFiles, tokens: Sequence[str]) -> Listing:
+    """Images whose classes a file names, in their order."""
+    return Listing(
+        names=tuple(member.name for member in members),
+        tokens=tuple(tokens),
+        read=lambda row: read_member(members[row]),
+        layout="flat",
+        left_out=others,
+    )
+
+
 def _count_others(found: Sequence[str]) -> str:
     return f", and {len(found) - 1} more have none" if len(found) > 1 else ""
 

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.hub.datasets import fetch_hub_files
+from imagenet_g.benchmark.hub.sources import HUB_PREFIX, make_hub_source
 from imagenet_g.benchmark.images.archives import Member
-from imagenet_g.generation.adopting.listing import Layout, Listing, choose_images, list_class_folders
+from imagenet_g.benchmark.images.file_names import IMAGE_SUFFIXES, OtherFiles
+from imagenet_g.generation.adopting.label_files import USUAL_COLUMNS, Columns, read_labels
+from imagenet_g.generation.adopting.listing import (
+    Layout,
+    Listing,
+    choose_images,
+    list_class_folders,
+    list_flat,
+)
 from imagenet_g.generation.adopting.places import (
     ARCHIVE_SUFFIXES,
     keep_inside,
@@ -15,6 +27,12 @@ from imagenet_g.generation.adopting.places import (
     list_folder,
     split_path,
 )
+from imagenet_g.generation.adopting.samples import has_samples, list_samples
+from imagenet_g.generation.adopting.tables import list_tables
+
+PARQUET = ".parquet"
+HUB_FILES = ("*.parquet", "*.tar", "*.tar.gz", "*.tgz", "*.zip")
+"""What is fetched of a dataset on the Hub where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,48 +40,127 @@ class SourceRequest:
     """Which images are adopted.
 
     Attributes:
-        source: A folder, an archive, a parquet file, or `hub:ORG/NAME`.
+        source: A folder, an archive, a parquet file, or `hub:ORG/NAME@REVISION`.
         layout: How it is laid out; None to see by the files.
         inside: Folder of the source that holds the set.
+        label_file: File with the class of each image; None where folders or columns name it.
+        columns: Of a table or label file, which columns hold the image and its class.
+        hub_files: Patterns of the files to fetch from the Hub.
         cache: Where compressed archives are unpacked.
     """
 
     source: str
     layout: Layout | None = None
     inside: str = ""
+    label_file: Path | None = None
+    columns: Columns = USUAL_COLUMNS
+    hub_files: tuple[str, ...] = HUB_FILES
     cache: Path | None = None
 
 
-def open_source(request: SourceRequest) -> Listing:
+@dataclass(frozen=True, slots=True)
+class OpenedSource:
+    """A listing, and where it is from.
+
+    Attributes:
+        listing: The images.
+        revision: Commit of the repository; None for files of this machine.
+    """
+
+    listing: Listing
+    revision: str | None
+
+
+def open_source(request: SourceRequest) -> OpenedSource:
     """List the images of a source.
 
     Raises:
         InputError: There is no such source, or its layout is another one.
         DataError: A file is damaged.
+        FetchError: A dataset cannot be fetched.
     """
-    members, folders = _list_members(request)
-    images, others = choose_images(members)
-    return list_class_folders(images, others, folders)
-
-
-def _list_members(request: SourceRequest) -> tuple[list[Member], list[str]]:
+    if request.source.startswith(HUB_PREFIX):
+        return _open_hub(request)
     path = Path(request.source).expanduser()
+    if not path.exists():
+        raise InputError(f"There is no '{path}' to adopt; give a folder, a file, or hub:ORG/NAME.")
     if path.is_file():
-        if not path.name.lower().endswith(ARCHIVE_SUFFIXES):
-            raise InputError(
-                f"'{path}' is no folder, tar, tar.gz, zip or parquet file. Give the folder that holds the "
-                "images."
-            )
-        return keep_inside(list_archive(path, cache=request.cache), request.inside), []
-    files = list_folder(path)
-    archives = [one.name for one in files.members if one.name.lower().endswith(ARCHIVE_SUFFIXES)]
-    if archives and len(archives) == len(files.members):
-        members = [member for name in archives for member in list_archive(path / name, cache=request.cache)]
-        return keep_inside(members, request.inside), []
-    prefix = "/".join(split_path(request.inside))
-    folders = [
-        one.removeprefix(prefix).lstrip("/")
-        for one in files.folders
-        if not prefix or one.startswith(f"{prefix}/")
+        return OpenedSource(_list_files(request, path.parent, [path.name]), None)
+    return OpenedSource(_list_place(request, path), None)
+
+
+def _open_hub(request: SourceRequest) -> OpenedSource:
+    repo, _, revision = request.source.removeprefix(HUB_PREFIX).partition("@")
+    source = make_hub_source(repo, revision or "main")
+    hint = "Download it yourself, and give the folder."
+    fetched = fetch_hub_files(
+        source.repo, request.hub_files, gated=False, hint=hint, revision=revision or None
+    )
+    # The Hub's cache may hold more of the commit than was asked for now.
+    names = [
+        member.name
+        for member in list_folder(fetched.folder).members
+        if any(fnmatchcase(member.name, pattern) for pattern in request.hub_files)
     ]
-    return keep_inside(files.members, request.inside), folders
+    if not names:
+        raise InputError(
+            f"'{request.source}' has no file like {', '.join(request.hub_files)}; say which to take with "
+            "--hub-files PATTERN."
+        )
+    return OpenedSource(_choose_layout(request, fetched.folder, names, []), fetched.commit)
+
+
+def _list_place(request: SourceRequest, root: Path) -> Listing:
+    files = list_folder(root)
+    return _choose_layout(request, root, [member.name for member in files.members], files.folders)
+
+
+def _choose_layout(request: SourceRequest, root: Path, names: Sequence[str], folders: list[str]) -> Listing:
+    """By the files: tables before archives before loose images."""
+    prefix = "/".join(split_path(request.inside))
+    here = [name for name in names if not prefix or name.startswith(f"{prefix}/")]
+    packed = [name for name in here if name.lower().endswith((*ARCHIVE_SUFFIXES, PARQUET))]
+    loose = any(name.lower().endswith(IMAGE_SUFFIXES) for name in here)
+    if packed and not (loose and request.layout is None):
+        return _list_files(request, root, packed)
+    wanted = set(names)
+    members = [member for member in list_folder(root).members if member.name in wanted]
+    inner = [
+        one.removeprefix(prefix).lstrip("/") for one in folders if not prefix or one.startswith(f"{prefix}/")
+    ]
+    return _list_images(request, keep_inside(members, request.inside), inner)
+
+
+def _list_files(request: SourceRequest, root: Path, names: Sequence[str]) -> Listing:
+    tables = [name for name in names if name.lower().endswith(PARQUET)]
+    archives = [name for name in names if name.lower().endswith(ARCHIVE_SUFFIXES)]
+    if tables and request.layout in (None, "parquet"):
+        return list_tables(root, tables, request.columns, cache=request.cache)
+    if not archives:
+        raise InputError(
+            f"'{root / names[0]}' is no tar, tar.gz, zip or parquet file. Give the folder that holds the "
+            "images."
+        )
+    members = [member for name in archives for member in list_archive(root / name, cache=request.cache)]
+    if request.layout == "webdataset" or (request.layout is None and has_samples(members)):
+        return list_samples([root / name for name in archives], cache=request.cache)
+    return _list_images(request, keep_inside(members, _find_inner(request, root)), [])
+
+
+def _find_inner(request: SourceRequest, root: Path) -> str:
+    """`--inside` names a folder of the archive, or one that the archives themselves lie in."""
+    prefix = "/".join(split_path(request.inside))
+    return "" if prefix and (root / prefix).is_dir() else prefix
+
+
+def _list_images(request: SourceRequest, members: Sequence[Member], folders: list[str]) -> Listing:
+    images, others = choose_images(members)
+    if request.label_file is None and request.layout != "flat":
+        return list_class_folders(images, others, folders)
+    if request.label_file is None:
+        raise InputError("Images that lie flat need a file with their classes: --label-file FILE.")
+    return _list_flat(request.label_file, request.columns, images, others)
+
+
+def _list_flat(path: Path, columns: Columns, images: Sequence[Member], others: OtherFiles) -> Listing:
+    return list_flat(images, others, read_labels(path, [one.name for one in images], columns))
