@@ -20,7 +20,7 @@ TYPED = [
     ["evaluate", "--model", "python:@", "--split", "mini/real", "--limit", "1"],
     ["evaluate", "--model", COLOUR, "--baseline", "@"],
     ["compare", "@", "@"], ["merge", "@", "--out", "out"],
-    ["score", "@"], ["show", "@"], ["models", "@"], ["splits", "--sets", "@"],
+    ["score", "@"], ["show", "@"], ["plot", "@"], ["models", "@"], ["splits", "--sets", "@"],
     ["splits", "--data", "v1=@"], ["download", "@"], ["submit", "@"], ["build", "@"], ["verify", "@"],
     ["publish", "@", "--dry-run"], ["adopt", "@", "--version", "x", "--split", "y"],
     ["diff", "@", "@"], ["train", "@"],

@@ -5,12 +5,9 @@ What is drawn is computed by pure functions; `draw_*` put it into a file with ma
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,16 +16,10 @@ from imagenet_g.benchmark.distances.geometry import fit_pca
 from imagenet_g.benchmark.distances.measures import EmbeddedImages
 from imagenet_g.benchmark.distances.results import ClassDistance, ClipDistances
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.figures.canvas import open_figure
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
-from imagenet_g.benchmark.storage import replace_file
-from imagenet_g.benchmark.terminal.plots import draw_plain_text, format_label
+from imagenet_g.benchmark.terminal.plots import format_label
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from matplotlib.figure import Figure
-
-FORMATS = ("png", "pdf", "svg")
 _REFERENCE, _SPLIT = ("o", "#4c6a92"), ("^", "#c1571a")
 
 
@@ -133,7 +124,7 @@ def draw_clouds(figure: CloudFigure, path: Path) -> None:
         InputError: matplotlib is not installed, or the ending is not one of `FORMATS`.
         StorageError: The place cannot be written.
     """
-    with _open_figure(path, figure.caption) as canvas:
+    with open_figure(path, figure.caption) as canvas:
         axes = canvas.add_axes((0.12, 0.2, 0.84, 0.72))
         for (name, points), (marker, colour) in ((figure.reference, _REFERENCE), (figure.split, _SPLIT)):
             x, y = points.T
@@ -157,7 +148,7 @@ def draw_reductions(figure: ReductionFigure, path: Path) -> None:
         "By how many percent the mean cosine to the class mean is below that of reference images left out of "
         f"it. Dashed: the mean over {len(figure.names)} classes. Below 0 the split is nearer."
     )
-    with _open_figure(path, caption) as canvas:
+    with open_figure(path, caption) as canvas:
         axes = canvas.add_axes((0.1, 0.3 if len(figure.names) <= 40 else 0.2, 0.87, 0.6))
         places = np.arange(len(figure.names))
         axes.bar(places, 100 * figure.reductions, width=1.0 if len(places) > 40 else 0.8, color=_SPLIT[1])
@@ -169,24 +160,6 @@ def draw_reductions(figure: ReductionFigure, path: Path) -> None:
             axes.set_xlabel("classes, largest reduction first")
         axes.set_ylabel("reduction in %")
         axes.set_title(format_label(figure.title), fontsize=10)
-
-
-@contextmanager
-def _open_figure(path: Path, caption: str) -> Iterator[Figure]:
-    kind = path.suffix.lstrip(".")
-    if kind not in FORMATS:
-        raise InputError(f"A figure is written as {', '.join(FORMATS)}; '{path.name}' ends otherwise.")
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError("Figures need matplotlib: pip install 'imagenet-g[plots]'.") from error
-    # Figure and not pyplot, which keeps global state and may look for a display.
-    canvas = Figure(figsize=(7.2, 5.6), dpi=150)
-    with draw_plain_text(), replace_file(path) as temporary:
-        yield canvas
-        canvas.text(0.02, 0.02, textwrap.fill(caption, 118), fontsize=7, color="#444444", va="bottom")
-        # The format is named, because matplotlib would read it from the temporary's ending, `.tmp`.
-        canvas.savefig(temporary, format=kind)
 
 
 def write_figures(

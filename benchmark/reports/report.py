@@ -17,6 +17,7 @@ from imagenet_g.benchmark.reports.numbers import (
     format_points,
 )
 from imagenet_g.benchmark.reports.sentences import read_entry
+from imagenet_g.benchmark.reports.strength_tables import make_strength_tables, read_failures
 from imagenet_g.benchmark.results import HEADLINE, EffectiveRobustness, Entry, Gap, Result, Score
 from imagenet_g.benchmark.terminal.tables import (
     FirstFit,
@@ -50,7 +51,8 @@ def _make_blocks(result: Result) -> list[Shown]:
     return [
         *make_metric_tables(result.model.spec, shown),
         _make_gap_table(result.model.spec, shown),
-        *make_lines([*sentences, *list_corruption_lines(result.entries)]),
+        *make_strength_tables(result.model.spec, shown),
+        *make_lines([*sentences, *read_failures(shown), *list_corruption_lines(result.entries)]),
         make_text(""),
     ]
 

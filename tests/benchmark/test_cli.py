@@ -18,6 +18,7 @@ EVERYDAY = [
     "compare",
     "score",
     "show",
+    "plot",
     "models",
     "splits",
     "download",
