@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.environment import choose_workers
 from imagenet_g.benchmark.errors import DataError, ImagenetGError, ModelError
 from imagenet_g.generation.generators.generator import Generator
 from imagenet_g.generation.generators.make import make_generator
@@ -24,7 +22,14 @@ from imagenet_g.generation.rendering.continuing import (
     validate_code,
     validate_generator,
 )
-from imagenet_g.generation.rendering.renderer import PlanRow, Renderer, RenderSettings, WorkRow
+from imagenet_g.generation.rendering.renderer import (
+    MakePool,
+    PlanRow,
+    Renderer,
+    RenderSettings,
+    WorkRow,
+    make_threads,
+)
 from imagenet_g.generation.rendering.score_files import score_shard
 from imagenet_g.generation.rendering.scorers import Scorers, load_scorer
 from imagenet_g.generation.rendering.shards import commit_shard, inspect_shard, load_work_rows
@@ -36,10 +41,15 @@ if TYPE_CHECKING:
 
 
 class Worker:
-    """Does tasks of one job; loads the generator, the sources and each scorer once, when first needed."""
+    """Does tasks of one job; loads the generator, the sources and each scorer once, when first needed.
 
-    def __init__(self, job: BuildJob) -> None:
-        self._job = job
+    Args:
+        job: The job.
+        make_pool: What decodes and encodes beside the generator and the scorers.
+    """
+
+    def __init__(self, job: BuildJob, *, make_pool: MakePool = make_threads) -> None:
+        self._job, self._make_pool = job, make_pool
 
     def run(self, task: ShardTask) -> TaskReport:
         """Do one task and commit its result.
@@ -100,7 +110,7 @@ class Worker:
     def _score(self, task: ShardTask) -> int:
         # Scoring may run in a process that rendered nothing, and its last bits depend on this as well.
         set_determinism(self._device, cpu_threads=self._job.generator_spec.num_cpu_threads)
-        pool = ThreadPoolExecutor(choose_workers())
+        pool = self._make_pool()
         try:
             scorers = {name: self._scorers.load(name) for name in task.scorers}
             return score_shard(self._job, task.shard, scorers, self._sources, pool)
@@ -169,7 +179,7 @@ class Worker:
             recipe=name_recipe(job),
             generator=job.split_spec.generator,
         )
-        return Renderer(generator, settings, self._load_source)
+        return Renderer(generator, settings, self._load_source, make_pool=self._make_pool)
 
     def _load_source(self, image_id: str) -> Image.Image:
         if self._sources is None:

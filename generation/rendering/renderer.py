@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -33,6 +33,12 @@ MAX_FAILURES_IN_A_ROW = 3
 """Consecutive failed batches after which the run stops: the next ones would fail too."""
 PlanRow = Mapping[str, object]
 WorkRow = dict[str, object]
+MakePool = Callable[[], Executor]
+
+
+def make_threads() -> Executor:
+    """Threads that decode and encode beside the generator and the scorers, as many as the cores take."""
+    return ThreadPoolExecutor(choose_workers())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +71,13 @@ class Renderer:
         generator: The loaded generator.
         settings: Settings of the split.
         load_source: Source image by id; raises DataError.
+        make_pool: What reads sources and encodes beside the generator.
     """
 
     generator: Generator
     settings: RenderSettings
     load_source: Callable[[str], Image.Image]
+    make_pool: MakePool = field(default=make_threads, kw_only=True)
     _failures: int = 0
 
     def render_shard(self, rows: Sequence[PlanRow], kept: Mapping[object, WorkRow]) -> Iterator[WorkRow]:
@@ -85,7 +93,7 @@ class Renderer:
         """
         # A plan is in the order of batches, which grouping neighbours needs.
         batches = (list(group) for _, group in groupby(rows, key=itemgetter("batch_id")))
-        pool = ThreadPoolExecutor(choose_workers())
+        pool = self.make_pool()
         try:
             # While a batch is rendered, the one before is encoded and the sources of the next one are read.
             behind: list[Future[WorkRow]] = []

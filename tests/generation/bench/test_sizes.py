@@ -1,19 +1,17 @@
-"""What `make bench` measures, held to its limits."""
+"""Memory of builds, held to the limits of `make bench`."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 
 from imagenet_g.benchmark.environment import read_peak_mb
-from imagenet_g.generation import bench
+from imagenet_g.generation.bench.sizes import measure_peak_mb
 
 
 def test_memory_does_not_grow_with_the_images() -> None:
     """Peak memory of whole builds, each in a process of its own; 4,000 images alone are 48 MB."""
-    small, large = map(float, re.findall(r"images (\d+) MB", bench.bench_memory((500, 4_000))))
-    assert large - small < 24
+    assert measure_peak_mb(4_000) - measure_peak_mb(500) < 24
 
 
 def test_a_peak_is_that_of_the_process_alone() -> None:
