@@ -29,7 +29,7 @@ BEGUN_FIRST = (
     "benchmark/engines/test_processes.py", "generation/building/test_ood_split.py",
     "generation/filtering/test_filter.py", "generation/commands/test_build.py",
     "generation/training/test_stages.py", "generation/edition/test_embed.py",
-    "generation/edition/test_renditions.py", "generation/test_bench.py",
+    "generation/edition/test_renditions.py", "generation/bench/test_sizes.py",
     "generation/training/test_shipped_generators.py", "baselines/replays/test_run.py",
     "benchmark/engines/test_ray_crew.py", "generation/captions/test_names.py",
     "generation/plans/test_plan.py", "benchmark/test_quick_imports.py",
