@@ -12,9 +12,9 @@ from imagenet_g.benchmark.sweeps.file_options import unmark
 from imagenet_g.benchmark.terminal.text import print_line, print_message
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome
+    from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome, EvaluationRequest
     from imagenet_g.benchmark.sweeps.running import Evaluate, SweepRequest
 
 __all__ = ["add_arguments", "run"]
@@ -37,11 +37,12 @@ def run(arguments: Namespace) -> int:
         from imagenet_g.benchmark.terminal.progress import ProgressListener
 
     options = read_options(vars(arguments))
+    track = make_tracking(arguments)
     request, plan = make_request(options)
     for note in plan.notes:
         print_message(f"note: {note}")
     evaluate = make_evaluate(options, plan, listen=ProgressListener, say=print_message)
-    return report_outcomes(evaluate(request))
+    return report_outcomes(track(evaluate)(request))
 
 
 def require_models(arguments: Namespace) -> None:
@@ -81,6 +82,7 @@ def prepare_sweep(arguments: Namespace) -> tuple[SweepRequest, Evaluate]:
             "jobs with --model and --rows, join them by 'imagenet-g merge', or leave --rows out."
         )
     options = read_options({**vars(arguments), "model": []})
+    track = make_tracking(arguments)
     request, plan = make_request(options)
     for note in plan.notes:
         print_message(f"note: {note}")
@@ -94,7 +96,34 @@ def prepare_sweep(arguments: Namespace) -> tuple[SweepRequest, Evaluate]:
         chunk=CHUNK * processes,
         num_processes=processes,
     )
-    return sweep, make_evaluate(options, plan, listen=ProgressListener, say=print_message)
+    return sweep, track(make_evaluate(options, plan, listen=ProgressListener, say=print_message))
+
+
+def make_tracking(arguments: Namespace) -> Callable[[Evaluate], Evaluate]:
+    """What lets an evaluation hand its results to the tracker of `--track`; changes nothing without one.
+
+    Raises:
+        InputError: The library is not installed, or the run makes no result.
+    """
+    if arguments.track is None:
+        return lambda evaluate: evaluate
+    from imagenet_g.benchmark.tracking.trackers import open_tracker, track_results
+
+    if arguments.rows is not None:
+        raise InputError("--track takes results, and --rows makes none; leave one of them out.")
+    tracker = open_tracker(arguments.track)
+
+    def track(evaluate: Evaluate) -> Evaluate:
+        def evaluate_and_track(request: EvaluationRequest) -> tuple[EvaluationOutcome, ...]:
+            outcomes = tuple(evaluate(request))
+            results = [outcome.result for outcome in outcomes if outcome.result is not None]
+            for failure in track_results(tracker, results, arguments.out):
+                print_message(f"note: {failure}")
+            return outcomes
+
+        return evaluate_and_track
+
+    return track
 
 
 def report_outcomes(outcomes: Sequence[EvaluationOutcome]) -> int:

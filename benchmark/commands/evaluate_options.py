@@ -240,4 +240,9 @@ def _add_result_arguments(parser: ArgumentParser) -> None:
         help="keep the image features of CLIPs beside the predictions (features/SPLIT.parquet); other "
         "templates and class names then need no second pass over the images",
     )
+    group.add_argument(
+        "--track",
+        choices=("tensorboard", "trackio", "wandb"),
+        help="also hand each result to an experiment tracker (needs the extra of its name)",
+    )
     add_cache_option(group)

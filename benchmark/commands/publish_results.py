@@ -4,31 +4,123 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.terminal.text import print_line
+from imagenet_g.benchmark.terminal.text import print_block, print_line, print_message
+
+if TYPE_CHECKING:
+    from imagenet_g.benchmark.publishing.eval_results import EvalSource
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("results", type=Path, metavar="DIR", help="folder that 'evaluate --out' wrote")
-    parser.add_argument("--repo", required=True, metavar="ORG/NAME", help="dataset on the Hub")
+    parser.add_argument("--repo", metavar="ORG/NAME", help="dataset on the Hub for results and predictions")
+    parser.add_argument(
+        "--model-repo",
+        metavar="ORG/NAME",
+        help="the model's own repository on the Hub: writes .eval_results/*.yaml, one file a split",
+    )
+    parser.add_argument(
+        "--dataset",
+        action="append",
+        default=[],
+        metavar="VERSION=ORG/NAME@TAG",
+        help="with --model-repo: where a version is published (default: as 'imagenet-g versions' says); "
+        "repeatable",
+    )
+    parser.add_argument(
+        "--source",
+        metavar="URL",
+        help="with --model-repo: a page that the values link to (default: the results in --repo, else the "
+        "data set)",
+    )
     parser.add_argument(
         "--pull-request", action="store_true", help="propose them to a repository that is not yours"
     )
-    parser.add_argument("--dry-run", action="store_true", help="check and list the files; send nothing")
+    parser.add_argument("--dry-run", action="store_true", help="check and show the files; send nothing")
 
 
 def run(arguments: Namespace) -> int:
     """Check, then list or send."""
-    from imagenet_g.benchmark.evaluation.hub_results import list_result_files, publish_results
+    _validate_options(arguments)
+    link = None
+    # Before the model's repository: its values link to the results.
+    if arguments.repo is not None:
+        link = _send_results(arguments)
+    if arguments.model_repo is not None:
+        _send_values(arguments, link)
+    return 0
+
+
+def _validate_options(arguments: Namespace) -> None:
+    from imagenet_g.benchmark.errors import InputError
     from imagenet_g.benchmark.hub.sources import make_hub_source
 
-    make_hub_source(arguments.repo, "main")
+    if arguments.repo is None and arguments.model_repo is None:
+        raise InputError(
+            "Give a destination: --repo ORG/NAME for results with their predictions, or "
+            "--model-repo ORG/NAME for the values on a model's page."
+        )
+    for repo in (arguments.repo, arguments.model_repo):
+        if repo is not None:
+            make_hub_source(repo, "main")
+    if arguments.model_repo is None and (arguments.dataset or arguments.source):
+        raise InputError("--dataset and --source go with --model-repo.")
+    if arguments.source is not None and not arguments.source.startswith(("https://", "http://")):
+        raise InputError(f"'{arguments.source}' is no address of a page; --source is an https:// URL.")
+
+
+def _send_results(arguments: Namespace) -> str:
+    """Send or list the results; the address of the tree that holds them."""
+    from imagenet_g.benchmark.publishing.hub_results import list_result_files, publish_results
+
+    place = f"https://huggingface.co/datasets/{arguments.repo}/tree"
     if arguments.dry_run:
         for name, path in list_result_files(arguments.results).items():
             print_line(f"{path.stat().st_size:>14,}  {name}")
-        return 0
+        return f"{place}/main"
     done = publish_results(arguments.results, arguments.repo, pull_request=arguments.pull_request)
-    place = f"as pull request {done.pull_request}" if done.pull_request else f"at commit {done.commit}"
-    print_line(f"published {len(done.paths)} files to {arguments.repo} {place}")
-    return 0
+    at = f"as pull request {done.pull_request}" if done.pull_request else f"at commit {done.commit}"
+    print_line(f"published {len(done.paths)} files to {arguments.repo} {at}")
+    return f"{place}/{done.commit}"
+
+
+def _send_values(arguments: Namespace, link: str | None) -> None:
+    from imagenet_g.benchmark.publishing.model_pages import (
+        find_result,
+        make_model_page,
+        parse_datasets,
+        publish_model_page,
+    )
+
+    datasets = parse_datasets(arguments.dataset)
+    result, folder = find_result(arguments.results)
+    page = make_model_page(result, folder, datasets, _choose_source(arguments, link, result.model.spec))
+    for line in page.skipped:
+        print_message(f"note: no value for the Hub: {line}")
+    if arguments.dry_run:
+        for path, text in page.texts.items():
+            print_block(f"{path}\n\n{text}")
+        print_line(f"{len(page.texts)} files would go to {arguments.model_repo}; nothing was sent")
+        return
+    done = publish_model_page(
+        page, arguments.model_repo, model=result.model.spec, pull_request=arguments.pull_request
+    )
+    print_line(f"published {len(page.texts)} values to {arguments.model_repo}: {done}")
+    print_message(
+        "note: the Hub shows them on the board of a data set once its staff have put that data set on their "
+        "list of benchmarks (https://huggingface.co/docs/hub/eval-results)."
+    )
+
+
+def _choose_source(arguments: Namespace, link: str | None, spec: str) -> EvalSource | None:
+    from imagenet_g.benchmark.identity import make_slug
+    from imagenet_g.benchmark.publishing.eval_results import EvalSource
+    from imagenet_g.benchmark.publishing.hub_results import RESULTS_FOLDER
+
+    if arguments.source is not None:
+        return EvalSource(arguments.source, "Source")
+    if link is None:
+        return None
+    return EvalSource(f"{link}/{RESULTS_FOLDER}/{make_slug(spec)}", "Result and predictions")

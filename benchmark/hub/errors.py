@@ -11,11 +11,14 @@ from imagenet_g.benchmark.errors import FetchError, ImagenetGError, StorageError
 from imagenet_g.benchmark.redaction import redact
 
 Purpose = Literal["read", "write"]
+Kind = Literal["dataset", "model"]
 _SIGN_IN = "sign in with 'hf auth login' or set HF_TOKEN"
 
 
 @contextmanager
-def translate_hub_errors(repo: str, revision: str | None, purpose: Purpose = "read") -> Iterator[None]:
+def translate_hub_errors(
+    repo: str, revision: str | None, purpose: Purpose = "read", *, kind: Kind = "dataset"
+) -> Iterator[None]:
     """Turn whatever the Hub's client raises into one of our errors.
 
     Raises:
@@ -28,7 +31,7 @@ def translate_hub_errors(repo: str, revision: str | None, purpose: Purpose = "re
     except ImagenetGError:
         raise
     except Exception as error:
-        raise _translate(error, repo, revision, purpose) from error
+        raise _translate(error, repo, revision, purpose, kind) from error
 
 
 def has_account() -> bool:
@@ -38,7 +41,9 @@ def has_account() -> bool:
     return bool(get_token())
 
 
-def _translate(error: Exception, repo: str, revision: str | None, purpose: Purpose) -> ImagenetGError:
+def _translate(
+    error: Exception, repo: str, revision: str | None, purpose: Purpose, kind: Kind
+) -> ImagenetGError:
     from huggingface_hub import constants
 
     chain = list(walk_chain(error))
@@ -53,9 +58,9 @@ def _translate(error: Exception, repo: str, revision: str | None, purpose: Purpo
     names = {type(e).__name__ for e in chain}
     if "RevisionNotFoundError" in names:
         return make_unknown_revision(repo, revision or "main")
-    place = f"{constants.ENDPOINT}/datasets/{repo}"
+    place = f"{constants.ENDPOINT}/{'' if kind == 'model' else 'datasets/'}{repo}"
     status = next((code for e in chain if (code := _find_status(e)) is not None), None)
-    text = _format_refusal(names, status, repo, place, purpose)
+    text = _format_refusal(names, status, repo, place, purpose, kind)
     return FetchError(text or _format_no_answer(chain, repo, constants.ENDPOINT))
 
 
@@ -69,16 +74,20 @@ def make_unknown_revision(repo: str, revision: str) -> UnknownNameError:
     )
 
 
-def _format_refusal(names: set[str], status: int | None, repo: str, place: str, purpose: Purpose) -> str:
+def _format_refusal(
+    names: set[str], status: int | None, repo: str, place: str, purpose: Purpose, kind: Kind
+) -> str:
     """Empty where the Hub did not refuse."""
     signed_in = has_account()
     if "GatedRepoError" in names:
         then = "" if signed_in else f", {_SIGN_IN}"
-        return f"Dataset '{repo}' is gated: accept its terms at {place}{then}, and run this again."
+        return (
+            f"{kind.capitalize()} '{repo}' is gated: accept its terms at {place}{then}, and run this again."
+        )
     if "RepositoryNotFoundError" in names:
         step = "ask its owner for access" if signed_in else _SIGN_IN
         return (
-            f"There is no dataset '{repo}' on the Hub, or you may not see it. Check the name; "
+            f"There is no {kind} '{repo}' on the Hub, or you may not see it. Check the name; "
             f"if it is private, {step}."
         )
     # The client has turned the 401 of a missing or private repository into RepositoryNotFoundError already;

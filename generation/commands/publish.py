@@ -23,6 +23,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--private", action="store_true", help="make the repository private")
     parser.add_argument("--gated", action="store_true", help="require readers to accept the terms first")
+    parser.add_argument(
+        "--no-eval-yaml",
+        action="store_true",
+        help="leave out eval.yaml, by which the Hub can make the data set a benchmark of its own",
+    )
     parser.add_argument("--dry-run", action="store_true", help="check and list the files; upload nothing")
 
 
@@ -35,7 +40,7 @@ def run(arguments: Namespace) -> int:
     release = check_release(arguments.release)
     for fact in release.facts:
         print_line(f"checked {fact}")
-    tree = make_tree(release, repo=arguments.repo, tag=arguments.tag)
+    tree = make_tree(release, repo=arguments.repo, tag=arguments.tag, with_tasks=not arguments.no_eval_yaml)
     if arguments.dry_run:
         _print_tree(tree)
         return 0

@@ -11,11 +11,13 @@ from pathlib import Path
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.lines.version_lines import list_line_files
+from imagenet_g.benchmark.publishing.eval_tasks import EVAL_YAML
 from imagenet_g.benchmark.redaction import has_token
 from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, load_manifest
 from imagenet_g.benchmark.storage import replace_file, write_bytes
 from imagenet_g.generation.releases.check import CheckedRelease
 from imagenet_g.generation.releases.croissant import CROISSANT_NAME, format_croissant
+from imagenet_g.generation.releases.eval_yaml import format_eval_yaml
 from imagenet_g.generation.releases.hub_card import SAMPLES_NAME, CardSource, format_dataset_card
 
 CARD_NAME = "README.md"
@@ -40,13 +42,16 @@ class TreeFile:
         return self.content.stat().st_size if isinstance(self.content, Path) else len(self.content)
 
 
-def make_tree(release: CheckedRelease, *, repo: str | None, tag: str | None) -> tuple[TreeFile, ...]:
+def make_tree(
+    release: CheckedRelease, *, repo: str | None, tag: str | None, with_tasks: bool = True
+) -> tuple[TreeFile, ...]:
     """Everything that is published, the manifest last.
 
     Args:
         release: The checked release.
         repo: Dataset that the card loads in its examples; None: not known yet.
         tag: Revision that the card loads in its examples.
+        with_tasks: Include `eval.yaml`, which the Hub checks by rules of its own.
 
     Raises:
         DataError: A text holds something that looks like an access token, or a measured line was changed.
@@ -56,6 +61,7 @@ def make_tree(release: CheckedRelease, *, repo: str | None, tag: str | None) -> 
     texts = {
         CARD_NAME: format_dataset_card(source),
         CROISSANT_NAME: format_croissant(source),
+        **({EVAL_YAML: format_eval_yaml(release.manifest)} if with_tasks else {}),
     }
     # The manifest was checked before; these texts are made now, from the same facts and this machine.
     for name, text in texts.items():

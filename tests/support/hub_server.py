@@ -1,7 +1,7 @@
 """A stand-in for the Hugging Face Hub on loopback, for the real clients; nothing in the product knows of it.
 
 It answers the calls that huggingface_hub 2.4 (without Xet) and datasets 5.2 make for dataset repositories,
-and those that download files of model repositories.
+and those for small files of model repositories.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import uvicorn
+import yaml  # type: ignore[import-untyped]
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from hub_faults import Fault, FaultyConnection
@@ -150,7 +151,7 @@ class StandInHub:
 
 
 def _add_repo_routes(hub: StandInHub) -> None:
-    app, base = hub.app, "/api/datasets/{org}/{name}"
+    app, base = hub.app, "/api/{kind}/{org}/{name}"
 
     @app.post("/api/repos/create")
     async def create(request: Request) -> Any:
@@ -178,6 +179,7 @@ def _add_repo_routes(hub: StandInHub) -> None:
         name = f"{request.path_params['org']}/{request.path_params['name']}"
         siblings = [{"rfilename": path} for path in sorted(commit.tree)]
         return {
+            **_list_eval_results(request, commit),
             "_id": "1", "id": name, "sha": commit.oid, "private": repo.private, "gated": repo.gated,
             "disabled": False, "downloads": 0, "likes": 0, "tags": [], "siblings": siblings,
             "lastModified": "2026-01-02T03:04:05.000Z",
@@ -201,8 +203,22 @@ def _add_repo_routes(hub: StandInHub) -> None:
         return {}
 
 
+def _list_eval_results(request: Request, commit: Commit) -> dict[str, Any]:
+    """The values of a model, where a client asks for them."""
+    if "evalResults" not in request.query_params.getlist("expand"):
+        return {}
+    found = [path for path in sorted(commit.tree) if re.fullmatch(r"\.eval_results/[^/]+\.yaml", path)]
+    return {
+        "evalResults": [
+            {"filename": path, "data": entry}
+            for path in found
+            for entry in yaml.safe_load(commit.tree[path].data)
+        ]
+    }
+
+
 def _add_tag_routes(hub: StandInHub) -> None:
-    app, base = hub.app, "/api/datasets/{org}/{name}"
+    app, base = hub.app, "/api/{kind}/{org}/{name}"
 
     @app.post(base + "/tag/{rev:path}")
     async def tag(request: Request) -> Any:
@@ -227,7 +243,7 @@ def _add_tag_routes(hub: StandInHub) -> None:
 
 
 def _add_upload_routes(hub: StandInHub) -> None:
-    app, base = hub.app, "/api/datasets/{org}/{name}"
+    app, base = hub.app, "/api/{kind}/{org}/{name}"
 
     @app.post("/api/validate-yaml")
     async def validate(request: Request) -> Any:
@@ -279,7 +295,7 @@ def _add_large_file_routes(hub: StandInHub) -> None:
 
 
 def _add_commit_routes(hub: StandInHub) -> None:
-    app, base = hub.app, "/api/datasets/{org}/{name}"
+    app, base = hub.app, "/api/{kind}/{org}/{name}"
 
     @app.post(base + "/commit/{rev:path}")
     async def commit(request: Request) -> Any:
@@ -291,7 +307,8 @@ def _add_commit_routes(hub: StandInHub) -> None:
         made = repo.commit(request.path_params["rev"], header["summary"], tree, parent=wanted, pull=pull)
         if made is None:
             raise RefusedError(412, message="A commit has happened since. Please refresh and try again.")
-        place = f"{hub.url}/datasets/{request.path_params['org']}/{request.path_params['name']}"
+        kind = "" if request.path_params["kind"] == "models" else "datasets/"
+        place = f"{hub.url}/{kind}{request.path_params['org']}/{request.path_params['name']}"
         answer = {"commitOid": made.oid, "commitUrl": f"{place}/commit/{made.oid}", "success": True}
         return answer | ({"pullRequestUrl": f"{place}/discussions/{len(repo.pulls)}"} if pull else {})
 
@@ -314,7 +331,7 @@ def _apply(tree: dict[str, Blob], lines: list[dict[str, Any]], repo: Repo) -> di
 
 
 def _add_download_routes(hub: StandInHub) -> None:
-    app, base = hub.app, "/api/datasets/{org}/{name}"
+    app, base = hub.app, "/api/{kind}/{org}/{name}"
 
     # A revision with a slash is quoted by the clients; a path below the tree follows a plain slash.
     @app.get(base + "/tree/{rev}")

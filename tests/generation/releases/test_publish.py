@@ -97,7 +97,7 @@ def test_publishing_tags_last_and_notes_the_commit(hub: StandInHub, owner: Clien
     assert (noted["commit"], noted["manifest_sha256"]) == (commit, hash_file(release / "manifest.json"))
     posts = [r.path for r in hub.connection.requests if r.method == "POST"]
     assert posts[-1].endswith(f"/tag/{commit}")
-    names = {"README.md", "croissant.json", "samples.jpg", "manifest.json"}
+    names = {"README.md", "croissant.json", "eval.yaml", "samples.jpg", "manifest.json"}
     assert {path for path in repo.commits[commit].tree if not path.startswith("data/")} == names
 
 

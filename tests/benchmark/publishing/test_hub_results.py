@@ -12,7 +12,7 @@ from image_sets import write_release
 
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError, InputError
-from imagenet_g.benchmark.evaluation.hub_results import list_result_files
+from imagenet_g.benchmark.publishing.hub_results import list_result_files
 
 REPO = "org/results"
 FETCH = """

@@ -60,6 +60,8 @@ def list_result_files(folder: Path) -> dict[str, Path]:
         DataError: A result is malformed, holds a token, or its predictions are missing or not its own.
     """
     found: dict[str, Path] = {}
+    # A result may be named by its file, too.
+    folder = folder.parent if folder.is_file() else folder
     for path in sorted(folder.rglob(RESULT_NAME)):
         result = load_result(path)
         # A result records the command that was typed, and a token may have been typed with it.

@@ -1,0 +1,196 @@
+"""Values in a model's repository on the Hub: checked against the data set and the predictions, then sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagenet_g.benchmark.errors import DataError, FetchError, InputError
+from imagenet_g.benchmark.hub.errors import has_account, translate_hub_errors
+from imagenet_g.benchmark.hub.sources import HubSource, find_snapshot_source, parse_hub_source
+from imagenet_g.benchmark.identity import hash_lines
+from imagenet_g.benchmark.predictions.entries import choose_headline
+from imagenet_g.benchmark.predictions.rescoring import rescore_entry
+from imagenet_g.benchmark.predictions.result_files import RESULT_NAME, load_result
+from imagenet_g.benchmark.publishing.eval_results import (
+    EvalDataset,
+    EvalSource,
+    find_obstacle,
+    format_eval_result,
+)
+from imagenet_g.benchmark.publishing.eval_tasks import make_eval_path, make_task_id
+from imagenet_g.benchmark.publishing.hub_results import list_result_files
+from imagenet_g.benchmark.redaction import has_token
+from imagenet_g.benchmark.results import Entry, Result
+from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, Manifest, load_manifest
+from imagenet_g.benchmark.splits.registry import load_versions
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPage:
+    """What goes into a model's repository.
+
+    Attributes:
+        texts: Files of the repository by path.
+        skipped: One sentence for each entry that has no value there.
+    """
+
+    texts: dict[str, str]
+    skipped: tuple[str, ...]
+
+
+def parse_datasets(pairs: list[str]) -> dict[str, HubSource]:
+    """The data sets that `--dataset VERSION=ORG/NAME@REVISION` names, by version.
+
+    Raises:
+        InputError: A pair has another form, or a version comes twice.
+
+    Example:
+        >>> parse_datasets(["v1=my-lab/imagenet-g@v1.0.0"])
+        {'v1': HubSource(repo='my-lab/imagenet-g', revision='v1.0.0')}
+    """
+    found: dict[str, HubSource] = {}
+    for pair in pairs:
+        version, separator, place = pair.partition("=")
+        if not (version and separator and place):
+            raise InputError(
+                f"Malformed --dataset '{pair}'. Use VERSION=ORG/NAME@TAG, such as v1=my-lab/g@v1.0.0."
+            )
+        if version in found:
+            raise InputError(f"--dataset names version '{version}' twice; each has one data set.")
+        found[version] = parse_hub_source(place)
+    return found
+
+
+def find_result(place: Path) -> tuple[Result, Path]:
+    """The only result at a place, and its folder; its predictions are the ones it was computed from.
+
+    Raises:
+        InputError: There is no result, or several.
+        DataError: A file is malformed or was changed.
+    """
+    results = [path for name, path in list_result_files(place).items() if name.endswith(f"/{RESULT_NAME}")]
+    if len(results) > 1:
+        raise InputError(
+            f"'{place}' holds results of {len(results)} models, and a model's repository takes its own "
+            f"alone; name one, such as '{results[0].parent}'."
+        )
+    return load_result(results[0]), results[0].parent
+
+
+def make_model_page(
+    result: Result, folder: Path, datasets: Mapping[str, HubSource], source: EvalSource | None
+) -> ModelPage:
+    """The files of a model's repository; the data sets are read on the Hub, nothing is sent.
+
+    Args:
+        result: The model's result.
+        folder: Where it lies with its predictions.
+        datasets: Data sets by version; of others the registry of versions decides.
+        source: What the values link to; None for the data set itself.
+
+    Raises:
+        InputError: No entry has a value for the Hub.
+        DataError: A data set has other images, or a number is not what the predictions give.
+        FetchError: A data set cannot be read.
+    """
+    texts: dict[str, str] = {}
+    skipped: list[str] = []
+    for entry in result.entries:
+        place = _find_dataset(entry, datasets)
+        obstacle = find_obstacle(entry) or (None if place else "is of a version that is not published")
+        if obstacle is not None or place is None:
+            skipped.append(f"{entry.split.ref} {obstacle}")
+            continue
+        _validate_numbers(entry, result, folder)
+        dataset = read_dataset(entry, place)
+        link = source or _link_dataset(entry, dataset)
+        path = make_eval_path(make_task_id(entry.split.version or "", entry.split.name))
+        texts[path] = format_eval_result(entry, result, dataset, link)
+    if not texts:
+        raise InputError(
+            f"No split of this result has a value for the Hub: {'; '.join(skipped)}. A published version is "
+            "named by --dataset VERSION=ORG/NAME@TAG."
+        )
+    if any(has_token(text) for text in texts.values()):
+        raise DataError("A note would hold something that looks like an access token.")
+    return ModelPage(texts, tuple(skipped))
+
+
+def _find_dataset(entry: Entry, datasets: Mapping[str, HubSource]) -> HubSource | None:
+    version = entry.split.version or ""
+    if version in datasets:
+        return datasets[version]
+    known = load_versions().get(version)
+    return None if known is None or known.published is None else known.published.source
+
+
+def _validate_numbers(entry: Entry, result: Result, folder: Path) -> None:
+    """A value beside those of other models must be what its predictions give."""
+    fresh = rescore_entry(entry, result, folder, data={})
+    stored, found = choose_headline(entry).top1.value, choose_headline(fresh).top1.value
+    if abs(stored - found) > _ROUNDING:
+        raise DataError(
+            f"The result says {100 * stored:.2f} % for {entry.split.ref}, and its predictions give "
+            f"{100 * found:.2f} %; 'imagenet-g score' computes it again."
+        )
+
+
+def read_dataset(entry: Entry, place: HubSource) -> EvalDataset:
+    """The published data set of an entry, whose manifest must have the images that were scored.
+
+    Raises:
+        DataError: It has other images, or another version.
+        FetchError: It cannot be read.
+    """
+    from huggingface_hub import hf_hub_download
+
+    with translate_hub_errors(place.repo, place.revision):
+        found = hf_hub_download(place.repo, MANIFEST_NAME, repo_type="dataset", revision=place.revision)
+    pinned = find_snapshot_source(Path(found).parent)
+    if pinned is None:
+        raise FetchError(f"The Hub names no commit for '{place.revision}' of '{place.repo}'.")
+    _validate_images(entry, load_manifest(Path(found).parent), place)
+    return EvalDataset(place.repo, pinned.revision)
+
+
+def _validate_images(entry: Entry, manifest: Manifest, place: HubSource) -> None:
+    split = manifest.splits.get(entry.split.name) if manifest.version == entry.split.version else None
+    if split is None:
+        raise DataError(
+            f"'{place.repo}' at {place.revision} is version '{manifest.version}' with "
+            f"{', '.join(manifest.splits)}; {entry.split.ref} is not in it."
+        )
+    if hash_lines(file.sha256 for file in split.files) != entry.split.content_sha256:
+        raise DataError(
+            f"The result is of other images than {entry.split.ref} in '{place.repo}' at {place.revision}; "
+            "name the revision that was scored, or evaluate again."
+        )
+
+
+def _link_dataset(entry: Entry, dataset: EvalDataset) -> EvalSource:
+    url = f"https://huggingface.co/datasets/{dataset.repo}/tree/{dataset.commit}"
+    return EvalSource(url, f"ImageNet-G {entry.split.version}")
+
+
+def publish_model_page(page: ModelPage, repo: str, *, model: str, pull_request: bool) -> str:
+    """Send the files in one commit, and return its address or that of the pull request.
+
+    Raises:
+        FetchError: No network, no such repository, no right to write, or the Hub refused.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+    if not has_account():
+        raise FetchError("Publishing needs a token with write permission: 'hf auth login', or set HF_TOKEN.")
+    with translate_hub_errors(repo, None, "write", kind="model"):
+        commit = HfApi().create_commit(
+            repo,
+            [CommitOperationAdd(path, text.encode()) for path, text in page.texts.items()],
+            commit_message=f"ImageNet-G results of {model}",
+            create_pr=pull_request,
+        )
+    return str(commit.pr_url or commit.commit_url)
