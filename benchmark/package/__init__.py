@@ -13,24 +13,46 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from imagenet_g.baselines.api.comparing import Comparison, compare
+    from imagenet_g.baselines.api.frames import baselines, effective_robustness, published_tables
+    from imagenet_g.benchmark.api.datasets import SplitDataset, load_split
     from imagenet_g.benchmark.api.evaluating import evaluate
+    from imagenet_g.benchmark.api.frames import load_predictions, score, versions
     from imagenet_g.benchmark.api.results import Results
     from imagenet_g.benchmark.errors import ImagenetGError
 
 __all__ = [
+    "Comparison",
     "ImagenetGError",
     "Results",
+    "SplitDataset",
     "__version__",
+    "baselines",
+    "compare",
+    "effective_robustness",
     "evaluate",
+    "load_predictions",
+    "load_split",
+    "published_tables",
+    "score",
+    "versions",
 ]
 
 __version__: str
 
-_API = "imagenet_g.benchmark.api"
 _ADDRESSES = {
+    "Comparison": "imagenet_g.baselines.api.comparing",
     "ImagenetGError": "imagenet_g.benchmark.errors",
-    "Results": f"{_API}.results",
-    "evaluate": f"{_API}.evaluating",
+    "Results": "imagenet_g.benchmark.api.results",
+    "SplitDataset": "imagenet_g.benchmark.api.datasets",
+    "compare": "imagenet_g.baselines.api.comparing",
+    "effective_robustness": "imagenet_g.baselines.api.frames",
+    "evaluate": "imagenet_g.benchmark.api.evaluating",
+    "load_predictions": "imagenet_g.benchmark.api.frames",
+    "load_split": "imagenet_g.benchmark.api.datasets",
+    "published_tables": "imagenet_g.baselines.api.frames",
+    "score": "imagenet_g.benchmark.api.frames",
+    "versions": "imagenet_g.benchmark.api.frames",
 }
 
 
@@ -39,6 +61,9 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("imagenet-g")
+    if name == "baselines":
+        # The folder itself, which can be called.
+        return import_module("imagenet_g.baselines")
     if name not in _ADDRESSES:
         raise AttributeError(f"module 'imagenet_g' has no attribute '{name}'")
     found: object = getattr(import_module(_ADDRESSES[name]), name)
