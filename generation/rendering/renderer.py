@@ -263,12 +263,23 @@ def make_retry_seed(seed: int, attempt: int) -> int:
 
 
 def encode_image(image: Image.Image, spec: EncodingSpec) -> bytes:
-    """The image as PNG (lossless) or JPEG (4:4:4)."""
+    """The image as PNG (lossless) or JPEG (4:4:4).
+
+    Raises:
+        ModelError: The format cannot hold such an image, as JPEG cannot hold transparency.
+    """
     stream = io.BytesIO()
-    if spec.format == "png":
-        # The level is spelt out, so that another default of Pillow does not change the size of releases.
-        image.save(stream, format="PNG", compress_level=6)
-    else:
-        # Pillow's default halves the resolution of colours, which classifiers would see.
-        image.save(stream, format="JPEG", quality=spec.quality, subsampling=0)
+    try:
+        if spec.format == "png":
+            # The level is spelt out, so that another default of Pillow does not change the size of releases.
+            image.save(stream, format="PNG", compress_level=6)
+        else:
+            # Pillow's default halves the resolution of colours, which classifiers would see.
+            image.save(stream, format="JPEG", quality=spec.quality, subsampling=0)
+    # Pillow raises it for a mode or a size: nothing is written to a disk here.
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"An image of mode '{image.mode}' and {image.width} x {image.height} pixels cannot be encoded as "
+            f"{spec.format.upper()}: {error}. The generator must give RGB images."
+        ) from error
     return stream.getvalue()

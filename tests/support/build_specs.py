@@ -165,6 +165,14 @@ class SlowGenerator(NoiseGenerator):
         return super().render(rows)
 
 
+class GlassGenerator(NoiseGenerator):
+    """Gives images with transparency, which no generator should."""
+
+    def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
+        """Noise behind glass."""
+        return [Rendering(self._draw(row).convert("RGBA")) for row in rows]
+
+
 class CountingGenerator(NoiseGenerator):
     """Notes the size of every batch it sees."""
 

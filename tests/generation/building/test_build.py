@@ -287,6 +287,14 @@ def test_jpeg_rows_hash_the_pixels_that_will_be_read(tmp_path: Path) -> None:
     assert not np.array_equal(np.asarray(image), noise)
 
 
+def test_an_image_that_cannot_be_encoded_is_one_message(tmp_path: Path) -> None:
+    """From whichever thread encodes it."""
+    spec = make_noise_spec(encoding={"format": "jpeg", "quality": 90}, factory="build_specs:GlassGenerator")
+    with pytest.raises(ModelError, match=r"mode 'RGBA' and 16 x 16 pixels cannot be encoded as JPEG: .*RGB"):
+        build(spec, tmp_path)
+    assert not list((tmp_path / ".build").glob("*/*"))
+
+
 def test_killed_three_times_and_resumed_gives_the_same_bytes(tmp_path: Path) -> None:
     """Kill -9 at three random moments of the rendering."""
     spec = make_noise_spec(images_per_class=40, factory="build_specs:SlowGenerator")
