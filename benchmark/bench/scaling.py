@@ -107,7 +107,7 @@ def bench_load(report: Report, *, net: Net = LITE0, num_photos: int = 300, round
 
 
 def bench_feeding(report: Report, *, net: Net = LITE0, num_photos: int = 300, rounds: int = 2) -> None:
-    """Threads against worker processes: images a second, and whole processes, on the machine at hand."""
+    """Threads against worker processes: images a second, and whole processes, on this machine."""
     kinds = ("threads", "processes")
     rates: dict[str, list[float]] = {kind: [] for kind in kinds}
     wholes: dict[str, list[float]] = {kind: [] for kind in kinds}
