@@ -139,6 +139,8 @@ def make_predictions_key(memo: ModelMemo, split: Split, *, limit: int | None, ba
             "dtype": name_precision(memo.dtype),
             "backend": backend,
             "limit": limit,
+            # Only where there are any, so that all other keys stay as they are.
+            **({} if split.rows.strengths is None else {"columns": "strength, series"}),
         }
     )
 

@@ -38,8 +38,8 @@ def parse_strength_columns(table: pa.Table) -> Strengths | None:
     """Strengths from an arrow table of our columns; None where it has none.
 
     Raises:
-        DataError: A value is missing or no strength, or a series has two images of one strength.
-        TypeError: A column is of another type.
+        TypeError: A column is of another type, or lacks a value.
+        ValueError: A value is no strength, or a series has two images of one strength.
     """
     import pyarrow as pa
 
@@ -48,12 +48,21 @@ def parse_strength_columns(table: pa.Table) -> Strengths | None:
     column = table[STRENGTH_COLUMN]
     if not pa.types.is_float64(column.type) or column.null_count:
         raise TypeError(f"column '{STRENGTH_COLUMN}' holds {column.type} with nulls, not numbers")
-    values = np.asarray(column.to_numpy(), dtype=np.float64)
-    validate_strengths(values)
+    found = Strengths(np.asarray(column.to_numpy(), dtype=np.float64), _parse_series(table))
+    try:
+        validate_strengths(found.values)
+        if found.series is not None:
+            validate_series(found.values, found.series)
+    except DataError as error:
+        # Whoever reads a file adds its name to an error of this kind.
+        raise ValueError(str(error)) from error
+    return found
+
+
+def _parse_series(table: pa.Table) -> tuple[str, ...] | None:
     if SERIES_COLUMN not in table.column_names:
-        return Strengths(values, None)
+        return None
     series = table[SERIES_COLUMN].to_pylist()
     if not all(isinstance(name, str) for name in series):
-        raise DataError(f"column '{SERIES_COLUMN}' must name the series of every image")
-    validate_series(values, series)
-    return Strengths(values, tuple(series))
+        raise TypeError(f"column '{SERIES_COLUMN}' must name the series of every image")
+    return tuple(series)

@@ -20,6 +20,7 @@ from imagenet_g.generation.adopting.reading import (
     require_readable,
 )
 from imagenet_g.generation.adopting.sources import OpenedSource
+from imagenet_g.generation.adopting.strengths import add_strengths
 from imagenet_g.generation.adopting.writing import (
     ReleaseRequest,
     hash_contents,
@@ -46,6 +47,7 @@ class AdoptRequest:
         expected: Class set that the images must cover; "found" for whatever is there; None for whatever is
             there, unless nearly all classes are.
         leave_out_unreadable: Adopt the others where some images cannot be decoded.
+        strength_file: Table of how strongly each image is shifted; None for what the source says, if it does.
     """
 
     source_name: str
@@ -55,6 +57,7 @@ class AdoptRequest:
     provenance: Provenance
     expected: str | None = None
     leave_out_unreadable: bool = False
+    strength_file: Path | None = None
 
 
 def run_adopt(request: AdoptRequest, say: Callable[[str], None], progress: ProgressCallback) -> AdoptedRecipe:
@@ -65,7 +68,7 @@ def run_adopt(request: AdoptRequest, say: Callable[[str], None], progress: Progr
     """
     validate_place(request.release)
     opened = request.open()
-    listing = opened.listing
+    listing = add_strengths(opened.listing, request.strength_file)
     classes = request.classes(listing)
     say(f"{len(listing):,} images in {len(classes.indices)} classes, named by {classes.kind}")
     if sentence := listing.left_out.format_counts():

@@ -57,6 +57,9 @@ def _add_layout_options(parser: ArgumentParser) -> None:
     group.add_argument("--expect", metavar="CLASSES",
                        help="classes that must be there: all, a class set such as imagenet-100, or found for "
                        "whatever is there")  # fmt: skip
+    group.add_argument("--strength-file", type=Path, metavar="FILE",
+                       help="CSV or TSV with the columns file_name, strength (a number >= 0), and series for "
+                       "images of one scene")  # fmt: skip
     group.add_argument("--leave-out-unreadable", action="store_true",
                        help="adopt the others where some images cannot be decoded")  # fmt: skip
 
@@ -125,6 +128,7 @@ def make_request(arguments: Namespace) -> AdoptRequest:
         provenance=_make_provenance(arguments),
         expected=arguments.expect,
         leave_out_unreadable=arguments.leave_out_unreadable,
+        strength_file=arguments.strength_file,
     )
 
 

@@ -24,7 +24,7 @@ FILE_COLUMNS = (
 LABEL_COLUMNS = (
     "wnid", "label", "class", "class_name", "synset", "target", "class_id", "label_id", "category", "index",
 )  # fmt: skip
-_MAX_LINE = 1 << 16
+MAX_LINE = 1 << 16
 _MAX_JSON_BYTES = 256 << 20
 
 
@@ -57,17 +57,21 @@ def read_labels(path: Path, names: Sequence[str], columns: Columns = USUAL_COLUM
     Raises:
         InputError: The file cannot be read, or its lines and the images are not one to one.
     """
-    index = _NameIndex(names)
+    index = NameIndex(names)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            lines = _take_lines(iter(lambda: stream.readline(_MAX_LINE + 1), ""), path)
+            lines = take_lines(iter(lambda: stream.readline(MAX_LINE + 1), ""), path)
             return _assign(_read_entries(path, lines, index, columns), index, path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--label-file '{path}' cannot be read: {error}.") from error
 
 
-class _NameIndex:
-    """Finds an image by its path in the source, or by its name alone where no other image has it."""
+class NameIndex:
+    """Finds an image by its path in the source, or by its name alone where no other image has it.
+
+    Args:
+        names: Images of the source, in order.
+    """
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
@@ -78,13 +82,14 @@ class _NameIndex:
             self._last[last] = None if last in self._last else row
 
     def find(self, text: str) -> int | None:
+        """Row of the image that a line names; None for no image, and for several."""
         name = "/".join(split_path(text))
         row = self._rows.get(name)
         return row if row is not None or "/" in name else self._last.get(name)
 
 
 def _read_entries(
-    path: Path, lines: Iterator[tuple[int, str]], index: _NameIndex, columns: Columns
+    path: Path, lines: Iterator[tuple[int, str]], index: NameIndex, columns: Columns
 ) -> Iterator[LabelLine]:
     match path.suffix.lower():
         case ".csv" | ".tsv":
@@ -101,17 +106,22 @@ def _read_entries(
             )
 
 
-def _take_lines(lines: Iterable[str], path: Path) -> Iterator[tuple[int, str]]:
+def take_lines(lines: Iterable[str], path: Path) -> Iterator[tuple[int, str]]:
+    """Lines that are not blank, with their numbers.
+
+    Raises:
+        InputError: One is too long.
+    """
     for number, line in enumerate(lines, 1):
         # A file of gigabytes in one line would fill the memory before anything in it is seen.
-        if len(line) > _MAX_LINE:
-            raise InputError(f"Line {number} of '{path}' has more than {_MAX_LINE} characters.")
+        if len(line) > MAX_LINE:
+            raise InputError(f"Line {number} of '{path}' has more than {MAX_LINE} characters.")
         if line.strip():
             yield number, line
 
 
 def _read_csv(
-    path: Path, lines: Iterator[tuple[int, str]], index: _NameIndex, columns: Columns
+    path: Path, lines: Iterator[tuple[int, str]], index: NameIndex, columns: Columns
 ) -> Iterator[LabelLine]:
     numbers: list[int] = [0]
 
@@ -202,7 +212,7 @@ def _read_json(path: Path, columns: Columns) -> Iterator[LabelLine]:
             yield _take_row(item, number, path, columns)
 
 
-def _read_text(lines: Iterator[tuple[int, str]], index: _NameIndex) -> Iterator[LabelLine]:
+def _read_text(lines: Iterator[tuple[int, str]], index: NameIndex) -> Iterator[LabelLine]:
     """`<file> <class>` a line, or a class a line in the order of the sorted names."""
     first = next(lines, None)
     if first is None:
@@ -213,7 +223,7 @@ def _read_text(lines: Iterator[tuple[int, str]], index: _NameIndex) -> Iterator[
         yield LabelLine(number, file or ("" if has_files else None), token)
 
 
-def _split_file(line: str, index: _NameIndex) -> tuple[str | None, str]:
+def _split_file(line: str, index: NameIndex) -> tuple[str | None, str]:
     head, _, rest = line.strip().replace("\t", " ").partition(" ")
     if rest and (index.find(head) is not None or head.lower().endswith(IMAGE_SUFFIXES)):
         return head, rest.strip()
@@ -222,7 +232,7 @@ def _split_file(line: str, index: _NameIndex) -> tuple[str | None, str]:
     return (name.strip(), last) if name and index.find(name.strip()) is not None else (None, line.strip())
 
 
-def _assign(entries: Iterable[LabelLine], index: _NameIndex, path: Path) -> tuple[str, ...]:
+def _assign(entries: Iterable[LabelLine], index: NameIndex, path: Path) -> tuple[str, ...]:
     tokens: list[str | None] = [None] * len(index.names)
     lines: dict[int, int] = {}
     for position, entry in enumerate(entries):

@@ -26,6 +26,7 @@ class Listing:
         layout: How the source is laid out.
         left_out: Other files that lie among the images.
         strengths: How strong the shift of each image is, where the source says so; None where it does not.
+        series: The scene that each image shows at some strength, named within its class; None for unknown.
     """
 
     names: tuple[str, ...]
@@ -34,6 +35,7 @@ class Listing:
     layout: Layout
     left_out: OtherFiles = NO_OTHER_FILES
     strengths: tuple[float, ...] | None = None
+    series: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.names)

@@ -15,6 +15,7 @@ from imagenet_g.benchmark.images.containers import load_found_parquet
 from imagenet_g.benchmark.storage import translate_storage_errors
 from imagenet_g.generation.adopting.label_files import LABEL_COLUMNS, Columns
 from imagenet_g.generation.adopting.listing import Listing
+from imagenet_g.generation.adopting.strengths import take_strengths
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,7 +51,8 @@ def list_tables(root: Path, names: Sequence[str], columns: Columns, *, cache: Pa
         raise InputError(f"Row '{several[0]}' has several classes; a release needs one an image.")
     spool = Spool(found.reader.read_image)
     tokens = tuple(labels[0] for labels in found.labels)
-    return Listing(found.image_ids, tokens, spool.read, "parquet")
+    listing = Listing(found.image_ids, tokens, spool.read, "parquet")
+    return take_strengths(listing, schema.names, found.reader.read_column)
 
 
 def find_image_column(schema: pa.Schema, wanted: str | None) -> str:

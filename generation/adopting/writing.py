@@ -28,6 +28,7 @@ from imagenet_g.benchmark.splits.releases import (
     write_shard,
 )
 from imagenet_g.benchmark.storage import translate_storage_errors, validate_writable, write_text
+from imagenet_g.benchmark.strengths.axis import SERIES_COLUMN, STRENGTH_COLUMN
 from imagenet_g.generation.adopting.listing import Listing
 from imagenet_g.generation.adopting.reading import ReadImage, identify
 from imagenet_g.generation.releases.adopted import ADOPTED, AdoptedRecipe, find_adopted
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     import datasets
 
 SOURCE_COLUMN = "source_file"
-STRENGTH_COLUMN = "strength"
 # Some 500 MB a file, as `datasets` has it, and files that a machine of little memory still opens.
 _MAX_SHARD_BYTES, _MAX_SHARD_ROWS = 400 << 20, 5000
 
@@ -132,7 +132,9 @@ def make_features(listing: Listing) -> datasets.Features:
 
     extra: dict[str, object] = {SOURCE_COLUMN: Value("string")}
     if listing.strengths is not None:
-        extra[STRENGTH_COLUMN] = Value("float32")
+        extra[STRENGTH_COLUMN] = Value("float64")
+    if listing.series is not None:
+        extra[SERIES_COLUMN] = Value("string")
     return make_release_features(extra)
 
 
@@ -152,9 +154,11 @@ def make_rows(
                 f"'{listing.names[image.row]}' has changed since it was read; run the command again."
             )
         strength = {} if listing.strengths is None else {STRENGTH_COLUMN: listing.strengths[image.row]}
+        series = {} if listing.series is None else {SERIES_COLUMN: listing.series[image.row]}
         yield {
             **unknown,
             **strength,
+            **series,
             "image": data,
             "label": image.label,
             "image_id": image_id,

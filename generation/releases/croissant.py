@@ -158,6 +158,8 @@ _COLUMNS = {
     "seed": "Seed of the image's own random numbers.",
     "batch_id": "Batch it was rendered in.",
     "slot": "Place in the batch.",
+    "strength": "How strongly the image is shifted, 0 for not at all.",
+    "series": "Scene that images of one class show at several strengths.",
     "source_image_id": "Image it was made from; null for splits without source images.",
     "generator": "Name of the generator.",
     "pixel_sha256": "sha256 of the decoded pixels.",

@@ -6,12 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from strength_cases import FAILS_AT, GRID, write_ladder
+from toy_models import make_toy_split
 
-from factories import make_predictions
+from factories import SHA, make_meta, make_model_record, make_predictions
 from imagenet_g.benchmark.cli import main
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.evaluation.cache import make_predictions_key
+from imagenet_g.benchmark.evaluation.memos import ModelMemo
 from imagenet_g.benchmark.predictions.predictions import (
+    META_KEY,
     Predictions,
     concatenate_predictions,
     load_predictions,
@@ -185,6 +192,49 @@ def test_predictions_keep_strengths_through_a_table_and_parts() -> None:
         assert found.strengths.values.tolist() == [0.0, 1.0]
         assert found.strengths.series == ("a", "a")
     assert "strength" not in make_table(replace(ladder, strengths=None)).column_names
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"strength": [0.0, -1.0]}, "Strength -1.0 in row 1"),
+        ({"strength": [0.0, None]}, "with nulls"),
+        ({"strength": ["0", "1"]}, "holds string"),
+        ({"strength": [0.0, 0.0]}, "two images of strength 0"),
+        ({"series": ["a", None]}, "must name the series of every image"),
+    ],
+)
+def test_stored_strengths_that_cannot_be_are_refused_by_the_name_of_the_file(
+    columns: dict[str, list[object]], message: str, tmp_path: Path
+) -> None:
+    """Predictions may come from strangers."""
+    ladder = make_ladder()
+    meta = {META_KEY: make_meta(ladder).model_dump_json().encode()}
+    table = make_table(ladder)
+    for name, values in columns.items():
+        table = table.set_column(table.schema.get_field_index(name), name, pa.array(values))
+    pq.write_table(table.replace_schema_metadata(meta), tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=message) as refused:
+        load_predictions(tmp_path / "x.parquet")
+    assert "x.parquet" in str(refused.value)
+
+
+def test_predictions_of_before_are_not_taken_for_a_split_with_strengths() -> None:
+    """They lack the columns; all other keys are as they were."""
+    plain = make_toy_split([3, 5])
+    ladder = replace(plain, rows=replace(plain.rows, strengths=Strengths(np.array([0.0, 1.0]), None)))
+    memo = ModelMemo(
+        record=make_model_record(),
+        architecture_sha256=SHA,
+        code_sha256=SHA,
+        behaviour_sha256=SHA,
+        choice="",
+        device="cpu",
+        dtype="float32",
+        files=(),
+    )
+    keys = {make_predictions_key(memo, split, limit=None, backend="x") for split in (plain, ladder)}
+    assert len(keys) == 2
 
 
 def test_a_result_of_before_says_nothing_of_strengths() -> None:
