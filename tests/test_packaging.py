@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -69,3 +70,19 @@ def test_no_driver_of_a_browser_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     }
     assert found == set()
     assert len(modules) > 250, "the search itself missed modules"
+
+
+def test_the_wheel_runs_where_its_sources_are_not(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """Its tables and the embedded edition are found inside it."""
+    wheel.extractall(tmp_path / "installed")
+    code = (
+        "from imagenet_g.benchmark import cli; print(cli.__file__); raise SystemExit(cli.main(['versions']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path / "installed")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(tmp_path / "installed"))
+    assert "mini-v2" in done.stdout

@@ -10,6 +10,7 @@ from imagenet_g.benchmark.terminal.text import print_block, print_line, print_me
 
 if TYPE_CHECKING:
     from imagenet_g.benchmark.publishing.eval_results import EvalSource
+    from imagenet_g.benchmark.publishing.model_pages import ModelPage
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -44,13 +45,20 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Check, then list or send."""
     _validate_options(arguments)
-    link = None
-    # Before the model's repository: its values link to the results.
+    # Before anything is sent: a value that is refused must not leave the results of the same command behind.
+    prepared = None if arguments.model_repo is None else _prepare(arguments, f"{_name_tree(arguments)}/main")
     if arguments.repo is not None:
-        link = _send_results(arguments)
-    if arguments.model_repo is not None:
-        _send_values(arguments, link)
+        commit = _send_results(arguments)
+        if prepared is not None:
+            # Its values link to the results, at the commit that holds them.
+            prepared = _prepare(arguments, f"{_name_tree(arguments)}/{commit}")
+    if prepared is not None:
+        _send_values(arguments, *prepared)
     return 0
+
+
+def _name_tree(arguments: Namespace) -> str:
+    return f"https://huggingface.co/datasets/{arguments.repo}/tree"
 
 
 def _validate_options(arguments: Namespace) -> None:
@@ -72,55 +80,55 @@ def _validate_options(arguments: Namespace) -> None:
 
 
 def _send_results(arguments: Namespace) -> str:
-    """Send or list the results; the address of the tree that holds them."""
+    """Send or list the results; the commit that holds them, or the branch where nothing is sent."""
     from imagenet_g.benchmark.publishing.hub_results import list_result_files, publish_results
 
-    place = f"https://huggingface.co/datasets/{arguments.repo}/tree"
     if arguments.dry_run:
         for name, path in list_result_files(arguments.results).items():
             print_line(f"{path.stat().st_size:>14,}  {name}")
-        return f"{place}/main"
+        return "main"
     done = publish_results(arguments.results, arguments.repo, pull_request=arguments.pull_request)
     at = f"as pull request {done.pull_request}" if done.pull_request else f"at commit {done.commit}"
     print_line(f"published {len(done.paths)} files to {arguments.repo} {at}")
-    return f"{place}/{done.commit}"
+    return done.commit
 
 
-def _send_values(arguments: Namespace, link: str | None) -> None:
-    from imagenet_g.benchmark.publishing.model_pages import (
-        find_result,
-        make_model_page,
-        parse_datasets,
-        publish_model_page,
-    )
+def _prepare(arguments: Namespace, tree: str) -> tuple[ModelPage, str]:
+    """The files of the model's repository, checked against the data sets, and the model's spec."""
+    from imagenet_g.benchmark.publishing.model_pages import find_result, make_model_page, parse_datasets
 
     datasets = parse_datasets(arguments.dataset)
     result, folder = find_result(arguments.results)
-    page = make_model_page(result, folder, datasets, _choose_source(arguments, link, result.model.spec))
+    spec = result.model.spec
+    return make_model_page(result, folder, datasets, _choose_source(arguments, tree, spec)), spec
+
+
+def _send_values(arguments: Namespace, page: ModelPage, spec: str) -> None:
+    from imagenet_g.benchmark.publishing.eval_tasks import FORMAT_PAGE
+    from imagenet_g.benchmark.publishing.model_pages import publish_model_page
+
     for line in page.skipped:
         print_message(f"note: no value for the Hub: {line}")
     if arguments.dry_run:
         for path, text in page.texts.items():
             print_block(f"{path}\n\n{text}")
-        print_line(f"{len(page.texts)} files would go to {arguments.model_repo}; nothing was sent")
+        print_line(f"files that would go to {arguments.model_repo}: {len(page.texts)}; nothing was sent")
         return
-    done = publish_model_page(
-        page, arguments.model_repo, model=result.model.spec, pull_request=arguments.pull_request
-    )
-    print_line(f"published {len(page.texts)} values to {arguments.model_repo}: {done}")
+    done = publish_model_page(page, arguments.model_repo, model=spec, pull_request=arguments.pull_request)
+    print_line(f"values published to {arguments.model_repo}: {len(page.texts)} ({done})")
     print_message(
         "note: the Hub shows them on the board of a data set once its staff have put that data set on their "
-        "list of benchmarks (https://huggingface.co/docs/hub/eval-results)."
+        f"list of benchmarks ({FORMAT_PAGE})."
     )
 
 
-def _choose_source(arguments: Namespace, link: str | None, spec: str) -> EvalSource | None:
+def _choose_source(arguments: Namespace, tree: str, spec: str) -> EvalSource | None:
     from imagenet_g.benchmark.identity import make_slug
     from imagenet_g.benchmark.publishing.eval_results import EvalSource
     from imagenet_g.benchmark.publishing.hub_results import RESULTS_FOLDER
 
     if arguments.source is not None:
         return EvalSource(arguments.source, "Source")
-    if link is None:
+    if arguments.repo is None:
         return None
-    return EvalSource(f"{link}/{RESULTS_FOLDER}/{make_slug(spec)}", "Result and predictions")
+    return EvalSource(f"{tree}/{RESULTS_FOLDER}/{make_slug(spec)}", "Result and predictions")

@@ -15,6 +15,14 @@ from imagenet_g.benchmark.fingerprints.kept_hashes import KeptHashes
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
 from imagenet_g.benchmark.naming.libraries import find_library
 
+_ADVICE = {
+    "operator torchvision::nms does not exist": (
+        "torch and torchvision are of builds that do not fit together: install both from one index, such as "
+        "'pip install --force-reinstall torch torchvision --index-url https://download.pytorch.org/whl/cpu'."
+    ),
+}
+"""What to do by words of an error; each was met."""
+
 
 class ModelLoader:
     """Loads the model of a request.
@@ -122,7 +130,20 @@ class ModelLoader:
             # Third-party model code may raise anything; one model must not stop the others.
             raise ModelError(
                 f"{action} '{self.request.requested}' failed with {type(error).__name__}: {error}"
+                f"{advise(error)}"
             ) from error
+
+
+def advise(error: Exception) -> str:
+    """What to do about an error of a library that says nothing of its cause; empty where nothing is known.
+
+    Example:
+        >>> advise(RuntimeError("operator torchvision::nms does not exist"))[:60]
+        '. torch and torchvision are of builds that do not fit togeth'
+        >>> advise(RuntimeError("out of luck"))
+        ''
+    """
+    return next((f". {text}" for word, text in _ADVICE.items() if word in str(error)), "")
 
 
 def show_prompts(listener: EvaluationListener, requested: str) -> Callable[[int, int], None]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import yaml  # type: ignore[import-untyped]
 
-from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.publishing.eval_tasks import make_task_id
 from imagenet_g.benchmark.reports.numbers import (
     format_change,
@@ -69,6 +68,16 @@ def find_obstacle(entry: Entry) -> str | None:
     return None
 
 
+def choose_task_score(entry: Entry) -> Score:
+    """The score whose top-1 is the value: over the classes of the split, always.
+
+    A table shows the outputs that the gap is over, which differ with the reference. Values of one task stand
+    beside one another and must be over the same outputs.
+    """
+    own = [score for score in entry.scores if score.outputs == "split-classes"]
+    return own[0] if own else entry.scores[0]
+
+
 def format_eval_result(entry: Entry, result: Result, dataset: EvalDataset, source: EvalSource) -> str:
     """The YAML of one split's value: a list of one entry, as the Hub's client writes and reads it.
 
@@ -83,7 +92,7 @@ def format_eval_result(entry: Entry, result: Result, dataset: EvalDataset, sourc
     made = EvalResultEntry(
         dataset_id=dataset.repo,
         task_id=make_task_id(entry.split.version or "", entry.split.name),
-        value=round(100 * choose_headline(entry).top1.value, _VALUE_DIGITS),
+        value=round(100 * choose_task_score(entry).top1.value, _VALUE_DIGITS),
         dataset_revision=dataset.commit,
         date=entry.predictions.run.started_utc,
         source_url=source.url,
@@ -96,10 +105,10 @@ def format_eval_result(entry: Entry, result: Result, dataset: EvalDataset, sourc
 
 def format_eval_notes(entry: Entry, result: Result) -> str:
     """What the value alone does not say: interval, outputs, gap, effective robustness, and cautions."""
-    score = choose_headline(entry)
+    score = choose_task_score(entry)
     parts = [
         f"top-1 in percent ({format_interval(score.top1)}, 95 %) of {entry.n} images, {_name_outputs(score)}",
-        _format_gap(entry),
+        _format_gap(entry, score),
         *(_format_robustness(record) for record in entry.effective_robustness),
         *_list_cautions(entry),
         f"{result.model.spec}, imagenet-g {result.environment.imagenet_g}",
@@ -112,14 +121,16 @@ def _name_outputs(score: Score) -> str:
     return f"among {among} {score.num_outputs} classes"
 
 
-def _format_gap(entry: Entry) -> str:
+def _format_gap(entry: Entry, score: Score) -> str:
     if not entry.gaps:
         return ""
     gap = entry.gaps[0]
     clean = f"{format_percent(gap.reference.top1.value)} on {gap.reference.set}"
     alike = gap.reference.same_classes and gap.reference.filtered_alike
-    caution = "" if alike else ", which has other classes or another filter"
-    return f"AG {format_change(gap.value, 2)} ({format_gap_interval(gap)}) from {clean}{caution}"
+    cautions = [] if alike else [", which has other classes or another filter"]
+    if gap.reference.outputs != score.outputs:
+        cautions.append(f", over {gap.reference.num_outputs} outputs")
+    return f"AG {format_change(gap.value, 2)} ({format_gap_interval(gap)}) from {clean}{''.join(cautions)}"
 
 
 def _format_robustness(record: EffectiveRobustness) -> str:

@@ -13,7 +13,6 @@ EVAL_FRAMEWORK = "imagenet-g"
 EVAL_YAML = "eval.yaml"
 EVAL_FOLDER = ".eval_results"
 FORMAT_PAGE = "https://huggingface.co/docs/hub/eval-results"
-FRAMEWORK_LIST = "https://github.com/huggingface/huggingface.js/blob/main/packages/tasks/src/eval.ts"
 
 
 def make_task_id(version: str, split: str) -> str:
@@ -26,11 +25,13 @@ def make_task_id(version: str, split: str) -> str:
     return f"{version}/{split}"
 
 
-def make_eval_path(task_id: str) -> str:
-    """The file of a task's value in a model's repository: one a task, so that none replaces another's.
+def make_eval_path(version: str, split: str) -> str:
+    """The file of a split's value in a model's repository: one a task, so that no two meet.
+
+    The separator is in no name of a version or split: "mini" and "v2-real" differ from "mini-v2" and "real".
 
     Example:
-        >>> make_eval_path("v1/sd-l")
-        '.eval_results/imagenet-g-v1-sd-l.yaml'
+        >>> make_eval_path("v1", "sd-l")
+        '.eval_results/imagenet-g~v1~sd-l.yaml'
     """
-    return f"{EVAL_FOLDER}/{make_slug(f'{EVAL_FRAMEWORK}/{task_id}')}.yaml"
+    return f"{EVAL_FOLDER}/{EVAL_FRAMEWORK}~{make_slug(version)}~{make_slug(split)}.yaml"

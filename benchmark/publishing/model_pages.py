@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +11,20 @@ from imagenet_g.benchmark.errors import DataError, FetchError, InputError
 from imagenet_g.benchmark.hub.errors import has_account, translate_hub_errors
 from imagenet_g.benchmark.hub.sources import HubSource, find_snapshot_source, parse_hub_source
 from imagenet_g.benchmark.identity import hash_lines
-from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.rescoring import rescore_entry
 from imagenet_g.benchmark.predictions.result_files import RESULT_NAME, load_result
 from imagenet_g.benchmark.publishing.eval_results import (
     EvalDataset,
     EvalSource,
+    choose_task_score,
     find_obstacle,
     format_eval_result,
 )
-from imagenet_g.benchmark.publishing.eval_tasks import make_eval_path, make_task_id
+from imagenet_g.benchmark.publishing.eval_tasks import make_eval_path
 from imagenet_g.benchmark.publishing.hub_results import list_result_files
+from imagenet_g.benchmark.records import is_same_split
 from imagenet_g.benchmark.redaction import has_token
-from imagenet_g.benchmark.results import Entry, Result
+from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Result
 from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, Manifest, load_manifest
 from imagenet_g.benchmark.splits.registry import load_versions
 
@@ -97,6 +99,11 @@ def make_model_page(
         DataError: A data set has other images, or a number is not what the predictions give.
         FetchError: A data set cannot be read.
     """
+    if result.statistics != STATISTICS_VERSION:
+        raise DataError(
+            f"The result is of statistics {result.statistics}, and values are of statistics "
+            f"{STATISTICS_VERSION}: bring it up by 'imagenet-g score --upgrade RESULT'."
+        )
     texts: dict[str, str] = {}
     skipped: list[str] = []
     for entry in result.entries:
@@ -108,7 +115,7 @@ def make_model_page(
         _validate_numbers(entry, result, folder)
         dataset = read_dataset(entry, place)
         link = source or _link_dataset(entry, dataset)
-        path = make_eval_path(make_task_id(entry.split.version or "", entry.split.name))
+        path = make_eval_path(entry.split.version or "", entry.split.name)
         texts[path] = format_eval_result(entry, result, dataset, link)
     if not texts:
         raise InputError(
@@ -129,14 +136,29 @@ def _find_dataset(entry: Entry, datasets: Mapping[str, HubSource]) -> HubSource 
 
 
 def _validate_numbers(entry: Entry, result: Result, folder: Path) -> None:
-    """A value beside those of other models must be what its predictions give."""
+    """Values beside those of other models must be what the predictions give, of the right images."""
     fresh = rescore_entry(entry, result, folder, data={})
-    stored, found = choose_headline(entry).top1.value, choose_headline(fresh).top1.value
-    if abs(stored - found) > _ROUNDING:
-        raise DataError(
-            f"The result says {100 * stored:.2f} % for {entry.split.ref}, and its predictions give "
-            f"{100 * found:.2f} %; 'imagenet-g score' computes it again."
+    facts = (entry.n, entry.limit, is_same_split(entry.split, fresh.split))
+    if facts != (fresh.n, fresh.limit, True):
+        raise DataError(f"The predictions of {entry.split.ref} are of other images than the result says.")
+    stored, found = _list_numbers(entry), _list_numbers(fresh)
+    for name in {**stored, **found}:
+        if abs(stored.get(name, math.inf) - found.get(name, math.inf)) <= _ROUNDING:
+            continue
+        said, given = (
+            f"{100 * numbers[name]:.2f}" if name in numbers else "none" for numbers in (stored, found)
         )
+        raise DataError(
+            f"The {name} of {entry.split.ref} is {said} in the result, and its predictions give {given}; "
+            "'imagenet-g score' computes it again."
+        )
+
+
+def _list_numbers(entry: Entry) -> dict[str, float]:
+    numbers = {"top-1": choose_task_score(entry).top1.value}
+    if entry.gaps:
+        numbers["AG"] = entry.gaps[0].value
+    return numbers
 
 
 def read_dataset(entry: Entry, place: HubSource) -> EvalDataset:

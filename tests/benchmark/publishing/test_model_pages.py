@@ -17,22 +17,25 @@ from huggingface_hub import parse_eval_result_entries
 from image_sets import write_release
 
 from imagenet_g.benchmark.cli import main
-from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.publishing.eval_results import (
     EvalDataset,
     EvalSource,
+    choose_task_score,
     find_obstacle,
     format_eval_notes,
     format_eval_result,
 )
+from imagenet_g.benchmark.publishing.eval_tasks import make_eval_path
+from imagenet_g.benchmark.publishing.model_pages import make_model_page
 from imagenet_g.benchmark.results import Entry, Result
 
 MODEL = "python:toy_models:make_colour_model"
 SETS, PAGE = "org/imagenet-g", "org/colours"
 DATASET = ("--dataset", f"v9={SETS}@v1.0.0")
-PATH = ".eval_results/imagenet-g-v9-sd-l.yaml"
+PATH = ".eval_results/imagenet-g~v9~sd-l.yaml"
 REQUIRED, OPTIONAL = {"dataset", "value"}, {"verifyToken", "date", "source", "notes"}
 READ = """
 import json, sys
@@ -91,7 +94,7 @@ def test_the_hubs_client_reads_the_value_that_was_sent(
     read, entry = json.loads(line), find_entry(result)
     assert (read["dataset_id"], read["task_id"]) == (SETS, "v9/sd-l")
     assert read["dataset_revision"] == hub.repos[SETS].tags["v1.0.0"]
-    assert read["value"] == pytest.approx(100 * choose_headline(entry).top1.value, abs=1e-4)
+    assert read["value"] == pytest.approx(100 * choose_task_score(entry).top1.value, abs=1e-4)
     assert read["notes"] == format_eval_notes(entry, result)
     assert read["source_url"].startswith(f"https://huggingface.co/datasets/{SETS}/tree/")
     assert "v8/real is of a version that is not published" in done.err
@@ -107,7 +110,7 @@ def test_a_dry_run_shows_what_would_be_written_and_sends_nothing(
     assert done.code == 0, done.err
     name, _, text = done.out.partition("\n\n")
     assert name == PATH
-    (entry,) = yaml.safe_load(text[: text.rindex("\n1 files")])
+    (entry,) = yaml.safe_load(text[: text.rindex("\nfiles that")])
     assert entry["dataset"]["task_id"] == "v9/sd-l"
     assert hub.count("POST", "/api/models/") == before
 
@@ -134,58 +137,61 @@ def read_page(hub: StandInHub) -> list[dict[str, Any]]:
 
 def test_others_propose_their_values(hub: StandInHub, folder: Path, tmp_path: Path) -> None:
     """A reader may not commit, and may open a pull request."""
-    refused = send(hub, folder, tmp_path, *DATASET, token=READER_TOKEN)
+    words = ("publish-results", folder / "out", "--model-repo", PAGE, *DATASET)
+    reader = Client(hub.url, tmp_path, token=READER_TOKEN)
+    refused, proposed = reader.run_all(words, (*words, "--pull-request"))
     assert (refused.code, f"may not write to '{PAGE}'" in refused.err) == (2, True)
-    proposed = send(hub, folder, tmp_path, *DATASET, "--pull-request", token=READER_TOKEN)
     assert "/discussions/1" in proposed.out, proposed.err
 
 
-def test_a_model_repository_that_is_missing_is_named_as_such(
-    hub: StandInHub, folder: Path, tmp_path: Path
-) -> None:
-    """It is the model's own, and is not made."""
-    done = Client(hub.url, tmp_path).run(
-        "publish-results", folder / "out", "--model-repo", "org/absent", *DATASET
-    )
-    assert done.code == 2
-    assert "There is no model 'org/absent' on the Hub" in done.err
+def copy_out(folder: Path, place: Path, name: str, old: str, new: str) -> Path:
+    """A copy of the results in a folder of a name, with other words in its result file."""
+    made = shutil.copytree(next((folder / "out").iterdir()), place / name) / "result.json"
+    made.write_text(made.read_text().replace(old, new))
+    return place
 
 
-def test_a_data_set_with_other_images_is_refused(hub: StandInHub, folder: Path, tmp_path: Path) -> None:
-    """And one of another version; nothing is sent."""
-    write_release(tmp_path / "other", [5, 6, 7, 8], version="v9")
-    hub.put_folder("org/other", tmp_path / "other", tag="v1.0.0")
+@pytest.fixture(scope="module")
+def refusals(hub: StandInHub, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
+    """What requests that are each wrong in one way end in; of one process, as each takes seconds."""
+    place = tmp_path_factory.mktemp("refused")
+    write_release(place / "other", [5, 6, 7, 8], version="v9")
+    hub.put_folder("org/other", place / "other", tag="v1.0.0")
     hub.put_folder("org/clean", folder / "v8", tag="v1.0.0")
-    other = send(hub, folder, tmp_path / "a", "--dataset", "v9=org/other@v1.0.0")
-    assert (other.code, "other images than v9/sd-l" in other.err) == (2, True)
-    clean = send(hub, folder, tmp_path / "b", "--dataset", "v9=org/clean@v1.0.0")
-    assert (clean.code, "is version 'v8' with real" in clean.err) == (2, True)
+    two = copy_out(folder, copy_out(folder, place / "two", "a", "", ""), "b", MODEL, "timm:other")
+    results = load_result(next((folder / "out").iterdir()))
+    top1 = choose_task_score(find_entry(results)).top1.value
+    edited = copy_out(folder, place / "edited", "a", f'"value": {top1},', '"value": 0.5,')
+    page = ("--model-repo", PAGE)
+    asked: dict[str, tuple[object, ...]] = {
+        "no model": (folder / "out", "--model-repo", "org/absent", *DATASET),
+        "other images": (folder / "out", *page, "--dataset", "v9=org/other@v1.0.0"),
+        "other version": (folder / "out", *page, "--dataset", "v9=org/clean@v1.0.0"),
+        "no tag": (folder / "out", *page, "--dataset", f"v9={SETS}@v7"),
+        "two models": (two, *page, *DATASET),
+        "edited": (edited, *page, *DATASET),
+    }
+    done = Client(hub.url, place / "home").run_all(*(("publish-results", *words) for words in asked.values()))
+    return dict(zip(asked, done, strict=True))
 
 
-def test_a_number_that_the_predictions_do_not_give_is_refused(
-    hub: StandInHub, folder: Path, tmp_path: Path
-) -> None:
-    """A value stands beside those of other models."""
-    shutil.copytree(folder / "out", tmp_path / "out")
-    path = next((tmp_path / "out").rglob("result.json"))
-    content = json.loads(path.read_text())
-    for entry in content["entries"]:
-        for score in entry["scores"]:
-            score["metrics"]["top1"] |= {"value": 1.0, "high": 1.0}
-    path.write_text(json.dumps(content))
-    done = send(hub, tmp_path, tmp_path / "home", *DATASET)
-    assert (done.code, "its predictions give 25.00 %" in done.err) == (2, True), done.err
-
-
-def test_one_model_has_one_page(hub: StandInHub, folder: Path, tmp_path: Path) -> None:
-    """Of results of two models none is chosen."""
-    for name in ("a", "b"):
-        shutil.copytree(next((folder / "out").iterdir()), tmp_path / "out" / name)
-    path = tmp_path / "out" / "b" / "result.json"
-    path.write_text(path.read_text().replace(MODEL, "timm:other"))
-    assert hash_file(path) != hash_file(tmp_path / "out" / "a" / "result.json")
-    done = send(hub, tmp_path, tmp_path / "home", *DATASET)
-    assert (done.code, "results of 2 models" in done.err) == (2, True), done.err
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        # It is the model's own, and is not made.
+        ("no model", "There is no model 'org/absent' on the Hub"),
+        ("other images", "other images than v9/sd-l"),
+        ("other version", "is version 'v8' with real"),
+        ("no tag", "Unknown revision 'v7'"),
+        ("two models", "results of 2 models"),
+        # A value stands beside those of other models.
+        ("edited", "its predictions give 25.00"),
+    ],
+)
+def test_a_request_that_is_wrong_sends_nothing(case: str, said: str, refusals: dict[str, Done]) -> None:
+    """Each has one message that names what is wrong."""
+    assert refusals[case].code == 2
+    assert said in refusals[case].err
 
 
 @pytest.mark.parametrize(
@@ -254,3 +260,28 @@ def test_a_value_that_is_not_comparable_is_none(change: dict[str, Any], said: st
     assert "one task a split" in str(find_obstacle(entry.model_copy(update={"split": view})))
     real = entry.split.model_copy(update={"version": None})
     assert "no split of a version" in str(find_obstacle(entry.model_copy(update={"split": real})))
+
+
+def test_the_value_is_over_the_classes_of_the_split_whatever_the_gap_is_over(result: Result) -> None:
+    """A published reference has all 1000 outputs; values of one task must be comparable."""
+    entry = find_entry(result)
+    gap = entry.gaps[0]
+    published = gap.reference.model_copy(update={"outputs": "all", "num_outputs": 1000})
+    changed = entry.model_copy(update={"gaps": (gap.model_copy(update={"reference": published}),)})
+    assert choose_headline(changed).outputs == "all"
+    assert choose_task_score(changed) == choose_task_score(entry)
+    assert choose_task_score(entry).outputs == "split-classes"
+    assert "from 25.00 on v8/real, over 1000 outputs" in format_eval_notes(changed, result)
+
+
+def test_a_result_of_earlier_statistics_is_brought_up_first(folder: Path, result: Result) -> None:
+    """Its gap went by other rules."""
+    old = result.model_copy(update={"statistics": 1})
+    with pytest.raises(DataError, match="score --upgrade RESULT"):
+        make_model_page(old, folder, {}, None)
+
+
+def test_files_of_tasks_never_meet() -> None:
+    """Names of versions and splits have dashes of their own."""
+    assert make_eval_path("mini", "v2-real") != make_eval_path("mini-v2", "real")
+    assert make_eval_path("../up", "x").count("/") == 1

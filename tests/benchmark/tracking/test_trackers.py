@@ -181,3 +181,14 @@ def test_the_option_offers_the_trackers_that_there_are() -> None:
         assert parser.parse_args(["--track", name]).track == name
     with pytest.raises(SystemExit):
         parser.parse_args(["--track", "mlflow"])
+
+
+def test_a_sweep_file_may_name_a_tracker(evaluated: Path, tmp_path: Path) -> None:
+    """As any option of the command."""
+    pytest.importorskip("tensorboard", reason="imagenet-g[tensorboard] is not installed")
+    places = {"out": tmp_path / "out", "cache": evaluated / "cache"}
+    words = [f'{name} = "{place}"' for name, place in places.items()]
+    table = [f'model = ["{MODEL}"]', 'split = ["v9/sd-l"]', 'track = "tensorboard"', *words]
+    (tmp_path / "sweep.toml").write_text("\n".join([*table, f'data = {{ v9 = "{evaluated / "release"}" }}']))
+    assert main(["evaluate", str(tmp_path / "sweep.toml")]) == 0
+    assert list((tmp_path / "out" / "tensorboard" / SLUG).iterdir())
