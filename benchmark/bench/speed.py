@@ -42,8 +42,8 @@ class Contest:
             LAST: lambda: self._run_timm("--channels-last"),
             PARQUET: lambda: run_ours(model, self.parquet, self.home),
         }
-        # The kinder settings of the small network, twice: each costs as much as the rest of a round.
-        if self.net is LITE0 and turn <= 2:
+        # The kinder settings of the small network, once: they cost as much as the rest of a round.
+        if self.net is LITE0 and turn == 1:
             runners[KIND] = lambda: self._run_timm(*_KIND_WORDS)
             runners[KIND_LAST] = lambda: self._run_timm(*_KIND_WORDS, "--channels-last")
         return runners
@@ -59,13 +59,11 @@ def bench_speed(report: Report, nets: Sequence[Net], *, matrix_rate: float, minu
         report: Where lines and measurements go.
         nets: The networks.
         matrix_rate: Of the machine, in operations a second.
-        minutes: For all of them; another round of a network begins only within its share.
+        minutes: For all of them.
     """
-    weights = [net.num_photos * net.num_rounds * count_operations(net.name) for net in nets]
-    for net, weight in zip(nets, weights, strict=True):
+    for net in nets:
         with make_home() as name:
-            share = minutes * (weight / sum(weights) + 1 / len(nets)) / 2
-            _bench_net(report, net, Path(name), matrix_rate=matrix_rate, minutes=share)
+            _bench_net(report, net, Path(name), matrix_rate=matrix_rate, minutes=minutes * net.share)
 
 
 def _bench_net(report: Report, net: Net, home: Path, *, matrix_rate: float, minutes: float) -> None:
@@ -76,10 +74,12 @@ def _bench_net(report: Report, net: Net, home: Path, *, matrix_rate: float, minu
     last: dict[str, SpeedRun] = {}
     # With an empty cache: what the model is compiled to is not kept yet.
     _keep(report, case, FIRST, 1, run_ours(name_model(net, contest.weights), photos, home))
-    turns = 0
+    turns, begun = 0, started
     for turn in range(1, net.num_rounds + 1):
-        if turn > 1 and time.monotonic() - started > minutes * 60 * (turn - 1) / turn:
+        # The next round takes no longer than the last one, and the first is the longest.
+        if turn > 1 and 2 * time.monotonic() - begun - started > minutes * 60:
             break
+        begun = time.monotonic()
         for subject, runner in contest.list_runners(turn).items():
             last[subject] = runner()
             _keep(report, case, subject, turn, last[subject])
