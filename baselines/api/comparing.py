@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.baselines.comparing.comparison import ModelComparison, PairComparison, compare_models
@@ -15,6 +14,7 @@ from imagenet_g.baselines.comparing.stored_runs import (
     load_group_column,
     load_runs,
 )
+from imagenet_g.benchmark.api.arguments import AnyPath, list_pairs, list_paths, list_words, make_path
 from imagenet_g.benchmark.api.results import Results
 from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
 from imagenet_g.benchmark.predictions.evidence import load_predicted_split
@@ -23,8 +23,6 @@ from imagenet_g.benchmark.statistics.paired import describe_verdict
 
 if TYPE_CHECKING:
     import pandas as pd
-
-AnyPath = str | Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +49,7 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         """The standings and a sentence a pair."""
-        said = "".join(
-            f"<li>{escape(describe_verdict(pair.difference, pair.first, pair.second))}</li>"
-            for pair in self.models.pairs
-        )
+        said = "".join(f"<li>{escape(_describe_pair(pair))}</li>" for pair in self.models.pairs)
         return f"{self.standings().to_html(index=False)}<ul>{said}</ul>"
 
 
@@ -83,17 +78,22 @@ def compare(
     paths = [
         path
         for one in models
-        for path in (one.folders if isinstance(one, Results) else (Path(one).expanduser(),))
+        for path in (one.folders if isinstance(one, Results) else (make_path(one, "models"),))
     ]
     runs = load_runs(paths, split)
     columns: dict[str, dict[str, str]] = {}
     if by:
-        known = load_sets([Path(path) for path in sets])
-        copies = parse_data_pairs([f"{name}={path}" for name, path in (data or {}).items()], known)
+        known = load_sets(list_paths(sets, "sets"))
+        copies = parse_data_pairs(list_pairs(data), known)
         whole = load_predicted_split(runs[0].meta.split, data=copies, sets=known)
-        columns = {name: load_group_column(whole, name) for name in by}
+        columns = {name: load_group_column(whole, name) for name in list_words(by, "by")}
     answers = align_answers(runs, outputs=outputs or choose_outputs(runs), columns=columns)
     return Comparison(compare_models(answers))
+
+
+def _describe_pair(pair: PairComparison) -> str:
+    verdict = describe_verdict(pair.difference, pair.first, pair.second)
+    return f"{pair.first} less {pair.second}: {100 * pair.difference.value:+.2f} points, {verdict}"
 
 
 def _make_pair_row(pair: PairComparison) -> dict[str, object]:

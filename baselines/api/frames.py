@@ -10,6 +10,7 @@ from imagenet_g.baselines.lines.apply import DEFAULT_LINKS
 from imagenet_g.baselines.lines.baselines import list_baselines, load_any_baseline, load_baseline
 from imagenet_g.baselines.lines.table import RobustnessTableRow, build_robustness_rows
 from imagenet_g.baselines.papers.tables import load_papers
+from imagenet_g.benchmark.api.arguments import AnyPath, list_words
 from imagenet_g.benchmark.api.results import Results
 from imagenet_g.benchmark.api.tables import choose_robustness, make_row
 from imagenet_g.benchmark.errors import DataError
@@ -20,7 +21,6 @@ from imagenet_g.benchmark.robustness.attach import attach_effective_robustness
 if TYPE_CHECKING:
     import pandas as pd
 
-AnyPath = str | Path
 _KEPT = (
     "model", "split", "n", "reference", "reference_top1", "top1", "gap", "baseline", "link", "er", "er_low",
     "er_high", "expected_top1",
@@ -116,10 +116,11 @@ def effective_robustness(
     """
     import pandas as pd
 
+    wanted = list_words(splits, "splits")
     if not isinstance(models, Results):
         if str(models) in list_baselines():
             found = build_robustness_rows(
-                load_baseline(baseline), load_baseline(str(models)), link, splits=list(splits) or None
+                load_baseline(baseline), load_baseline(str(models)), link, splits=wanted or None
             )
             return pd.DataFrame([_make_figure_row(row) for row in found])
         models = Results.load(models, data=data)
@@ -127,7 +128,7 @@ def effective_robustness(
         row
         for result, folder in zip(models.results, models.folders, strict=True)
         for row in _list_result_rows(result, folder, baseline, link, models.data)
-        if not splits or row["split"] in splits
+        if not wanted or row["split"] in wanted
     ]
     return pd.DataFrame(rows, columns=list(_KEPT))
 

@@ -110,10 +110,13 @@ def _draw_points(axes: Axes, figure: ScatterFigure) -> None:
         )  # fmt: skip
         for point, x_position, y_position in zip(members, x, y, strict=True):
             if point.labelled:
+                # A name that begins in the right half ends at its point, or the edge would cut it.
+                right = x_position > 0.5
                 axes.annotate(
                     format_label(point.name),
                     (x_position, y_position),
-                    xytext=(5, 3),
+                    xytext=(-5 if right else 5, 3),
+                    ha="right" if right else "left",
                     textcoords="offset points",
                     fontsize=7,
                 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch.utils.data import Dataset
 
+from imagenet_g.benchmark.api.arguments import list_pairs, list_paths, make_optional_path
 from imagenet_g.benchmark.catalogue.catalogue import load_split as open_split
 from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
 from imagenet_g.benchmark.classes import load_classes
@@ -143,11 +144,10 @@ def load_split(
         DataError: Files are damaged.
         FetchError: It must come from the Hub and cannot.
     """
-    known = load_sets([Path(path).expanduser() for path in sets])
+    known = load_sets(list_paths(sets, "sets"))
     parsed = parse_split_ref(ref, known)
-    pairs = [f"{name}={path}" for name, path in (data or {}).items()]
-    folder = choose_cache_folder(None if cache is None else Path(cache))
-    split = open_split(parsed, data=parse_data_pairs(pairs, known), cache=folder, stream=stream)
+    folder = choose_cache_folder(make_optional_path(cache, "cache"))
+    split = open_split(parsed, data=parse_data_pairs(list_pairs(data), known), cache=folder, stream=stream)
     if parsed.view is None:
         return SplitDataset(split, range(len(split.rows)), split.record, transform)
     rows, _, record = apply_view(split, parsed.view)

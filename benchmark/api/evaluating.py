@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
+from imagenet_g.benchmark.api.arguments import (
+    AnyPath,
+    list_pairs,
+    list_paths,
+    list_words,
+    make_path,
+)
+from imagenet_g.benchmark.api.folders import ResultFolder
 from imagenet_g.benchmark.api.results import Results
 from imagenet_g.benchmark.environment import name_command
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
-from imagenet_g.benchmark.evaluation.cache import Cache
 from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome
 from imagenet_g.benchmark.models.classifiers import LiveModel, Transform
 from imagenet_g.benchmark.runs.options import EvaluationOptions
-from imagenet_g.benchmark.runs.requests import make_request
+from imagenet_g.benchmark.runs.requests import can_be_kept, make_request
 from imagenet_g.benchmark.runs.running import LaneListener, make_evaluate
 from imagenet_g.benchmark.terminal.notebook import NotebookListener, SilentListener, in_notebook
 from imagenet_g.benchmark.terminal.text import print_message
@@ -26,7 +30,6 @@ from imagenet_g.benchmark.terminal.text import print_message
 if TYPE_CHECKING:
     import torch
 
-AnyPath: TypeAlias = str | Path
 Model: TypeAlias = "str | Sequence[str] | torch.nn.Module | Callable[[torch.Tensor], object]"
 
 
@@ -102,18 +105,10 @@ def evaluate(
         InputError: Options that contradict each other or the model.
         ImagenetGError: No model could be evaluated; the error is that of the first.
     """
-    live = _make_live(model, transform, name, options)
-    folder = Path(tempfile.mkdtemp(prefix="imagenet-g-")) if out is None else Path(out).expanduser()
-    given = _make_options(model, splits, reference, baseline, data, options, folder)
-    try:
-        results = _run(given, live, progress=progress)
-    except BaseException:
-        if out is None:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    if out is None:
-        weakref.finalize(results, shutil.rmtree, folder, ignore_errors=True)
-    return results
+    live = make_live(model, transform, name, options)
+    folder = ResultFolder(None if out is None else make_path(out, "out"))
+    given = _make_options(model, splits, reference, baseline, data, options, folder.path)
+    return _run(given, live, folder, progress=progress)
 
 
 def _make_options(
@@ -129,25 +124,28 @@ def _make_options(
     for option in further:
         if option not in EvaluateOptions.__annotations__:
             raise UnknownNameError("option", option, (*_NAMED, *EvaluateOptions.__annotations__))
-    further |= {key: Path(further[key]).expanduser() for key in _PATHS if further.get(key) is not None}
+    further |= {key: make_path(further[key], key) for key in _PATHS if further.get(key) is not None}
+    if "device" in further:
+        # As torch spells its own.
+        further["device"] = str(further["device"])
+    if "templates" in further:
+        further["templates"] = str(further["templates"])
+    if "trained_on_generated" in further:
+        further["trained_on_generated"] = list_words(further["trained_on_generated"], "trained_on_generated")
     if "sets" in further:
-        further["sets"] = [Path(path).expanduser() for path in further["sets"]]
+        further["sets"] = list_paths(further["sets"], "sets")
     return EvaluationOptions(
-        model=_list_words(model) if isinstance(model, str | Sequence) else (),
-        split=_list_words(splits),
+        model=list_words(model, "model") if isinstance(model, str | Sequence) else (),
+        split=list_words(splits, "splits"),
         reference=reference,
-        baseline=_list_words(baseline),
-        data=[f"{key}={path}" for key, path in (data or {}).items()],
+        baseline=list_words(baseline, "baseline"),
+        data=list_pairs(data),
         out=out,
         **further,
     )
 
 
-def _list_words(words: str | Sequence[str]) -> list[str]:
-    return [words] if isinstance(words, str) else list(words)
-
-
-def _make_live(
+def make_live(
     model: Model, transform: Transform | None, name: str | None, options: EvaluateOptions
 ) -> LiveModel | None:
     """The model itself, where it is one of this process.
@@ -156,7 +154,8 @@ def _make_live(
         InputError: It is neither, or an option does not go with it.
     """
     if isinstance(model, str | Sequence):
-        if not model or not all(isinstance(one, str) for one in _list_words(model)):
+        names = [model] if isinstance(model, str) else model
+        if not model or not all(isinstance(one, str) for one in names):
             raise InputError("Give one name or a list of names; of models of this process, one at a time.")
         if transform is not None or name is not None:
             raise InputError(
@@ -181,29 +180,23 @@ def _make_live(
     return LiveModel(name=called, model=model, transform=transform)
 
 
-def _is_module(live: LiveModel) -> bool:
-    import torch
-
-    return isinstance(live.model, torch.nn.Module)
-
-
-def _run(options: EvaluationOptions, live: LiveModel | None, *, progress: bool) -> Results:
-    opaque = live is not None and not _is_module(live)
-    if opaque:
-        # Nothing is known of its code: it cannot be compiled, and it may take CPU tensors only.
-        options = replace(options, device="cpu", backend="torch")
-    request, plan = make_request(options, live=live)
+def _run(
+    options: EvaluationOptions, live: LiveModel | None, folder: ResultFolder, *, progress: bool
+) -> Results:
+    listen, say = choose_listener(progress=progress)
     with name_command(_describe(options, live)), tempfile.TemporaryDirectory() as scratch:
-        if opaque:
-            request = replace(request, cache=Cache(Path(scratch)))
-        listen, say = _choose_listener(progress=progress)
+        # Nothing says when a function, or code typed into a notebook, becomes another: no answer is kept.
+        answers = None if live is None or can_be_kept(live) else Path(scratch)
+        request, plan = make_request(options, live=live, answers=answers)
         for note in plan.notes:
             say(f"note: {note}")
         outcomes = make_evaluate(options, plan, listen=listen, say=say)(request)
-    return collect(outcomes, request.data)
+    return _collect(outcomes, request.data, folder)
 
 
-def collect(outcomes: Sequence[EvaluationOutcome], data: Mapping[str, Path]) -> Results:
+def _collect(
+    outcomes: Sequence[EvaluationOutcome], data: Mapping[str, Path], folder: ResultFolder
+) -> Results:
     """Results of an evaluation.
 
     Raises:
@@ -216,7 +209,11 @@ def collect(outcomes: Sequence[EvaluationOutcome], data: Mapping[str, Path]) -> 
     if failures and not done:
         raise next(iter(failures.values()))
     return Results(
-        [result for result, _ in done], [folder for _, folder in done], failures=failures, data=data
+        [result for result, _ in done],
+        [place for _, place in done],
+        failures=failures,
+        data=data,
+        kept=(folder,),
     )
 
 
@@ -228,9 +225,10 @@ def _describe(options: EvaluationOptions, live: LiveModel | None) -> str:
     return f"imagenet_g.evaluate({', '.join(parts)})"
 
 
-def _choose_listener(
+def choose_listener(
     *, progress: bool
 ) -> tuple[Callable[[], AbstractContextManager[LaneListener]], Callable[[str], None]]:
+    """What shows the progress, and what takes notes: in a notebook, on a terminal, or nothing."""
     if not progress:
         return SilentListener, SilentListener().say
     if in_notebook():

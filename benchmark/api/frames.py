@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagenet_g.benchmark.api.arguments import AnyPath, list_pairs, list_paths, make_path
 from imagenet_g.benchmark.api.results import Results
 from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
 from imagenet_g.benchmark.environment import name_command
@@ -19,7 +20,6 @@ from imagenet_g.benchmark.statistics.accuracy import compute_correct
 if TYPE_CHECKING:
     import pandas as pd
 
-AnyPath = str | Path
 PUBLISHED = "published"
 
 
@@ -36,7 +36,7 @@ def load_predictions(path: AnyPath) -> pd.DataFrame:
     Raises:
         DataError: It is missing, or no predictions file.
     """
-    predictions, meta = read_predictions(Path(path))
+    predictions, meta = read_predictions(make_path(path, "path"))
     frame: pd.DataFrame = make_table(predictions).to_pandas()
     frame["right"] = compute_correct(predictions.top5.indices, predictions.labels, k=1)
     frame.attrs = {"model": meta.model.spec, "split": meta.split.ref}
@@ -71,12 +71,12 @@ def score(
         InputError: The view leaves no row.
         UnknownNameError: There is no such view.
     """
-    given = [predictions] if isinstance(predictions, str | Path) else list(predictions)
-    copies = parse_data_pairs([f"{name}={path}" for name, path in (data or {}).items()])
-    folder = Path.cwd() if out is None else Path(out)
+    given = list_paths(predictions, "predictions")
+    copies = parse_data_pairs(list_pairs(data))
+    folder = Path.cwd() if out is None else make_path(out, "out")
     request = RescoreRequest(
-        files=tuple(Path(path) for path in given),
-        reference=None if reference == PUBLISHED else Path(reference),
+        files=tuple(given),
+        reference=None if reference == PUBLISHED else make_path(reference, "reference"),
         reference_view=None if unfiltered_reference else TWIN,
         view=view,
         data=copies,
@@ -84,7 +84,7 @@ def score(
         out=folder,
         pairs=pairs,
     )
-    with name_command(f"imagenet_g.score({[Path(path).name for path in given]})"):
+    with name_command(f"imagenet_g.score({[path.name for path in given]})"):
         result = rescore(request)
     if out is not None:
         write_result(folder, result)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagenet_g.benchmark.api.arguments import list_pairs, make_path
 from imagenet_g.benchmark.api.tables import NO_FRACTIONS, format_html, list_rows
+from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
 from imagenet_g.benchmark.composing.places import choose_places, make_model_slug
 from imagenet_g.benchmark.confusions.answers import AnsweredPair
 from imagenet_g.benchmark.confusions.loading import load_pair
@@ -45,11 +47,14 @@ class Results:
         *,
         failures: Mapping[str, ImagenetGError] | None = None,
         data: Mapping[str, Path] | None = None,
+        kept: Sequence[object] = (),
     ) -> None:
         self.results = tuple(results)
         self.folders = tuple(folders)
         self.failures = dict(failures or {})
         self.data = dict(data or {})
+        # Folders of their own, which are removed when nothing refers to them.
+        self._kept = tuple(kept)
 
     @classmethod
     def load(cls, *paths: str | Path, data: Mapping[str, str | Path] | None = None) -> Results:
@@ -62,8 +67,8 @@ class Results:
         Raises:
             DataError: One is missing or malformed.
         """
-        places = [Path(path) for path in paths]
-        copies = {name: Path(path) for name, path in (data or {}).items()}
+        places = [make_path(path, "paths") for path in paths]
+        copies = parse_data_pairs(list_pairs(data))
         folders = [place if place.is_dir() else place.parent for place in places]
         return cls([load_result(place) for place in places], folders, data=copies)
 
@@ -83,6 +88,7 @@ class Results:
             (*self.folders, *other.folders),
             failures=self.failures | other.failures,
             data=self.data | other.data,
+            kept=(*self._kept, *other._kept),
         )
 
     def __repr__(self) -> str:
@@ -187,7 +193,7 @@ class Results:
             StorageError: The place cannot be written.
         """
         return tuple(
-            save_result(result, folder, Path(out))
+            save_result(result, folder, make_path(out, "out"))
             for result, folder in zip(self.results, self.folders, strict=True)
         )
 

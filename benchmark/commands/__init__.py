@@ -14,6 +14,7 @@ COMMANDS = (
     Command("merge", "Join what 'evaluate --rows' has left", f"{_HERE}.merge", Circle.EVERYDAY, 15),
     Command("score", "Recompute a result from stored predictions", f"{_HERE}.score", Circle.EVERYDAY, 30),
     Command("show", "Print a result file", f"{_HERE}.show", Circle.EVERYDAY, 40),
+    Command("rerun", "Run a stored result again and say what differs", f"{_HERE}.rerun", Circle.EVERYDAY, 42),
     Command("plot", "Draw accuracy by strength of shift", f"{_HERE}.plot", Circle.EVERYDAY, 45),
     Command("models", "Search the models that can be evaluated", f"{_HERE}.models", Circle.EVERYDAY, 50),
     Command("splits", "List the splits and where their images are", f"{_HERE}.splits", Circle.EVERYDAY, 60),

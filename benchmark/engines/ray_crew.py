@@ -130,6 +130,7 @@ def _make_absolute(request: EvaluationRequest) -> EvaluationRequest:
         request,
         out=request.out.absolute(),
         cache=replace(request.cache, folder=request.cache.folder.absolute()),
+        split_cache=None if request.split_cache is None else request.split_cache.absolute(),
         data={name: path.absolute() for name, path in request.data.items()},
         models=tuple(map(_place_files, request.models)),
     )

@@ -59,7 +59,7 @@ def load_splits(request: EvaluationRequest, listener: EvaluationListener) -> dic
             splits[ref.base] = load_split(
                 replace(ref, view=None),
                 data=request.data,
-                cache=request.cache.folder,
+                cache=request.split_cache or request.cache.folder,
                 note=listener.say,
                 stream=request.stream,
             )

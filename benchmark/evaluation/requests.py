@@ -56,6 +56,7 @@ class EvaluationRequest:
         skip_unreadable: Leave unreadable images out instead of counting them as wrong.
         out: Folder for results.
         cache: What is kept between runs.
+        split_cache: Where hashes of files and downloads are remembered; None for the folder of the cache.
         stream: Read releases on the Hub as they are needed, and keep no copy.
         declaration: What the user declares about the models' training.
         baselines: The lines that effective robustness is to be stated against.
@@ -74,6 +75,7 @@ class EvaluationRequest:
     skip_unreadable: bool = False
     out: Path
     cache: Cache
+    split_cache: Path | None = None
     stream: bool = False
     declaration: TrainingDeclaration = field(default_factory=TrainingDeclaration)
     baselines: tuple[str, ...] = ()

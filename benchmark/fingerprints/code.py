@@ -10,7 +10,7 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from importlib.machinery import PathFinder
 from importlib.util import resolve_name
@@ -180,8 +180,13 @@ def _list_held(part: object) -> list[object]:
     return list(getattr(part, "__dict__", {}).values())
 
 
+def _find_code(part: object) -> Callable[..., object]:
+    """The function or class whose source says what a part does."""
+    return inspect.unwrap(part) if inspect.isroutine(part) else part if isinstance(part, type) else type(part)
+
+
 def _find_source(part: object) -> Path | None:
-    code = inspect.unwrap(part) if inspect.isroutine(part) else part if isinstance(part, type) else type(part)
+    code = _find_code(part)
     if is_known(code):
         return None
     try:
@@ -191,3 +196,17 @@ def _find_source(part: object) -> Path | None:
         return None
     path = None if source is None else Path(source)
     return path if path is not None and path.is_file() else None
+
+
+def lacks_source(parts: Iterable[object]) -> bool:
+    """Whether a class or function in parts was typed into a notebook, where no file shows that it changed.
+
+    Example:
+        >>> from pathlib import Path
+        >>> lacks_source([Path, len]), lacks_source([eval("lambda image: image", {"__name__": "typed"})])
+        (False, True)
+    """
+    found: dict[int, object] = {}
+    for part in parts:
+        _collect(part, found, _MAX_DEPTH)
+    return any(_find_source(part) is None and not is_known(_find_code(part)) for part in found.values())

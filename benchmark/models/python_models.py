@@ -180,7 +180,8 @@ def describe_transform(
     words = " ".join(" ".join(print_parts([transform])).split())
     # Unwrapped, because a decorated factory would name the file of its decorator.
     source = inspect.getsourcefile(inspect.unwrap(factory)) if inspect.isroutine(factory) else None
-    code = f"; factory source sha256 {hash_file(Path(source))}" if source else ""
+    # What is typed into a notebook names a file that is not there.
+    code = f"; factory source sha256 {hash_file(Path(source))}" if source and Path(source).is_file() else ""
     origin = "imagenet-g's default, the factory gave none" if default else "the factory's own"
     return Preprocessing(
         input_size_px=size,

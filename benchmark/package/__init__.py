@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from imagenet_g.benchmark.api.datasets import SplitDataset, load_split
     from imagenet_g.benchmark.api.evaluating import evaluate
     from imagenet_g.benchmark.api.frames import load_predictions, score, versions
+    from imagenet_g.benchmark.api.rerunning import Rerun, rerun
     from imagenet_g.benchmark.api.results import Results
     from imagenet_g.benchmark.errors import ImagenetGError
 
 __all__ = [
     "Comparison",
     "ImagenetGError",
+    "Rerun",
     "Results",
     "SplitDataset",
     "__version__",
@@ -34,6 +36,7 @@ __all__ = [
     "load_predictions",
     "load_split",
     "published_tables",
+    "rerun",
     "score",
     "versions",
 ]
@@ -43,6 +46,7 @@ __version__: str
 _ADDRESSES = {
     "Comparison": "imagenet_g.baselines.api.comparing",
     "ImagenetGError": "imagenet_g.benchmark.errors",
+    "Rerun": "imagenet_g.benchmark.api.rerunning",
     "Results": "imagenet_g.benchmark.api.results",
     "SplitDataset": "imagenet_g.benchmark.api.datasets",
     "compare": "imagenet_g.baselines.api.comparing",
@@ -51,6 +55,7 @@ _ADDRESSES = {
     "load_predictions": "imagenet_g.benchmark.api.frames",
     "load_split": "imagenet_g.benchmark.api.datasets",
     "published_tables": "imagenet_g.baselines.api.frames",
+    "rerun": "imagenet_g.benchmark.api.rerunning",
     "score": "imagenet_g.benchmark.api.frames",
     "versions": "imagenet_g.benchmark.api.frames",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from imagenet_g.benchmark.backends.choosing import require_backend
@@ -13,6 +14,7 @@ from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
 from imagenet_g.benchmark.evaluation.requests import EvaluationRequest
 from imagenet_g.benchmark.evaluation.run_plans import NamedParts, RunPlan, plan_run
+from imagenet_g.benchmark.fingerprints.code import lacks_source
 from imagenet_g.benchmark.lineage.declarations import parse_declaration
 from imagenet_g.benchmark.models.classifiers import LiveModel, ModelRequest
 from imagenet_g.benchmark.naming.libraries import find_library
@@ -23,18 +25,40 @@ from imagenet_g.benchmark.splits.real_set_files import load_sets
 from imagenet_g.benchmark.texts.own_texts import check_template_choice, load_own_class_names
 
 
+def is_opaque(live: LiveModel) -> bool:
+    """Whether a model of this process is a function of which nothing is known but its answers."""
+    import torch
+
+    return not isinstance(live.model, torch.nn.Module)
+
+
+def can_be_kept(live: LiveModel) -> bool:
+    """Whether answers of a model of this process can be kept: files show when its code changes."""
+    import torch
+
+    if not isinstance(live.model, torch.nn.Module):
+        return False
+    parts = list(live.model.modules())
+    # The modules beside their classes: a method may have been replaced in one of them.
+    return not lacks_source([*map(type, parts), *parts, live.transform])
+
+
 def make_request(
-    options: EvaluationOptions, *, live: LiveModel | None = None
+    options: EvaluationOptions, *, live: LiveModel | None = None, answers: Path | None = None
 ) -> tuple[EvaluationRequest, RunPlan]:
     """The request that the options make, and what was taken by default.
 
     Args:
         options: What the user asks for.
         live: A model of this process, in place of those that are named.
+        answers: An empty folder for answers, where those of the usual cache must not be used.
 
     Raises:
         InputError: A malformed or contradictory option.
     """
+    if live is not None and is_opaque(live):
+        # Nothing is known of its code: it cannot be compiled, and it may take CPU tensors only.
+        options = replace(options, device="cpu", backend="torch")
     for baseline in options.baseline:
         # Before anything runs: a mistyped baseline must not be reported after hours of evaluation.
         load_robustness("check")(baseline)
@@ -58,7 +82,8 @@ def make_request(
         limit=options.limit,
         skip_unreadable=options.skip_unreadable,
         out=options.out,
-        cache=Cache(cache),
+        cache=Cache(answers or cache),
+        split_cache=cache,
         stream=options.stream,
         declaration=parse_declaration(
             options.training_data, options.trained_until, options.trained_on_generated

@@ -18,6 +18,7 @@ EVERYDAY = [
     "compare",
     "score",
     "show",
+    "rerun",
     "plot",
     "models",
     "splits",

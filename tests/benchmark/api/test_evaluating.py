@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -172,6 +173,36 @@ def test_a_function_from_a_batch_to_logits_is_a_model(toys: str, tmp_path: Path)
     assert right[0].model.spec == "python:live:mine"
 
 
+TYPED = """
+class Typed(torch.nn.Module):
+    def forward(self, images):
+        return torch.nn.functional.one_hot(torch.full((len(images),), ANSWER), 1000).float()
+"""
+
+
+def type_model(answer: int) -> torch.nn.Module:
+    """A model whose class no file holds, as a cell of a notebook makes it."""
+    names: dict[str, Any] = {"torch": torch, "__name__": "typed"}
+    exec(TYPED.replace("ANSWER", str(answer)), names)
+    made: torch.nn.Module = names["Typed"]()
+    return made
+
+
+def test_code_that_is_typed_anew_is_run_anew(toys: str, tmp_path: Path) -> None:
+    """No file shows that a cell was edited; what is kept could be of the cell before."""
+    given: dict[str, Any] = {"splits": toys, "reference": "published", "cache": tmp_path, "progress": False}
+    ig.evaluate(type_model(3), transform=make_colour_model()[1], **given)
+    assert not list(tmp_path.glob("predictions/*"))
+
+
+def test_answers_of_code_in_files_are_kept(toys: str, tmp_path: Path) -> None:
+    """They are found again, as those of a factory are."""
+    module, transform = make_colour_model()
+    given: dict[str, Any] = {"splits": toys, "reference": "published", "cache": tmp_path, "progress": False}
+    ig.evaluate(module, transform=transform, **given)
+    assert len(list(tmp_path.glob("predictions/*"))) == 1
+
+
 def test_the_call_is_recorded_and_not_the_command_line_of_the_notebook(results: ig.Results) -> None:
     """A kernel is started with a file of its own, which says nothing."""
     assert results[0].environment.command == f"imagenet_g.evaluate('{MODEL}', splits=['mini/sd-l'])"
@@ -214,6 +245,9 @@ def test_a_mistake_has_the_message_of_the_command(
         ({"limit": 0}, "argument --limit: '0' is not a whole number of at least 1."),
         ({"dtype": "float64"}, "Unknown dtype 'float64'."),
         ({"transform": abs}, "transform and name go with a model of this process"),
+        ({"data": "imagenet-val=/data/val"}, "data takes a mapping from names to folders"),
+        ({"splits": 3}, "splits takes a name or a list of names, not 3"),
+        ({"out": 3}, "out takes a path, not 3"),
     ],
 )
 def test_a_mistake_of_the_call_alone_is_an_input_error(call: dict[str, Any], message: str) -> None:
@@ -264,3 +298,17 @@ def test_every_name_of_the_package_is_there() -> None:
     assert set(ig.__all__) <= set(dir(ig))
     with pytest.raises(AttributeError, match="no attribute 'evaluat'"):
         _ = ig.evaluat
+
+
+def test_results_that_are_joined_keep_their_files(results: ig.Results, toys: str) -> None:
+    """The folder of a result that nobody names any more goes with the last that refers to it."""
+    module, transform = make_colour_model()
+    joined = results + ig.evaluate(
+        module, transform=transform, splits=toys, reference="published", progress=False
+    )
+    gc.collect()
+    assert len(joined.per_class(toys)) == 3
+    folder = joined.folders[1]
+    del joined
+    gc.collect()
+    assert not folder.exists()

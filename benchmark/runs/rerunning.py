@@ -1,0 +1,83 @@
+"""A stored result run again and compared with the new one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome
+from imagenet_g.benchmark.predictions.result_files import load_result
+from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.runs.again import RerunInputs, plan_rerun
+from imagenet_g.benchmark.runs.changes import RerunReport, compare_results
+from imagenet_g.benchmark.runs.options import EvaluationOptions
+from imagenet_g.benchmark.runs.requests import make_request
+from imagenet_g.benchmark.runs.running import OpenListener, make_evaluate
+from imagenet_g.benchmark.storage import validate_writable
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerunOutcome:
+    """A stored result, run again.
+
+    Attributes:
+        report: What differs.
+        result: The new result.
+        path: Its file.
+        data: Local copies by name.
+    """
+
+    report: RerunReport
+    result: Result
+    path: Path
+    data: dict[str, Path]
+
+
+def run_again(path: Path, given: RerunInputs, *, out: Path, listen: OpenListener, say: Say) -> RerunOutcome:
+    """Run what a result holds again, every image anew, and compare.
+
+    Args:
+        path: A `result.json`, or its folder.
+        given: Files that the result names by hash alone.
+        out: Folder for the new result.
+        listen: Opens what shows the progress.
+        say: Takes notes.
+
+    Raises:
+        InputError: A file is needed and not given, or a split is not available here.
+        ImagenetGError: The model cannot be run.
+        StorageError: `out` cannot be written.
+    """
+    old = load_result(path)
+    folder = path if path.is_dir() else path.parent
+    if folder.resolve().is_relative_to(out.resolve()):
+        raise InputError(f"'{out}' holds the stored result, which a new run must not replace: name another.")
+    validate_writable(out)
+    out.mkdir(parents=True, exist_ok=True)
+    # The usual cache may hold the answers of the stored result, which would be compared with themselves.
+    with TemporaryDirectory(prefix="cache-", dir=out) as cache:
+        outcomes = [
+            _run(options, given, Path(cache), listen, say) for options in plan_rerun(old, given, out=out)
+        ]
+    outcome, data = outcomes[-1]
+    if outcome.result is None or outcome.path is None:
+        raise RuntimeError("an evaluation without an error has a result")
+    report = compare_results(old, folder, outcome.result, outcome.path.parent)
+    return RerunOutcome(report=report, result=outcome.result, path=outcome.path, data=data)
+
+
+def _run(
+    options: EvaluationOptions, given: RerunInputs, answers: Path, listen: OpenListener, say: Say
+) -> tuple[EvaluationOutcome, dict[str, Path]]:
+    request, plan = make_request(options, live=given.live, answers=answers)
+    for note in plan.notes:
+        say(f"note: {note}")
+    (outcome,) = make_evaluate(options, plan, listen=listen, say=say)(request)
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome, dict(request.data)
