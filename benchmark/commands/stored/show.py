@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.commands.per_class import add_class_options, asks_for_classes, show_classes
+from imagenet_g.benchmark.commands.stored.per_class import add_class_options, asks_for_classes, show_classes
 from imagenet_g.benchmark.terminal.text import print_block
 
 if TYPE_CHECKING:

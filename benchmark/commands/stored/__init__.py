@@ -1,0 +1,1 @@
+"""Commands that begin with a stored result: it is shown, or run again."""
