@@ -52,6 +52,11 @@ def test_every_module_and_table_is_in_the_wheel(wheel: zipfile.ZipFile, folder: 
     assert wanted <= set(wheel.namelist())
 
 
+def test_the_top_package_is_in_the_wheel_with_its_types(wheel: zipfile.ZipFile) -> None:
+    """Type checkers look for the mark at the top only."""
+    assert {"imagenet_g/__init__.py", "imagenet_g/py.typed"} <= set(wheel.namelist())
+
+
 def test_the_wheel_stays_small(wheel: zipfile.ZipFile) -> None:
     """The art has 8 MB, the wheel 60 MB at most."""
     sizes = {info.filename: info.compress_size for info in wheel.infolist()}
