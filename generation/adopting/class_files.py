@@ -31,27 +31,30 @@ def load_order(name: str | None) -> ClassOrder | None:
     return ClassOrder(path.name, 0, _check_order(words, path))
 
 
-def load_class_map(path: Path | None) -> dict[str, int] | None:
-    """Class index by word, from CSV with the columns name,wnid or a JSON object; None without a file.
+def load_class_map(path: Path | None) -> dict[str, tuple[int, ...]] | None:
+    """Class indices by word, from CSV with the columns name,wnid or a JSON object; None without a file.
+
+    A word with several lines, or a list, has several right answers; the first of them is its label.
 
     Raises:
-        InputError: It cannot be read, or a word has two classes or none of the 1000.
+        InputError: It cannot be read, or a word has no class of the 1000.
     """
     if path is None:
         return None
     text = _read_text(path, "--class-map")
     if path.suffix.lower() != ".json":
-        found = parse_class_names(text)
-        if several := [name for name, indices in found.items() if len(set(indices)) > 1]:
-            raise InputError(f"--class-map '{path}' gives '{shorten(several[0])}' two classes; give it one.")
-        return {name: indices[0] for name, indices in found.items()}
+        return {name: tuple(dict.fromkeys(indices)) for name, indices in parse_class_names(text).items()}
     table = _parse_json(text, path)
     if not isinstance(table, dict) or not table:
         raise InputError(f"--class-map '{path}' must be an object of words and wnids.")
-    return {
-        word: _find_wnid(str(wnid), f"--class-map '{path}', '{shorten(word)}'")
-        for word, wnid in table.items()
-    }
+    return {word: _read_wnids(wnids, f"--class-map '{path}', '{shorten(word)}'") for word, wnids in table.items()}
+
+
+def _read_wnids(value: object, where: str) -> tuple[int, ...]:
+    wnids = value if isinstance(value, list) else [value]
+    if not wnids:
+        raise InputError(f"{where}: it has no wnid.")
+    return tuple(dict.fromkeys(_find_wnid(str(wnid), where) for wnid in wnids))
 
 
 def _read_text(path: Path, option: str) -> str:

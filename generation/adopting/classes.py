@@ -46,12 +46,12 @@ class ReadClasses:
 
     Attributes:
         kind: What they are.
-        indices: Class index by word.
+        indices: Class indices by word: the label, then other right answers.
         order: For numbers, the name of their order.
     """
 
     kind: Kind
-    indices: Mapping[str, int]
+    indices: Mapping[str, tuple[int, ...]]
     order: str | None = None
 
 
@@ -60,7 +60,7 @@ def read_classes(
     *,
     kind: Kind | None = None,
     order: ClassOrder | None = None,
-    mapped: Mapping[str, int] | None = None,
+    mapped: Mapping[str, tuple[int, ...]] | None = None,
 ) -> ReadClasses:
     """The class of each word.
 
@@ -68,14 +68,14 @@ def read_classes(
         tokens: The words, repeats allowed.
         kind: What they are; None to see by the words themselves.
         order: What numbers mean.
-        mapped: Class index by word, from the user's own map; every word must be in it.
+        mapped: Class indices by word, from a map; every word must be in it.
 
     Raises:
         InputError: A word is no class, could be several, or two words are one class; numbers have no order.
 
     Example:
         >>> read_classes(["tench", "great_white_shark"]).indices
-        {'tench': 0, 'great_white_shark': 2}
+        {'tench': (0,), 'great_white_shark': (2,)}
         >>> read_classes(["0", "2"], order=SORTED_FROM_1)
         Traceback (most recent call last):
             ...
@@ -96,7 +96,8 @@ def read_classes(
         )
     indices = {word: _find_class(word, kind, order) for word in words}
     _refuse_doubles(indices)
-    return ReadClasses(kind, indices, order.name if order is not None else None)
+    found = {word: (index,) for word, index in indices.items()}
+    return ReadClasses(kind, found, order.name if order is not None else None)
 
 
 def _find_kind(words: Sequence[str]) -> Kind:
@@ -171,7 +172,9 @@ def _find_name(word: str) -> int:
     return found[0]
 
 
-def _read_mapped(words: Sequence[str], mapped: Mapping[str, int]) -> dict[str, int]:
+def _read_mapped(
+    words: Sequence[str], mapped: Mapping[str, tuple[int, ...]]
+) -> dict[str, tuple[int, ...]]:
     if missing := [word for word in words if word not in mapped]:
         raise InputError(
             f"The class map has no line for '{shorten(missing[0])}'"
@@ -227,7 +230,7 @@ def read_listed_classes(
     *,
     kind: Kind | None = None,
     order: ClassOrder | None = None,
-    mapped: Mapping[str, int] | None = None,
+    mapped: Mapping[str, tuple[int, ...]] | None = None,
 ) -> ReadClasses:
     """The classes of a listing, see `read_classes`."""
     return read_classes(listing.tokens, kind=kind, order=order, mapped=mapped)

@@ -11,7 +11,7 @@ from imagenet_g.benchmark.images.archives import Member, find_member_kind, read_
 from imagenet_g.benchmark.images.file_names import NO_OTHER_FILES, OtherFiles, is_hidden
 from imagenet_g.generation.adopting.places import split_path
 
-Layout = Literal["folders", "flat", "webdataset", "parquet"]
+Layout = Literal["folders", "flat", "path", "webdataset", "parquet"]
 MAX_SHOWN = 5
 
 
@@ -26,7 +26,7 @@ class Listing:
         layout: How the source is laid out.
         left_out: Other files that lie among the images.
         strengths: How strong the shift of each image is, where the source says so; None where it does not.
-        series: The scene that each image shows at some strength, named within its class; None for unknown.
+        series: Which scene each image is of, of those that come at several strengths; None as above.
     """
 
     names: tuple[str, ...]

@@ -15,10 +15,10 @@ from imagenet_g.benchmark.identity import hash_bytes, make_adopted_id
 from imagenet_g.benchmark.images.decoding import decode_image, hash_pixels
 from imagenet_g.benchmark.images.hashes import ProgressCallback
 from imagenet_g.generation.adopting.listing import Listing
+from imagenet_g.generation.near_duplicates.hashing import compute_phash
+from imagenet_g.generation.near_duplicates.reference import FLAT_STD
 from imagenet_g.generation.rendering.renderer import is_flat
 
-# As the renderer's own default: nearly one colour.
-FLAT_STD = 2.0
 _PIECE = 256
 _MAX_NAMED = 3
 
@@ -29,19 +29,31 @@ class ReadImage:
 
     Attributes:
         row: Its row in the listing.
-        label: Class index.
+        labels: Class indices it may be called, its own first.
         pixel_sha256: Hash of the decoded pixels.
         file_sha256: Hash of the file's bytes.
         num_bytes: Size of the file.
         is_flat: Whether it is one colour, or nearly.
+        phash: Perceptual hash; None where it was not asked for.
     """
 
     row: int
-    label: int
+    labels: tuple[int, ...]
     pixel_sha256: str
     file_sha256: str
     num_bytes: int
     is_flat: bool
+    phash: int | None = None
+
+    @property
+    def label(self) -> int:
+        """The image's own class."""
+        return self.labels[0]
+
+    @property
+    def wnid(self) -> str:
+        """The wnid of its own class."""
+        return load_classes()[self.label].wnid
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +70,28 @@ class ReadSource:
 
 
 def read_images(
-    listing: Listing, indices: Mapping[str, int], *, progress: ProgressCallback, workers: int | None = None
+    listing: Listing,
+    indices: Mapping[str, tuple[int, ...]],
+    *,
+    progress: ProgressCallback,
+    with_phash: bool = False,
 ) -> ReadSource:
     """Decode and hash every image of a listing.
 
     Args:
         listing: The images.
-        indices: Class index by word.
+        indices: Class indices by word, the label first.
         progress: Called with the number of images read and of all.
-        workers: Threads; None for one a core.
+        with_phash: Compute a perceptual hash as well.
     """
     images: list[ReadImage] = []
     reasons: dict[int, str] = {}
     labels = [indices[token] for token in listing.tokens]
-    with ThreadPoolExecutor(workers or choose_workers()) as pool:
+    read = partial(_read_one, listing.read, labels, with_phash)
+    with ThreadPoolExecutor(choose_workers()) as pool:
         for first in range(0, len(labels), _PIECE):
             rows = range(first, min(first + _PIECE, len(labels)))
-            for row, outcome in zip(
-                rows, pool.map(partial(_read_one, listing.read, labels), rows), strict=True
-            ):
+            for row, outcome in zip(rows, pool.map(read, rows), strict=True):
                 if isinstance(outcome, str):
                     reasons[row] = outcome
                 else:
@@ -100,7 +115,8 @@ def require_readable(listing: Listing, reasons: Mapping[int, str], *, leave_out:
     more = f"; and {len(reasons) - _MAX_NAMED} more" if len(reasons) > _MAX_NAMED else ""
     advice = "" if leave_out else " Fetch them again, or add --leave-out-unreadable."
     raise DataError(
-        f"{len(reasons)} of {len(listing)} images cannot be read: {shown}{more}. Nothing was written.{advice}"
+        f"{len(reasons)} of {len(listing)} images cannot be read: {shown}{more}. "
+        f"Nothing was written.{advice}"
     )
 
 
@@ -109,7 +125,7 @@ def identify(images: Sequence[ReadImage]) -> Iterator[tuple[ReadImage, str]]:
     seen: Counter[tuple[str, int]] = Counter()
     for image in images:
         key = (image.pixel_sha256, image.label)
-        yield image, make_adopted_id(image.pixel_sha256, load_classes()[image.label].wnid, seen[key])
+        yield image, make_adopted_id(image.pixel_sha256, image.wnid, seen[key])
         seen[key] += 1
 
 
@@ -126,7 +142,9 @@ def count_clashes(images: Sequence[ReadImage]) -> int:
     return sum(len(classes[image.pixel_sha256]) > 1 for image in images)
 
 
-def _read_one(read: Callable[[int], bytes], labels: Sequence[int], row: int) -> ReadImage | str:
+def _read_one(
+    read: Callable[[int], bytes], labels: Sequence[tuple[int, ...]], with_phash: bool, row: int
+) -> ReadImage | str:
     try:
         data = read(row)
         image = decode_image(data)
@@ -134,9 +152,10 @@ def _read_one(read: Callable[[int], bytes], labels: Sequence[int], row: int) -> 
         return str(error)
     return ReadImage(
         row=row,
-        label=labels[row],
+        labels=labels[row],
         pixel_sha256=hash_pixels(image),
         file_sha256=hash_bytes(data),
         num_bytes=len(data),
         is_flat=is_flat(image, max_std=FLAT_STD),
+        phash=compute_phash(image) if with_phash else None,
     )

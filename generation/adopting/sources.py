@@ -20,6 +20,7 @@ from imagenet_g.generation.adopting.listing import (
     list_class_folders,
     list_flat,
 )
+from imagenet_g.generation.adopting.paths import PathTemplate, list_by_path
 from imagenet_g.generation.adopting.places import (
     ARCHIVE_SUFFIXES,
     keep_inside,
@@ -44,6 +45,8 @@ class SourceRequest:
         layout: How it is laid out; None to see by the files.
         inside: Folder of the source that holds the set.
         label_file: File with the class of each image; None where folders or columns name it.
+        path: Template of the paths, where the class stands elsewhere than in the folder; None for that.
+        strength_divisor: By what a strength in a path is divided.
         columns: Of a table or label file, which columns hold the image and its class.
         hub_files: Patterns of the files to fetch from the Hub.
         cache: Where compressed archives are unpacked.
@@ -53,6 +56,8 @@ class SourceRequest:
     layout: Layout | None = None
     inside: str = ""
     label_file: Path | None = None
+    path: PathTemplate | None = None
+    strength_divisor: float = 1.0
     columns: Columns = USUAL_COLUMNS
     hub_files: tuple[str, ...] = HUB_FILES
     cache: Path | None = None
@@ -86,7 +91,8 @@ def open_source(request: SourceRequest) -> OpenedSource:
         raise InputError(f"There is no '{path}' to adopt; give a folder, a file, or hub:ORG/NAME.")
     if path.is_file():
         return OpenedSource(_list_files(request, path.parent, [path.name]), None)
-    return OpenedSource(_list_place(request, path), None)
+    files = list_folder(path)
+    return OpenedSource(_choose_layout(request, path, files.members, files.folders), None)
 
 
 def _open_hub(request: SourceRequest) -> OpenedSource:
@@ -97,34 +103,29 @@ def _open_hub(request: SourceRequest) -> OpenedSource:
         source.repo, request.hub_files, gated=False, hint=hint, revision=revision or None
     )
     # The Hub's cache may hold more of the commit than was asked for now.
-    names = [
-        member.name
+    members = [
+        member
         for member in list_folder(fetched.folder).members
         if any(fnmatchcase(member.name, pattern) for pattern in request.hub_files)
     ]
-    if not names:
+    if not members:
         raise InputError(
             f"'{request.source}' has no file like {', '.join(request.hub_files)}; say which to take with "
             "--hub-files PATTERN."
         )
-    return OpenedSource(_choose_layout(request, fetched.folder, names, []), fetched.commit)
+    return OpenedSource(_choose_layout(request, fetched.folder, members, []), fetched.commit)
 
 
-def _list_place(request: SourceRequest, root: Path) -> Listing:
-    files = list_folder(root)
-    return _choose_layout(request, root, [member.name for member in files.members], files.folders)
-
-
-def _choose_layout(request: SourceRequest, root: Path, names: Sequence[str], folders: list[str]) -> Listing:
+def _choose_layout(
+    request: SourceRequest, root: Path, members: Sequence[Member], folders: Sequence[str]
+) -> Listing:
     """By the files: tables before archives before loose images."""
     prefix = "/".join(split_path(request.inside))
-    here = [name for name in names if not prefix or name.startswith(f"{prefix}/")]
-    packed = [name for name in here if name.lower().endswith((*ARCHIVE_SUFFIXES, PARQUET))]
-    loose = any(name.lower().endswith(IMAGE_SUFFIXES) for name in here)
+    names = [one.name for one in members if not prefix or one.name.startswith(f"{prefix}/")]
+    packed = [name for name in names if name.lower().endswith((*ARCHIVE_SUFFIXES, PARQUET))]
+    loose = any(name.lower().endswith(IMAGE_SUFFIXES) for name in names)
     if packed and not (loose and request.layout is None):
         return _list_files(request, root, packed)
-    wanted = set(names)
-    members = [member for member in list_folder(root).members if member.name in wanted]
     inner = [
         one.removeprefix(prefix).lstrip("/") for one in folders if not prefix or one.startswith(f"{prefix}/")
     ]
@@ -134,7 +135,10 @@ def _choose_layout(request: SourceRequest, root: Path, names: Sequence[str], fol
 def _list_files(request: SourceRequest, root: Path, names: Sequence[str]) -> Listing:
     tables = [name for name in names if name.lower().endswith(PARQUET)]
     archives = [name for name in names if name.lower().endswith(ARCHIVE_SUFFIXES)]
+    said = request.path is not None or request.label_file is not None
     if tables and request.layout in (None, "parquet"):
+        if said:
+            raise InputError("Tables name the classes themselves (--label-column); omit --path, --label-file.")
         return list_tables(root, tables, request.columns, cache=request.cache)
     if not archives:
         raise InputError(
@@ -142,7 +146,7 @@ def _list_files(request: SourceRequest, root: Path, names: Sequence[str]) -> Lis
             "images."
         )
     members = [member for name in archives for member in list_archive(root / name, cache=request.cache)]
-    if request.layout == "webdataset" or (request.layout is None and has_samples(members)):
+    if request.layout == "webdataset" or (request.layout is None and not said and has_samples(members)):
         return list_samples([root / name for name in archives], cache=request.cache)
     return _list_images(request, keep_inside(members, _find_inner(request, root)), [])
 
@@ -153,8 +157,10 @@ def _find_inner(request: SourceRequest, root: Path) -> str:
     return "" if prefix and (root / prefix).is_dir() else prefix
 
 
-def _list_images(request: SourceRequest, members: Sequence[Member], folders: list[str]) -> Listing:
+def _list_images(request: SourceRequest, members: Sequence[Member], folders: Sequence[str]) -> Listing:
     images, others = choose_images(members)
+    if request.path is not None:
+        return list_by_path(images, others, request.path, strength_divisor=request.strength_divisor)
     if request.label_file is None and request.layout != "flat":
         return list_class_folders(images, others, folders)
     if request.label_file is None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_bytes, hash_lines
 from imagenet_g.benchmark.splits.manifests import (
@@ -21,6 +20,7 @@ from imagenet_g.benchmark.splits.manifests import (
     load_manifest,
     write_manifest,
 )
+from imagenet_g.benchmark.splits.release_rows import ALSO_COLUMN
 from imagenet_g.benchmark.splits.releases import (
     make_release_features,
     make_shard_path,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import datasets
 
 SOURCE_COLUMN = "source_file"
+
 # Some 500 MB a file, as `datasets` has it, and files that a machine of little memory still opens.
 _MAX_SHARD_BYTES, _MAX_SHARD_ROWS = 400 << 20, 5000
 
@@ -107,10 +108,10 @@ def write_adopted(
         DataError: A file has changed since it was read.
         StorageError: The disk is full, or permission is missing.
     """
-    features = make_features(listing)
+    features = make_features(listing, images)
     with _stage(request.out) as stage:
         pieces = split_into_shards(images)
-        rows = iter(make_rows(listing, images, recipe.recipe.generator))
+        rows = make_rows(listing, images, recipe.recipe.generator, features.keys())
         files = [
             write_shard(
                 stage,
@@ -126,49 +127,50 @@ def write_adopted(
     return request.out / MANIFEST_NAME
 
 
-def make_features(listing: Listing) -> datasets.Features:
-    """Columns of an adopted split: the standard ones, the name in the source, the strength if known."""
-    from datasets import Value
+def make_features(listing: Listing, images: Sequence[ReadImage]) -> datasets.Features:
+    """Columns of an adopted split: the standard ones, the name in the source, and what more is known."""
+    from datasets import List, Value
 
     extra: dict[str, object] = {SOURCE_COLUMN: Value("string")}
     if listing.strengths is not None:
         extra[STRENGTH_COLUMN] = Value("float64")
     if listing.series is not None:
         extra[SERIES_COLUMN] = Value("string")
+    if any(len(image.labels) > 1 for image in images):
+        extra[ALSO_COLUMN] = List(Value("int16"))
     return make_release_features(extra)
 
 
 def make_rows(
-    listing: Listing, images: Sequence[ReadImage], generator: str | None
+    listing: Listing, images: Sequence[ReadImage], generator: str | None, columns: Collection[str]
 ) -> Iterator[Mapping[str, object]]:
     """Release rows in the order given; what is not known of images made elsewhere is None.
 
     Raises:
         DataError: A file is no longer the one that was read.
     """
-    unknown = dict.fromkeys(("prompt", "seed", "batch_id", "slot", "source_image_id", "is_flagged_unsafe"))
+    unknown = dict.fromkeys(columns)
     for image, image_id in identify(images):
         data = listing.read(image.row)
         if hash_bytes(data) != image.file_sha256:
             raise DataError(
                 f"'{listing.names[image.row]}' has changed since it was read; run the command again."
             )
-        strength = {} if listing.strengths is None else {STRENGTH_COLUMN: listing.strengths[image.row]}
-        series = {} if listing.series is None else {SERIES_COLUMN: listing.series[image.row]}
-        yield {
-            **unknown,
-            **strength,
-            **series,
+        known = {
             "image": data,
             "label": image.label,
             "image_id": image_id,
-            "wnid": load_classes()[image.label].wnid,
+            "wnid": image.wnid,
             "recipe": ADOPTED,
             "generator": generator,
             "pixel_sha256": image.pixel_sha256,
             "is_flat": image.is_flat,
             SOURCE_COLUMN: listing.names[image.row],
+            STRENGTH_COLUMN: listing.strengths[image.row] if listing.strengths is not None else None,
+            SERIES_COLUMN: listing.series[image.row] if listing.series is not None else None,
+            ALSO_COLUMN: list(image.labels[1:]),
         }
+        yield unknown | {name: value for name, value in known.items() if name in columns}
 
 
 def split_into_shards(images: Sequence[ReadImage]) -> list[int]:
@@ -205,10 +207,17 @@ def _make_manifest(request: ReleaseRequest, split: SplitManifest) -> Manifest:
         license="unknown" if "unknown" in licenses else " AND ".join(sorted(licenses)),
         released=None,
         superseded_by=None,
-        notice=request.notice or (known.notice if known else None),
+        notice=_join_notices(known.notice if known else None, request.notice),
         made_with={name: version(name) for name in ("datasets", "pillow", "pyarrow")},
         splits={name: splits[name] for name in sorted(splits)},
     )
+
+
+def _join_notices(known: str | None, added: str | None) -> str | None:
+    """The notices of all splits; one that is there already is not repeated."""
+    if known is None or added is None or added in known:
+        return known or added
+    return f"{known} {added}"
 
 
 def _move_in(stage: Path, request: ReleaseRequest, manifest: Manifest) -> None:

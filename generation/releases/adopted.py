@@ -7,7 +7,9 @@ from typing import Literal
 from pydantic import ValidationError
 
 from imagenet_g.benchmark.records import Count, FileModel, Sha256
-from imagenet_g.benchmark.splits.manifests import SplitManifest
+from imagenet_g.benchmark.splits.manifests import Manifest, SplitManifest
+from imagenet_g.benchmark.terminal.markdown import format_code
+from imagenet_g.generation.near_duplicates.report import NearDuplicatesRecord
 
 CANNOT_BE_REMADE = "cannot be remade"
 ADOPTED = "adopted"
@@ -74,6 +76,8 @@ class AdoptedRecipe(FileModel):
     counts: AdoptedCounts
     left_out: str | None
     """A sentence on other files among the images; null for none."""
+    near_duplicates: NearDuplicatesRecord | None = None
+    """What a search for near-duplicates found; null where there was none."""
 
 
 def find_adopted(split: SplitManifest) -> AdoptedRecipe | None:
@@ -85,17 +89,38 @@ def find_adopted(split: SplitManifest) -> AdoptedRecipe | None:
 
 
 def format_adopted_facts(split: SplitManifest, recipe: AdoptedRecipe) -> list[str]:
-    """Markdown lines on an adopted split."""
+    """Markdown lines on an adopted split; words of whoever adopted it are no markup."""
     made, counts = recipe.recipe, recipe.counts
+    generator, paper = (
+        "unknown" if text is None else format_code(text) for text in (made.generator, made.paper)
+    )
     lines = [
         f"- {counts.released} images of {len(split.class_indices)} classes, adopted and not rendered here: "
-        "they "
-        "cannot be remade",
-        f"- generator: {made.generator or 'unknown'}; seeds: {made.seed}; licence: {made.license}",
-        f"- paper: {made.paper or 'unknown'}",
+        f"they {recipe.reproducibility}",
+        f"- generator: {generator}; seeds: {made.seed}; licence: {format_code(made.license)}",
+        f"- paper: {paper}",
         f"- copies within a class: {counts.copies}; images that are also in another class: {counts.clashes}; "
         f"flat: {counts.flat}",
     ]
     if counts.unreadable or counts.dropped:
         lines.append(f"- left out: {counts.unreadable} unreadable, {counts.dropped} near-duplicates")
-    return [*lines, ""]
+    return [*lines, *_format_near(recipe.near_duplicates), ""]
+
+
+def list_citations(manifest: Manifest) -> list[str]:
+    """BibTeX of the adopted splits, each once."""
+    recipes = [find_adopted(split) for split in manifest.splits.values()]
+    found = [recipe.recipe.citation for recipe in recipes if recipe is not None]
+    # A run of backticks would end the block of code that it is printed in.
+    return list(dict.fromkeys(text.strip().replace("```", "'''") for text in found if text))
+
+
+def _format_near(record: NearDuplicatesRecord | None) -> list[str]:
+    if record is None:
+        return []
+    reference = "" if record.reference is None else f", {record.against} like one of {format_code(record.reference)}"
+    return [
+        f"- near-duplicates ({record.method}, at most {record.max_distance} bits): {record.within} images like "
+        f"another one, {record.other_class} of them of another class{reference}; "
+        f"{'left out' if record.dropped else 'kept'}"
+    ]

@@ -84,6 +84,16 @@ def count_classes(folder: Path, files: Sequence[FileRecord]) -> Counter[int]:
     return counts
 
 
+def is_spdx(text: str) -> bool:
+    """Whether a text has the form of an SPDX expression; whether such a licence exists is not looked up.
+
+    Example:
+        >>> is_spdx("CC-BY-4.0"), is_spdx("MIT AND LicenseRef-x"), is_spdx("unknown"), is_spdx("ask us!")
+        (True, True, False, False)
+    """
+    return text.lower() not in ("unknown", "none") and _LICENSE.fullmatch(text) is not None
+
+
 def _collect(check: Callable[[], object]) -> list[str]:
     try:
         check()
@@ -93,7 +103,7 @@ def _collect(check: Callable[[], object]) -> list[str]:
 
 
 def _check_words(manifest: Manifest) -> Iterator[str]:
-    if manifest.license.lower() in ("unknown", "none") or not _LICENSE.fullmatch(manifest.license):
+    if not is_spdx(manifest.license):
         yield f"The licence '{manifest.license}' is no SPDX expression like 'CC-BY-4.0' or 'LicenseRef-x'."
     if not manifest.splits:
         yield "It has no splits."

@@ -10,7 +10,7 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.errors import DataError, InputError
-from imagenet_g.generation.releases.hub_card import PAPER_BIBTEX, CardSource
+from imagenet_g.generation.releases.hub_card import CardSource, list_bibtex
 
 if TYPE_CHECKING:
     import mlcroissant
@@ -51,7 +51,7 @@ def _make_metadata(source: CardSource) -> mlcroissant.Metadata:
         url=f"{place}/tree/{source.shown_tag}",
         license=[_LICENSE_URL.format(word) for word in manifest.license.split() if word not in _OPERATORS],
         version=_make_version(source.shown_tag),
-        cite_as=PAPER_BIBTEX,
+        cite_as="\n\n".join(list_bibtex(manifest)) or None,
         date_published=_choose_date(manifest.released),
         data_biases=["Generators repeat the stereotypes of the web images they were trained on."],
         data_collection="Images rendered by generative models; settings are in manifest.json.",

@@ -10,8 +10,9 @@ from importlib.resources import files
 from pydantic import JsonValue, ValidationError
 
 from imagenet_g.benchmark.classes import load_class_set
-from imagenet_g.benchmark.splits.manifests import ClassView, EqualsView, SplitManifest, ViewSpec
+from imagenet_g.benchmark.splits.manifests import ClassView, EqualsView, Manifest, SplitManifest, ViewSpec
 from imagenet_g.benchmark.terminal.markdown import escape_heading
+from imagenet_g.generation.releases.adopted import find_adopted, list_citations
 from imagenet_g.generation.releases.card import format_split_facts
 from imagenet_g.generation.releases.check import CheckedRelease, count_classes
 
@@ -254,19 +255,20 @@ def _format_terms(source: CardSource) -> str:
     )
 
 
+def list_bibtex(manifest: Manifest) -> list[str]:
+    """What is cited beside the release: the papers of adopted splits, and ours where images were built."""
+    adopted = list_citations(manifest)
+    built = any(find_adopted(split) is None for split in manifest.splits.values())
+    return [*adopted, *([PAPER_BIBTEX] if built and PAPER_BIBTEX not in adopted else [])]
+
+
 def _format_citation(source: CardSource) -> str:
     manifest = source.release.manifest
     key = "imagenetg_" + "".join(c if c.isalnum() else "_" for c in f"{manifest.version}_{source.shown_tag}")
     where = f"https://huggingface.co/datasets/{source.shown_repo}/tree/{source.shown_tag}"
-    return f"""## Cite
-
-```bibtex
-@misc{{{key},
+    own = f"""@misc{{{key},
   title        = {{{manifest.title}}},
   howpublished = {{\\url{{{where}}}}},
   note         = {{Version {manifest.version}, revision {source.shown_tag}}}
-}}
-
-{PAPER_BIBTEX}
-```
-"""
+}}"""
+    return "## Cite\n\n```bibtex\n" + "\n\n".join([own, *list_bibtex(manifest)]) + "\n```\n"
