@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 ROWS_PER_GROUP = 100
 """Small enough for the Hub's viewer: 100 images of 512 x 512 are some 40 MB."""
 Verify = Literal["hashes", "size"]
+Rows = Iterable[Mapping[str, object]]
 
 
 def make_release_features(extra: Mapping[str, object] | None = None) -> datasets.Features:
@@ -95,7 +96,7 @@ def make_shard_path(split: str, number: int, total: int) -> str:
 
 
 def write_shard(
-    folder: Path, name: str, rows: Iterable[Mapping[str, object]], features: datasets.Features
+    folder: Path, name: str, rows: Rows, features: datasets.Features, *, rows_per_group: int = ROWS_PER_GROUP
 ) -> FileRecord:
     """Write one shard; equal rows give equal bytes with the same pyarrow.
 
@@ -103,9 +104,10 @@ def write_shard(
         folder: The release.
         name: Path of the shard relative to it, see `make_shard_path`.
         rows: One mapping per image with exactly the columns of `features`: `image` is the encoded file's
-            bytes, `label` the class index, a value that is not known or does not apply is None. Taken 100
+            bytes, `label` the class index, a value that is not known or does not apply is None. Taken a group
             at a time, so an iterator of any length will do.
         features: From `make_release_features`.
+        rows_per_group: Rows of a row group, which is read whole.
 
     Raises:
         DataError: A row misses a column, has one too many, or a value of the wrong type.
@@ -122,19 +124,19 @@ def write_shard(
         with pq.ParquetWriter(
             temporary, schema, compression=codecs, use_dictionary=leaves, write_statistics=leaves
         ) as writer:
-            for table in _make_tables(rows, schema, name):
-                writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+            for table in _make_tables(rows, schema, name, rows_per_group):
+                writer.write_table(table, row_group_size=rows_per_group)
                 num_rows += table.num_rows
         # Hashed under its temporary name: once it is renamed, another process could change it.
         sha256, num_bytes = hash_file(temporary), temporary.stat().st_size
     return FileRecord(path=name, sha256=sha256, num_bytes=num_bytes, num_rows=num_rows)
 
 
-def _make_tables(rows: Iterable[Mapping[str, object]], schema: pa.Schema, name: str) -> Iterator[pa.Table]:
+def _make_tables(rows: Rows, schema: pa.Schema, name: str, rows_per_group: int) -> Iterator[pa.Table]:
     import pyarrow as pa
 
     stream = iter(rows)
-    while piece := list(islice(stream, ROWS_PER_GROUP)):
+    while piece := list(islice(stream, rows_per_group)):
         for row in piece:
             # pyarrow would fill a missing column with nulls and drop one that is too many.
             if row.keys() != set(schema.names):

@@ -157,6 +157,7 @@ def make_adopted_recipe(
         counts=AdoptedCounts(
             listed=len(listing),
             released=len(kept),
+            classes=len({image.label for image in kept}),
             unreadable=len(read.reasons),
             dropped=len(read.images) - len(kept),
             flat=sum(image.is_flat for image in kept),
@@ -187,9 +188,7 @@ def _compare(
     reference = near.load_reference() if near.load_reference is not None else None
     compared = [image for image in images if not image.is_flat and image.phash is not None]
     hashes = [int(image.phash or 0) for image in compared]
-    found = find_near_duplicates(
-        hashes, reference.hashes if reference is not None else (), near.max_distance
-    )
+    found = find_near_duplicates(hashes, reference.hashes if reference is not None else (), near.max_distance)
     lines = [_describe(one, listing, compared, reference) for one in found]
     record = NearDuplicatesRecord(
         max_distance=near.max_distance,

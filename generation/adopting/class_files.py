@@ -47,7 +47,9 @@ def load_class_map(path: Path | None) -> dict[str, tuple[int, ...]] | None:
     table = _parse_json(text, path)
     if not isinstance(table, dict) or not table:
         raise InputError(f"--class-map '{path}' must be an object of words and wnids.")
-    return {word: _read_wnids(wnids, f"--class-map '{path}', '{shorten(word)}'") for word, wnids in table.items()}
+    return {
+        word: _read_wnids(wnids, f"--class-map '{path}', '{shorten(word)}'") for word, wnids in table.items()
+    }
 
 
 def _read_wnids(value: object, where: str) -> tuple[int, ...]:

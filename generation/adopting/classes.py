@@ -172,9 +172,7 @@ def _find_name(word: str) -> int:
     return found[0]
 
 
-def _read_mapped(
-    words: Sequence[str], mapped: Mapping[str, tuple[int, ...]]
-) -> dict[str, tuple[int, ...]]:
+def _read_mapped(words: Sequence[str], mapped: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
     if missing := [word for word in words if word not in mapped]:
         raise InputError(
             f"The class map has no line for '{shorten(missing[0])}'"

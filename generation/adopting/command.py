@@ -80,7 +80,8 @@ def _add_provenance_options(parser: ArgumentParser) -> None:
     group.add_argument("--paper", metavar="TEXT", help="paper or page that describes them")
     group.add_argument("--citation", type=Path, metavar="FILE", help="file with BibTeX")
     group.add_argument("--license", "--licence", dest="license", metavar="SPDX",
-                       help="licence of the images (default: unknown; such a set is not published)")  # fmt: skip
+                       help="licence of the images (default: unknown; such a set is not "
+                            "published)")  # fmt: skip
     group.add_argument("--notice", metavar="TEXT", help="what a reader must know before quoting a number")
 
 
@@ -127,7 +128,9 @@ def make_request(arguments: Namespace, listener: ProgressListener) -> AdoptReque
     if arguments.near_duplicates is None and wanted:
         arguments.near_duplicates = DEFAULT_DISTANCE
     if arguments.near_duplicates is not None and not 0 <= arguments.near_duplicates <= MAX_DISTANCE:
-        raise InputError(f"--near-duplicates {arguments.near_duplicates} is outside 0 to {MAX_DISTANCE} bits.")
+        raise InputError(
+            f"--near-duplicates {arguments.near_duplicates} is outside 0 to {MAX_DISTANCE} bits."
+        )
     return make_adopt_request(arguments, listener)
 
 
@@ -143,11 +146,16 @@ def format_spec(spec: AdoptionSpec) -> str:
 
 def list_lines(request: AdoptRequest, recipe: AdoptedRecipe) -> list[str]:
     """What was adopted, what to know of it, and the next commands."""
+    from imagenet_g.benchmark.classes import NUM_CLASSES
     from imagenet_g.generation.adopting.adopt import make_report_path
 
     counts, release = recipe.counts, request.release
     ref = f"{release.version}/{release.split}"
     lines = [f"{ref}: {counts.released:,} images; they cannot be remade, and nothing was rendered"]
+    if counts.classes < NUM_CLASSES:
+        lines.append(
+            f"they cover {counts.classes} of {NUM_CLASSES} classes, and models are scored over these alone"
+        )
     if counts.unreadable:
         lines.append(f"{counts.unreadable:,} images cannot be read and are left out")
     if counts.copies:

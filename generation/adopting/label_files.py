@@ -25,7 +25,7 @@ LABEL_COLUMNS = (
     "wnid", "label", "class", "class_name", "synset", "target", "class_id", "label_id", "category", "index",
 )  # fmt: skip
 MAX_LINE = 1 << 16
-_MAX_JSON_BYTES = 256 << 20
+_MAX_JSON_BYTES = 64 << 20
 
 
 class LabelLine(NamedTuple):

@@ -45,12 +45,14 @@ def choose_images(members: Sequence[Member]) -> tuple[list[Member], OtherFiles]:
     """The images among the files of a source, in order of their names, and the other files by kind.
 
     Raises:
-        DataError: Two files have one name, or there is no image.
+        DataError: Two files have one name, or a name leads out of the source or is not UTF-8.
+        InputError: There is no image.
     """
     images: dict[str, Member] = {}
     left_out: list[tuple[str, str]] = []
     for member in sorted(members, key=lambda one: one.name):
         parts = split_path(member.name)
+        _require_plain(member.name, parts)
         if not parts or any(map(is_hidden, parts[:-1])):
             continue
         name = "/".join(parts)
@@ -65,6 +67,18 @@ def choose_images(members: Sequence[Member]) -> tuple[list[Member], OtherFiles]:
         sentence = others.format_counts()
         raise InputError(f"There is no image in the source.{f' {sentence}' if sentence else ''}")
     return list(images.values()), others
+
+
+def _require_plain(name: str, parts: Sequence[str]) -> None:
+    # Nothing is unpacked, but such an archive was made to do harm, and its images would be lost unseen.
+    if ".." in parts:
+        raise DataError(f"'{shorten(name)}' leads out of the source; it is not adopted.")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"A file name in the source is not UTF-8: {shorten(repr(name))}. Rename it."
+        ) from error
 
 
 def list_class_folders(members: Sequence[Member], others: OtherFiles, folders: Sequence[str] = ()) -> Listing:

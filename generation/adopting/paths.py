@@ -1,6 +1,7 @@
 """Where in an image's path its class stands: templates such as `val/ai/{class}_adm_*`.
 
-A template is no regular expression: it comes from a file that may be anyone's, and every part of it is bounded.
+A template is no regular expression: it comes from a file that may be anyone's, and every part of it is
+bounded.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class PathTemplate:
         InputError: It has no `{class}`, an unknown field, or is too long.
 
     Example:
-        >>> PathTemplate("{class}_*/seed_{series}_scale_{strength}.*").match("snow/022_eagle/seed_3_scale_500.jpg")
+        >>> ladder = PathTemplate("{class}_*/seed_{series}_scale_{strength}.*")
+        >>> ladder.match("snow/022_eagle/seed_3_scale_500.jpg")
         Match(place='snow', fields={'class': '022', 'series': '3', 'strength': '500'})
         >>> PathTemplate("val/{class}/*").match("train/n01440764/a.png") is None
         True
@@ -54,7 +56,8 @@ class PathTemplate:
         found = [field for field, *_ in (match.groups() for match in _WORD.finditer(text)) if field]
         if found.count("class") != 1 or len(set(found)) != len(found) or not set(found) <= FIELDS.keys():
             raise InputError(
-                f"Malformed path template '{shorten(text)}'. It needs {{class}} once, and may have {{strength}}, "
+                f"Malformed path template '{shorten(text)}'. It needs {{class}} once, and may have "
+                f"{{strength}}, "
                 "{series} and * beside it, such as 'val/{class}/*'."
             )
         if len(parts) > _MAX_PARTS or len(text) > _MAX_LENGTH or ".." in parts:
@@ -100,7 +103,8 @@ def list_by_path(
     if len(places) > 1:
         shown = ", ".join(f"'{shorten(place or '.')}'" for place in places[:MAX_SHOWN])
         raise InputError(
-            f"'{template.text}' is in {len(places)} places: {shown}{', ...' if len(places) > MAX_SHOWN else ''}. "
+            f"'{template.text}' is in {len(places)} places: "
+            f"{shown}{', ...' if len(places) > MAX_SHOWN else ''}. "
             "Choose one with --inside FOLDER."
         )
     images = [member for member, _ in found]
@@ -124,7 +128,9 @@ def _compile_part(part: str) -> re.Pattern[str]:
         pattern += "[^/]*?" if name is None else f"(?P<{name}>{FIELDS[name]})"
         start, wild = match.end(), wild + 1
     if wild > _MAX_WILD:
-        raise InputError(f"'{shorten(part)}' has more than {_MAX_WILD} of *, {{class}}, {{strength}}, {{series}}.")
+        raise InputError(
+            f"'{shorten(part)}' has more than {_MAX_WILD} of *, {{class}}, {{strength}}, {{series}}."
+        )
     return re.compile(pattern + re.escape(part[start:]))
 
 

@@ -115,8 +115,7 @@ def require_readable(listing: Listing, reasons: Mapping[int, str], *, leave_out:
     more = f"; and {len(reasons) - _MAX_NAMED} more" if len(reasons) > _MAX_NAMED else ""
     advice = "" if leave_out else " Fetch them again, or add --leave-out-unreadable."
     raise DataError(
-        f"{len(reasons)} of {len(listing)} images cannot be read: {shown}{more}. "
-        f"Nothing was written.{advice}"
+        f"{len(reasons)} of {len(listing)} images cannot be read: {shown}{more}. Nothing was written.{advice}"
     )
 
 

@@ -118,7 +118,8 @@ def choose_license(wanted: str | None, found: FoundSpec | None) -> str:
     text = wanted or (found.spec.license if found is not None else "unknown")
     if text != "unknown" and not is_spdx(text):
         raise InputError(
-            f"--license '{shorten(text)}' is no SPDX expression such as CC-BY-4.0 or LicenseRef-x; omit it where "
+            f"--license '{shorten(text)}' is no SPDX expression such as CC-BY-4.0 or LicenseRef-x; omit it "
+            "where "
             "the licence is unknown."
         )
     return text

@@ -138,7 +138,9 @@ def _list_files(request: SourceRequest, root: Path, names: Sequence[str]) -> Lis
     said = request.path is not None or request.label_file is not None
     if tables and request.layout in (None, "parquet"):
         if said:
-            raise InputError("Tables name the classes themselves (--label-column); omit --path, --label-file.")
+            raise InputError(
+                "Tables name the classes themselves (--label-column); omit --path, --label-file."
+            )
         return list_tables(root, tables, request.columns, cache=request.cache)
     if not archives:
         raise InputError(

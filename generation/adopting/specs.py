@@ -1,7 +1,7 @@
 """Adoption specs: what a published set is, how it is laid out, and how to get it.
 
-A spec is data (`generation/data/adoption/NAME.toml`, or a file of one's own), and is not trusted: paths stay
-inside the source, and texts are bounded and have no control characters.
+A spec is data: `generation/data/adoption/NAME.toml`, or the user's own file. None of it is trusted: paths
+stay inside the source, and texts are bounded and have no control characters.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from imagenet_g.benchmark.splits.manifests import (
 )
 from imagenet_g.benchmark.splits.release_rows import ALSO_COLUMN
 from imagenet_g.benchmark.splits.releases import (
+    ROWS_PER_GROUP,
     make_release_features,
     make_shard_path,
     make_split_manifest,
@@ -42,6 +43,8 @@ SOURCE_COLUMN = "source_file"
 
 # Some 500 MB a file, as `datasets` has it, and files that a machine of little memory still opens.
 _MAX_SHARD_BYTES, _MAX_SHARD_ROWS = 400 << 20, 5000
+# Below what the viewer of the Hub shows of a row group.
+_MAX_GROUP_BYTES = 200 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +112,9 @@ def write_adopted(
         StorageError: The disk is full, or permission is missing.
     """
     features = make_features(listing, images)
-    with _stage(request.out) as stage:
+    # A link to a folder stays one.
+    out = request.out.resolve()
+    with _stage(out) as stage:
         pieces = split_into_shards(images)
         rows = make_rows(listing, images, recipe.recipe.generator, features.keys())
         files = [
@@ -118,12 +123,13 @@ def write_adopted(
                 make_shard_path(request.split, number, len(pieces)),
                 (next(rows) for _ in range(count)),
                 features,
+                rows_per_group=choose_group_size(images),
             )
             for number, count in enumerate(pieces)
         ]
         split = make_split_manifest(stage, files, views={}, recipe=recipe.model_dump(mode="json"))
         manifest = _make_manifest(request, split)
-        _move_in(stage, request, manifest)
+        _move_in(stage, out, request, manifest)
     return request.out / MANIFEST_NAME
 
 
@@ -185,16 +191,24 @@ def split_into_shards(images: Sequence[ReadImage]) -> list[int]:
     return counts
 
 
+def choose_group_size(images: Sequence[ReadImage]) -> int:
+    """Rows of a row group: fewer than usual where images are so large that the Hub would not show them."""
+    return min(ROWS_PER_GROUP, max(1, _MAX_GROUP_BYTES // max(image.num_bytes for image in images)))
+
+
 @contextmanager
 def _stage(out: Path) -> Iterator[Path]:
     """A folder beside `out`, on the same disk, which is gone afterwards."""
     with translate_storage_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
+        holder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
+        # mkdtemp lets nobody else in; a folder inside it has the rights that the user gives new folders.
+        stage = holder / "release"
+        stage.mkdir()
     try:
         yield stage
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        shutil.rmtree(holder, ignore_errors=True)
 
 
 def _make_manifest(request: ReleaseRequest, split: SplitManifest) -> Manifest:
@@ -220,24 +234,22 @@ def _join_notices(known: str | None, added: str | None) -> str | None:
     return f"{known} {added}"
 
 
-def _move_in(stage: Path, request: ReleaseRequest, manifest: Manifest) -> None:
-    out = request.out
+def _move_in(stage: Path, out: Path, request: ReleaseRequest, manifest: Manifest) -> None:
     with translate_storage_errors(out):
-        # mkdtemp lets nobody else in.
-        stage.chmod(0o755)
-        if not (out / MANIFEST_NAME).exists():
+        if (out / MANIFEST_NAME).exists():
+            place = out / "data" / request.split
+            # Left by a run that was killed between this step and the manifest, which does not name it.
+            if place.exists():
+                shutil.rmtree(place)
+            (stage / "data" / request.split).rename(place)
+        elif out.exists():
+            (stage / "data").rename(out / "data")
+        else:
             write_text(stage / CARD_NAME, format_card(manifest))
             write_manifest(stage, manifest)
-            if out.exists():
-                out.rmdir()
             # One step: a reader sees no release, or a whole one.
             stage.rename(out)
             return
-        place = out / "data" / request.split
-        # Left by a run that was killed between this step and the manifest, which does not name it.
-        if place.exists():
-            shutil.rmtree(place)
-        (stage / "data" / request.split).rename(place)
     write_text(out / CARD_NAME, format_card(manifest))
     write_manifest(out, manifest)
 

@@ -1,6 +1,7 @@
 """Pairs of hashes that differ in few bits, found without comparing each with each.
 
-Two 64-bit numbers that differ in at most d bits agree in one of d + 1 pieces, so that only numbers that share a
+Two 64-bit numbers that differ in at most d bits agree in one of d + 1 pieces, so that only numbers that
+share a
 piece are compared (Norouzi et al., Fast Search in Hamming Space with Multi-Index Hashing, 2012).
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -103,13 +105,14 @@ def count_differing_bits(values: Hashes, other: np.uint64) -> npt.NDArray[np.int
         [1, 2]
     """
     halves = np.ascontiguousarray(values ^ other).view(np.uint8).reshape(len(values), BITS // 8)
-    return np.unpackbits(halves, axis=1).sum(axis=1, dtype=np.int64)
+    counts: npt.NDArray[np.int64] = np.unpackbits(halves, axis=1).sum(axis=1, dtype=np.int64)
+    return counts
 
 
 def _cut_pieces(number: int) -> list[tuple[int, int]]:
     """First bit and width of each of `number` pieces that cover 64 bits."""
     edges = [BITS * piece // number for piece in range(number + 1)]
-    return [(start, end - start) for start, end in zip(edges, edges[1:], strict=False)]
+    return [(start, end - start) for start, end in pairwise(edges)]
 
 
 def _list_neighbours(unique: Hashes, max_distance: int) -> dict[int, dict[int, int]]:

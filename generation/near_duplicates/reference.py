@@ -15,7 +15,7 @@ from imagenet_g.generation.near_duplicates.hashing import compute_phash
 from imagenet_g.generation.rendering.renderer import is_flat
 
 FLAT_STD = 2.0
-"""Largest standard deviation, in levels of 0..255, of an image that counts as flat: the renderer's default."""
+"""Largest standard deviation of a flat image, in levels of 0..255: the default of builds."""
 _PIECE = 256
 
 

@@ -53,6 +53,8 @@ class AdoptedCounts(FileModel):
 
     listed: Count
     released: Count
+    classes: Count
+    """Classes that have images."""
     unreadable: Count
     """Left out, because they could not be decoded."""
     dropped: Count
@@ -118,9 +120,12 @@ def list_citations(manifest: Manifest) -> list[str]:
 def _format_near(record: NearDuplicatesRecord | None) -> list[str]:
     if record is None:
         return []
-    reference = "" if record.reference is None else f", {record.against} like one of {format_code(record.reference)}"
+    reference = (
+        "" if record.reference is None else f", {record.against} like one of {format_code(record.reference)}"
+    )
     return [
-        f"- near-duplicates ({record.method}, at most {record.max_distance} bits): {record.within} images like "
+        f"- near-duplicates ({record.method}, at most {record.max_distance} bits): {record.within} images "
+        "like "
         f"another one, {record.other_class} of them of another class{reference}; "
         f"{'left out' if record.dropped else 'kept'}"
     ]

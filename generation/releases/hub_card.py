@@ -217,8 +217,13 @@ def list_settings(split: SplitManifest) -> list[tuple[str, str]]:
     if not isinstance(recipe, dict):
         return [("recipe", "unknown")]
     parts: JsonValue = recipe
-    # A release built here also stores its results, which the card shows elsewhere.
-    if "recipe" in recipe:
+    # A release made here also stores its results, which the card shows elsewhere, as it does a citation.
+    if (adopted := find_adopted(split)) is not None:
+        parts = {
+            "recipe": adopted.recipe.model_dump(mode="json", exclude={"citation"}),
+            "source": adopted.source.model_dump(mode="json"),
+        }
+    elif "recipe" in recipe:
         parts = {key: recipe.get(key) for key in ("recipe", "generator", "runtimes", "scorers")}
     return list(flatten("", parts))
 

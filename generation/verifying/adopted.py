@@ -87,9 +87,10 @@ def _compare_counts(folder: Path, split: SplitManifest, recipe: AdoptedRecipe) -
         return f"the split has {len(images)} images, its manifest states {recipe.counts.released}"
     columns = ("image_id", "wnid", "pixel_sha256", "label")
     rows = list(zip(*(images.read_column(column) for column in columns), strict=True))
-    if problem := _compare_ids(
-        {str(image_id): (str(pixels), str(wnid)) for image_id, wnid, pixels, _ in rows}
-    ):
+    by_id = {str(image_id): (str(pixels), str(wnid)) for image_id, wnid, pixels, _ in rows}
+    if len(by_id) < len(rows):
+        return "an image id comes twice in the split"
+    if problem := _compare_ids(by_id):
         return problem
     labels = tuple(sorted({int(str(label)) for *_, label in rows}))
     return (

@@ -209,3 +209,46 @@ def test_a_split_that_is_there_is_not_replaced(
     adopt(write_folders(tmp_path / "source", per_class=1), out, code=2)
     assert "has a split 'drawn' already" in capsys.readouterr().err
     assert load_manifest(out) == load_manifest(release)
+
+
+def test_an_adopted_split_is_filtered_like_any_other(
+    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the scorer of another release, which gives it that release's views."""
+    monkeypatch.setenv("IMAGENET_G_SCORES", str(tmp_path / "scores"))
+    words = ["--data", f"gen-1={release}", "--cache", str(tmp_path / "cache"), "--workers", "1"]
+    assert main(["filter", "gen-1/drawn", "--like", "mini-v2", *words]) == 0
+    assert "gen-1/drawn:clip-filtered: " in capsys.readouterr().out
+
+
+def test_the_card_cites_the_paper_of_the_images_and_no_other(release: Path, tmp_path: Path) -> None:
+    """Words of whoever adopted a set cannot become markup, or end the block of code."""
+    (tmp_path / "paper.bib").write_text("@misc{a,\n  title = {T}\n}\n```\n<script>")
+    words = ("--generator", "<b>`x`</b>", "--license", "MIT", "--citation", str(tmp_path / "paper.bib"))
+    out = adopt(write_folders(tmp_path / "source"), tmp_path / "out", *words)
+    assert main(["publish", str(out), "--to", str(tmp_path / "tree")]) == 0
+    card = (tmp_path / "tree" / "README.md").read_text()
+    assert "@misc{a," in card
+    assert "bansal2023leaving" not in card
+    assert "generator: ``<b>`x`</b>``" in card
+    assert card.count("```") % 2 == 0
+
+
+def test_a_folder_holds_built_splits_or_adopted_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One version has one kind of origin, whichever came first."""
+    from build_specs import build, make_noise_spec
+
+    from imagenet_g.benchmark.errors import DataError
+
+    source = write_folders(tmp_path / "source")
+    out = adopt(source, tmp_path / "adopted", "--version", "tiny")
+    with pytest.raises(DataError, match="which was adopted and not built"):
+        build(make_noise_spec(), out)
+    assert list(load_manifest(out).splits) == ["drawn"]
+    build(make_noise_spec(), tmp_path / "built")
+    before = load_manifest(tmp_path / "built")
+    adopt(source, tmp_path / "built", "--version", "tiny", code=2)
+    assert "which was built and not adopted" in capsys.readouterr().err
+    assert load_manifest(tmp_path / "built") == before

@@ -54,9 +54,19 @@ def test_a_dataset_of_the_hub_is_adopted_published_evaluated_and_loaded_without_
         ["publish", out, "--repo", "org/adopted", "--tag", "v1.0.0"],
         ["evaluate", *evaluate, "--data", "gen-1=hub:org/adopted@v1.0.0"],
         ["verify", out],
+        [
+            "download",
+            "gen-1/drawn",
+            "--repo",
+            "org/adopted",
+            "--revision",
+            "v1.0.0",
+            "--to",
+            tmp_path / "plain",
+        ],
     )
-    assert [one.code for one in done] == [0, 0, 0, 0], [one.err for one in done]
-    assert read_ids(out) == expected
+    assert [one.code for one in done] == [0] * 5, [one.err for one in done]
+    assert read_ids(out) == read_ids(tmp_path / "plain") == expected
     source = read_recipe(out)["source"]
     assert isinstance(source, dict)
     assert (source["name"], source["revision"]) == ("hub:someone/set", commit)

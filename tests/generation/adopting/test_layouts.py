@@ -8,7 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from adopted_sets import WNIDS, adopt, make_set, read_ids, read_recipe, write_files, write_folders
+from adopted_sets import (
+    WNIDS,
+    adopt,
+    make_set,
+    read_columns,
+    read_ids,
+    read_recipe,
+    write_files,
+    write_folders,
+)
 from image_sets import write_hub_parquet, write_tar
 
 from imagenet_g.benchmark.classes import load_classes
@@ -179,3 +188,38 @@ def test_names_of_classes_are_those_of_every_class() -> None:
 
     for info in load_classes():
         assert info.index in index_names()[simplify_name(info.name)]
+
+
+@pytest.mark.parametrize("suffix", ["", "-tench"])
+def test_the_class_may_stand_elsewhere_in_the_path(
+    suffix: str, tmp_path: Path, expected: tuple[list[tuple[object, ...]], object]
+) -> None:
+    """Any place that a template names: `val/<wnid>-tench/images/<image>`."""
+    files = {f"val/{WNIDS[k]}{suffix}/images/{name}": data for (k, name), data in make_set().items()}
+    template = "val/{class}-*/images/*" if suffix else "val/{class}/images/*"
+    out = adopt(write_files(tmp_path / "set", files), tmp_path / "out", "--path", template)
+    assert read_ids(out) == expected[0]
+
+
+def test_a_name_with_several_classes_has_several_right_answers(tmp_path: Path) -> None:
+    """The first line of the map is the label."""
+    (tmp_path / "map.csv").write_text(f"name,wnid\na,{WNIDS[1]}\na,{WNIDS[0]}\nb,{WNIDS[2]}\n")
+    files = {f"{'ab'[label > 1]}/{name}": data for (label, name), data in make_set().items()}
+    out = adopt(
+        write_files(tmp_path / "set", files), tmp_path / "out", "--class-map", str(tmp_path / "map.csv")
+    )
+    assert (
+        sorted(str(row) for row in read_columns(out, "label", "also")) == ["(1, [0])"] * 4 + ["(2, [])"] * 2
+    )
+
+
+def test_images_too_large_for_the_hub_are_in_smaller_groups() -> None:
+    """100 rows of a group as usual, 4 where an image has 50 MB."""
+    from dataclasses import replace
+
+    from imagenet_g.generation.adopting.reading import ReadImage
+    from imagenet_g.generation.adopting.writing import choose_group_size
+
+    small = ReadImage(0, (0,), "", "", 1000, is_flat=False)
+    assert choose_group_size([small]) == 100
+    assert choose_group_size([small, replace(small, num_bytes=50 << 20)]) == 4

@@ -23,7 +23,7 @@ def draw(seed: int, size_px: int = 96) -> Image.Image:
 def hash_by_sums(image: Image.Image) -> int:
     """The hash as it is defined, each coefficient a sum of its own."""
     small = image.convert("L").resize((32, 32), Image.Resampling.LANCZOS)
-    pixels = [[small.getpixel((x, y)) for x in range(32)] for y in range(32)]
+    pixels = [[float(value) for value in row] for row in np.asarray(small)]
     cosine = [[math.cos(math.pi * k * (2 * n + 1) / 64) for n in range(32)] for k in range(8)]
     found = [
         sum(pixels[y][x] * cosine[u][y] * cosine[v][x] for y in range(32) for x in range(32))
@@ -58,7 +58,10 @@ def test_scaled_compressed_and_brightened_images_are_near_and_others_far() -> No
 def test_pairs_are_those_of_comparing_each_with_each(max_distance: int) -> None:
     """Numbers with few bits set in places of chance, so that there are pairs of every distance."""
     rng = np.random.default_rng(0)
-    values = {sum(1 << int(bit) for bit in rng.choice(64, int(rng.integers(0, 9)), replace=False)) for _ in range(150)}
+    values = {
+        sum(1 << int(bit) for bit in rng.choice(64, int(rng.integers(0, 9)), replace=False))
+        for _ in range(150)
+    }
     unique = np.array(sorted(values), dtype=np.uint64)
     expected = {
         (a, b, distance)
