@@ -6,8 +6,7 @@
 `label` is a `datasets` ClassLabel whose names are the 1000 wnids in class order: the display names are not
 unique, and wnids are what other copies of ImageNet can be matched by. An optional column `also` lists class
 indices an image may rightly be called besides its label; a model is right with any of them. Optional columns
-`strength` and `series` say how strongly an image is shifted, and which images show one scene: see
-`strengths.axis`.
+`strength` and `series` say how strongly an image is shifted, and which show one scene: `strengths.axis`.
 """
 
 from __future__ import annotations

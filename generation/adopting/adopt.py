@@ -21,6 +21,7 @@ from imagenet_g.generation.adopting.reading import (
     require_readable,
 )
 from imagenet_g.generation.adopting.sources import OpenedSource
+from imagenet_g.generation.adopting.strengths import add_strengths
 from imagenet_g.generation.adopting.writing import (
     ReleaseRequest,
     hash_contents,
@@ -70,6 +71,7 @@ class AdoptRequest:
             there, unless nearly all classes are.
         num_expected: Images of a whole copy; None where it is unknown. With fewer, the notice says so.
         leave_out_unreadable: Adopt the others where some images cannot be decoded.
+        strength_file: Table of how strongly each image is shifted; None for what the source says, if it does.
         near: How to look for near-duplicates; None for not at all.
     """
 
@@ -81,6 +83,7 @@ class AdoptRequest:
     expected: str | None = None
     num_expected: int | None = None
     leave_out_unreadable: bool = False
+    strength_file: Path | None = None
     near: NearRequest | None = None
 
 
@@ -92,7 +95,7 @@ def run_adopt(request: AdoptRequest, say: Callable[[str], None], progress: Progr
     """
     validate_place(request.release)
     opened = request.open()
-    listing = opened.listing
+    listing = add_strengths(opened.listing, request.strength_file)
     classes = request.classes(listing)
     say(f"{len(listing):,} images in {len(classes.indices)} classes, named by {classes.kind}")
     if sentence := listing.left_out.format_counts():

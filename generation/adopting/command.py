@@ -55,6 +55,9 @@ def _add_layout_options(parser: ArgumentParser) -> None:
     group.add_argument("--label-column", metavar="NAME", help="column of the class")
     group.add_argument("--hub-files", action="append", default=[], metavar="PATTERN",
                        help="files to take from the Hub; repeatable (default: tables, archives)")  # fmt: skip
+    group.add_argument("--strength-file", type=Path, metavar="FILE",
+                       help="CSV or TSV with the columns file_name, strength (a number >= 0), and series for "
+                       "images of one scene")  # fmt: skip
     group.add_argument("--leave-out-unreadable", action="store_true",
                        help="adopt the others where some images cannot be decoded")  # fmt: skip
 

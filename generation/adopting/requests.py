@@ -68,6 +68,7 @@ def make_adopt_request(arguments: Namespace, listener: ProgressListener) -> Adop
         num_expected=part.num_images if part is not None else None,
         leave_out_unreadable=arguments.leave_out_unreadable
         or (found is not None and found.spec.leave_out_unreadable),
+        strength_file=arguments.strength_file,
         near=_make_near(arguments, listener),
     )
 

@@ -28,8 +28,7 @@ from imagenet_g.generation.adopting.places import (
     list_folder,
     split_path,
 )
-from imagenet_g.generation.adopting.samples import has_samples, list_samples
-from imagenet_g.generation.adopting.tables import list_tables
+from imagenet_g.generation.adopting.shards import has_samples, list_samples, list_tables
 
 PARQUET = ".parquet"
 HUB_FILES = ("*.parquet", "*.tar", "*.tar.gz", "*.tgz", "*.zip")

@@ -1,4 +1,7 @@
-"""Images in parquet files, read once in their order and kept beside, so that any order can follow."""
+"""Images in parquet tables, and in shards of webdataset: `<key>.jpg` with its class in `<key>.cls`.
+
+Tables are read once in their order and kept beside, so that any order can follow.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.errors import DataError, InputError, shorten
+from imagenet_g.benchmark.images.archives import (
+    Member,
+    choose_sample_members,
+    list_tar,
+    read_member,
+    split_sample_name,
+)
 from imagenet_g.benchmark.images.containers import load_found_parquet
+from imagenet_g.benchmark.images.file_names import OtherFiles
+from imagenet_g.benchmark.images.unpacking import unpack_gzip
 from imagenet_g.benchmark.storage import translate_storage_errors
 from imagenet_g.generation.adopting.label_files import LABEL_COLUMNS, Columns
 from imagenet_g.generation.adopting.listing import Listing
+from imagenet_g.generation.adopting.places import GZIP_SUFFIXES, strip_suffix
 from imagenet_g.generation.adopting.strengths import take_strengths
 
 if TYPE_CHECKING:
@@ -82,6 +95,62 @@ def find_label_column(schema: pa.Schema, wanted: str | None) -> str:
         if name in schema.names:
             return name
     raise InputError(f"Which column holds the classes? Name it with --label-column. {_list_columns(schema)}")
+
+
+def has_samples(members: Sequence[Member]) -> bool:
+    """Whether there is a class file among the files of an archive."""
+    return any(split_sample_name(member.name)[1] == "cls" for member in members)
+
+
+def list_samples(shards: Sequence[Path], *, cache: Path | None) -> Listing:
+    """The images of shards, each shard's keys for themselves: many writers begin at 0 in every shard.
+
+    Raises:
+        DataError: A shard is damaged, an image has no class, or a class no image.
+    """
+    names, tokens, members, others = [], [], [], []
+    for shard in shards:
+        chosen = choose_sample_members(list_shard(shard, cache=cache))
+        others.append(chosen.left_out)
+        for key, token, member in chosen.images:
+            names.append(f"{strip_suffix(shard.name)}/{key}")
+            tokens.append(token)
+            members.append(member)
+    return Listing(
+        names=tuple(names),
+        tokens=tuple(tokens),
+        read=lambda row: read_member(members[row]),
+        layout="webdataset",
+        left_out=add_others(others),
+    )
+
+
+def list_shard(shard: Path, *, cache: Path | None) -> list[Member]:
+    """Files of a tar, unpacked first where it is compressed.
+
+    Raises:
+        DataError: It is damaged.
+        InputError: It is compressed and there is no cache.
+    """
+    if shard.name.lower().endswith(GZIP_SUFFIXES):
+        return list_tar(unpack_gzip(shard, cache=cache), source=shard)
+    return list_tar(shard)
+
+
+def add_others(parts: Sequence[OtherFiles]) -> OtherFiles:
+    """Counts of several places together.
+
+    Example:
+        >>> one = OtherFiles((("text file", 1, "a.cap"),))
+        >>> add_others([one, one]).kinds
+        (('text file', 2, 'a.cap'),)
+    """
+    counts: dict[str, tuple[int, str]] = {}
+    for part in parts:
+        for kind, count, name in part.kinds:
+            before = counts.get(kind, (0, name))
+            counts[kind] = (before[0] + count, before[1])
+    return OtherFiles(tuple((kind, count, name) for kind, (count, name) in counts.items()))
 
 
 class Spool:
