@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,7 +104,13 @@ def test_wandb_keeps_what_was_tracked_without_a_network(
     monkeypatch.setenv("WANDB_SILENT", "true")
     assert track_results(open_tracker("wandb"), [load_first(evaluated)], tmp_path) == []
     (kept,) = (tmp_path / "wandb").glob("offline-run-*/*.wandb")
+    # The library's own process writes the end of the file a little after `finish` has returned.
+    until = time.monotonic() + 60
     records = list(read_wandb(kept))
+    while not any(record.HasField("exit") for record in records):
+        assert time.monotonic() < until, "the run was never finished"
+        time.sleep(0.1)
+        records = list(read_wandb(kept))
     stored = {tuple(item.nested_key): item.value_json for r in records for item in r.history.item}
     found = {name: json.loads(text) for (name, *_), text in stored.items() if not name.startswith("_")}
     assert found == list_values(load_first(evaluated))
@@ -121,6 +128,9 @@ def read_wandb(path: Path) -> Iterator[Any]:
             place += block - place % block
             continue
         size, kind = int.from_bytes(data[place + 4 : place + 6], "little"), data[place + 6]
+        if place + 7 + size > len(data):
+            # Not written to its end yet.
+            return
         whole += data[place + 7 : place + 7 + size]
         place += 7 + size
         if kind in (1, 4):
