@@ -114,3 +114,17 @@ def test_every_paper_is_cited(source: str) -> None:
     page = (ROOT / "benchmark" / "README.md").read_text(encoding="utf-8")
     assert re.search(rf"{first}.{{0,30}}{paper['year']}", page)
     assert paper["doi"].removeprefix("10.48550/arXiv.") in page
+
+
+def test_the_address_of_the_notebook_stands_in_one_place() -> None:
+    """So that a public copy has one word to change; it names a notebook that there is."""
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("*/README.md")]
+    found = [
+        place
+        for page in pages
+        for place in re.findall(
+            r"colab\.research\.google\.com/github/\w+/[\w-]+/blob/main/([\w/.]+)", page.read_text()
+        )
+    ]
+    assert len(found) == 1
+    assert (ROOT / found[0]).is_file()
