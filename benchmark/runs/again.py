@@ -71,7 +71,9 @@ def plan_rerun(result: Result, given: RerunInputs, *, out: Path) -> tuple[Evalua
     groups: dict[EvaluationOptions, list[str]] = {}
     for entry in splits or result.entries:
         groups.setdefault(_add_entry_options(model, entry, result, given), []).append(entry.split.ref)
-    return tuple(replace(options, split=tuple(refs)) for options, refs in groups.items())
+    # Whole splits first: a trial run of some images does not outlast the next run in its folder.
+    ordered = sorted(groups.items(), key=lambda group: group[0].limit is not None)
+    return tuple(replace(options, split=tuple(refs)) for options, refs in ordered)
 
 
 def require_inputs(result: Result, given: RerunInputs) -> None:

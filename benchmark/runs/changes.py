@@ -193,12 +193,13 @@ def _name_bounds(name: str, estimate: MetricEstimate) -> dict[str, float | None]
 
 
 def _compare_stored(old: Entry, folder: Path, new: Entry, new_folder: Path) -> AnswerChange | None:
-    path = folder / old.predictions.file
-    # Other predictions than those of the result say nothing of it.
-    if not path.is_file() or hash_file(path) != old.predictions.sha256:
-        return None
+    # Other predictions than those of a result say nothing of it.
+    for place, entry in ((folder, old), (new_folder, new)):
+        path = place / entry.predictions.file
+        if not path.is_file() or hash_file(path) != entry.predictions.sha256:
+            return None
     try:
-        before = load_predictions(path)[0]
+        before = load_predictions(folder / old.predictions.file)[0]
     except DataError:
         return None
     return compare_answers(before, load_predictions(new_folder / new.predictions.file)[0])

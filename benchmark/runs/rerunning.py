@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome
-from imagenet_g.benchmark.predictions.result_files import load_result
-from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.predictions.result_files import load_result, write_result
+from imagenet_g.benchmark.results import Entry, Result
 from imagenet_g.benchmark.runs.again import RerunInputs, plan_rerun
 from imagenet_g.benchmark.runs.changes import RerunReport, compare_results
 from imagenet_g.benchmark.runs.options import EvaluationOptions
@@ -64,11 +64,31 @@ def run_again(path: Path, given: RerunInputs, *, out: Path, listen: OpenListener
         outcomes = [
             _run(options, given, Path(cache), listen, say) for options in plan_rerun(old, given, out=out)
         ]
-    outcome, data = outcomes[-1]
-    if outcome.result is None or outcome.path is None:
+    last, data = outcomes[-1]
+    if last.path is None:
         raise RuntimeError("an evaluation without an error has a result")
-    report = compare_results(old, folder, outcome.result, outcome.path.parent)
-    return RerunOutcome(report=report, result=outcome.result, path=outcome.path, data=data)
+    result = join_runs(old, [outcome.result for outcome, _ in outcomes if outcome.result is not None])
+    new = write_result(last.path.parent, result)
+    return RerunOutcome(
+        report=compare_results(old, folder, result, new.parent), result=result, path=new, data=data
+    )
+
+
+def join_runs(old: Result, runs: Sequence[Result]) -> Result:
+    """One result of several runs in one folder: of each split the entry that is as partial as the stored one.
+
+    Args:
+        old: The stored result.
+        runs: In their order. A partial entry does not outlast the next run by itself.
+    """
+    limits = {entry.split.ref: entry.limit for entry in old.entries}
+    found: dict[str, Entry] = {}
+    for run in runs:
+        for entry in run.entries:
+            ref = entry.split.ref
+            if ref not in found or entry.limit == limits.get(ref):
+                found[ref] = entry
+    return runs[-1].model_copy(update={"entries": tuple(found.values())})
 
 
 def _run(

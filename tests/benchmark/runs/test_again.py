@@ -105,6 +105,20 @@ def test_the_same_again_has_exit_code_0(stored: Path, capsys: pytest.CaptureFixt
     assert printed.count("the same answer to each of 3 images") == 2
 
 
+def test_whole_and_partial_splits_of_one_result_are_all_run_again(
+    toys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They need two runs, and a partial entry does not outlast the next run in its folder."""
+    words = ["evaluate", "--model", FACTORY, "--reference", "published", "--out", str(tmp_path / "results")]
+    assert main([*words, "--split", f"folder:{tmp_path / 'clean'}"]) == 0
+    assert main([*words, "--split", f"folder:{toys}", "--limit", "2"]) == 0
+    capsys.readouterr()
+    assert main(["rerun", *map(str, (tmp_path / "results").iterdir())]) == 0
+    printed = capsys.readouterr().out
+    assert "the same answer to each of 4 images" in printed
+    assert "the same answer to each of 2 images" in printed
+
+
 def test_an_image_that_was_exchanged_is_seen(
     stored: Path, toys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
