@@ -157,6 +157,8 @@ class ModelRecord(FileModel):
     """Of a CLIP: hashes by which the two sides are found again in a generator; null for unknown."""
 
 
+OUTSIDE = "answers:"
+"""Begins the spec of a system of which only its answers are known; no model library has that name."""
 DECLARED_FIELDS = ("requested", "training_data", "trained_until", "generated_training_data")
 """Declared by the submitter; no prediction depends on them."""
 

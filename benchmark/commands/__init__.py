@@ -46,6 +46,13 @@ COMMANDS = (
         120,
     ),
     Command(
+        "export-mcq",
+        "Write multiple-choice questions for vision-language models",
+        "imagenet_g.benchmark.outside_answers.command",
+        Circle.MAKERS,
+        125,
+    ),
+    Command(
         "publish-results",
         "Upload results and their predictions to the Hub",
         f"{_HERE}.publish_results",

@@ -1,12 +1,19 @@
-"""`imagenet-g score`: numbers from stored predictions, without the model."""
+"""`imagenet-g score`: numbers from stored predictions or from answers, without the model."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.options import add_twin_option
+from imagenet_g.benchmark.outside_answers.options import (
+    PUBLISHED,
+    add_answer_options,
+    check_answers,
+    convert_files,
+)
 from imagenet_g.benchmark.terminal.text import print_line, print_message
 
 if TYPE_CHECKING:
@@ -14,8 +21,6 @@ if TYPE_CHECKING:
 
     from imagenet_g.benchmark.relabels.real_labels import RealLabels
     from imagenet_g.benchmark.upgrading.stored import StoredResult
-
-PUBLISHED = "published"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,7 +30,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="*",
         type=Path,
         metavar="PREDICTIONS",
-        help="predictions parquet files of one model",
+        help="predictions parquet files of one model, or answers of any system as .csv, .tsv or .jsonl with "
+        "--split",
     )
     parser.add_argument(
         "--reference",
@@ -56,6 +62,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "cannot be submitted",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="also write result.json into this folder")
+    add_answer_options(parser)
     add_real_labels(parser)
     add_upgrade_arguments(parser)
 
@@ -104,6 +111,7 @@ def check_arguments(arguments: Namespace) -> None:
     """
     from imagenet_g.benchmark.errors import InputError
 
+    check_answers(arguments)
     if arguments.real_labels and (arguments.view or arguments.pairs or arguments.reference != PUBLISHED):
         raise InputError(
             "--real-labels scores all of imagenet-val: leave out --view, --pairs and --reference."
@@ -123,13 +131,21 @@ def check_arguments(arguments: Namespace) -> None:
         "--skip-unreadable": arguments.skip_unreadable,
         "--pairs": arguments.pairs,
         "--out": arguments.out,
+        "--split": arguments.split,
     }
     if named := [name for name, value in given.items() if value]:
         raise InputError(f"--upgrade takes these from the result itself; leave out {', '.join(named)}.")
 
 
 def score(arguments: Namespace) -> int:
-    """A result from predictions files."""
+    """A result from predictions files, or from answers that are made predictions first."""
+    with TemporaryDirectory() as temporary:
+        # Without --out nothing is kept of them.
+        return score_files(arguments, convert_files(arguments, arguments.out or Path(temporary)))
+
+
+def score_files(arguments: Namespace, files: tuple[tuple[Path, ...], Path | None]) -> int:
+    """Score, print, and write with `--out`."""
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.predictions.rescoring import TWIN, RescoreRequest, rescore
     from imagenet_g.benchmark.predictions.result_files import write_result
@@ -139,8 +155,8 @@ def score(arguments: Namespace) -> int:
     labels = load_labels(arguments)
     result = rescore(
         RescoreRequest(
-            files=tuple(arguments.predictions),
-            reference=None if arguments.reference == PUBLISHED else Path(arguments.reference),
+            files=files[0],
+            reference=files[1],
             reference_view=None if arguments.unfiltered_reference else TWIN,
             view=arguments.view,
             data=parse_data_pairs(arguments.data),

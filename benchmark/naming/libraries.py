@@ -84,6 +84,7 @@ ROWS = (
         sources=("hf-hub:", "local-dir:"),
         # Image processors resize by torchvision; its TimmWrapper runs models of timm.
         packages=("transformers", "tokenizers", "torchvision", "timm"),
+        takes_checkpoint=True,
         takes_prompts=True,
     ),
     ModelLibrary(

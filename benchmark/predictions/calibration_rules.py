@@ -86,6 +86,8 @@ def compute_debiased_ece_of(images: ScoredImages) -> float | None:
 
 
 def _sum_to_one(images: ScoredImages, function: Callable[[FloatArray], FloatArray]) -> float | None:
+    if not images.has_probabilities:
+        return None
     sums = _sum_bins(images, np.zeros(len(images), dtype=np.intp), 1)
     return float(function(sums)[0]) if sums[0, 0].any() else None
 
@@ -176,14 +178,16 @@ def _leave_out_of_mean(list_values: Callable[[ScoredImages], FloatArray | None])
     return leave_out
 
 
-def compute_aurc_of(images: ScoredImages) -> float:
+def compute_aurc_of(images: ScoredImages) -> float | None:
     """Area under the risk-coverage curve; an image without an answer is wrong, and comes last."""
-    return compute_aurc(*_sort(images)[1:])
+    return None if not images.has_probabilities else compute_aurc(*_sort(images)[1:])
 
 
-def compute_selective_accuracy(images: ScoredImages) -> float:
+def compute_selective_accuracy(images: ScoredImages) -> float | None:
     """Accuracy on the most confident 80 % of the images; one without an answer comes last."""
-    return compute_accuracy_at(*_sort(images)[1:], coverage=COVERAGE)
+    return (
+        None if not images.has_probabilities else compute_accuracy_at(*_sort(images)[1:], coverage=COVERAGE)
+    )
 
 
 def _sort(images: ScoredImages) -> tuple[Units, FloatArray, FloatArray]:

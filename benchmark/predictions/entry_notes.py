@@ -10,6 +10,7 @@ from imagenet_g.benchmark.filters.quality import explain_difference
 from imagenet_g.benchmark.images.reasons import count_reasons, format_reasons
 from imagenet_g.benchmark.predictions.evidence import Evidence
 from imagenet_g.benchmark.predictions.predictions import Predictions
+from imagenet_g.benchmark.records import OUTSIDE
 from imagenet_g.benchmark.results import Gap
 
 
@@ -25,6 +26,8 @@ def list_notes(
         reference: The clean predictions the gap was to be measured from.
         statistics: Version of the rules.
     """
+    if evidence.model.spec.startswith(OUTSIDE):
+        yield from evidence.model.assumptions or ()
     yield from _list_warnings(evidence, gap)
     yield from _note_other_classes(evidence, gap, statistics)
     yield from _note_other_filter(evidence, gap, reference, statistics)

@@ -51,8 +51,10 @@ def compute_top1(images: ScoredImages) -> float:
     return float(compute_correct(images.top5.indices, images.labels, k=1).mean())
 
 
-def compute_top5(images: ScoredImages) -> float:
-    """Share of the images with a right answer among the best five."""
+def compute_top5(images: ScoredImages) -> float | None:
+    """Share of the images with a right answer among the best five; None where only a first one is known."""
+    if not images.has_ranks:
+        return None
     return float(compute_correct(images.top5.indices, images.labels, k=5).mean())
 
 

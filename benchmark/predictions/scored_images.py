@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagenet_g.benchmark.answers.top_five import TopFive
+from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,21 @@ class ScoredImages:
     def classes(self) -> npt.NDArray[np.int64]:
         """`(N,)` the class of each image; one with several labels counts for its first."""
         return np.asarray(self.labels[:, 0], dtype=np.int64)
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether answers have probabilities: those that come from elsewhere may have none, stored as 0.
+
+        The best of a softmax is never 0.
+        """
+        answered = self.top5.indices[:, 0] != NO_CLASS
+        return bool((self.top5.probabilities[answered, 0] > 0).all())
+
+    @property
+    def has_ranks(self) -> bool:
+        """Whether there is more than a first answer to some image, where there could be."""
+        first, second = self.top5.indices[:, 0] != NO_CLASS, self.top5.indices[:, 1] != NO_CLASS
+        return self.num_outputs == 1 or bool(second.any() or not first.any())
 
     def take(self, rows: npt.NDArray[np.intp]) -> ScoredImages:
         """The given images, in the given order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.models.class_maps import ClassMap
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.models.heads import LoadedModel, make_classifier
+from imagenet_g.benchmark.texts.own_texts import TEMPLATE_SETS
 from imagenet_g.benchmark.transformers_models.building import build_model, describe_settings, load_config
 from imagenet_g.benchmark.transformers_models.labels import match_labels
 from imagenet_g.benchmark.transformers_models.processors import (
@@ -52,7 +54,7 @@ def load_image_classifier(request: ModelRequest, files: CheckpointFiles, *, spec
     class_map = None if request.class_map else read_labels(load_config(files, spec=spec), spec=spec)
     processor = load_processor(files, spec=spec)
     built = build_model(AutoModelForImageClassification, files, spec=spec)
-    return make_classifier(
+    classifier = make_classifier(
         request,
         LoadedModel(
             spec=spec,
@@ -66,6 +68,10 @@ def load_image_classifier(request: ModelRequest, files: CheckpointFiles, *, spec
             class_map=class_map,
         ),
     )
+    if request.class_names is None and request.templates in TEMPLATE_SETS:
+        return classifier
+    note = f"'{spec}' has a head of trained classes: --templates and --class-names have no part in it."
+    return replace(classifier, notes=(*classifier.notes, note))
 
 
 def read_labels(config: Any, *, spec: str) -> ClassMap | None:  # noqa: ANN401

@@ -8,8 +8,8 @@ read together: in the usual order where they can mean that, else by elimination.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
+from imagenet_g.benchmark.answers.class_names import find_classes
 from imagenet_g.benchmark.classes import NUM_CLASSES, load_classes
 from imagenet_g.benchmark.errors import ModelError, shorten
 from imagenet_g.benchmark.models.class_maps import IGNORED, ClassMap
@@ -44,10 +44,9 @@ def match_labels(labels: Sequence[str], *, spec: str) -> ClassMap | None:
         ...
         imagenet_g.benchmark.errors.ModelError: Model 'a': its label 'crane' stands for 2 classes ...
     """
-    simple = [simplify(label) for label in labels]
-    used = [number for number, label in enumerate(simple) if label not in BACKGROUND]
-    _check_known(labels, simple, used, spec)
-    candidates = [find_candidates(simple[number]) for number in used]
+    used = [number for number, label in enumerate(labels) if label.casefold() not in BACKGROUND]
+    _check_known(labels, used, spec)
+    candidates = [find_classes(labels[number]) for number in used]
     found = _place_all(candidates)
     if found is None:
         found = _eliminate([labels[number] for number in used], candidates, spec)
@@ -59,36 +58,8 @@ def match_labels(labels: Sequence[str], *, spec: str) -> ClassMap | None:
     return ClassMap(tuple(wnids))
 
 
-def simplify(label: str) -> str:
-    """A label without differences of case, of underscores and of spaces.
-
-    >>> simplify("Great_white  shark, White shark")
-    'great white shark, white shark'
-    """
-    return " ".join(label.replace("_", " ").casefold().split()) if label not in BACKGROUND else label
-
-
-@cache
-def find_candidates(label: str) -> frozenset[int]:
-    """The classes that a simplified label may stand for.
-
-    >>> sorted(find_candidates("crane")), sorted(find_candidates("construction crane"))
-    ([134, 517], [517])
-    """
-    return _load_index().get(label, frozenset())
-
-
-@cache
-def _load_index() -> dict[str, frozenset[int]]:
-    index: dict[str, set[int]] = {}
-    for info in load_classes():
-        for name in (info.wnid, info.lemmas, info.name, info.lemmas.partition(",")[0]):
-            index.setdefault(simplify(name), set()).add(info.index)
-    return {name: frozenset(indices) for name, indices in index.items()}
-
-
-def _check_known(labels: Sequence[str], simple: Sequence[str], used: Sequence[int], spec: str) -> None:
-    unknown = [number for number in used if not find_candidates(simple[number])]
+def _check_known(labels: Sequence[str], used: Sequence[int], spec: str) -> None:
+    unknown = [number for number in used if not find_classes(labels[number])]
     if unknown:
         first = unknown[0]
         raise ModelError(

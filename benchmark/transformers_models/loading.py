@@ -1,17 +1,18 @@
 """Models of transformers: `transformers:org/name[@revision]`, `transformers:local-dir:PATH`.
 
-A checkpoint's `config.json` says which kind it is: a classifier with a head of its own, or a CLIP or SigLIP,
-whose head is made from text.
+A checkpoint's `config.json` says which kind it is: a classifier with a head of its own, a CLIP or SigLIP,
+whose head is made from text, or a backbone, whose head is a file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.errors import InputError, ModelError
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.transformers_models.image_classifiers import load_image_classifier
+from imagenet_g.benchmark.transformers_models.linear_heads import BACKBONES, load_linear_probe
 from imagenet_g.benchmark.transformers_models.sources import CheckpointFiles, find_checkpoint
 from imagenet_g.benchmark.transformers_models.texts import ZERO_SHOT_KINDS
 
@@ -26,6 +27,13 @@ def load_model(request: ModelRequest) -> Classifier:
     """
     spec = resolve_model_spec(request.spec).spec
     files = find_checkpoint(spec.name)
+    if is_backbone(files.config) and request.checkpoint is not None:
+        return load_linear_probe(request, files, spec=str(spec))
+    if request.checkpoint is not None:
+        raise InputError(
+            f"'{request.requested}' brings its own weights; with models of transformers --checkpoint is the "
+            "linear head of a DINOv2 or DINOv3 backbone."
+        )
     if is_zero_shot(files.config):
         # Imports open_clip, for the names of the classes.
         from imagenet_g.benchmark.transformers_models.zero_shot import load_zero_shot
@@ -44,13 +52,33 @@ def is_zero_shot(config: Mapping[str, object]) -> bool:
         >>> is_zero_shot({"model_type": "siglip", "architectures": ["SiglipForImageClassification"]})
         False
     """
-    heads = any(name.endswith(_CLASSIFIERS) for name in _list_architectures(config))
-    return not heads and config.get("model_type") in ZERO_SHOT_KINDS
+    return config.get("model_type") in ZERO_SHOT_KINDS and not _has_classifier(config)
+
+
+def is_backbone(config: Mapping[str, object]) -> bool:
+    """Whether a configuration is of a model that takes a linear head.
+
+    Example:
+        >>> is_backbone({"model_type": "dinov2", "architectures": ["Dinov2Model"]})
+        True
+        >>> is_backbone({"model_type": "dinov2", "architectures": ["Dinov2ForImageClassification"]})
+        False
+    """
+    return config.get("model_type") in BACKBONES and not _has_classifier(config)
+
+
+def _has_classifier(config: Mapping[str, object]) -> bool:
+    return any(name.endswith(_CLASSIFIERS) for name in _list_architectures(config))
 
 
 def _check_architecture(files: CheckpointFiles, spec: str) -> None:
     named = _list_architectures(files.config)
-    if named and not any(name.endswith(_CLASSIFIERS) for name in named):
+    if is_backbone(files.config):
+        raise ModelError(
+            f"'{spec}' is a backbone without a classifier. Give its linear head with --checkpoint FILE, or "
+            "choose weights with a head for ImageNet's 1000 classes."
+        )
+    if named and not _has_classifier(files.config):
         raise ModelError(
             f"'{spec}' is a {', '.join(named)}, which has no classifier. Choose weights with a head for "
             f"ImageNet's 1000 classes, or a zero-shot model ({', '.join(ZERO_SHOT_KINDS)})."

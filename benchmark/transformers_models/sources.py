@@ -84,10 +84,9 @@ def _find_folder(location: str) -> CheckpointFiles:
     folder = Path(location).expanduser()
     if not (folder / CONFIG).is_file():
         raise DataError(f"There is no '{folder / CONFIG}': not a folder that transformers saved a model to.")
-    names = [CONFIG, *PROCESSOR_FILES, *TOKENIZER_FILES]
-    weights = next((name for name in WEIGHT_FILES if (folder / name).is_file()), None)
-    if weights is not None:
-        names += [weights, *_list_shards(folder / weights)]
+    weights = [name for name in WEIGHT_FILES if (folder / name).is_file()][:1]
+    shards = [shard for name in weights for shard in _list_shards(folder / name)]
+    names = (*weights, *shards, CONFIG, *PROCESSOR_FILES, *TOKENIZER_FILES)
     return CheckpointFiles(folder, tuple(p for name in names if (p := folder / name).is_file()), None)
 
 
@@ -101,7 +100,8 @@ def _fetch_repository(location: str) -> CheckpointFiles:
         commit = parse_revision(config)
         others = [_fetch_file(repository, name, commit) for name in (*PROCESSOR_FILES, *TOKENIZER_FILES)]
         weights = _fetch_weights(repository, commit)
-    files = (config, *(path for path in others if path is not None), *weights)
+    # Weights first: what is said about reading them names the first file.
+    files = (*weights, config, *(path for path in others if path is not None))
     return CheckpointFiles(config.parent, files, commit)
 
 

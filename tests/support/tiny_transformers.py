@@ -13,9 +13,16 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 from transformers import (
+    BitImageProcessor,
     CLIPConfig,
     CLIPImageProcessor,
     CLIPModel,
+    Dinov2Config,
+    Dinov2Model,
+    Dinov2WithRegistersConfig,
+    Dinov2WithRegistersModel,
+    DINOv3ViTConfig,
+    DINOv3ViTModel,
     PreTrainedTokenizerFast,
     SiglipConfig,
     SiglipImageProcessor,
@@ -109,6 +116,25 @@ def build_tiny_hf_clip(folder: Path, words: Sequence[str], *, seed: int = 0) -> 
     torch.nn.init.normal_(model.text_model.embeddings.token_embedding.weight, std=1.0)
     model.save_pretrained(folder)
     CLIPImageProcessor(
+        size={"shortest_edge": SIZE_PX}, crop_size={"height": SIZE_PX, "width": SIZE_PX}
+    ).save_pretrained(folder)
+    return folder
+
+
+def build_tiny_dino(folder: Path, kind: str) -> Path:
+    """A backbone of five layers and its image processor, with two registers where the kind has some."""
+    logging.disable_progress_bar()
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "num_hidden_layers": 5, "num_attention_heads": 2, "image_size": SIZE_PX,
+             "patch_size": 8}  # fmt: skip
+    if kind == "dinov2":
+        model: Any = Dinov2Model(Dinov2Config(**shape))
+    elif kind == "dinov2_with_registers":
+        model = Dinov2WithRegistersModel(Dinov2WithRegistersConfig(**shape, num_register_tokens=2))
+    else:
+        model = DINOv3ViTModel(DINOv3ViTConfig(**shape, intermediate_size=16, num_register_tokens=2))
+    model.save_pretrained(folder)
+    BitImageProcessor(
         size={"shortest_edge": SIZE_PX}, crop_size={"height": SIZE_PX, "width": SIZE_PX}
     ).save_pretrained(folder)
     return folder

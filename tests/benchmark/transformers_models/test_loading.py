@@ -283,3 +283,16 @@ def test_a_transform_goes_to_another_process(vit: Path) -> None:
     transform = load(vit).transform
     buffer = io.BytesIO(pickle.dumps(transform))
     assert torch.equal(pickle.load(buffer)(make_picture()), transform(make_picture()))
+
+
+def test_texts_of_the_users_own_are_said_to_have_no_part_in_trained_classes(
+    vit: Path, tmp_path: Path
+) -> None:
+    """They may be meant for another model of the same command."""
+    (tmp_path / "own.txt").write_text("a drawing of a {}.\n")
+    spec = f"transformers:local-dir:{vit}"
+    request = ModelRequest(requested=spec, spec=parse_model_spec(spec), templates=str(tmp_path / "own.txt"))
+    assert any(
+        "--templates and --class-names have no part in it" in n for n in load_classifier(request).notes
+    )
+    assert load(vit).notes == ()
