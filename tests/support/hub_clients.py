@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 
+from client_process import run_commands
 from hub_server import OWNER_TOKEN
+from warm_processes import get_warm_context
 
-_RUN_ALL = """
-import contextlib, io, json, sys
-from imagenet_g.benchmark.cli import main
-for argv in json.loads(sys.argv[1]):
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(argv)
-    print(json.dumps([code, out.getvalue(), err.getvalue()]), flush=True)
-"""
+ANSWER_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -61,9 +55,22 @@ class Client:
 
     def run_all(self, *commands: Sequence[object]) -> list[Done]:
         """Run several commands of `imagenet-g` one after another in one process."""
-        argvs = json.dumps([[str(word) for word in command] for command in commands])
-        output = self.run_python(_RUN_ALL, argvs)
-        return [Done(*json.loads(line)) for line in output.splitlines()]
+        context = get_warm_context()
+        answers, theirs = context.Pipe(duplex=False)
+        words = [[str(word) for word in command] for command in commands]
+        # A daemon ends with the tests, however they end.
+        process = context.Process(target=run_commands, args=(self.environment, words, theirs), daemon=True)
+        process.start()
+        # The other end is the process's alone, so that its death ends the waiting.
+        theirs.close()
+        try:
+            done = [Done(*_receive(answers)) for _ in commands]
+            process.join(ANSWER_SECONDS)
+            assert process.exitcode == 0
+            return done
+        finally:
+            process.kill()
+            answers.close()
 
     def run(self, *command: object) -> Done:
         """Run one command of `imagenet-g`."""
@@ -79,3 +86,11 @@ class Client:
         return subprocess.run(
             argv, env=self.environment, capture_output=True, text=True, check=False, timeout=180
         )
+
+
+def _receive(answers: Connection) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command; it must come to its end."""
+    assert answers.poll(ANSWER_SECONDS), f"no answer in {ANSWER_SECONDS} s"
+    answer: tuple[int, str, str] | str = answers.recv()
+    assert not isinstance(answer, str), answer
+    return answer

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from pathlib import Path
+
+from warm_processes import get_warm_context
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.generation.caption_training.run import CaptionRun, TrainRequest, run_training
@@ -69,11 +70,10 @@ def train(spec: CaptionSpec, out: Path, *, kill_at: str | None = None) -> tuple[
 def train_and_die(spec: CaptionSpec, out: Path, kill_at: str) -> int:
     """Train in a process of its own, which is killed as `kill -9` kills; returns the signal.
 
-    Started anew: a fork would take over threads and signals that other tests left in this process.
+    Not forked off this one: a fork would take over threads and signals that other tests left here.
     """
-    child = multiprocessing.get_context("spawn").Process(
-        target=train, args=(spec, out), kwargs={"kill_at": kill_at}
-    )
+    context = get_warm_context()
+    child = context.Process(target=train, args=(spec, out), kwargs={"kill_at": kill_at})
     child.start()
     child.join()
     return -(child.exitcode or 0)

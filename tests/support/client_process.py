@@ -1,0 +1,43 @@
+"""What a person's process does: it takes over their environment and runs their commands.
+
+In a module of its own, which imports nothing: the Hub's client reads the environment when it is imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import traceback
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
+
+
+def run_commands(
+    environment: Mapping[str, str], commands: Sequence[Sequence[str]], answers: Connection
+) -> None:
+    """Run commands of `imagenet-g` one after another; exit code, output and errors of each go back.
+
+    A traceback goes back as text: the fault is the program's, and the test shows it.
+    """
+    os.environ.clear()
+    os.environ.update(environment)
+    _silence()
+    try:
+        from imagenet_g.benchmark.cli import main
+
+        for command in commands:
+            out, err = io.StringIO(), io.StringIO()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = main(command)
+            answers.send((code, out.getvalue(), err.getvalue()))
+    except BaseException:
+        answers.send(traceback.format_exc())
+
+
+def _silence() -> None:
+    # What libraries write past Python's streams; a terminal behind them would also set the width of tables.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
