@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +40,7 @@ from imagenet_g.generation.rendering.tasks import BuildJob
 from imagenet_g.generation.specs.version import ClipScorerSpec, VersionSpec
 
 JUDGE = {"kind": "judge", "model": "python:toy_models:make_colour_model"}
+Change = Callable[[Path], None]
 
 
 @pytest.fixture(scope="module")
@@ -171,29 +175,71 @@ def exchange_weights(folder: Path) -> None:
     before = path.stat()
     other = build_tiny_clip(folder.parent / "other", seed=8) / path.name
     path.write_bytes(other.read_bytes())
+    shutil.rmtree(other.parent)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert path.stat().st_size == before.st_size
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[VersionSpec, Path, Path]:
+    """Noise scored by a CLIP alone: its version, the folder of the CLIP and that of the release."""
+    root = tmp_path_factory.mktemp("judged")
+    clip = build_tiny_clip(root / "clip")
+    tables = {"clip": {"kind": "clip", "model": f"open_clip:local-dir:{clip}", "text": "a photo of a {c}"}}
+    spec = make_noise_spec(scorers=["clip"], scorer_tables=tables)
+    build(spec, root / "out")
+    return spec, clip, root / "out"
+
+
+@pytest.fixture(scope="module")
+def score_straight(
+    judged: tuple[VersionSpec, Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Change], list[float]]:
+    """Scores of one build under the CLIP as a change leaves it, from which the change is taken back."""
+
+    @cache
+    def score(change: Change) -> list[float]:
+        spec, clip, _ = judged
+        out = tmp_path_factory.mktemp("straight")
+        with changed(clip, change):
+            build(spec, out)
+        return read_column(out, "clip_score.clip")
+
+    return score
+
+
+@contextmanager
+def changed(clip: Path, change: Change) -> Iterator[None]:
+    """Change a folder for a while; its files are then what they were, with their times."""
+    kept = shutil.copytree(clip, clip.with_name("kept"))
+    try:
+        change(clip)
+        yield
+    finally:
+        shutil.copytree(kept, clip, dirs_exist_ok=True)
+        shutil.rmtree(kept)
 
 
 @pytest.mark.parametrize("change", [edit_text_tower, exchange_weights])
 @pytest.mark.parametrize("finished", [True, False])
 def test_a_clip_that_was_exchanged_under_its_name_scores_again(
-    tmp_path: Path, change: Callable[[Path], None], finished: bool
+    judged: tuple[VersionSpec, Path, Path],
+    score_straight: Callable[[Change], list[float]],
+    tmp_path: Path,
+    change: Change,
+    finished: bool,
 ) -> None:
     """All shards, after the build's end and in its middle: a split has the scores of one model."""
-    clip = build_tiny_clip(tmp_path / "clip")
-    tables = {"clip": {"kind": "clip", "model": f"open_clip:local-dir:{clip}", "text": "a photo of a {c}"}}
-    spec = make_noise_spec(scorers=["clip"], scorer_tables=tables)
-    build(spec, tmp_path / "out")
-    before = read_column(tmp_path / "out", "clip_score.clip")
+    spec, clip, scored = judged
+    before = read_column(scored, "clip_score.clip")
+    out = shutil.copytree(scored, tmp_path / "out")
     if not finished:
-        make_score_path(spec_job(spec, tmp_path / "out"), "clip", 1).unlink()
-    change(clip)
-    assert len(build(spec, tmp_path / "out").tasks) == 3
-    after = read_column(tmp_path / "out", "clip_score.clip")
+        make_score_path(spec_job(spec, out), "clip", 1).unlink()
+    with changed(clip, change):
+        assert len(build(spec, out).tasks) == 3
+    after = read_column(out, "clip_score.clip")
     assert not np.allclose(after, before)
-    build(spec, tmp_path / "straight")
-    assert after == read_column(tmp_path / "straight", "clip_score.clip")
+    assert after == score_straight(change)
 
 
 def test_shards_scored_by_two_models_are_not_released(release: Path, scorers: dict[str, object]) -> None:
