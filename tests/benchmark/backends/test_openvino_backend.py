@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,6 +83,21 @@ def open_small(kept: KeptModels | None = None, module: torch.nn.Module | None = 
     return OpenVINOBackend(make_classifier(module or Small()), SETTINGS, IMAGENET, kept)
 
 
+@pytest.fixture(scope="module")
+def small() -> OpenVINOBackend:
+    """The backend of a small model, compiled and compared with PyTorch on its first four images."""
+    backend = open_small()
+    backend.forward(make_pixels(4))
+    return backend
+
+
+@pytest.fixture(scope="module")
+def was_kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, torch.Tensor]:
+    """The folder in which a run has left its compiled model, and what it answered."""
+    folder = tmp_path_factory.mktemp("kept")
+    return folder, open_small(KeptModels(folder, "a")).forward(make_pixels(4))
+
+
 def run_torch(pixels: torch.Tensor) -> torch.Tensor:
     """What PyTorch says."""
     with torch.inference_mode():
@@ -98,9 +114,9 @@ def forbid_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openvino_backend, "compile_module", refuse)
 
 
-def test_pixels_have_the_answers_of_pytorch() -> None:
+def test_pixels_have_the_answers_of_pytorch(small: OpenVINOBackend) -> None:
     """The normalisation is part of the compiled model."""
-    assert torch.allclose(open_small().forward(make_pixels(4)), run_torch(make_pixels(4)), atol=1e-4, rtol=0)
+    assert torch.allclose(small.forward(make_pixels(4)), run_torch(make_pixels(4)), atol=1e-4, rtol=0)
 
 
 def test_inputs_that_are_ready_have_the_answers_of_pytorch() -> None:
@@ -110,10 +126,12 @@ def test_inputs_that_are_ready_have_the_answers_of_pytorch() -> None:
     assert torch.allclose(backend.forward(inputs), run_torch(make_pixels(4)), atol=1e-4, rtol=0)
 
 
-def test_batches_in_flight_are_answered_each_with_its_own_whatever_the_order_of_asking() -> None:
+def test_batches_in_flight_are_answered_each_with_its_own_whatever_the_order_of_asking(
+    small: OpenVINOBackend,
+) -> None:
     """More batches than requests, read from the last to the first."""
-    backend, batches = open_small(), [make_pixels(number) for number in (4, 3, 4, 1, 2, 4, 4, 3, 1, 4)]
-    pending = [backend.submit(batch) for batch in batches]
+    batches = [make_pixels(number) for number in (4, 3, 4, 1, 2, 4, 4, 3, 1, 4)]
+    pending = [small.submit(batch) for batch in batches]
     found = [one.result() for one in reversed(pending)][::-1]
     assert all(
         torch.allclose(logits, run_torch(batch), atol=1e-4, rtol=0)
@@ -121,19 +139,17 @@ def test_batches_in_flight_are_answered_each_with_its_own_whatever_the_order_of_
     )
 
 
-def test_a_batch_larger_than_the_compiled_one_is_answered_in_pieces() -> None:
+def test_a_batch_larger_than_the_compiled_one_is_answered_in_pieces(small: OpenVINOBackend) -> None:
     """Nine images by a model for four."""
-    logits = open_small().forward(make_pixels(9))
+    logits = small.forward(make_pixels(9))
     assert torch.allclose(logits, run_torch(make_pixels(9)), atol=1e-4, rtol=0)
 
 
-def test_the_report_has_the_precision_and_the_measured_difference() -> None:
+def test_the_report_has_the_precision_and_the_measured_difference(small: OpenVINOBackend) -> None:
     """Four images of the first batch, compared with PyTorch."""
-    backend = open_small()
-    backend.forward(make_pixels(4))
-    check = backend.report.check
+    check = small.report.check
     assert check is not None
-    assert (backend.report.precision, check.images, check.top1_equal) == ("float32", 4, 4)
+    assert (small.report.precision, check.images, check.top1_equal) == ("float32", 4, 4)
     assert 0 <= check.max_difference < 1e-4
 
 
@@ -186,12 +202,10 @@ def test_a_compiled_model_with_other_answers_is_refused_and_not_kept(
     assert not list(tmp_path.iterdir())
 
 
-def test_images_of_another_size_are_refused() -> None:
+def test_images_of_another_size_are_refused(small: OpenVINOBackend) -> None:
     """The model is compiled for one size, and PyTorch can run any."""
-    backend = open_small()
-    backend.forward(make_pixels(4))
     with pytest.raises(BackendRefusedError, match="one size"):
-        backend.forward(make_pixels(4)[:, :8])
+        small.forward(make_pixels(4)[:, :8])
 
 
 def test_an_error_inside_a_request_is_the_models_failure() -> None:
@@ -210,21 +224,22 @@ def test_an_error_inside_a_request_is_the_models_failure() -> None:
 
 
 def test_a_kept_model_is_not_compiled_again_and_has_the_same_bits(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, was_kept: tuple[Path, torch.Tensor]
 ) -> None:
     """The second run imports what the first one has left."""
-    kept = KeptModels(tmp_path, "a")
-    first = open_small(kept).forward(make_pixels(4))
+    folder, first = was_kept
     forbid_compiling(monkeypatch)
-    assert torch.equal(open_small(kept).forward(make_pixels(4)), first)
+    assert torch.equal(open_small(KeptModels(folder, "a")).forward(make_pixels(4)), first)
 
 
 @pytest.mark.parametrize("spoil", [lambda data: data[:-9], lambda data: b"", lambda data: data[::-1]])
-def test_a_damaged_kept_model_counts_as_absent(tmp_path: Path, spoil: object) -> None:
+def test_a_damaged_kept_model_counts_as_absent(
+    was_kept: tuple[Path, torch.Tensor], tmp_path: Path, spoil: object
+) -> None:
     """Cut short, empty, or other bytes."""
-    kept = KeptModels(tmp_path, "a")
-    first = open_small(kept).forward(make_pixels(4))
-    (path,) = tmp_path.iterdir()
+    folder, first = was_kept
+    kept = KeptModels(shutil.copytree(folder, tmp_path / "kept"), "a")
+    (path,) = (tmp_path / "kept").iterdir()
     path.write_bytes(spoil(path.read_bytes()))  # type: ignore[operator]
     assert torch.equal(open_small(kept).forward(make_pixels(4)), first)
 
