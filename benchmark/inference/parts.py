@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from imagenet_g.benchmark.predictions.predictions import Predictions
 from imagenet_g.benchmark.splits.splits import Split
 
 NOT_FINITE = "the model's output is not finite"
+_SETTING = Lock()
 
 
 class PartBuilder:
@@ -66,12 +68,14 @@ def use_one_thread() -> Iterator[None]:
     The sums over a part take 0.1 ms an image so. Threads that wait for one another take ten times that from
     a machine whose cores are at work on images and models.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    # A thread starts with the number that was set last: two at once would leave that at one.
+    with _SETTING:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 def make_predictions(

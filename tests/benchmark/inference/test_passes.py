@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from imagenet_g.benchmark.classes import make_class_set
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.feeding.batches import Batch
 from imagenet_g.benchmark.inference.part_store import PartStore
-from imagenet_g.benchmark.inference.parts import NOT_FINITE, PartBuilder, make_predictions
+from imagenet_g.benchmark.inference.parts import NOT_FINITE, PartBuilder, make_predictions, use_one_thread
 from imagenet_g.benchmark.inference.passes import run_inference
 from imagenet_g.benchmark.inference.running_model import InferenceOutcome
 from imagenet_g.benchmark.predictions.predictions import make_table
@@ -158,5 +161,27 @@ def test_a_part_is_the_same_on_one_thread_as_on_several() -> None:
         several = make_predictions(split, range(256), logits, [None] * 256, sets)
         assert make_table(builder.take()()) == make_table(several)
         assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_parts_of_several_models_leave_the_number_of_threads_as_it_was() -> None:
+    """Two are summed up at a time, and a thread that is started later has the number of before."""
+    inside, threads = Event(), torch.get_num_threads()
+
+    def sum_up() -> None:
+        with use_one_thread():
+            inside.set()
+            time.sleep(0.05)
+
+    torch.set_num_threads(3)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(sum_up)
+            inside.wait()
+            for future in (first, pool.submit(sum_up)):
+                future.result()
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 3
     finally:
         torch.set_num_threads(threads)
