@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -82,6 +83,13 @@ class Backend(Protocol):
 
         Raises:
             Exception: Whatever the model's own code raises; nothing is tried again.
+        """
+
+    def forward_each(self, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """As `forward`, of each of several batches; several at a time where the backend can.
+
+        Raises:
+            Exception: As `forward`.
         """
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ of the first batch is run alone as well, and beside two different neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -22,16 +22,16 @@ At another batch size kernels sum in another order; weights of a million in a he
 logits. There a probability must differ by as much too.
 """
 _SPAN = 20.0
-Forward = Callable[[torch.Tensor], torch.Tensor]
+ForwardEach = Callable[[Sequence[torch.Tensor]], Sequence[torch.Tensor]]
 
 
 def check_batch(
-    forward: Forward, inputs: torch.Tensor, logits: torch.Tensor, *, name: str, dtype: str
+    forward_each: ForwardEach, inputs: torch.Tensor, logits: torch.Tensor, *, name: str, dtype: str
 ) -> BatchCheck | None:
     """Run the last image of a batch alone and beside two neighbours, and compare.
 
     Args:
-        forward: From `(N, 3, H, W)` to `(N, 1000)` float32 logits on the CPU.
+        forward_each: From batches `(N, 3, H, W)` to the `(N, 1000)` float32 logits of each on the CPU.
         inputs: `(N, 3, H, W)` float32: the batch.
         logits: `(N, 1000)`: what came out for it.
         name: The model as requested.
@@ -47,8 +47,8 @@ def check_batch(
     if len(inputs) == 1:
         # Alone anyway; the question is then whether it would differ among others.
         inputs = torch.cat([torch.zeros_like(inputs), inputs])
-        among = forward(inputs)[1:]
-    alone, near, other = (rows[-1:] for rows in map(forward, _list_companies(inputs)))
+        among = forward_each([inputs])[0][1:]
+    alone, near, other = (rows[-1:] for rows in forward_each(_list_companies(inputs)))
     if bool(torch.isnan(torch.cat([alone, among, near, other])).any()):
         return None
     probability = float((alone.softmax(1) - among.softmax(1)).abs().nan_to_num(1.0).max())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from imagenet_g.benchmark.backends.backend import Backend, BackendReport, Pending
@@ -52,6 +54,14 @@ class HeadedBackend:
             Exception: Whatever the model's own code raises.
         """
         return self._head.score(self._backend.forward(inputs))
+
+    def forward_each(self, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """As `forward`, of each of several batches.
+
+        Raises:
+            Exception: As `forward`.
+        """
+        return [self._head.score(features) for features in self._backend.forward_each(batches)]
 
     def close(self) -> None:
         """Free what the inner backend holds."""

@@ -87,8 +87,17 @@ class OpenVINOBackend:
         """
         return self.submit(inputs).result()
 
+    def forward_each(self, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """As `forward`, of each of several batches, on all streams.
+
+        Raises:
+            ModelError: As `submit`.
+        """
+        pending = [self.submit(batch) for batch in batches]
+        return [answers.result() for answers in pending]
+
     def close(self) -> None:
-        """Wait for what is computed, and free the compiled model."""
+        """Wait for what is computed, and free what is not kept open for the next split."""
         for request in self._requests:
             request.settle()
         self._requests, self._shape = [], None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -87,6 +88,14 @@ class TorchBackend:
             ValueError: The output has another shape.
         """
         return self._compute(inputs.to(self._device)).cpu()
+
+    def forward_each(self, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """As `forward`, of one batch after the other.
+
+        Raises:
+            Exception: As `forward`.
+        """
+        return [self.forward(batch) for batch in batches]
 
     def _compute(self, inputs: torch.Tensor) -> torch.Tensor:
         """Logits in float32 of inputs on the device, where they stay."""

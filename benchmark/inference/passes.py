@@ -91,6 +91,9 @@ def run_pass(
             live = [member for member in members if member.answers(start, stop)]
             if live and not _run_stretch(live, split, rows, (start, stop), report):
                 return [_run_apart(member, split, rows, on_progress) for member in members]
+        # First of all models: while the last part of one is written, the next one answers its last rows.
+        for member in members:
+            member.drain()
         for member in members:
             member.finish(shared_with=len(tasks) - 1)
     finally:
@@ -121,6 +124,11 @@ class _Member:
     def push(self, batch: Batch) -> None:
         with self._drop_out():
             self.model.push(batch)
+
+    def drain(self) -> None:
+        if self.error is None:
+            with self._drop_out():
+                self.model.drain()
 
     def finish(self, *, shared_with: int) -> None:
         if self.error is None:

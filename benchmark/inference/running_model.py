@@ -132,8 +132,8 @@ class RunningModel:
         for whole in self._rebatcher.add(batch):
             self._submit(whole)
 
-    def finish(self, *, shared_with: int) -> InferenceOutcome:
-        """The predictions, when all rows were pushed.
+    def drain(self) -> None:
+        """Answer what is left, when all rows were pushed, and begin to write it.
 
         Raises:
             ModelError: As `push`.
@@ -145,6 +145,13 @@ class RunningModel:
             self._take()
         if self._builder.num_rows:
             self._keep_part()
+
+    def finish(self, *, shared_with: int) -> InferenceOutcome:
+        """The predictions, after `drain`.
+
+        Raises:
+            StorageError: As `push`.
+        """
         self._collect(ahead=0)
         if not self._done:
             # A share may have no rows; without this it would have no columns either.
@@ -209,7 +216,7 @@ class RunningModel:
     def _check_batch(self, inputs: torch.Tensor, logits: torch.Tensor) -> BatchCheck | None:
         backend, name = self._require_backend(), self._task.classifier.record.requested
         try:
-            return check_batch(backend.forward, inputs, logits, name=name, dtype=backend.settings.dtype)
+            return check_batch(backend.forward_each, inputs, logits, name=name, dtype=backend.settings.dtype)
         except ModelError:
             raise
         except Exception as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from imagenet_g.benchmark.backends.backend import BackendReport, Pending
@@ -27,6 +29,10 @@ class Doubling:
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Twice the inputs."""
         return inputs * 2
+
+    def forward_each(self, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Twice each."""
+        return [self.forward(batch) for batch in batches]
 
     def close(self) -> None:
         """Write it down."""
@@ -56,14 +62,17 @@ def test_logits_are_the_heads_of_the_features() -> None:
     inputs = torch.ones(2, 2)
     assert torch.equal(backend.submit(inputs).result(), inputs * 3)
     assert torch.equal(backend.forward(inputs), inputs * 3)
+    for found, number in zip(backend.forward_each([inputs, -inputs]), (3, -1), strict=True):
+        assert torch.equal(found, inputs * number)
 
 
 def test_features_are_kept_in_the_order_in_which_answers_are_taken() -> None:
-    """Several batches are in flight; those of `forward`, which checks use, are no part of the run."""
+    """Several batches are in flight; what checks compute is no part of the run."""
     head = Head()
     backend = HeadedBackend(Doubling(), head)
     pending = [backend.submit(torch.full((1, 2), float(number))) for number in range(3)]
     backend.forward(torch.ones(1, 2))
+    backend.forward_each([torch.ones(1, 2)])
     assert head.kept == []
     _ = [one.result() for one in pending]
     assert head.kept == [0.0, 2.0, 4.0]
