@@ -11,10 +11,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.storage import write_bytes
+
+if TYPE_CHECKING:
+    import openvino
 
 MAX_BYTES = 8_000_000_000
 """Some twenty models of the size of ViT-B."""
@@ -28,10 +32,12 @@ class KeptModels:
     Attributes:
         folder: Where those of all models lie.
         identity: Hash of all that decides what the module computes.
+        opened: Those that this process has open, by key: the next split needs neither file nor compiler.
     """
 
     folder: Path
     identity: str
+    opened: dict[str, openvino.CompiledModel] = field(default_factory=dict, compare=False)
 
     def load(self, key: str) -> bytes | None:
         """What was kept under a key; None where there is nothing whole."""

@@ -123,19 +123,27 @@ class OpenVINOBackend:
             batch=batch, normalisation=self._normalisation, num_streams=self._num_streams
         )
         key = "" if self._kept is None else self._shape.make_key(self._kept.identity)
-        content = None if self._kept is None else self._kept.load(key)
-        model = None if content is None else load_compiled(content, self._shape)
+        model = self._find_kept(key, self._shape)
         try:
-            if model is not None and self._take(model, [inputs]):
-                return
-            model = self._compile(inputs)
-            if not self._take(model, make_probes(inputs)):
-                raise BackendRefusedError(self._difference)
+            if model is None or not self._take(model, [inputs]):
+                model = self._compile(inputs)
+                if not self._take(model, make_probes(inputs)):
+                    raise BackendRefusedError(self._difference)
+                if self._kept is not None:
+                    self._kept.write(key, export_compiled(model))
         except BaseException:
             self._shape, self._requests = None, []
             raise
         if self._kept is not None:
-            self._kept.write(key, export_compiled(model))
+            self._kept.opened[key] = model
+
+    def _find_kept(self, key: str, shape: CompiledShape) -> openvino.CompiledModel | None:
+        if self._kept is None:
+            return None
+        if (model := self._kept.opened.get(key)) is not None:
+            return model
+        content = self._kept.load(key)
+        return None if content is None else load_compiled(content, shape)
 
     def _compile(self, inputs: torch.Tensor) -> openvino.CompiledModel:
         if self._shape is None:

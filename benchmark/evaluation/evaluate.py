@@ -117,5 +117,7 @@ def _evaluate_group(
     for model in group:
         if model not in refused:
             model.finish()
+            # The next group is loaded while this one is still known.
+            model.run.release()
     if refused:
         _evaluate_group(refused, request, splits, listener)

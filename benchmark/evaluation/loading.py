@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from imagenet_g.benchmark.backends.kept_models import KeptModels
 from imagenet_g.benchmark.backends.settings import RunSettings
 from imagenet_g.benchmark.errors import ImagenetGError, ModelError
 from imagenet_g.benchmark.evaluation.cache import Cache
@@ -43,6 +44,7 @@ class ModelLoader:
         self.listener = listener
         self._classifier: Classifier | None = None
         self._memo: ModelMemo | None = None
+        self._kept: KeptModels | None = None
 
     def load_memo(self) -> ModelMemo:
         """What the request resolved to, without loading the model where an earlier run remembered it.
@@ -113,6 +115,21 @@ class ModelLoader:
             with self._blame("Loading"):
                 self._classifier = load_classifier(request)
         return self._classifier
+
+    def open_kept(self) -> KeptModels:
+        """Its compiled forms: what one split opened or compiled, the next ones take.
+
+        Raises:
+            ImagenetGError: The model cannot be loaded.
+        """
+        if self._kept is None:
+            identity = self.load_memo().hash_module()
+            self._kept = KeptModels(self.cache.folder / "compiled", identity)
+        return self._kept
+
+    def release(self) -> None:
+        """Let go of the model, but not of what is known of it."""
+        self._classifier, self._kept = None, None
 
     def _keep_hashes(self) -> KeptHashes | None:
         scheme = self.request.spec.scheme

@@ -13,7 +13,6 @@ from imagenet_g.benchmark.backends.choosing import (
     list_candidates,
     name_backend,
 )
-from imagenet_g.benchmark.backends.kept_models import KeptModels
 from imagenet_g.benchmark.backends.settings import BackendName, InferenceSettings, RunSettings
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.composing.row_shares import RowShare
@@ -142,8 +141,7 @@ class ModelRun:
     def _list_keys(self, split: Split, *, limit: int | None) -> list[tuple[str, str]]:
         """A key for each backend whose finished predictions are an answer, and the backend's name."""
         memo = self._loader.load_memo()
-        compiled = self.settings.compile
-        names = [name_backend(backend, memo.device, compiled=compiled) for backend in self._backends]
+        names = [name_backend(one, memo.device, compiled=self.settings.compile) for one in self._backends]
         limit = clip_limit(split, limit)
         return [(make_predictions_key(memo, split, limit=limit, backend=name), name) for name in names]
 
@@ -180,11 +178,15 @@ class ModelRun:
             settings=self._choose_settings() if share else self._tune_settings(),
             parts=self.cache.open_parts(key, class_sets, bounds=bounds),
             bounds=bounds,
-            kept=KeptModels(self.cache.folder / "compiled", self._loader.load_memo().hash_module()),
+            kept=self._loader.open_kept(),
         )
         if not self.settings.keep_features:
             return task
         return self._require_features().prepare(task, name, split, choose_rows(len(split.rows), limit))
+
+    def release(self) -> None:
+        """Let go of the model, which is loaded again should more be asked of it."""
+        self._loader.release()
 
     def find_bounds(self, split: Split, *, limit: int | None, share: RowShare) -> tuple[int, int]:
         """First row of a share, and the row behind its last one."""

@@ -12,6 +12,7 @@ from imagenet_g.benchmark.backends import choosing, openvino_backend
 from imagenet_g.benchmark.backends.backend import BackendRefusedError
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.formats.runs import RunRecord
+from imagenet_g.benchmark.predictions.predictions import load_predictions, make_table
 from imagenet_g.benchmark.predictions.result_files import load_result
 
 COLOUR = "python:toy_models:make_colour_model"
@@ -43,6 +44,11 @@ def make_work_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choosing, "_COMPILE_SECONDS_A_WEIGHT", 0.0)
 
 
+def fail(*arguments: object) -> None:
+    """What must not be called."""
+    raise AssertionError("read again")
+
+
 def refuse_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on OpenVINO compiles nothing."""
 
@@ -70,6 +76,22 @@ def test_large_work_is_done_by_openvino_and_the_run_says_so(
     assert run.precision == "float32"
     assert run.backend_check is not None
     assert run.backend_check.images == run.backend_check.top1_equal == 4
+
+
+@needs_openvino
+def test_the_second_split_takes_what_the_first_one_compiled(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the answers of a command of its own, which compiles anew."""
+    monkeypatch.setattr(openvino_backend, "load_compiled", fail)
+    more, words = write_toy_folder(tmp_path / "more", [row * 30 for row in range(12)]), ["--backend", "openvino"]
+    evaluate(tmp_path, folder, "--split", f"folder:{more}", *words)
+    evaluate(tmp_path / "apart", more, *words)
+    together, apart = (
+        load_predictions(next((tmp_path / place).glob("out/*/predictions/*-more-*.parquet")))[0]
+        for place in ("", "apart")
+    )
+    assert make_table(together) == make_table(apart)
 
 
 @needs_openvino
