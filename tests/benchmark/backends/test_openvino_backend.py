@@ -263,7 +263,7 @@ def test_a_kept_model_under_another_name_counts_as_absent(tmp_path: Path) -> Non
 
 
 KILLED = """
-import os, signal, sys
+import os, signal, sys, time
 from dataclasses import replace
 from pathlib import Path
 from toy_models import make_toy_classifier, make_toy_split
@@ -273,6 +273,9 @@ from imagenet_g.benchmark.inference.passes import run_inference
 
 def stop(done, total):
     if done >= 400 and sys.argv[2] == "kill":
+        # It is written beside the model.
+        while not list(Path(sys.argv[1]).glob("*.parquet")):
+            time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGKILL)
 
 outcome = run_inference(
