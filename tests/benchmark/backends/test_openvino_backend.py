@@ -139,6 +139,12 @@ def test_batches_in_flight_are_answered_each_with_its_own_whatever_the_order_of_
     )
 
 
+def test_batches_answered_at_a_time_have_the_bits_of_one_after_the_other(small: OpenVINOBackend) -> None:
+    """More of them than requests."""
+    batches = [make_pixels(number) for number in (4, 1, 2, 2, 4, 3, 1)]
+    assert all(map(torch.equal, small.forward_each(batches), map(small.forward, batches)))
+
+
 def test_a_batch_larger_than_the_compiled_one_is_answered_in_pieces(small: OpenVINOBackend) -> None:
     """Nine images by a model for four."""
     logits = small.forward(make_pixels(9))
@@ -232,6 +238,20 @@ def test_a_kept_model_is_not_compiled_again_and_has_the_same_bits(
     assert torch.equal(open_small(KeptModels(folder, "a")).forward(make_pixels(4)), first)
 
 
+def test_a_model_that_is_open_needs_no_file_and_has_the_same_bits(
+    monkeypatch: pytest.MonkeyPatch, was_kept: tuple[Path, torch.Tensor], tmp_path: Path
+) -> None:
+    """The next split of a run takes it as it is, after the pass over the first one has ended."""
+    folder, first = was_kept
+    kept = KeptModels(shutil.copytree(folder, tmp_path / "kept"), "a")
+    forbid_compiling(monkeypatch)
+    backend = open_small(kept)
+    backend.forward(make_pixels(4))
+    backend.close()
+    shutil.rmtree(kept.folder)
+    assert torch.equal(open_small(kept).forward(make_pixels(4)), first)
+
+
 @pytest.mark.parametrize("spoil", [lambda data: data[:-9], lambda data: b"", lambda data: data[::-1]])
 def test_a_damaged_kept_model_counts_as_absent(
     was_kept: tuple[Path, torch.Tensor], tmp_path: Path, spoil: object
@@ -250,8 +270,10 @@ def test_a_kept_model_with_other_answers_is_compiled_again(tmp_path: Path) -> No
     another = Small()
     another.head.weight.data += 0.01
     open_small(kept, another).forward(make_pixels(4))
-    logits = open_small(kept).forward(make_pixels(4))
-    assert torch.allclose(logits, run_torch(make_pixels(4)), atol=1e-4, rtol=0)
+    # From its file, and as it is open in this process.
+    for found in (KeptModels(shutil.copytree(tmp_path, tmp_path.with_name("copy")), "a"), kept):
+        logits = open_small(found).forward(make_pixels(4))
+        assert torch.allclose(logits, run_torch(make_pixels(4)), atol=1e-4, rtol=0)
 
 
 def test_a_kept_model_under_another_name_counts_as_absent(tmp_path: Path) -> None:
