@@ -24,6 +24,8 @@ _GAIN_CORE_SECONDS = 0.02
 _GAIN_CORE_SECONDS_A_WEIGHT = 3e-9
 """Measured on two cores from EfficientNet-Lite0 to ViT-B: what a first compilation costs, and what an image
 then costs less, in seconds of one core. Both grow with the number of weights."""
+_LEAST_WEIGHTS = 20_000
+"""A model of fewer has next to nothing to compute, and so to gain."""
 
 
 def is_installed() -> bool:
@@ -112,11 +114,14 @@ def choose_backend(
         'openvino'
         >>> choose_backend(both, num_rows=100, num_parameters=4_700_000, num_cores=2)
         'torch'
+        >>> choose_backend(both, num_rows=100_000, num_parameters=10, num_cores=2)
+        'torch'
     """
     if len(candidates) == 1:
         return candidates[0]
     cost = _COMPILE_SECONDS + _COMPILE_SECONDS_A_WEIGHT * num_parameters
     gain = (_GAIN_CORE_SECONDS + _GAIN_CORE_SECONDS_A_WEIGHT * num_parameters) / num_cores
+    gain *= min(1.0, num_parameters / _LEAST_WEIGHTS)
     return "openvino" if num_rows * gain > cost else "torch"
 
 

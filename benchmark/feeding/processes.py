@@ -20,7 +20,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from importlib.machinery import PathFinder
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, Self
@@ -169,10 +168,14 @@ class _NamingPickler(pickle.Pickler):
 
 
 def _can_be_imported(name: str) -> bool:
-    """Whether a new process finds a module: a user's file in the current folder is loaded by name alone."""
+    """Whether a new process finds a module: a user's file in the current folder is loaded by name alone.
+
+    By the finders that a new process has too, those of packages installed in place among them, and not by
+    what is loaded here.
+    """
     package = name.partition(".")[0]
     return package in sys.stdlib_module_names or (
-        package != "__main__" and PathFinder.find_spec(package) is not None
+        package != "__main__" and any(finder.find_spec(package, None) for finder in sys.meta_path)
     )
 
 
