@@ -119,9 +119,10 @@ def choose_backend(
     """
     if len(candidates) == 1:
         return candidates[0]
+    if num_parameters < _LEAST_WEIGHTS:
+        return "torch"
     cost = _COMPILE_SECONDS + _COMPILE_SECONDS_A_WEIGHT * num_parameters
     gain = (_GAIN_CORE_SECONDS + _GAIN_CORE_SECONDS_A_WEIGHT * num_parameters) / num_cores
-    gain *= min(1.0, num_parameters / _LEAST_WEIGHTS)
     return "openvino" if num_rows * gain > cost else "torch"
 
 
