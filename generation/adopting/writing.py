@@ -116,6 +116,7 @@ def write_adopted(
     out = request.out.resolve()
     with _stage(out) as stage:
         pieces = split_into_shards(images)
+        group_size = choose_group_size(images)
         rows = make_rows(listing, images, recipe.recipe.generator, features.keys())
         files = [
             write_shard(
@@ -123,7 +124,7 @@ def write_adopted(
                 make_shard_path(request.split, number, len(pieces)),
                 (next(rows) for _ in range(count)),
                 features,
-                rows_per_group=choose_group_size(images),
+                rows_per_group=group_size,
             )
             for number, count in enumerate(pieces)
         ]

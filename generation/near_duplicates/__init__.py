@@ -1,4 +1,4 @@
 """Images that look alike: perceptual hashes, and the pairs among them.
 
-Imports benchmark alone.
+Imports rendering, specs and benchmark.
 """

@@ -13,8 +13,9 @@ from imagenet_g.benchmark.splits.readable import load_image
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.generation.near_duplicates.hashing import compute_phash
 from imagenet_g.generation.rendering.renderer import is_flat
+from imagenet_g.generation.specs.version import FlatSpec
 
-FLAT_STD = 2.0
+FLAT_STD = FlatSpec().max_std
 """Largest standard deviation of a flat image, in levels of 0..255: the default of builds."""
 _PIECE = 256
 
@@ -28,14 +29,12 @@ class ReferenceHashes:
         image_ids: N ids.
         labels: N class indices.
         hashes: N hashes.
-        num_left_out: Images that cannot be read, or are flat and look like any other flat one.
     """
 
     ref: str
     image_ids: tuple[str, ...]
     labels: tuple[int, ...]
     hashes: tuple[int, ...]
-    num_left_out: int
 
 
 def hash_split(split: Split, *, progress: ProgressCallback) -> ReferenceHashes:
@@ -58,7 +57,6 @@ def hash_split(split: Split, *, progress: ProgressCallback) -> ReferenceHashes:
         image_ids=tuple(split.rows.image_ids[row] for row, _ in found),
         labels=tuple(int(split.rows.labels[row, 0]) for row, _ in found),
         hashes=tuple(value for _, value in found),
-        num_left_out=total - len(found),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from adopted_sets import WNIDS, adopt, make_set, read_columns, write_folders
+from adopted_sets import WNIDS, adopt, make_set, read_columns, write_files, write_folders
 
 from imagenet_g.benchmark.splits.releases import load_release_split
 
@@ -126,3 +126,14 @@ def test_other_endings_and_missing_files_are_refused(
     for name, message in (("s.json", ".csv and .tsv are known"), ("gone.csv", "cannot be read")):
         adopt(source, tmp_path / "out", "--strength-file", str(tmp_path / name), code=2)
         assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_strength_twice_in_a_scene_is_refused_from_paths_as_from_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No release is written that `evaluate` then refuses."""
+    files = {f"{WNIDS[k]}/7-500-{name}": data for (k, name), data in make_set(2).items()}
+    source = write_files(tmp_path / "set", files)
+    adopt(source, tmp_path / "out", "--path", "{class}/{series}-{strength}-*", code=2)
+    assert "has two images of strength 500" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
