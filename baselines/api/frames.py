@@ -14,7 +14,7 @@ from imagenet_g.benchmark.api.arguments import AnyPath, list_words
 from imagenet_g.benchmark.api.results import Results
 from imagenet_g.benchmark.api.tables import choose_robustness, make_row
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.predictions.class_counts import PairCounts, load_pair_counts
+from imagenet_g.benchmark.predictions.class_counts import load_pair_counts
 from imagenet_g.benchmark.results import Result
 from imagenet_g.benchmark.robustness.attach import attach_effective_robustness
 
@@ -136,7 +136,6 @@ def effective_robustness(
 def _list_result_rows(
     result: Result, folder: Path, baseline: str, link: str, data: Mapping[str, Path]
 ) -> list[dict[str, object]]:
-    counts: Mapping[str, PairCounts] = {}
     try:
         counts = load_pair_counts(result, folder, data=data)
     except DataError:

@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from imagenet_g.benchmark.errors import DataError, InputError
-from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions.rescoring import rescore_entry
-from imagenet_g.benchmark.predictions.result_files import load_result
+from imagenet_g.benchmark.predictions.result_files import has_predictions, load_result
 from imagenet_g.benchmark.records import ModelRecord, is_same_model
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Result
 
@@ -35,7 +34,7 @@ def list_kept_entries(
         entry
         for entry in earlier.entries
         # A partial entry is of a trial run, and one whose predictions have changed can no longer be checked.
-        if entry.split.ref not in refs and not entry.partial and _has_predictions(folder, entry)
+        if entry.split.ref not in refs and not entry.partial and has_predictions(folder, entry)
     )
     names = ", ".join(entry.split.ref for entry in others)
     if not is_same_model(earlier.model, record):
@@ -66,8 +65,3 @@ def _renew(
             f"{STATISTICS_VERSION}; add their effective robustness again by 'imagenet-g baselines apply'."
         )
     return tuple(renewed), " ".join(said)
-
-
-def _has_predictions(folder: Path, entry: Entry) -> bool:
-    path = folder / entry.predictions.file
-    return path.is_file() and hash_file(path) == entry.predictions.sha256

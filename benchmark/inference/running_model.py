@@ -152,11 +152,10 @@ class RunningModel:
         Raises:
             StorageError: As `push`.
         """
-        self._collect(ahead=0)
-        if not self._done:
+        if not (self._done or self._writing):
             # A share may have no rows; without this it would have no columns either.
             self._keep_part()
-            self._collect(ahead=0)
+        self._collect(ahead=0)
         backend = self._require_backend()
         return InferenceOutcome(
             predictions=concatenate_predictions(self._done),

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
+LIVE = "python:live:"
+"""Begins the spec of a model that was given and not named."""
 Transform = Callable[["Image.Image"], "torch.Tensor"]
 """From an RGB image to the input of a model, `(3, H, W)` float32."""
 
@@ -54,7 +56,7 @@ class LiveModel:
             >>> LiveModel(name="mine", model=abs).spec
             'python:live:mine'
         """
-        return f"python:live:{self.name}"
+        return f"{LIVE}{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

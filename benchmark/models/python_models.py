@@ -24,14 +24,12 @@ from torchvision import transforms
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, ModelError, UnknownNameError
 from imagenet_g.benchmark.fingerprints.code import print_parts
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.models.classifiers import Classifier, LiveModel, ModelRequest
+from imagenet_g.benchmark.models.classifiers import LIVE, Classifier, LiveModel, ModelRequest
 from imagenet_g.benchmark.models.heads import LoadedModel, make_classifier
 from imagenet_g.benchmark.records import Preprocessing
 
 INPUT_SIZE_PX = 224
 RESIZE_PX = 256
-LIVE = "live"
-"""In the place of a factory's module, for a model that was given and not named."""
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
@@ -46,7 +44,7 @@ def load_model(request: ModelRequest) -> Classifier:
     if request.live is not None:
         factory, transform = request.live.model, request.live.transform
         module = copy_live_model(request.live)
-    elif request.spec.name.startswith(f"{LIVE}:"):
+    elif str(request.spec).startswith(LIVE):
         raise InputError(
             f"'{request.requested}' was a model of a running process, which no name stands for. Give the "
             "model itself to imagenet_g.evaluate or imagenet_g.rerun."

@@ -76,8 +76,10 @@ def _choose_wrong(labels: Sequence[int], ranked: Sequence[int], count: int) -> l
     taken = {classes[index].name.casefold() for index in labels}
     wrong: list[int] = []
     for index in ranked:
+        if len(wrong) == count:
+            break
         name = classes[index].name.casefold()
-        if len(wrong) < count and name not in taken:
+        if name not in taken:
             taken.add(name)
             wrong.append(int(index))
     return wrong

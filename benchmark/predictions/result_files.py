@@ -7,7 +7,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from imagenet_g.benchmark.errors import DataError, format_problems
-from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.benchmark.results import Entry, Result
 from imagenet_g.benchmark.storage import write_text
 
 RESULT_NAME = "result.json"
@@ -41,6 +42,12 @@ def _list_results_inside(folder: Path) -> str:
     found = sorted(str(one.parent) for one in folder.glob(f"*/{RESULT_NAME}"))
     more = f" and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
     return f" Name a result inside: {', '.join(found[:MAX_LISTED])}{more}." if found else ""
+
+
+def has_predictions(folder: Path, entry: Entry) -> bool:
+    """Whether the predictions beside a result are those that an entry was computed from."""
+    path = folder / entry.predictions.file
+    return path.is_file() and hash_file(path) == entry.predictions.sha256
 
 
 def write_result(folder: Path, result: Result) -> Path:

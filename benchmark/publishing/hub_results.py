@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.errors import DataError, FetchError, InputError
 from imagenet_g.benchmark.hub.errors import has_account, translate_hub_errors
-from imagenet_g.benchmark.identity import hash_file, make_slug
-from imagenet_g.benchmark.predictions.result_files import RESULT_NAME, load_result
+from imagenet_g.benchmark.identity import make_slug
+from imagenet_g.benchmark.predictions.result_files import RESULT_NAME, has_predictions, load_result
 from imagenet_g.benchmark.redaction import has_token
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def list_result_files(folder: Path) -> dict[str, Path]:
         found[f"{place}/{RESULT_NAME}"] = path
         for entry in result.entries:
             source = path.parent / entry.predictions.file
-            if not source.is_file() or hash_file(source) != entry.predictions.sha256:
+            if not has_predictions(path.parent, entry):
                 raise DataError(f"'{source}' is missing, or not what '{path}' was computed from.")
             found[f"{place}/{entry.predictions.file}"] = source
     if not found:

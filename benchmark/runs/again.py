@@ -9,7 +9,7 @@ from pathlib import Path
 from imagenet_g.benchmark.composing.places import DEFAULT_TEMPLATES
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.evaluation.requests import PUBLISHED
-from imagenet_g.benchmark.models.classifiers import LiveModel
+from imagenet_g.benchmark.models.classifiers import LIVE, LiveModel
 from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS
 from imagenet_g.benchmark.records import is_view_of
 from imagenet_g.benchmark.results import Entry, Result
@@ -18,7 +18,6 @@ from imagenet_g.benchmark.runs.options import EvaluationOptions
 
 COMPILED = "/compiled"
 """Ends the backend of a run whose model was compiled by PyTorch."""
-LIVE = "python:live:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

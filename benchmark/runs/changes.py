@@ -11,8 +11,8 @@ import numpy as np
 
 from imagenet_g.benchmark.differences import list_differences
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions.predictions import Predictions, load_predictions
+from imagenet_g.benchmark.predictions.result_files import has_predictions
 from imagenet_g.benchmark.records import DECLARED_FIELDS, MetricEstimate
 from imagenet_g.benchmark.results import Entry, Result
 
@@ -194,10 +194,8 @@ def _name_bounds(name: str, estimate: MetricEstimate) -> dict[str, float | None]
 
 def _compare_stored(old: Entry, folder: Path, new: Entry, new_folder: Path) -> AnswerChange | None:
     # Other predictions than those of a result say nothing of it.
-    for place, entry in ((folder, old), (new_folder, new)):
-        path = place / entry.predictions.file
-        if not path.is_file() or hash_file(path) != entry.predictions.sha256:
-            return None
+    if not (has_predictions(folder, old) and has_predictions(new_folder, new)):
+        return None
     try:
         before = load_predictions(folder / old.predictions.file)[0]
     except DataError:

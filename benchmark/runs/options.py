@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from imagenet_g.benchmark.backends.choosing import BACKENDS
 from imagenet_g.benchmark.engines.opening import ENGINES
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.feeding.kinds import FeedingKind
 
-BACKENDS = ("auto", "torch", "openvino")
-FEEDINGS = ("auto", "threads", "processes")
+FEEDINGS = get_args(FeedingKind)
 DTYPES = ("float32", "bfloat16", "float16")
 _CHOICES = {"backend": BACKENDS, "feeding": FEEDINGS, "dtype": DTYPES, "engine": ENGINES}
 _COUNTS = ("limit", "batch_size", "workers", "actors")
