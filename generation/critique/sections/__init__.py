@@ -1,0 +1,1 @@
+"""How each section of a critique is shown: one module a section, as blocks for the page and for Markdown."""
