@@ -1,0 +1,4 @@
+"""Label validity by people: the drawn images, what raters answered, and what follows from it.
+
+Imports splits and everything below it.
+"""

@@ -1,0 +1,231 @@
+"""What an audit stores: the drawn images, one line a rating, and the numbers that follow.
+
+    <audit>/sample.json                  the drawn images, and what only the evaluation may see of them
+    <audit>/ratings/<rater>.jsonl        a header, then one line a rating; a later line for an image replaces
+                                         an earlier one
+    <audit>/audit.json                   `AuditSection`
+
+A rater is known by a code and never by a name. Ratings that a program made have `simulated` in their header,
+and their code, and so their file name, begins with "simulated-".
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from imagenet_g.benchmark.records import Count, Estimate, FileModel, MetricEstimate, Sha256, SplitRecord
+
+SIMULATED = "simulated"
+MAX_ITEMS = 200_000
+MAX_RATERS = 1000
+Answer = Literal["yes", "no", "cannot say"]
+ANSWERS: tuple[Answer, ...] = ("yes", "no", "cannot say")
+Role = Literal["generated", "right control", "wrong control"]
+Treatment = Literal["cannot say counts as not valid", "cannot say is left out"]
+Quality = Annotated[int, Field(ge=1, le=5)]
+ItemId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+Wnid = Annotated[str, Field(pattern=r"^n[0-9]{8}$")]
+RaterCode = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+){0,4}$", max_length=40)]
+
+
+class AuditItem(FileModel):
+    """One image that raters see, with the class that they are asked about."""
+
+    item: ItemId
+    """Opaque: follows from a hash, and shows neither the role nor the class."""
+    image_id: Annotated[str, Field(min_length=1, max_length=4096)]
+    """In the split for a generated image, in the reference for a control."""
+    wnid: Wnid
+    """The class that is asked about."""
+    own_wnid: Wnid
+    """The class of the image by its label; another one for a wrong control. Never shown to a rater."""
+    role: Role
+    """Never shown to a rater."""
+    weight: Annotated[float, Field(gt=0, le=1e9)] | None
+    """How many images of the split it stands for; null for a control."""
+
+    @model_validator(mode="after")
+    def _validate_role(self) -> Self:
+        if (self.role == "wrong control") == (self.wnid == self.own_wnid):
+            raise ValueError(f"a {self.role} of {self.own_wnid} cannot be asked about {self.wnid}")
+        if (self.role == "generated") == (self.weight is None):
+            raise ValueError("generated images have a weight, and controls have none")
+        return self
+
+
+class AuditStratum(FileModel):
+    """The generated images of one class."""
+
+    population: Count
+    """Images of the class in the split."""
+    drawn: Count
+
+
+class AuditSample(FileModel):
+    """`sample.json`: the drawn images in the order in which raters see them, which is random."""
+
+    schema_version: Literal[1] = 1
+    split: SplitRecord
+    reference: SplitRecord | None
+    """Where the controls are from; null without controls."""
+    seed: Count
+    strata: dict[Wnid, AuditStratum]
+    items: Annotated[tuple[AuditItem, ...], Field(min_length=1, max_length=MAX_ITEMS)]
+
+    @model_validator(mode="after")
+    def _validate_items(self) -> Self:
+        if len({item.item for item in self.items}) < len(self.items):
+            raise ValueError("two items have one id")
+        if self.reference is None and any(item.role != "generated" for item in self.items):
+            raise ValueError("there are controls and no reference that they are from")
+        return self
+
+
+class RatingsHeader(FileModel):
+    """First line of a rating file."""
+
+    schema_version: Literal[1] = 1
+    kind: Literal["imagenet-g ratings"] = "imagenet-g ratings"
+    sample_sha256: Sha256
+    """Of the bytes of the sample's file."""
+    rater: RaterCode
+    """A random word and number, never a name."""
+    simulated: bool
+    """Whether a program answered in the place of a person."""
+
+    @model_validator(mode="after")
+    def _validate_name(self) -> Self:
+        if self.simulated != self.rater.startswith(f"{SIMULATED}-"):
+            raise ValueError(
+                f"rater '{self.rater}' and simulated = {str(self.simulated).lower()} do not go together: "
+                f"'{SIMULATED}-' begins the code of ratings that a program made, and no other"
+            )
+        return self
+
+
+class Rating(FileModel):
+    """One line of a rating file: one answer on one image."""
+
+    item: ItemId
+    answer: Answer
+    """To "does the image show the class?"."""
+    quality: Quality | None
+    """From 1, worst, to 5, best; null where none was given."""
+    time: AwareDatetime | None
+    """When it was given; null for a simulated one and where it is unknown."""
+
+
+class RatingsRecord(FileModel):
+    """Which file the ratings of one rater are in, as a report records it."""
+
+    rater: RaterCode
+    simulated: bool
+    sha256: Sha256
+    num_ratings: Count
+    """Images with an answer."""
+
+
+class RaterRecord(FileModel):
+    """One rater, judged by the controls."""
+
+    rater: RaterCode
+    num_ratings: Count
+    num_cannot_say: Count
+    sensitivity: Estimate | None
+    """Share of the right controls answered with yes; null without any."""
+    specificity: Estimate | None
+    """Share of the wrong controls not answered with yes; null without any."""
+    share_yes: Estimate | None
+    """Share of the generated images answered with yes; null without any."""
+
+
+class ValidityRecord(FileModel):
+    """The share of valid images by the majority of raters, with "cannot say" counted in one way."""
+
+    treatment: Treatment
+    num_images: Count
+    """Generated images with a verdict."""
+    num_ties: Count
+    """Of these, images on which the raters were evenly divided; they count as not valid."""
+    consistency: Estimate | None
+    """Share of the images that the majority calls valid, as it is; null without an image."""
+    sensitivity: Estimate | None
+    """Of the majority, from the right controls."""
+    specificity: Estimate | None
+    """Of the majority, from the wrong controls."""
+    corrected: Estimate | None
+    """Rogan and Gladen's estimate of the share of valid images."""
+    why_not_corrected: str | None
+    """A sentence where `corrected` is null."""
+
+
+class AgreementRecord(FileModel):
+    """How far raters agree on the generated images that at least two of them rated."""
+
+    num_images: Count
+    raw: Annotated[float, Field(ge=0, le=1)] | None
+    """Share of equal answers among all pairs of answers to one image, each image counting alike."""
+    alpha: Annotated[float, Field(le=1)] | None
+    """Krippendorff's, nominal, "cannot say" as a category of its own; null where it is 0/0."""
+    alpha_missing: Annotated[float, Field(le=1)] | None
+    """The same with "cannot say" as no answer."""
+    num_quality: Count
+    """Images with at least two ratings of quality."""
+    quality_raw: Annotated[float, Field(ge=0, le=1)] | None
+    quality_alpha: Annotated[float, Field(le=1)] | None
+    """Ordinal."""
+
+
+class StudyRow(FileModel):
+    """A column of a printed human study."""
+
+    name: str
+    consistency: float
+    quality: float
+
+
+class PrintedStudy(FileModel):
+    """A human study as a paper prints it, for comparison."""
+
+    source: str
+    caution: str
+    rows: tuple[StudyRow, ...]
+
+
+class AuditSection(FileModel):
+    """`audit.json`: what the ratings say of a split."""
+
+    schema_version: Literal[1] = 1
+    simulated: bool
+    """Whether a program made the ratings; such numbers say nothing about the images."""
+    split: SplitRecord
+    reference: SplitRecord | None
+    sample_sha256: Sha256
+    ratings: tuple[RatingsRecord, ...]
+    num_drawn: Count
+    """Generated images in the sample."""
+    num_rated: Count
+    """Generated images with at least one rating."""
+    num_right_controls: Count
+    num_wrong_controls: Count
+    not_valid: ValidityRecord
+    """With "cannot say" counted as not valid."""
+    left_out: ValidityRecord
+    """With "cannot say" left out."""
+    quality: MetricEstimate | None
+    """Mean of the generated images, 1 to 5, each image by the mean of its raters; null without any."""
+    control_quality: MetricEstimate | None
+    """The same of the right controls."""
+    agreement: AgreementRecord
+    raters: tuple[RaterRecord, ...]
+    study: PrintedStudy
+    notes: tuple[str, ...]
+    """What a reader must know to read the numbers."""
+
+    @model_validator(mode="after")
+    def _validate_simulated(self) -> Self:
+        if any(file.simulated != self.simulated for file in self.ratings):
+            raise ValueError("simulated ratings and those of people cannot stand in one report")
+        return self
