@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from imagenet_g.benchmark.distances.geometry import MIN_SHAPE_IMAGES
 from imagenet_g.benchmark.distances.lineage import format_use, is_same_clip
 from imagenet_g.benchmark.distances.results import ClipDistances, ClipUse, MeasuredImages
-from imagenet_g.benchmark.distances.spread import COLLAPSED
 from imagenet_g.benchmark.images.reasons import count_reasons, format_reasons
+from imagenet_g.benchmark.quality.diversity import COLLAPSED
 
 
 def list_warnings(

@@ -1,4 +1,4 @@
-"""CLIP embeddings of a split's images, each computed once.
+"""CLIP embeddings (or those of another encoder) of a split's images, each computed once.
 
     <cache>/embeddings/<key>/<hash of rows>.npz     rows of the split and their vectors, about 128 at a time
 
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,8 @@ from imagenet_g.benchmark.features.row_store import VectorArray, keep_rows, load
 from imagenet_g.benchmark.feeding.batches import stack_inputs
 from imagenet_g.benchmark.feeding.threads import prepare_ahead
 from imagenet_g.benchmark.identity import hash_json
-from imagenet_g.benchmark.models.clip_encoders import ClipEncoder
+from imagenet_g.benchmark.models.classifiers import Transform
+from imagenet_g.benchmark.records import ClipRecord
 from imagenet_g.benchmark.splits.splits import Split
 
 CHUNK_ROWS = 128
@@ -38,13 +40,46 @@ NOT_FINITE = "its embedding is zero or not finite"
 RowArray = npt.NDArray[np.intp]
 
 
+class ImageEncoder(Protocol):
+    """What turns images into vectors: a CLIP (`ClipEncoder`), or the Inception of FID."""
+
+    @property
+    def record(self) -> ClipRecord:
+        """Which one."""
+        ...
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The module; `visual` is its part for images."""
+        ...
+
+    @property
+    def transform(self) -> Transform:
+        """PIL RGB image to `(3, H, W)` float32."""
+        ...
+
+    @property
+    def architecture_sha256(self) -> str:
+        """Hash of its layers and settings."""
+        ...
+
+    @property
+    def behaviour_sha256(self) -> str:
+        """Hash of what it makes of fixed inputs."""
+        ...
+
+    def encode_tensors(self, inputs: torch.Tensor) -> torch.Tensor:
+        """`(N, D)` float32 vectors on the CPU, from `(N, 3, H, W)` on the model's device."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embeddings:
     """Embeddings of some rows of a split.
 
     Attributes:
         rows: `(M,)` row numbers, the requested ones without the unreadable, in the requested order.
-        vectors: `(M, D)` float32, each of length 1.
+        vectors: `(M, D)` float32; of a CLIP each of length 1.
         errors: Why a row has no embedding, by row.
         seconds: How long this run took.
         num_computed: How many rows this run computed; fewer than all when some were kept from before.
@@ -58,7 +93,7 @@ class Embeddings:
 
 
 def embed_rows(
-    encoder: ClipEncoder,
+    encoder: ImageEncoder,
     split: Split,
     rows: Sequence[int],
     *,
@@ -69,7 +104,7 @@ def embed_rows(
     """Embed the given rows, taking from the cache what is there.
 
     Args:
-        encoder: The CLIP; it is moved to the device and left there.
+        encoder: The CLIP or other encoder; it is moved to the device and left there.
         split: The images.
         rows: Which rows, without repeats.
         settings: Device, dtype, batch size and threads; the batch size is taken as it is.
@@ -106,7 +141,7 @@ def embed_rows(
     )
 
 
-def make_key(encoder: ClipEncoder, split: Split, settings: InferenceSettings) -> str:
+def make_key(encoder: ImageEncoder, split: Split, settings: InferenceSettings) -> str:
     """Cache key: a hash of all that decides an embedding beyond rounding."""
     record = encoder.record
     return hash_json(
@@ -130,7 +165,7 @@ def make_backend(settings: InferenceSettings) -> str:
 
 
 def _compute(
-    encoder: ClipEncoder, split: Split, rows: Sequence[int], settings: InferenceSettings
+    encoder: ImageEncoder, split: Split, rows: Sequence[int], settings: InferenceSettings
 ) -> Iterator[tuple[dict[int, VectorArray], dict[int, str], int]]:
     """Chunks of vectors by row, the errors among them, and how many rows they come from."""
     if not rows:
@@ -141,7 +176,9 @@ def _compute(
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
     # Only the image tower runs here. Its projection is the last product before the cosine.
-    tower = lower_precision(encoder.model.visual, dtype, encoder.record.preprocessing.input_size_px)
+    tower = lower_precision(
+        encoder.model.get_submodule("visual"), dtype, encoder.record.preprocessing.input_size_px
+    )
     encoder.model.to(device)
     size = settings.batch_size
     # Rounded up to whole batches, so that no file ends inside one.
@@ -167,7 +204,7 @@ def _compute(
 
 
 def _add_vectors(
-    encoder: ClipEncoder,
+    encoder: ImageEncoder,
     ready: dict[int, torch.Tensor],
     chunk: dict[int, VectorArray],
     errors: dict[int, str],
@@ -194,5 +231,5 @@ def _add_vectors(
             errors[row] = NOT_FINITE
 
 
-def _make_empty(encoder: ClipEncoder) -> VectorArray:
+def _make_empty(encoder: ImageEncoder) -> VectorArray:
     return np.empty((0, encoder.record.num_dimensions), dtype=np.float32)

@@ -25,9 +25,9 @@ from imagenet_g.benchmark.distances.geometry import (
 )
 from imagenet_g.benchmark.distances.protocols import Protocol, compute_held_out, fit_plain_shape
 from imagenet_g.benchmark.distances.results import Agreement, ClassDistance, ClipDistances, Mean, PcaRecord
-from imagenet_g.benchmark.distances.spread import compute_spread
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.formats.runs import RunRecord
+from imagenet_g.benchmark.quality.diversity import compute_spread
 from imagenet_g.benchmark.records import ClipRecord
 from imagenet_g.benchmark.statistics.accuracy import FloatArray, IntArray
 from imagenet_g.benchmark.statistics.intervals import (

@@ -26,8 +26,8 @@ from imagenet_g.benchmark.distances.protocols import (
 )
 from imagenet_g.benchmark.distances.report import make_report
 from imagenet_g.benchmark.distances.results import DistanceReport, MeasuredImages
-from imagenet_g.benchmark.distances.spread import compute_spread
 from imagenet_g.benchmark.environment import make_environment
+from imagenet_g.benchmark.quality.diversity import compute_spread
 from imagenet_g.benchmark.records import ClipRecord
 from imagenet_g.benchmark.terminal.tables import print_shown
 
