@@ -88,7 +88,7 @@ def compute_vendi(points: FloatArray) -> float:
     unit = scale_to_unit(points)
     # The matrix of the smaller side has the same eigenvalues but for zeros.
     table = unit @ unit.T if len(unit) <= unit.shape[1] else unit.T @ unit
-    return float(_count_effective(np.linalg.eigvalsh(table / len(unit))))
+    return float(_count_effective(np.asarray(np.linalg.eigvalsh(table / len(unit)), dtype=np.float64)))
 
 
 def _count_effective(values: FloatArray) -> FloatArray:

@@ -59,28 +59,28 @@ class _Net(nn.Module):
         return features
 
 
-class _BlockA(tv.InceptionA):
+class _BlockA(tv.InceptionA):  # type: ignore[misc] - torchvision has no types
     """Averages without the zeros of the border, as TensorFlow does."""
 
     def _forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         return [*super()._forward(x)[:-1], self.branch_pool(_average_inside(x))]
 
 
-class _BlockC(tv.InceptionC):
+class _BlockC(tv.InceptionC):  # type: ignore[misc] - torchvision has no types
     """Likewise."""
 
     def _forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         return [*super()._forward(x)[:-1], self.branch_pool(_average_inside(x))]
 
 
-class _BlockE(tv.InceptionE):
+class _BlockE(tv.InceptionE):  # type: ignore[misc] - torchvision has no types
     """The last but one block: likewise."""
 
     def _forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         return [*super()._forward(x)[:-1], self.branch_pool(_average_inside(x))]
 
 
-class _LastBlock(tv.InceptionE):
+class _LastBlock(tv.InceptionE):  # type: ignore[misc] - torchvision has no types
     """The last block, in which TensorFlow's network takes the maximum where others average."""
 
     def _forward(self, x: torch.Tensor) -> list[torch.Tensor]:

@@ -28,6 +28,7 @@ NUM_NEIGHBOURS = 5
 MAX_IMAGES = 10_000
 """On each side: time grows with the square."""
 BLOCK_ROWS = 1000
+_ROUNDED_UP = 1 + 1e-9
 _SNAP = 1e-11
 """Squared distances below this share of the mean squared length are copies: float32 holds seven digits."""
 
@@ -91,8 +92,9 @@ def find_reached(split: FloatArray, reference: FloatArray, *, k: int = NUM_NEIGH
                 f"{len(side)} images, where more than k = {k} and at most {MAX_IMAGES} are needed."
             )
     split, reference, smallest = _centre(split, reference)
-    own = compute_reach(split, k=k, smallest=smallest)
-    theirs = compute_reach(reference, k=k, smallest=smallest)
+    # The k-th neighbour itself lies within reach, whichever way its distance was rounded.
+    own = _ROUNDED_UP * compute_reach(split, k=k, smallest=smallest)
+    theirs = _ROUNDED_UP * compute_reach(reference, k=k, smallest=smallest)
     precision, density = np.zeros(len(split)), np.zeros(len(split))
     recall, coverage = np.zeros(len(reference), dtype=bool), np.zeros(len(reference), dtype=bool)
     for rows, block in _iterate_squares(split, reference, smallest):

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from imagenet_g.benchmark.errors import DataError, FetchError, ModelError, UntrustedFileError
+from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.quality import inception
 from imagenet_g.benchmark.quality.inception import (
     InceptionEncoder,
@@ -76,7 +77,7 @@ def test_other_weights_are_not_called_fid(encoder: InceptionEncoder) -> None:
 
 def test_the_published_file_is_known_by_its_hash(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Here with the hash of this file in its place."""
-    monkeypatch.setattr(inception, "PUBLISHED_SHA256", inception.hash_file(weights)[:8])
+    monkeypatch.setattr(inception, "PUBLISHED_SHA256", hash_file(weights)[:8])
     assert load_inception(weights).describe().frechet_name == "FID"
 
 

@@ -64,8 +64,8 @@ def test_images_like_the_reference_lie_at_the_floor(
 def test_collapsed_classes_are_seen_by_diversity_coverage_and_recall_and_not_by_precision(
     sound: tuple[DistanceSection, DiversitySection],
 ) -> None:
-    """A generator that draws one typical picture a class."""
-    images = (CENTRES[LABELS] + 0.02 * np.random.default_rng(4).normal(size=(len(LABELS), SIZE))).astype("f4")
+    """A generator that draws one of the pictures of a class again and again."""
+    images = np.repeat(make_images(3)[::IMAGES], IMAGES, axis=0)
     distances, diversity = measure(images)
     assert diversity.num_collapsed == CLASSES
     assert diversity.ratio is not None
@@ -73,9 +73,9 @@ def test_collapsed_classes_are_seen_by_diversity_coverage_and_recall_and_not_by_
     assert distances.whole is not None
     assert distances.whole.neighbours is not None
     assert distances.whole.neighbours_floor is not None
-    assert distances.whole.neighbours.precision.value == 1.0
-    assert distances.whole.neighbours.recall.value < 0.05
-    assert distances.whole.neighbours.coverage.value < distances.whole.neighbours_floor.coverage.value
+    assert distances.whole.neighbours.precision.value > 0.7
+    assert distances.whole.neighbours.recall.value == 0.0
+    assert distances.whole.neighbours.coverage.value < 0.5 < distances.whole.neighbours_floor.coverage.value
     assert distances.means is not None
     assert sound[0].means is not None
     assert distances.means.frechet.value > sound[0].means.frechet.value
