@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagenet_g.baselines.lines.apply import DEFAULT_LINKS
+from imagenet_g.baselines.lines.apply import DEFAULT_LINKS, enrich_result
 from imagenet_g.baselines.lines.baselines import list_baselines, load_any_baseline, load_baseline
 from imagenet_g.baselines.lines.table import RobustnessTableRow, build_robustness_rows
 from imagenet_g.baselines.papers.tables import load_papers
 from imagenet_g.benchmark.api.arguments import AnyPath, list_words
 from imagenet_g.benchmark.api.results import Results
 from imagenet_g.benchmark.api.tables import choose_robustness, make_row
-from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.predictions.class_counts import load_pair_counts
+from imagenet_g.benchmark.errors import UnknownNameError
 from imagenet_g.benchmark.results import Result
-from imagenet_g.benchmark.robustness.attach import attach_effective_robustness
+from imagenet_g.benchmark.robustness.attach import Baseline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +109,7 @@ def effective_robustness(
         One row a model and split; accuracies and differences are fractions.
 
     Raises:
-        UnknownNameError: There is no such baseline, table or link.
+        UnknownNameError: There is no such baseline, table, link or split.
         InputError: The baseline has a line for no split of the results.
         DataError: A file is missing or malformed.
     """
@@ -124,32 +123,28 @@ def effective_robustness(
             )
             return pd.DataFrame([_make_figure_row(row) for row in found])
         models = Results.load(models, data=data)
+    line = load_any_baseline(baseline)
+    known = dict.fromkeys(entry.split.ref for result in models for entry in result.entries)
+    for split in wanted:
+        if split not in known:
+            raise UnknownNameError("split", split, known, where="of these results")
     rows = [
         row
         for result, folder in zip(models.results, models.folders, strict=True)
-        for row in _list_result_rows(result, folder, baseline, link, models.data)
+        for row in _list_result_rows(result, folder, line, link, models.data)
         if not wanted or row["split"] in wanted
     ]
     return pd.DataFrame(rows, columns=list(_KEPT))
 
 
 def _list_result_rows(
-    result: Result, folder: Path, baseline: str, link: str, data: Mapping[str, Path]
+    result: Result, folder: Path, line: Baseline, link: str, data: Mapping[str, Path]
 ) -> list[dict[str, object]]:
-    try:
-        counts = load_pair_counts(result, folder, data=data)
-    except DataError:
-        # Without predictions the interval takes images as independent, and the entry carries a note of that.
-        counts = {}
-    line = load_any_baseline(baseline)
-    bare = result.model_copy(
-        update={
-            "entries": tuple(
-                entry.model_copy(update={"effective_robustness": ()}) for entry in result.entries
-            )
-        }
+    # Without what the result has already, which may be of another baseline.
+    bare = [entry.model_copy(update={"effective_robustness": ()}) for entry in result.entries]
+    enriched = enrich_result(
+        result.model_copy(update={"entries": tuple(bare)}), folder, baseline=line, links=[link], data=data
     )
-    enriched = attach_effective_robustness(bare, line, [link], counts=counts)
     rows = [
         make_row(enriched, entry, baseline=None, link=link)
         for entry in enriched.entries

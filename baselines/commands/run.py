@@ -120,9 +120,10 @@ def print_lines(measured: MeasuredBaseline) -> None:
 def run_apply(arguments: Namespace) -> int:
     """Add effective robustness to a result, print it, write it."""
     from imagenet_g.baselines.lines.apply import DEFAULT_LINKS, apply_baseline
+    from imagenet_g.benchmark.predictions.result_files import find_result_folder
     from imagenet_g.benchmark.reports.robustness_lines import list_robustness
 
-    out = arguments.out or (arguments.result if arguments.result.is_dir() else arguments.result.parent)
+    out = arguments.out or find_result_folder(arguments.result)
     enriched = apply_baseline(
         arguments.result,
         baseline=arguments.baseline,

@@ -73,22 +73,16 @@ def format_legend(rows: tuple[RobustnessTableRow, ...], baseline: BaselineSet) -
 
 def run_plot(arguments: Namespace) -> int:
     """Draw one baseline on one split, with other models on top."""
-    from imagenet_g.baselines.lines.baselines import format_axis, load_points
     from imagenet_g.baselines.lines.drawing import draw_figure
-    from imagenet_g.baselines.lines.figures import build_figure
-    from imagenet_g.baselines.lines.result_charts import list_result_points
+    from imagenet_g.baselines.lines.result_charts import make_result_figure
     from imagenet_g.benchmark.predictions.result_files import load_result
 
-    results = {str(path): load_result(path) for path in arguments.result}
-    points = load_points(arguments.baseline, arguments.split)
-    # A set with a bend has two lines; drawn is the upper one, where today's models are.
-    points = points.select_piece(1.0)
-    figure = build_figure(
-        points,
+    figure = make_result_figure(
+        [(str(path), load_result(path)) for path in arguments.result],
+        arguments.baseline,
+        arguments.split,
         arguments.link,
-        extra=(*list_table_points(arguments), *list_result_points(results, points.target)),
-        x_label=format_axis(arguments.baseline, points.axes[0]),
-        y_label=points.target,
+        others=list_table_points(arguments),
     )
     draw_figure(figure, arguments.out)
     print_line(f"wrote {arguments.out}")

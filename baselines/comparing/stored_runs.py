@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 from imagenet_g.baselines.comparing.comparison import Answers
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
+from imagenet_g.benchmark.predictions.evidence import load_predicted_split
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, load_predictions
-from imagenet_g.benchmark.predictions.result_files import RESULT_NAME, load_result
+from imagenet_g.benchmark.predictions.result_files import RESULT_NAME, find_result_folder, load_result
 from imagenet_g.benchmark.predictions.scoring import name_own_outputs, select_outputs
 from imagenet_g.benchmark.results import Result
 from imagenet_g.benchmark.robustness.points import validate_names
+from imagenet_g.benchmark.splits.real_set_files import RealSet
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.statistics.accuracy import compute_correct
 
@@ -53,6 +55,55 @@ def load_runs(paths: Sequence[Path], split: str | None) -> tuple[StoredRun, ...]
     return _name_apart(runs)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedAnswers:
+    """Stored predictions, aligned.
+
+    Attributes:
+        runs: One a model.
+        answers: On the images that all have.
+        split: The images and their columns; None where nothing asked for them.
+    """
+
+    runs: tuple[StoredRun, ...]
+    answers: Answers
+    split: Split | None
+
+
+def load_answers(
+    paths: Sequence[Path],
+    split: str | None,
+    *,
+    outputs: str | None,
+    by: Sequence[str],
+    data: Mapping[str, Path],
+    sets: Mapping[str, RealSet],
+    needs_images: bool = False,
+) -> LoadedAnswers:
+    """What is compared, from what a user names.
+
+    Args:
+        paths: As `load_runs`.
+        split: As `load_runs`.
+        outputs: "all", or a stored class set; None for the split's usual ones.
+        by: Columns of the split to group by as well.
+        data: Local copies by name.
+        sets: Known real sets by name.
+        needs_images: Whether the split is opened even where no column is asked for.
+
+    Raises:
+        DataError: A file is missing or damaged, two are about different images, or there is no such column.
+        InputError: It is not clear which split is meant, or fewer than two models were given.
+    """
+    runs = load_runs(paths, split)
+    # Predictions hold ids, labels and answers. Columns and pixels are in the split, which may be a download:
+    # it is opened only for them.
+    opened = load_predicted_split(runs[0].meta.split, data=data, sets=sets) if by or needs_images else None
+    columns = {name: load_group_column(opened, name) for name in by} if opened is not None else {}
+    answers = align_answers(runs, outputs=outputs or choose_outputs(runs), columns=columns)
+    return LoadedAnswers(runs=runs, answers=answers, split=opened)
+
+
 def _is_result(path: Path) -> bool:
     return path.is_dir() or path.suffix == ".json"
 
@@ -75,7 +126,7 @@ def _find_common_split(paths: Sequence[Path]) -> str | None:
 
 def _load_run(path: Path, split: str | None) -> StoredRun:
     if _is_result(path):
-        folder = path if path.is_dir() else path.parent
+        folder = find_result_folder(path)
         result = load_result(path)
         path = folder / _find_file(result, split or "", folder / RESULT_NAME)
     predictions, meta = load_predictions(path)

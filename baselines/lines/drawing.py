@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import io
-import textwrap
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.baselines.lines.figures import Axis, FigurePoint, ScatterFigure, format_tick, link_position
-from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.figures.chart import Chart
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
-from imagenet_g.benchmark.storage import replace_file
-from imagenet_g.benchmark.terminal.plots import draw_plain_text, format_label
+from imagenet_g.benchmark.terminal.plots import format_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-FORMATS = ("pdf", "png", "svg")
+_SIZE = (7.2, 6.4)
 # Every group has its own marker too, for readers who cannot distinguish the colours.
 _STYLES = (("o", "#4c6a92"), ("^", "#c1571a"), ("s", "#3a7d44"), ("D", "#7a3b8f"), ("v", "#8a6d00"))
 
@@ -28,39 +27,19 @@ def draw_figure(figure: ScatterFigure, path: Path) -> None:
         InputError: The ending is not one of these, or matplotlib is not installed.
         StorageError: The place cannot be written.
     """
-    if path.suffix.lstrip(".") not in FORMATS:
-        raise InputError(f"A figure is written as {', '.join(FORMATS)}; '{path.name}' ends otherwise.")
-    with replace_file(path) as temporary:
-        # The temporary file ends in .tmp, so matplotlib cannot choose the format by its name.
-        temporary.write_bytes(render_figure(figure, path.suffix.lstrip(".")))
+    make_chart(figure).save(path)
 
 
-def render_figure(figure: ScatterFigure, kind: str) -> bytes:
-    """The figure as the bytes of a file.
+def make_chart(figure: ScatterFigure) -> Chart:
+    """The figure as a chart."""
+    return Chart(figure.title, figure, figure.caption, _SIZE, partial(_draw, figure))
 
-    Args:
-        figure: What to draw.
-        kind: One of `FORMATS`.
 
-    Raises:
-        InputError: matplotlib is not installed.
-    """
-    try:
-        # Lazy, because matplotlib is an optional extra. `Figure` without pyplot needs no display and leaves
-        # no global state behind.
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError("Figures need matplotlib: pip install 'imagenet-g[plots]'.") from error
-    canvas = Figure(figsize=(7.2, 6.4), dpi=150)
-    stream = io.BytesIO()
-    with draw_plain_text():
-        axes = canvas.add_axes((0.1, 0.19, 0.87, 0.75))
-        _draw_curves(axes, figure)
-        _draw_points(axes, figure)
-        _draw_axes(axes, figure)
-        canvas.text(0.02, 0.02, textwrap.fill(figure.caption, 118), fontsize=7, color="#444444", va="bottom")
-        canvas.savefig(stream, format=kind)
-    return stream.getvalue()
+def _draw(figure: ScatterFigure, canvas: Figure) -> None:
+    axes = canvas.add_axes((0.1, 0.19, 0.87, 0.75))
+    _draw_curves(axes, figure)
+    _draw_points(axes, figure)
+    _draw_axes(axes, figure)
 
 
 def _draw_curves(axes: Axes, figure: ScatterFigure) -> None:

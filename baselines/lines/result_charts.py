@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from imagenet_g.baselines.lines.baselines import (
@@ -13,35 +12,11 @@ from imagenet_g.baselines.lines.baselines import (
     load_baseline,
     load_points,
 )
-from imagenet_g.baselines.lines.drawing import draw_figure, render_figure
+from imagenet_g.baselines.lines.drawing import make_chart
 from imagenet_g.baselines.lines.figures import FigurePoint, ScatterFigure, build_figure, make_point
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.figures.chart import Chart
 from imagenet_g.benchmark.results import Entry, Result
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A figure that a notebook shows and that can be saved.
-
-    Attributes:
-        figure: Points, line and bands as data.
-    """
-
-    figure: ScatterFigure
-
-    def save(self, path: str | Path) -> Path:
-        """Write it as PNG, PDF or SVG, by the ending of the file.
-
-        Raises:
-            InputError: Another ending, or matplotlib is not installed.
-            StorageError: The place cannot be written.
-        """
-        draw_figure(self.figure, Path(path))
-        return Path(path)
-
-    def _repr_png_(self) -> bytes:
-        """As a notebook shows it."""
-        return render_figure(self.figure, "png")
 
 
 def chart_results(
@@ -66,7 +41,8 @@ def chart_results(
         line = baseline or find_line(entry, data)
         if line is not None and entry.gaps:
             there = [result for result, other in entries if other.split.ref == entry.split.ref]
-            return Chart(make_result_figure(there, line, entry.split.ref, link))
+            named = [(result.model.spec, result) for result in there]
+            return make_chart(make_result_figure(named, line, entry.split.ref, link))
     refs = ", ".join(dict.fromkeys(entry.split.ref for _, entry in entries))
     raise InputError(f"No line of a baseline is known for {refs or 'no split'}; name one with baseline=.")
 
@@ -83,30 +59,50 @@ def find_line(entry: Entry, data: Mapping[str, Path]) -> str | None:
     return next((name for name in named if entry.split.ref in load_baseline(name).header.targets), None)
 
 
-def make_result_figure(results: Iterable[Result], baseline: str, split: str, link: str) -> ScatterFigure:
-    """The line of a baseline on a split, with results on top."""
+def make_result_figure(
+    results: Sequence[tuple[str, Result]],
+    baseline: str,
+    split: str | None,
+    link: str,
+    *,
+    others: Sequence[FigurePoint] = (),
+) -> ScatterFigure:
+    """The line of a baseline on a split, with results on top.
+
+    Args:
+        results: Each with what to call it in a message.
+        baseline: Whose line.
+        split: The shifted set; may be None for a measured baseline, which has just one.
+        link: Of both axes.
+        others: Points of other models.
+
+    Raises:
+        InputError: A result has no clean accuracy on the same classes, or the baseline has no such line.
+        UnknownNameError: There is no such baseline, or it has no figures for the split.
+    """
+    # A set with a bend has two lines; drawn is the upper one, where today's models are.
     points = load_points(baseline, split).select_piece(1.0)
     return build_figure(
         points,
         link,
-        extra=list_result_points({result.model.spec: result for result in results}, points.target),
+        extra=(*others, *list_result_points(results, points.target)),
         x_label=format_axis(baseline, points.axes[0]),
         y_label=points.target,
     )
 
 
-def list_result_points(results: Mapping[str, Result], split: str) -> list[FigurePoint]:
+def list_result_points(results: Sequence[tuple[str, Result]], split: str) -> list[FigurePoint]:
     """Results on a split, labelled with the model's name.
 
     Args:
-        results: By what to call each in a message.
+        results: Each with what to call it in a message.
         split: The shifted set.
 
     Raises:
         InputError: A result has no entry on the split with a clean reference on the same classes.
     """
     found = []
-    for source, result in results.items():
+    for source, result in results:
         entries = [
             entry
             for entry in result.entries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from imagenet_g.benchmark.api.arguments import list_pairs, list_paths, make_opti
 from imagenet_g.benchmark.catalogue.catalogue import load_split as open_split
 from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
 from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.benchmark.errors import InputError, shorten
 from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
 from imagenet_g.benchmark.records import SplitRecord
 from imagenet_g.benchmark.splits.readable import load_image
@@ -66,7 +68,11 @@ class SplitDataset(Dataset[tuple[Any, int]]):
 
         Raises:
             DataError: The image cannot be read.
+            IndexError: There is no such item.
+            TypeError: The number is no whole one.
         """
+        # A slice is no item: `torch.utils.data.Subset` takes several.
+        number = operator.index(number)
         image = load_image(self._split, self._rows[number])
         return (image if self.transform is None else self.transform(image)), self.labels[number][0]
 
@@ -144,6 +150,10 @@ def load_split(
         DataError: Files are damaged.
         FetchError: It must come from the Hub and cannot.
     """
+    if transform is not None and not callable(transform):
+        raise InputError(f"transform takes a function from a PIL image, not {shorten(repr(transform))}.")
+    if not isinstance(ref, str):
+        raise InputError(f"ref takes the name of a split, such as 'mini/sd-l', not {shorten(repr(ref))}.")
     known = load_sets(list_paths(sets, "sets"))
     parsed = parse_split_ref(ref, known)
     folder = choose_cache_folder(make_optional_path(cache, "cache"))

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
+from typing import Any, Unpack
 
 from imagenet_g.benchmark.api.arguments import (
     AnyPath,
@@ -16,6 +16,7 @@ from imagenet_g.benchmark.api.arguments import (
     make_path,
 )
 from imagenet_g.benchmark.api.folders import ResultFolder
+from imagenet_g.benchmark.api.options import EvaluateOptions, Model
 from imagenet_g.benchmark.api.results import Results
 from imagenet_g.benchmark.environment import name_command
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
@@ -26,44 +27,8 @@ from imagenet_g.benchmark.runs.requests import can_be_kept, make_request
 from imagenet_g.benchmark.runs.running import LaneListener, make_evaluate
 from imagenet_g.benchmark.terminal.notebook import NotebookListener, SilentListener, in_notebook
 from imagenet_g.benchmark.terminal.text import print_message
-
-if TYPE_CHECKING:
-    import torch
-
-Model: TypeAlias = "str | Sequence[str] | torch.nn.Module | Callable[[torch.Tensor], object]"
-
-
-class EvaluateOptions(TypedDict, total=False):
-    """Further options of `evaluate`; each is the option of that name of `imagenet-g evaluate`."""
-
-    checkpoint: AnyPath
-    checkpoint_key: str
-    class_map: AnyPath
-    templates: str
-    class_names: AnyPath
-    unfiltered_reference: bool
-    sets: Sequence[AnyPath]
-    limit: int
-    skip_unreadable: bool
-    stream: bool
-    training_data: str
-    trained_until: str
-    trained_on_generated: Sequence[str]
-    device: str
-    batch_size: int
-    workers: int
-    backend: str
-    feeding: str
-    compile: bool
-    dtype: str
-    devices: str
-    engine: str
-    address: str
-    actors: int
-    cpus_per_actor: float
-    keep_features: bool
-    cache: AnyPath
-
+from imagenet_g.benchmark.tracking.callback import track_outcomes
+from imagenet_g.benchmark.tracking.trackers import Tracker, open_tracker
 
 _PATHS = ("checkpoint", "class_map", "class_names", "cache")
 _NAMED = ("splits", "reference", "baseline", "transform", "name", "data", "out", "progress")
@@ -98,7 +63,14 @@ def evaluate(
         data: Local copies by name, such as {"imagenet-val": "/data/val"}.
         out: Folder for result files; None to keep them only as long as the results are in use.
         progress: Whether to show progress.
-        **options: See `EvaluateOptions`.
+        **options: As the options of that name of `imagenet-g evaluate`. Of the model: `checkpoint` (a file of
+            weights), `checkpoint_key`, `class_map` (the wnid of each output), `templates` and `class_names`
+            (zero-shot), `training_data`, `trained_until`, `trained_on_generated` (what is known of its
+            training). Of the images: `limit` (that many of each split), `skip_unreadable`, `stream`, `sets`,
+            `unfiltered_reference`. Of the run: `device`, `batch_size`, `workers`, `backend` ("auto", "torch",
+            "openvino"), `feeding`, `compile`, `dtype`, `cache`; `devices`, or `engine`, `address`, `actors`
+            and `cpus_per_actor`, for several processes. `keep_features` keeps the image features of CLIPs,
+            and `track` hands results to "tensorboard", "trackio" or "wandb".
 
     Raises:
         UnknownNameError: A model, split, baseline or option that does not exist.
@@ -106,9 +78,25 @@ def evaluate(
         ImagenetGError: No model could be evaluated; the error is that of the first.
     """
     live = make_live(model, transform, name, options)
+    tracker = _open_tracker(options.pop("track", None), out)
     folder = ResultFolder(None if out is None else make_path(out, "out"))
     given = _make_options(model, splits, reference, baseline, data, options, folder.path)
-    return _run(given, live, folder, progress=progress)
+    return _run(given, live, folder, tracker, progress=progress)
+
+
+def _open_tracker(name: str | None, out: AnyPath | None) -> Tracker | None:
+    """The tracker of a name, before anything runs.
+
+    Raises:
+        UnknownNameError: There is no such tracker.
+        InputError: Its library is not installed, or its files would be removed with the results.
+    """
+    if name is None:
+        return None
+    tracker = open_tracker(str(name))
+    if tracker.keeps_files and out is None:
+        raise InputError(f"track='{name}' keeps its files beside the results: name a folder with out=.")
+    return tracker
 
 
 def _make_options(
@@ -181,7 +169,12 @@ def make_live(
 
 
 def _run(
-    options: EvaluationOptions, live: LiveModel | None, folder: ResultFolder, *, progress: bool
+    options: EvaluationOptions,
+    live: LiveModel | None,
+    folder: ResultFolder,
+    tracker: Tracker | None,
+    *,
+    progress: bool,
 ) -> Results:
     listen, say = choose_listener(progress=progress)
     with name_command(_describe(options, live)), tempfile.TemporaryDirectory() as scratch:
@@ -190,7 +183,10 @@ def _run(
         request, plan = make_request(options, live=live, answers=answers)
         for note in plan.notes:
             say(f"note: {note}")
-        outcomes = make_evaluate(options, plan, listen=listen, say=say)(request)
+        run = make_evaluate(options, plan, listen=listen, say=say)
+        if tracker is not None:
+            run = track_outcomes(run, tracker, folder.path, say=say)
+        outcomes = run(request)
     return _collect(outcomes, request.data, folder)
 
 

@@ -20,7 +20,8 @@ from imagenet_g.benchmark.api.folders import ResultFolder
 from imagenet_g.benchmark.api.results import Results
 from imagenet_g.benchmark.environment import name_command
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.models.classifiers import LIVE, Transform
+from imagenet_g.benchmark.models.classifiers import Transform
+from imagenet_g.benchmark.naming.specs import LIVE
 from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.runs.again import RerunInputs
 from imagenet_g.benchmark.runs.changes import RerunReport

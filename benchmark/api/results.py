@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, overload
 
 from imagenet_g.benchmark.api.arguments import list_pairs, make_path
-from imagenet_g.benchmark.api.tables import NO_FRACTIONS, format_html, list_rows
+from imagenet_g.benchmark.api.predictions import make_predictions_frame
+from imagenet_g.benchmark.api.saving import list_results, save_results
+from imagenet_g.benchmark.api.strengths import tabulate_failures, tabulate_strengths
+from imagenet_g.benchmark.api.tables import (
+    NO_FRACTIONS,
+    check_robustness_names,
+    format_html,
+    list_rows,
+)
 from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
-from imagenet_g.benchmark.composing.places import choose_places, make_model_slug
 from imagenet_g.benchmark.confusions.answers import AnsweredPair
 from imagenet_g.benchmark.confusions.loading import load_pair
 from imagenet_g.benchmark.confusions.report import format_classes_csv, format_confusions_csv
 from imagenet_g.benchmark.confusions.tables import tabulate_classes, tabulate_confusions
-from imagenet_g.benchmark.errors import DataError, ImagenetGError, UnknownNameError
-from imagenet_g.benchmark.predictions.result_files import load_result, write_result
+from imagenet_g.benchmark.errors import ImagenetGError, UnknownNameError
+from imagenet_g.benchmark.figures.chart import Chart
+from imagenet_g.benchmark.predictions.class_counts import load_stored_evidence
+from imagenet_g.benchmark.predictions.result_files import find_result_folder, load_result
 from imagenet_g.benchmark.reports.notes import list_notes
+from imagenet_g.benchmark.reports.strength_figure import (
+    make_strength_chart,
+    make_strength_figure,
+)
 from imagenet_g.benchmark.results import Entry, Result
 from imagenet_g.benchmark.runs.lines import load_robustness
-from imagenet_g.benchmark.storage import replace_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,15 +72,15 @@ class Results:
         """Results of earlier runs.
 
         Args:
-            paths: A `result.json` each, or its folder.
+            paths: A `result.json` each, its folder, or a folder of such folders, as `save` writes it.
             data: Local copies by name, for views by a column.
 
         Raises:
             DataError: One is missing or malformed.
         """
-        places = [make_path(path, "paths") for path in paths]
+        places = [place for path in paths for place in list_results(make_path(path, "paths"))]
         copies = parse_data_pairs(list_pairs(data))
-        folders = [place if place.is_dir() else place.parent for place in places]
+        folders = [find_result_folder(place) for place in places]
         return cls([load_result(place) for place in places], folders, data=copies)
 
     def __len__(self) -> int:
@@ -78,8 +89,17 @@ class Results:
     def __iter__(self) -> Iterator[Result]:
         return iter(self.results)
 
-    def __getitem__(self, number: int) -> Result:
-        return self.results[number]
+    @overload
+    def __getitem__(self, number: int) -> Result: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> Results: ...
+
+    def __getitem__(self, number: int | slice) -> Result | Results:
+        """One result, or some of them as `Results`."""
+        if isinstance(number, int):
+            return self.results[number]
+        return Results(self.results[number], self.folders[number], data=self.data, kept=self._kept)
 
     def __add__(self, other: Results) -> Results:
         """Both together, these first."""
@@ -107,9 +127,13 @@ class Results:
         Args:
             baseline: Whose effective robustness to take; None for the first that a split has.
             link: "logit", "probit" or "linear"; None for the first.
+
+        Raises:
+            UnknownNameError: No result has effective robustness against the baseline, or on the link.
         """
         import pandas as pd
 
+        check_robustness_names(self.results, baseline=baseline, link=link)
         rows = [row for result in self.results for row in list_rows(result, baseline=baseline, link=link)]
         frame = pd.DataFrame(rows)
         # A column without any number is one of numbers all the same.
@@ -139,6 +163,27 @@ class Results:
         """
         return self._tabulate(split, lambda pair: format_confusions_csv(tabulate_confusions(pair)))
 
+    def predictions(self, split: str | None = None) -> pd.DataFrame:
+        """What every image was answered, one row an image of a split: as `imagenet_g.load_predictions`.
+
+        Args:
+            split: Only this one; None for all.
+
+        Raises:
+            DataError: Predictions are missing, or are others than those of the result.
+            UnknownNameError: No result has the split.
+        """
+        import pandas as pd
+
+        frames = []
+        for result, entry, folder in self._list_entries(split):
+            found = load_stored_evidence(entry, entry.split.view, folder, data=self.data)
+            frame = make_predictions_frame(found.predictions)
+            frame.insert(0, "model", result.model.spec)
+            frame.insert(1, "split", entry.split.ref)
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
     def _tabulate(self, split: str | None, write: Callable[[AnsweredPair], str]) -> pd.DataFrame:
         import pandas as pd
 
@@ -163,7 +208,54 @@ class Results:
             raise UnknownNameError("split", split, known, where="of these results")
         return [row for row in found if split in (None, row[1].split.ref)]
 
-    def plot(self, split: str | None = None, *, baseline: str | None = None, link: str = "logit") -> Any:  # noqa: ANN401
+    def by_strength(self, split: str | None = None) -> pd.DataFrame:
+        """Accuracy at each strength of the shift, for splits whose images have a strength.
+
+        Args:
+            split: Only this one; None for all.
+
+        Returns:
+            One row a model, split and strength: `n` images, `right`, `top1` with its interval. Where images
+            form series, `at_risk` series were right at all lower strengths, `failed` of them turn wrong, and
+            `never_wrong` is the share without a wrong answer up to and at this strength (Kaplan-Meier).
+
+        Raises:
+            InputError: No split says how strongly its images are shifted.
+        """
+        return tabulate_strengths(self.results, split)
+
+    def failure_points(self, split: str | None = None) -> pd.DataFrame:
+        """The strength at which the answers to a series of images first turn wrong.
+
+        Args:
+            split: Only this one; None for all.
+
+        Returns:
+            One row a model and split: the `median` with its interval, NaN for beyond the greatest strength;
+            the share of series that is `never` wrong; and how many series stand apart. NaN everywhere where
+            images form no series.
+
+        Raises:
+            InputError: No split says how strongly its images are shifted.
+        """
+        return tabulate_failures(self.results, split)
+
+    def plot_strengths(self, split: str | None = None) -> Chart:
+        """Accuracy by strength, and beside it how long series stay right: at most five lines.
+
+        Args:
+            split: Only this one; None for all.
+
+        Returns:
+            A chart that a notebook shows; `.save(path)` writes it as PNG, PDF or SVG.
+
+        Raises:
+            InputError: No split says how strongly its images are shifted, there are more than five lines, or
+                matplotlib is not installed.
+        """
+        return make_strength_chart(make_strength_figure(self.results, split))
+
+    def plot(self, split: str | None = None, *, baseline: str | None = None, link: str = "logit") -> Chart:
         """Accuracy against clean accuracy, with the line of the baseline and these models on top.
 
         Args:
@@ -180,10 +272,14 @@ class Results:
             UnknownNameError: No result has the split.
         """
         entries = [(result, entry) for result, entry, _ in self._list_entries(split)]
-        return load_robustness("draw")(entries, baseline=baseline, link=link, data=self.data)
+        chart: Chart = load_robustness("draw")(entries, baseline=baseline, link=link, data=self.data)
+        return chart
 
     def save(self, out: str | Path) -> tuple[Path, ...]:
         """Write everything as `imagenet-g evaluate --out` does: one folder a model, predictions inside.
+
+        Results of one model on several splits become one, with what its folder holds already. Another model
+        of the same name gets a folder of its own.
 
         Returns:
             The result files.
@@ -192,35 +288,4 @@ class Results:
             DataError: Predictions are missing.
             StorageError: The place cannot be written.
         """
-        return tuple(
-            save_result(result, folder, make_path(out, "out"))
-            for result, folder in zip(self.results, self.folders, strict=True)
-        )
-
-
-def save_result(result: Result, folder: Path, out: Path) -> Path:
-    """Copy a result with all files beside it into the folder of its model; the path of the result file.
-
-    Raises:
-        DataError: A file is missing, or lies outside the result's folder.
-        StorageError: The place cannot be written.
-    """
-    dtypes = [entry.predictions.run.dtype for entry in result.entries] or ["float32"]
-    slug = make_model_slug(result.model, dtype=dtypes[0])
-    target = choose_places(out, slug, result.model.spec, ()).folder
-    for name in list_files(result):
-        source = folder / name
-        # A result may come from elsewhere, and must not name a file of its reader.
-        if Path(name).is_absolute() or ".." in Path(name).parts or not source.is_file():
-            raise DataError(f"'{source}' is missing, or lies outside the folder of its result.")
-        if source.resolve() != (target / name).resolve():
-            with replace_file(target / name) as temporary:
-                shutil.copyfile(source, temporary)
-    return write_result(target, result)
-
-
-def list_files(result: Result) -> tuple[str, ...]:
-    """Files that lie beside a result, relative to its folder, each once."""
-    kept = [entry.predictions.features for entry in result.entries]
-    names = [entry.predictions.file for entry in result.entries]
-    return tuple(dict.fromkeys([*names, *(features.file for features in kept if features is not None)]))
+        return save_results(list(zip(self.results, self.folders, strict=True)), make_path(out, "out"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
+from imagenet_g.benchmark.errors import UnknownNameError
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.reports.numbers import format_percent, format_points
 from imagenet_g.benchmark.results import EffectiveRobustness, Entry, Result
@@ -75,6 +77,21 @@ def choose_robustness(
         if baseline in (None, found.baseline) and link in (None, found.link):
             return found
     return None
+
+
+def check_robustness_names(
+    results: Sequence[Result], *, baseline: str | None = None, link: str | None = None
+) -> None:
+    """Check that some result has effective robustness of that name, where one is named.
+
+    Raises:
+        UnknownNameError: None has it.
+    """
+    found = [er for result in results for entry in result.entries for er in entry.effective_robustness]
+    names = (("baseline", baseline, [er.baseline for er in found]), ("link", link, [er.link for er in found]))
+    for what, name, known in names:
+        if name is not None and name not in known:
+            raise UnknownNameError(what, str(name), dict.fromkeys(known), where="of these results")
 
 
 def format_html(results: tuple[Result, ...], notes: list[str]) -> str:

@@ -14,7 +14,8 @@ from imagenet_g.benchmark.terminal.text import print_line, print_message
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome, EvaluationRequest
+    from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome
+    from imagenet_g.benchmark.runs.running import RunRequest
     from imagenet_g.benchmark.sweeps.running import Evaluate, SweepRequest
 
 __all__ = ["add_arguments", "run"]
@@ -99,7 +100,7 @@ def prepare_sweep(arguments: Namespace) -> tuple[SweepRequest, Evaluate]:
     return sweep, track(make_evaluate(options, plan, listen=ProgressListener, say=print_message))
 
 
-def make_tracking(arguments: Namespace) -> Callable[[Evaluate], Evaluate]:
+def make_tracking(arguments: Namespace) -> Callable[[RunRequest], RunRequest]:
     """What lets an evaluation hand its results to the tracker of `--track`; changes nothing without one.
 
     Raises:
@@ -107,23 +108,13 @@ def make_tracking(arguments: Namespace) -> Callable[[Evaluate], Evaluate]:
     """
     if arguments.track is None:
         return lambda evaluate: evaluate
-    from imagenet_g.benchmark.tracking.trackers import open_tracker, track_results
+    from imagenet_g.benchmark.tracking.callback import track_outcomes
+    from imagenet_g.benchmark.tracking.trackers import open_tracker
 
     if arguments.rows is not None:
         raise InputError("--track takes results, and --rows makes none; leave one of them out.")
     tracker = open_tracker(arguments.track)
-
-    def track(evaluate: Evaluate) -> Evaluate:
-        def evaluate_and_track(request: EvaluationRequest) -> tuple[EvaluationOutcome, ...]:
-            outcomes = tuple(evaluate(request))
-            results = [outcome.result for outcome in outcomes if outcome.result is not None]
-            for failure in track_results(tracker, results, arguments.out):
-                print_message(f"note: {failure}")
-            return outcomes
-
-        return evaluate_and_track
-
-    return track
+    return lambda evaluate: track_outcomes(evaluate, tracker, arguments.out, say=print_message)
 
 
 def report_outcomes(outcomes: Sequence[EvaluationOutcome]) -> int:

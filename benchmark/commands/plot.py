@@ -21,9 +21,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Draw accuracy by strength, and how long answers stay right, for up to five models or splits."""
     from imagenet_g.benchmark.predictions.result_files import load_result
-    from imagenet_g.benchmark.reports.strength_figure import draw_strengths, make_strength_figure
+    from imagenet_g.benchmark.reports.strength_figure import make_strength_chart, make_strength_figure
 
     results = [load_result(path) for path in arguments.result]
-    draw_strengths(make_strength_figure(results, arguments.split), arguments.out)
+    make_strength_chart(make_strength_figure(results, arguments.split)).save(arguments.out)
     print_line(f"wrote {arguments.out}")
     return 0

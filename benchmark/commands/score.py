@@ -8,18 +8,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.options import add_twin_option
-from imagenet_g.benchmark.outside_answers.options import (
-    PUBLISHED,
-    add_answer_options,
-    check_answers,
-    convert_files,
-)
+from imagenet_g.benchmark.outside_answers.options import PUBLISHED, add_answer_options
+from imagenet_g.benchmark.scoring.options import ScoreOptions, read_options
 from imagenet_g.benchmark.terminal.text import print_line, print_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from imagenet_g.benchmark.relabels.real_labels import RealLabels
     from imagenet_g.benchmark.upgrading.stored import StoredResult
 
 
@@ -99,27 +94,21 @@ def add_upgrade_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Recompute, print, and write with `--out`; or bring results up with `--upgrade`."""
+    options = read_options(vars(arguments))
     check_arguments(arguments)
-    return upgrade(arguments) if arguments.upgrade else score(arguments)
+    return upgrade(arguments) if arguments.upgrade else score(options)
 
 
 def check_arguments(arguments: Namespace) -> None:
-    """Refuse words that contradict one another.
+    """Refuse options of scoring beside `--upgrade`, and those of upgrading without it.
 
     Raises:
-        InputError: Neither predictions nor `--upgrade`, or an option that belongs to the other.
+        InputError: An option belongs to the other.
     """
     from imagenet_g.benchmark.errors import InputError
 
-    check_answers(arguments)
-    if arguments.real_labels and (arguments.view or arguments.pairs or arguments.reference != PUBLISHED):
-        raise InputError(
-            "--real-labels scores all of imagenet-val: leave out --view, --pairs and --reference."
-        )
     if not arguments.upgrade:
-        if not arguments.predictions:
-            raise InputError("Name the predictions to score, or a result with --upgrade.")
-        if arguments.baseline:
+        if arguments.baseline and arguments.predictions:
             raise InputError("--baseline goes with --upgrade; see also 'imagenet-g baselines apply'.")
         return
     given = {
@@ -137,49 +126,20 @@ def check_arguments(arguments: Namespace) -> None:
         raise InputError(f"--upgrade takes these from the result itself; leave out {', '.join(named)}.")
 
 
-def score(arguments: Namespace) -> int:
-    """A result from predictions files, or from answers that are made predictions first."""
-    with TemporaryDirectory() as temporary:
-        # Without --out nothing is kept of them.
-        return score_files(arguments, convert_files(arguments, arguments.out or Path(temporary)))
-
-
-def score_files(arguments: Namespace, files: tuple[tuple[Path, ...], Path | None]) -> int:
+def score(options: ScoreOptions) -> int:
     """Score, print, and write with `--out`."""
-    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
-    from imagenet_g.benchmark.predictions.rescoring import TWIN, RescoreRequest, rescore
     from imagenet_g.benchmark.predictions.result_files import write_result
     from imagenet_g.benchmark.reports.report import make_report
+    from imagenet_g.benchmark.scoring.scoring import score_files
     from imagenet_g.benchmark.terminal.tables import print_shown
 
-    labels = load_labels(arguments)
-    result = rescore(
-        RescoreRequest(
-            files=files[0],
-            reference=files[1],
-            reference_view=None if arguments.unfiltered_reference else TWIN,
-            view=arguments.view,
-            data=parse_data_pairs(arguments.data),
-            skip_unreadable=arguments.skip_unreadable,
-            out=arguments.out or Path(),
-            pairs=arguments.pairs,
-            relabel=None if labels is None else labels.relabel,
-        )
-    )
+    with TemporaryDirectory() as temporary:
+        # Without --out nothing is kept of answers that were made predictions.
+        result = score_files(options, options.out or Path(temporary))
     print_shown(make_report([result]))
-    if arguments.out is not None:
-        print_line(f"wrote {write_result(arguments.out, result)}")
+    if options.out is not None:
+        print_line(f"wrote {write_result(options.out, result)}")
     return 0
-
-
-def load_labels(arguments: Namespace) -> RealLabels | None:
-    """The ReaL labels that are asked for; None for the set's own."""
-    from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
-    from imagenet_g.benchmark.relabels.label_files import load_real_labels
-
-    if arguments.real_labels is None:
-        return None
-    return load_real_labels(arguments.real_labels, choose_cache_folder(None))
 
 
 def upgrade(arguments: Namespace) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.identity import hash_bytes, hash_json, make_slug
-from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS
+from imagenet_g.benchmark.naming.specs import LIVE, OWN_WEIGHTS
 from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.records import ModelRecord
 from imagenet_g.benchmark.results import Result
@@ -32,7 +32,9 @@ class ResultPlaces:
 def make_model_slug(record: ModelRecord, *, dtype: str) -> str:
     """Folder name of a model's results; other weights, class maps, texts and dtypes have separate folders."""
     parts = [make_slug(record.spec)]
-    if record.spec.endswith(OWN_WEIGHTS) or record.class_map is not None:
+    # A model of a process keeps its name while it is trained.
+    own = record.spec.endswith(OWN_WEIGHTS) or record.spec.startswith(LIVE)
+    if own or record.class_map is not None:
         parts.append(hash_json([record.weights_sha256, record.class_map])[:8])
     if record.zero_shot is not None and record.zero_shot.templates != DEFAULT_TEMPLATES:
         parts.append(record.zero_shot.templates)

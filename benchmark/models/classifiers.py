@@ -16,7 +16,7 @@ from imagenet_g.benchmark.classes import NUM_CLASSES
 from imagenet_g.benchmark.errors import InputError, ModelError
 from imagenet_g.benchmark.fingerprints.kept_hashes import KeptHashes
 from imagenet_g.benchmark.naming.libraries import call_function, find_library, list_libraries
-from imagenet_g.benchmark.naming.specs import ModelSpec
+from imagenet_g.benchmark.naming.specs import LIVE, ModelSpec
 from imagenet_g.benchmark.records import ModelRecord
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-LIVE = "python:live:"
-"""Begins the spec of a model that was given and not named."""
 Transform = Callable[["Image.Image"], "torch.Tensor"]
 """From an RGB image to the input of a model, `(3, H, W)` float32."""
 

@@ -24,8 +24,9 @@ from torchvision import transforms
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, ModelError, UnknownNameError
 from imagenet_g.benchmark.fingerprints.code import print_parts
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.models.classifiers import LIVE, Classifier, LiveModel, ModelRequest
+from imagenet_g.benchmark.models.classifiers import Classifier, LiveModel, ModelRequest
 from imagenet_g.benchmark.models.heads import LoadedModel, make_classifier
+from imagenet_g.benchmark.naming.specs import LIVE
 from imagenet_g.benchmark.records import Preprocessing
 
 INPUT_SIZE_PX = 224

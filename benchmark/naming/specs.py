@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.naming.libraries import find_library, format_examples, list_libraries, list_schemes
 
+LIVE = "python:live:"
+"""Begins the spec of a model that was given and not named."""
 OWN_WEIGHTS = "+checkpoint"
 """Ends the spec of a model that runs with the user's own weights: published figures are not about it."""
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from imagenet_g.baselines.api.frames import baselines, effective_robustness, published_tables
     from imagenet_g.benchmark.api.datasets import SplitDataset, load_split
     from imagenet_g.benchmark.api.evaluating import evaluate
-    from imagenet_g.benchmark.api.frames import load_predictions, score, versions
+    from imagenet_g.benchmark.api.frames import score, versions
+    from imagenet_g.benchmark.api.predictions import load_predictions
     from imagenet_g.benchmark.api.rerunning import Rerun, rerun
     from imagenet_g.benchmark.api.results import Results
     from imagenet_g.benchmark.errors import ImagenetGError
@@ -52,7 +53,7 @@ _ADDRESSES = {
     "compare": "imagenet_g.baselines.api.comparing",
     "effective_robustness": "imagenet_g.baselines.api.frames",
     "evaluate": "imagenet_g.benchmark.api.evaluating",
-    "load_predictions": "imagenet_g.benchmark.api.frames",
+    "load_predictions": "imagenet_g.benchmark.api.predictions",
     "load_split": "imagenet_g.benchmark.api.datasets",
     "published_tables": "imagenet_g.baselines.api.frames",
     "rerun": "imagenet_g.benchmark.api.rerunning",

@@ -44,6 +44,16 @@ def _list_results_inside(folder: Path) -> str:
     return f" Name a result inside: {', '.join(found[:MAX_LISTED])}{more}." if found else ""
 
 
+def find_result_folder(path: Path) -> Path:
+    """The folder of a result, named by its file or by itself; its predictions lie there too.
+
+    Example:
+        >>> find_result_folder(Path("results/resnet50/result.json")).name
+        'resnet50'
+    """
+    return path if path.is_dir() else path.parent
+
+
 def has_predictions(folder: Path, entry: Entry) -> bool:
     """Whether the predictions beside a result are those that an entry was computed from."""
     path = folder / entry.predictions.file

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.figures.canvas import open_figure
+from imagenet_g.benchmark.figures.chart import Chart
 from imagenet_g.benchmark.formats.strengths import FailurePoint, StrengthPoint, StrengthRecord
 from imagenet_g.benchmark.reports.report import choose_score
-from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.results import Entry, Result
 from imagenet_g.benchmark.terminal.plots import format_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Each line has its own marker too, for readers who cannot distinguish the colours.
 STYLES = (("o", "#4c6a92"), ("^", "#c1571a"), ("s", "#3a7d44"), ("D", "#7a3b8f"), ("v", "#8a6d00"))
@@ -25,11 +26,14 @@ MAX_LINES = len(STYLES)
 LAST_STEP = 1.08
 """How far the last step is drawn, in greatest strengths."""
 ACCURACY_CAPTION = "Top-1 of all images of a strength, with Wilson's 95 % interval."
-SURVIVAL_CAPTION = (
-    "Right: share of series without a wrong answer up to and at this strength, of those that are right at "
-    "strength 0 (Kaplan-Meier; 95 % band: log-log, with classes as clusters). At 50 %, one below the other: "
-    "the median failure point and its 95 % interval; an arrow goes beyond the greatest strength."
-)
+FOLLOWED = {
+    frozenset({True}): "of those that are right at strength 0",
+    frozenset({False}): "of all series, as no image has strength 0",
+    frozenset({True, False}): (
+        "of those that are right at strength 0, or of all series where no image has strength 0"
+    ),
+}
+"""Which series a line is of, by whether the splits begin at strength 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,31 @@ class StrengthFigure:
     lines: tuple[tuple[str, StrengthRecord], ...]
 
 
+def find_strengths(
+    results: Sequence[Result], split: str | None
+) -> list[tuple[Result, Entry, StrengthRecord]]:
+    """The splits that say how strongly their images are shifted, with what was measured.
+
+    Args:
+        results: One a model.
+        split: This split alone; None for all.
+
+    Raises:
+        InputError: No split has strengths.
+    """
+    found = [
+        (result, entry, strength)
+        for result in results
+        for entry in result.entries
+        if (strength := choose_score(entry, result.entries).strength) is not None
+        and split in (None, entry.split.ref)
+    ]
+    if not found:
+        which = "No split of these results" if split is None else f"'{split}' is not in these results, or it"
+        raise InputError(f"{which} says how strongly its images are shifted; a column 'strength' would.")
+    return found
+
+
 def make_strength_figure(results: Sequence[Result], split: str | None) -> StrengthFigure:
     """The lines of some results, by what tells them apart.
 
@@ -57,14 +86,8 @@ def make_strength_figure(results: Sequence[Result], split: str | None) -> Streng
     """
     found = [
         (result.model.spec, entry.split.ref, strength)
-        for result in results
-        for entry in result.entries
-        if (strength := choose_score(entry, result.entries).strength) is not None
-        and split in (None, entry.split.ref)
+        for result, entry, strength in find_strengths(results, split)
     ]
-    if not found:
-        which = "No split of these results" if split is None else f"'{split}' is not in these results, or it"
-        raise InputError(f"{which} says how strongly its images are shifted; a column 'strength' would.")
     if len(found) > MAX_LINES:
         raise InputError(
             f"{len(found)} lines are too many for one figure; at most {MAX_LINES}. Name one split by "
@@ -79,33 +102,48 @@ def make_strength_figure(results: Sequence[Result], split: str | None) -> Streng
     return StrengthFigure("models and splits by strength of shift", lines)
 
 
-def draw_strengths(figure: StrengthFigure, path: Path) -> None:
-    """Write the figure; with no series on any line it has the left panel alone.
+def make_strength_chart(figure: StrengthFigure) -> Chart:
+    """The figure as a chart; with no series on any line it has the left panel alone."""
+    failures = [line.failure for _, line in figure.lines if line.failure is not None]
+    return Chart(
+        f"accuracy by strength, {figure.title}",
+        figure,
+        make_caption(failures),
+        (10.0 if failures else 5.6, 4.6),
+        partial(_draw, figure, with_series=bool(failures)),
+    )
+
+
+def make_caption(failures: Sequence[FailurePoint]) -> str:
+    """What the panels show; without series there is one.
 
     Args:
-        figure: What is drawn.
-        path: The file; PNG, PDF or SVG by its ending.
-
-    Raises:
-        InputError: matplotlib is not installed, or the ending is another one.
-        StorageError: The place cannot be written.
+        failures: Of the lines that have series.
     """
-    with_series = any(line.failure is not None for _, line in figure.lines)
-    caption = f"Left: {ACCURACY_CAPTION} {SURVIVAL_CAPTION}" if with_series else ACCURACY_CAPTION
-    with open_figure(path, caption, size=(10.0 if with_series else 5.6, 4.6)) as canvas:
-        left = canvas.add_axes((0.07, 0.24, 0.41, 0.64) if with_series else (0.13, 0.24, 0.83, 0.64))
-        right = canvas.add_axes((0.56, 0.24, 0.41, 0.64)) if with_series else None
-        for number, (name, line) in enumerate(figure.lines):
-            marker, colour = STYLES[number % MAX_LINES]
-            _draw_accuracy(left, line.points, format_label(name), marker, colour)
-            if right is not None and line.failure is not None:
-                _draw_survival(right, line.failure, marker, colour, place=50 - 2.5 * number)
-        _draw_axes(left, "top-1 in %")
-        left.legend(fontsize=8)
-        if right is not None:
-            right.axhline(50, color="#999999", lw=0.8, ls=":")
-            _draw_axes(right, "series never wrong so far, in %")
-        canvas.suptitle(format_label(figure.title), fontsize=10)
+    if not failures:
+        return ACCURACY_CAPTION
+    followed = FOLLOWED[frozenset(failure.begins_at_zero for failure in failures)]
+    return (
+        f"Left: {ACCURACY_CAPTION} Right: share of series without a wrong answer up to and at this strength, "
+        f"{followed} (Kaplan-Meier; 95 % band: log-log, with classes as clusters). At 50 %, one below the "
+        "other: the median failure point and its 95 % interval; an arrow goes beyond the greatest strength."
+    )
+
+
+def _draw(figure: StrengthFigure, canvas: Figure, *, with_series: bool) -> None:
+    left = canvas.add_axes((0.07, 0.24, 0.41, 0.64) if with_series else (0.13, 0.24, 0.83, 0.64))
+    right = canvas.add_axes((0.56, 0.24, 0.41, 0.64)) if with_series else None
+    for number, (name, line) in enumerate(figure.lines):
+        marker, colour = STYLES[number % MAX_LINES]
+        _draw_accuracy(left, line.points, format_label(name), marker, colour)
+        if right is not None and line.failure is not None:
+            _draw_survival(right, line.failure, marker, colour, place=50 - 2.5 * number)
+    _draw_axes(left, "top-1 in %")
+    left.legend(fontsize=8)
+    if right is not None:
+        right.axhline(50, color="#999999", lw=0.8, ls=":")
+        _draw_axes(right, "series never wrong so far, in %")
+    canvas.suptitle(format_label(figure.title), fontsize=10)
 
 
 def _draw_axes(axes: Axes, name: str) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from imagenet_g.benchmark.composing.places import DEFAULT_TEMPLATES
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.evaluation.requests import PUBLISHED
-from imagenet_g.benchmark.models.classifiers import LIVE, LiveModel
-from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS
+from imagenet_g.benchmark.models.classifiers import LiveModel
+from imagenet_g.benchmark.naming.specs import LIVE, OWN_WEIGHTS
 from imagenet_g.benchmark.records import is_view_of
 from imagenet_g.benchmark.results import Entry, Result
 from imagenet_g.benchmark.runs.lines import load_robustness
@@ -67,9 +67,11 @@ def plan_rerun(result: Result, given: RerunInputs, *, out: Path) -> tuple[Evalua
     require_inputs(result, given)
     model = _make_model_options(result, given, out=out)
     splits = [entry for entry in result.entries if not is_clean_set(entry, result)]
+    known = KnownBaselines(given.baseline)
     groups: dict[EvaluationOptions, list[str]] = {}
     for entry in splits or result.entries:
-        groups.setdefault(_add_entry_options(model, entry, result, given), []).append(entry.split.ref)
+        options = _add_entry_options(model, entry, result, tuple(known.list_names(entry)))
+        groups.setdefault(options, []).append(entry.split.ref)
     # Whole splits first: a trial run of some images does not outlast the next run in its folder.
     ordered = sorted(groups.items(), key=lambda group: group[0].limit is not None)
     return tuple(replace(options, split=tuple(refs)) for options, refs in ordered)
@@ -146,7 +148,7 @@ def find_whole(ref: str, result: Result) -> str:
 
 
 def _add_entry_options(
-    model: EvaluationOptions, entry: Entry, result: Result, given: RerunInputs
+    model: EvaluationOptions, entry: Entry, result: Result, baselines: tuple[str, ...]
 ) -> EvaluationOptions:
     run, gap = entry.predictions.run, entry.gaps[0] if entry.gaps else None
     compiled = run.backend.endswith(COMPILED)
@@ -165,7 +167,7 @@ def _add_entry_options(
         and reference == gap.reference.set,
         limit=entry.limit,
         skip_unreadable=entry.unscored_count_as == "left-out",
-        baseline=tuple(find_baselines(entry, given.baseline)),
+        baseline=baselines,
         dtype=run.dtype,
         # As it was, unless another device is named.
         device="cpu" if openvino else model.device,
@@ -175,34 +177,46 @@ def _add_entry_options(
     )
 
 
-def find_baselines(entry: Entry, files: Sequence[str]) -> Iterator[str]:
-    """The baselines of an entry, as `--baseline` takes them; none where they were taken by default.
+class KnownBaselines:
+    """Baselines by their hashes; each is read once.
 
     Args:
-        entry: Of a result.
         files: Files of measured baselines that the user gave.
 
     Raises:
-        InputError: One was measured, and its file is not among them.
+        InputError: A file is no baseline.
     """
-    if any(choice.what == "baseline" for choice in entry.choices):
-        return
-    load = load_robustness("check")
-    hashes = {str(load(name).sha256): name for name in files}
-    for name, sha256 in dict.fromkeys((er.baseline, er.baseline_sha256) for er in entry.effective_robustness):
-        if sha256 in hashes:
-            yield hashes[sha256]
-        elif _has_hash(name, sha256):
-            yield name
-        else:
-            raise InputError(
-                f"'{entry.split.ref}' was held against the baseline '{name}' ({sha256[:12]}), which does not "
-                "come with this release: give its file with --baseline FILE."
-            )
 
+    def __init__(self, files: Sequence[str]) -> None:
+        self._names = {str(load_robustness("check")(name).sha256): name for name in files}
+        self._tried: set[str] = set()
 
-def _has_hash(name: str, sha256: str) -> bool:
-    try:
-        return str(load_robustness("check")(name).sha256) == sha256
-    except InputError:
-        return False
+    def list_names(self, entry: Entry) -> Iterator[str]:
+        """The baselines of an entry, as `--baseline` takes them; none where they were taken by default.
+
+        Raises:
+            InputError: One was measured, and its file is not among those given.
+        """
+        if any(choice.what == "baseline" for choice in entry.choices):
+            return
+        held = ((er.baseline, er.baseline_sha256) for er in entry.effective_robustness)
+        for name, sha256 in dict.fromkeys(held):
+            if sha256 not in self._names:
+                self._read(name)
+            if sha256 not in self._names:
+                raise InputError(
+                    f"'{entry.split.ref}' was held against the baseline '{name}' ({sha256[:12]}), which does "
+                    "not come with this release: give its file with --baseline FILE."
+                )
+            yield self._names[sha256]
+
+    def _read(self, name: str) -> None:
+        """Take note of the baseline of that name, where one comes with the release."""
+        if name in self._tried:
+            return
+        self._tried.add(name)
+        try:
+            self._names[str(load_robustness("check")(name).sha256)] = name
+        except InputError:
+            # The name of a set that was measured, which stands for no file.
+            return

@@ -43,12 +43,14 @@ class SplitChange:
 
     Attributes:
         split: Its reference.
+        is_view: Whether it is a view: predictions, and so `answers`, are of the whole split.
         facts: What differs about images, software and device: "WHAT: OLD became NEW".
         numbers: Scores, gaps and effective robustness that differ, in the same words.
         answers: The answers image by image; None where the stored predictions are not there.
     """
 
     split: str
+    is_view: bool
     facts: tuple[str, ...]
     numbers: tuple[str, ...]
     answers: AnswerChange | None
@@ -86,13 +88,18 @@ class RerunReport:
         lines = [f"{self.model}: {'the same numbers' if self.same else 'other numbers'}"]
         lines += [f"  {fact}" for fact in self.facts]
         for split in self.splits:
-            lines.append(f"{split.split}: {describe_answers(split.answers)}")
+            whole = " of the whole split" if split.is_view and split.answers is not None else ""
+            lines.append(f"{split.split}: {describe_answers(split.answers, whole=whole)}")
             lines += [f"  {line}" for line in (*split.numbers, *split.facts)]
         return lines + [f"{ref}: not in the new run" for ref in self.missing]
 
 
-def describe_answers(answers: AnswerChange | None) -> str:
+def describe_answers(answers: AnswerChange | None, *, whole: str = "") -> str:
     """The answers of two runs in a sentence without its full stop.
+
+    Args:
+        answers: What differs; None where it is not known.
+        whole: Put behind the number of images, where they are more than those of the split.
 
     Example:
         >>> describe_answers(AnswerChange(n=1040, other=0, missing=0, probability=0.0))
@@ -103,7 +110,7 @@ def describe_answers(answers: AnswerChange | None) -> str:
     if answers is None:
         return "the stored predictions are not there, so that only numbers are compared"
     first = f"another answer to {answers.other:,}" if answers.other else "the same answer to each"
-    found = f"{first} of {answers.n:,} images"
+    found = f"{first} of {answers.n:,} images{whole}"
     if answers.missing:
         found += f"; {answers.missing:,} images are of one run only"
     return found + (
@@ -125,15 +132,17 @@ def compare_results(old: Result, folder: Path, new: Result, new_folder: Path) ->
     """
     entries = {entry.split.ref: entry for entry in new.entries}
     pairs = [(entry, entries[entry.split.ref]) for entry in old.entries if entry.split.ref in entries]
+    compare = _FileComparison(folder, new_folder)
     return RerunReport(
         model=old.model.spec,
         facts=tuple(_list_model_facts(old, new)),
         splits=tuple(
             SplitChange(
                 split=one.split.ref,
+                is_view=one.split.view is not None,
                 facts=tuple(_list_run_facts(one, other)),
                 numbers=tuple(list_number_changes(one, other)),
-                answers=_compare_stored(one, folder, other, new_folder),
+                answers=compare(one, other),
             )
             for one, other in pairs
         ),
@@ -190,6 +199,21 @@ def _list_numbers(entry: Entry) -> dict[str, float | None]:
 
 def _name_bounds(name: str, estimate: MetricEstimate) -> dict[str, float | None]:
     return {name: estimate.value, f"{name}, low": estimate.low, f"{name}, high": estimate.high}
+
+
+class _FileComparison:
+    """Compares stored predictions, those of a split and its views once: they are of one file."""
+
+    def __init__(self, folder: Path, new_folder: Path) -> None:
+        self._folders = folder, new_folder
+        self._found: dict[tuple[str, ...], AnswerChange | None] = {}
+
+    def __call__(self, old: Entry, new: Entry) -> AnswerChange | None:
+        one, other = old.predictions, new.predictions
+        key = (one.file, one.sha256, other.file, other.sha256)
+        if key not in self._found:
+            self._found[key] = _compare_stored(old, self._folders[0], new, self._folders[1])
+        return self._found[key]
 
 
 def _compare_stored(old: Entry, folder: Path, new: Entry, new_folder: Path) -> AnswerChange | None:

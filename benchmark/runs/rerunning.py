@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome
-from imagenet_g.benchmark.predictions.result_files import load_result, write_result
+from imagenet_g.benchmark.predictions.result_files import find_result_folder, load_result, write_result
 from imagenet_g.benchmark.results import Entry, Result
 from imagenet_g.benchmark.runs.again import RerunInputs, plan_rerun
 from imagenet_g.benchmark.runs.changes import RerunReport, compare_results
@@ -54,7 +54,7 @@ def run_again(path: Path, given: RerunInputs, *, out: Path, listen: OpenListener
         StorageError: `out` cannot be written.
     """
     old = load_result(path)
-    folder = path if path.is_dir() else path.parent
+    folder = find_result_folder(path)
     if folder.resolve().is_relative_to(out.resolve()):
         raise InputError(f"'{out}' holds the stored result, which a new run must not replace: name another.")
     validate_writable(out)

@@ -33,10 +33,12 @@ class Tracker:
     Attributes:
         name: As `--track` takes it; also the module that must be installed, and the name of the extra.
         track: Makes one run from a result.
+        keeps_files: Whether it writes into the folder of the results, and not to a place of its own.
     """
 
     name: str
     track: Track
+    keeps_files: bool
 
 
 def _track_tensorboard(result: Result, out: Path) -> None:
@@ -95,9 +97,9 @@ def _track_wandb(result: Result, out: Path) -> None:
 
 
 TRACKERS = (
-    Tracker("tensorboard", _track_tensorboard),
-    Tracker("trackio", _track_trackio),
-    Tracker("wandb", _track_wandb),
+    Tracker("tensorboard", _track_tensorboard, keeps_files=True),
+    Tracker("trackio", _track_trackio, keeps_files=False),
+    Tracker("wandb", _track_wandb, keeps_files=True),
 )
 NAMES = tuple(tracker.name for tracker in TRACKERS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from imagenet_g.benchmark.checkpoints.reading import load_content
@@ -36,7 +37,7 @@ _INSTEAD = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CheckpointFiles:
     """A checkpoint on this machine.
 
@@ -50,7 +51,7 @@ class CheckpointFiles:
     files: tuple[Path, ...]
     revision: str | None
 
-    @property
+    @cached_property
     def config(self) -> dict[str, object]:
         """What `config.json` holds."""
         return _read_json(self.folder / CONFIG)

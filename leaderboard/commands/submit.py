@@ -70,7 +70,7 @@ def run(arguments: Namespace) -> int:
 
 def ask_and_write(arguments: Namespace) -> tuple[Path, Submission, ValidationReport] | None:
     """A submission of a result and answers, with its report; None where the person stopped answering."""
-    from imagenet_g.benchmark.predictions.result_files import load_result
+    from imagenet_g.benchmark.predictions.result_files import find_result_folder, load_result
     from imagenet_g.leaderboard.submissions.submission import make_submission
     from imagenet_g.leaderboard.submitting.submit import (
         choose_version,
@@ -80,7 +80,7 @@ def ask_and_write(arguments: Namespace) -> tuple[Path, Submission, ValidationRep
     )
 
     result = load_result(arguments.result)
-    folder = arguments.result if arguments.result.is_dir() else arguments.result.parent
+    folder = find_result_folder(arguments.result)
     version = choose_version(result, arguments.benchmark_version)
     # Before the questions: no answer could make part of a split acceptable.
     refuse_partial(result)

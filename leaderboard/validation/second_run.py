@@ -22,7 +22,7 @@ from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.naming.libraries import find_library
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.predictions import Predictions, load_predictions
-from imagenet_g.benchmark.predictions.result_files import RESULT_NAME, load_result
+from imagenet_g.benchmark.predictions.result_files import RESULT_NAME, find_result_folder, load_result
 from imagenet_g.benchmark.results import Entry, Result
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
 from imagenet_g.benchmark.storage import validate_writable
@@ -58,7 +58,7 @@ def load_second_run(path: Path, given: Path | None, out: Path, data: Sequence[st
         StorageError: `out` cannot be written.
     """
     if given is not None:
-        return SecondRun(load_result(given), given if given.is_dir() else given.parent)
+        return SecondRun(load_result(given), find_result_folder(given))
     submission = load_submission(path)
     words = make_command(submission, out, data)
     validate_writable(out)

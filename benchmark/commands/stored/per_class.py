@@ -55,12 +55,12 @@ def show_classes(arguments: Namespace, results: Iterable[tuple[Path, Result]]) -
     """
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.confusions.loading import load_pair
+    from imagenet_g.benchmark.predictions.result_files import find_result_folder
 
     data = parse_data_pairs(arguments.data)
     for path, result in results:
-        folder = path if path.is_dir() else path.parent
         for entry in choose_entries(result, arguments.split):
-            pair = load_pair(result, entry, folder, data=data)
+            pair = load_pair(result, entry, find_result_folder(path), data=data)
             confusions = _show_pair(pair, arguments)
             if arguments.page is not None:
                 _write_page(arguments.page, pair, confusions, result, data)

@@ -74,6 +74,27 @@ def test_models_are_compared_pair_by_pair(results: ig.Results) -> None:
     assert row["difference_low"] < row["difference"] < row["difference_high"]
 
 
+def test_a_comparison_is_printed_as_by_the_command(
+    results: ig.Results, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`imagenet-g compare`; a notebook has the same numbers in a table."""
+    assert main(["compare", *map(str, results.folders), "--split", SPLIT]) == 0
+    compared = ig.compare(results, split=SPLIT)
+    assert repr(compared) == capsys.readouterr().out.strip()
+    html = compared._repr_html_()
+    assert all(result.model.spec in html for result in results)
+
+
+def test_a_comparison_by_class_has_a_row_for_each(results: ig.Results) -> None:
+    """Whose differences add up to that of all images."""
+    compared = ig.compare(results, split=SPLIT)
+    frame = compared.by_group("class")
+    total = (frame["difference"] * frame["n"]).sum() / frame["n"].sum()
+    assert total == pytest.approx(compared.to_frame()["difference"][0])
+    with pytest.raises(ig.ImagenetGError, match="Unknown grouping 'recipe'"):
+        compared.by_group("recipe")
+
+
 def test_effective_robustness_of_results_is_that_which_is_stored(results: ig.Results) -> None:
     """Against the line that ships, by the same rule."""
     line = SUBMISSIONS / "baselines" / "drawn-mini-sd-l.json"

@@ -157,7 +157,7 @@ def test_a_figure_is_drawn_into_a_file(tmp_path: Path, ending: str) -> None:
 
 def test_a_figure_of_another_kind_is_refused(tmp_path: Path) -> None:
     """The message lists the endings there are."""
-    with pytest.raises(InputError, match="written as pdf, png, svg"):
+    with pytest.raises(InputError, match="written as png, pdf, svg"):
         run_command("baselines", "plot", "--split", "imagenet-r", "--out", str(tmp_path / "figure.gif"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from torch.utils.data import DataLoader
 from toy_models import read_colours, write_toy_folder
 
 import imagenet_g as ig
-from imagenet_g.benchmark.errors import UnknownNameError
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
 
 
 @pytest.fixture
@@ -62,3 +63,27 @@ def test_an_unknown_split_has_the_message_of_the_command() -> None:
     """With what is near."""
     with pytest.raises(UnknownNameError, match="Unknown split 'mini/sd-k'"):
         ig.load_split("mini/sd-k")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ({"ref": 3}, "such as 'mini/sd-l', not 3"),
+        ({"ref": "mini/sd-l", "transform": "x"}, "a function from a PIL image, not 'x'"),
+        ({"ref": "mini/sd-l", "data": "mini=/data"}, "data takes a mapping"),
+    ],
+)
+def test_a_mistake_of_the_call_is_an_input_error(call: dict[str, Any], message: str) -> None:
+    """Before anything is opened."""
+    with pytest.raises(InputError, match=message):
+        ig.load_split(**call)
+
+
+def test_a_slice_is_no_item(folder: str) -> None:
+    """Items are taken one at a time, from the end as well."""
+    split = ig.load_split(folder)
+    assert split[-1][1] == 3
+    with pytest.raises(TypeError, match="slice"):
+        _ = split[0:2]  # type: ignore[index]
+    with pytest.raises(IndexError):
+        _ = split[4]

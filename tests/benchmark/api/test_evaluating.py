@@ -312,3 +312,48 @@ def test_results_that_are_joined_keep_their_files(results: ig.Results, toys: str
     del joined
     gc.collect()
     assert not folder.exists()
+
+
+def test_a_folder_of_results_loads_as_it_was_saved(results: ig.Results, tmp_path: Path) -> None:
+    """One folder a model; a slice of results is results."""
+    results[:1].save(tmp_path)
+    assert ig.Results.load(tmp_path)[0] == results[0]
+    assert len((results + results)[:1]) == 1
+
+
+def test_predictions_are_those_of_the_split(results: ig.Results) -> None:
+    """One row an image, right as often as the result says."""
+    frame = results.predictions("mini/sd-l")
+    entry = next(entry for entry in results[0].entries if entry.split.ref == "mini/sd-l")
+    assert len(frame) == LIMIT
+    assert frame["right"].mean() == pytest.approx(entry.scores[0].top1.value)
+
+
+def test_a_baseline_that_no_result_has_is_named(results: ig.Results) -> None:
+    """In place of columns that hold nothing."""
+    with pytest.raises(UnknownNameError, match="Unknown baseline 'testbed'"):
+        results.to_frame(baseline="testbed")
+    with pytest.raises(UnknownNameError, match="Unknown link 'cauchit'"):
+        results.to_frame(link="cauchit")
+
+
+def test_results_of_one_model_on_several_splits_are_saved_as_one(toys: str, tmp_path: Path) -> None:
+    """As they are where the command runs twice; none replaces another."""
+    module, transform = make_colour_model()
+    other = f"folder:{write_toy_folder(tmp_path / 'others', [4, 5])}"
+    given: dict[str, Any] = {"transform": transform, "reference": "published", "progress": False}
+    both = ig.evaluate(module, splits=toys, **given) + ig.evaluate(module, splits=other, **given)
+    (path,) = both.save(tmp_path / "saved")
+    assert [entry.split.ref for entry in load_result(path).entries] == [toys, other]
+    assert len(ig.Results.load(path).predictions()) == 6
+
+
+def test_a_model_that_was_trained_on_is_saved_beside_its_earlier_self(toys: str, tmp_path: Path) -> None:
+    """It has the same name, and other weights."""
+    given: dict[str, Any] = {"splits": toys, "reference": "published", "progress": False, "name": "mine"}
+    for width in (1, 2):
+        layers = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(width), torch.nn.Flatten())
+        model = torch.nn.Sequential(layers, torch.nn.Linear(3 * width**2, 1000))
+        ig.evaluate(model, out=tmp_path / "results", **given)
+    assert len(list((tmp_path / "results").glob("*/result.json"))) == 2
+    assert len(ig.Results.load(tmp_path / "results")) == 2

@@ -16,6 +16,7 @@ from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.formats.strengths import FailurePoint
 from imagenet_g.benchmark.predictions.entries import make_entry
 from imagenet_g.benchmark.predictions.result_files import write_result
+from imagenet_g.benchmark.reports.strength_figure import make_caption
 from imagenet_g.benchmark.reports.strength_tables import format_failure
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Result
 from imagenet_g.benchmark.strengths.axis import Strengths
@@ -118,6 +119,15 @@ def test_plot_draws_models_on_one_split(tmp_path: Path, capsys: pytest.CaptureFi
     texts = read_texts(out)
     assert {"timm:$x$", "timm:b", "v9/sd-l", "top-1 in %", "series never wrong so far, in %"} <= set(texts)
     assert "wrote" in capsys.readouterr().out
+
+
+def test_the_caption_says_which_series_the_shares_are_of() -> None:
+    """Those that are right at strength 0, or all where no image has strength 0."""
+    begun = find_failure([0, 1, 2])
+    later = begun.model_copy(update={"begins_at_zero": False})
+    assert "of those that are right at strength 0 (Kaplan" in make_caption([begun])
+    assert "of all series, as no image has strength 0 (Kaplan" in make_caption([later])
+    assert "right at strength 0, or of all series where no image" in make_caption([begun, later])
 
 
 def test_plot_without_series_has_one_panel(tmp_path: Path) -> None:

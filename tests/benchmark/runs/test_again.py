@@ -17,8 +17,10 @@ from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.results import Result
+from imagenet_g.benchmark.runs import again, changes
 from imagenet_g.benchmark.runs.again import RerunInputs, plan_rerun
-from imagenet_g.benchmark.runs.changes import list_number_changes
+from imagenet_g.benchmark.runs.changes import compare_results, list_number_changes
+from imagenet_g.benchmark.runs.lines import load_robustness
 
 SUBMISSIONS = Path(__file__).parents[3] / "submissions" / "mini"
 FACTORY = "python:toy_models:make_colour_model"
@@ -80,6 +82,22 @@ def test_a_measured_line_that_is_not_given_is_asked_for() -> None:
         plan_rerun(load_shipped("imagenet-g__mini-clip"), RerunInputs(), out=Path("again"))
 
 
+def test_a_baseline_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many splits and views are held against it."""
+    result = load_shipped("imagenet-g__mini-clip")
+    lines = [str(path) for path in sorted((SUBMISSIONS / "baselines").glob("*.json"))]
+    load, read = load_robustness("check"), []
+
+    def check(name: str) -> Any:
+        read.append(name)
+        return load(name)
+
+    monkeypatch.setattr(again, "load_robustness", lambda name: check)
+    plan_rerun(result, RerunInputs(baseline=lines), out=Path("again"))
+    assert sorted(read) == sorted(set(read))
+    assert set(lines) <= set(read)
+
+
 def test_own_prompts_are_asked_for() -> None:
     """The result has their hash alone."""
     result = load_shipped("imagenet-g__mini-clip")
@@ -138,9 +156,9 @@ def test_call_and_command_say_the_same(stored: Path, capsys: pytest.CaptureFixtu
     """They run one function."""
     assert main(["rerun", str(stored)]) == 0
     printed = capsys.readouterr().out.strip()
-    again = ig.rerun(stored, progress=False)
-    assert again.same
-    assert repr(again) == printed
+    found = ig.rerun(stored, progress=False)
+    assert found.same
+    assert repr(found) == printed
 
 
 def test_a_new_run_never_replaces_the_stored_one(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,9 +197,9 @@ def test_another_live_model_gives_other_answers(toys: Path) -> None:
     module, transform = make_colour_model()
     results = run_live(module, transform, toys)
     assert ig.rerun(results, model=module, transform=transform, progress=False).same
-    again = ig.rerun(results, model=OtherModel(), transform=transform, progress=False)
-    assert not again.same
-    assert "another answer to 4 of 4 images" in repr(again)
+    found = ig.rerun(results, model=OtherModel(), transform=transform, progress=False)
+    assert not found.same
+    assert "another answer to 4 of 4 images" in repr(found)
 
 
 def test_results_of_several_models_are_run_one_at_a_time(toys: Path) -> None:
@@ -202,3 +220,22 @@ def test_numbers_within_rounding_are_the_same(stored: Path) -> None:
         other = entry.model_copy(update={"scores": (score.model_copy(update={"metrics": metrics}),)})
         alone = entry.model_copy(update={"scores": (score,)})
         assert len(list(list_number_changes(alone, other))) == expected
+
+
+def test_a_file_is_compared_once_for_all_its_views(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And its answers are said to be those of the whole split."""
+    result = load_result(stored)
+    entry = result.entries[0]
+    view = entry.split.model_copy(update={"ref": f"{entry.split.ref}:part", "view": "part"})
+    both = result.model_copy(update={"entries": (entry, entry.model_copy(update={"split": view}))})
+    compare, compared = changes.compare_answers, []
+
+    def count(*given: Any) -> changes.AnswerChange:
+        compared.append(given)
+        return compare(*given)
+
+    monkeypatch.setattr(changes, "compare_answers", count)
+    lines = compare_results(both, stored.parent, both, stored.parent).list_lines()
+    assert len(compared) == 1
+    assert lines[1].endswith("to each of 3 images")
+    assert lines[2].endswith("to each of 3 images of the whole split")

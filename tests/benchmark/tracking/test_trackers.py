@@ -146,7 +146,7 @@ def test_a_tracker_that_fails_costs_no_result(
     def fail(result: Result, out: Path) -> None:
         raise ConnectionError("refused hf_secretSECRETsecretSECRETsecret")
 
-    broken = Tracker("json", fail)
+    broken = Tracker("json", fail, keeps_files=False)
     monkeypatch.setattr(trackers, "TRACKERS", (broken,))
     monkeypatch.setattr(trackers, "open_tracker", lambda name: broken)
     assert main(["evaluate", *name_run(evaluated, tmp_path), "--track", "trackio"]) == 0
