@@ -15,6 +15,7 @@ from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages.cells import format_csv
 from imagenet_g.leaderboard.pages.pages import show_scatter
 from imagenet_g.leaderboard.pages.queries import BoardQuery, parse_query, select_rows, settle_query
+from imagenet_g.leaderboard.serving.serving import make_server, make_theme, require_port, run_until_stopped
 
 CSS = Path(str(files("imagenet_g.leaderboard.data") / "board.css"))
 MAX_UPLOAD = "200mb"
@@ -22,8 +23,7 @@ MAX_UPLOAD = "200mb"
 
 def build_server(board: Board, *, submissions: Path, reports: Path) -> FastAPI:
     """A FastAPI application: `/board.csv`, `/board.parquet` and the page; no telemetry, no remote fonts."""
-    # Without a description FastAPI serves no `/docs`, a page that loads its scripts from another host.
-    server = FastAPI(openapi_url=None)
+    server = make_server()
 
     @server.get("/board.csv")
     def send_csv(request: Request) -> Response:
@@ -40,10 +40,6 @@ def build_server(board: Board, *, submissions: Path, reports: Path) -> FastAPI:
         kind = "application/vnd.apache.parquet"
         return Response(stream.getvalue(), media_type=kind, headers=_name("imagenet-g.parquet"))
 
-    # Names of installed fonts: the default theme loads its fonts from Google.
-    theme = gr.themes.Default(
-        font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"], primary_hue="blue"
-    )
     # Loads the libraries and groups the rows by split before the first reader has to wait for it.
     show_scatter(board, settle_query(board, BoardQuery()), []).to_json()
     page = build_app(board, submissions=submissions, reports=reports)
@@ -53,7 +49,7 @@ def build_server(board: Board, *, submissions: Path, reports: Path) -> FastAPI:
         server,
         page,
         path="/",
-        theme=theme,
+        theme=make_theme(),
         css_paths=CSS,
         head=HEAD,
         footer_links=[],
@@ -65,17 +61,13 @@ def build_server(board: Board, *, submissions: Path, reports: Path) -> FastAPI:
 
 
 def run_server(board: Board, *, submissions: Path, reports: Path, host: str, port: int) -> None:
-    """Serve until interrupted."""
-    import uvicorn
+    """Serve until interrupted.
 
-    uvicorn.run(
-        build_server(board, submissions=submissions, reports=reports),
-        host=host,
-        port=port,
-        log_level="warning",
-        # Every open page holds a stream that never ends by itself; Ctrl-C must not wait for the readers.
-        timeout_graceful_shutdown=2,
-    )
+    Raises:
+        InputError: The port is taken, or the host is no address of this machine.
+    """
+    require_port(host, port)
+    run_until_stopped(build_server(board, submissions=submissions, reports=reports), host=host, port=port)
 
 
 def _name(file: str) -> dict[str, str]:

@@ -84,7 +84,7 @@ def serve_board(board: Path, submissions: Path) -> Iterator[str]:
             words, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "HF_HUB_OFFLINE": "1"}
         )
     try:
-        _wait_for(address, server, log)
+        wait_for_server(address, server, log)
         yield address
     finally:
         server.terminate()
@@ -98,7 +98,12 @@ def find_free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for_server(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a server answers.
+
+    Raises:
+        TimeoutError: It did not in time; what it printed is in the message.
+    """
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and server.poll() is None:
         try:

@@ -1,0 +1,99 @@
+"""A page behind a web server of this machine: no telemetry, no remote fonts, no pages of its own."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from imagenet_g.benchmark.errors import InputError
+
+if TYPE_CHECKING:
+    import gradio as gr
+    from fastapi import FastAPI
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+MAX_PORT = 65_535
+
+
+def make_server() -> FastAPI:
+    """A FastAPI application without pages of its own."""
+    from fastapi import FastAPI
+
+    # Without a description FastAPI serves no `/docs`, a page that loads its scripts from another host.
+    return FastAPI(openapi_url=None)
+
+
+def make_theme() -> gr.themes.Base:
+    """The theme of the pages."""
+    import gradio as gr
+
+    # Names of installed fonts: the default theme loads its fonts from Google.
+    return gr.themes.Default(
+        font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"], primary_hue="blue"
+    )
+
+
+class HeaderSender:
+    """Sends headers with every response of an application.
+
+    Args:
+        app: The application.
+        headers: Names and values; one that the application sets itself is replaced.
+    """
+
+    # Not FastAPI's `middleware("http")`, which would hold back the streams of open pages.
+    def __init__(self, app: App, headers: dict[str, str]) -> None:
+        self._app = app
+        self._headers = {name.lower().encode(): value.encode() for name, value in headers.items()}
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Pass a request on, and its response back with the headers."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                others = [pair for pair in message["headers"] if pair[0].lower() not in self._headers]
+                message["headers"] = [*others, *self._headers.items()]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def require_port(host: str, port: int) -> None:
+    """Check that a server can listen, before anything is loaded for it.
+
+    Raises:
+        InputError: The port is taken or needs more rights, or the host is no address of this machine.
+    """
+    if not 0 < port <= MAX_PORT:
+        raise InputError(f"--port {port} is no port; name one from 1024 to {MAX_PORT}.")
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, port), family=family):
+            return
+    except OSError as error:
+        raise InputError(_explain_port(host, port, error)) from error
+
+
+def run_until_stopped(server: FastAPI, *, host: str, port: int) -> None:
+    """Serve until Ctrl-C."""
+    import uvicorn
+
+    # Every open page holds a stream that never ends by itself; Ctrl-C must not wait for the readers.
+    uvicorn.run(server, host=host, port=port, log_level="warning", timeout_graceful_shutdown=2)
+
+
+def _explain_port(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} of {host} is in use by another program. Stop that one, or name another --port."
+    if error.errno == errno.EACCES:
+        return f"Port {port} needs more rights than this account has; name a --port from 1024 to {MAX_PORT}."
+    return (
+        f"Nothing can listen at '{host}': {error.strerror or error}. Use --host 127.0.0.1 for this machine "
+        "alone, or an address of this machine that others can reach."
+    )

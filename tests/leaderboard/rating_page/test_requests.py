@@ -1,0 +1,51 @@
+"""What a browser may send."""
+
+from __future__ import annotations
+
+import pytest
+
+from imagenet_g.leaderboard.rating_page.requests import (
+    AnswerRequest,
+    CodeRequest,
+    RequestError,
+    read_request,
+)
+
+GOOD = {"code": "willow-482", "sheet": "0" * 12, "position": 0, "answer": "yes", "quality": 4}
+
+
+def test_a_whole_answer_is_read() -> None:
+    """As the page sends it."""
+    assert read_request(AnswerRequest, GOOD).quality == 4
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["", ".", "..", "../sample", "a/b", "a\\b", "Willow", "willow 482", "a" * 41, "-a", "a-", "a--b", "é",
+     "a\n", "a\x00", "~", "%2e%2e", 7, None, ["a"], {"a": 1}],
+    ids=repr,
+)  # fmt: skip
+def test_a_code_that_could_be_a_path_or_a_name_is_refused(code: object) -> None:
+    """With the form that codes have."""
+    with pytest.raises(RequestError, match="such as willow-482"):
+        read_request(CodeRequest, {"code": code})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"position": -1}, {"position": True}, {"position": "0"}, {"position": 10**9}, {"sheet": "../x"},
+     {"answer": "maybe"}, {"answer": None}, {"quality": 0}, {"quality": 6}, {"quality": True},
+     {"quality": 2.5}, {"role": "generated"}],
+    ids=repr,
+)  # fmt: skip
+def test_a_malformed_answer_is_refused(change: dict[str, object]) -> None:
+    """Whatever is odd about it."""
+    with pytest.raises(RequestError, match="load the page again"):
+        read_request(AnswerRequest, GOOD | change)
+
+
+@pytest.mark.parametrize("sent", [None, [], "x", 1, [GOOD]], ids=repr)
+def test_what_is_no_table_is_refused(sent: object) -> None:
+    """As a client other than the page may send it."""
+    with pytest.raises(RequestError):
+        read_request(AnswerRequest, sent)
