@@ -56,7 +56,7 @@ class RankAgreement(FileModel):
     blind_low: Tau | None
     blind_median: Tau | None
     blind_high: Tau | None
-    """Where 95 % of tau lie for filters that keep as many images of each class without looking at them."""
+    """Where 95 % of tau lie for filters that keep as many images of each class at random."""
     blind_below: Fraction | None
     """Share of blind filters whose tau is at most this one; small where the filter reorders models."""
 

@@ -170,9 +170,20 @@ def find_scene(prompt: str) -> str:
 @cache
 def load_hypernyms() -> dict[str, str]:
     """First lemma of the first WordNet hypernym, by wnid. Do not mutate."""
+    return {wnid: own[0].split(",")[0].strip() for wnid, own in load_all_hypernyms().items()}
+
+
+@cache
+def load_all_hypernyms() -> dict[str, tuple[str, ...]]:
+    """Every WordNet hypernym, as its lemmas, by wnid. Do not mutate.
+
+    Example:
+        >>> load_all_hypernyms()["n01440764"]
+        ('cyprinid, cyprinid fish',)
+    """
     text = (files("imagenet_g.generation.data") / "hypernyms.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(text.splitlines())
-    return {row["wnid"]: row["hypernyms"].split(";")[0].split(",")[0].strip() for row in rows}
+    return {row["wnid"]: tuple(one.strip() for one in row["hypernyms"].split(";")) for row in rows}
 
 
 @cache

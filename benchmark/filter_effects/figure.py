@@ -1,0 +1,200 @@
+"""The circularity of a filter as one figure: accuracy by view, gap by threshold, and ranks by threshold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.figures.canvas import open_figure
+from imagenet_g.benchmark.filter_effects.records import FilteredModel, FilterSection, ThresholdPoint
+from imagenet_g.benchmark.terminal.plots import format_label
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MARKERS = ("o", "^", "s", "D", "v", "P", "X", "<", ">", "p")
+_FAVOURED = ("#c1571a", "#a3123a", "#d98200")
+_OTHERS = ("#4c6a92", "#3a7d44", "#7a3b8f", "#2a9d9d", "#5b5b5b", "#8a8a2a", "#1f4e79", "#99738e")
+_UNKNOWN = "#b0b0b0"
+MAX_LEGEND = 20
+NAMES = {"unfiltered": "all images", "filtered": "filtered", "judged": "judge-filtered", "audited": "audited"}
+
+
+def draw_filter_effects(section: FilterSection, path: Path) -> None:
+    """Write the figure as PNG, PDF or SVG, by the file's ending.
+
+    Raises:
+        InputError: The ending is not one of these, matplotlib is not installed, or there is one view alone.
+        StorageError: The place cannot be written.
+    """
+    if len(section.views) < 2 and len(section.curve) < 2:
+        raise InputError(f"'{section.split}' has no filter to draw. {' '.join(section.missing)}")
+    with open_figure(path, make_caption(section), size=(11.0, 8.2)) as canvas:
+        axes = _place_panels(canvas)
+        draw_views(axes[0], section)
+        draw_gaps(axes[1], section)
+        draw_ranks(axes[2], section)
+        handles, labels = axes[0].get_legend_handles_labels()
+        axes[3].axis("off")
+        axes[3].legend(
+            handles[:MAX_LEGEND], labels[:MAX_LEGEND], loc="upper left", fontsize=7.5, frameon=False
+        )
+        canvas.suptitle(format_label(f"What the filter does to {section.split}"), fontsize=12, y=0.985)
+
+
+def make_caption(section: FilterSection) -> str:
+    """What stands below the figure."""
+    filtered = "no stored score" if section.column is None else section.column
+    if section.threshold is not None:
+        filtered += f" of at least {section.threshold:g} (dotted line)"
+    scorer = "" if section.scorer is None else f" by {section.scorer}"
+    return (
+        f"Filter: {filtered}{scorer}. Dashed lines: the filter and its kin. Whiskers and bands of accuracy "
+        f"and gap: 95 % intervals. Ranks: Kendall's tau-b with all images; grey: 95 % of {section.num_blind} "
+        "blind filters, which keep as many images of each class at random. A gap is taken from the "
+        "reference filtered alike where its scores are stored. No model was run again."
+    )
+
+
+def draw_views(axes: Axes, section: FilterSection) -> None:
+    """Accuracy of each model on each view."""
+    places = range(len(section.views))
+    for number, model in enumerate(section.models):
+        found = [view.models[number].accuracy for view in section.views]
+        values = [100 * one.value for one in found]
+        below = [100 * max(0.0, one.value - (one.value if one.low is None else one.low)) for one in found]
+        above = [100 * max(0.0, (one.value if one.high is None else one.high) - one.value) for one in found]
+        # Side by side, or the whiskers of equal accuracies hide one another.
+        shift = 0.16 * ((number + 0.5) / len(section.models) - 0.5)
+        axes.errorbar(
+            [place + shift for place in places],
+            values,
+            yerr=(below, above),
+            elinewidth=0.7,
+            label=format_label(name_model(model)),
+            **_style(section, number),
+        )
+    ticks = [
+        f"{NAMES[view.kind]}\n{view.num_images} images{_format_tau(view.agreement.tau, view.kind)}"
+        for view in section.views
+    ]
+    axes.set_xticks(list(places), ticks, fontsize=8)
+    axes.set_xlim(-0.4, len(section.views) - 0.6)
+    axes.set_ylabel("top-1, percent")
+    axes.set_title("accuracy by view", fontsize=10)
+    axes.grid(axis="y", lw=0.3)
+
+
+def draw_gaps(axes: Axes, section: FilterSection) -> None:
+    """Gap of each model by the share of the images that a threshold keeps."""
+    shares = [100 * point.share for point in section.curve]
+    for number in range(len(section.models)):
+        drawn = [
+            (share, gap, point.gap_lows[number], point.gap_highs[number])
+            for share, point in zip(shares, section.curve, strict=True)
+            if (gap := point.gaps[number]) is not None
+        ]
+        if not drawn:
+            continue
+        style, (x, y, low, high) = _style(section, number), zip(*drawn, strict=True)
+        axes.plot(x, [100 * value for value in y], **{**style, "ms": 2.5})
+        # Without an interval the band has no height.
+        bottom, top = (
+            [100 * (value if bound is None else bound) for value, bound in zip(y, bounds, strict=True)]
+            for bounds in (low, high)
+        )
+        axes.fill_between(x, bottom, top, color=style["color"], alpha=0.08, lw=0)
+    axes.axhline(0, color="#999999", lw=0.6)
+    axes.set_ylabel("accuracy gap, points")
+    axes.set_title("gap by threshold", fontsize=10)
+    _finish_curve(axes, section)
+
+
+def draw_ranks(axes: Axes, section: FilterSection) -> None:
+    """Kendall's tau-b with all images by the share that a threshold keeps, and that of blind filters."""
+    found = [(100 * point.share, point.agreement) for point in section.curve]
+    band = [
+        (share, one.blind_low, one.blind_high)
+        for share, one in found
+        if one.blind_low is not None and one.blind_high is not None
+    ]
+    known = [(share, one.tau) for share, one in found if one.tau is not None]
+    axes.fill_between(
+        [share for share, _, _ in band],
+        [low for _, low, _ in band],
+        [high for _, _, high in band],
+        color="#cccccc",
+        lw=0,
+    )
+    axes.plot(
+        [share for share, _ in known], [tau for _, tau in known], marker="o", ms=3, color="#222222", lw=1.3
+    )
+    axes.set_ylim(-1.05, 1.05)
+    axes.set_ylabel("Kendall's tau-b with all images")
+    axes.set_title("order of the models by threshold", fontsize=10)
+    _finish_curve(axes, section)
+
+
+def name_model(model: FilteredModel) -> str:
+    """A model with what the filter has to do with it."""
+    words = {
+        "is-filter": "the filter",
+        "kin": "kin of the filter",
+        "unknown": "relation unknown",
+        "other": "",
+    }
+    notes = [words[model.kinship.relation], "judge" if model.is_judge else ""]
+    shown = ", ".join(note for note in notes if note)
+    return f"{model.spec} ({shown})" if shown else model.spec
+
+
+def _place_panels(canvas: Figure) -> tuple[Axes, Axes, Axes, Axes]:
+    return (
+        canvas.add_axes((0.07, 0.585, 0.52, 0.345)),
+        canvas.add_axes((0.07, 0.145, 0.40, 0.33)),
+        canvas.add_axes((0.56, 0.145, 0.41, 0.33)),
+        canvas.add_axes((0.61, 0.585, 0.37, 0.345)),
+    )
+
+
+def _style(section: FilterSection, number: int) -> dict[str, Any]:
+    """Colour by group, marker by model: the filter and its kin are dashed, for readers of any sight."""
+    model = section.models[number]
+    same = [one for one in section.models[:number] if _group(one) == _group(model)]
+    colours = {"favoured": _FAVOURED, "unknown": (_UNKNOWN,), "other": _OTHERS}[_group(model)]
+    return {
+        "color": colours[len(same) % len(colours)],
+        "marker": _MARKERS[number % len(_MARKERS)],
+        "ms": 4.5,
+        "lw": 1.4 if _group(model) == "favoured" else 1.0,
+        "ls": "--" if _group(model) == "favoured" else "-",
+    }
+
+
+def _group(model: FilteredModel) -> str:
+    relation = model.kinship.relation
+    return "favoured" if relation in ("is-filter", "kin") else relation
+
+
+def _finish_curve(axes: Axes, section: FilterSection) -> None:
+    own = find_own_point(section)
+    if own is not None:
+        axes.axvline(100 * own.share, color="#444444", lw=0.9, ls=":")
+    axes.set_xlim(103, -3)
+    axes.set_xlabel("images kept, percent (stricter to the right)")
+    axes.grid(lw=0.3)
+
+
+def find_own_point(section: FilterSection) -> ThresholdPoint | None:
+    """The point of the release's own threshold; None where there is no such threshold."""
+    if section.threshold is None:
+        return None
+    return next((one for one in section.curve if one.threshold == section.threshold), None)
+
+
+def _format_tau(tau: float | None, kind: str) -> str:
+    if kind == "unfiltered":
+        return ""
+    return "\ntau unknown" if tau is None else f"\ntau {tau:.2f}"

@@ -1,0 +1,77 @@
+"""The figure of a filter's circularity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from judged_cases import COLUMN, make_case
+from matplotlib.figure import Figure
+from PIL import Image
+
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.filter_effects.figure import (
+    draw_filter_effects,
+    draw_ranks,
+    draw_views,
+    make_caption,
+    name_model,
+)
+from imagenet_g.benchmark.filter_effects.measuring import FilterSettings, measure_filter_effects
+from imagenet_g.benchmark.filter_effects.records import FilterSection
+
+
+@pytest.fixture(scope="module")
+def section() -> FilterSection:
+    """Five models, one of them the filter, one a judge."""
+    models, split, reference = make_case(num_images=200)
+    judge = models[1].evidence.model.spec
+    return measure_filter_effects(
+        models, split, reference, settings=FilterSettings(judges=(judge,), num_blind=20)
+    )
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_it_is_written_whole(section: FilterSection, tmp_path: Path, ending: str) -> None:
+    """In the format of its ending."""
+    path = tmp_path / f"filter.{ending}"
+    draw_filter_effects(section, path)
+    if ending == "png":
+        with Image.open(path) as image:
+            assert image.size == (1650, 1230)
+    assert path.stat().st_size > 10_000
+
+
+def test_drawn_accuracies_are_those_of_the_section(section: FilterSection) -> None:
+    """In percent, a line a model."""
+    axes = Figure().add_subplot()
+    draw_views(axes, section)
+    for number, container in enumerate(axes.containers):
+        drawn = container[0].get_ydata()
+        assert list(drawn) == pytest.approx(
+            [100 * view.models[number].accuracy.value for view in section.views]
+        )
+    assert len(axes.containers) == len(section.models)
+
+
+def test_drawn_ranks_are_those_of_the_section(section: FilterSection) -> None:
+    """By the share that each threshold keeps."""
+    axes = Figure().add_subplot()
+    draw_ranks(axes, section)
+    expected = [point.agreement.tau for point in section.curve if point.agreement.tau is not None]
+    assert list(np.asarray(axes.lines[0].get_ydata())) == pytest.approx(expected)
+
+
+def test_kin_and_judges_are_marked(section: FilterSection) -> None:
+    """In the legend, and the filter in the caption."""
+    assert name_model(section.models[-1]).endswith("(the filter)")
+    assert name_model(section.models[1]).endswith("(judge)")
+    assert f"{COLUMN} of at least 0.5" in make_caption(section)
+
+
+def test_another_ending_is_refused(section: FilterSection, tmp_path: Path) -> None:
+    """And nothing is written."""
+    with pytest.raises(InputError, match="png, pdf, svg"):
+        draw_filter_effects(section, tmp_path / "filter.jpg")
+    assert not list(tmp_path.iterdir())
