@@ -7,7 +7,7 @@ the FID). Covariances divide by n - 1, as in the authors' code.
 
 The last trace is computed without the root of a matrix: with S1 = A A^T and S2 = B B^T it is the sum of the
 singular values of A^T B (the eigenvalues of S1 S2 are their squares). A and B are the centred images over
-root(n - 1) where there are fewer images than dimensions, else symmetric roots of the covariances. Nothing
+root(n - 1) where there are fewer images than dimensions, else roots of the covariances. Nothing
 complex arises, and rank-deficient covariances cost no digits.
 """
 
@@ -21,6 +21,7 @@ from imagenet_g.benchmark.quality.estimates import Bounds, bound_two_samples
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 
 _SNAP = 1e-12
+_SURE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,17 @@ def fit_moments(points: FloatArray) -> Moments:
 
 
 def _find_root(covariance: FloatArray) -> FloatArray:
-    """Symmetric root of a covariance."""
+    """`(D, D)` root R of a covariance R R^T."""
+    try:
+        root = np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        return _find_symmetric_root(covariance)
+    # A seventh of the time of a symmetric root, but near a singular covariance it is all rounding.
+    pivots = np.diag(root)
+    return root if pivots.min() > _SURE * pivots.max() else _find_symmetric_root(covariance)
+
+
+def _find_symmetric_root(covariance: FloatArray) -> FloatArray:
     values, directions = np.linalg.eigh(covariance)
     # Rounding leaves values of about 1e-16 of the largest, whose roots would count as 1e-8 each.
     kept = np.where(values > _SNAP * max(values[-1], 0.0), values, 0.0)

@@ -59,28 +59,28 @@ class _Net(nn.Module):
         return features
 
 
-class _BlockA(tv.InceptionA):  # type: ignore[misc] - torchvision has no types
+class _BlockA(tv.InceptionA):  # type: ignore[misc]
     """Averages without the zeros of the border, as TensorFlow does."""
 
     def _forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         return [*super()._forward(x)[:-1], self.branch_pool(_average_inside(x))]
 
 
-class _BlockC(tv.InceptionC):  # type: ignore[misc] - torchvision has no types
+class _BlockC(tv.InceptionC):  # type: ignore[misc]
     """Likewise."""
 
     def _forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         return [*super()._forward(x)[:-1], self.branch_pool(_average_inside(x))]
 
 
-class _BlockE(tv.InceptionE):  # type: ignore[misc] - torchvision has no types
+class _BlockE(tv.InceptionE):  # type: ignore[misc]
     """The last but one block: likewise."""
 
     def _forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         return [*super()._forward(x)[:-1], self.branch_pool(_average_inside(x))]
 
 
-class _LastBlock(tv.InceptionE):  # type: ignore[misc] - torchvision has no types
+class _LastBlock(tv.InceptionE):  # type: ignore[misc]
     """The last block, in which TensorFlow's network takes the maximum where others average."""
 
     def _forward(self, x: torch.Tensor) -> list[torch.Tensor]:

@@ -4,6 +4,7 @@ plan      seconds and memory for 1000 classes x 1300 images
 overhead  the engine against the bare pipeline, the same batches in the same process
 memory    peak memory of builds of 1,000 and 10,000 images by a stand-in generator
 overlap   rendering, encoding and scoring overlapped, against the same work one step after the other
+quality   distances and diversity of 5,000 and of 50,000 images from simulated features
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.generation.bench.cases import CASES, DRY_CASES
 from imagenet_g.generation.bench.overhead import bench_overhead
 from imagenet_g.generation.bench.overlap import bench_overlap
+from imagenet_g.generation.bench.quality import bench_quality
 from imagenet_g.generation.bench.sizes import bench_memory, bench_plan
 
 Stage = Callable[[Report], None]
@@ -27,12 +29,14 @@ STAGES: dict[str, Stage] = {
     "overhead": bench_overhead,
     "memory": bench_memory,
     "overlap": lambda report: bench_overlap(report, CASES),
+    "quality": bench_quality,
 }
 DRY_STAGES: dict[str, Stage] = {
     "plan": lambda report: bench_plan(report, images_per_class=1),
     "overhead": lambda report: bench_overhead(report, rounds=1, steps=1),
     "memory": lambda report: bench_memory(report, sizes=(20, 40)),
     "overlap": lambda report: bench_overlap(report, DRY_CASES, rounds=1),
+    "quality": lambda report: bench_quality(report, sizes=((4, 8),), num_dimensions=16),
 }
 
 

@@ -56,3 +56,14 @@ def test_a_stage_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         bench.main(["overlaps"])
     assert "no stage 'overlaps'; the stages are plan, overhead, memory, overlap" in capsys.readouterr().err
+
+
+def test_measures_of_quality_are_timed_in_a_process_of_their_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Seconds of both sections, and the peak of memory."""
+    assert bench.main(["--dry", "quality", "--csv", str(tmp_path / "kept.csv")]) == 0
+    assert "32 images: distances" in capsys.readouterr().out
+    kept = {row.quantity: row.value for row in load_measurements(tmp_path / "kept.csv")}
+    assert kept.keys() == {"distances s", "diversity s", "cpu s", "peak MB", "features MB"}
+    assert min(kept.values()) > 0
