@@ -54,7 +54,7 @@ def fit_moments(points: FloatArray) -> Moments:
 def _find_root(covariance: FloatArray) -> FloatArray:
     """`(D, D)` root R of a covariance R R^T."""
     try:
-        root = np.linalg.cholesky(covariance)
+        root = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
     except np.linalg.LinAlgError:
         return _find_symmetric_root(covariance)
     # A seventh of the time of a symmetric root, but near a singular covariance it is all rounding.
