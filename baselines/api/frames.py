@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.baselines.lines.apply import DEFAULT_LINKS, enrich_result
 from imagenet_g.baselines.lines.baselines import list_baselines, load_any_baseline, load_baseline
+from imagenet_g.baselines.lines.result_charts import find_line
 from imagenet_g.baselines.lines.table import RobustnessTableRow, build_robustness_rows
 from imagenet_g.baselines.papers.tables import load_papers
-from imagenet_g.benchmark.api.arguments import AnyPath, list_words
+from imagenet_g.benchmark.api.arguments import AnyPath, list_words, make_word
 from imagenet_g.benchmark.api.results import Results
 from imagenet_g.benchmark.api.tables import choose_robustness, make_row
-from imagenet_g.benchmark.errors import UnknownNameError
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.results import Result
-from imagenet_g.benchmark.robustness.attach import Baseline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,7 @@ def baselines(name: str | None = None) -> pd.DataFrame:
 
     if name is None:
         return pd.DataFrame([_describe_set(one) for one in list_baselines()])
-    records = load_baseline(name).records
+    records = load_baseline(make_word(name, "name")).records
     return pd.DataFrame([record.model_dump(exclude={"figures"}) | record.figures for record in records])
 
 
@@ -82,7 +82,7 @@ def published_tables(table: str | None = None) -> pd.DataFrame:
             for one in papers.tables.values()
         ]
         return pd.DataFrame(rows)
-    cells = papers.find_table(table).cells
+    cells = papers.find_table(make_word(table, "table")).cells
     return pd.DataFrame(
         [{**cell.address.model_dump(), "printed": cell.printed, "value": cell.value} for cell in cells]
     ).astype({"value": float})
@@ -91,7 +91,7 @@ def published_tables(table: str | None = None) -> pd.DataFrame:
 def effective_robustness(
     models: Results | AnyPath,
     *,
-    baseline: str,
+    baseline: AnyPath | None = None,
     link: str = DEFAULT_LINKS[0],
     splits: Sequence[str] = (),
     data: Mapping[str, AnyPath] | None = None,
@@ -100,7 +100,8 @@ def effective_robustness(
 
     Args:
         models: `Results`, the path of a result, or the id of a table of figures such as "timm-in1k".
-        baseline: Id of a baseline such as "testbed", or the file of one.
+        baseline: Id of a baseline such as "testbed", or the file of one; None for the line that comes with
+            the version of each split.
         link: Of the axes: "logit", "probit" or "linear".
         splits: Only these; empty for all that have a line.
         data: Local copies by name, for views by a column.
@@ -110,20 +111,17 @@ def effective_robustness(
 
     Raises:
         UnknownNameError: There is no such baseline, table, link or split.
-        InputError: The baseline has a line for no split of the results.
+        InputError: The baseline has a line for no split of the results, or none is named and none is known.
         DataError: A file is missing or malformed.
     """
     import pandas as pd
 
     wanted = list_words(splits, "splits")
+    line = None if baseline is None else make_word(baseline, "baseline")
     if not isinstance(models, Results):
         if str(models) in list_baselines():
-            found = build_robustness_rows(
-                load_baseline(baseline), load_baseline(str(models)), link, splits=wanted or None
-            )
-            return pd.DataFrame([_make_figure_row(row) for row in found])
+            return _tabulate_figures(str(models), line, link, wanted)
         models = Results.load(models, data=data)
-    line = load_any_baseline(baseline)
     known = dict.fromkeys(entry.split.ref for result in models for entry in result.entries)
     for split in wanted:
         if split not in known:
@@ -137,18 +135,35 @@ def effective_robustness(
     return pd.DataFrame(rows, columns=list(_KEPT))
 
 
+def _tabulate_figures(table: str, baseline: str | None, link: str, splits: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    if baseline is None:
+        raise InputError("A table of published figures is held against a baseline: name one with baseline=.")
+    rows = build_robustness_rows(load_baseline(baseline), load_baseline(table), link, splits=splits or None)
+    return pd.DataFrame([_make_figure_row(row) for row in rows])
+
+
 def _list_result_rows(
-    result: Result, folder: Path, line: Baseline, link: str, data: Mapping[str, Path]
+    result: Result, folder: Path, baseline: str | None, link: str, data: Mapping[str, Path]
 ) -> list[dict[str, object]]:
+    """The rows of a result, in the order of its entries, each against its own line."""
+    lines = [baseline or find_line(entry, data) for entry in result.entries]
+    if not any(lines):
+        refs = ", ".join(entry.split.ref for entry in result.entries)
+        raise InputError(f"No line of a baseline is known for {refs}; name one with baseline=.")
     # Without what the result has already, which may be of another baseline.
     bare = [entry.model_copy(update={"effective_robustness": ()}) for entry in result.entries]
-    enriched = enrich_result(
-        result.model_copy(update={"entries": tuple(bare)}), folder, baseline=line, links=[link], data=data
-    )
+    alone = result.model_copy(update={"entries": tuple(bare)})
+    enriched = {
+        line: enrich_result(alone, folder, baseline=load_any_baseline(line), links=[link], data=data)
+        for line in dict.fromkeys(lines)
+        if line is not None
+    }
     rows = [
-        make_row(enriched, entry, baseline=None, link=link)
-        for entry in enriched.entries
-        if choose_robustness(entry, link=link) is not None
+        make_row(result, enriched[line].entries[place], baseline=None, link=link)
+        for place, line in enumerate(lines)
+        if line is not None and choose_robustness(enriched[line].entries[place], link=link) is not None
     ]
     return [{name: row[name] for name in _KEPT} for row in rows]
 

@@ -37,6 +37,25 @@ def list_words(words: object, name: str) -> list[str]:
     return texts
 
 
+def make_word(word: object, name: str) -> str:
+    """One name.
+
+    Raises:
+        InputError: It is something else.
+
+    Example:
+        >>> make_word("testbed", "baseline")
+        'testbed'
+        >>> make_word(3, "baseline")
+        Traceback (most recent call last):
+        ...
+        imagenet_g.benchmark.errors.InputError: baseline takes a name, not 3.
+    """
+    if not isinstance(word, str | Path):
+        raise InputError(f"{name} takes a name, not {shorten(repr(word))}.")
+    return str(word)
+
+
 def list_pairs(data: object) -> list[str]:
     """Local copies as `--data` takes them.
 

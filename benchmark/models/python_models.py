@@ -198,7 +198,7 @@ def _measure_output(transform: Callable[[Image.Image], torch.Tensor]) -> tuple[i
         # Not square: a transform that mixes up height and width would pass with a square.
         made = transform(Image.new("RGB", (320, 288)))
     except Exception as error:
-        raise ModelError(f"The factory's transform fails on an RGB image of 320 x 288: {error}") from error
+        raise ModelError(f"The transform fails on an RGB image of 320 x 288: {error}") from error
     if (
         not isinstance(made, torch.Tensor)
         or made.ndim != 3
@@ -210,9 +210,7 @@ def _measure_output(transform: Callable[[Image.Image], torch.Tensor]) -> tuple[i
             if isinstance(made, torch.Tensor)
             else type(made).__name__
         )
-        raise ModelError(
-            f"The factory's transform gives {got}; it must give a float tensor of shape (3, H, W)."
-        )
+        raise ModelError(f"The transform gives {got}; it must give a float tensor of shape (3, H, W).")
     return made.shape[1], made.shape[2]
 
 

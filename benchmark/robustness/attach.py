@@ -128,7 +128,10 @@ def _explain_measured(entry: Entry, gap: Gap, baseline: MeasuredBaseline) -> str
 def _explain_published(entry: Entry, gap: Gap, baseline: BaselineSet) -> str | None:
     target = baseline.header.targets.get(entry.split.ref)
     if target is None:
-        return f"it has figures for {', '.join(baseline.header.targets) or 'no split'} only."
+        targets = ", ".join(baseline.header.targets)
+        if not targets:
+            return "it lists models and has no figures; 'imagenet-g baselines run' measures a line with them."
+        return f"it has figures for {targets} only."
     if entry.split.num_classes != (known := len(_list_classes(entry, baseline))):
         return _explain_classes(entry, known)
     column = baseline.header.columns[target.reference]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,12 +10,16 @@ from typing import Any, get_args
 
 from imagenet_g.benchmark.backends.choosing import BACKENDS
 from imagenet_g.benchmark.engines.opening import ENGINES
-from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.errors import InputError, UnknownNameError, shorten
 from imagenet_g.benchmark.feeding.kinds import FeedingKind
 
 FEEDINGS = get_args(FeedingKind)
 DTYPES = ("float32", "bfloat16", "float16")
 _CHOICES = {"backend": BACKENDS, "feeding": FEEDINGS, "dtype": DTYPES, "engine": ENGINES}
+_TEXTS = (
+    "checkpoint_key", "templates", "reference", "rows", "training_data", "trained_until", "device", "devices",
+    "address",
+)  # fmt: skip
 _COUNTS = ("limit", "batch_size", "workers", "actors")
 
 
@@ -23,7 +28,7 @@ class EvaluationOptions:
     """What to evaluate and how, in the words of the user; `imagenet-g evaluate --help` explains each.
 
     Raises:
-        InputError: A number is not a whole one of at least 1.
+        InputError: A number is none, or out of its range, or a text is none.
         UnknownNameError: A choice is none of those there are.
     """
 
@@ -64,10 +69,17 @@ class EvaluationOptions:
 
     def __post_init__(self) -> None:
         """Check what argparse checks on the command line."""
+        for name in _TEXTS:
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise InputError(f"argument {_spell(name)}: {shorten(repr(value))} is no text.")
         for name in _COUNTS:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
                 raise InputError(f"argument {_spell(name)}: '{value}' is not a whole number of at least 1.")
+        cpus = self.cpus_per_actor
+        if isinstance(cpus, bool) or not isinstance(cpus, int | float) or not 0 < cpus < math.inf:
+            raise InputError(f"argument --cpus-per-actor: {shorten(repr(cpus))} is no number above 0.")
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise UnknownNameError(name, str(getattr(self, name)), known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,7 +100,25 @@ def test_effective_robustness_of_results_is_that_which_is_stored(results: ig.Res
     """Against the line that ships, by the same rule."""
     line = SUBMISSIONS / "baselines" / "drawn-mini-sd-l.json"
     frame = ig.effective_robustness(results, baseline=str(line), splits=[SPLIT]).set_index("model")
+    own = ig.effective_robustness(results, splits=SPLIT).set_index("model")
+    # Without a name it is the line that comes with the version.
+    assert frame["er"].to_dict() == pytest.approx(own["er"].to_dict())
     for result in results:
         entry = next(entry for entry in result.entries if entry.split.ref == SPLIT)
         stored = next(er for er in entry.effective_robustness if er.link == "logit")
         assert frame.loc[result.model.spec, "er"] == pytest.approx(stored.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ({"baseline": "drawn"}, "lists models and has no figures"),
+        ({"splits": "mini/sd-k"}, "Unknown split 'mini/sd-k'"),
+        ({"link": "cauchit"}, "Unknown link 'cauchit'"),
+        ({"baseline": 3}, "baseline takes a name, not 3"),
+    ],
+)
+def test_a_mistake_is_named(call: dict[str, Any], message: str, results: ig.Results) -> None:
+    """No frame is empty, or NaN throughout, because of a name that nothing has."""
+    with pytest.raises(ig.ImagenetGError, match=message):
+        ig.effective_robustness(results, **call)

@@ -248,6 +248,8 @@ def test_a_mistake_has_the_message_of_the_command(
         ({"data": "imagenet-val=/data/val"}, "data takes a mapping from names to folders"),
         ({"splits": 3}, "splits takes a name or a list of names, not 3"),
         ({"out": 3}, "out takes a path, not 3"),
+        ({"reference": 3}, "argument --reference: 3 is no text"),
+        ({"cpus_per_actor": "two"}, "argument --cpus-per-actor: 'two' is no number above 0"),
     ],
 )
 def test_a_mistake_of_the_call_alone_is_an_input_error(call: dict[str, Any], message: str) -> None:
