@@ -19,6 +19,7 @@ SCORES = (
     "label_rank",
     "source_similarity",
     "other_similarity",
+    "safe_probability",
 )
 """What a scorer measures; the column adds a dot and the scorer's name."""
 # Of every release, and about quality though no scorer measured them.

