@@ -81,9 +81,9 @@ class MemorySearch(FileModel):
     nearest: dict[str, Difference]
     """Quantiles of the cosine to the nearest training image, by the quantile as text."""
     nearest_unseen: dict[str, Difference] | None
-    """The same of real images that the generator was not trained on; null where there are none."""
+    """The same of real images that the generator was not trained on; null without any."""
     level: Difference | None
-    """Cosine that 1 % of the unseen real images reach; null where there are none."""
+    """Cosine that 1 % of the unseen real images reach; null without any."""
     num_above_level: Count | None
     """Images of the split above it; about 1 % are expected of a generator that copies nothing."""
     num_isolated: Count
@@ -110,7 +110,7 @@ class NearDuplicatesSection(FileModel):
     num_flat: Count
     searches: tuple[PairSearch, ...]
     memory: tuple[MemorySearch, ...]
-    """One for each training set on hand; empty for none."""
+    """One for each training set that was given; empty without any."""
     memory_reason: str | None
     """Why nothing was held against a training set; null where something was."""
     sheet: str | None
@@ -183,7 +183,7 @@ class GroupShare(FileModel):
     largest_group: Fraction
     """Share of the images with the most frequent value."""
     share: Fraction | None
-    """Sum of squares between groups over the total within classes; null where it cannot be told."""
+    """Sum of squares between groups over the total within classes; null where it is unknown."""
     expected: Fraction | None
     """Mean of the same share with the values shuffled within each class."""
     low: Fraction | None
@@ -192,7 +192,7 @@ class GroupShare(FileModel):
     """97.5 % quantile of the shuffled shares."""
     num_shuffles: Count
     reason: str | None
-    """Why the share cannot be told; null where it can."""
+    """Why the share is unknown; null where it is not."""
 
 
 class ClassTone(FileModel):

@@ -107,7 +107,17 @@ def describe_stage(stage: LoadedStage) -> dict[str, JsonValue]:
         "files": dict(hash_repo(stage.folder)),
         **({"parts": _describe_parts(stage)} if spec.parts else {}),
         **({"encoders": encoders} if (encoders := _hash_encoders(pipe)) else {}),
+        **_describe_watermarker(pipe),
     }
+
+
+def _describe_watermarker(pipe: Pipeline) -> dict[str, JsonValue]:
+    """What stamps the pixels of pipelines whose mark hangs on a package; empty for those that have none."""
+    # The XL pipelines mark where `invisible-watermark` is installed, and no component of theirs says so.
+    if not hasattr(pipe, "watermark"):
+        return {}
+    marker = pipe.watermark
+    return {"watermarker": None if marker is None else type(marker).__name__}
 
 
 def _hash_encoders(pipe: Pipeline) -> dict[str, JsonValue]:

@@ -57,10 +57,7 @@ def find_near_duplicates(
         >>> find_near_duplicates([0b0000], [0b1000], 1)
         [NearDuplicate(row=0, of=1, distance=1)]
     """
-    if not 0 <= max_distance <= MAX_DISTANCE:
-        raise ValueError(f"max_distance {max_distance} is outside 0..{MAX_DISTANCE}")
-    values = np.array([*hashes, *reference], dtype=np.uint64)
-    unique, inverse = np.unique(values, return_inverse=True)
+    values, unique, inverse = _number_values(hashes, reference, max_distance)
     neighbours = _list_neighbours(unique, max_distance)
     # Where each value first remains: rows of the reference from the start, those of images as they are taken.
     kept: dict[int, int] = {}
@@ -74,6 +71,30 @@ def find_near_duplicates(
         else:
             found.append(NearDuplicate(row, *near))
     return found
+
+
+def find_matches(hashes: Sequence[int], reference: Sequence[int], max_distance: int) -> list[NearDuplicate]:
+    """Every image that is near one of the reference, each with the nearest, whatever the others are near.
+
+    Args:
+        hashes: Of N images.
+        reference: Of other images.
+        max_distance: Largest number of bits that may differ, 0 to `MAX_DISTANCE`.
+
+    Returns:
+        In the order of the images; `of` as from `find_near_duplicates`.
+
+    Example:
+        >>> find_matches([0b0000, 0b0001, 0b1111], [0b0011, 0b0001], 1)
+        [NearDuplicate(row=0, of=4, distance=1), NearDuplicate(row=1, of=4, distance=0)]
+    """
+    values, unique, inverse = _number_values(hashes, reference, max_distance)
+    neighbours = _list_neighbours(unique, max_distance)
+    first: dict[int, int] = {}
+    for row in range(len(hashes), len(values)):
+        first.setdefault(int(inverse[row]), row)
+    near = ((row, _find_nearest(int(inverse[row]), neighbours, first)) for row in range(len(hashes)))
+    return [NearDuplicate(row, *found) for row, found in near if found is not None]
 
 
 def list_pairs(unique: Hashes, max_distance: int) -> Iterator[tuple[int, int, int]]:
@@ -107,6 +128,17 @@ def count_differing_bits(values: Hashes, other: np.uint64) -> npt.NDArray[np.int
     halves = np.ascontiguousarray(values ^ other).view(np.uint8).reshape(len(values), BITS // 8)
     counts: npt.NDArray[np.int64] = np.unpackbits(halves, axis=1).sum(axis=1, dtype=np.int64)
     return counts
+
+
+def _number_values(
+    hashes: Sequence[int], reference: Sequence[int], max_distance: int
+) -> tuple[Hashes, Hashes, npt.NDArray[np.intp]]:
+    """All hashes, the different ones, and which of these each is."""
+    if not 0 <= max_distance <= MAX_DISTANCE:
+        raise ValueError(f"max_distance {max_distance} is outside 0..{MAX_DISTANCE}")
+    values = np.array([*hashes, *reference], dtype=np.uint64)
+    unique, inverse = np.unique(values, return_inverse=True)
+    return values, unique, inverse
 
 
 def _cut_pieces(number: int) -> list[tuple[int, int]]:

@@ -137,10 +137,14 @@ def _format_thumbnail(row: Row, size_px: int) -> str:
 
 
 def _shrink(row: Row, size_px: int) -> Image.Image:
+    data = row["image"]
+    return make_thumbnail(decode_image(data if isinstance(data, bytes) else b""), size_px)
+
+
+def make_thumbnail(picture: Image.Image, size_px: int) -> Image.Image:
+    """An image brought to a longer side of `size_px`, its shape kept."""
     from PIL import Image
 
-    data = row["image"]
-    picture = decode_image(data if isinstance(data, bytes) else b"")
     scale = size_px / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     # Small images are enlarged as they are, so that their pixels can be seen.
