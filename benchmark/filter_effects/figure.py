@@ -131,7 +131,8 @@ def draw_ranks(axes: Axes, section: FilterSection) -> None:
     axes.plot(
         [share for share, _ in known], [tau for _, tau in known], marker="o", ms=3, color="#222222", lw=1.3
     )
-    axes.set_ylim(-1.05, 1.05)
+    lowest = min([0.0, *(low for _, low, _ in band), *(tau for _, tau in known)])
+    axes.set_ylim(lowest - 0.05, 1.05)
     axes.set_ylabel("Kendall's tau-b with all images")
     axes.set_title("order of the models by threshold", fontsize=10)
     _finish_curve(axes, section)
@@ -182,6 +183,14 @@ def _finish_curve(axes: Axes, section: FilterSection) -> None:
     own = find_own_point(section)
     if own is not None:
         axes.axvline(100 * own.share, color="#444444", lw=0.9, ls=":")
+        axes.annotate(
+            f"{own.threshold:g}",
+            (100 * own.share, 0.02),
+            xycoords=("data", "axes fraction"),
+            xytext=(3, 0),
+            textcoords="offset points",
+            fontsize=7,
+        )
     axes.set_xlim(103, -3)
     axes.set_xlabel("images kept, percent (stricter to the right)")
     axes.grid(lw=0.3)
