@@ -55,7 +55,8 @@ def measure_distances(
         protocol: "paper" adds the protocol of Table 2 to ours.
         seed: Of the draws of images, without replacement.
         max_class_images: Most images of a class on each side, >= 3.
-        on_progress: Called with steps done and steps in all: a step a class, and one for the whole.
+        on_progress: Called with steps done and steps in all: a step a class (two under the
+            paper's protocol), and one for the whole.
 
     Raises:
         InputError: The features are of different models, or a side has no image.
@@ -65,13 +66,17 @@ def measure_distances(
     dealable = count_dealable(counts)
     number = choose_number(list(dealable.values()), most=max_class_images)
     measured = {index: count for index, count in dealable.items() if number and count >= number}
+    steps = _count_steps(counts, protocol)
     rows = []
     for done, index in enumerate(counts):
         rows.append(_measure_class(dealer, index, counts[index], number if index in measured else 0))
-        on_progress(done + 1, len(counts) + 1)
+        on_progress(done + 1, steps)
     # Without the limit of the intervals of classes: the whole has none.
     whole = measure_whole(dealer, list(measured), min(measured.values())) if measured else None
-    on_progress(len(counts) + 1, len(counts) + 1)
+    on_progress(len(counts) + 1, steps)
+    paper = None
+    if protocol == "paper":
+        paper = _measure_paper(dealer, counts, lambda done: on_progress(len(counts) + 1 + done, steps))
     return DistanceSection(
         features=features,
         seed=seed,
@@ -82,10 +87,18 @@ def measure_distances(
         whole=whole,
         whole_reason=None if whole is not None else _format_too_few(number),
         protocol=protocol,
-        paper=_measure_paper(dealer, counts) if protocol == "paper" else None,
+        paper=paper,
         classes=tuple(rows),
         notes=_list_notes(features, rows, whole, dealer.count_unshared(), number),
     )
+
+
+def _count_steps(counts: Mapping[int, tuple[int, int]], protocol: QualityProtocol) -> int:
+    return 1 + len(counts) + (len(_list_paper_classes(counts)) if protocol == "paper" else 0)
+
+
+def _list_paper_classes(counts: Mapping[int, tuple[int, int]]) -> list[int]:
+    return [index for index, pair in counts.items() if min(pair) >= MIN_PAPER_IMAGES]
 
 
 def _measure_class(dealer: Dealer, index: int, counts: tuple[int, int], number: int) -> ClassFidelity:
@@ -145,12 +158,17 @@ def _average(rows: Sequence[ClassFidelity]) -> FidelityAverages | None:
     )
 
 
-def _measure_paper(dealer: Dealer, counts: Mapping[int, tuple[int, int]]) -> PaperFidelity | None:
+def _measure_paper(
+    dealer: Dealer, counts: Mapping[int, tuple[int, int]], on_step: Callable[[int], None]
+) -> PaperFidelity | None:
     """Table 2's protocol over the classes with at least two images on each side; None for no such class."""
-    used = [index for index, pair in counts.items() if min(pair) >= MIN_PAPER_IMAGES]
+    used = _list_paper_classes(counts)
     if not used:
         return None
-    values = np.array([compute_frechet(*dealer.deal_everything(index)) for index in used])
+    values = np.empty(len(used))
+    for done, index in enumerate(used):
+        values[done] = compute_frechet(*dealer.deal_everything(index))
+        on_step(done + 1)
     mine, theirs = zip(*(counts[index] for index in used), strict=True)
     return PaperFidelity(
         frechet=average_classes(values),

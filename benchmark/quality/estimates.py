@@ -16,10 +16,14 @@ from imagenet_g.benchmark.statistics.intervals import (
     draw_cluster_weights,
     find_student_quantile,
 )
+from imagenet_g.benchmark.statistics.within import bound_within_classes, widen
 
 JACKKNIFE = "jackknife"
 GROUP_JACKKNIFE = "class-group-jackknife"
 CLASS_BOOTSTRAP = "class-bootstrap"
+CLASS_BOOTSTRAP_WIDENED = "class-bootstrap-widened"
+_STILL = 1e-14
+"""What rounding leaves of a spread."""
 NUM_CLASS_GROUPS = 20
 """Groups of classes left out in turn; so many give a spread with 19 degrees of freedom."""
 
@@ -37,8 +41,8 @@ class Bounds:
     reach: float | None
 
     def record(self, method: str = JACKKNIFE) -> BoundedValue:
-        """As it is stored."""
-        if self.reach is None:
+        """As it is stored; where nothing varies, nothing is known of the interval."""
+        if self.reach is None or self.reach <= _STILL:
             return BoundedValue(value=self.value, low=None, high=None, method="none")
         return BoundedValue(
             value=self.value, low=self.value - self.reach, high=self.value + self.reach, method=method
@@ -103,8 +107,8 @@ def average_classes(values: FloatArray) -> ClassAverage:
         (0.2, True)
     """
     value = float(values.mean())
-    if len(values) < 2:
-        return ClassAverage(value=value, low=None, high=None, method="none", num_classes=1)
+    if len(values) < 2 or np.ptp(values) <= _STILL:
+        return ClassAverage(value=value, low=None, high=None, method="none", num_classes=len(values))
     low, high = compute_clustered_interval(value, _draw_classes(values), len(values))
     return ClassAverage(value=value, low=low, high=high, method=CLASS_BOOTSTRAP, num_classes=len(values))
 
@@ -112,6 +116,30 @@ def average_classes(values: FloatArray) -> ClassAverage:
 def bound_class_mean(values: FloatArray) -> BoundedValue:
     """`average_classes` of a value that is stored without the number of classes."""
     return BoundedValue.model_validate(average_classes(values).model_dump(exclude={"num_classes"}))
+
+
+def bound_class_share(right: FloatArray, total: FloatArray) -> BoundedValue:
+    """Mean over classes of a share of their images, with an interval that is never shorter than by chance.
+
+    Classes that are all alike, as where every image counts, show no spread where there is doubt.
+
+    Args:
+        right: `(C,)` images that count, by class.
+        total: `(C,)` images by class, all > 0.
+
+    Example:
+        >>> share = bound_class_share(np.full(10, 5.0), np.full(10, 5.0))  # 50 of 50
+        >>> share.value, round(share.low, 3), share.high
+        (1.0, 0.929, 1.0)
+    """
+    average = average_classes(right / total)
+    weights = np.full(len(total), 1 / len(total))
+    low, high = bound_within_classes(right, total, weights=weights)
+    if average.low is not None and average.high is not None:
+        low, high = widen((average.low, average.high), (low, high))
+    # Resampled classes reach past the ends of a share, and rounding stops short of them.
+    low, high = max(0.0, min(low, average.value)), min(1.0, max(high, average.value))
+    return BoundedValue(value=average.value, low=low, high=high, method=CLASS_BOOTSTRAP_WIDENED)
 
 
 def bound_class_ratio(first: FloatArray, second: FloatArray) -> BoundedValue | None:
@@ -122,9 +150,9 @@ def bound_class_ratio(first: FloatArray, second: FloatArray) -> BoundedValue | N
         second: `(C,)` values >= 0.
 
     Example:
-        >>> ratio = bound_class_ratio(np.array([1.0, 2.0]), np.array([2.0, 4.0]))
-        >>> ratio.value, ratio.low, ratio.high  # one half in every class
-        (0.5, 0.5, 0.5)
+        >>> ratio = bound_class_ratio(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 7.0]))
+        >>> ratio.value, ratio.low < 0.5 < ratio.high
+        (0.5, True)
     """
     if second.sum() <= 0:
         return None
@@ -137,6 +165,8 @@ def bound_class_ratio(first: FloatArray, second: FloatArray) -> BoundedValue | N
     sums = weights @ second
     draws = np.full(len(sums), np.nan)
     np.divide(weights @ first, sums, out=draws, where=sums > 0)
+    if np.nanmax(draws) - np.nanmin(draws) <= _STILL:
+        return BoundedValue(value=value, low=None, high=None, method="none")
     low, high = compute_clustered_interval(value, draws, len(first))
     return BoundedValue(value=value, low=low, high=high, method=CLASS_BOOTSTRAP)
 

@@ -193,10 +193,15 @@ def load_inception(path: Path) -> InceptionEncoder:
         record=_describe(path, weights_sha256, parameters),
         model=model,
         transform=transform,
-        is_published=hash_file(path).startswith(PUBLISHED_SHA256),
+        is_published=is_published(path),
         architecture_sha256=hash_architecture(model),
         behaviour_sha256=hash_behaviour(model, (transform,)),
     )
+
+
+def is_published(path: Path) -> bool:
+    """Whether a file is the one that pytorch-fid and torch-fidelity publish."""
+    return hash_file(path).startswith(PUBLISHED_SHA256)
 
 
 def _complete(weights: Weights, own: Mapping[str, torch.Tensor]) -> Weights:

@@ -8,8 +8,9 @@ of a reference image x, r(y) of an image y of the split, N images on each side:
     density   = number of pairs with |y - x| <= r(x), over k N  (Naeem et al. 2020, eq. 4)
     coverage  = share of x with |y - x| <= r(x) for some y      (the same, eq. 5)
 
-Each is a mean over images, so that its interval comes from resampling the classes of these images. Reaches
-are held as they are: the interval says what other classes would give, not what other neighbours would.
+Each is a mean over images, so that its interval comes from resampling the classes of these images; that of a
+share is at least as long as chance within the classes makes it. Reaches are held as they are: the interval
+says what other classes would give, not what other neighbours would.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.quality.estimates import bound_class_mean
+from imagenet_g.benchmark.quality.estimates import bound_class_mean, bound_class_share
 from imagenet_g.benchmark.quality.records import NeighbourShares
 from imagenet_g.benchmark.statistics.accuracy import FloatArray, IntArray
 
@@ -55,17 +56,16 @@ class Reached:
         Args:
             classes: `(N,)` class of each row on both sides, every class with the same number of rows.
         """
-        return NeighbourShares(
-            precision=bound_class_mean(_average_by_class(self.precision, classes)),
-            recall=bound_class_mean(_average_by_class(self.recall, classes)),
-            density=bound_class_mean(_average_by_class(self.density, classes)),
-            coverage=bound_class_mean(_average_by_class(self.coverage, classes)),
+        _, index, counts = np.unique(classes, return_inverse=True, return_counts=True)
+        total = counts.astype(np.float64)
+        density = np.asarray(np.bincount(index, weights=self.density) / total)
+        precision, recall, coverage = (
+            bound_class_share(np.asarray(np.bincount(index, weights=values)), total)
+            for values in (self.precision, self.recall, self.coverage)
         )
-
-
-def _average_by_class(values: FloatArray, classes: IntArray) -> FloatArray:
-    _, index, counts = np.unique(classes, return_inverse=True, return_counts=True)
-    return np.asarray(np.bincount(index, weights=values) / counts)
+        return NeighbourShares(
+            precision=precision, recall=recall, density=bound_class_mean(density), coverage=coverage
+        )
 
 
 def find_reached(split: FloatArray, reference: FloatArray, *, k: int = NUM_NEIGHBOURS) -> Reached:
@@ -151,32 +151,3 @@ def _iterate_squares(
         block += (first[rows] ** 2).sum(axis=1)[:, None]
         block[block <= smallest] = 0.0
         yield rows, block
-
-
-def compute_realism(split: FloatArray, reference: FloatArray, *, k: int = NUM_NEIGHBOURS) -> FloatArray:
-    """`(N,)` how near each image lies to reference images by their own measure; at least 1 within a reach.
-
-    The greatest r(x) / |y - x| over the half of the reference with the smaller reaches: an outlier reaches so
-    far that everything would lie near it. Source: Kynkäänniemi et al. 2019, eq. 3. A copy has infinity.
-
-    Raises:
-        InputError: There are too few images, or too many.
-
-    Example:
-        >>> reference = np.arange(8.0)[:, None]
-        >>> compute_realism(np.array([[3.5], [9.0]]), reference, k=1).tolist()
-        [2.0, 0.5]
-    """
-    if not k < len(reference) <= MAX_IMAGES:
-        raise InputError(
-            f"{len(reference)} images, where more than k = {k} and at most {MAX_IMAGES} are needed."
-        )
-    split, reference, smallest = _centre(split, reference)
-    reach = compute_reach(reference, k=k, smallest=smallest)
-    kept = np.flatnonzero(reach <= np.median(reach))
-    realism = np.empty(len(split))
-    for rows, block in _iterate_squares(split, reference[kept], smallest):
-        ratio = np.full(block.shape, np.inf)
-        np.divide(reach[kept], block, out=ratio, where=block > 0)
-        realism[rows] = np.sqrt(ratio.max(axis=1))
-    return realism

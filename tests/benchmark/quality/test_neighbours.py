@@ -11,8 +11,9 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.quality import neighbours
-from imagenet_g.benchmark.quality.neighbours import compute_reach, compute_realism, find_reached
+from imagenet_g.benchmark.quality.neighbours import compute_reach, find_reached
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
+from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
 
 
 def draw(seed: int, count: int, size: int = 6) -> FloatArray:
@@ -94,7 +95,7 @@ def test_a_set_that_is_not_shifted_has_its_expected_coverage() -> None:
 
 
 def test_interval_comes_from_the_classes() -> None:
-    """Classes alike: no length; the value is the mean of all images."""
+    """The value is the mean of all images."""
     split, reference = draw(10, 60) + 0.5, draw(11, 60)
     found = find_reached(split, reference)
     shares = found.bound(np.repeat(np.arange(6), 10))
@@ -102,7 +103,14 @@ def test_interval_comes_from_the_classes() -> None:
     assert shares.density.low is not None
     assert shares.density.high is not None
     assert shares.density.low < found.density.mean() < shares.density.high
-    assert find_reached(reference, reference).bound(np.repeat(np.arange(6), 10)).recall.low == 1.0
+
+
+def test_a_share_of_all_images_is_not_certain() -> None:
+    """All classes alike show no spread; the interval is Wilson's of as many images."""
+    reference = draw(11, 60)
+    recall = find_reached(reference, reference).bound(np.repeat(np.arange(6), 10)).recall
+    assert (recall.value, recall.high) == (1.0, 1.0)
+    assert recall.low == pytest.approx(compute_wilson_interval(60, 60)[0])
 
 
 def test_too_few_or_too_many_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,13 +120,3 @@ def test_too_few_or_too_many_images_are_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(neighbours, "MAX_IMAGES", 8)
     with pytest.raises(InputError, match=r"9 images.*at most 8"):
         find_reached(draw(12, 6), draw(13, 9))
-
-
-def test_realism_is_that_of_a_plain_loop() -> None:
-    """Kynkäänniemi et al., equation 3, over the half with the smaller reaches; copies are infinitely real."""
-    split, reference, k = np.vstack([draw(14, 20), draw(15, 1)]), draw(15, 40), 3
-    own = np.sort(cdist(reference, reference), axis=1)[:, k]
-    kept = own <= np.median(own)
-    expected = (own[kept] / cdist(split[:20], reference[kept])).max(axis=1)
-    found = compute_realism(split, reference, k=k)
-    np.testing.assert_allclose(found[:20], expected)

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import t
 
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.quality.distance_sections import measure_distances
+from imagenet_g.benchmark.quality.distance_sections import QualityProtocol, measure_distances
 from imagenet_g.benchmark.quality.diversity_sections import measure_diversity
 from imagenet_g.benchmark.quality.frechet import compute_frechet
 from imagenet_g.benchmark.quality.records import DistanceSection, DiversitySection, FeatureRecord
@@ -215,12 +215,19 @@ def test_sections_survive_their_file() -> None:
     assert DiversitySection.model_validate_json(diversity.model_dump_json()) == diversity
 
 
-def test_progress_ends_at_its_total() -> None:
-    """A step a class, and one for the whole."""
+@pytest.mark.parametrize(("protocol", "steps"), [("ours", CLASSES + 1), ("paper", 2 * CLASSES + 1)])
+def test_progress_ends_at_its_total(protocol: QualityProtocol, steps: int) -> None:
+    """A step a class under each protocol, and one for the whole."""
     seen: list[tuple[int, int]] = []
-    split = FeatureSet(make_images(3), LABELS)
-    measure_distances(split, REFERENCE, MADE_BY, on_progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(done, CLASSES + 1) for done in range(1, CLASSES + 2)]
+    few = np.flatnonzero(np.arange(len(LABELS)) % IMAGES < 4)
+    measure_distances(
+        FeatureSet(make_images(3)[few], LABELS[few]),
+        REFERENCE,
+        MADE_BY,
+        protocol=protocol,
+        on_progress=lambda done, total: seen.append((done, total)),
+    )
+    assert seen == [(done, steps) for done in range(1, steps + 1)]
 
 
 def test_an_empty_side_is_refused() -> None:
