@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ from imagenet_g.generation.rendering import renderer, score_batches
 from imagenet_g.generation.rendering.renderer import Renderer
 from imagenet_g.generation.rendering.shards import ShardRecord
 from imagenet_g.generation.specs.version import VersionSpec
+
+_TQDM = "tqdm_monitor"
+"""Begun by the first bar of tqdm; it watches all later ones."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +113,19 @@ def build_interrupted(spec: VersionSpec, out: Path, moment: Moment) -> None:
         plant(patch, moment, signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             build(spec, out)
-    # The first bar of tqdm starts a thread that watches all later ones.
-    begun = [one for one in threading.enumerate() if one not in before and one.name != "tqdm_monitor"]
-    for thread in begun:
-        # What it was at goes on to its end.
-        thread.join(20)
-    left = {thread.name for thread in begun if thread.is_alive()}
-    assert left == set()
+    assert list_threads_left(before, seconds=20) == set()
     assert list(out.rglob("*.tmp")) == []
+
+
+def list_threads_left(before: set[threading.Thread], *, seconds: float) -> set[str]:
+    """The names of threads that were not there before, once each had time to end what it is at."""
+    until = time.monotonic() + seconds
+    while left := {one.name for one in threading.enumerate() if one not in before} - {_TQDM}:
+        # No `join`: where Ctrl-C came inside `Thread.start`, the thread may still be about to begin.
+        if time.monotonic() > until:
+            break
+        time.sleep(0.02)
+    return left
 
 
 def validate_whole(out: Path, moment: Moment) -> None:
