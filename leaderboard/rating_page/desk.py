@@ -6,10 +6,11 @@ page that is loaded again and a second device go on where the file ends.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TypeAlias, TypeVar
 
 from imagenet_g.benchmark.audits.files import (
@@ -50,6 +51,7 @@ class RatingDesk:
 
     folder: Path
     pictures: SamplePictures
+    _starting: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @property
     def sheet(self) -> str:
@@ -78,7 +80,7 @@ class RatingDesk:
         code = read_request(CodeRequest, sent).code
         if code.split("-")[0] == SIMULATED:
             raise RequestError(f"Codes that begin with '{SIMULATED}' are for ratings that a program made.")
-        return self._show_next(code, self.total)
+        return self._show_next(code, self.total, self._load_answers(code))
 
     def show_picture(self, sent: object) -> Reply:
         """A picture of the rater's order, with the stored answer.
@@ -101,13 +103,16 @@ class RatingDesk:
         if request.quality is None and request.answer != "cannot say":
             raise RequestError("Choose the quality of the picture, from 1 to 5.")
         item = self._order(request.code)[request.position]
-        stored = self._load_answers(request.code).get(item)
+        answers = self._load_answers(request.code)
+        stored = answers.get(item)
         if stored is None or (stored.answer, stored.quality) != (request.answer, request.quality):
             now = datetime.now(UTC).replace(microsecond=0)
             rating = Rating(item=item, answer=request.answer, quality=request.quality, time=now)
             append_rating(self._start(request.code), rating)
+            answers[item] = rating
         # The last open answer ends the audit; a changed one leads on to the picture behind it.
-        return self._show_next(request.code, request.position + 1, may_end=stored is None)
+        ends = stored is None and len(answers) == self.total
+        return self._show_next(request.code, self.total if ends else request.position + 1, answers)
 
     def show_examples(self, sent: object) -> Reply:
         """Real pictures of the class that is asked about, and a line about them.
@@ -131,19 +136,22 @@ class RatingDesk:
     def _start(self, code: str) -> Path:
         folder = self.folder / RATINGS_FOLDER
         path = make_ratings_path(self.folder, code)
-        if not path.exists() and sum(1 for _ in folder.glob("*.jsonl")) >= MAX_RATERS:
-            raise RequestError(f"This audit has {MAX_RATERS} raters already, and takes no new code.")
-        header = RatingsHeader(sample_sha256=self.pictures.sample.sha256, rater=code, simulated=False)
-        return start_ratings(self.folder, header)
+        # One at a time: two devices may send the first answers of one code at once.
+        with self._starting:
+            if path.exists():
+                return path
+            if sum(1 for _ in folder.glob("*.jsonl")) >= MAX_RATERS:
+                raise RequestError(f"This audit has {MAX_RATERS} raters already, and takes no new code.")
+            header = RatingsHeader(sample_sha256=self.pictures.sample.sha256, rater=code, simulated=False)
+            return start_ratings(self.folder, header)
 
     def _load_answers(self, code: str) -> dict[str, Rating]:
         path = make_ratings_path(self.folder, code)
         return dict(load_ratings(path, self.pictures.sample).answers) if path.exists() else {}
 
-    def _show_next(self, code: str, position: int, *, may_end: bool = False) -> Reply:
+    def _show_next(self, code: str, position: int, answers: dict[str, Rating]) -> Reply:
         """The picture at a place, or from the end on the first one without an answer."""
-        answers = self._load_answers(code)
-        if position < self.total and not (may_end and len(answers) == self.total):
+        if position < self.total:
             return self._show(code, position, answers)
         order = self._order(code)
         left = next((place for place, item in enumerate(order) if item not in answers), None)
