@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from imagenet_g.benchmark.terminal.text import print_block, print_line, print_message
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from imagenet_g.benchmark.hub.sources import HubSource
     from imagenet_g.benchmark.publishing.eval_results import EvalSource
-    from imagenet_g.benchmark.publishing.model_pages import ModelPage
+    from imagenet_g.benchmark.publishing.model_pages import CheckedValues, ModelPage
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -43,27 +46,28 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Check, then list or send."""
-    _validate_options(arguments)
+    """Check once, then list or send."""
+    from imagenet_g.benchmark.publishing.hub_results import list_result_files
+
+    datasets = _validate_options(arguments)
+    found = list_result_files(arguments.results)
     # Before anything is sent: a value that is refused must not leave the results of the same command behind.
-    prepared = None if arguments.model_repo is None else _prepare(arguments, f"{_name_tree(arguments)}/main")
+    values = None if arguments.model_repo is None else _check_values(datasets, found)
+    page = None if values is None else _make_page(arguments, values, "main")
     if arguments.repo is not None:
-        commit = _send_results(arguments)
-        if prepared is not None:
-            # Its values link to the results, at the commit that holds them.
-            prepared = _prepare(arguments, f"{_name_tree(arguments)}/{commit}")
-    if prepared is not None:
-        _send_values(arguments, *prepared)
+        commit = _send_results(arguments, found)
+        # Its values link to the results, at the commit that holds them.
+        page = None if values is None else _make_page(arguments, values, commit)
+    if values is not None and page is not None:
+        _send_values(arguments, page, values.result.model.spec)
     return 0
 
 
-def _name_tree(arguments: Namespace) -> str:
-    return f"https://huggingface.co/datasets/{arguments.repo}/tree"
-
-
-def _validate_options(arguments: Namespace) -> None:
+def _validate_options(arguments: Namespace) -> dict[str, HubSource]:
+    """Refuse what contradicts itself; the data sets that are named."""
     from imagenet_g.benchmark.errors import InputError
     from imagenet_g.benchmark.hub.sources import make_hub_source
+    from imagenet_g.benchmark.publishing.model_pages import parse_datasets
 
     if arguments.repo is None and arguments.model_repo is None:
         raise InputError(
@@ -77,38 +81,44 @@ def _validate_options(arguments: Namespace) -> None:
         raise InputError("--dataset and --source go with --model-repo.")
     if arguments.source is not None and not arguments.source.startswith(("https://", "http://")):
         raise InputError(f"'{arguments.source}' is no address of a page; --source is an https:// URL.")
+    return parse_datasets(arguments.dataset)
 
 
-def _send_results(arguments: Namespace) -> str:
+def _send_results(arguments: Namespace, found: Mapping[str, Path]) -> str:
     """Send or list the results; the commit that holds them, or the branch where nothing is sent."""
-    from imagenet_g.benchmark.publishing.hub_results import list_result_files, publish_results
+    from imagenet_g.benchmark.publishing.hub_results import publish_results
 
     if arguments.dry_run:
-        for name, path in list_result_files(arguments.results).items():
+        for name, path in found.items():
             print_line(f"{path.stat().st_size:>14,}  {name}")
         return "main"
-    done = publish_results(arguments.results, arguments.repo, pull_request=arguments.pull_request)
+    done = publish_results(found, arguments.repo, pull_request=arguments.pull_request)
     at = f"as pull request {done.pull_request}" if done.pull_request else f"at commit {done.commit}"
     print_line(f"published {len(done.paths)} files to {arguments.repo} {at}")
     return done.commit
 
 
-def _prepare(arguments: Namespace, tree: str) -> tuple[ModelPage, str]:
-    """The files of the model's repository, checked against the data sets, and the model's spec."""
-    from imagenet_g.benchmark.publishing.model_pages import find_result, make_model_page, parse_datasets
+def _check_values(datasets: Mapping[str, HubSource], found: Mapping[str, Path]) -> CheckedValues:
+    """The values of the only result, checked against its predictions and the data sets."""
+    from imagenet_g.benchmark.publishing.model_pages import check_values, find_result
 
-    datasets = parse_datasets(arguments.dataset)
-    result, folder = find_result(arguments.results)
-    spec = result.model.spec
-    return make_model_page(result, folder, datasets, _choose_source(arguments, tree, spec)), spec
+    result, folder = find_result(found)
+    return check_values(result, folder, datasets)
+
+
+def _make_page(arguments: Namespace, values: CheckedValues, commit: str) -> ModelPage:
+    """The files of the model's repository; the commit is that of the results in --repo."""
+    from imagenet_g.benchmark.publishing.model_pages import make_model_page
+
+    return make_model_page(values, _choose_source(arguments, commit, values.result.model.spec))
 
 
 def _send_values(arguments: Namespace, page: ModelPage, spec: str) -> None:
     from imagenet_g.benchmark.publishing.eval_tasks import FORMAT_PAGE
     from imagenet_g.benchmark.publishing.model_pages import publish_model_page
 
-    for line in page.skipped:
-        print_message(f"note: no value for the Hub: {line}")
+    for line in (*page.notes, *(f"no value for the Hub: {line}" for line in page.skipped)):
+        print_message(f"note: {line}")
     if arguments.dry_run:
         for path, text in page.texts.items():
             print_block(f"{path}\n\n{text}")
@@ -122,7 +132,7 @@ def _send_values(arguments: Namespace, page: ModelPage, spec: str) -> None:
     )
 
 
-def _choose_source(arguments: Namespace, tree: str, spec: str) -> EvalSource | None:
+def _choose_source(arguments: Namespace, commit: str, spec: str) -> EvalSource | None:
     from imagenet_g.benchmark.identity import make_slug
     from imagenet_g.benchmark.publishing.eval_results import EvalSource
     from imagenet_g.benchmark.publishing.hub_results import RESULTS_FOLDER
@@ -131,4 +141,5 @@ def _choose_source(arguments: Namespace, tree: str, spec: str) -> EvalSource | N
         return EvalSource(arguments.source, "Source")
     if arguments.repo is None:
         return None
-    return EvalSource(f"{tree}/{RESULTS_FOLDER}/{make_slug(spec)}", "Result and predictions")
+    place = f"https://huggingface.co/datasets/{arguments.repo}/tree/{commit}"
+    return EvalSource(f"{place}/{RESULTS_FOLDER}/{make_slug(spec)}", "Result and predictions")

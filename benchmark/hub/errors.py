@@ -41,6 +41,19 @@ def has_account() -> bool:
     return bool(get_token())
 
 
+def require_account(needed: str = "Publishing needs a token with write permission") -> None:
+    """Check, before anything is prepared or sent, that the Hub's client has a token.
+
+    Args:
+        needed: What needs one, as the beginning of a sentence.
+
+    Raises:
+        FetchError: It has none.
+    """
+    if not has_account():
+        raise FetchError(f"{needed}: 'hf auth login', or set HF_TOKEN.")
+
+
 def _translate(
     error: Exception, repo: str, revision: str | None, purpose: Purpose, kind: Kind
 ) -> ImagenetGError:

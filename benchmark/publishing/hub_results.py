@@ -9,13 +9,13 @@ The layout is that of `evaluate --out`, so `score`, `show` and the leaderboard r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.errors import DataError, FetchError, InputError
-from imagenet_g.benchmark.hub.errors import has_account, translate_hub_errors
+from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.hub.errors import require_account, translate_hub_errors
 from imagenet_g.benchmark.identity import make_slug
 from imagenet_g.benchmark.predictions.result_files import RESULT_NAME, has_predictions, load_result
 from imagenet_g.benchmark.redaction import has_token
@@ -83,24 +83,20 @@ def list_result_files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def publish_results(folder: Path, repo: str, *, pull_request: bool) -> PublishedResults:
-    """Send all results under a folder in one commit.
+def publish_results(found: Mapping[str, Path], repo: str, *, pull_request: bool) -> PublishedResults:
+    """Send results in one commit.
 
     Args:
-        folder: What `evaluate --out` wrote.
+        found: Their files by path in the repository, see `list_result_files`.
         repo: Dataset on the Hub; created if it does not exist and no pull request is requested.
         pull_request: Propose them to another owner's repository instead of writing to it.
 
     Raises:
-        InputError: There is no result.
-        DataError: A result and its predictions do not belong together.
         FetchError: No network, no right to write, or the Hub refused.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
-    found = list_result_files(folder)
-    if not has_account():
-        raise FetchError("Publishing needs a token with write permission: 'hf auth login', or set HF_TOKEN.")
+    require_account()
     api = HfApi()
     with translate_hub_errors(repo, None, "write"):
         operations = [CommitOperationAdd(name, str(path)) for name, path in found.items()]
@@ -124,7 +120,7 @@ def _prepare_repo(api: HfApi, repo: str) -> list[CommitOperationAdd]:
     return [CommitOperationAdd("README.md", _CARD.encode())]
 
 
-def _make_title(paths: Sequence[str] | dict[str, Path]) -> str:
+def _make_title(paths: Mapping[str, Path]) -> str:
     models = sorted({path.split("/")[1] for path in paths})
     more = f" and {len(models) - 3} more" if len(models) > 3 else ""
     return f"Results of {', '.join(models[:3])}{more}"

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagenet_g.benchmark.errors import DataError, FetchError, InputError
-from imagenet_g.benchmark.hub.errors import has_account, translate_hub_errors
-from imagenet_g.benchmark.hub.sources import HubSource, find_snapshot_source, parse_hub_source
+from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.hub.errors import require_account, translate_hub_errors
+from imagenet_g.benchmark.hub.sources import HubSource, parse_hub_source
 from imagenet_g.benchmark.identity import hash_lines
 from imagenet_g.benchmark.predictions.rescoring import rescore_entry
 from imagenet_g.benchmark.predictions.result_files import RESULT_NAME, load_result
@@ -21,11 +21,10 @@ from imagenet_g.benchmark.publishing.eval_results import (
     format_eval_result,
 )
 from imagenet_g.benchmark.publishing.eval_tasks import make_eval_path
-from imagenet_g.benchmark.publishing.hub_results import list_result_files
 from imagenet_g.benchmark.records import is_same_split
 from imagenet_g.benchmark.redaction import has_token
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Result
-from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, Manifest, load_manifest
+from imagenet_g.benchmark.splits.hub_releases import HubRelease, open_hub_release
 from imagenet_g.benchmark.splits.registry import load_versions
 
 _ROUNDING = 1e-9
@@ -38,10 +37,29 @@ class ModelPage:
     Attributes:
         texts: Files of the repository by path.
         skipped: One sentence for each entry that has no value there.
+        notes: What else a reader must know.
     """
 
     texts: dict[str, str]
     skipped: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedValues:
+    """Entries of a result whose values may stand on a model's page.
+
+    Attributes:
+        result: The result.
+        entries: Each with the published data set that it belongs to.
+        skipped: One sentence for each entry that has no value there.
+        notes: What else a reader must know: data sets that were read from a copy of an earlier day.
+    """
+
+    result: Result
+    entries: tuple[tuple[Entry, EvalDataset], ...]
+    skipped: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def parse_datasets(pairs: list[str]) -> dict[str, HubSource]:
@@ -67,32 +85,34 @@ def parse_datasets(pairs: list[str]) -> dict[str, HubSource]:
     return found
 
 
-def find_result(place: Path) -> tuple[Result, Path]:
-    """The only result at a place, and its folder; its predictions are the ones it was computed from.
+def find_result(found: Mapping[str, Path]) -> tuple[Result, Path]:
+    """The only result among files, and its folder.
+
+    Args:
+        found: Files of results by path in a repository, see `hub_results.list_result_files`.
 
     Raises:
-        InputError: There is no result, or several.
-        DataError: A file is malformed or was changed.
+        InputError: There are several results.
+        DataError: The result is malformed.
     """
-    results = [path for name, path in list_result_files(place).items() if name.endswith(f"/{RESULT_NAME}")]
+    results = [path for name, path in found.items() if name.endswith(f"/{RESULT_NAME}")]
     if len(results) > 1:
         raise InputError(
-            f"'{place}' holds results of {len(results)} models, and a model's repository takes its own "
-            f"alone; name one, such as '{results[0].parent}'."
+            f"There are results of {len(results)} models, and a model's repository takes its own alone; "
+            f"name one, such as '{results[0].parent}'."
         )
     return load_result(results[0]), results[0].parent
 
 
-def make_model_page(
-    result: Result, folder: Path, datasets: Mapping[str, HubSource], source: EvalSource | None
-) -> ModelPage:
-    """The files of a model's repository; the data sets are read on the Hub, nothing is sent.
+def check_values(result: Result, folder: Path, datasets: Mapping[str, HubSource]) -> CheckedValues:
+    """Compare a result with its predictions and with the data sets on the Hub; nothing is sent.
+
+    Each data set is read once, however many of its splits were scored.
 
     Args:
         result: The model's result.
         folder: Where it lies with its predictions.
         datasets: Data sets by version; of others the registry of versions decides.
-        source: What the values link to; None for the data set itself.
 
     Raises:
         InputError: No entry has a value for the Hub.
@@ -104,7 +124,8 @@ def make_model_page(
             f"The result is of statistics {result.statistics}, and values are of statistics "
             f"{STATISTICS_VERSION}: bring it up by 'imagenet-g score --upgrade RESULT'."
         )
-    texts: dict[str, str] = {}
+    opened: dict[HubSource, HubRelease] = {}
+    checked: list[tuple[Entry, EvalDataset]] = []
     skipped: list[str] = []
     for entry in result.entries:
         place = _find_dataset(entry, datasets)
@@ -113,18 +134,38 @@ def make_model_page(
             skipped.append(f"{entry.split.ref} {obstacle}")
             continue
         _validate_numbers(entry, result, folder)
-        dataset = read_dataset(entry, place)
-        link = source or _link_dataset(entry, dataset)
-        path = make_eval_path(entry.split.version or "", entry.split.name)
-        texts[path] = format_eval_result(entry, result, dataset, link)
-    if not texts:
+        if place not in opened:
+            opened[place] = open_hub_release(place)
+        _validate_images(entry, opened[place], place)
+        checked.append((entry, EvalDataset(place.repo, opened[place].source.revision)))
+    if not checked:
         raise InputError(
             f"No split of this result has a value for the Hub: {'; '.join(skipped)}. A published version is "
             "named by --dataset VERSION=ORG/NAME@TAG."
         )
+    notes = tuple(f"'{place.repo}': {release.note}" for place, release in opened.items() if release.note)
+    return CheckedValues(result, tuple(checked), tuple(skipped), notes)
+
+
+def make_model_page(values: CheckedValues, source: EvalSource | None) -> ModelPage:
+    """The files of a model's repository.
+
+    Args:
+        values: From `check_values`.
+        source: What the values link to; None for the data set itself.
+
+    Raises:
+        DataError: A text would hold something that looks like an access token.
+    """
+    texts = {
+        make_eval_path(entry.split.version or "", entry.split.name): format_eval_result(
+            entry, values.result, dataset, source or _link_dataset(entry, dataset)
+        )
+        for entry, dataset in values.entries
+    }
     if any(has_token(text) for text in texts.values()):
         raise DataError("A note would hold something that looks like an access token.")
-    return ModelPage(texts, tuple(skipped))
+    return ModelPage(texts, values.skipped, values.notes)
 
 
 def _find_dataset(entry: Entry, datasets: Mapping[str, HubSource]) -> HubSource | None:
@@ -161,25 +202,9 @@ def _list_numbers(entry: Entry) -> dict[str, float]:
     return numbers
 
 
-def read_dataset(entry: Entry, place: HubSource) -> EvalDataset:
-    """The published data set of an entry, whose manifest must have the images that were scored.
-
-    Raises:
-        DataError: It has other images, or another version.
-        FetchError: It cannot be read.
-    """
-    from huggingface_hub import hf_hub_download
-
-    with translate_hub_errors(place.repo, place.revision):
-        found = hf_hub_download(place.repo, MANIFEST_NAME, repo_type="dataset", revision=place.revision)
-    pinned = find_snapshot_source(Path(found).parent)
-    if pinned is None:
-        raise FetchError(f"The Hub names no commit for '{place.revision}' of '{place.repo}'.")
-    _validate_images(entry, load_manifest(Path(found).parent), place)
-    return EvalDataset(place.repo, pinned.revision)
-
-
-def _validate_images(entry: Entry, manifest: Manifest, place: HubSource) -> None:
+def _validate_images(entry: Entry, release: HubRelease, place: HubSource) -> None:
+    """The manifest must have the images that were scored."""
+    manifest = release.manifest
     split = manifest.splits.get(entry.split.name) if manifest.version == entry.split.version else None
     if split is None:
         raise DataError(
@@ -206,8 +231,7 @@ def publish_model_page(page: ModelPage, repo: str, *, model: str, pull_request: 
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
-    if not has_account():
-        raise FetchError("Publishing needs a token with write permission: 'hf auth login', or set HF_TOKEN.")
+    require_account()
     with translate_hub_errors(repo, None, "write", kind="model"):
         commit = HfApi().create_commit(
             repo,

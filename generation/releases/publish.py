@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
-from imagenet_g.benchmark.errors import DataError, FetchError, InputError, format_problems
-from imagenet_g.benchmark.hub.errors import has_account, translate_hub_errors
+from imagenet_g.benchmark.errors import DataError, InputError, format_problems
+from imagenet_g.benchmark.hub.errors import require_account, translate_hub_errors
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.lines.version_lines import LINES_INDEX
 from imagenet_g.benchmark.records import FileModel
@@ -77,8 +77,7 @@ def publish_release(request: PublishRequest, say: Callable[[str], None]) -> Publ
     from huggingface_hub import HfApi
 
     validate_writable(request.release.folder)
-    if not has_account():
-        raise FetchError("Publishing needs a token with write permission: 'hf auth login', or set HF_TOKEN.")
+    require_account()
     api = HfApi()
     with translate_hub_errors(request.repo, None, "write"):
         _prepare_repo(api, request)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from imagenet_g.benchmark.errors import DataError, FetchError, ImagenetGError
-from imagenet_g.benchmark.hub.errors import has_account, translate_hub_errors
+from imagenet_g.benchmark.hub.errors import require_account, translate_hub_errors
 from imagenet_g.benchmark.redaction import has_token
 from imagenet_g.benchmark.terminal.markdown import format_fence
 from imagenet_g.leaderboard.submissions.problems import ValidationReport, format_report
@@ -26,8 +26,7 @@ def check_hub(repo: str) -> None:
     """
     from huggingface_hub import HfApi
 
-    if not has_account():
-        raise FetchError("A pull request needs an account: 'hf auth login', or set HF_TOKEN.")
+    require_account("A pull request needs an account")
     with translate_hub_errors(repo, None, "write"):
         HfApi().repo_info(repo, repo_type="dataset")
 

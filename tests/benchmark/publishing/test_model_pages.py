@@ -18,8 +18,10 @@ from image_sets import write_release
 
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.hub.sources import HubSource
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.result_files import load_result
+from imagenet_g.benchmark.publishing import model_pages
 from imagenet_g.benchmark.publishing.eval_results import (
     EvalDataset,
     EvalSource,
@@ -29,8 +31,10 @@ from imagenet_g.benchmark.publishing.eval_results import (
     format_eval_result,
 )
 from imagenet_g.benchmark.publishing.eval_tasks import make_eval_path
-from imagenet_g.benchmark.publishing.model_pages import make_model_page
+from imagenet_g.benchmark.publishing.model_pages import check_values
 from imagenet_g.benchmark.results import Entry, Result
+from imagenet_g.benchmark.splits.hub_releases import HubRelease
+from imagenet_g.benchmark.splits.manifests import load_manifest
 
 MODEL = "python:toy_models:make_colour_model"
 SETS, PAGE = "org/imagenet-g", "org/colours"
@@ -247,7 +251,7 @@ def test_notes_hold_gap_reference_and_outputs(result: Result) -> None:
     ("change", "said"),
     [
         ({"limit": 2}, "--limit"),
-        ({"unscored_count_as": "left-out", "n_unscored": 1}, "--skip-unreadable"),
+        ({"unscored_count_as": "left-out", "n_unscored": 1}, "leaves out 1 unreadable images"),
         ({"label_rule": "pairs"}, "other labels"),
     ],
 )
@@ -278,7 +282,28 @@ def test_a_result_of_earlier_statistics_is_brought_up_first(folder: Path, result
     """Its gap went by other rules."""
     old = result.model_copy(update={"statistics": 1})
     with pytest.raises(DataError, match="score --upgrade RESULT"):
-        make_model_page(old, folder, {}, None)
+        check_values(old, folder, {})
+
+
+def test_a_data_set_is_read_once_however_many_of_its_splits_were_scored(
+    folder: Path, result: Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each value is of the commit that was read."""
+    opened: list[HubSource] = []
+
+    def open_local(place: HubSource) -> HubRelease:
+        opened.append(place)
+        commit = HubSource(SETS, "a" * 40)
+        return HubRelease(
+            folder=folder / "v9", source=commit, manifest=load_manifest(folder / "v9"), origin="hub"
+        )
+
+    monkeypatch.setattr(model_pages, "open_hub_release", open_local)
+    twice = result.model_copy(update={"entries": (*result.entries, find_entry(result))})
+    place = HubSource(SETS, "v1.0.0")
+    values = check_values(twice, next((folder / "out").iterdir()), {"v9": place})
+    assert opened == [place]
+    assert [dataset.commit for _, dataset in values.entries] == ["a" * 40] * 2
 
 
 def test_files_of_tasks_never_meet() -> None:
