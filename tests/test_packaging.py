@@ -42,7 +42,19 @@ def test_site_packages_receives_one_name(wheel: zipfile.ZipFile) -> None:
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_module_and_table_is_in_the_wheel(wheel: zipfile.ZipFile, folder: str) -> None:
     """A module left out of `packages` would be missed only by the user."""
-    kinds = {".py", ".css", ".csv", ".html", ".js", ".toml", ".txt", ".json", ".md", ".parquet", ".safetensors"}
+    kinds = {
+        ".py",
+        ".css",
+        ".csv",
+        ".html",
+        ".js",
+        ".toml",
+        ".txt",
+        ".json",
+        ".md",
+        ".parquet",
+        ".safetensors",
+    }
     wanted = {
         # The top package's own file is kept inside a folder, and stands above all of them in the wheel.
         f"imagenet_g/{path.relative_to(ROOT).as_posix()}".replace("benchmark/package/", "")

@@ -44,6 +44,7 @@ def score(
     skip_unreadable: bool = False,
     pairs: bool = False,
     out: AnyPath | None = None,
+    cache: AnyPath | None = None,
 ) -> Results:
     """A result from stored predictions, or from answers of any system, as `imagenet-g score` computes it.
 
@@ -65,6 +66,7 @@ def score(
         skip_unreadable: Leave unscored images out instead of counting them as wrong.
         pairs: Accept either label of classes of one name.
         out: Folder for `result.json`, and for answers as predictions; None to write no result.
+        cache: Folder for what is kept between runs; None for the user's own cache folder.
 
     Raises:
         DataError: A file is damaged, or the files are of different models.
@@ -86,6 +88,7 @@ def score(
         questions=make_optional_path(questions, "questions"),
         unmatched=unmatched,
         real_labels=None if real_labels is None else str(real_labels),
+        cache=make_optional_path(cache, "cache"),
     )
     folder = _choose_folder(options)
     with name_command(f"imagenet_g.score({[path.name for path in options.predictions]})"):

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.commands.options import add_twin_option
+from imagenet_g.benchmark.commands.options import add_cache_option, add_twin_option
 from imagenet_g.benchmark.outside_answers.options import PUBLISHED, add_answer_options
 from imagenet_g.benchmark.scoring.options import ScoreOptions, read_options
 from imagenet_g.benchmark.terminal.text import print_line, print_message
@@ -45,10 +45,22 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=[],
         help="a local copy of the split, needed for views by a column",
     )
+    add_counting_options(parser)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="also write result.json into this folder")
+    add_cache_option(parser)
+    add_answer_options(parser)
+    add_real_labels(parser)
+    add_upgrade_arguments(parser)
+
+
+def add_counting_options(parser: ArgumentParser) -> None:
+    """Declare what counts as a right answer, and what is counted."""
     parser.add_argument(
         "--skip-unreadable",
+        "--skip-unanswered",
         action="store_true",
-        help="leave unscored images out instead of counting them as wrong",
+        help="leave images out that could not be read or were not answered, instead of counting them as "
+        "wrong",
     )
     parser.add_argument(
         "--pairs",
@@ -56,10 +68,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="accept either label of classes of one name (missile, sunglasses); such a result says so and "
         "cannot be submitted",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="also write result.json into this folder")
-    add_answer_options(parser)
-    add_real_labels(parser)
-    add_upgrade_arguments(parser)
 
 
 def add_real_labels(parser: ArgumentParser) -> None:

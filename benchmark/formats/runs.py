@@ -8,6 +8,9 @@ from pydantic import Field
 
 from imagenet_g.benchmark.records import Count, FileModel, Fraction, Sha256
 
+ANSWERS = "answers"
+"""The backend of answers that came from elsewhere as a file."""
+
 
 class BatchCheck(FileModel):
     """Images that were run alone as well as in their batch."""

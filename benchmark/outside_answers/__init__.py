@@ -1,4 +1,4 @@
 """Answers that come from elsewhere: multiple-choice questions out, answers in, as predictions.
 
-Imports feeding, models, predictions, catalogue and everything below.
+Imports evaluation and everything below.
 """

@@ -73,6 +73,7 @@ def run(arguments: Namespace) -> int:
     """Choose the options, write the questions, say where they are."""
     from imagenet_g.benchmark.catalogue.catalogue import load_split, parse_data_pairs
     from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
     from imagenet_g.benchmark.evaluation.selection import choose_rows
     from imagenet_g.benchmark.outside_answers.export import ExportRequest, check_request, export_questions
     from imagenet_g.benchmark.splits.references import parse_split_ref
@@ -89,7 +90,8 @@ def run(arguments: Namespace) -> int:
     ref = parse_split_ref(arguments.split)
     if ref.view is not None:
         raise InputError(f"Questions are about whole splits: name '{ref.base}', and score a view of it.")
-    split = load_split(ref, data=parse_data_pairs(arguments.data), cache=None)
+    cache = choose_cache_folder(arguments.cache)
+    split = load_split(ref, data=parse_data_pairs(arguments.data), cache=cache)
     ranking, chooser = rank(arguments, split, choose_rows(len(split.rows), arguments.limit))
     count = export_questions(split, ranking, request, chooser=chooser, on_unreadable=report_unreadable)
     print_line(f"wrote {count} questions of {request.num_options} options: {request.path}")

@@ -13,16 +13,12 @@ from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.classes import NUM_CLASSES, ClassSet, name_class_set
 from imagenet_g.benchmark.environment import format_now, list_versions
 from imagenet_g.benchmark.errors import DataError, InputError, shorten
-from imagenet_g.benchmark.formats.runs import RunRecord
+from imagenet_g.benchmark.evaluation.run_facts import make_meta
+from imagenet_g.benchmark.formats.runs import ANSWERS, RunRecord
 from imagenet_g.benchmark.identity import hash_file, hash_json, make_slug
 from imagenet_g.benchmark.outside_answers.answers import Answer, AnswerRules, list_unknown, load_answers
 from imagenet_g.benchmark.outside_answers.questions import count_options, load_questions
-from imagenet_g.benchmark.predictions.predictions import (
-    Predictions,
-    PredictionsMeta,
-    StoredClassSet,
-    write_predictions,
-)
+from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, write_predictions
 from imagenet_g.benchmark.records import OUTSIDE, ModelRecord, Preprocessing
 from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.benchmark.splits.splits import Split
@@ -51,13 +47,16 @@ class AnswerSource:
     unmatched_is_wrong: bool = False
 
 
-def convert_answers(answers: AnswerSource, folder: Path, *, data: Mapping[str, Path]) -> Path:
+def convert_answers(
+    answers: AnswerSource, folder: Path, *, data: Mapping[str, Path], cache: Path | None
+) -> Path:
     """Write answers as predictions, and return their file.
 
     Args:
         answers: The answers.
         folder: Of the result; predictions go into `predictions/` below it.
         data: Local copies of splits by name.
+        cache: Where hashes of files are remembered; None for nowhere.
 
     Raises:
         InputError: The reference has a view, or is unknown or not available.
@@ -73,7 +72,7 @@ def convert_answers(answers: AnswerSource, folder: Path, *, data: Mapping[str, P
     questions, numbers = ({}, {}) if answers.questions is None else load_questions(answers.questions)
     rules = AnswerRules(questions, numbers, answers.unmatched_is_wrong)
     found = load_answers(answers.path, rules)
-    split = load_split(ref, data=data, cache=None)
+    split = load_split(ref, data=data, cache=cache)
     predictions = make_predictions(split, found, source=str(answers.path))
     meta = describe_answers(answers, split, num_options=count_options(questions) or NUM_CLASSES)
     path = folder / "predictions" / f"{make_slug(ref.base)}.parquet"
@@ -102,11 +101,7 @@ def make_predictions(split: Split, answers: Mapping[str, Answer], *, source: str
         source_image_ids=rows.source_image_ids,
         top5=top5,
         errors=tuple(answer.reason or None for answer in ordered),
-        restricted={
-            name_class_set(one): restrict_answers(top5, one)
-            for one in (split.class_set,)
-            if not one.covers_all
-        },
+        restricted={name: restrict_answers(top5, one) for name, one in list_restricted(split).items()},
         strengths=rows.strengths,
     )
 
@@ -147,18 +142,19 @@ def restrict_answers(top5: TopFive, class_set: ClassSet) -> TopFive:
 
 def describe_answers(answers: AnswerSource, split: Split, *, num_options: int) -> PredictionsMeta:
     """What the answers are predictions of, and all that is not known about them."""
-    indices = StoredClassSet(indices=split.class_set.indices)
-    name = name_class_set(split.class_set)
-    return PredictionsMeta(
-        model=describe_system(answers.name, num_options=num_options),
-        split=split.record,
-        classes=indices,
-        outputs="all" if split.class_set.covers_all else split.outputs,
-        run=_describe_run(),
-        class_sets={} if split.class_set.covers_all else {name: indices},
+    return make_meta(
+        describe_system(answers.name, num_options=num_options),
+        split,
+        _describe_run(),
+        class_sets=list_restricted(split),
         limit=None,
         key=hash_json(["answers", hash_file(answers.path), split.record.content_sha256]),
     )
+
+
+def list_restricted(split: Split) -> dict[str, ClassSet]:
+    """The class set among which answers are stored as well, by its stored name; none for all classes."""
+    return {} if split.class_set.covers_all else {name_class_set(split.class_set): split.class_set}
 
 
 def describe_system(name: str, *, num_options: int) -> ModelRecord:
@@ -208,7 +204,7 @@ def _describe_run() -> RunRecord:
         device=_UNKNOWN,
         device_name=_UNKNOWN,
         dtype=_UNKNOWN,
-        backend="answers",
+        backend=ANSWERS,
         batch_size=0,
         seconds=0.0,
         images_per_second=0.0,

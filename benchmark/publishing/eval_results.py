@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import yaml  # type: ignore[import-untyped]
 
 from imagenet_g.benchmark.publishing.eval_tasks import make_task_id
+from imagenet_g.benchmark.reports.notes import name_unscored
 from imagenet_g.benchmark.reports.numbers import (
     format_change,
     format_gap_interval,
@@ -62,7 +63,7 @@ def find_obstacle(entry: Entry) -> str | None:
     if entry.partial:
         return f"was run on {entry.n} images only (--limit)"
     if entry.unscored_count_as == "left-out" and entry.n_unscored:
-        return f"leaves out {entry.n_unscored} unreadable images (--skip-unreadable)"
+        return f"leaves out {entry.n_unscored} {name_unscored(entry)} images"
     if entry.relabelled is not None or entry.label_rule is not None:
         return "has other labels than the set's own"
     return None
@@ -143,6 +144,6 @@ def _format_robustness(record: EffectiveRobustness) -> str:
 
 
 def _list_cautions(entry: Entry) -> list[str]:
-    unread = f"{entry.n_unscored} unreadable images count as wrong" if entry.n_unscored else ""
+    unread = f"{entry.n_unscored} {name_unscored(entry)} images count as wrong" if entry.n_unscored else ""
     tainted = "possible contamination, see the result" if entry.contamination else ""
     return [unread, tainted]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from imagenet_g.benchmark.formats.runs import ANSWERS
 from imagenet_g.benchmark.images.reasons import ReasonCount, format_reasons
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Entry, Gap, Result
 from imagenet_g.benchmark.robustness.placements import start_sentence
@@ -18,6 +19,9 @@ WITHOUT_CLEAN = (
     "No accuracy gap: no clean accuracy of the model is published for these classes; measure one with "
     "--reference."
 )
+
+
+UNANSWERED = "unanswered"
 
 
 def list_notes(results: Sequence[Result]) -> list[str]:
@@ -91,9 +95,16 @@ def explain_unscored(entry: Entry) -> list[str]:
     counts = [ReasonCount(found.reason, found.n) for found in entry.unscored_reasons or ()]
     if not counts:
         return []
-    counted = (
-        "They are left out."
-        if entry.unscored_count_as == "left-out"
-        else "They count as wrong; repair the files, or leave them out by --skip-unreadable."
+    if entry.unscored_count_as == "left-out":
+        return [f"{format_reasons(counts)} They are left out."]
+    step = (
+        "'score --skip-unanswered' leaves them out"
+        if name_unscored(entry) == UNANSWERED
+        else "repair the files, or leave them out by --skip-unreadable"
     )
-    return [f"{format_reasons(counts)} {counted}"]
+    return [f"{format_reasons(counts)} They count as wrong; {step}."]
+
+
+def name_unscored(entry: Entry) -> str:
+    """What images without a prediction are: unreadable, or unanswered where answers came from elsewhere."""
+    return UNANSWERED if entry.predictions.run.backend == ANSWERS else "unreadable"

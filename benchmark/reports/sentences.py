@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.records import Difference
+from imagenet_g.benchmark.reports.notes import name_unscored
 from imagenet_g.benchmark.reports.numbers import format_change, format_percent
 from imagenet_g.benchmark.results import EffectiveRobustness, Entry, Gap, Reference
 from imagenet_g.benchmark.robustness.wording import list_thin_places, state_verdict
@@ -52,7 +53,9 @@ def _name_images(entry: Entry) -> str:
         remarks.append(f"a partial run of {entry.n} images")
     if entry.n_unscored:
         fate = "left out" if entry.unscored_count_as == "left-out" else "counted as wrong"
-        remarks.append(f"{entry.n_unscored} unreadable {_plural('image', entry.n_unscored)} {fate}")
+        remarks.append(
+            f"{entry.n_unscored} {name_unscored(entry)} {_plural('image', entry.n_unscored)} {fate}"
+        )
     return entry.split.ref + (f" ({', '.join(remarks)})" if remarks else "")
 
 

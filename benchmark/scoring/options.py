@@ -35,6 +35,7 @@ class ScoreOptions:
     questions: Path | None = None
     unmatched: str = "refuse"
     real_labels: str | None = None
+    cache: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse words that contradict one another."""

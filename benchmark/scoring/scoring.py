@@ -53,7 +53,7 @@ def _load_relabel(options: ScoreOptions) -> Relabel | None:
     """What gives predictions the ReaL labels that are asked for; None for the set's own."""
     if options.real_labels is None:
         return None
-    return load_real_labels(options.real_labels, choose_cache_folder(None)).relabel
+    return load_real_labels(options.real_labels, choose_cache_folder(options.cache)).relabel
 
 
 def convert_files(options: ScoreOptions, folder: Path) -> tuple[tuple[Path, ...], Path | None]:
@@ -77,7 +77,7 @@ def convert_files(options: ScoreOptions, folder: Path) -> tuple[tuple[Path, ...]
             questions=options.questions,
             unmatched_is_wrong=options.unmatched == "wrong",
         )
-        return convert_answers(answers, folder, data=data)
+        return convert_answers(answers, folder, data=data, cache=choose_cache_folder(options.cache))
 
     files = tuple(convert(path, next(splits)) if is_table(path) else path for path in options.predictions)
     reference = None if options.reference == PUBLISHED else Path(options.reference)

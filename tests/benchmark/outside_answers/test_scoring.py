@@ -42,7 +42,7 @@ def write_answers(path: Path, answers: dict[str, object]) -> Path:
 
 def run_score(path: Path, photos: Path, out: Path, *more: str) -> Result:
     """The result of answers about the photos."""
-    words = ["--split", f"folder:{photos}", "--name", "oracle", "--out", str(out)]
+    words = ["--split", f"folder:{photos}", "--name", "oracle", "--out", str(out), "--cache", str(out / "c")]
     assert main(["score", str(path), *words, *more]) == 0
     return load_result(out)
 
@@ -65,6 +65,21 @@ def test_right_answers_are_counted_and_missing_ones_are_wrong(photos: Path, tmp_
         "not answered",
     }
     assert find_score(result, "split-classes").top1 == score.top1
+
+
+def test_images_without_an_answer_are_called_unanswered(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No file needs repair; the option that leaves them out has their name."""
+    answers: dict[str, object] = {one: one.partition("/")[0] for one in list_ids()[:6]}
+    table = write_answers(tmp_path / "a.csv", answers)
+    run_score(table, photos, tmp_path / "out")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "(2 images): not answered." in shown
+    assert "They count as wrong; 'score --skip-unanswered' leaves them out." in shown
+    assert "2 unanswered images counted as wrong" in shown
+    assert "unreadable" not in shown and "repair" not in shown
+    assert find_score(run_score(table, photos, tmp_path / "all", "--skip-unanswered")).top1.value == 1
 
 
 def test_what_is_not_known_is_not_computed(photos: Path, tmp_path: Path) -> None:
@@ -149,7 +164,8 @@ def test_answers_without_what_they_are_about_are_refused(
 
 def export(photos: Path, path: Path, *more: str) -> list[dict[str, str]]:
     """The rows of exported questions."""
-    assert main(["export-mcq", f"folder:{photos}", "--out", str(path), *more]) == 0
+    cache = ["--cache", str(path.parent / "cache")]
+    assert main(["export-mcq", f"folder:{photos}", "--out", str(path), *cache, *more]) == 0
     if path.suffix == ".jsonl":
         return [json.loads(line) for line in path.read_text().splitlines()]
     with path.open(newline="") as stream:
