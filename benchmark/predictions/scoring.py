@@ -15,7 +15,7 @@ from imagenet_g.benchmark.predictions.metric import Metric, estimate_metric
 from imagenet_g.benchmark.predictions.metrics import load_metrics
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta
 from imagenet_g.benchmark.predictions.scored_images import ScoredImages
-from imagenet_g.benchmark.records import Estimate, Outputs
+from imagenet_g.benchmark.records import Outputs
 from imagenet_g.benchmark.results import BalancedGap, Gap, Reference, Score
 from imagenet_g.benchmark.statistics.accuracy import (
     BoolArray,
@@ -25,11 +25,7 @@ from imagenet_g.benchmark.statistics.accuracy import (
 )
 from imagenet_g.benchmark.statistics.balanced import BALANCED_METHOD, compute_balanced_gap
 from imagenet_g.benchmark.statistics.gaps import METHOD, compute_gap_interval, resamples_classes
-from imagenet_g.benchmark.statistics.intervals import (
-    BOOTSTRAP_SEED,
-    NUM_RESAMPLES,
-    compute_wilson_interval,
-)
+from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
 from imagenet_g.benchmark.statistics.observations import Observation
 from imagenet_g.benchmark.strengths.measuring import measure_strengths
 
@@ -100,18 +96,6 @@ def _measure_strengths(predictions: Predictions, images: ScoredImages) -> Streng
         return None
     correct = compute_correct(images.top5.indices, images.labels, k=1)
     return measure_strengths(predictions.strengths, correct, images.classes)
-
-
-def estimate_accuracy(right: int, total: int) -> Estimate:
-    """A proportion with its Wilson interval.
-
-    Example:
-        >>> estimate = estimate_accuracy(50, 100)
-        >>> estimate.value, round(estimate.low, 4), round(estimate.high, 4), estimate.method
-        (0.5, 0.4038, 0.5962, 'wilson')
-    """
-    low, high = compute_wilson_interval(right, total)
-    return Estimate(value=right / total, low=low, high=high, method="wilson")
 
 
 def count_by_class(correct: BoolArray, predictions: Predictions) -> tuple[FloatArray, FloatArray]:

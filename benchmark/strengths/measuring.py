@@ -40,10 +40,24 @@ def measure_strengths(strengths: Strengths, correct: BoolArray, classes: IntArra
 
 def _make_point(strength: float, correct: BoolArray) -> StrengthPoint:
     right, n = int(correct.sum()), len(correct)
-    return StrengthPoint(strength=strength, n=n, right=right, top1=_estimate_share(right, n))
+    return StrengthPoint(strength=strength, n=n, right=right, top1=estimate_share(right, n))
 
 
-def _estimate_share(part: int, total: int) -> Estimate:
+def estimate_share(part: int, total: int) -> Estimate:
+    """A proportion with its Wilson interval.
+
+    Args:
+        part: Number of successes, 0 <= part <= total.
+        total: Number of trials, > 0.
+
+    Raises:
+        InputError: The counts are impossible.
+
+    Example:
+        >>> estimate = estimate_share(50, 100)
+        >>> estimate.value, round(estimate.low, 4), round(estimate.high, 4), estimate.method
+        (0.5, 0.4038, 0.5962, 'wilson')
+    """
     low, high = compute_wilson_interval(part, total)
     return Estimate(value=part / total, low=low, high=high, method="wilson")
 
@@ -73,7 +87,7 @@ def _measure_failure(strengths: Strengths, correct: BoolArray, classes: IntArray
         followed=number,
         begins_at_zero=begins_at_zero,
         failed=int(failed.sum()),
-        never=_estimate_share(number - int(failed.sum()), number),
+        never=estimate_share(number - int(failed.sum()), number),
         median=median,
         low=low,
         high=high,
