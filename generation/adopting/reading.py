@@ -11,6 +11,7 @@ from functools import partial
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.environment import choose_workers
 from imagenet_g.benchmark.errors import DataError, shorten
+from imagenet_g.benchmark.feeding.ahead import map_ahead
 from imagenet_g.benchmark.identity import hash_bytes, make_adopted_id
 from imagenet_g.benchmark.images.decoding import decode_image, hash_pixels
 from imagenet_g.benchmark.images.hashes import ProgressCallback
@@ -19,7 +20,7 @@ from imagenet_g.generation.near_duplicates.hashing import compute_phash
 from imagenet_g.generation.near_duplicates.reference import FLAT_STD
 from imagenet_g.generation.rendering.renderer import is_flat
 
-_PIECE = 256
+_AHEAD = 256
 _MAX_NAMED = 3
 
 
@@ -89,14 +90,12 @@ def read_images(
     labels = [indices[token] for token in listing.tokens]
     read = partial(_read_one, listing.read, labels, with_phash)
     with ThreadPoolExecutor(choose_workers()) as pool:
-        for first in range(0, len(labels), _PIECE):
-            rows = range(first, min(first + _PIECE, len(labels)))
-            for row, outcome in zip(rows, pool.map(read, rows), strict=True):
-                if isinstance(outcome, str):
-                    reasons[row] = outcome
-                else:
-                    images.append(outcome)
-            progress(rows.stop, len(labels))
+        for row, outcome in enumerate(map_ahead(pool, read, range(len(labels)), window=_AHEAD)):
+            if isinstance(outcome, str):
+                reasons[row] = outcome
+            else:
+                images.append(outcome)
+            progress(row + 1, len(labels))
     images.sort(key=lambda one: (one.label, one.pixel_sha256, one.file_sha256, listing.names[one.row]))
     return ReadSource(tuple(images), reasons)
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from imagenet_g.benchmark.environment import choose_workers
 from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.feeding.ahead import map_ahead
 from imagenet_g.benchmark.images.hashes import ProgressCallback
 from imagenet_g.benchmark.splits.readable import load_image
 from imagenet_g.benchmark.splits.splits import Split
@@ -17,7 +18,7 @@ from imagenet_g.generation.specs.version import FlatSpec
 
 FLAT_STD = FlatSpec().max_std
 """Largest standard deviation of a flat image, in levels of 0..255: the default of builds."""
-_PIECE = 256
+_AHEAD = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,11 @@ def hash_split(split: Split, *, progress: ProgressCallback) -> ReferenceHashes:
     found: list[tuple[int, int]] = []
     total = len(split.rows)
     with ThreadPoolExecutor(choose_workers()) as pool:
-        for first in range(0, total, _PIECE):
-            rows = range(first, min(first + _PIECE, total))
-            hashes = zip(rows, pool.map(partial(_hash_row, split), rows), strict=True)
-            found += [(row, value) for row, value in hashes if value is not None]
-            progress(rows.stop, total)
+        hashes = map_ahead(pool, partial(_hash_row, split), range(total), window=_AHEAD)
+        for row, value in enumerate(hashes):
+            if value is not None:
+                found.append((row, value))
+            progress(row + 1, total)
     return ReferenceHashes(
         ref=split.record.ref,
         image_ids=tuple(split.rows.image_ids[row] for row, _ in found),

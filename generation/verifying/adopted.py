@@ -9,6 +9,7 @@ from pathlib import Path
 
 from imagenet_g.benchmark.environment import choose_workers
 from imagenet_g.benchmark.errors import DataError, ImagenetGError
+from imagenet_g.benchmark.feeding.ahead import map_ahead
 from imagenet_g.benchmark.identity import make_adopted_id
 from imagenet_g.benchmark.images.decoding import decode_image, hash_pixels
 from imagenet_g.benchmark.images.parquet import ParquetImages
@@ -19,7 +20,7 @@ from imagenet_g.generation.releases.adopted import CANNOT_BE_REMADE, AdoptedReci
 from imagenet_g.generation.releases.reading import Damage
 from imagenet_g.generation.verifying.levels import SplitVerification
 
-_PIECE = 256
+_AHEAD = 256
 
 
 def verify_adopted(
@@ -77,8 +78,7 @@ def _compare_pixels(images: ParquetImages) -> Iterator[str]:
         return None if found == hashes[row] else f"image '{ids[row]}' has other pixels than its row states"
 
     with ThreadPoolExecutor(choose_workers()) as pool:
-        for first in range(0, len(images), _PIECE):
-            yield from filter(None, pool.map(compare, range(first, min(first + _PIECE, len(images)))))
+        yield from filter(None, map_ahead(pool, compare, range(len(images)), window=_AHEAD))
 
 
 def _compare_counts(folder: Path, split: SplitManifest, recipe: AdoptedRecipe) -> str | None:
