@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.identity import hash_lines
@@ -49,6 +49,39 @@ def load_found_parquet(
     Raises:
         DataError: A file is damaged, a column is missing, or an image has no class.
     """
+    rows = list_parquet_rows(folder, names, image_column=image_column, label_column=label_column)
+    sha256 = _hash_all(folder, names, cache=cache, progress=progress)
+    return FoundImages(rows.image_ids, rows.labels, rows.images, sha256)
+
+
+class ParquetRows(NamedTuple):
+    """Rows of parquet files whose files were not hashed.
+
+    Attributes:
+        image_ids: As in `FoundImages`.
+        labels: As in `FoundImages`.
+        images: Where row n is read.
+    """
+
+    image_ids: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+    images: ParquetImages
+
+
+def list_parquet_rows(
+    folder: Path, names: Sequence[str], *, image_column: str, label_column: str
+) -> ParquetRows:
+    """The rows of parquet files, for a reader that hashes every image itself.
+
+    Args:
+        folder: Where the files are.
+        names: Their names, in row order.
+        image_column: Column with the encoded images.
+        label_column: Column with the class.
+
+    Raises:
+        DataError: As `load_found_parquet`.
+    """
     images = ParquetImages([folder / name for name in names], image_column)
     class_names = find_class_names(images.schema, label_column)
     values = images.read_column(label_column)
@@ -59,8 +92,7 @@ def load_found_parquet(
         for row in range(num_rows)
     ]
     labels = [_read_labels(name, value, class_names) for name, value in zip(ids, values, strict=True)]
-    sha256 = _hash_all(folder, names, cache=cache, progress=progress)
-    return FoundImages(tuple(ids), tuple(labels), images, sha256)
+    return ParquetRows(tuple(ids), tuple(labels), images)
 
 
 def load_found_samples(

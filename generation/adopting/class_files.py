@@ -43,7 +43,11 @@ def load_class_map(path: Path | None) -> dict[str, tuple[int, ...]] | None:
         return None
     text = _read_text(path, "--class-map")
     if path.suffix.lower() != ".json":
-        return {name: tuple(dict.fromkeys(indices)) for name, indices in parse_class_names(text).items()}
+        try:
+            names = parse_class_names(text)
+        except InputError as error:
+            raise InputError(f"--class-map '{path}': {error}") from error
+        return {name: tuple(dict.fromkeys(indices)) for name, indices in names.items()}
     table = _parse_json(text, path)
     if not isinstance(table, dict) or not table:
         raise InputError(f"--class-map '{path}' must be an object of words and wnids.")

@@ -157,7 +157,8 @@ def list_lines(request: AdoptRequest, recipe: AdoptedRecipe) -> list[str]:
     lines = [f"{ref}: {counts.released:,} images; they cannot be remade, and nothing was rendered"]
     if counts.classes < NUM_CLASSES:
         lines.append(
-            f"they cover {counts.classes} of {NUM_CLASSES} classes, and models are scored over these alone"
+            f"they cover {counts.classes} of {NUM_CLASSES} classes: models are scored among these, and among "
+            "all where a clean set of the same classes is missing"
         )
     if counts.unreadable:
         lines.append(f"{counts.unreadable:,} images cannot be read and are left out")

@@ -1,8 +1,7 @@
 """Files that name the class of each image: CSV, JSON lines, JSON, or plain text. Untrusted, and of any size.
 
 Every line must name another image of the source, so that no more is held than the source has images. Names
-are
-compared with those of the images and never opened.
+are compared with those of the images and never opened.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import csv
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,12 +58,8 @@ def read_labels(path: Path, names: Sequence[str], columns: Columns = USUAL_COLUM
         InputError: The file cannot be read, or its lines and the images are not one to one.
     """
     index = NameIndex(names)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            lines = take_lines(iter(lambda: stream.readline(MAX_LINE + 1), ""), path)
-            return _assign(_read_entries(path, lines, index, columns), index, path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--label-file '{path}' cannot be read: {error}.") from error
+    with open_lines(path, "--label-file") as lines:
+        return _assign(_read_entries(path, lines, index, columns), index, path)
 
 
 class NameIndex:
@@ -106,12 +102,25 @@ def _read_entries(
             )
 
 
-def take_lines(lines: Iterable[str], path: Path) -> Iterator[tuple[int, str]]:
-    """Lines that are not blank, with their numbers.
+@contextmanager
+def open_lines(path: Path, option: str) -> Iterator[Iterator[tuple[int, str]]]:
+    """The lines of a file that are not blank, with their numbers from 1.
+
+    Args:
+        path: A text in UTF-8.
+        option: The option that names it, for messages.
 
     Raises:
-        InputError: One is too long.
+        InputError: It cannot be read, is no such text, or a line is too long.
     """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            yield _take_lines(iter(lambda: stream.readline(MAX_LINE + 1), ""), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{option} '{path}' cannot be read: {error}.") from error
+
+
+def _take_lines(lines: Iterable[str], path: Path) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(lines, 1):
         # A file of gigabytes in one line would fill the memory before anything in it is seen.
         if len(line) > MAX_LINE:
@@ -120,29 +129,52 @@ def take_lines(lines: Iterable[str], path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _read_csv(
-    path: Path, lines: Iterator[tuple[int, str]], index: NameIndex, columns: Columns
-) -> Iterator[LabelLine]:
-    numbers: list[int] = [0]
+def read_cells(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+    """Rows of CSV or TSV, each with the number of its last line.
+
+    Args:
+        path: The file; its ending says what divides the cells.
+        lines: Its numbered lines, see `open_lines`.
+
+    Raises:
+        InputError: A line is no CSV.
+    """
+    number = 0
 
     def feed() -> Iterator[str]:
-        for number, line in lines:
-            numbers[0] = number
+        nonlocal number
+        for number, line in lines:  # noqa: B007
             yield line
 
     try:
-        rows = csv.reader(feed(), delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
-        first = next(rows, [])
-        if columns == USUAL_COLUMNS and len(first) == 2 and index.find(first[0]) is not None:
-            places, head = (0, 1), [first]
-        else:
-            places, head = find_columns(first, columns, path), []
-        for row in itertools.chain(head, rows):
-            if len(row) <= max(places):
-                raise InputError(f"Line {numbers[0]} of '{path}' has {len(row)} columns; more are needed.")
-            yield LabelLine(numbers[0], row[places[0]], row[places[1]].strip())
+        for row in csv.reader(feed(), delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True):
+            yield number, row
     except csv.Error as error:
-        raise InputError(f"Line {numbers[0]} of '{path}' is no CSV: {error}.") from error
+        raise InputError(f"Line {number} of '{path}' is no CSV: {error}.") from error
+
+
+def require_cells(row: Sequence[str], places: Iterable[int], line: int, path: Path) -> None:
+    """Check that a row reaches the columns that are read.
+
+    Raises:
+        InputError: It is too short.
+    """
+    if len(row) <= max(places):
+        raise InputError(f"Line {line} of '{path}' has {len(row)} columns; more are needed.")
+
+
+def _read_csv(
+    path: Path, lines: Iterator[tuple[int, str]], index: NameIndex, columns: Columns
+) -> Iterator[LabelLine]:
+    rows = read_cells(path, lines)
+    line, first = next(rows, (0, []))
+    if columns == USUAL_COLUMNS and len(first) == 2 and index.find(first[0]) is not None:
+        places, head = (0, 1), [(line, first)]
+    else:
+        places, head = find_columns(first, columns, path), []
+    for line, row in itertools.chain(head, rows):
+        require_cells(row, places, line, path)
+        yield LabelLine(line, row[places[0]], row[places[1]].strip())
 
 
 def find_columns(found: Sequence[str], wanted: Columns, path: Path) -> tuple[int, int]:
@@ -167,8 +199,7 @@ def find_columns(found: Sequence[str], wanted: Columns, path: Path) -> tuple[int
             shown = shorten(", ".join(found))
             raise InputError(
                 f"'{path}' has no column {' or '.join(candidates[:3])}{'' if one else ', ...'}; it has: "
-                f"{shown}. "
-                f"Name it with {option}."
+                f"{shown}. Name it with {option}."
             )
         places.append(place)
     return places[0], places[1]
@@ -240,14 +271,12 @@ def _assign(entries: Iterable[LabelLine], index: NameIndex, path: Path) -> tuple
         if row is None:
             raise InputError(
                 f"Line {entry.line} of '{path}' names '{shorten(entry.file or '')}', and the source has no "
-                "such "
-                "image, or several: the file has a line too many, or an image is missing."
+                "such image, or several: the file has a line too many, or an image is missing."
             )
         if row >= len(tokens):
             raise InputError(
                 f"'{path}' has a class in line {entry.line}, and the source has {len(tokens)} images: the "
-                "file has "
-                "a line too many, or an image is missing."
+                "file has a line too many, or an image is missing."
             )
         if row in lines:
             raise InputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -49,7 +49,7 @@ def list_folder(root: Path) -> FolderFiles:
 
 
 def list_archive(path: Path, *, cache: Path | None) -> list[Member]:
-    """Files of a tar, tar.gz or zip. Those that lie in no folder get the archive's own name as one.
+    """Files of a tar, tar.gz or zip, under the names that they have inside.
 
     Raises:
         DataError: It is damaged.
@@ -57,17 +57,25 @@ def list_archive(path: Path, *, cache: Path | None) -> list[Member]:
     """
     lower = path.name.lower()
     if lower.endswith(".zip"):
-        members = list_zip(path)
-    elif lower.endswith(GZIP_SUFFIXES):
-        members = list_tar(unpack_gzip(path, cache=cache), source=path)
-    else:
-        members = list_tar(path)
-    # ILSVRC's own training set is one tar a class, named by the wnid.
-    stem = strip_suffix(path.name)
-    return [
-        one if len(split_path(one.name)) > 1 else Member(f"{stem}/{one.name}", one.num_bytes, one.read)
-        for one in members
-    ]
+        return list_zip(path)
+    if lower.endswith(GZIP_SUFFIXES):
+        return list_tar(unpack_gzip(path, cache=cache), source=path)
+    return list_tar(path)
+
+
+def put_into_folders(members: Iterable[Member], folder: str) -> Iterator[Member]:
+    """Files of an archive, those that lie in no folder in one of a name.
+
+    ILSVRC's own training set is one tar a class, named by the wnid.
+
+    Example:
+        >>> from imagenet_g.benchmark.images.archives import make_member
+        >>> [one.name for one in put_into_folders([make_member("a.png", b""), make_member("x/b", b"")], "t")]
+        ['t/a.png', 'x/b']
+    """
+    for one in members:
+        inside = len(split_path(one.name)) > 1
+        yield one if inside else Member(f"{folder}/{one.name}", one.num_bytes, one.read)
 
 
 def strip_suffix(name: str) -> str:

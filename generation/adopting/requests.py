@@ -22,7 +22,7 @@ from imagenet_g.generation.adopting.classes import ReadClasses, read_listed_clas
 from imagenet_g.generation.adopting.label_files import Columns
 from imagenet_g.generation.adopting.listing import Listing
 from imagenet_g.generation.adopting.paths import PathTemplate
-from imagenet_g.generation.adopting.sources import HUB_FILES, SourceRequest, open_source
+from imagenet_g.generation.adopting.sources import HUB_FILES, OpenedSource, SourceRequest, open_source
 from imagenet_g.generation.adopting.specs import AdoptedSplitSpec, FoundSpec, find_spec, validate_md5
 from imagenet_g.generation.adopting.writing import ReleaseRequest
 from imagenet_g.generation.near_duplicates.reference import ReferenceHashes, hash_split
@@ -45,7 +45,6 @@ def make_adopt_request(arguments: Namespace, listener: ProgressListener) -> Adop
 
     Raises:
         InputError: A name is missing, taken or malformed, or a file cannot be read.
-        DataError: The source is a published file and damaged.
     """
     found = None if arguments.spec is None else find_spec(arguments.spec)
     version, split = choose_names(arguments, found)
@@ -60,7 +59,7 @@ def make_adopt_request(arguments: Namespace, listener: ProgressListener) -> Adop
     )
     return AdoptRequest(
         source_name=make_source_name(arguments.source),
-        open=partial(open_source, _make_source(arguments, found, part)),
+        open=partial(_open_checked, _make_source(arguments, found, part), found),
         classes=_choose_classes(arguments, found),
         release=release,
         provenance=_make_provenance(arguments, found, part, release.license),
@@ -149,8 +148,14 @@ def _find_part(arguments: Namespace, found: FoundSpec, split: str) -> AdoptedSpl
         raise InputError(
             f"--{said[0].replace('_', '-')} is what the spec '{found.spec.name}' says; omit one of the two."
         )
-    validate_md5(found.spec, Path(arguments.source).expanduser())
     return found.spec.find_split(split)
+
+
+def _open_checked(request: SourceRequest, found: FoundSpec | None) -> OpenedSource:
+    """The source; a published file is compared with what its authors state before it is listed."""
+    if found is not None:
+        validate_md5(found.spec, Path(request.source).expanduser())
+    return open_source(request)
 
 
 def _make_source(

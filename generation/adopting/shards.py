@@ -9,25 +9,22 @@ import os
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imagenet_g.benchmark.errors import DataError, InputError, shorten
 from imagenet_g.benchmark.images.archives import (
     Member,
     choose_sample_members,
-    list_tar,
     read_member,
     split_sample_name,
 )
-from imagenet_g.benchmark.images.containers import load_found_parquet
+from imagenet_g.benchmark.images.containers import list_parquet_rows
 from imagenet_g.benchmark.images.file_names import OtherFiles
-from imagenet_g.benchmark.images.unpacking import unpack_gzip
 from imagenet_g.benchmark.storage import translate_storage_errors
 from imagenet_g.generation.adopting.label_files import LABEL_COLUMNS, Columns
 from imagenet_g.generation.adopting.listing import Listing
-from imagenet_g.generation.adopting.places import GZIP_SUFFIXES, strip_suffix
 from imagenet_g.generation.adopting.strengths import take_strengths
 
 if TYPE_CHECKING:
@@ -37,35 +34,33 @@ IMAGE_COLUMNS = ("image", "img", "jpg", "png", "webp")
 _MORE_LABELS = ("labels", "cls", "fine_label", "y")
 
 
-def list_tables(root: Path, names: Sequence[str], columns: Columns, *, cache: Path | None) -> Listing:
+def list_tables(root: Path, names: Sequence[str], columns: Columns) -> Listing:
     """The rows of parquet files that share their columns.
 
     Args:
         root: Folder that the names are relative to.
         names: The files, in order.
         columns: Which columns hold the image (`file`) and its class (`label`).
-        cache: Where file hashes are remembered.
 
     Raises:
         DataError: A file is damaged, or a row has no class.
         InputError: A column cannot be found, or an image has several classes.
     """
     schema = _read_schema(root / names[0])
-    found = load_found_parquet(
+    found = list_parquet_rows(
         root,
         names,
         image_column=find_image_column(schema, columns.file),
         label_column=find_label_column(schema, columns.label),
-        cache=cache,
     )
     if several := [
         name for name, labels in zip(found.image_ids, found.labels, strict=True) if len(labels) > 1
     ]:
         raise InputError(f"Row '{several[0]}' has several classes; a release needs one an image.")
-    spool = Spool(found.reader.read_image)
+    spool = Spool(found.images.read_image)
     tokens = tuple(labels[0] for labels in found.labels)
     listing = Listing(found.image_ids, tokens, spool.read, "parquet")
-    return take_strengths(listing, schema.names, found.reader.read_column)
+    return take_strengths(listing, schema.names, found.images.read_column)
 
 
 def find_image_column(schema: pa.Schema, wanted: str | None) -> str:
@@ -97,23 +92,35 @@ def find_label_column(schema: pa.Schema, wanted: str | None) -> str:
     raise InputError(f"Which column holds the classes? Name it with --label-column. {_list_columns(schema)}")
 
 
-def has_samples(members: Sequence[Member]) -> bool:
-    """Whether there is a class file among the files of an archive."""
-    return any(split_sample_name(member.name)[1] == "cls" for member in members)
+class Shard(NamedTuple):
+    """An archive that was listed.
+
+    Attributes:
+        name: Of the file, without its ending.
+        members: Its files, under the names that they have inside.
+    """
+
+    name: str
+    members: Sequence[Member]
 
 
-def list_samples(shards: Sequence[Path], *, cache: Path | None) -> Listing:
+def has_samples(shards: Iterable[Shard]) -> bool:
+    """Whether there is a class file among the files of archives."""
+    return any(split_sample_name(member.name)[1] == "cls" for shard in shards for member in shard.members)
+
+
+def list_samples(shards: Sequence[Shard]) -> Listing:
     """The images of shards, each shard's keys for themselves: many writers begin at 0 in every shard.
 
     Raises:
-        DataError: A shard is damaged, an image has no class, or a class no image.
+        DataError: An image has no class, or a class no image.
     """
     names, tokens, members, others = [], [], [], []
     for shard in shards:
-        chosen = choose_sample_members(list_shard(shard, cache=cache))
+        chosen = choose_sample_members(shard.members)
         others.append(chosen.left_out)
         for key, token, member in chosen.images:
-            names.append(f"{strip_suffix(shard.name)}/{key}")
+            names.append(f"{shard.name}/{key}")
             tokens.append(token)
             members.append(member)
     return Listing(
@@ -123,18 +130,6 @@ def list_samples(shards: Sequence[Path], *, cache: Path | None) -> Listing:
         layout="webdataset",
         left_out=add_others(others),
     )
-
-
-def list_shard(shard: Path, *, cache: Path | None) -> list[Member]:
-    """Files of a tar, unpacked first where it is compressed.
-
-    Raises:
-        DataError: It is damaged.
-        InputError: It is compressed and there is no cache.
-    """
-    if shard.name.lower().endswith(GZIP_SUFFIXES):
-        return list_tar(unpack_gzip(shard, cache=cache), source=shard)
-    return list_tar(shard)
 
 
 def add_others(parts: Sequence[OtherFiles]) -> OtherFiles:

@@ -26,9 +26,11 @@ from imagenet_g.generation.adopting.places import (
     keep_inside,
     list_archive,
     list_folder,
+    put_into_folders,
     split_path,
+    strip_suffix,
 )
-from imagenet_g.generation.adopting.shards import has_samples, list_samples, list_tables
+from imagenet_g.generation.adopting.shards import Shard, has_samples, list_samples, list_tables
 
 PARQUET = ".parquet"
 HUB_FILES = ("*.parquet", "*.tar", "*.tar.gz", "*.tgz", "*.zip")
@@ -140,16 +142,21 @@ def _list_files(request: SourceRequest, root: Path, names: Sequence[str]) -> Lis
             raise InputError(
                 "Tables name the classes themselves (--label-column); omit --path, --label-file."
             )
-        return list_tables(root, tables, request.columns, cache=request.cache)
+        return list_tables(root, tables, request.columns)
     if not archives:
         raise InputError(
             f"'{root / names[0]}' is no tar, tar.gz, zip or parquet file. Give the folder that holds the "
             "images."
         )
-    members = [member for name in archives for member in list_archive(root / name, cache=request.cache)]
-    if request.layout == "webdataset" or (request.layout is None and not said and has_samples(members)):
-        return list_samples([root / name for name in archives], cache=request.cache)
+    shards = [Shard(_find_stem(name), list_archive(root / name, cache=request.cache)) for name in archives]
+    if request.layout == "webdataset" or (request.layout is None and not said and has_samples(shards)):
+        return list_samples(shards)
+    members = [member for shard in shards for member in put_into_folders(shard.members, shard.name)]
     return _list_images(request, keep_inside(members, _find_inner(request, root)), [])
+
+
+def _find_stem(name: str) -> str:
+    return strip_suffix(name.rpartition("/")[2])
 
 
 def _find_inner(request: SourceRequest, root: Path) -> str:

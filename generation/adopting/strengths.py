@@ -6,7 +6,6 @@ the columns themselves.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
@@ -21,10 +20,16 @@ from imagenet_g.benchmark.strengths.axis import (
     name_series,
     validate_series,
 )
-from imagenet_g.generation.adopting.label_files import FILE_COLUMNS, MAX_LINE, NameIndex, take_lines
+from imagenet_g.generation.adopting.label_files import (
+    FILE_COLUMNS,
+    NameIndex,
+    open_lines,
+    read_cells,
+    require_cells,
+)
 from imagenet_g.generation.adopting.listing import Listing
 
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_ENDINGS = (".csv", ".tsv")
 
 
 class StrengthLine(NamedTuple):
@@ -126,30 +131,16 @@ def _parse_strength(line: StrengthLine, path: Path) -> float:
 
 
 def _read_lines(path: Path) -> Iterator[StrengthLine]:
-    delimiter = _DELIMITERS.get(path.suffix.lower())
-    if delimiter is None:
+    if path.suffix.lower() not in _ENDINGS:
         raise InputError(f"--strength-file '{path}' ends in '{path.suffix}'; .csv and .tsv are known.")
-    number = 0
-
-    def feed(lines: Iterator[tuple[int, str]]) -> Iterator[str]:
-        nonlocal number
-        for number, line in lines:  # noqa: B007
-            yield line
-
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            lines = take_lines(iter(lambda: stream.readline(MAX_LINE + 1), ""), path)
-            reader = csv.reader(feed(lines), delimiter=delimiter, strict=True)
-            file, strength, series = _find_places(next(reader, []), path)
-            for row in reader:
-                if len(row) <= max(file, strength, series or 0):
-                    raise InputError(f"Line {number} of '{path}' has {len(row)} columns; more are needed.")
-                scene = None if series is None else row[series].strip()
-                yield StrengthLine(number, row[file].strip(), row[strength].strip(), scene)
-    except csv.Error as error:
-        raise InputError(f"Line {number} of '{path}' is no CSV: {error}.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--strength-file '{path}' cannot be read: {error}.") from error
+    with open_lines(path, "--strength-file") as lines:
+        rows = read_cells(path, lines)
+        _, heading = next(rows, (0, []))
+        file, strength, series = _find_places(heading, path)
+        for line, row in rows:
+            require_cells(row, (file, strength, series or 0), line, path)
+            scene = None if series is None else row[series].strip()
+            yield StrengthLine(line, row[file].strip(), row[strength].strip(), scene)
 
 
 def _find_places(heading: Sequence[str], path: Path) -> tuple[int, int, int | None]:

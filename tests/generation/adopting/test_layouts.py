@@ -130,6 +130,15 @@ def webdataset(root: Path) -> Source:
     return root / "set", ("--order", "sorted")
 
 
+def zipped_samples(root: Path) -> Source:
+    """A shard of webdataset that somebody has packed as zip."""
+    with zipfile.ZipFile(root / "a.zip", "w") as archive:
+        for key, ((label, _), data) in enumerate(make_set().items()):
+            archive.writestr(f"{key:06d}.png", data)
+            archive.writestr(f"{key:06d}.cls", str(label))
+    return root / "a.zip", ("--order", "sorted")
+
+
 def parquet(root: Path) -> Source:
     """Two tables, their classes named by a ClassLabel of another order."""
     items = list(make_set().items())
@@ -152,7 +161,8 @@ def parquet_numbers(root: Path) -> Source:
 
 LAYOUTS = [
     by_wnid, by_name, by_number, by_number_of_a_file, by_map, flat_csv, flat_json_lines, flat_timm, flat_text,
-    flat_synsets, tar, tar_gz, class_tars, zipped, webdataset, parquet, parquet_numbers,
+    flat_synsets, tar, tar_gz, class_tars, zipped, webdataset, zipped_samples, parquet,
+    parquet_numbers,
 ]  # fmt: skip
 
 
