@@ -1,7 +1,7 @@
 """Files that are either whole or absent.
 
 Every file is written under a temporary name in its own folder and then renamed, so that a reader never sees
-half of one and a killed run leaves at most a `.tmp` behind.
+half of one and a killed run leaves at most a `.tmp` behind, which the next run on that machine removes.
 """
 
 from __future__ import annotations
@@ -10,11 +10,18 @@ import errno
 import hashlib
 import os
 import platform
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from imagenet_g.benchmark.errors import StorageError
+
+_TEMPORARY = re.compile(r".+\.(?P<machine>[0-9a-f]{6})-(?P<process>[1-9][0-9]{0,9})\.tmp")
+_CLEARED: set[Path] = set()
+"""Folders that this process has cleared."""
 
 
 @contextmanager
@@ -27,6 +34,7 @@ def replace_file(path: Path) -> Iterator[Path]:
     temporary = name_temporary(path)
     with translate_storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _clear_once(path.parent)
         try:
             yield temporary
             temporary.replace(path)
@@ -38,10 +46,52 @@ def replace_file(path: Path) -> Iterator[Path]:
 
 def name_temporary(path: Path) -> Path:
     """Where this process writes what is to become `path`."""
-    # Jobs of an array share folders, and on two machines two processes may have one number.
-    machine = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
     # A rename is atomic only within one file system, so the temporary lies beside its target and not in /tmp.
-    return path.with_name(f"{path.name}.{machine}-{os.getpid()}.tmp")
+    return path.with_name(f"{path.name}.{_name_machine()}-{os.getpid()}.tmp")
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what processes of this machine began in a folder and did not finish before they were killed.
+
+    What belongs to a process that runs, or to another machine, is left.
+    """
+    # What cannot be listed or removed costs space and nothing else.
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            match = _TEMPORARY.fullmatch(entry.name)
+            if match is None or match["machine"] != _name_machine() or _is_running(int(match["process"])):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                Path(entry.path).unlink(missing_ok=True)
+
+
+def _clear_once(folder: Path) -> None:
+    """Clear a folder when this process first writes to it; listing it for each file would take long."""
+    place = folder.absolute()
+    if place not in _CLEARED:
+        _CLEARED.add(place)
+        clear_leftovers(place)
+
+
+@cache
+def _name_machine() -> str:
+    # Jobs of an array share folders, and on two machines two processes may have one number. So may those of
+    # two containers, which may share a machine's name.
+    processes = Path("/proc/self/ns/pid")
+    space = processes.readlink() if processes.is_symlink() else ""
+    return hashlib.sha256(f"{platform.node()}{space}".encode()).hexdigest()[:6]
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def write_bytes(path: Path, data: bytes) -> None:

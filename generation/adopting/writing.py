@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +27,13 @@ from imagenet_g.benchmark.splits.releases import (
     make_split_manifest,
     write_shard,
 )
-from imagenet_g.benchmark.storage import translate_storage_errors, validate_writable, write_text
+from imagenet_g.benchmark.storage import (
+    clear_leftovers,
+    name_temporary,
+    translate_storage_errors,
+    validate_writable,
+    write_text,
+)
 from imagenet_g.benchmark.strengths.axis import SERIES_COLUMN, STRENGTH_COLUMN
 from imagenet_g.generation.adopting.listing import Listing
 from imagenet_g.generation.adopting.reading import ReadImage, identify
@@ -202,8 +207,13 @@ def _stage(out: Path) -> Iterator[Path]:
     """A folder beside `out`, on the same disk, which is gone afterwards."""
     with translate_storage_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        holder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
-        # mkdtemp lets nobody else in; a folder inside it has the rights that the user gives new folders.
+        # A run that was killed leaves images of gigabytes.
+        clear_leftovers(out.parent)
+        holder = name_temporary(out.with_name(f".{out.name}"))
+        # Of a process that ended and had the number of this one.
+        shutil.rmtree(holder, ignore_errors=True)
+        # Nobody else looks in; the folder inside it has the rights that the user gives new folders.
+        holder.mkdir(mode=0o700)
         stage = holder / "release"
         stage.mkdir()
     try:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from imagenet_g.benchmark.errors import StorageError
 from imagenet_g.benchmark.storage import (
+    name_temporary,
     replace_file,
     translate_storage_errors,
     write_bytes,
@@ -52,6 +55,27 @@ def test_a_file_where_a_folder_is_needed_is_a_storage_error(tmp_path: Path) -> N
     (tmp_path / "f").write_bytes(b"")
     with pytest.raises(StorageError, match=r"a file stands where a folder is needed.*--out"):
         write_bytes(tmp_path / "f" / "g", b"x")
+
+
+def find_ended_process() -> int:
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    """Files and folders of processes that have ended; not those of one that runs, or of another machine."""
+    name = name_temporary(tmp_path / "f").name
+    ended = name.replace(f"-{os.getpid()}.", f"-{find_ended_process()}.")
+    running = name.replace(f"-{os.getpid()}.", f"-{os.getppid()}.")
+    machine = name.split(".")[1].partition("-")[0]
+    elsewhere = ended.replace(machine, "0" * 6)
+    for one in (ended, running, elsewhere, "notes.tmp"):
+        (tmp_path / one).write_bytes(b"half")
+    (tmp_path / f".{ended}" / "release").mkdir(parents=True)
+    write_bytes(tmp_path / "g", b"new")
+    assert {path.name for path in tmp_path.iterdir()} == {running, elsewhere, "notes.tmp", "g"}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -304,6 +306,28 @@ def test_a_full_disk_leaves_nothing(
     adopt(source, tmp_path / "out", code=2)
     assert "No space left to write" in capsys.readouterr().err
     assert {path for path in {*tmp_path.iterdir()} - before if path.name != "cache"} == set()
+
+
+def test_what_a_killed_run_began_is_cleared(tmp_path: Path) -> None:
+    """A run ends in the middle of its images; the next one of the same words leaves its release alone."""
+    source = write_folders(tmp_path / "set")
+    words = [str(source), "--version", "gen-1", "--split", "drawn", "--out", str(tmp_path / "out")]
+    # As SIGKILL does it: nothing is run any more.
+    program = (
+        "import os, sys\n"
+        "from imagenet_g.benchmark.cli import main\n"
+        "from imagenet_g.generation.adopting import writing\n"
+        "writing.write_shard = lambda *a, **k: os.kill(os.getpid(), 9)\n"
+        "main(['adopt', *sys.argv[1:]])\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", program, *words, "--cache", str(tmp_path / "cache")], capture_output=True
+    )
+    assert killed.returncode == -9
+    assert len([*tmp_path.glob(".out.*.tmp")]) == 1
+    adopt(source, tmp_path / "out")
+    assert [*tmp_path.rglob("*.tmp")] == []
+    assert (tmp_path / "out" / "manifest.json").is_file()
 
 
 @pytest.mark.parametrize(
