@@ -12,12 +12,13 @@ from pathlib import Path
 
 import torch
 
-from imagenet_g.benchmark.errors import DataError, UntrustedFileError
+from imagenet_g.benchmark.errors import DataError, UntrustedFileError, shorten
 
 _REFUSED = ("unsupported global", "unsupported class", "unrecognized function")
 _PICKLE_START = b"\x80"
 _START_BYTES = 1 << 16
 _INDEX_MARK = b'"weight_map"'
+_MAX_INDEX_BYTES = 64 << 20
 _OTHER_FORMATS = (
     (
         b"version https://git-lfs.github.com/spec/",
@@ -31,7 +32,7 @@ _OTHER_FORMATS = (
 
 
 def load_content(path: Path) -> object:
-    """What a safetensors file holds, or a pickle made by `torch.save`.
+    """What a safetensors file holds, a pickle made by `torch.save`, or the files of an index together.
 
     Returns:
         Tensors by name, or whatever else was saved: dicts, lists, numbers, texts and tensors.
@@ -48,6 +49,8 @@ def load_content(path: Path) -> object:
     other = _find_other_format(path)
     if other is not None:
         raise DataError(f"Checkpoint '{path}' {other}")
+    if _is_index(path):
+        return _load_shards(path)
     return _load_safetensors(path) if _is_safetensors(path) else _load_pickle(path)
 
 
@@ -60,12 +63,59 @@ def _find_other_format(path: Path) -> str | None:
     for magic, said in _OTHER_FORMATS:
         if start.startswith(magic):
             return said
-    if start.lstrip().startswith(b"{") and _INDEX_MARK in start:
-        return (
-            "is the index of weights that lie in several files. Join them into one with "
-            "safetensors.torch.save_file, and give that file."
-        )
     return None
+
+
+def list_weight_files(path: Path) -> tuple[Path, ...]:
+    """The files that weights are read from: the file itself, and those beside it that an index names.
+
+    Args:
+        path: A file of weights, or the index of weights in several files, as transformers writes it.
+
+    Raises:
+        DataError: The index is malformed, too large, or names a file outside its folder.
+    """
+    names = dict.fromkeys(_read_index(path).values()) if _is_index(path) else ()
+    return (path, *(path.with_name(name) for name in names))
+
+
+def _is_index(path: Path) -> bool:
+    with path.open("rb") as stream:
+        start = stream.read(_START_BYTES)
+    return start.lstrip().startswith(b"{") and _INDEX_MARK in start
+
+
+def _read_index(path: Path) -> dict[str, str]:
+    """File of each tensor, all of them beside the index."""
+    if path.stat().st_size > _MAX_INDEX_BYTES:
+        raise DataError(f"Checkpoint '{path}' is an index of more than {_MAX_INDEX_BYTES} bytes.")
+    try:
+        places = json.loads(path.read_bytes())["weight_map"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(f"Checkpoint '{path}' is no index of weights: {error}") from error
+    if not isinstance(places, dict) or not places:
+        raise DataError(f"Checkpoint '{path}' is an index without a 'weight_map' that names files.")
+    for name in places.values():
+        if not isinstance(name, str) or Path(name).name != name or name == path.name:
+            raise DataError(f"Checkpoint '{path}' names {shorten(repr(name))}, which is no file beside it.")
+    return places
+
+
+def _load_shards(path: Path) -> dict[str, object]:
+    """The tensors of all files of an index, each from the file that the index says."""
+    places = _read_index(path)
+    found: dict[str, object] = {}
+    for name in dict.fromkeys(places.values()):
+        shard = path.with_name(name)
+        # An index that names an index could name itself.
+        if shard.is_file() and _is_index(shard):
+            raise DataError(f"'{shard}' is an index, and '{path.name}' names it as a file of weights.")
+        content = load_content(shard)
+        wanted = [tensor for tensor, place in places.items() if place == name]
+        if not isinstance(content, dict) or not set(wanted) <= content.keys():
+            raise DataError(f"'{shard}' lacks a tensor that '{path.name}' says it has.")
+        found |= {tensor: content[tensor] for tensor in wanted}
+    return found
 
 
 def _is_safetensors(path: Path) -> bool:

@@ -18,6 +18,7 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from imagenet_g.benchmark.checkpoints.contents import StateDict, load_checkpoint
 from imagenet_g.benchmark.checkpoints.fitting import load_into
+from imagenet_g.benchmark.checkpoints.reading import list_weight_files
 from imagenet_g.benchmark.checkpoints.tracing import Convert
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.fingerprints.text_side import hash_text_side, list_probe_prompts
@@ -185,7 +186,7 @@ def load_parts(request: ModelRequest, spec: ModelSpec) -> ClipParts:
     notes = load_into(model, weights, convert=_make_converter(model))
     folder = spec.name.removeprefix("local-dir:")
     others = find_tower_files(spec) if folder == spec.name else (Path(folder) / CONFIG_FILE,)
-    return ClipParts(model, tokenizer, (own, *others), notes, assumptions)
+    return ClipParts(model, tokenizer, (*list_weight_files(own), *others), notes, assumptions)
 
 
 def _find_local_weights(folder: Path) -> Path:

@@ -12,6 +12,7 @@ import torch
 
 from imagenet_g.benchmark.checkpoints.contents import load_checkpoint
 from imagenet_g.benchmark.checkpoints.fitting import load_into
+from imagenet_g.benchmark.checkpoints.reading import list_weight_files
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.hub.fetching import (
     RemoteFile,
@@ -157,7 +158,7 @@ def _load_from_folder(request: ModelRequest, name: str, folder: Path) -> _Loaded
     if path is None:
         raise DataError(f"'{folder}' holds no weights: one of {', '.join(LOCAL_FILES)} is needed.")
     loaded = _load_own_weights(request, name, path)
-    return loaded._replace(files=(path, folder / "config.json"))
+    return loaded._replace(files=(*loaded.files, folder / "config.json"))
 
 
 def _load_own_weights(request: ModelRequest, name: str, path: Path) -> _Loaded:
@@ -169,7 +170,7 @@ def _load_own_weights(request: ModelRequest, name: str, path: Path) -> _Loaded:
     with fetch(None):
         module, convert = build_unloaded(name, num_classes=num_classes)
     notes = load_into(module, weights, convert=convert, convert_shapes=request.checkpoint is None)
-    return _Loaded(module, (path,), notes)
+    return _Loaded(module, list_weight_files(path), notes)
 
 
 def _describe_weights(name: str) -> tuple[RemoteFile, Callable[[], tuple[Path, ...]]]:

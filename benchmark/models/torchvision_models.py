@@ -14,6 +14,7 @@ from torchvision.transforms import InterpolationMode
 
 from imagenet_g.benchmark.checkpoints.contents import StateDict, load_checkpoint
 from imagenet_g.benchmark.checkpoints.fitting import load_into
+from imagenet_g.benchmark.checkpoints.reading import list_weight_files
 from imagenet_g.benchmark.hub.fetching import describe_url_file, fetch
 from imagenet_g.benchmark.models.assumptions import describe_own_weights
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
@@ -94,7 +95,7 @@ def _load_module(
 ) -> tuple[torch.nn.Module, tuple[Path, ...], tuple[str, ...]]:
     if request.checkpoint is not None:
         module, notes = _load_own_weights(request, name, request.checkpoint)
-        return module, (request.checkpoint,), notes
+        return module, list_weight_files(request.checkpoint), notes
     # Where torch.hub keeps downloads; torchvision itself does not report the path.
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
     with fetch(describe_url_file(weights.url, path, instead=_INSTEAD)):

@@ -1,5 +1,6 @@
 """Own weights are read without running code."""
 
+import json
 import os
 import pickle
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from imagenet_g.benchmark.checkpoints.reading import load_content
+from imagenet_g.benchmark.checkpoints.reading import list_weight_files, load_content
 from imagenet_g.benchmark.errors import DataError, UntrustedFileError
 
 STATE = {"conv.weight": torch.ones(2, 3), "fc.bias": torch.zeros(4)}
@@ -100,10 +101,9 @@ def test_a_missing_file_is_said_to_be(path: str, tmp_path: Path) -> None:
         (b"", "Fetch it again"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"),
         (b"GGUF\x03\x00\x00\x00", "as safetensors"),
-        (b'{"metadata": {}, "weight_map": {"fc.bias": "model-00001-of-00002.safetensors"}}', "Join them"),
         (b"\x1f\x8b\x08\x00", "Unpack it"),
     ],
-    ids=["empty", "pointer", "gguf", "index", "gzip"],
+    ids=["empty", "pointer", "gguf", "gzip"],
 )
 @pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
 def test_a_file_of_another_kind_is_named_with_what_to_do(
@@ -113,6 +113,45 @@ def test_a_file_of_another_kind_is_named_with_what_to_do(
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=advice):
         load_content(tmp_path / name)
+
+
+def write_index(folder: Path, places: dict[str, object]) -> Path:
+    """An index of weights in several files."""
+    path = folder / "model.safetensors.index.json"
+    path.write_text(json.dumps({"metadata": {}, "weight_map": places}))
+    return path
+
+
+def test_weights_in_several_files_are_read_together(tmp_path: Path) -> None:
+    """Each tensor from the file that the index says, and all of these files are known."""
+    save_file({"conv.weight": STATE["conv.weight"], "fc.bias": torch.ones(4)}, tmp_path / "a.safetensors")
+    save_file({"fc.bias": STATE["fc.bias"]}, tmp_path / "b.safetensors")
+    path = write_index(tmp_path, {"conv.weight": "a.safetensors", "fc.bias": "b.safetensors"})
+    content = load_content(path)
+    assert isinstance(content, dict) and set(content) == set(STATE)
+    assert all(torch.equal(content[name], tensor) for name, tensor in STATE.items())
+    assert [one.name for one in list_weight_files(path)] == [path.name, "a.safetensors", "b.safetensors"]
+    assert list_weight_files(tmp_path / "a.safetensors") == (tmp_path / "a.safetensors",)
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        ({"w": "../a.safetensors"}, "no file beside it"),
+        ({"w": 7}, "no file beside it"),
+        ({"w": "model.safetensors.index.json"}, "no file beside it"),
+        ({"w": "absent.safetensors"}, "no checkpoint file"),
+        ({"w": "a.safetensors"}, "lacks a tensor"),
+        ({"w": "other.json"}, "is an index"),
+        ({}, "without a 'weight_map'"),
+    ],
+)
+def test_an_index_that_does_not_fit_is_refused(places: dict[str, object], said: str, tmp_path: Path) -> None:
+    """Nothing outside its folder is read, and an index ends somewhere."""
+    save_file(STATE, tmp_path / "a.safetensors")
+    write_index(tmp_path, {"w": "model.safetensors.index.json"}).rename(tmp_path / "other.json")
+    with pytest.raises(DataError, match=said):
+        load_content(write_index(tmp_path, places))
 
 
 def test_a_pickle_that_ends_inside_a_global_is_refused(tmp_path: Path) -> None:
