@@ -9,9 +9,17 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+import torch
+
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.hub.fetching import fetch
 from imagenet_g.benchmark.hub.quiet import hide_progress_bars, ignore_library_warnings
+from imagenet_g.benchmark.models.heads import LoadedModel
+from imagenet_g.benchmark.transformers_models.processors import (
+    ProcessorTransform,
+    build_precropped_transform,
+    describe_processor,
+)
 from imagenet_g.benchmark.transformers_models.sources import CheckpointFiles
 
 _NOT_COMPUTED = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
@@ -71,6 +79,35 @@ def build_model(kind: Any, files: CheckpointFiles, *, spec: str) -> BuiltModel: 
         )
     _check_complete(found, spec)
     return BuiltModel(model.eval(), tuple(_describe_unused(found["unexpected_keys"])))
+
+
+def assemble_model(
+    files: CheckpointFiles,
+    built: BuiltModel,
+    module: torch.nn.Module,
+    processor: Any,  # noqa: ANN401
+    *,
+    spec: str,
+) -> LoadedModel:
+    """What every model of transformers has in common: its inputs, its files, and what was left out of them.
+
+    Args:
+        files: On this machine.
+        built: The model with its weights.
+        module: From inputs to logits.
+        processor: Its image processor.
+        spec: The spec in full.
+    """
+    return LoadedModel(
+        spec=spec,
+        module=module,
+        preprocessing=describe_processor(processor),
+        transform=ProcessorTransform(processor),
+        precropped_transform=build_precropped_transform(processor),
+        files=files.files,
+        revision=files.revision,
+        notes=built.notes,
+    )
 
 
 def _check_complete(found: Mapping[str, Any], spec: str) -> None:

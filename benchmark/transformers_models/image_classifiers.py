@@ -11,16 +11,16 @@ import torch
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.models.class_maps import ClassMap
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
-from imagenet_g.benchmark.models.heads import LoadedModel, make_classifier
+from imagenet_g.benchmark.models.heads import make_classifier
 from imagenet_g.benchmark.texts.own_texts import TEMPLATE_SETS
-from imagenet_g.benchmark.transformers_models.building import build_model, describe_settings, load_config
-from imagenet_g.benchmark.transformers_models.labels import match_labels
-from imagenet_g.benchmark.transformers_models.processors import (
-    ProcessorTransform,
-    build_precropped_transform,
-    describe_processor,
-    load_processor,
+from imagenet_g.benchmark.transformers_models.building import (
+    assemble_model,
+    build_model,
+    describe_settings,
+    load_config,
 )
+from imagenet_g.benchmark.transformers_models.labels import match_labels
+from imagenet_g.benchmark.transformers_models.processors import load_processor
 from imagenet_g.benchmark.transformers_models.sources import CheckpointFiles
 
 
@@ -54,20 +54,9 @@ def load_image_classifier(request: ModelRequest, files: CheckpointFiles, *, spec
     class_map = None if request.class_map else read_labels(load_config(files, spec=spec), spec=spec)
     processor = load_processor(files, spec=spec)
     built = build_model(AutoModelForImageClassification, files, spec=spec)
-    classifier = make_classifier(
-        request,
-        LoadedModel(
-            spec=spec,
-            module=LogitsOf(built.model, describe_settings(built.model.config)),
-            preprocessing=describe_processor(processor),
-            transform=ProcessorTransform(processor),
-            precropped_transform=build_precropped_transform(processor),
-            files=files.files,
-            revision=files.revision,
-            notes=built.notes,
-            class_map=class_map,
-        ),
-    )
+    module = LogitsOf(built.model, describe_settings(built.model.config))
+    loaded = assemble_model(files, built, module, processor, spec=spec)
+    classifier = make_classifier(request, replace(loaded, class_map=class_map))
     if request.class_names is None and request.templates in TEMPLATE_SETS:
         return classifier
     note = f"'{spec}' has a head of trained classes: --templates and --class-names have no part in it."

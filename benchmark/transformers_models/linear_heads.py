@@ -7,24 +7,24 @@ facebookresearch/dinov2, `dinov2/hub/classifiers.py`, whose heads "linear" and "
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from imagenet_g.benchmark.checkpoints.contents import load_checkpoint
+from imagenet_g.benchmark.checkpoints.reading import list_weight_files
 from imagenet_g.benchmark.errors import InputError, ModelError
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
-from imagenet_g.benchmark.models.heads import LoadedModel, make_classifier
+from imagenet_g.benchmark.models.heads import make_classifier
 from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS
-from imagenet_g.benchmark.transformers_models.building import build_model, describe_settings
-from imagenet_g.benchmark.transformers_models.processors import (
-    ProcessorTransform,
-    build_precropped_transform,
-    describe_processor,
-    load_processor,
+from imagenet_g.benchmark.transformers_models.building import (
+    assemble_model,
+    build_model,
+    describe_settings,
 )
+from imagenet_g.benchmark.transformers_models.processors import load_processor
 from imagenet_g.benchmark.transformers_models.sources import CheckpointFiles
 
 BACKBONES = ("dinov2", "dinov2_with_registers", "dinov3_vit")
@@ -111,18 +111,14 @@ def load_linear_probe(request: ModelRequest, files: CheckpointFiles, *, spec: st
     width: int = built.model.config.hidden_size
     head = make_head(tensors, width, source=str(request.checkpoint))
     module = LinearProbe(built.model.float(), head, describe_settings(built.model.config))
+    loaded = assemble_model(files, built, module, processor, spec=f"{spec}{OWN_WEIGHTS}")
     return make_classifier(
         request,
-        LoadedModel(
-            spec=f"{spec}{OWN_WEIGHTS}",
-            module=module,
-            preprocessing=describe_processor(processor),
-            transform=ProcessorTransform(processor),
-            precropped_transform=build_precropped_transform(processor),
+        replace(
+            loaded,
             # The head first: it is the file that notes are about.
-            files=(request.checkpoint, *files.files),
-            revision=files.revision,
-            notes=(*tensors.notes, *built.notes),
+            files=(*list_weight_files(request.checkpoint), *loaded.files),
+            notes=(*tensors.notes, *loaded.notes),
             assumptions=(_describe_features(request.checkpoint, head.in_features, width),),
         ),
     )

@@ -14,7 +14,7 @@ from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.transformers_models.image_classifiers import load_image_classifier
 from imagenet_g.benchmark.transformers_models.linear_heads import BACKBONES, load_linear_probe
 from imagenet_g.benchmark.transformers_models.sources import CheckpointFiles, find_checkpoint
-from imagenet_g.benchmark.transformers_models.texts import ZERO_SHOT_KINDS
+from imagenet_g.benchmark.transformers_models.texts import REFUSED_KINDS, ZERO_SHOT_KINDS
 
 _CLASSIFIERS = ("ForImageClassification", "ForImageClassificationWithTeacher")
 
@@ -39,6 +39,7 @@ def load_model(request: ModelRequest) -> Classifier:
         from imagenet_g.benchmark.transformers_models.zero_shot import load_zero_shot
 
         return load_zero_shot(request, files, spec=str(spec))
+    _check_kind(files, str(spec))
     _check_architecture(files, str(spec))
     return load_image_classifier(request, files, spec=str(spec))
 
@@ -69,6 +70,17 @@ def is_backbone(config: Mapping[str, object]) -> bool:
 
 def _has_classifier(config: Mapping[str, object]) -> bool:
     return any(name.endswith(_CLASSIFIERS) for name in _list_architectures(config))
+
+
+def _check_kind(files: CheckpointFiles, spec: str) -> None:
+    """Refuse models that compare images with texts in other ways, with what to do instead."""
+    reason = REFUSED_KINDS.get(str(files.config.get("model_type")))
+    if reason is not None and not _has_classifier(files.config):
+        raise ModelError(
+            f"'{spec}' {reason}, and is not run here; zero-shot models of kind {', '.join(ZERO_SHOT_KINDS)} "
+            "are. Its answers from elsewhere can be scored: 'imagenet-g score ANSWERS --split SPLIT --name "
+            "NAME'."
+        )
 
 
 def _check_architecture(files: CheckpointFiles, spec: str) -> None:

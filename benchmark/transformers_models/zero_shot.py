@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,16 +13,16 @@ from imagenet_g.benchmark.hub.fetching import fetch
 from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
 from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest
 from imagenet_g.benchmark.models.clip_models import make_text_head
-from imagenet_g.benchmark.models.heads import LoadedModel, hash_weights, make_classifier
+from imagenet_g.benchmark.models.heads import hash_weights, make_classifier
 from imagenet_g.benchmark.models.zero_shot import ZeroShotClassifier
 from imagenet_g.benchmark.texts.prompts import load_prompts
-from imagenet_g.benchmark.transformers_models.building import build_model, describe_settings, load_config
-from imagenet_g.benchmark.transformers_models.processors import (
-    ProcessorTransform,
-    build_precropped_transform,
-    describe_processor,
-    load_processor,
+from imagenet_g.benchmark.transformers_models.building import (
+    assemble_model,
+    build_model,
+    describe_settings,
+    load_config,
 )
+from imagenet_g.benchmark.transformers_models.processors import load_processor
 from imagenet_g.benchmark.transformers_models.sources import TOKENIZER_FILES, CheckpointFiles
 from imagenet_g.benchmark.transformers_models.texts import CANONICAL_KINDS, PromptTokenizer
 
@@ -90,18 +91,11 @@ def load_zero_shot(request: ModelRequest, files: CheckpointFiles, *, spec: str) 
     module = ZeroShotClassifier(towers.cpu(), head)
     return make_classifier(
         request,
-        LoadedModel(
-            spec=spec,
-            module=module,
+        replace(
+            assemble_model(files, built, module, processor, spec=spec),
             encoder=module.encode,
             weights_sha256=weights_sha256,
-            preprocessing=describe_processor(processor),
-            transform=ProcessorTransform(processor),
-            precropped_transform=build_precropped_transform(processor),
-            files=files.files,
-            revision=files.revision,
             zero_shot=prompts.describe(),
-            notes=built.notes,
             towers=hash_towers(built.model.state_dict()),
         ),
     )

@@ -224,6 +224,11 @@ class _Anything:
             "needs Python code of its own repository, which is never run",
         ),
         (
+            lambda f: change_json(f / "config.json", model_type="siglip2", architectures=["Siglip2Model"]),
+            ModelError,
+            r"images of any shape \(NaFlex\).*such as google/siglip2-base-patch16-224, is run.*score ANSWERS",
+        ),
+        (
             lambda f: change_json(f / "config.json", id2label={"0": "tench", "2": "goldfish"}),
             ModelError,
             "does not number its outputs",
