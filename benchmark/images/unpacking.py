@@ -16,6 +16,9 @@ from imagenet_g.benchmark.images.whole_files import find_stand_in
 from imagenet_g.benchmark.storage import replace_file, write_text
 
 _COPY_BYTES = 1 << 20
+# Images are compressed already. gzip itself shrinks zeros to a thousandth, so that a small download could
+# fill a disk.
+_MAX_RATIO, _ALWAYS_BYTES = 50, 1 << 30
 
 
 def unpack_gzip(path: Path, *, cache: Path | None) -> Path:
@@ -23,7 +26,7 @@ def unpack_gzip(path: Path, *, cache: Path | None) -> Path:
 
     Raises:
         InputError: There is no cache to put it in.
-        DataError: The archive is damaged.
+        DataError: The archive is damaged, or unpacks to far more than images could.
         StorageError: The cache cannot be written.
     """
     if cache is None:
@@ -34,11 +37,21 @@ def unpack_gzip(path: Path, *, cache: Path | None) -> Path:
     # The split's hash is that of the archive. A kept tar that was changed since would be read under it.
     if _is_whole(target, record):
         return target
+    limit = max(_ALWAYS_BYTES, _MAX_RATIO * path.stat().st_size)
     with replace_file(target) as temporary, temporary.open("wb") as sink:
         for piece in _read_gzip(path):
+            if sink.tell() + len(piece) > limit:
+                raise DataError(_format_bomb(path, limit))
             sink.write(piece)
     write_text(record, make_stamp(target).model_dump_json() + "\n")
     return target
+
+
+def _format_bomb(path: Path, limit: int) -> str:
+    return (
+        f"'{path}' has {path.stat().st_size:,} bytes and unpacks to more than {limit:,}, which no archive of "
+        "images does. If it is what you expect, unpack it yourself and give the folder."
+    )
 
 
 def _is_whole(target: Path, record: Path) -> bool:

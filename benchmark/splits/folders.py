@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +90,25 @@ def list_class_folders(path: Path) -> tuple[str, ...]:
             "Put each image into the sub-folder of its class; nothing else shows its class."
         )
     return tuple(folders)
+
+
+def refuse_doubles(path: Path, meanings: Mapping[str, str]) -> None:
+    """Check that no two class folders are one class, such as '1' and '01': most often one is a copy.
+
+    Args:
+        path: Where they lie.
+        meanings: What each folder's name stands for, by the name.
+
+    Raises:
+        InputError: Two are one; both are named.
+    """
+    seen: dict[str, str] = {}
+    for folder, meaning in meanings.items():
+        if (other := seen.setdefault(meaning, folder)) != folder:
+            raise InputError(
+                f"'{path}' has two folders of one class, '{other}' and '{folder}'. Merge them, or take one "
+                "out."
+            )
 
 
 def load_found_folder(

@@ -24,8 +24,8 @@ from imagenet_g.benchmark.images.file_names import OtherFiles
 from imagenet_g.benchmark.images.found import FoundImages, ImageReader
 from imagenet_g.benchmark.images.hashes import ProgressCallback
 from imagenet_g.benchmark.records import SplitRecord
-from imagenet_g.benchmark.splits.folders import list_class_folders, load_found_folder
-from imagenet_g.benchmark.splits.real_set_files import RealSet, parse_label
+from imagenet_g.benchmark.splits.folders import list_class_folders, load_found_folder, refuse_doubles
+from imagenet_g.benchmark.splits.real_set_files import RealSet, parse_label, simplify_name
 from imagenet_g.benchmark.splits.real_set_specs import HubSpec, LabelKind, RealSetSpec
 from imagenet_g.benchmark.splits.splits import (
     Split,
@@ -130,6 +130,8 @@ def _load_local(
     if not named and spec.hub is not None and (names := _list_hub_files(spec, path)):
         found = _load_hub_layout(spec, spec.hub, path, names, cache, progress)
         return found, spec.hub.label, _choose_first_found(real_set, spec.hub.label, found, path)
+    # Zeros in front of a number say nothing.
+    refuse_doubles(root, {folder: simplify_name(folder).lstrip("0") for folder in named})
     strange = [folder for folder in folders if folder not in named]
     if not named or (strange and spec.other_classes == "refused"):
         problem = format_strange_folders(real_set, strange)

@@ -15,6 +15,7 @@ import pytest
 from image_sets import encode, make_image, write_tar
 
 from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.images import unpacking
 from imagenet_g.benchmark.images.archives import (
     choose_class_members,
     choose_sample_members,
@@ -152,6 +153,17 @@ def test_a_compressed_tar_that_breaks_off_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.tar.gz").write_bytes(gzip.compress(data))
     with pytest.raises(DataError, match=r"a\.tar\.gz' is not a whole tar file: it breaks off"):
         load_found_archives(tmp_path, ["a.tar.gz"], cache=tmp_path / "cache")
+
+
+def test_a_compressed_tar_that_would_fill_the_disk_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Zeros shrink to a thousandth, images do not; nothing of it is kept."""
+    monkeypatch.setattr(unpacking, "_ALWAYS_BYTES", 1 << 20)
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(bytes(4 << 20)))
+    with pytest.raises(DataError, match=r"unpacks to more than 1,048,576, which no archive of images does"):
+        load_found_archives(tmp_path, ["a.tar.gz"], cache=tmp_path / "cache")
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
 
 
 def test_a_damaged_header_inside_a_tar_is_refused(tmp_path: Path) -> None:

@@ -91,6 +91,15 @@ def test_numbers_with_1000_count_from_1_and_this_is_stated(tmp_path: Path, write
     assert "counted from 1: 1 is n01440764 (tench), 1000 is n15075141" in str(split.record.notice)
 
 
+def test_two_folders_of_one_number_are_refused(tmp_path: Path) -> None:
+    """'1' and '01' would be one class of twice as many images."""
+    base = write_folders(tmp_path / "set", [0, 1])
+    (tmp_path / "set" / "1").rename(tmp_path / "set" / "01")
+    write_folders(tmp_path / "set", [1])
+    with pytest.raises(InputError, match="two folders of one class, '01' and '1'"):
+        load(base, tmp_path / "set")
+
+
 @every_layout
 def test_numbers_with_0_count_from_0(tmp_path: Path, write: Writer) -> None:
     """As ImageNet-V2's authors have them."""
