@@ -40,10 +40,10 @@ def measure_strengths(strengths: Strengths, correct: BoolArray, classes: IntArra
 
 def _make_point(strength: float, correct: BoolArray) -> StrengthPoint:
     right, n = int(correct.sum()), len(correct)
-    return StrengthPoint(strength=strength, n=n, right=right, top1=estimate_share(right, n))
+    return StrengthPoint(strength=strength, n=n, right=right, top1=estimate_accuracy(right, n))
 
 
-def estimate_share(part: int, total: int) -> Estimate:
+def estimate_accuracy(part: int, total: int) -> Estimate:
     """A proportion with its Wilson interval.
 
     Args:
@@ -54,7 +54,7 @@ def estimate_share(part: int, total: int) -> Estimate:
         InputError: The counts are impossible.
 
     Example:
-        >>> estimate = estimate_share(50, 100)
+        >>> estimate = estimate_accuracy(50, 100)
         >>> estimate.value, round(estimate.low, 4), round(estimate.high, 4), estimate.method
         (0.5, 0.4038, 0.5962, 'wilson')
     """
@@ -87,7 +87,7 @@ def _measure_failure(strengths: Strengths, correct: BoolArray, classes: IntArray
         followed=number,
         begins_at_zero=begins_at_zero,
         failed=int(failed.sum()),
-        never=estimate_share(number - int(failed.sum()), number),
+        never=estimate_accuracy(number - int(failed.sum()), number),
         median=median,
         low=low,
         high=high,

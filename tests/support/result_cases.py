@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from factories import make_model_record, make_run_record, make_split_record
+from imagenet_g.benchmark.predictions.scoring import estimate_accuracy
 from imagenet_g.benchmark.records import Estimate, MetricEstimate, Outputs
 from imagenet_g.benchmark.results import (
     STATISTICS_VERSION,
@@ -16,7 +17,6 @@ from imagenet_g.benchmark.results import (
     Result,
     Score,
 )
-from imagenet_g.benchmark.strengths.measuring import estimate_share
 
 SHA = "0" * 64
 
@@ -26,14 +26,14 @@ def make_result(
 ) -> Result:
     """A result of one entry with a measured clean twin; `changes` are of the clean reference or the entry."""
     n = changes.pop("n", 30_000)
-    estimate: Estimate = estimate_share(round(top1 * n), n)
+    estimate: Estimate = estimate_accuracy(round(top1 * n), n)
     reference = Reference(
         kind="measured",
         set=changes.pop("reference_set", "imagenet-val"),
         outputs=outputs,
         num_outputs=200,
         n=10_000,
-        top1=estimate_share(round(clean * 10_000), 10_000),
+        top1=estimate_accuracy(round(clean * 10_000), 10_000),
         same_classes=changes.pop("same_classes", True),
         filtered_alike=True,
         source=None,

@@ -9,6 +9,7 @@ from sklearn.linear_model import LinearRegression
 from statsmodels.api import OLS, add_constant
 
 from factories import make_model_record, make_run_record, make_split_record
+from imagenet_g.benchmark.predictions.scoring import estimate_accuracy
 from imagenet_g.benchmark.records import MetricEstimate
 from imagenet_g.benchmark.results import (
     STATISTICS_VERSION,
@@ -25,7 +26,6 @@ from imagenet_g.benchmark.robustness.attach import name_judged
 from imagenet_g.benchmark.robustness.fits import predict_top1
 from imagenet_g.benchmark.robustness.links import LINKS, LinkName
 from imagenet_g.benchmark.robustness.published_sets import build_points
-from imagenet_g.benchmark.strengths.measuring import estimate_share
 from imagenet_g.leaderboard.validation.lines import (
     compute_prediction_band,
     find_line,
@@ -95,7 +95,7 @@ def test_points_at_the_ends_stay_on_the_page(link: LinkName) -> None:
 
 def make_entry(top1: float = 0.65, clean: float = 0.75) -> Entry:
     """ImageNet-V2 with a published clean accuracy on all classes."""
-    shifted, reference = estimate_share(round(top1 * 10_000), 10_000), estimate_share(37_500, 50_000)
+    shifted, reference = estimate_accuracy(round(top1 * 10_000), 10_000), estimate_accuracy(37_500, 50_000)
     assert reference.value == clean
     return Entry(
         split=make_split_record("imagenet-v2"),
