@@ -80,7 +80,8 @@ class FilterView(FileModel):
     """Without the filter, its kin, models of unknown relation and judges; null with fewer than two left."""
     favour: Difference | None
     """What the view adds to the accuracy of the filter and its kin, on average, less what it adds to the
-    other models; null where one of the two groups is empty."""
+    other models; null where one of the two groups is empty. Models of higher accuracy often gain more for
+    that alone, so that it is best read beside the gains of models of like accuracy."""
 
 
 class ThresholdPoint(FileModel):

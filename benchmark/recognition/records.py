@@ -14,6 +14,11 @@ NO_BOUND = (
     "and name the class of images that show only its surroundings. It is not the share of valid images, and "
     "accuracies are not limited by it; an audit by people estimates validity."
 )
+STYLE_CAUTION = (
+    "The styles are what this CLIP takes the images for. How well it knows styles is seen on the reference, "
+    "whose style is known: where the CLIP calls that by other names as often, the shares of the split say "
+    "nothing."
+)
 _Wnid = Annotated[str, Field(pattern=r"^n\d{8}$")]
 
 
@@ -179,3 +184,5 @@ class StyleSection(FileModel):
     split: StyleShares
     reference: StyleShares | None
     """The same of the real images, which shows how well the CLIP knows styles; null where not measured."""
+    statement: str
+    """How far to trust the shares; shown wherever they are."""

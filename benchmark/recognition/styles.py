@@ -15,7 +15,12 @@ import numpy as np
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.lineage.filter_kin import FilterKinship
 from imagenet_g.benchmark.predictions.scoring import estimate_accuracy
-from imagenet_g.benchmark.recognition.records import StylePrompts, StyleSection, StyleShares
+from imagenet_g.benchmark.recognition.records import (
+    STYLE_CAUTION,
+    StylePrompts,
+    StyleSection,
+    StyleShares,
+)
 from imagenet_g.benchmark.records import ClipRecord
 from imagenet_g.benchmark.statistics.accuracy import IntArray
 
@@ -123,6 +128,7 @@ def measure_style(
         styles=head.styles,
         split=_count(split, embeddings, head),
         reference=None if reference is None else _count(*reference, head),
+        statement=STYLE_CAUTION,
     )
 
 

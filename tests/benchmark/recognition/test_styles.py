@@ -40,6 +40,7 @@ def test_images_on_a_direction_are_of_that_style(head: StyleHead) -> None:
     found = measure_style(head.directions[rows], head, split="own/sd-l")
     assert {name: one.value * 8 for name, one in found.split.shares.items()} == counts
     assert [one.style for one in found.styles] == list(STYLE_PROMPTS)
+    assert "seen on the reference" in found.statement
 
 
 def test_the_style_is_that_of_the_greatest_cosine() -> None:
