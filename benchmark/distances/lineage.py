@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from imagenet_g.benchmark.distances.results import ClipUse
 from imagenet_g.benchmark.records import ClipRecord
-from imagenet_g.benchmark.splits.manifests import ThresholdView, ViewSpec
+from imagenet_g.benchmark.splits.manifests import ThresholdView, ViewSpec, list_parts
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -40,8 +40,9 @@ def list_clip_uses(
         for name in ("recipe", "captions", "generator")
         for use in _list_pixel_uses(described.get(name), part, where=name)
     ]
-    if isinstance(view, ThresholdView):
-        uses += _list_filter_uses(described.get("scorers"), part, view)
+    for one in () if view is None else list_parts(view):
+        if isinstance(one, ThresholdView):
+            uses += _list_filter_uses(described.get("scorers"), part, one)
     # A recipe and its generator may both describe the same CLIP.
     return tuple(dict.fromkeys(uses))
 

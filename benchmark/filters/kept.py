@@ -22,7 +22,13 @@ from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.filters.quality import is_filtered_alike, make_quality_filter
 from imagenet_g.benchmark.images.found import ImageReader
 from imagenet_g.benchmark.records import Count, FileModel, Sha256
-from imagenet_g.benchmark.splits.manifests import EqualsView, ScorerRecord, ThresholdView, ViewSpec
+from imagenet_g.benchmark.splits.manifests import (
+    CombinedView,
+    EqualsView,
+    ScorerRecord,
+    ThresholdView,
+    ViewSpec,
+)
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.splits.views import apply_view
 from imagenet_g.benchmark.storage import replace_file
@@ -220,6 +226,9 @@ def _attach(split: Split, kept: KeptScores) -> Split:
 
 
 def _rename_column(view: ViewSpec, ending: str) -> ViewSpec:
+    if isinstance(view, CombinedView):
+        parts = tuple(_rename_column(part, ending) for part in view.views)
+        return view.model_copy(update={"views": parts})
     if not isinstance(view, ThresholdView | EqualsView):
         return view
     return view.model_copy(update={"column": f"{view.column}{ending}"})

@@ -6,9 +6,16 @@ be compared only where the same filter was applied to both, or none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from imagenet_g.benchmark.splits.manifests import EqualsView, ScorerRecord, ThresholdView, ViewSpec
+from imagenet_g.benchmark.splits.manifests import (
+    EqualsView,
+    PlainView,
+    ScorerRecord,
+    ThresholdView,
+    ViewSpec,
+    list_parts,
+)
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.splits.views import find_view
 
@@ -38,6 +45,7 @@ class QualityFilter:
         scorer: The model that measured it; None where that is unknown.
         content_sha256: Of the split that the column is in.
         like: The release, or its split, whose filter this is; None for another set's.
+        also: Further rules that an image must pass, of a combined view.
     """
 
     measure: str
@@ -47,6 +55,12 @@ class QualityFilter:
     scorer: ScorerRecord | None
     content_sha256: str
     like: str | None = None
+    also: tuple[QualityFilter, ...] = ()
+
+    @property
+    def rules(self) -> tuple[QualityFilter, ...]:
+        """This rule and the further ones."""
+        return (self, *self.also)
 
 
 def find_quality_filter(split: Split, view: str | None) -> QualityFilter | None:
@@ -62,6 +76,12 @@ def find_quality_filter(split: Split, view: str | None) -> QualityFilter | None:
 
 def make_quality_filter(split: Split, view: ViewSpec) -> QualityFilter | None:
     """The filter behind a view's spec; see `find_quality_filter`."""
+    found = (_make_rule(split, part) for part in list_parts(view))
+    rules = [rule for rule in found if rule is not None]
+    return replace(rules[0], also=tuple(rules[1:])) if rules else None
+
+
+def _make_rule(split: Split, view: PlainView) -> QualityFilter | None:
     if not isinstance(view, ThresholdView | EqualsView):
         return None
     measure, dot, name = view.column.partition(".")
@@ -90,6 +110,14 @@ def is_filtered_alike(one: QualityFilter | None, other: QualityFilter | None) ->
     """
     if one is None or other is None:
         return one is other
+    mine, theirs = one.rules, other.rules
+    # In any order: a combined view keeps the same images whichever of its parts stands first.
+    return all(any(_is_alike(a, b) for b in theirs) for a in mine) and all(
+        any(_is_alike(a, b) for a in mine) for b in theirs
+    )
+
+
+def _is_alike(one: QualityFilter, other: QualityFilter) -> bool:
     if (one.measure, one.rule, one.value) != (other.measure, other.rule, other.value):
         return False
     if (one.column, one.content_sha256) == (other.column, other.content_sha256):
@@ -152,8 +180,12 @@ def describe_filter(found: QualityFilter | None) -> str:
     """
     if found is None:
         return "not filtered"
+    return f"filtered by {' and by '.join(map(_describe_rule, found.rules))}"
+
+
+def _describe_rule(found: QualityFilter) -> str:
     rule = "of at least" if found.rule == "at least" else found.rule
-    return f"filtered by {found.column} {rule} {found.value} ({_describe_scorer(found.scorer)})"
+    return f"{found.column} {rule} {found.value} ({_describe_scorer(found.scorer)})"
 
 
 def explain_difference(
@@ -197,11 +229,16 @@ def _explain_doubt(one: QualityFilter | None, other: QualityFilter | None) -> st
     """What the two descriptions may not show."""
     if one is None or other is None:
         return ""
-    if (one.measure, one.rule, one.value) != (other.measure, other.rule, other.value):
+    if _list_rules(one) != _list_rules(other):
         return ""
-    if any(found.scorer is None or found.scorer.weights_sha256 is None for found in (one, other)):
+    rules = (*one.rules, *other.rules)
+    if any(found.scorer is None or found.scorer.weights_sha256 is None for found in rules):
         return " Whether both were scored by one model is unknown."
     return " The scorers differ in weights, text or preprocessing."
+
+
+def _list_rules(found: QualityFilter) -> set[tuple[str, str, float | str]]:
+    return {(rule.measure, rule.rule, rule.value) for rule in found.rules}
 
 
 def _describe_scorer(scorer: ScorerRecord | None) -> str:

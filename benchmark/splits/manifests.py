@@ -57,7 +57,34 @@ class ThresholdView(FileModel):
 
 
 # Discriminated: an error then names the fields of one kind of view, and not of all three in turn.
-ViewSpec = Annotated[ClassView | EqualsView | ThresholdView, Field(discriminator="kind")]
+PlainView = Annotated[ClassView | EqualsView | ThresholdView, Field(discriminator="kind")]
+MAX_COMBINED = 16
+
+
+class CombinedView(FileModel):
+    """Rows that are in every one of several views, such as those of a CLIP score that are safe and not flat.
+
+    They stand in it whole and not by name, so that it means the same whatever other views are called.
+    """
+
+    kind: Literal["all"] = "all"
+    views: Annotated[tuple[PlainView, ...], Field(min_length=2, max_length=MAX_COMBINED)]
+
+
+ViewSpec = Annotated[ClassView | EqualsView | ThresholdView | CombinedView, Field(discriminator="kind")]
+
+
+def list_parts(view: ViewSpec) -> tuple[PlainView, ...]:
+    """The views that rows must be in to be in this one: itself, or the parts of a combined one.
+
+    Example:
+        >>> safe = ThresholdView(column="safe_probability.nsfw", minimum=0.8)
+        >>> list_parts(CombinedView(views=(safe, EqualsView(column="is_flat", value="False"))))[0] == safe
+        True
+        >>> list_parts(safe) == (safe,)
+        True
+    """
+    return view.views if isinstance(view, CombinedView) else (view,)
 
 
 class ScorerRecord(FileModel):

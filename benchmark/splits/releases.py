@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from imagenet_g.benchmark.classes import load_class_set, load_classes
+from imagenet_g.benchmark.classes import ALL_CLASSES, load_class_set, load_classes
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.identity import hash_file, hash_lines
 from imagenet_g.benchmark.images.hashes import ProgressCallback, hash_files
@@ -32,6 +32,7 @@ from imagenet_g.benchmark.splits.manifests import (
     Manifest,
     SplitManifest,
     ViewSpec,
+    list_parts,
     load_manifest,
 )
 from imagenet_g.benchmark.splits.registry import find_released, format_successor
@@ -114,8 +115,7 @@ def write_shard(
     """
     import pyarrow.parquet as pq
 
-    schema = features.arrow_schema
-    num_rows = 0
+    schema, num_rows = features.arrow_schema, 0
     with replace_file(folder / name) as temporary:
         # Dictionaries and compression gain nothing on images that are compressed already.
         leaves = [column for column in schema.names if column != "image"]
@@ -176,10 +176,10 @@ def make_split_manifest(
 
 
 def _validate_view(name: str, view: ViewSpec, images: ParquetImages) -> None:
-    if (class_set := find_view_class_set(view)) is not None:
-        load_class_set(class_set)
-    if not isinstance(view, ClassView) and view.column not in images.schema.names:
-        raise DataError(f"View '{name}' filters by column '{view.column}', which the images do not have.")
+    for part in list_parts(view):
+        load_class_set(find_view_class_set(part) or ALL_CLASSES)
+        if not isinstance(part, ClassView) and part.column not in images.schema.names:
+            raise DataError(f"View '{name}' filters by column '{part.column}', which the images do not have.")
 
 
 def load_release_split(

@@ -11,7 +11,15 @@ from imagenet_g.benchmark.classes import CLASS_SET_NAMES, ClassSet, load_class_s
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.lineage.origins import ScoreFilter
 from imagenet_g.benchmark.records import SplitRecord
-from imagenet_g.benchmark.splits.manifests import ClassView, EqualsView, ThresholdView, ViewSpec
+from imagenet_g.benchmark.splits.manifests import (
+    ClassView,
+    CombinedView,
+    EqualsView,
+    PlainView,
+    ThresholdView,
+    ViewSpec,
+    list_parts,
+)
 from imagenet_g.benchmark.splits.splits import Split, make_split_class_set
 
 Mask = npt.NDArray[np.bool_]
@@ -72,13 +80,16 @@ def find_view(split: Split, name: str) -> ViewSpec:
 def find_view_class_set(view: ViewSpec) -> str | None:
     """The registered class set a view is restricted to, rows and outputs; None for any other view.
 
+    Of a combined view it is that of its one part with a class set; of several, none is the view's.
+
     Example:
         >>> find_view_class_set(ClassView(class_set="imagenet-a"))
         'imagenet-a'
         >>> find_view_class_set(ThresholdView(column="clip_score.vit", minimum=0.3)) is None
         True
     """
-    return view.class_set if isinstance(view, ClassView | EqualsView) else None
+    named = {part.class_set for part in list_parts(view) if isinstance(part, ClassView | EqualsView)} - {None}
+    return next(iter(named)) if len(named) == 1 else None
 
 
 def list_score_filters(views: Mapping[str, ViewSpec]) -> tuple[ScoreFilter, ...]:
@@ -89,9 +100,10 @@ def list_score_filters(views: Mapping[str, ViewSpec]) -> tuple[ScoreFilter, ...]
         (ScoreFilter(view='far', column='clip_score.vit', minimum=0.3),)
     """
     return tuple(
-        ScoreFilter(name, view.column, view.minimum)
+        ScoreFilter(name, part.column, part.minimum)
         for name, view in views.items()
-        if isinstance(view, ThresholdView)
+        for part in list_parts(view)
+        if isinstance(part, ThresholdView)
     )
 
 
@@ -102,6 +114,12 @@ def _list_own_labels(split: Split) -> npt.NDArray[np.int16]:
 
 
 def _compute_mask(split: Split, view: ViewSpec, name: str) -> Mask:
+    if isinstance(view, CombinedView):
+        return np.asarray(np.logical_and.reduce([_compute_mask(split, part, name) for part in view.views]))
+    return _compute_plain_mask(split, view, name)
+
+
+def _compute_plain_mask(split: Split, view: PlainView, name: str) -> Mask:
     match view:
         case ClassView():
             return _compute_class_mask(split, view.class_set)

@@ -7,10 +7,19 @@ from dataclasses import dataclass
 
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.filters.quality import SCORES, is_same_scorer
-from imagenet_g.benchmark.splits.manifests import EqualsView, Manifest, ScorerRecord, ThresholdView, ViewSpec
+from imagenet_g.benchmark.splits.manifests import (
+    ClassView,
+    EqualsView,
+    Manifest,
+    ScorerRecord,
+    ThresholdView,
+    ViewSpec,
+    list_parts,
+)
 
 # Of the image an image was made from: real images have none.
 _NEEDS_SOURCE = ("source_similarity", "other_similarity")
+_WITHOUT_SOURCE = tuple(measure for measure in SCORES if measure not in _NEEDS_SOURCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +34,7 @@ class ReleaseFilters:
 
     like: str
     scorers: Mapping[str, ScorerRecord]
-    views: Mapping[str, ThresholdView | EqualsView]
+    views: Mapping[str, ViewSpec]
 
 
 def list_filters(manifest: Manifest, split: str | None) -> ReleaseFilters:
@@ -44,13 +53,13 @@ def list_filters(manifest: Manifest, split: str | None) -> ReleaseFilters:
         raise UnknownNameError("split", f"{manifest.version}/{split}", known)
     like = manifest.version if split is None else f"{manifest.version}/{split}"
     scorers: dict[str, ScorerRecord] = {}
-    views: dict[str, ThresholdView | EqualsView] = {}
+    views: dict[str, ViewSpec] = {}
     for name in manifest.splits if split is None else [split]:
         known_scorers = manifest.splits[name].list_scorers()
         for view_name, view in _list_scored_views(manifest.splits[name].views, known_scorers).items():
-            scorer = known_scorers[_find_scorer(view)]
-            earlier = views.setdefault(view_name, view), scorers.setdefault(_find_scorer(view), scorer)
-            if earlier[0] != view or not (earlier[1] is scorer or is_same_scorer(earlier[1], scorer)):
+            own = {scorer: known_scorers[scorer] for scorer in _find_scorers(view)}
+            same = all(_is_one(scorers.setdefault(scorer, record), record) for scorer, record in own.items())
+            if views.setdefault(view_name, view) != view or not same:
                 raise InputError(
                     f"The splits of '{like}' mean different filters by '{view_name}'. Name one of them, such "
                     f"as --like {like}/{name}."
@@ -63,18 +72,26 @@ def list_filters(manifest: Manifest, split: str | None) -> ReleaseFilters:
     return ReleaseFilters(like=like, scorers=scorers, views=views)
 
 
+def _is_one(first: ScorerRecord, other: ScorerRecord) -> bool:
+    return first is other or is_same_scorer(first, other)
+
+
 def _list_scored_views(
     views: Mapping[str, ViewSpec], scorers: Mapping[str, ScorerRecord]
-) -> dict[str, ThresholdView | EqualsView]:
+) -> dict[str, ViewSpec]:
+    """Views of which scorers decide every part, and none needs a source."""
     return {
         name: view
         for name, view in views.items()
-        if isinstance(view, ThresholdView | EqualsView)
-        and _find_scorer(view) in scorers
-        and (measure := view.column.partition(".")[0]) in SCORES
-        and measure not in _NEEDS_SOURCE
+        if not any(isinstance(part, ClassView) for part in list_parts(view))
+        and set(_find_scorers(view)) <= set(scorers)
+        and not {column.partition(".")[0] for column in _list_columns(view)} - set(_WITHOUT_SOURCE)
     }
 
 
-def _find_scorer(view: ThresholdView | EqualsView) -> str:
-    return view.column.partition(".")[2]
+def _list_columns(view: ViewSpec) -> tuple[str, ...]:
+    return tuple(part.column for part in list_parts(view) if isinstance(part, ThresholdView | EqualsView))
+
+
+def _find_scorers(view: ViewSpec) -> tuple[str, ...]:
+    return tuple(column.partition(".")[2] for column in _list_columns(view))

@@ -10,7 +10,14 @@ from importlib.resources import files
 from pydantic import JsonValue, ValidationError
 
 from imagenet_g.benchmark.classes import load_class_set
-from imagenet_g.benchmark.splits.manifests import ClassView, EqualsView, Manifest, SplitManifest, ViewSpec
+from imagenet_g.benchmark.splits.manifests import (
+    ClassView,
+    CombinedView,
+    EqualsView,
+    Manifest,
+    SplitManifest,
+    ViewSpec,
+)
 from imagenet_g.benchmark.terminal.markdown import escape_heading
 from imagenet_g.generation.releases.adopted import find_adopted, list_citations
 from imagenet_g.generation.releases.card import format_split_facts
@@ -24,6 +31,7 @@ _UNKNOWN_TAG = "main"
 _HUB_LICENSES = {
     "apache-2.0", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-4.0", "cc0-1.0", "creativeml-openrail-m", "mit",
 }  # fmt: skip
+_BOOLEANS = ("is_flat", "is_flagged_unsafe")
 # The Hub's own names of sizes.
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 PAPER_BIBTEX = """@article{bansal2023leaving,
@@ -113,12 +121,19 @@ def make_filters(view: ViewSpec) -> list[list[object]]:
         >>> make_filters(ThresholdView(column="clip_cos.vit", minimum=0.2))
         [['clip_cos.vit', '>=', 0.2]]
     """
+    if isinstance(view, CombinedView):
+        return [condition for part in view.views for condition in make_filters(part)]
     if isinstance(view, ClassView):
         return [["label", "in", list(load_class_set(view.class_set).indices)]]
     if isinstance(view, EqualsView):
         classes = [] if view.class_set is None else make_filters(ClassView(class_set=view.class_set))
-        return [[view.column, "==", view.value], *classes]
+        return [[view.column, "==", _read_value(view)], *classes]
     return [[view.column, ">=", view.minimum]]
+
+
+def _read_value(view: EqualsView) -> str | bool:
+    # `datasets` compares a column of booleans with a boolean alone.
+    return view.value == "True" if view.column in _BOOLEANS else view.value
 
 
 def _make_license(spdx: str) -> dict[str, str]:
@@ -203,6 +218,8 @@ def _format_split(source: CardSource, name: str, split: SplitManifest) -> str:
 
 
 def _describe_view(view: ViewSpec) -> str:
+    if isinstance(view, CombinedView):
+        return "; ".join(map(_describe_view, view.views))
     if isinstance(view, ClassView):
         return f"classes of `{view.class_set}`"
     if isinstance(view, EqualsView):

@@ -17,8 +17,10 @@ from imagenet_g.benchmark.splits.manifests import (
     EqualsView,
     FileRecord,
     Manifest,
+    PlainView,
     SplitManifest,
     ViewSpec,
+    list_parts,
 )
 from imagenet_g.generation.captions.records import CaptionHeader
 from imagenet_g.generation.prompts.ambiguity import AmbiguousName
@@ -114,17 +116,23 @@ def compute_view_masks(table: pa.Table, views: Mapping[str, ViewSpec]) -> dict[s
     """Boolean masks of the rows of each view, and of "all"."""
     masks = {ALL_IMAGES: np.ones(table.num_rows, dtype=np.bool_)}
     for name, view in views.items():
-        if isinstance(view, ClassView):
-            masks[name] = np.isin(table["label"].to_numpy(), load_class_set(view.class_set).indices)
-        elif isinstance(view, EqualsView):
-            # A view writes its value as text, a column may hold numbers or booleans.
-            masks[name] = np.array([str(v) == view.value for v in table[view.column].to_pylist()], dtype=bool)
-            if view.class_set is not None:
-                masks[name] &= np.isin(table["label"].to_numpy(), load_class_set(view.class_set).indices)
-        else:
-            # An image that has no score (NaN) is in no view.
-            masks[name] = np.asarray(table[view.column].to_numpy() >= view.minimum)
+        masks[name] = np.logical_and.reduce([_compute_mask(table, part) for part in list_parts(view)])
     return masks
+
+
+def _compute_mask(table: pa.Table, view: PlainView) -> npt.NDArray[np.bool_]:
+    if isinstance(view, ClassView):
+        return np.asarray(np.isin(table["label"].to_numpy(), load_class_set(view.class_set).indices))
+    if isinstance(view, EqualsView):
+        # A view writes its value as text, a column may hold numbers or booleans.
+        mask = np.array([str(v) == view.value for v in table[view.column].to_pylist()], dtype=bool)
+        return (
+            mask
+            if view.class_set is None
+            else mask & _compute_mask(table, ClassView(class_set=view.class_set))
+        )
+    # An image that has no score (NaN) is in no view.
+    return np.asarray(table[view.column].to_numpy() >= view.minimum)
 
 
 def compute_accuracy(

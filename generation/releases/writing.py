@@ -18,6 +18,7 @@ from imagenet_g.benchmark.splits.manifests import (
     SplitManifest,
     ThresholdView,
     ViewSpec,
+    list_parts,
     load_manifest,
     write_manifest,
 )
@@ -125,7 +126,9 @@ def list_twins(split: SplitSpec) -> dict[int, tuple[int, ...]]:
 def list_views(split: SplitSpec, *, with_scores: bool) -> dict[str, ViewSpec]:
     """Views of a split; without scores, only those that need no scores."""
     return {
-        name: view for name, view in split.views.items() if with_scores or not isinstance(view, ThresholdView)
+        name: view
+        for name, view in split.views.items()
+        if with_scores or not any(isinstance(part, ThresholdView) for part in list_parts(view))
     }
 
 

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.classes import ALL_CLASSES, load_class_set, load_classes
-from imagenet_g.benchmark.splits.manifests import EqualsView, Manifest, ThresholdView
+from imagenet_g.benchmark.splits.manifests import (
+    EqualsView,
+    Manifest,
+    PlainView,
+    ThresholdView,
+    list_parts,
+)
 from imagenet_g.generation.releases.reading import Row, find_image, load_batch, load_release
 from imagenet_g.generation.releases.recipe import SplitRecipe, parse_split_recipe
 from imagenet_g.generation.verifying.levels import open_image
@@ -75,13 +81,15 @@ def list_image_views(found: FoundImage) -> list[str]:
     """Names of the views of the split that contain the image, without views by class set."""
     names = []
     for name, view in found.manifest.splits[found.split].views.items():
-        if isinstance(view, ThresholdView):
-            inside = float(str(found.row[view.column])) >= view.minimum
-        else:
-            inside = isinstance(view, EqualsView) and _is_equal(found.row, view)
-        if inside:
+        if all(_is_in(found.row, part) for part in list_parts(view)):
             names.append(name)
     return names
+
+
+def _is_in(row: Row, view: PlainView) -> bool:
+    if isinstance(view, ThresholdView):
+        return float(str(row[view.column])) >= view.minimum
+    return isinstance(view, EqualsView) and _is_equal(row, view)
 
 
 def _is_equal(row: Row, view: EqualsView) -> bool:

