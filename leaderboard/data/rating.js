@@ -153,6 +153,7 @@ async function showExamples() {
   }), note);
   place.hidden = false;
   find('[data-examples]').setAttribute('aria-expanded', 'true');
+  place.scrollIntoView({block: 'nearest'});
 }
 
 function back() {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from image_sets import encode, make_image
+
 from imagenet_g.benchmark.audits.files import load_sample, write_sample
 from imagenet_g.benchmark.audits.records import AuditItem, AuditSample, AuditStratum, Role
 from imagenet_g.benchmark.catalogue.catalogue import load_split
@@ -13,6 +15,18 @@ from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.leaderboard.rating_page.desk import RatingDesk
 from imagenet_g.leaderboard.rating_page.pictures import open_pictures
+
+CLASSES = [info.wnid for info in load_classes()[:3]]
+
+
+def write_folders(root: Path, kind: str, size: tuple[int, int], per_class: int) -> str:
+    """A folder of class folders; every image of a colour of its own."""
+    for number, wnid in enumerate(CLASSES):
+        (root / wnid).mkdir(parents=True)
+        for k in range(per_class):
+            image = make_image((60 * number, 40 * k, len(kind)), size)
+            (root / wnid / f"photo_{k}.{kind.lower()}").write_bytes(encode(image, kind))
+    return f"folder:{root}"
 
 
 def open_whole(ref: str) -> Split:

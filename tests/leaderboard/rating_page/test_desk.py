@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 from image_sets import encode, make_image
 from PIL import Image
-from rating_cases import open_audit, write_audit
+from rating_cases import CLASSES, open_audit, write_audit, write_folders
 
 from imagenet_g.benchmark.audits.files import load_ratings, load_sample, make_ratings_path
-from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.leaderboard.rating_page.desk import RatingDesk
 from imagenet_g.leaderboard.rating_page.page import list_calls
@@ -25,31 +24,6 @@ from imagenet_g.leaderboard.rating_page.server import open_desk
 
 CODE = "willow-482"
 TOTAL = 9
-CLASSES = [info.wnid for info in load_classes()[:3]]
-
-
-def write_folders(root: Path, kind: str, size: tuple[int, int], per_class: int) -> str:
-    """A folder of class folders; every image of a colour of its own."""
-    for number, wnid in enumerate(CLASSES):
-        (root / wnid).mkdir(parents=True)
-        for k in range(per_class):
-            image = make_image((60 * number, 40 * k, len(kind)), size)
-            (root / wnid / f"photo_{k}.{kind.lower()}").write_bytes(encode(image, kind))
-    return f"folder:{root}"
-
-
-@pytest.fixture
-def audit(tmp_path: Path) -> Path:
-    """An audit of square PNGs with wide JPEGs as its reference, six of a class."""
-    split = write_folders(tmp_path / "made", "PNG", (64, 64), 2)
-    reference = write_folders(tmp_path / "real", "JPEG", (90, 60), 6)
-    return write_audit(tmp_path / "audit", split, reference)
-
-
-@pytest.fixture
-def desk(audit: Path) -> RatingDesk:
-    """The audit, open."""
-    return open_audit(audit)
 
 
 def answer(
