@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -114,11 +114,19 @@ def load_sample(folder: Path) -> LoadedSample:
     path = folder / SAMPLE_NAME
     if not path.is_file():
         raise InputError(f"'{folder}' has no {SAMPLE_NAME}; 'imagenet-g audit make' writes one.")
-    data = _read_limited(path, MAX_SAMPLE_BYTES)
+    return read_sample(_read_limited(path, MAX_SAMPLE_BYTES), path)
+
+
+def read_sample(data: bytes, name: Path) -> LoadedSample:
+    """A sample from the bytes of its file.
+
+    Raises:
+        UntrustedFileError: It is malformed.
+    """
     try:
         sample = AuditSample.model_validate_json(data)
     except ValidationError as error:
-        raise UntrustedFileError(f"'{path}' is no valid sample:\n{format_problems(error)}") from error
+        raise UntrustedFileError(f"'{name}' is no valid sample:\n{format_problems(error)}") from error
     return LoadedSample(sample, hash_bytes(data), {item.item: item for item in sample.items})
 
 
@@ -168,13 +176,22 @@ def append_rating(path: Path, rating: Rating) -> None:
     Raises:
         StorageError: It cannot be written.
     """
-    line = rating.model_dump_json().encode() + b"\n"
+    append_ratings(path, (rating,))
+
+
+def append_ratings(path: Path, ratings: Iterable[Rating]) -> None:
+    """Add ratings as `append_rating` does, all in one write.
+
+    Raises:
+        StorageError: They cannot be written.
+    """
+    lines = b"".join(rating.model_dump_json().encode() + b"\n" for rating in ratings)
     with translate_storage_errors(path), path.open("r+b") as stream:
         # Held until the file is closed: what stands behind the last newline could else be of another writer.
         fcntl.flock(stream, fcntl.LOCK_EX)
         stream.seek(_find_whole_length(stream.read()))
         stream.truncate()
-        stream.write(line)
+        stream.write(lines)
         stream.flush()
         os.fsync(stream.fileno())
 

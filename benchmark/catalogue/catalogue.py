@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
+from imagenet_g.benchmark.catalogue.audit_views import attach_audit_views
 from imagenet_g.benchmark.catalogue.downloads import find_download
 from imagenet_g.benchmark.classes import CLASS_SET_NAMES
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
@@ -141,12 +142,15 @@ def _open_split(
         case _:
             folder = find_release(ref, data, cache=cache)
             if stream and (release := open_snapshot(folder)) is not None:
-                return stream_split(release, ref.name, note=note)
+                split = stream_split(release, ref.name, note=note)
+                # Small, and needed whole: only images are read as they are needed.
+                complete_files(release, release.manifest.splits[ref.name].list_audit_files(), cache=cache)
+                return attach_audit_views(split, folder)
             commit = complete_split(folder, ref, cache=cache, progress=progress, note=note)
             split = load_release_split(folder, ref.name, cache=cache, progress=progress)
             notice = _add_superseded(split.record.notice, ref)
             record = split.record.model_copy(update={"revision": commit, "notice": notice})
-            return replace(split, record=record)
+            return attach_audit_views(replace(split, record=record), folder)
 
 
 def complete_split(
@@ -166,7 +170,7 @@ def complete_split(
     release = open_snapshot(folder)
     if release is None or ref.name not in release.manifest.splits:
         return None
-    files = release.manifest.splits[ref.name].files
+    files = release.manifest.splits[ref.name].list_files()
     origin = complete_files(release, files, cache=cache, progress=progress)
     if note is not None:
         place = "fetched from the Hub" if origin == "hub" else "from the Hub's cache on this machine"

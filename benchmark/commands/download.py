@@ -87,10 +87,10 @@ def _choose_files(release: HubRelease, version: str, split: str) -> tuple[FileRe
 
     splits = release.manifest.splits
     if not split:
-        return tuple(file for described in splits.values() for file in described.files)
+        return tuple(file for described in splits.values() for file in described.list_files())
     if split not in splits:
         raise UnknownNameError("split", f"{version}/{split}", [f"{version}/{name}" for name in splits])
-    return splits[split].files
+    return splits[split].list_files()
 
 
 def _copy_files(release: HubRelease, files: tuple[FileRecord, ...], folder: Path) -> Path:

@@ -30,7 +30,7 @@ SCORES = (
 )
 """What a scorer measures; the column adds a dot and the scorer's name."""
 # Of every release, and about quality though no scorer measured them.
-_QUALITY_FLAGS = ("is_flat", "is_flagged_unsafe")
+_QUALITY_FLAGS = ("is_flat", "is_flagged_unsafe", "audited", "audited-simulated")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

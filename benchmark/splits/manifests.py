@@ -8,15 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from imagenet_g.benchmark.errors import DataError, format_problems
 from imagenet_g.benchmark.records import Count, FileModel, Sha256
 from imagenet_g.benchmark.storage import write_text
 
 MANIFEST_NAME = "manifest.json"
+AuditView = Literal["audited", "audited-simulated"]
 _RELATIVE_PATH = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$"
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
@@ -100,6 +101,20 @@ class ScorerRecord(FileModel):
     """The whole transform, as its library prints it."""
 
 
+class AuditFiles(FileModel):
+    """People's ratings of the split's images, as files of the release; see `benchmark/audits`."""
+
+    simulated: bool
+    """Whether a program made them; they then say nothing about the images."""
+    sample: FileRecord
+    ratings: Annotated[tuple[FileRecord, ...], Field(min_length=1)]
+    """One file a rater."""
+
+    def list_files(self) -> tuple[FileRecord, ...]:
+        """Sample and ratings."""
+        return (self.sample, *self.ratings)
+
+
 class SplitManifest(FileModel):
     """One split of a release."""
 
@@ -110,6 +125,26 @@ class SplitManifest(FileModel):
     views: dict[_Name, ViewSpec]
     recipe: JsonValue
     """How the images were made, in full; the words are the recipe's own."""
+    # Absent where empty: frozen manifests lack it, and one that is written again must be the same bytes.
+    audits: Annotated[dict[AuditView, AuditFiles], Field(exclude_if=lambda value: not value)] = Field(
+        default_factory=dict
+    )
+    """Audits by the view that each gives the split; see `format_audit_view`."""
+
+    @model_validator(mode="after")
+    def _validate_audits(self) -> Self:
+        for view, audit in self.audits.items():
+            if view != format_audit_view(simulated=audit.simulated):
+                raise ValueError(f"an audit that gives the view '{view}' says simulated: {audit.simulated}")
+        return self
+
+    def list_audit_files(self) -> tuple[FileRecord, ...]:
+        """Files of all audits."""
+        return tuple(file for audit in self.audits.values() for file in audit.list_files())
+
+    def list_files(self) -> tuple[FileRecord, ...]:
+        """Images and audits: what a reader of the split may need."""
+        return (*self.files, *self.list_audit_files())
 
     def list_scorers(self) -> dict[str, ScorerRecord]:
         """The scorers that the recipe describes, by the name that ends their columns.
@@ -149,6 +184,16 @@ def _read_scorer(table: Mapping[str, JsonValue]) -> ScorerRecord:
         text=texts.get("text"),
         preprocessing=texts.get("preprocessing"),
     )
+
+
+def format_audit_view(*, simulated: bool) -> AuditView:
+    """The view of the images that an audit calls valid; a simulated one is called so.
+
+    Example:
+        >>> format_audit_view(simulated=False), format_audit_view(simulated=True)
+        ('audited', 'audited-simulated')
+    """
+    return "audited-simulated" if simulated else "audited"
 
 
 def format_manifest(manifest: Manifest) -> str:

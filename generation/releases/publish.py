@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 RECORD_NAME = "published.json"
 # Files elsewhere, such as .gitattributes or a person's notes, are left alone.
-_OWNED_FOLDERS = ("data/", "plan/", "probe/", "lines/")
+_OWNED_FOLDERS = ("audits/", "data/", "plan/", "probe/", "lines/")
 _BRANCH = "main"
 
 

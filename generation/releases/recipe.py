@@ -172,9 +172,9 @@ def compute_survival(table: pa.Table, scorers: Sequence[str]) -> tuple[SourceSur
 
 
 def list_split_files(split: SplitManifest) -> tuple[FileRecord, ...]:
-    """Files of a split: images and, if this package built it, plan and probe."""
+    """Files of a split: images, audits and, if this package built it, plan and probe."""
     try:
         recipe = SplitRecipe.model_validate(split.recipe)
     except ValidationError:
-        return split.files
-    return (*split.files, recipe.plan, recipe.probe)
+        return split.list_files()
+    return (*split.list_files(), recipe.plan, recipe.probe)

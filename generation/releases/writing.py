@@ -94,7 +94,7 @@ def write_release(
     for job in jobs:
         records = _load_records(job, allow_failures=leave_out_failed)
         made[job.split] = _write_split(job, records, note, with_scores=with_scores)
-    manifest = _make_manifest(spec, {**_load_other_splits(spec, out, made), **made})
+    manifest = _make_manifest(spec, {**_load_other_splits(spec, out, made), **_keep_audits(out, made)})
     # The card first: the manifest is written last and marks the release as complete.
     write_text(out / "README.md", format_card(manifest))
     write_manifest(out, manifest)
@@ -242,6 +242,17 @@ def _load_other_splits(spec: VersionSpec, out: Path, made: Collection[str]) -> d
             f"'{out}' holds '{adopted[0]}', which was adopted and not built; choose another --out."
         )
     return {name: split for name, split in manifest.splits.items() if name not in made}
+
+
+def _keep_audits(out: Path, made: Mapping[str, SplitManifest]) -> dict[str, SplitManifest]:
+    """The splits with the audits that the folder's manifest has of the very same images."""
+    before = load_manifest(out).splits if (out / MANIFEST_NAME).exists() else {}
+    return {
+        name: split.model_copy(update={"audits": before[name].audits})
+        if name in before and before[name].files == split.files
+        else split
+        for name, split in made.items()
+    }
 
 
 def _make_manifest(spec: VersionSpec, splits: dict[str, SplitManifest]) -> Manifest:

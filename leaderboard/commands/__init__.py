@@ -9,6 +9,7 @@ _HERE = "imagenet_g.leaderboard.commands"
 COMMANDS = (
     Command("submit", "Turn a result into a submission", f"{_HERE}.submit", Circle.EVERYDAY, 80),
     Command("leaderboard", "Build, show or export the board", f"{_HERE}.leaderboard", Circle.EVERYDAY, 90),
+    Command("audit", "Have people rate the images of a split", f"{_HERE}.audit", Circle.MAKERS, 145),
     Command(
         "validate", "Check submissions and recompute their numbers", f"{_HERE}.validate", Circle.MAKERS, 150
     ),
