@@ -28,6 +28,8 @@ TYPED = [
     ["diff", "@", "@"], ["train", "@"],
     ["filter", "folder:@", "--like", "mini"], ["filter", "mini/real", "--like", "@"],
     ["captions", "train", "@", "--out", "o"], ["captions", "check", "@"], ["captions", "show", "@"],
+    ["audit", "make", "@", "--out", "o"], ["audit", "report", "@"], ["audit", "serve", "@"],
+    ["audit", "attach", "@", "@"], ["audit", "import", "@", "@"], ["audit", "export", "@", "--to", "o"],
     ["baselines", "show", "@"], ["baselines", "run", "--split", "@"], ["baselines", "apply", "@"],
     ["baselines", "plot", "--split", "@", "--out", "o"], ["baselines", "train", "@"],
     ["baselines", "replay", "@"], ["published", "@"], ["plan-sample", "--difference", "@"],

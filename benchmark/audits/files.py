@@ -17,8 +17,8 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from imagenet_g.benchmark.audits.records import (
-    MAX_ITEMS,
     MAX_RATERS,
+    SIMULATED,
     AuditItem,
     AuditSample,
     Rating,
@@ -31,7 +31,6 @@ from imagenet_g.benchmark.storage import translate_storage_errors, write_text
 
 SAMPLE_NAME = "sample.json"
 RATINGS_FOLDER = "ratings"
-REPORT_NAME = "audit.json"
 MAX_SAMPLE_BYTES = 256 << 20
 MAX_RATINGS_BYTES = 128 << 20
 """Two hundred thousand images, rated several times each."""
@@ -140,6 +139,11 @@ def make_ratings_path(folder: Path, rater: str) -> Path:
     return folder / RATINGS_FOLDER / f"{rater}.jsonl"
 
 
+def make_report_path(folder: Path, *, simulated: bool) -> Path:
+    """Where the report of an audit is; one of simulated ratings is called so."""
+    return folder / (f"audit-{SIMULATED}.json" if simulated else "audit.json")
+
+
 def start_ratings(folder: Path, header: RatingsHeader) -> Path:
     """Write the header of a rating file; one that is there already is left as it is.
 
@@ -246,8 +250,6 @@ def parse_ratings(data: bytes, name: Path) -> RaterAnswers:
     lines = whole.splitlines()
     if not lines:
         raise UntrustedFileError(f"'{name}' has no header; it is no rating file.")
-    if len(lines) > 20 * MAX_ITEMS:
-        raise UntrustedFileError(f"'{name}' has {len(lines)} lines; no rater gives as many answers.")
     header = _parse_line(RatingsHeader, lines[0], 1, name)
     ratings = (_parse_line(Rating, line, number, name) for number, line in enumerate(lines[1:], start=2))
     answers = {rating.item: rating for rating in ratings}

@@ -3,7 +3,7 @@
     <audit>/sample.json                  the drawn images, and what only the evaluation may see of them
     <audit>/ratings/<rater>.jsonl        a header, then one line a rating; a later line for an image replaces
                                          an earlier one
-    <audit>/audit.json                   `AuditSection`
+    <audit>/audit.json                   `AuditSection`; audit-simulated.json where a program rated
 
 A rater is known by a code and never by a name. Ratings that a program made have `simulated` in their header,
 and their code, and so their file name, begins with "simulated-".

@@ -51,9 +51,10 @@ def attach_audit_views(split: Split, folder: Path) -> Split:
         split: The split, just opened.
         folder: Of its release.
     """
-    audits = load_manifest(folder).splits[split.record.name].audits
-    if not audits:
+    described = load_manifest(folder).splits[split.record.name]
+    if not described.audits:
         return split
+    audits: dict[str, AuditFiles] = dict(described.audits.items())
     reader = AuditedReader(split.reader, folder, audits, split.rows.image_ids)
     views = {name: EqualsView(column=name, value=VALID) for name in audits}
     return replace(split, reader=reader, views={**views, **split.views})

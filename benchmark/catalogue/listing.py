@@ -86,7 +86,7 @@ def _list_release(manifest: Manifest, folder: Path, *, embedded: bool) -> list[S
             num_classes=len(split.class_indices),
             status="embedded" if embedded else "local",
             location=None if embedded else str(folder),
-            views=_list_views(f"{manifest.version}/{name}", split.views),
+            views=_list_views(f"{manifest.version}/{name}", (*split.views, *split.audits)),
             license=manifest.license,
             superseded=None if spec is None else format_superseded(spec, name),
         )

@@ -30,7 +30,11 @@ SCORES = (
 )
 """What a scorer measures; the column adds a dot and the scorer's name."""
 # Of every release, and about quality though no scorer measured them.
-_QUALITY_FLAGS = ("is_flat", "is_flagged_unsafe", "audited", "audited-simulated")
+_AUDITS = {
+    "audited": "the majority of the people who rated its images",
+    "audited-simulated": "a simulated panel, whose answers say nothing about the images",
+}
+_QUALITY_FLAGS = ("is_flat", "is_flagged_unsafe", *_AUDITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +188,8 @@ def describe_filter(found: QualityFilter | None) -> str:
 
 
 def _describe_rule(found: QualityFilter) -> str:
+    if found.column in _AUDITS:
+        return _AUDITS[found.column]
     rule = "of at least" if found.rule == "at least" else found.rule
     return f"{found.column} {rule} {found.value} ({_describe_scorer(found.scorer)})"
 

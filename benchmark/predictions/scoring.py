@@ -27,6 +27,7 @@ from imagenet_g.benchmark.statistics.balanced import BALANCED_METHOD, compute_ba
 from imagenet_g.benchmark.statistics.gaps import METHOD, compute_gap_interval, resamples_classes
 from imagenet_g.benchmark.statistics.intervals import BOOTSTRAP_SEED, NUM_RESAMPLES
 from imagenet_g.benchmark.statistics.observations import Observation
+
 # Named again, since scores and strengths are both read through it.
 from imagenet_g.benchmark.strengths.measuring import estimate_accuracy as estimate_accuracy
 from imagenet_g.benchmark.strengths.measuring import measure_strengths

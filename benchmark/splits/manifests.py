@@ -114,6 +114,12 @@ class AuditFiles(FileModel):
         """Sample and ratings."""
         return (self.sample, *self.ratings)
 
+    def describe(self) -> str:
+        """The images of its view, in words for a card."""
+        raters = f"{len(self.ratings)} {'simulated ' if self.simulated else ''}raters"
+        caution = "; simulated answers say nothing about the images" if self.simulated else ""
+        return f"images that the majority of {raters} calls valid, of those in `{self.sample.path}`{caution}"
+
 
 class SplitManifest(FileModel):
     """One split of a release."""

@@ -199,6 +199,7 @@ def _format_split(source: CardSource, name: str, split: SplitManifest) -> str:
     lines += [
         f"- images of a class: {each}",
         *(f"- view `{view}`: {_describe_view(spec)}" for view, spec in split.views.items()),
+        *(f"- view `{view}`: {audit.describe()}" for view, audit in split.audits.items()),
     ]
     try:
         lines += format_split_facts(split)

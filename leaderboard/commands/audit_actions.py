@@ -28,9 +28,11 @@ def run_make(arguments: Namespace) -> int:
         raise InputError(f"--seed {arguments.seed} is negative; give a whole number from 0.")
     sets = load_sets(arguments.sets)
     split = parse_split_ref(arguments.split, sets)
+    # Opened first: an unknown split is said before a reference for it is looked for.
+    population = _open_population(split, arguments)
     reference = _choose_reference(arguments, split) if arguments.controls else None
     sample = draw_sample(
-        _open_population(split, arguments),
+        population,
         None if reference is None else _open_population(reference, arguments),
         num_images=arguments.num,
         control_share=arguments.controls,
@@ -98,7 +100,7 @@ def run_serve(arguments: Namespace) -> int:
 
 def run_report(arguments: Namespace) -> int:
     """Compute, print and write the report."""
-    from imagenet_g.benchmark.audits.files import REPORT_NAME
+    from imagenet_g.benchmark.audits.files import make_report_path
     from imagenet_g.benchmark.audits.measure import measure_audit_folder
     from imagenet_g.benchmark.audits.report import make_report
     from imagenet_g.benchmark.storage import write_text
@@ -106,7 +108,7 @@ def run_report(arguments: Namespace) -> int:
 
     section = measure_audit_folder(arguments.folder)
     print_shown(make_report(section))
-    path = arguments.folder / REPORT_NAME
+    path = make_report_path(arguments.folder, simulated=section.simulated)
     write_text(path, section.model_dump_json(indent=2) + "\n")
     print_line(f"wrote {path}")
     return 0

@@ -27,7 +27,8 @@ def answer_truly(sample: LoadedSample, generated: Sequence[Answer]) -> list[Answ
 def test_a_perfect_rater_is_not_corrected_away(tmp_path: Path) -> None:
     """9 of 12 images valid."""
     sample = write_audit(tmp_path, make_sample(12, 6))
-    section = measure_audit(sample, [rate(sample, answer_truly(sample, ["yes"] * 9 + ["no"] * 3))])
+    answers: list[Answer] = [*["yes"] * 9, *["no"] * 3]  # type: ignore[list-item]
+    section = measure_audit(sample, [rate(sample, answer_truly(sample, answers))])
     found = section.not_valid
     assert found.consistency is not None and found.corrected is not None
     assert found.consistency.value == found.corrected.value == 0.75
