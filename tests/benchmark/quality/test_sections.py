@@ -81,6 +81,16 @@ def test_collapsed_classes_are_seen_by_diversity_coverage_and_recall_and_not_by_
     assert distances.means.frechet.value > sound[0].means.frechet.value
 
 
+def test_a_collapse_onto_the_mean_of_a_class_keeps_coverage_and_loses_recall() -> None:
+    """In many dimensions the mean lies within the reach of nearly every image: coverage alone is no guard."""
+    distances, _ = measure(np.asarray(CENTRES[LABELS], dtype=np.float32))
+    assert distances.whole is not None
+    assert distances.whole.neighbours is not None
+    assert distances.whole.neighbours.precision.value == 1.0
+    assert distances.whole.neighbours.coverage.value > 0.9
+    assert distances.whole.neighbours.recall.value == 0.0
+
+
 def test_shuffled_labels_are_seen_class_by_class_and_not_over_the_whole(
     sound: tuple[DistanceSection, DiversitySection],
 ) -> None:
