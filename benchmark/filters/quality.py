@@ -27,6 +27,9 @@ SCORES = (
     "source_similarity",
     "other_similarity",
     "safe_probability",
+    "grey_range",
+    "lightest",
+    "darkest",
 )
 """What a scorer measures; the column adds a dot and the scorer's name."""
 # Of every release, and about quality though no scorer measured them.

@@ -27,12 +27,14 @@ from imagenet_g.benchmark.splits.registry import load_versions
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.generation.filtering.like import ReleaseFilters, list_filters
 from imagenet_g.generation.filtering.scoring import ScoredSet, clear_parts, score_set
+from imagenet_g.generation.rendering.pixel_scorer import PIXEL_MODEL
 from imagenet_g.generation.rendering.safety_scorer import SAFETY_MODEL
 from imagenet_g.generation.rendering.scorer import Scorer
 from imagenet_g.generation.rendering.scorers import load_scorer
 from imagenet_g.generation.specs.version import (
     ClipScorerSpec,
     JudgeScorerSpec,
+    PixelScorerSpec,
     SafetyScorerSpec,
     ScorerSpec,
 )
@@ -209,6 +211,8 @@ def load_release_scorer(
 
 
 def _make_spec(model: str, recorded: ScorerRecord) -> ScorerSpec:
+    if model == PIXEL_MODEL:
+        return PixelScorerSpec(kind="pixels")
     if model == SAFETY_MODEL:
         return SafetyScorerSpec(kind="safety")
     if recorded.text is None:

@@ -26,6 +26,7 @@ from imagenet_g.benchmark.images.hashes import ProgressCallback
 from imagenet_g.benchmark.splits.readable import load_image
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.generation.near_duplicates.hashing import compute_phash
+from imagenet_g.generation.rendering.pixel_scorer import measure_greys
 from imagenet_g.generation.rendering.renderer import compute_spread
 
 if TYPE_CHECKING:
@@ -85,30 +86,11 @@ def look_at(image: Image.Image) -> VectorArray:
     number = compute_phash(image)
     parts = [(number >> (16 * place)) & 0xFFFF for place in range(_HASH_PARTS)]
     counts = np.array(image.convert("L").histogram(), dtype=np.int64)
-    low, high = (find_quantile(counts, share) for share in (0.01, 0.99))
+    low, high = measure_greys(image)
     mean, deviation = _describe_greys(counts)
     saturation, entropy = _describe_colours(image.convert("RGB"))
     values = [compute_spread(image), low, high, mean, deviation, saturation, entropy]
     return np.array([*parts, *values], dtype=np.float32)
-
-
-def find_quantile(counts: npt.NDArray[np.int64], share: float) -> float:
-    """Quantile of values 0, 1, ... that come so often, with linear interpolation as `numpy.quantile`.
-
-    Args:
-        counts: `(K,)` how often each value comes.
-        share: In [0, 1].
-
-    Example:
-        >>> find_quantile(np.array([1, 0, 1]), 0.25), float(np.quantile([0, 2], 0.25))
-        (0.5, 0.5)
-    """
-    place = share * (int(counts.sum()) - 1)
-    ends = np.cumsum(counts)
-    below, above = (
-        int(np.searchsorted(ends, edge, side="right")) for edge in (np.floor(place), np.ceil(place))
-    )
-    return float(below + (above - below) * (place - np.floor(place)))
 
 
 def _describe_greys(counts: npt.NDArray[np.int64]) -> tuple[float, float]:

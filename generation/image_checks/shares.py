@@ -22,6 +22,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 NUM_SHUFFLES = 200
 _SHUFFLE_SEED = 0
+_ROWS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,11 @@ def center_classes(vectors: npt.NDArray[np.float32], labels: IntArray) -> FloatA
     _, places = np.unique(labels, return_inverse=True)
     counts = np.bincount(places)
     points = vectors.astype(np.float64)
-    sums = _sum_groups(points, places.astype(np.int64))
-    return np.asarray(points - (sums / counts[:, None])[places])
+    means = _sum_groups(points, places.astype(np.int64)) / counts[:, None]
+    # In place and by parts: a whole set in float64 is large enough once.
+    for first in range(0, len(points), _ROWS):
+        points[first : first + _ROWS] -= means[places[first : first + _ROWS]]
+    return points
 
 
 def shuffle_within(groups: IntArray, labels: IntArray, rng: np.random.Generator) -> IntArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,10 @@ MAX_GROUP_BYTES = 286 << 20
 _LICENSE_WORD = r"[A-Za-z0-9][A-Za-z0-9.+-]*"
 _LICENSE = re.compile(rf"{_LICENSE_WORD}( (AND|OR|WITH) {_LICENSE_WORD})*")
 _MAX_LISTED = 8
+FLAGS = {"is_flat": "flat", "is_flagged_unsafe": "unsafe by the generator's checker"}
+"""Columns of every release that flag an image, and what they say of it."""
+FLAG_BOUNDS = {"safe_probability": 0.8, "grey_range": 0.05, "lightest": 0.1, "darkest": 0.1}
+"""Measures of scorers below which an image is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,5 +173,34 @@ def _describe(folder: Path, name: str, split: SplitManifest) -> str:
     each = f"{low}" if low == high else f"{low} to {high}"
     return (
         f"{name}: {split.num_images} images of {len(split.class_indices)} classes, {each} per class, "
-        f"{len(split.files)} shards"
+        f"{len(split.files)} shards{_format_flags(count_flags(folder, split.files))}"
     )
+
+
+def count_flags(folder: Path, files: Sequence[FileRecord]) -> dict[str, int]:
+    """Images that a reader may want to leave out, by why; a column that is not there is left out.
+
+    Flat by the builder, unsafe by the generator's checker, and below the usual bounds of a safety scorer or a
+    scorer of grey values. An image may count several times.
+    """
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    counts: Counter[str] = Counter()
+    for file in files:
+        names = pq.read_schema(folder / file.path).names
+        bounds = {
+            name: FLAG_BOUNDS[part] for name in names if (part := name.partition(".")[0]) in FLAG_BOUNDS
+        }
+        table = pq.read_table(folder / file.path, columns=[*(set(FLAGS) & set(names)), *bounds])
+        for name in table.column_names:
+            mask = table[name] if name in FLAGS else pc.less(table[name], bounds[name])
+            if (found := pc.sum(mask).as_py()) is not None:
+                counts[FLAGS.get(name) or f"{name} below {bounds[name]:g}"] += int(found)
+    return dict(counts)
+
+
+def _format_flags(counts: Mapping[str, int]) -> str:
+    """The counts behind the facts of a split; a flag that no image has is not named."""
+    found = [f"{count} {why}" for why, count in sorted(counts.items()) if count]
+    return f"; flagged: {', '.join(found)}" if found else ""

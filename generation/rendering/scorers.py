@@ -13,9 +13,15 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.identity import hash_json
+from imagenet_g.generation.rendering.pixel_scorer import PIXEL_MEASURES, PixelScorer
 from imagenet_g.generation.rendering.safety_scorer import SAFE_COLUMN, SafetyScorer, load_safety_network
 from imagenet_g.generation.rendering.scorer import SOURCE_COLUMNS, Columns, ImageModel, Scorer
-from imagenet_g.generation.specs.version import ClipScorerSpec, SafetyScorerSpec, ScorerSpec
+from imagenet_g.generation.specs.version import (
+    ClipScorerSpec,
+    PixelScorerSpec,
+    SafetyScorerSpec,
+    ScorerSpec,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +42,11 @@ def list_score_columns(name: str, spec: ScorerSpec, *, with_sources: bool) -> tu
     source_similarity     cosine of the image and its own source image (CLIP, where there are sources)
     other_similarity      the same with the source of an image half a shard away, for comparison
     safe_probability      probability that the image is safe for work, in [0, 1] (safety, which has no other)
+    grey_range            of the middle 98 % of the grey values, in [0, 1] (pixels, as the next two)
+    lightest, darkest     99 % quantile of the grey values; 1 less the 1 % quantile, in [0, 1]
     """
+    if isinstance(spec, PixelScorerSpec):
+        return tuple(f"{measure}.{name}" for measure in PIXEL_MEASURES)
     if isinstance(spec, SafetyScorerSpec):
         return (f"{SAFE_COLUMN}.{name}",)
     is_clip = isinstance(spec, ClipScorerSpec)
@@ -72,6 +82,8 @@ class Scorers:
         return self._loaded[name]
 
     def _load_new(self, name: str, spec: ScorerSpec) -> Scorer:
+        if isinstance(spec, PixelScorerSpec):
+            return PixelScorer(name)
         if isinstance(spec, SafetyScorerSpec):
             return SafetyScorer(name, load_safety_network())
         if isinstance(spec, ClipScorerSpec):

@@ -101,7 +101,15 @@ class SafetyScorerSpec(FileModel):
     """A package of the extra `safety`, which ships the weights."""
 
 
-ScorerSpec = Annotated[ClipScorerSpec | JudgeScorerSpec | SafetyScorerSpec, Field(discriminator="kind")]
+class PixelScorerSpec(FileModel):
+    """How dark, how light and of how little contrast an image is, without any model."""
+
+    kind: Literal["pixels"]
+
+
+ScorerSpec = Annotated[
+    ClipScorerSpec | JudgeScorerSpec | SafetyScorerSpec | PixelScorerSpec, Field(discriminator="kind")
+]
 
 
 class EncodingSpec(FileModel):

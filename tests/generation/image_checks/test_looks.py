@@ -11,9 +11,10 @@ from PIL import Image
 from skimage.exposure import is_low_contrast
 
 from imagenet_g.generation.image_checks.images import CheckedImages
-from imagenet_g.generation.image_checks.looks import find_quantile, look_at_rows
+from imagenet_g.generation.image_checks.looks import look_at_rows
 from imagenet_g.generation.image_checks.tones import count_plain, find_plain
 from imagenet_g.generation.near_duplicates.hashing import compute_phash
+from imagenet_g.generation.rendering.pixel_scorer import find_quantile
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.5, 0.99, 1.0])
