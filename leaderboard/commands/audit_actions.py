@@ -83,6 +83,7 @@ def run_serve(arguments: Namespace) -> int:
     from imagenet_g.benchmark.audits.files import load_sample
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.splits.real_set_files import load_sets
+    from imagenet_g.leaderboard.serving.serving import require_port
 
     # First: a wrong folder is said at once, whatever is installed.
     load_sample(arguments.folder)
@@ -91,6 +92,8 @@ def run_serve(arguments: Namespace) -> int:
     # Gradio and its web server are an optional extra; everything else of an audit works without them.
     except ImportError as error:
         raise InputError(f"The page needs {error.name}: pip install 'imagenet-g[leaderboard]'.") from error
+    # Before the images are hashed, which may take minutes.
+    require_port(arguments.host, arguments.port)
     sets = load_sets(arguments.sets)
     data = parse_data_pairs(arguments.data, sets)
     desk = open_desk(arguments.folder, data=data, sets=sets, cache=arguments.cache)

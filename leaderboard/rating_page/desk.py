@@ -123,7 +123,8 @@ class RatingDesk:
         request = self._check(read_request(ItemRequest, sent))
         item = self.pictures.sample.items[self._order(request.code)[request.position]]
         found = self.pictures.find_examples(item.wnid)
-        return {"pictures": list(found), "note": describe_examples(len(found))}
+        note = describe_examples(len(found), known=self.pictures.reference is not None)
+        return {"pictures": list(found), "note": note}
 
     def _check(self, request: AnyItemRequest) -> AnyItemRequest:
         if request.sheet != self.sheet or request.position >= self.total:
@@ -188,17 +189,23 @@ def order_items(sample_sha256: str, code: str, items: tuple[str, ...]) -> tuple[
     return tuple(sorted(items, key=lambda item: hash_bytes(f"{sample_sha256}/{code}/{item}".encode())))
 
 
-def describe_examples(found: int) -> str:
+def describe_examples(found: int, *, known: bool) -> str:
     """A line below real examples.
 
+    Args:
+        found: How many there are.
+        known: Whether the audit has a reference.
+
     Example:
-        >>> describe_examples(3)
+        >>> describe_examples(3, known=True)
         'Pictures of the class from the reference set; none of them is among yours.'
-        >>> describe_examples(1)
+        >>> describe_examples(1, known=True)
         'The reference has only 1 more picture of the class.'
     """
     if found == NUM_EXAMPLES:
         return "Pictures of the class from the reference set; none of them is among yours."
     if found:
         return f"The reference has only {found} more picture{'s' if found > 1 else ''} of the class."
+    if not known:
+        return "This audit was made without a reference, and has no real pictures to show."
     return "The reference has no more pictures of the class."

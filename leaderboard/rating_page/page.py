@@ -9,6 +9,7 @@ from importlib.resources import files
 import gradio as gr
 
 from imagenet_g.benchmark.errors import ImagenetGError
+from imagenet_g.benchmark.redaction import redact
 from imagenet_g.benchmark.terminal.text import print_message
 from imagenet_g.leaderboard.rating_page.desk import RatingDesk, Reply
 from imagenet_g.leaderboard.rating_page.requests import RequestError
@@ -57,7 +58,7 @@ def make_call(call: Callable[[object], Reply]) -> Callable[[object], Reply]:
             return {"refused": str(refused)}
         except (ImagenetGError, OSError) as error:
             # Its message names files of this machine.
-            print_message(f"imagenet-g: {error}")
+            print_message(redact(f"imagenet-g: {error}"))
             return {"refused": _UNSTORED}
 
     return run

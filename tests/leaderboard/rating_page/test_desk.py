@@ -14,7 +14,7 @@ from image_sets import encode, make_image
 from PIL import Image
 from rating_cases import CLASSES, open_audit, write_audit, write_folders
 
-from imagenet_g.benchmark.audits.files import load_ratings, load_sample, make_ratings_path
+from imagenet_g.benchmark.audits.files import load_ratings, load_sample, make_ratings_path, write_sample
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.leaderboard.rating_page.desk import RatingDesk
 from imagenet_g.leaderboard.rating_page.page import list_calls
@@ -263,3 +263,15 @@ def test_a_folder_with_simulated_ratings_is_not_served(audit: Path) -> None:
     (audit / "ratings" / "simulated-1.jsonl").write_text(json.dumps(header) + "\n")
     with pytest.raises(InputError, match="a program made"):
         open_desk(audit, data={})
+
+
+def test_an_audit_without_a_reference_has_no_examples_and_says_so(tmp_path: Path, audit: Path) -> None:
+    """Controls cannot be drawn without one, either."""
+    sample = load_sample(audit).sample
+    items = tuple(item for item in sample.items if item.role == "generated")
+    folder = tmp_path / "alone"
+    write_sample(folder, sample.model_copy(update={"reference": None, "items": items}))
+    desk = open_desk(folder, data={})
+    reply = desk.show_examples({"code": CODE, "sheet": desk.sheet, "position": 0})
+    assert reply["pictures"] == []
+    assert "without a reference" in str(reply["note"])
