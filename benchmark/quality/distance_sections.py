@@ -11,12 +11,12 @@ from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.quality.estimates import average_classes
 from imagenet_g.benchmark.quality.frechet import bound_frechet, compute_frechet
 from imagenet_g.benchmark.quality.kernel import bound_kernel, compute_kernel_distance
+from imagenet_g.benchmark.quality.paper import list_paper_classes, list_paper_notes, measure_paper
 from imagenet_g.benchmark.quality.records import (
     ClassFidelity,
     DistanceSection,
     FeatureRecord,
     FidelityAverages,
-    PaperFidelity,
     WholeFidelity,
 )
 from imagenet_g.benchmark.quality.samples import (
@@ -29,8 +29,6 @@ from imagenet_g.benchmark.quality.samples import (
     count_dealable,
 )
 from imagenet_g.benchmark.quality.whole import measure_whole
-
-MIN_PAPER_IMAGES = 2
 
 QualityProtocol = Literal["ours", "paper"]
 Progress = Callable[[int, int], None]
@@ -76,7 +74,7 @@ def measure_distances(
     on_progress(len(counts) + 1, steps)
     paper = None
     if protocol == "paper":
-        paper = _measure_paper(dealer, counts, lambda done: on_progress(len(counts) + 1 + done, steps))
+        paper = measure_paper(dealer, counts, on_step=lambda done: on_progress(len(counts) + 1 + done, steps))
     return DistanceSection(
         features=features,
         seed=seed,
@@ -89,16 +87,15 @@ def measure_distances(
         protocol=protocol,
         paper=paper,
         classes=tuple(rows),
-        notes=_list_notes(features, rows, whole, dealer.count_unshared(), number),
+        notes=(
+            *_list_notes(features, rows, whole, dealer.count_unshared(), number),
+            *list_paper_notes(paper),
+        ),
     )
 
 
 def _count_steps(counts: Mapping[int, tuple[int, int]], protocol: QualityProtocol) -> int:
-    return 1 + len(counts) + (len(_list_paper_classes(counts)) if protocol == "paper" else 0)
-
-
-def _list_paper_classes(counts: Mapping[int, tuple[int, int]]) -> list[int]:
-    return [index for index, pair in counts.items() if min(pair) >= MIN_PAPER_IMAGES]
+    return 1 + len(counts) + (len(list_paper_classes(counts)) if protocol == "paper" else 0)
 
 
 def _measure_class(dealer: Dealer, index: int, counts: tuple[int, int], number: int) -> ClassFidelity:
@@ -155,25 +152,6 @@ def _average(rows: Sequence[ClassFidelity]) -> FidelityAverages | None:
         frechet_excess=average_classes(frechet - frechet_floor),
         kernel=average_classes(kernel),
         kernel_floor=average_classes(kernel_floor),
-    )
-
-
-def _measure_paper(
-    dealer: Dealer, counts: Mapping[int, tuple[int, int]], on_step: Callable[[int], None]
-) -> PaperFidelity | None:
-    """Table 2's protocol over the classes with at least two images on each side; None for no such class."""
-    used = _list_paper_classes(counts)
-    if not used:
-        return None
-    values = np.empty(len(used))
-    for done, index in enumerate(used):
-        values[done] = compute_frechet(*dealer.deal_everything(index))
-        on_step(done + 1)
-    mine, theirs = zip(*(counts[index] for index in used), strict=True)
-    return PaperFidelity(
-        frechet=average_classes(values),
-        n_split=(min(mine), max(mine)),
-        n_reference=(min(theirs), max(theirs)),
     )
 
 

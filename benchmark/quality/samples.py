@@ -199,6 +199,12 @@ class Dealer:
             self._reference.take(self._reference_rows[index]),
         )
 
+    def hold_back(self, index: int) -> tuple[FloatArray, FloatArray]:
+        """Reference images of a class in two parts: as many as the split has, at most half, and the rest."""
+        rows = self._reference_rows[index]
+        number = min(len(self._split_rows[index]), len(rows) // 2)
+        return self._reference.take(rows[:number]), self._reference.take(rows[number:])
+
 
 def count_dealable(counts: Mapping[int, tuple[int, int]]) -> dict[int, int]:
     """How many images each class can give to all three parts of a deal.

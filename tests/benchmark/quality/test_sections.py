@@ -192,6 +192,17 @@ def test_the_papers_protocol_takes_all_images_and_stands_beside_ours() -> None:
     assert measure_distances(split, REFERENCE, MADE_BY).paper is None
 
 
+def test_the_papers_protocol_says_what_it_reads_without_a_shift() -> None:
+    """Of reference images held back: most of the distance of new images of the same distribution."""
+    split = FeatureSet(make_images(3), LABELS)
+    section = measure_distances(split, REFERENCE, MADE_BY, protocol="paper")
+    assert section.paper is not None
+    assert section.paper.unshifted is not None
+    # 40 of 80 are held back, as many as the split has, so that 40 and not 80 remain.
+    assert 1.0 < section.paper.unshifted.value / section.paper.frechet.value < 1.6
+    assert section.notes[-1].endswith("from the others, with no shift at all.")
+
+
 def test_a_number_is_called_fid_on_the_published_inception_alone() -> None:
     """Anything else is named by its features, and a reader is warned."""
     distances, _ = measure(make_images(3))
