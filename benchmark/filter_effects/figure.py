@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MARKERS = ("o", "^", "s", "D", "v", "P", "X", "<", ">", "p")
-_FAVOURED = ("#c1571a", "#a3123a", "#d98200")
+_FILTER = "#8c0d2b"
+_KIN = ("#d98200", "#c1571a", "#e0a13b", "#b5651d", "#ef7f45", "#a68a00", "#d9534f", "#8f5a2b")
 _OTHERS = ("#4c6a92", "#3a7d44", "#7a3b8f", "#2a9d9d", "#5b5b5b", "#8a8a2a", "#1f4e79", "#99738e")
 _UNKNOWN = "#b0b0b0"
 MAX_LEGEND = 20
@@ -54,7 +55,8 @@ def make_caption(section: FilterSection) -> str:
         f"Filter: {filtered}{scorer}. Dashed lines: the filter and its kin. Whiskers and bands of accuracy "
         f"and gap: 95 % intervals. Ranks: Kendall's tau-b with all images; grey: 95 % of {section.num_blind} "
         "blind filters, which keep as many images of each class at random. A gap is taken from the "
-        "reference filtered alike where its scores are stored. No model was run again."
+        "reference filtered alike where its scores are stored. A judge-filtered view favours the judge and "
+        "models like it, as the filter favours its kin. No model was run again."
     )
 
 
@@ -162,21 +164,16 @@ def _place_panels(canvas: Figure) -> tuple[Axes, Axes, Axes, Axes]:
 
 def _style(section: FilterSection, number: int) -> dict[str, Any]:
     """Colour by group, marker by model: the filter and its kin are dashed, for readers of any sight."""
-    model = section.models[number]
-    same = [one for one in section.models[:number] if _group(one) == _group(model)]
-    colours = {"favoured": _FAVOURED, "unknown": (_UNKNOWN,), "other": _OTHERS}[_group(model)]
+    relation = section.models[number].kinship.relation
+    same = [one for one in section.models[:number] if one.kinship.relation == relation]
+    colours = {"is-filter": (_FILTER,), "kin": _KIN, "unknown": (_UNKNOWN,), "other": _OTHERS}[relation]
     return {
         "color": colours[len(same) % len(colours)],
         "marker": _MARKERS[number % len(_MARKERS)],
         "ms": 4.5,
-        "lw": 1.4 if _group(model) == "favoured" else 1.0,
-        "ls": "--" if _group(model) == "favoured" else "-",
+        "lw": 2.2 if relation == "is-filter" else 1.1,
+        "ls": "--" if relation in ("is-filter", "kin") else "-",
     }
-
-
-def _group(model: FilteredModel) -> str:
-    relation = model.kinship.relation
-    return "favoured" if relation in ("is-filter", "kin") else relation
 
 
 def _finish_curve(axes: Axes, section: FilterSection) -> None:

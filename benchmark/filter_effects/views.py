@@ -18,6 +18,7 @@ from imagenet_g.benchmark.statistics.rank_agreement import compute_mean_ranks
 from imagenet_g.benchmark.statistics.weighted_shares import WEIGHTED_METHOD, compute_weighted_share
 
 NUM_CLASSES = 1000
+ROUNDING = 1e-12
 
 
 def measure_view(case: FilterCase, number: int, blind: BlindAccuracies) -> FilterView:
@@ -144,4 +145,6 @@ def _measure_favour(models: tuple[AnsweredModel, ...], gains: FloatArray) -> flo
     others = np.array([model.is_independent for model in models], dtype=np.bool_)
     if not favoured.any() or not others.any():
         return None
-    return float(gains[favoured].mean() - gains[others].mean())
+    gain = float(gains[favoured].mean() - gains[others].mean())
+    # Sums in another order differ by rounding; on all images there is no gain.
+    return 0.0 if abs(gain) < ROUNDING else gain

@@ -71,7 +71,7 @@ def shuffle_labels(
     rng, rows = np.random.default_rng(seed), np.arange(len(places))
     draws = np.array([hits[rows, rng.permutation(places)].mean() for _ in range(num_permutations)])
     low, high = compute_percentile_interval(draws)
-    return ShuffledShare(value=float((hits @ frequency).mean()), low=low, high=high)
+    return ShuffledShare(value=float(hits.mean(axis=0) @ frequency), low=low, high=high)
 
 
 def find_named_classes(answers: Sequence[IntArray], *, k: int) -> BoolArray:

@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     declared: dict[str, tuple[str, Callable[[ArgumentParser], None]]] = {
         "make": ("draw the images that raters see, with blind controls among them", _add_make),
         "serve": ("the raters' page in a browser", _add_serve),
-        "report": ("validity, quality, agreement and raters: printed, and as audit.json", _add_folder),
+        "report": ("validity, quality, agreement and raters: printed, and as audit.json", _add_report),
         "export": ("tasks and pictures for Label Studio", _add_export),
         "import": ("ratings from an export of Label Studio (JSON)", _add_import),
         "attach": ("make an audit a part of a release, which gives the view :audited", _add_attach),
@@ -43,6 +43,20 @@ def run(arguments: Namespace) -> int:
 
 def _add_folder(parser: ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder that 'audit make' wrote")
+
+
+def _add_report(parser: ArgumentParser) -> None:
+    _add_folder(parser)
+    parser.add_argument(
+        "results",
+        type=Path,
+        nargs="*",
+        metavar="RESULT",
+        help="folder of a model's result on the audited split: its accuracy and gap over the valid images, "
+        "as valid-accuracy.json; no model is run",
+    )
+    add_data_option(parser)
+    add_sets_option(parser)
 
 
 def _add_images(parser: ArgumentParser) -> None:

@@ -114,7 +114,26 @@ def run_report(arguments: Namespace) -> int:
     path = make_report_path(arguments.folder, simulated=section.simulated)
     write_text(path, section.model_dump_json(indent=2) + "\n")
     print_line(f"wrote {path}")
+    if arguments.results:
+        _report_valid_accuracy(arguments)
     return 0
+
+
+def _report_valid_accuracy(arguments: Namespace) -> None:
+    """Accuracy and gap of stored results over the valid images."""
+    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+    from imagenet_g.benchmark.filter_effects.audited_tables import make_valid_table
+    from imagenet_g.benchmark.filter_effects.audited_views import make_valid_path, measure_audited_results
+    from imagenet_g.benchmark.splits.real_set_files import load_sets
+    from imagenet_g.benchmark.storage import write_text
+    from imagenet_g.benchmark.terminal.tables import print_shown
+
+    data = parse_data_pairs(arguments.data, load_sets(arguments.sets))
+    section = measure_audited_results(arguments.folder, arguments.results, data=data)
+    print_shown(make_valid_table(section))
+    path = make_valid_path(arguments.folder, simulated=section.simulated)
+    write_text(path, section.model_dump_json(indent=2) + "\n")
+    print_line(f"wrote {path}")
 
 
 def run_export(arguments: Namespace) -> int:

@@ -58,6 +58,7 @@ def test_no_threshold_is_the_unfiltered_view() -> None:
     assert first.gaps == pytest.approx([one.gap.value for one in whole.models if one.gap])
     assert first.agreement.tau == whole.agreement.tau == 1.0
     assert all(one.moved == 0 for one in whole.models)
+    assert whole.favour == 0.0
 
 
 def test_the_release_s_own_threshold_is_a_point_of_the_curve_and_is_its_view() -> None:

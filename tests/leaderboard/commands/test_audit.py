@@ -13,11 +13,13 @@ from PIL import Image
 from imagenet_g.benchmark.audits.attaching import attach_audit, detach_audit, load_attached
 from imagenet_g.benchmark.audits.files import load_all_ratings, load_sample
 from imagenet_g.benchmark.audits.records import AuditSection
+from imagenet_g.benchmark.audits.valid_accuracy import ValidAccuracySection
 from imagenet_g.benchmark.audits.verdicts import list_verdicts
 from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.filters.quality import describe_filter, find_quality_filter
+from imagenet_g.benchmark.predictions.predictions import load_predictions
 from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.splits.manifests import load_manifest
 from imagenet_g.benchmark.splits.references import parse_split_ref
@@ -38,6 +40,15 @@ def audit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert main(words) == 0
     assert main(["audit", "simulate", str(folder), "--seed", "5"]) == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The result of a small classifier on the split and on its reference. Do not change."""
+    out = tmp_path_factory.mktemp("answers")
+    words = ["evaluate", "--model", "timm:packaged:mini-resnet-xs", "--split", SPLIT, "--out", str(out)]
+    assert main([*words, "--cache", str(out / "cache")]) == 0
+    return next(path.parent for path in out.glob("*/result.json"))
 
 
 @pytest.fixture
@@ -202,3 +213,41 @@ def test_a_panel_is_not_simulated_among_ratings(audit: Path, capsys: pytest.Capt
     """Of people or of another panel."""
     assert main(["audit", "simulate", str(audit)]) == 2
     assert "has ratings already" in capsys.readouterr().err
+
+
+def test_a_report_with_results_counts_accuracy_over_the_valid_images(
+    audit: Path, answers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside the report, in a file that says that the ratings are simulated."""
+    folder = Path(shutil.copytree(audit, tmp_path / "audit"))
+    assert main(["audit", "report", str(folder), str(answers)]) == 0
+    printed = capsys.readouterr().out
+    assert "SIMULATED ratings" in printed
+    section = ValidAccuracySection.model_validate_json(
+        (folder / "valid-accuracy-simulated.json").read_bytes()
+    )
+    sample = load_sample(folder)
+    verdicts = list_verdicts(sample.sample, load_all_ratings(folder, sample))
+    entry = next(one for one in load_result(answers).entries if one.split.ref == SPLIT)
+    predictions, _ = load_predictions(answers / entry.predictions.file)
+    own = predictions.restricted["drawn-104"].indices[:, 0] == predictions.labels[:, 0]
+    right = dict(zip(predictions.image_ids, own.tolist(), strict=True))
+    valid = [one for one in verdicts if one.valid and one.weight]
+    total = sum(one.weight or 0.0 for one in valid)
+    found = section.models[0].by_treatment[0]
+    assert found.accuracy is not None
+    assert found.accuracy.value == pytest.approx(
+        sum((one.weight or 0.0) * right[one.image_id] for one in valid) / total
+    )
+    assert found.gap is not None
+    assert section.reference == "mini/real"
+
+
+def test_a_result_that_is_not_there_is_refused_in_one_message(
+    audit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And no file of it is left."""
+    folder = Path(shutil.copytree(audit, tmp_path / "audit"))
+    assert main(["audit", "report", str(folder), str(tmp_path / "nothing")]) == 2
+    assert "There is no result file" in capsys.readouterr().err
+    assert not list(folder.glob("valid-accuracy*"))
