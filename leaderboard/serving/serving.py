@@ -93,7 +93,9 @@ def _explain_port(host: str, port: int, error: OSError) -> str:
         return f"Port {port} of {host} is in use by another program. Stop that one, or name another --port."
     if error.errno == errno.EACCES:
         return f"Port {port} needs more rights than this account has; name a --port from 1024 to {MAX_PORT}."
+    # Behind it Python adds the address once more.
+    reason = str(error.strerror or error).partition(" (while")[0]
     return (
-        f"Nothing can listen at '{host}': {error.strerror or error}. Use --host 127.0.0.1 for this machine "
+        f"Nothing can listen at '{host}': {reason}. Use --host 127.0.0.1 for this machine "
         "alone, or an address of this machine that others can reach."
     )
