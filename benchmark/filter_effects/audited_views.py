@@ -20,7 +20,7 @@ from imagenet_g.benchmark.audits.valid_accuracy import (
 from imagenet_g.benchmark.audits.verdicts import Verdict, list_verdicts
 from imagenet_g.benchmark.classes import load_index_by_wnid, name_class_set
 from imagenet_g.benchmark.errors import DataError, InputError
-from imagenet_g.benchmark.predictions.answered_sets import AnsweredSets, load_answered_sets
+from imagenet_g.benchmark.predictions.answered_sets import AnsweredSets, drop_repeated, load_answered_sets
 from imagenet_g.benchmark.predictions.class_counts import count_right
 from imagenet_g.benchmark.predictions.evidence import Evidence
 from imagenet_g.benchmark.predictions.scoring import select_outputs
@@ -54,6 +54,7 @@ def measure_valid_accuracies(
         DataError: The audit is of other images than the answers.
         InputError: No image is rated, or a rated image was not run by a model.
     """
+    models = drop_repeated(models)
     for model in models:
         if model.evidence.record.content_sha256 != sample.split.content_sha256:
             raise DataError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ _FILTER = "#8c0d2b"
 _KIN = ("#d98200", "#c1571a", "#e0a13b", "#b5651d", "#ef7f45", "#a68a00", "#d9534f", "#8f5a2b")
 _OTHERS = ("#4c6a92", "#3a7d44", "#7a3b8f", "#2a9d9d", "#5b5b5b", "#8a8a2a", "#1f4e79", "#99738e")
 _UNKNOWN = "#b0b0b0"
-MAX_LEGEND = 20
+MAX_LEGEND = 14
+NUM_MOVERS = 3
 NAMES = {"unfiltered": "all images", "filtered": "filtered", "judged": "judge-filtered", "audited": "audited"}
 
 
@@ -42,6 +44,7 @@ def draw_filter_effects(section: FilterSection, path: Path) -> None:
         axes[3].legend(
             handles[:MAX_LEGEND], labels[:MAX_LEGEND], loc="upper left", fontsize=7.5, frameon=False
         )
+        axes[3].text(0.02, 0.0, "\n".join(list_movers(section)), fontsize=7.5, va="bottom")
         canvas.suptitle(format_label(f"What the filter does to {section.split}"), fontsize=12, y=0.985)
 
 
@@ -151,6 +154,22 @@ def name_model(model: FilteredModel) -> str:
     notes = [words[model.kinship.relation], "judge" if model.is_judge else ""]
     shown = ", ".join(note for note in notes if note)
     return f"{model.spec} ({shown})" if shown else model.spec
+
+
+def list_movers(section: FilterSection) -> list[str]:
+    """The models that move most on each view: a line a view, at most `NUM_MOVERS` models."""
+    rest = len(section.models) - MAX_LEGEND
+    lines = [f"{rest} more models are drawn and not named"] if rest > 0 else []
+    for view in section.views[1:]:
+        moves = [
+            (found.moved, model.spec)
+            for model, found in zip(section.models, view.models, strict=True)
+            if found.moved
+        ]
+        moves.sort(key=lambda move: (-abs(move[0]), move[1]))
+        shown = ", ".join(f"{format_label(spec)} {moved:+g}" for moved, spec in moves[:NUM_MOVERS])
+        lines.append(f"ranks gained, {NAMES[view.kind]}: {shown or 'no model moves'}")
+    return [textwrap.fill(line, 62) for line in lines]
 
 
 def _place_panels(canvas: Figure) -> tuple[Axes, Axes, Axes, Axes]:

@@ -21,7 +21,7 @@ from imagenet_g.benchmark.filter_effects.records import (
 from imagenet_g.benchmark.filter_effects.views import measure_view
 from imagenet_g.benchmark.filters.quality import is_same_scorer
 from imagenet_g.benchmark.lineage.filter_kin import find_filter_kinship
-from imagenet_g.benchmark.predictions.answered_sets import AnsweredSets, align_rows
+from imagenet_g.benchmark.predictions.answered_sets import AnsweredSets, align_rows, drop_repeated
 from imagenet_g.benchmark.predictions.evidence import Evidence
 from imagenet_g.benchmark.predictions.scoring import select_outputs
 from imagenet_g.benchmark.splits.manifests import ThresholdView
@@ -86,6 +86,7 @@ def measure_filter_effects(
     chosen = settings or FilterSettings()
     if not models:
         raise InputError("There are no answers of models; give a result with --results.")
+    models = drop_repeated(models)
     case, found, missing = make_case(models, split, reference, audited=audited, settings=chosen)
     views, curve = _measure(case, found, chosen)
     first = models[0].evidence

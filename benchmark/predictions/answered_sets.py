@@ -13,6 +13,7 @@ from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.predictions.class_counts import load_stored_evidence
 from imagenet_g.benchmark.predictions.evidence import Evidence
 from imagenet_g.benchmark.predictions.result_files import load_result
+from imagenet_g.benchmark.records import is_same_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,20 @@ def _load(path: Path, split: str, reference: str | None, data: Mapping[str, Path
     if reference is None or reference not in entries:
         return AnsweredSets(shifted, None)
     return AnsweredSets(shifted, load_stored_evidence(entries[reference], None, folder, data=data))
+
+
+def drop_repeated(models: Sequence[AnsweredSets]) -> tuple[AnsweredSets, ...]:
+    """Each model once, the first that was given: one that is named twice would count twice.
+
+    Example:
+        >>> drop_repeated(())
+        ()
+    """
+    kept: list[AnsweredSets] = []
+    for model in models:
+        if not any(is_same_model(model.evidence.model, other.evidence.model) for other in kept):
+            kept.append(model)
+    return tuple(kept)
 
 
 def align_rows(evidences: Sequence[Evidence]) -> tuple[Evidence, ...]:

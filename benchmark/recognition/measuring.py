@@ -11,7 +11,7 @@ from imagenet_g.benchmark.classes import NUM_CLASSES, ClassSet, load_classes, na
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.lineage.filter_kin import FilterKinship, find_filter_kinship
 from imagenet_g.benchmark.lineage.flags import find_flags
-from imagenet_g.benchmark.predictions.answered_sets import AnsweredSets, align_rows
+from imagenet_g.benchmark.predictions.answered_sets import AnsweredSets, align_rows, drop_repeated
 from imagenet_g.benchmark.predictions.evidence import Evidence
 from imagenet_g.benchmark.predictions.scoring import estimate_accuracy, select_outputs
 from imagenet_g.benchmark.recognition.records import (
@@ -81,6 +81,7 @@ def measure_recognition(
         DataError: The answers are to different images, or lack the outputs of the split's classes.
         InputError: No model is left that may judge, or no image was run by all judges.
     """
+    models = drop_repeated(models)
     judges, left_out = choose_judges(models)
     shifted = align_rows([one.evidence for one in judges])
     first, stored = shifted[0], _name_outputs(shifted[0])

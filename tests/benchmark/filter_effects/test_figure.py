@@ -15,6 +15,7 @@ from imagenet_g.benchmark.filter_effects.figure import (
     draw_filter_effects,
     draw_ranks,
     draw_views,
+    list_movers,
     make_caption,
     name_model,
 )
@@ -68,6 +69,17 @@ def test_kin_and_judges_are_marked(section: FilterSection) -> None:
     assert name_model(section.models[-1]).endswith("(the filter)")
     assert name_model(section.models[1]).endswith("(judge)")
     assert f"{COLUMN} of at least 0.5" in make_caption(section)
+
+
+def test_the_models_that_move_most_are_named(section: FilterSection) -> None:
+    """By the ranks that they gain or lose on each view, the most first."""
+    lines = [line.replace("\n", " ") for line in list_movers(section)]
+    assert len(lines) == len(section.views) - 1
+    for line, view in zip(lines, section.views[1:], strict=True):
+        most = max(abs(one.moved) for one in view.models)
+        assert ("no model moves" in line) == (most == 0)
+        first = line.partition(": ")[2].partition(",")[0].rpartition(" ")[2]
+        assert most == 0 or abs(float(first)) == most
 
 
 def test_another_ending_is_refused(section: FilterSection, tmp_path: Path) -> None:

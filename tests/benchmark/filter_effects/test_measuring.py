@@ -213,6 +213,13 @@ def test_missing_views_are_named_with_the_reason() -> None:
     )
 
 
+def test_a_model_that_is_given_twice_counts_once() -> None:
+    """Named as a judge and among the results, it would tie with itself."""
+    models, split, reference = make_case(num_images=40)
+    once = measure_filter_effects(models, split, reference, settings=QUICK)
+    assert measure_filter_effects([*models, *models[:2]], split, reference, settings=QUICK) == once
+
+
 def test_the_section_is_read_back_as_it_was_written() -> None:
     """No number in it is infinite."""
     models, split, reference = make_case(num_images=40)
