@@ -1,0 +1,93 @@
+"""The answer of a critique in three sentences, made from its numbers and nothing else."""
+
+from __future__ import annotations
+
+from imagenet_g.benchmark.critiques.critique import Critique
+from imagenet_g.benchmark.critiques.wording import format_number, format_share
+from imagenet_g.benchmark.reports.numbers import format_percent
+
+_SIMULATED = "simulated ratings, which say nothing about the images"
+
+
+def list_answers(critique: Critique) -> tuple[str, ...]:
+    """Three sentences: validity, likeness to the reference, and variety with copies and safety."""
+    return tuple(
+        sentence
+        for sentence in (
+            _answer_validity(critique),
+            _answer_likeness(critique),
+            _answer_variety(critique),
+        )
+        if sentence
+    )
+
+
+def _answer_validity(critique: Critique) -> str:
+    audit, seen = critique.audit, critique.recognition
+    if audit is not None and audit.simulated:
+        return f"No person has rated these images: the critique holds {_SIMULATED}."
+    if audit is not None and (share := audit.not_valid.corrected or audit.not_valid.consistency) is not None:
+        how = "corrected by the controls" if audit.not_valid.corrected else "not corrected"
+        return (
+            f"People find the class in {format_share(share)} of the images ({audit.not_valid.num_images} "
+            f"rated, {how}, “cannot say” as not valid): beside an accuracy on all images, read the accuracy "
+            "on these."
+        )
+    if seen is None:
+        return (
+            "Whether the images show their classes is unknown: nobody has rated them and no model has judged."
+        )
+    beside = f"{format_percent(seen.shuffled.value, 1)} % with the labels shuffled"
+    if seen.reference is not None:
+        beside += f", and {format_share(seen.reference.share, bounds=False)} of the reference's images"
+    judges = "judge has" if len(seen.judges) == 1 else f"of {len(seen.judges)} judges have"
+    some = f"{'the' if len(seen.judges) == 1 else 'at least one'} {judges}"
+    return (
+        f"Nobody has rated these images; for {format_share(seen.share)} of them {some} the class among the "
+        f"first {seen.k} answers ({beside}), which is neither validity nor a bound of it."
+    )
+
+
+def _answer_likeness(critique: Critique) -> str:
+    section = next((one for one in critique.distances or () if one.means is not None), None)
+    if section is None or section.means is None:
+        return f"How far the images lie from {critique.reference.ref} is unknown."
+    means, excess, whole = section.means, section.means.frechet_excess, section.whole
+    text = (
+        f"By {section.features.frechet_name} they lie {format_number(means.frechet.value)} from "
+        f"{critique.reference.ref} class by class ({section.n_class} images of each of "
+        f"{section.num_classes} classes), where two halves of the reference lie "
+        f"{format_number(means.frechet_floor.value)} apart"
+    )
+    if excess.low is not None and excess.high is not None:
+        far = "farther" if excess.low > 0 else "nearer"
+        same = excess.low <= 0 <= excess.high
+        text += ": not measurably farther" if same else f": {format_number(abs(excess.value))} {far}"
+        text += " than real images from each other"
+    if whole is None:
+        return f"{text}."
+    return (
+        f"{text}; all classes at once ({whole.n:,} images), they lie {format_number(whole.frechet.value)} "
+        f"away where the halves lie {format_number(whole.frechet_floor)} apart."
+    )
+
+
+def _answer_variety(critique: Critique) -> str:
+    parts = []
+    section = next((one for one in critique.diversity or () if one.ratio is not None), None)
+    if section is not None and section.ratio is not None:
+        collapsed = section.num_collapsed or 0
+        parts.append(
+            f"images of a class differ {format_number(section.ratio.value)} times as much as the reference's "
+            f"({collapsed} of {section.num_classes} classes less than half as much)"
+        )
+    if (near := critique.near_duplicates) is not None:
+        inside = next((one for one in near.searches if one.kind == "within"), None)
+        if inside is not None:
+            parts.append(f"{inside.num_near:,} of {near.num_images:,} look like another one")
+    if critique.safety is not None and (judge := critique.safety.classifier) is not None:
+        parts.append(f"{judge.num_flagged:,} of {judge.num_scored:,} are flagged as not safe for work")
+    if not parts:
+        return "How varied the images are is unknown."
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."

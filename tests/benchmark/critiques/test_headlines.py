@@ -1,0 +1,71 @@
+"""The answer and the figures follow from the numbers."""
+
+from __future__ import annotations
+
+import pytest
+from critique_cases import make_critique
+from judged_cases import make_case
+
+from imagenet_g.benchmark.critiques.figures import list_figures
+from imagenet_g.benchmark.critiques.headlines import list_answers
+from imagenet_g.benchmark.critiques.wording import format_number
+from imagenet_g.benchmark.recognition.measuring import measure_recognition
+
+
+def test_without_ratings_and_judges_validity_is_unknown() -> None:
+    """In the first sentence, out loud."""
+    first = list_answers(make_critique())[0]
+    assert "unknown" in first
+    assert "nobody has rated" in first
+
+
+def test_the_recognised_share_is_never_called_validity() -> None:
+    """It stands with its level under shuffled labels and says what it is not."""
+    models, _, _ = make_case(num_images=100)
+    section = measure_recognition(models[1:], num_permutations=10)
+    critique = make_critique(recognition=section)
+    first = list_answers(critique)[0]
+    assert "Nobody has rated" in first
+    assert "labels shuffled" in first
+    assert "neither validity nor a bound" in first
+    row = next(row for row in list_figures(critique) if row.measure.startswith("machine-recognised"))
+    assert "no bound of validity" in row.measure
+    assert row.value == f"{100 * section.share.value:.1f} %"
+
+
+def test_a_moved_split_is_farther_than_the_floor() -> None:
+    """By the excess over two halves of the reference."""
+    critique = make_critique(shift=3.0)
+    assert critique.distances is not None
+    assert critique.distances[0].means is not None
+    excess = critique.distances[0].means.frechet_excess
+    assert f"{format_number(excess.value)} farther than real images" in list_answers(critique)[1]
+
+
+def test_a_split_of_the_reference_s_own_kind_is_not_measurably_farther() -> None:
+    """The interval of the excess holds 0."""
+    assert "not measurably farther" in list_answers(make_critique(shift=0.0))[1]
+
+
+def test_without_distances_likeness_is_unknown() -> None:
+    """And no number is shown."""
+    critique = make_critique(distances=None, diversity=None)
+    assert "unknown" in list_answers(critique)[1]
+    assert list_figures(critique) == ()
+
+
+@pytest.mark.parametrize("name", ["Fréchet distance", "kernel distance"])
+def test_each_distance_stands_beside_its_floor(name: str) -> None:
+    """By class and whole."""
+    rows = [row for row in list_figures(make_critique()) if row.measure.startswith(name)]
+    assert len(rows) == 2
+    assert all(row.beside.endswith("floor") for row in rows)
+
+
+def test_no_number_without_inception_is_called_fid() -> None:
+    """Nor KID."""
+    words = " ".join(
+        (*list_answers(make_critique()), *(" ".join(row) for row in list_figures(make_critique())))
+    )
+    assert "FID" not in words
+    assert "KID" not in words
