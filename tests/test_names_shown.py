@@ -35,6 +35,7 @@ TYPED = [
     ["baselines", "replay", "@"], ["published", "@"], ["plan-sample", "--difference", "@"],
     ["expect", "--accuracy", "0.7", "--split", "@"],
     ["distance", "--split", "@", "--reference", "mini/real"], ["gallery", "@"],
+    ["critique", "@", "--reference", "mini/real"],
     ["inspect", "@", "--release", "@"], ["validate", "@"], ["verify-submission", "@", "--by", "me"],
     ["publish-results", "@", "--repo", "a/b"], ["leaderboard", "export", "--board", "@", "--to", "o"],
     ["lab", "caption-trial", "@"],

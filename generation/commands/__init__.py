@@ -23,6 +23,13 @@ COMMANDS = (
         20,
     ),
     Command("publish", "Check a release and upload it to the Hub", f"{_HERE}.publish", Circle.MAKERS, 30),
+    Command(
+        "critique",
+        "Say how good the images of a split are",
+        "imagenet_g.generation.critique.command",
+        Circle.MAKERS,
+        25,
+    ),
     Command("filter", "Filter any images as a release filters its own", f"{_HERE}.filter", Circle.MAKERS, 45),
     Command("diff", "Show the differences between two versions", f"{_HERE}.diff", Circle.MAKERS, 50),
     Command("train", "Train a generator and a CLIP on captioned images", f"{_HERE}.train", Circle.MAKERS, 60),

@@ -1,0 +1,126 @@
+"""Image features of any model by its name: the image side of a CLIP, or the input of a classifier's head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from imagenet_g.benchmark.distances.embeddings import ImageEncoder
+from imagenet_g.benchmark.errors import InputError, ModelError
+from imagenet_g.benchmark.fingerprints.architecture import hash_architecture
+from imagenet_g.benchmark.fingerprints.behaviour import hash_behaviour
+from imagenet_g.benchmark.identity import hash_json
+from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
+from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
+from imagenet_g.benchmark.naming.specs import parse_model_spec
+from imagenet_g.benchmark.quality.inception import fetch_inception, load_inception
+from imagenet_g.benchmark.records import ClipRecord
+
+INCEPTION = "inception"
+
+
+class HeadInput(torch.nn.Module):
+    """A classifier as a function from images to the input of its last linear layer.
+
+    Args:
+        module: Maps `(N, 3, H, W)` to `(N, K)` logits, with a last linear layer that runs once.
+
+    Raises:
+        InputError: It has no linear layer.
+
+    Example:
+        >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3, 2), torch.nn.Linear(2, 5))
+        >>> HeadInput(net).encode_image(torch.ones(4, 3, 1, 1)).shape
+        torch.Size([4, 2])
+    """
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.visual = module
+        heads = [part for part in module.modules() if isinstance(part, torch.nn.Linear)]
+        if not heads:
+            raise InputError("The model has no linear layer whose input could serve as features.")
+        self._seen: list[torch.Tensor] = []
+        heads[-1].register_forward_pre_hook(self._take)
+
+    def encode_image(self, images: torch.Tensor, normalize: bool = False) -> torch.Tensor:
+        """`(N, D)` features of `(N, 3, H, W)` images, as the model gives them.
+
+        Raises:
+            ModelError: The last linear layer does not run exactly once, or not on one vector an image.
+        """
+        self._seen.clear()
+        self.visual(images)
+        if len(self._seen) != 1 or self._seen[0].ndim != 2 or len(self._seen[0]) != len(images):
+            raise ModelError("The model's last linear layer is given no single vector an image.")
+        return self._seen.pop()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """As `encode_image`."""
+        return self.encode_image(images)
+
+    def _take(self, _module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        self._seen.append(inputs[0])
+
+
+def load_encoder(requested: str, *, cache: Path) -> ImageEncoder:
+    """A model that gives features of images: of length 1, but for those of the Inception of FID.
+
+    Args:
+        requested: A model spec, such as "open_clip:ViT-B-32/openai" or "timm:resnet50"; "inception" for the
+            Inception that defines FID, whose weights are fetched once, or "inception:FILE".
+        cache: Where fetched weights of the Inception are kept.
+
+    Raises:
+        FetchError: Weights are needed and cannot be fetched.
+        InputError: It has no linear layer whose input could serve.
+        ImagenetGError: As `classifiers.load_classifier`.
+    """
+    if (path := find_inception(requested)) is not None:
+        return load_inception(path if path != Path() else fetch_inception(cache / "inception"))
+    spec = parse_model_spec(requested)
+    if spec.scheme == "open_clip":
+        return load_clip_encoder(requested)
+    return wrap_classifier(load_classifier(ModelRequest(requested=requested, spec=spec)))
+
+
+def find_inception(requested: str) -> Path | None:
+    """The file of weights that features name; an empty path for the published one, None for other features.
+
+    Example:
+        >>> find_inception("inception:w.pth"), find_inception("inception"), find_inception("timm:resnet50")
+        (PosixPath('w.pth'), PosixPath('.'), None)
+    """
+    name, _, path = requested.partition(":")
+    return Path(path) if name == INCEPTION else None
+
+
+def wrap_classifier(classifier: Classifier) -> ClipEncoder:
+    """A classifier as what embeds images.
+
+    Raises:
+        InputError: It has no linear layer whose input could serve.
+        ModelError: That layer is given no single vector an image.
+    """
+    record, module = classifier.record, HeadInput(classifier.module).eval()
+    size = record.preprocessing.input_size_px
+    with torch.no_grad():
+        num_dimensions = module.encode_image(torch.zeros(1, 3, *size)).shape[1]
+    return ClipEncoder(
+        record=ClipRecord(
+            requested=record.requested,
+            spec=record.spec,
+            weights_sha256=record.weights_sha256,
+            revision=record.revision,
+            num_parameters=record.num_parameters,
+            num_dimensions=num_dimensions,
+            preprocessing=record.preprocessing,
+        ),
+        model=module,
+        tokenizer=None,
+        transform=classifier.transform,
+        architecture_sha256=hash_architecture(classifier.module),
+        tokens_sha256=hash_json([]),
+        behaviour_sha256=hash_behaviour(module, (classifier.transform,)),
+    )

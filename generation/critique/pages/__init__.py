@@ -1,0 +1,1 @@
+"""The page of a critique: its blocks, and how they become HTML or Markdown."""
