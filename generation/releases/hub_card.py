@@ -10,6 +10,7 @@ from importlib.resources import files
 from pydantic import JsonValue, ValidationError
 
 from imagenet_g.benchmark.classes import load_class_set
+from imagenet_g.benchmark.critiques.card_section import list_card_sections
 from imagenet_g.benchmark.splits.manifests import (
     ClassView,
     CombinedView,
@@ -84,6 +85,7 @@ def format_dataset_card(source: CardSource) -> str:
         f"![Images of every split, one class a row]({SAMPLES_NAME})\n",
         _format_use(source),
         *(_format_split(source, name, split) for name, split in manifest.splits.items()),
+        *list_card_sections(source.release.folder),
         notes,
         _format_terms(source),
         _format_citation(source),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
+from imagenet_g.benchmark.critiques.shipped import CRITIQUES_INDEX
 from imagenet_g.benchmark.errors import DataError, InputError, format_problems
 from imagenet_g.benchmark.hub.errors import require_account, translate_hub_errors
 from imagenet_g.benchmark.identity import hash_file
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 RECORD_NAME = "published.json"
 # Files elsewhere, such as .gitattributes or a person's notes, are left alone.
-_OWNED_FOLDERS = ("audits/", "data/", "plan/", "probe/", "lines/")
+_OWNED_FOLDERS = ("audits/", "critiques/", "data/", "plan/", "probe/", "lines/")
+_INDICES = {LINES_INDEX: "lines", CRITIQUES_INDEX: "critiques"}
 _BRANCH = "main"
 
 
@@ -121,7 +123,7 @@ def _find_published(api: HfApi, request: PublishRequest) -> str | None:
         there = hf_hub_download(request.repo, MANIFEST_NAME, repo_type="dataset", revision=commit)
         # A manifest holds the hash of every file: equal manifests are equal releases.
         if hash_file(Path(there)) == hash_file(request.release.folder / MANIFEST_NAME):
-            _validate_lines(request, commit, paths)
+            _validate_measured(request, commit, paths)
             return commit
     raise InputError(
         f"Tag '{request.tag}' of '{request.repo}' is another release (commit {commit}), and a published tag "
@@ -129,25 +131,26 @@ def _find_published(api: HfApi, request: PublishRequest) -> str | None:
     )
 
 
-def _validate_lines(request: PublishRequest, commit: str, paths: Sequence[str]) -> None:
-    """Refuse to pass over measured lines that a published tag does not have.
+def _validate_measured(request: PublishRequest, commit: str, paths: Sequence[str]) -> None:
+    """Refuse to pass over measured lines and critiques that a published tag does not have.
 
     Raises:
-        InputError: The tag is this release without these lines.
+        InputError: The tag is this release without these.
     """
     from huggingface_hub import hf_hub_download
 
     for file in request.tree:
-        if file.path != LINES_INDEX or not isinstance(file.content, Path):
+        what = _INDICES.get(file.path)
+        if what is None or not isinstance(file.content, Path):
             continue
-        # The index holds the hash of every line.
-        if LINES_INDEX in paths:
-            there = hf_hub_download(request.repo, LINES_INDEX, repo_type="dataset", revision=commit)
+        # The index holds the hash of every line, or of every critique.
+        if file.path in paths:
+            there = hf_hub_download(request.repo, file.path, repo_type="dataset", revision=commit)
             if hash_file(Path(there)) == hash_file(file.content):
-                return
+                continue
         raise InputError(
-            f"Tag '{request.tag}' of '{request.repo}' is this release without the lines that were measured "
-            f"since, and a published tag is never moved. Choose a new --tag, such as {request.tag}-lines; "
+            f"Tag '{request.tag}' of '{request.repo}' is this release without the {what} that were measured "
+            f"since, and a published tag is never moved. Choose a new --tag, such as {request.tag}-{what}; "
             "images that are there already are not uploaded again."
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagenet_g.benchmark.critiques.shipped import list_critique_files
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.lines.version_lines import list_line_files
@@ -54,7 +55,8 @@ def make_tree(
         with_tasks: Include `eval.yaml`, which the Hub checks by rules of its own.
 
     Raises:
-        DataError: A text holds something that looks like an access token, or a measured line was changed.
+        DataError: A text holds something that looks like an access token, or a measured line or a critique
+            was changed.
     """
     folder = release.folder
     source = CardSource(release=release, repo=repo, tag=tag)
@@ -71,6 +73,7 @@ def make_tree(
         *(TreeFile(file.path, folder / file.path) for file in release.files),
         *(TreeFile(name, folder / name) for name in _LICENSE_NAMES if (folder / name).is_file()),
         *(TreeFile(name, path) for name, path in list_line_files(folder).items()),
+        *(TreeFile(name, path) for name, path in list_critique_files(folder).items()),
         TreeFile(SAMPLES_NAME, draw_samples(release)),
         *(TreeFile(name, text.encode()) for name, text in texts.items()),
         # Last, because its presence marks the tree as complete.

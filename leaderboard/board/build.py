@@ -23,6 +23,7 @@ from imagenet_g.leaderboard.board import paper_rows, published_rows
 from imagenet_g.leaderboard.board.answer_tables import AnswerFile, build_answers
 from imagenet_g.leaderboard.board.board import Board, BoardInfo, BoardVersion, LeftOut, write_board
 from imagenet_g.leaderboard.board.equated import equate_rows
+from imagenet_g.leaderboard.board.image_figures import add_image_figures
 from imagenet_g.leaderboard.board.ranked_submissions import AnsweredEntry, rank_rows
 from imagenet_g.leaderboard.board.rows import (
     RobustnessRow,
@@ -70,7 +71,8 @@ def build_board(submissions: Path, out: Path, *, published: bool = True) -> Boar
     reviewed, left_out = load_reviewed(submissions)
     files = list_answer_files(reviewed)
     answered = list_answered(reviewed, files)
-    scores = equate_rows(rank_rows(_list_scores(reviewed, files), answered), answered)
+    ranked = rank_rows(_list_scores(reviewed, files), answered)
+    scores = add_image_figures(equate_rows(ranked, answered))
     robustness = [row for one in reviewed for row in list_submission_robustness(one.submission)]
     if published:
         scores += published_rows.list_published_scores()

@@ -56,6 +56,9 @@ class ScoreRow:
         equated: Top-1 as it would be on the split of an earlier version, with its interval; None without a
             panel of models that were run on both.
         equated_to: That split; empty without one.
+        images_distance: Of the split's critique: Fréchet distance by class less its floor; None without one.
+        images_recognised: Likewise, the machine-recognised share of its images.
+        images_valid: Likewise, the share of its images that people call valid; None for simulated ratings.
         doubts: The gravest of them in a few words, one a line: shown on the row itself.
         has_answers: Whether single answers are stored, so that models can be compared in pairs.
         rank_best: Best rank that the tests leave open, 1 for the first; None without a rank.
@@ -97,6 +100,9 @@ class ScoreRow:
     equated_low: float | None = None
     equated_high: float | None = None
     equated_to: str = ""
+    images_distance: float | None = None
+    images_recognised: float | None = None
+    images_valid: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +134,9 @@ _OPTIONAL_FLOATS = (
     "equated",
     "equated_low",
     "equated_high",
+    "images_distance",
+    "images_recognised",
+    "images_valid",
     "er_low",
     "er_high",
 )

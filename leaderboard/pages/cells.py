@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from imagenet_g.benchmark.critiques.wording import format_number
 from imagenet_g.benchmark.predictions.metric import Metric
 from imagenet_g.benchmark.reports.numbers import format_percent, format_points
 from imagenet_g.benchmark.robustness.wording import state_verdict
@@ -84,6 +85,32 @@ def format_equated(row: Row) -> str:
     if is_missing(row.get("equated")):
         return '<span class="none" title="No models were run on this and an earlier version.">–</span>'
     return f"{format_accuracy(row, 'equated')}<small>on {escape(row['equated_to'])}</small>"
+
+
+def format_image_share(row: Row, name: str, why_missing: str) -> str:
+    """A share of a split's images in percent, or a dash with the reason why it is missing.
+
+    Example:
+        >>> format_image_share({"images_valid": 0.5432}, "images_valid", "Nobody has rated them.")
+        '54.3'
+        >>> format_image_share({}, "images_valid", "Nobody has rated them.")
+        '<span class="none" title="Nobody has rated them.">–</span>'
+    """
+    if is_missing(row.get(name)):
+        return f'<span class="none" title="{escape(why_missing)}">–</span>'
+    return format_percent(row[name], 1)
+
+
+def format_image_distance(row: Row) -> str:
+    """How much farther a split's images lie from real ones than those from each other.
+
+    Example:
+        >>> format_image_distance({"images_distance": 0.12345})
+        '0.123'
+    """
+    if is_missing(row.get("images_distance")):
+        return '<span class="none" title="No critique comes with this split.">–</span>'
+    return format_number(row["images_distance"])
 
 
 def format_metric(row: Row, metric: Metric) -> str:

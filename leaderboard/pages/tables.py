@@ -19,6 +19,8 @@ from imagenet_g.leaderboard.pages.cells import (
     format_difference,
     format_equated,
     format_flags,
+    format_image_distance,
+    format_image_share,
     format_metric,
     format_model,
     format_parameters,
@@ -130,6 +132,24 @@ _OTHERS: tuple[Column, ...] = (
         help="Top-1 as it would be on the earlier version's split, by the models that were run on both",
         cell=format_equated,
         sort="equated",
+    ),
+    Column(
+        name="images_valid",
+        title="Valid images, %",
+        help="Share of the split's images that show their class, by people; the same for every model",
+        cell=lambda r: format_image_share(r, "images_valid", "Nobody has rated the images of this split."),
+    ),
+    Column(
+        name="images_recognised",
+        title="Recognised images, %",
+        help="Share of the split's images whose class a judge names among five; no bound of validity",
+        cell=lambda r: format_image_share(r, "images_recognised", "No judge was run on this split."),
+    ),
+    Column(
+        name="images_distance",
+        title="Image distance",
+        help="Fréchet distance of the split's images, by class, less that between halves of the reference",
+        cell=format_image_distance,
     ),
     Column(
         name="family",
