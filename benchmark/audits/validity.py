@@ -31,7 +31,7 @@ LANG_REICZIGEL = "lang-reiczigel"
 
 
 @dataclass(frozen=True, slots=True)
-class WeightedShare:
+class JudgedShare:
     """A weighted share of images.
 
     Attributes:
@@ -98,7 +98,7 @@ def compute_mean_variance(
 
 def compute_share(
     valid: npt.NDArray[np.bool_], strata: npt.NDArray[np.generic], weights: FloatArray
-) -> WeightedShare:
+) -> JudgedShare:
     """A weighted share with the size of the sample that it is worth.
 
     Args:
@@ -108,14 +108,14 @@ def compute_share(
 
     Example:
         >>> compute_share(np.array([True, True, True]), np.zeros(3), np.ones(3))
-        WeightedShare(value=1.0, size=3.0)
+        JudgedShare(value=1.0, size=3.0)
     """
     value, variance = compute_mean_variance(valid, strata, weights)
     # Kish's size: where all verdicts agree, or within every class, the variance says nothing.
     kish = float(weights.sum() ** 2 / (weights**2).sum())
     if not variance > 0:
-        return WeightedShare(value, kish)
-    return WeightedShare(value, value * (1 - value) / variance)
+        return JudgedShare(value, kish)
+    return JudgedShare(value, value * (1 - value) / variance)
 
 
 def estimate_share(
@@ -161,7 +161,7 @@ def compute_rogan_gladen(share: float, sensitivity: float, specificity: float) -
 
 
 def compute_corrected_interval(
-    share: WeightedShare,
+    share: JudgedShare,
     right: ControlCounts,
     wrong: ControlCounts,
     *,
@@ -183,9 +183,9 @@ def compute_corrected_interval(
 
     Example:
         >>> bounds = compute_corrected_interval(
-        ...     WeightedShare(0.5, 2000), ControlCounts(180, 200), ControlCounts(160, 200))
+        ...     JudgedShare(0.5, 2000), ControlCounts(180, 200), ControlCounts(160, 200))
         >>> [round(bound, 3) for bound in bounds]
-        [0.332, 0.503]
+        [0.365, 0.488]
     """
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     size = share.size + z * z
@@ -204,12 +204,12 @@ def compute_corrected_interval(
 
 
 def estimate_corrected(
-    share: WeightedShare | None, right: ControlCounts, wrong: ControlCounts
+    share: JudgedShare | None, right: ControlCounts, wrong: ControlCounts
 ) -> tuple[Estimate | None, str | None]:
     """The corrected share with its interval, or None and a sentence why there cannot be one.
 
     Example:
-        >>> estimate_corrected(WeightedShare(0.5, 100), ControlCounts(5, 10), ControlCounts(5, 10))[1]
+        >>> estimate_corrected(JudgedShare(0.5, 100), ControlCounts(5, 10), ControlCounts(5, 10))[1]
         'Sensitivity 0.500 and specificity 0.500 are together at most 1: the verdicts say nothing.'
     """
     if share is None:

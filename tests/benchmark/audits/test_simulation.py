@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,9 @@ import pytest
 from audit_cases import make_sample, write_audit
 
 from imagenet_g.benchmark.audits.coverage import WORLDS, AuditWorld, simulate_coverage
+from imagenet_g.benchmark.audits.files import load_all_ratings, load_sample
+from imagenet_g.benchmark.audits.measure import measure_audit
+from imagenet_g.benchmark.audits.records import AuditSection
 from imagenet_g.benchmark.audits.simulation import (
     PanelSpec,
     draw_answers,
@@ -16,7 +20,9 @@ from imagenet_g.benchmark.audits.simulation import (
     simulate_panel,
 )
 from imagenet_g.benchmark.audits.verdicts import CANNOT_SAY, YES
+from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.splits.references import parse_split_ref
 
 
 @pytest.mark.parametrize("truth", [True, False])
@@ -51,6 +57,29 @@ def test_an_impossible_panel_is_refused(change: dict[str, float]) -> None:
     """Before anything is written."""
     with pytest.raises(InputError):
         PanelSpec(**change)  # type: ignore[arg-type]
+
+
+def test_the_shipped_example_is_simulated_in_name_header_and_report() -> None:
+    """Its sample is of the embedded images, and its report is what its ratings give."""
+    folder = Path(str(files("imagenet_g.benchmark.data"))) / "mini-v2-audits" / "sd-i-simulated"
+    sample = load_sample(folder)
+    raters = load_all_ratings(folder, sample)
+    assert {rater.header.simulated for rater in raters} == {True}
+    assert {path.name for path in (folder / "ratings").iterdir()} == {
+        f"simulated-{number}.jsonl" for number in (1, 2, 3)
+    }
+    split = load_split(parse_split_ref("mini-v2/sd-i"), data={}, cache=None)
+    assert sample.sample.split.content_sha256 == split.record.content_sha256
+    stored = AuditSection.model_validate_json((folder / "audit-simulated.json").read_bytes())
+    again = measure_audit(sample, raters)
+    assert stored.simulated
+    # Rounding may differ in the last digits between machines.
+    found, expected = stored.not_valid.corrected, again.not_valid.corrected
+    assert found is not None and expected is not None
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (expected.value, expected.low, expected.high)
+    )
+    assert stored.ratings == again.ratings
 
 
 # Of 400 runs at 95 %, fewer than 91.5 % or more than 98 % come up once in a thousand.

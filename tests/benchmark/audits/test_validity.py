@@ -11,7 +11,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from imagenet_g.benchmark.audits.validity import (
     ControlCounts,
-    WeightedShare,
+    JudgedShare,
     compute_corrected_interval,
     compute_mean_variance,
     compute_rogan_gladen,
@@ -94,7 +94,7 @@ def test_verdicts_that_say_nothing_correct_nothing() -> None:
     """Sensitivity and specificity together at most 1."""
     with pytest.raises(InputError, match="together at most 1"):
         compute_rogan_gladen(0.5, 0.5, 0.5)
-    found, why = estimate_corrected(WeightedShare(0.5, 100), ControlCounts(4, 10), ControlCounts(5, 10))
+    found, why = estimate_corrected(JudgedShare(0.5, 100), ControlCounts(4, 10), ControlCounts(5, 10))
     assert found is None
     assert "say nothing" in str(why)
 
@@ -104,14 +104,14 @@ def test_without_both_kinds_of_controls_nothing_is_corrected(
     right: tuple[int, int], wrong: tuple[int, int]
 ) -> None:
     """And the reason is given."""
-    found, why = estimate_corrected(WeightedShare(0.5, 100), ControlCounts(*right), ControlCounts(*wrong))
+    found, why = estimate_corrected(JudgedShare(0.5, 100), ControlCounts(*right), ControlCounts(*wrong))
     assert found is None
     assert "no rated controls of both kinds" in str(why)
 
 
 def test_with_endless_controls_the_interval_is_wilsons_carried_over() -> None:
     """Only the error of the share is left."""
-    share = WeightedShare(0.5, 400)
+    share = JudgedShare(0.5, 400)
     low, high = compute_corrected_interval(
         share, ControlCounts(9 * 10**8, 10**9), ControlCounts(85 * 10**7, 10**9)
     )
@@ -128,7 +128,7 @@ def test_the_width_is_near_that_of_a_simulated_posterior() -> None:
     specificity = beta(190 + 0.5, 10 + 0.5).rvs(100_000, random_state=rng)
     draws = (p + specificity - 1) / (sensitivity + specificity - 1)
     low, high = compute_corrected_interval(
-        WeightedShare(0.54, 2000), ControlCounts(185, 200), ControlCounts(190, 200)
+        JudgedShare(0.54, 2000), ControlCounts(185, 200), ControlCounts(190, 200)
     )
     assert (low, high) == pytest.approx(np.quantile(draws, [0.025, 0.975]), abs=0.006)
 
@@ -138,7 +138,7 @@ def test_the_width_is_near_that_of_a_simulated_posterior() -> None:
 def test_the_interval_holds_the_estimate_and_stays_a_share(value: float, controls: tuple[int, int]) -> None:
     """At the ends and with very few controls."""
     counts = ControlCounts(*controls)
-    found, _ = estimate_corrected(WeightedShare(value, 50), counts, counts)
+    found, _ = estimate_corrected(JudgedShare(value, 50), counts, counts)
     assert found is not None and found.low is not None and found.high is not None
     assert 0 <= found.low <= found.value <= found.high <= 1
 
