@@ -69,11 +69,23 @@ def _find_symmetric_root(covariance: FloatArray) -> FloatArray:
     return np.asarray((directions * np.sqrt(kept)) @ directions.T)
 
 
-def compute_moment_distance(first: Moments, second: Moments) -> float:
-    """The distance of the module's docstring, >= 0."""
+def compute_moment_distance(first: Moments, second: Moments, *, quick: bool = False) -> float:
+    """The distance of the module's docstring, >= 0.
+
+    Args:
+        first: Of one sample.
+        second: Of the other.
+        quick: Take singular values as roots of eigenvalues, in a quarter of the time and with half of the
+            digits; for the differences between values that leave out images.
+    """
     shift = float(((first.mean - second.mean) ** 2).sum())
     traces = first.trace + second.trace
-    overlap = float(np.linalg.svd(first.factor.T @ second.factor, compute_uv=False).sum())
+    product = first.factor.T @ second.factor
+    if quick:
+        squares = np.linalg.eigvalsh(product @ product.T)
+        overlap = float(np.sqrt(np.clip(squares, 0.0, None)).sum())
+    else:
+        overlap = float(np.linalg.svd(product, compute_uv=False).sum())
     return _round_off(shift + traces - 2 * overlap, shift + traces)
 
 
@@ -82,12 +94,13 @@ def _round_off(distance: float, size: float) -> float:
     return distance if distance > _SNAP * size else 0.0
 
 
-def compute_frechet(first: FloatArray, second: FloatArray) -> float:
+def compute_frechet(first: FloatArray, second: FloatArray, *, quick: bool = False) -> float:
     """Fréchet distance of two samples.
 
     Args:
         first: `(n, D)` features, n >= 2.
         second: `(m, D)` features, m >= 2.
+        quick: As in `compute_moment_distance`.
 
     Returns:
         In squared units of the features, >= 0.
@@ -99,7 +112,7 @@ def compute_frechet(first: FloatArray, second: FloatArray) -> float:
         >>> round(compute_frechet(points, 2 * points - 1.0), 6)  # twice as wide about the same mean: 2 x 4/3
         2.666667
     """
-    return compute_moment_distance(fit_moments(first), fit_moments(second))
+    return compute_moment_distance(fit_moments(first), fit_moments(second), quick=quick)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,13 @@ def test_a_set_lies_at_no_distance_from_itself_in_any_order(seed: int, count: in
     assert compute_frechet(points, shuffled) <= 1e-6 * float(points.var(axis=0).sum())
 
 
+@pytest.mark.parametrize(("count", "size"), [(60, 12), (10, 30), (12, 12)])
+def test_the_quick_way_differs_by_half_of_the_digits_at_most(count: int, size: int) -> None:
+    """Whether or not the covariances are of full rank."""
+    sides = draw(8, count, size), draw(9, count, size)
+    assert compute_frechet(*sides, quick=True) == pytest.approx(compute_frechet(*sides), rel=1e-6)
+
+
 def test_a_constant_set_lies_at_the_spread_of_the_other_and_the_shift() -> None:
     """One point has no covariance: the rest of the formula remains."""
     points = draw(5, 30, 6)
