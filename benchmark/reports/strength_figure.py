@@ -143,6 +143,8 @@ def _draw(figure: StrengthFigure, canvas: Figure, *, with_series: bool) -> None:
     if right is not None:
         right.axhline(50, color="#999999", lw=0.8, ls=":")
         _draw_axes(right, "series never wrong so far, in %")
+        # One scale for both, so that an eye can go across.
+        left.set_xlim(right.get_xlim())
     canvas.suptitle(format_label(figure.title), fontsize=10)
 
 
