@@ -77,6 +77,8 @@ def _draw_points(axes: Axes, figure: ScatterFigure) -> None:
         # More groups than styles repeat them; the legend still lists every group.
         marker, colour = _STYLES[number % len(_STYLES)]
         members = [point for point in figure.points if point.group == group]
+        # Those that a reader looks for: larger, and over the others.
+        named = any(point.labelled for point in members)
         x = [_place(point.x, figure.x, figure) for point in members]
         y = [_place(point.y, figure.y, figure) for point in members]
         axes.errorbar(
@@ -84,8 +86,8 @@ def _draw_points(axes: Axes, figure: ScatterFigure) -> None:
             y,
             xerr=_reach(members, x, figure.x, figure, horizontal=True),
             yerr=_reach(members, y, figure.y, figure, horizontal=False),
-            fmt=marker, ms=4, color=colour, ecolor=colour, elinewidth=0.6, alpha=0.85,
-            label=format_label(f"{group} ({len(members)})"),
+            fmt=marker, ms=7 if named else 4, color=colour, ecolor=colour, elinewidth=0.6, alpha=0.85,
+            zorder=3 if named else 2, label=format_label(f"{group} ({len(members)})"),
         )  # fmt: skip
         for point, x_position, y_position in zip(members, x, y, strict=True):
             if point.labelled:

@@ -24,6 +24,7 @@ from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.splits.views import apply_view
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
+from imagenet_g.benchmark.terminal.notebook import prepare_notebook
 
 if TYPE_CHECKING:
     import datasets
@@ -97,6 +98,7 @@ class SplitDataset(Dataset[tuple[Any, int]]):
         Raises:
             DataError: An image cannot be read.
         """
+        prepare_notebook()
         import datasets
 
         wnids = [info.wnid for info in load_classes()]

@@ -25,7 +25,12 @@ from imagenet_g.benchmark.models.classifiers import LiveModel, Transform
 from imagenet_g.benchmark.runs.options import EvaluationOptions
 from imagenet_g.benchmark.runs.requests import can_be_kept, make_request
 from imagenet_g.benchmark.runs.running import LaneListener, make_evaluate
-from imagenet_g.benchmark.terminal.notebook import NotebookListener, SilentListener, in_notebook
+from imagenet_g.benchmark.terminal.notebook import (
+    NotebookListener,
+    SilentListener,
+    in_notebook,
+    prepare_notebook,
+)
 from imagenet_g.benchmark.terminal.text import print_message
 from imagenet_g.benchmark.tracking.callback import track_outcomes
 from imagenet_g.benchmark.tracking.trackers import Tracker, open_tracker
@@ -228,6 +233,7 @@ def choose_listener(
     if not progress:
         return SilentListener, SilentListener().say
     if in_notebook():
+        prepare_notebook()
         return NotebookListener, NotebookListener().say
     from imagenet_g.benchmark.terminal.progress import ProgressListener
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from html import escape
 from time import monotonic
 from types import TracebackType
@@ -23,6 +24,12 @@ def in_notebook() -> bool:
     module = sys.modules.get("IPython")
     shell = None if module is None else module.get_ipython()
     return getattr(shell, "kernel", None) is not None
+
+
+def prepare_notebook() -> None:
+    """Keep tqdm's advice to install ipywidgets out of a notebook: the bars here need none."""
+    if in_notebook():
+        warnings.filterwarnings("ignore", message="IProgress not found")
 
 
 def format_bar(title: str, done: int, total: int | None, unit: str) -> str:
