@@ -85,7 +85,11 @@ def _find_columns(table: Table, rules: AnswerRules) -> tuple[str, str]:
     answer_column = next((name for name in ("prediction", "answer") if name in table.columns), None)
     if id_column is None or answer_column is None:
         wanted = f"{' or '.join(names)} and prediction or answer"
-        raise DataError(f"'{table.path}' has the columns {', '.join(table.columns)}; it needs {wanted}.")
+        numbered = not rules.questions and "index" in table.columns
+        hint = " Answers to exported questions need --questions FILE." if numbered else ""
+        raise DataError(
+            f"'{table.path}' has the columns {', '.join(table.columns)}; it needs {wanted}.{hint}"
+        )
     if answer_column == "answer" and "question" in table.columns:
         raise DataError(
             f"'{table.path}' holds questions with the right answers, and no column 'prediction' with a "

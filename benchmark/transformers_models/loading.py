@@ -77,9 +77,9 @@ def _check_kind(files: CheckpointFiles, spec: str) -> None:
     reason = REFUSED_KINDS.get(str(files.config.get("model_type")))
     if reason is not None and not _has_classifier(files.config):
         raise ModelError(
-            f"'{spec}' {reason}, and is not run here; zero-shot models of kind {', '.join(ZERO_SHOT_KINDS)} "
-            "are. Its answers from elsewhere can be scored: 'imagenet-g score ANSWERS --split SPLIT --name "
-            "NAME'."
+            f"'{spec}' {reason}. It is not run here; zero-shot models of kind {', '.join(ZERO_SHOT_KINDS)} "
+            "are, such as google/siglip2-base-patch16-224. Answers that it gives elsewhere can be scored: "
+            "'imagenet-g score ANSWERS --split SPLIT --name NAME'."
         )
 
 

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 ZERO_SHOT_KINDS = ("clip", "metaclip_2", "siglip")
 """Kinds of models, as `config.json` calls them, whose two towers are used in one way."""
+_BOTH_AT_ONCE = "scores an image and a text together, so that texts alone make no head"
 REFUSED_KINDS = {
-    "align": "is an ALIGN, whose tokenizer, scale and towers are used in another way than those of a CLIP",
+    "align": "is an ALIGN, whose texts, towers and scale are used in another way than those of a CLIP",
     "altclip": "is an AltCLIP, whose texts are encoded in another way than those of a CLIP",
-    "blip": "is a BLIP, which scores an image and a text together and has no head that texts can make",
-    "blip-2": "is a BLIP-2, which scores an image and a text together and has no head that texts can make",
+    "blip": f"is a BLIP, which {_BOTH_AT_ONCE}",
+    "blip-2": f"is a BLIP-2, which {_BOTH_AT_ONCE}",
     "chinese_clip": "is a Chinese CLIP, and the names of the classes are English",
     "clipseg": "is a CLIPSeg, which is made to find the outlines of objects",
-    "siglip2": "is a SigLIP 2 for images of any shape (NaFlex), whose inputs are patches of varying number; "
-    "one of fixed size, such as google/siglip2-base-patch16-224, is run",
+    "siglip2": "is a SigLIP 2 for images of any shape (NaFlex), whose inputs are patches of varying number",
 }
 """Kinds that the library offers for zero-shot classification too, and why they are refused."""
 CANONICAL_KINDS = ("siglip",)

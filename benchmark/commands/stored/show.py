@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.stored.per_class import add_class_options, asks_for_classes, show_classes
+from imagenet_g.benchmark.records import OUTSIDE
 from imagenet_g.benchmark.terminal.text import print_block
 
 if TYPE_CHECKING:
     from imagenet_g.benchmark.formats.runs import RunRecord
-    from imagenet_g.benchmark.results import Result
+    from imagenet_g.benchmark.results import Entry, Result
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -50,18 +51,25 @@ def format_batch_check(run: RunRecord) -> str:
 def list_provenance(result: Result) -> list[str]:
     """Lines of one paragraph: what was run, with what, when."""
     model, prep = result.model, result.model.preprocessing
-    lines = [
+    scored = f"Scored by imagenet-g {result.environment.imagenet_g} at {result.environment.created_utc}."
+    if model.spec.startswith(OUTSIDE):
+        # Its record has numbers in places where nothing is known.
+        manifests = (f"{one.split.ref}: manifest {one.split.manifest_sha256[:16]}." for one in result.entries)
+        return [f"{model.spec}: answers from elsewhere, weights and inputs unknown.", *manifests, scored]
+    return [
         f"{model.spec}: weights {model.weights_sha256[:16]}, revision {model.revision or 'unknown'}, "
         f"{model.num_parameters / 1e6:.2f} M parameters, trained on {model.training_data or 'unknown data'}; "
         f"input {prep.input_size_px[0]} x {prep.input_size_px[1]}, {prep.interpolation}.",
+        *(_describe_entry(entry) for entry in result.entries),
+        scored,
     ]
-    for entry in result.entries:
-        run = entry.predictions.run
-        lines.append(
-            f"{entry.split.ref}: manifest {entry.split.manifest_sha256[:16]}, "
-            f"{run.device_name or run.device}, {run.dtype}, {run.backend}, "
-            f"batch {run.batch_size}{format_batch_check(run)}, {run.images_per_second:.1f} images/s, "
-            f"{run.started_utc}."
-        )
-    lines.append(f"Scored by imagenet-g {result.environment.imagenet_g} at {result.environment.created_utc}.")
-    return lines
+
+
+def _describe_entry(entry: Entry) -> str:
+    run = entry.predictions.run
+    return (
+        f"{entry.split.ref}: manifest {entry.split.manifest_sha256[:16]}, "
+        f"{run.device_name or run.device}, {run.dtype}, {run.backend}, "
+        f"batch {run.batch_size}{format_batch_check(run)}, {run.images_per_second:.1f} images/s, "
+        f"{run.started_utc}."
+    )

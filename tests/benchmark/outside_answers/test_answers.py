@@ -95,6 +95,7 @@ def test_an_answer_that_names_no_class_may_count_as_wrong(tmp_path: Path) -> Non
         ),
         ("image_id,answer,answer_2,probability\nx,1,2,0.9\n", "1 probabilities for 2 answers"),
         ("image,answer\nx,1\n", "has the columns image, answer; it needs image_id and prediction or answer"),
+        ("index,prediction\n0,A\n", "Answers to exported questions need --questions FILE"),
         ("image_id,image_id\nx,1\n", "it has 'image_id' twice"),
         ("", "must name the columns"),
         ("image_id,answer\n", "has no row"),

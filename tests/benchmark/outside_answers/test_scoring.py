@@ -82,13 +82,20 @@ def test_images_without_an_answer_are_called_unanswered(
     assert find_score(run_score(table, photos, tmp_path / "all", "--skip-unanswered")).top1.value == 1
 
 
-def test_what_is_not_known_is_not_computed(photos: Path, tmp_path: Path) -> None:
+def test_what_is_not_known_is_not_computed(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """No calibration without probabilities, no top-5 of single answers; the record says what it is about."""
     answers: dict[str, object] = {one: one.partition("/")[0] for one in list_ids()}
     result = run_score(write_answers(tmp_path / "a.csv", answers), photos, tmp_path / "out")
     assert set(find_score(result).metrics) == {"top1", "mean_per_class_top1"}
     assert result.model.spec == "answers:oracle" and result.entries[0].gaps == ()
     assert any("which weights gave them is not known" in text for text in result.entries[0].warnings)
+    capsys.readouterr()
+    assert main(["show", str(tmp_path / "out")]) == 0
+    shown = capsys.readouterr().out
+    assert "answers:oracle: answers from elsewhere, weights and inputs unknown." in shown
+    assert "M parameters" not in shown and "images/s" not in shown
 
 
 def test_stored_answers_score_alike_when_they_are_read_again(photos: Path, tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ class _Anything:
         (
             lambda f: change_json(f / "config.json", model_type="siglip2", architectures=["Siglip2Model"]),
             ModelError,
-            r"images of any shape \(NaFlex\).*such as google/siglip2-base-patch16-224, is run.*score ANSWERS",
+            r"images of any shape \(NaFlex\).*such as google/siglip2-base-patch16-224\. .*score ANSWERS",
         ),
         (
             lambda f: change_json(f / "config.json", id2label={"0": "tench", "2": "goldfish"}),
