@@ -34,6 +34,7 @@ RATINGS_FOLDER = "ratings"
 MAX_SAMPLE_BYTES = 256 << 20
 MAX_RATINGS_BYTES = 128 << 20
 """Two hundred thousand images, rated several times each."""
+_MAX_HEADER_BYTES = 4096
 _Line = TypeVar("_Line", RatingsHeader, Rating)
 _WORDS = (
     "amber", "anchor", "basil", "beacon", "birch", "bramble", "canyon", "cedar", "cobalt", "comet", "copper",
@@ -144,6 +145,14 @@ def make_report_path(folder: Path, *, simulated: bool) -> Path:
     return folder / (f"audit-{SIMULATED}.json" if simulated else "audit.json")
 
 
+def has_begun(path: Path) -> bool:
+    """Whether a rating file has its header; one that a killed process left without is as good as absent."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.readline(_MAX_HEADER_BYTES).endswith(b"\n")
+
+
 def start_ratings(folder: Path, header: RatingsHeader) -> Path:
     """Write the header of a rating file; one that is there already is left as it is.
 
@@ -231,13 +240,19 @@ def load_all_ratings(folder: Path, sample: LoadedSample) -> tuple[RaterAnswers, 
     paths = sorted((folder / RATINGS_FOLDER).glob("*.jsonl"))
     if len(paths) > MAX_RATERS:
         raise UntrustedFileError(f"'{folder / RATINGS_FOLDER}' has {len(paths)} files; {MAX_RATERS} at most.")
-    found = tuple(load_ratings(path, sample) for path in paths)
+    # Not `has_begun`: a file that holds something else is refused, and only what a kill left is passed over.
+    found = tuple(load_ratings(path, sample) for path in paths if not _is_torn(path))
     if len({answers.header.simulated for answers in found}) > 1:
         raise InputError(
             f"'{folder / RATINGS_FOLDER}' holds ratings of people and simulated ones; "
             "move the simulated files to an audit of their own."
         )
     return found
+
+
+def _is_torn(path: Path) -> bool:
+    """Whether a file was begun and killed before its header was whole."""
+    return path.stat().st_size <= _MAX_HEADER_BYTES and not has_begun(path)
 
 
 def parse_ratings(data: bytes, name: Path) -> RaterAnswers:

@@ -16,6 +16,7 @@ from typing import TypeAlias, TypeVar
 from imagenet_g.benchmark.audits.files import (
     RATINGS_FOLDER,
     append_rating,
+    has_begun,
     load_ratings,
     make_rater_code,
     make_ratings_path,
@@ -139,7 +140,7 @@ class RatingDesk:
         path = make_ratings_path(self.folder, code)
         # One at a time: two devices may send the first answers of one code at once.
         with self._starting:
-            if path.exists():
+            if has_begun(path):
                 return path
             if sum(1 for _ in folder.glob("*.jsonl")) >= MAX_RATERS:
                 raise RequestError(f"This audit has {MAX_RATERS} raters already, and takes no new code.")
@@ -148,7 +149,7 @@ class RatingDesk:
 
     def _load_answers(self, code: str) -> dict[str, Rating]:
         path = make_ratings_path(self.folder, code)
-        return dict(load_ratings(path, self.pictures.sample).answers) if path.exists() else {}
+        return dict(load_ratings(path, self.pictures.sample).answers) if has_begun(path) else {}
 
     def _show_next(self, code: str, position: int, answers: dict[str, Rating]) -> Reply:
         """The picture at a place, or from the end on the first one without an answer."""

@@ -83,6 +83,15 @@ def test_a_file_whose_header_was_torn_is_begun_again(tmp_path: Path) -> None:
     assert len(load_ratings(path, sample).answers) == 1
 
 
+@pytest.mark.parametrize("left", [b"", b'{"schema_ver'])
+def test_a_file_without_a_whole_header_is_passed_over_among_all(tmp_path: Path, left: bytes) -> None:
+    """What a kill leaves must not keep the others from being read."""
+    sample = write_audit(tmp_path)
+    rate(sample, ["yes"], folder=tmp_path)
+    make_ratings_path(tmp_path, "fern-100").write_bytes(left)
+    assert [len(found.answers) for found in load_all_ratings(tmp_path, sample)] == [1]
+
+
 def test_a_file_that_was_begun_keeps_its_ratings_when_it_is_begun_again(tmp_path: Path) -> None:
     """A rater comes back."""
     sample = write_audit(tmp_path)

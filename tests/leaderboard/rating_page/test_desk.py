@@ -73,6 +73,17 @@ def test_a_torn_last_line_is_asked_for_again(desk: RatingDesk) -> None:
     assert read_answers(desk) == [("yes", 3), ("no", 3)]
 
 
+@pytest.mark.parametrize("left", [b"", b'{"schema_ver'])
+def test_a_file_that_a_kill_left_without_its_header_is_begun_again(desk: RatingDesk, left: bytes) -> None:
+    """Nothing was answered in it."""
+    path = make_ratings_path(desk.folder, CODE)
+    path.parent.mkdir()
+    path.write_bytes(left)
+    assert open_desk(desk.folder, data={}).open_rater({"code": CODE})["answered"] == 0
+    answer(desk, 0)
+    assert read_answers(desk) == [("yes", 3)]
+
+
 def test_going_back_shows_the_stored_answer_and_another_one_replaces_it(desk: RatingDesk) -> None:
     """The picture behind it comes next again."""
     answer(desk, 0, "no", 1)
