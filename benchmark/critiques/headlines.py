@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from imagenet_g.benchmark.critiques.critique import Critique
-from imagenet_g.benchmark.critiques.wording import format_number, format_share
+from imagenet_g.benchmark.critiques.wording import format_bounds, format_number, format_share
+from imagenet_g.benchmark.quality.records import FidelityAverages
 from imagenet_g.benchmark.reports.numbers import format_percent
 
 _SIMULATED = "simulated ratings, which say nothing about the images"
@@ -52,24 +53,35 @@ def _answer_likeness(critique: Critique) -> str:
     section = next((one for one in critique.distances or () if one.means is not None), None)
     if section is None or section.means is None:
         return f"How far the images lie from {critique.reference.ref} is unknown."
-    means, excess, whole = section.means, section.means.frechet_excess, section.whole
+    means, whole = section.means, section.whole
     text = (
         f"By {section.features.frechet_name} they lie {format_number(means.frechet.value)} from "
         f"{critique.reference.ref} class by class ({section.n_class} images of each of "
         f"{section.num_classes} classes), where two halves of the reference lie "
-        f"{format_number(means.frechet_floor.value)} apart"
+        f"{format_number(means.frechet_floor.value)} apart{_compare_with_floor(means)}"
     )
-    if excess.low is not None and excess.high is not None:
-        far = "farther" if excess.low > 0 else "nearer"
-        same = excess.low <= 0 <= excess.high
-        text += ": not measurably farther" if same else f": {format_number(abs(excess.value))} {far}"
-        text += " than real images from each other"
     if whole is None:
         return f"{text}."
     return (
         f"{text}; all classes at once ({whole.n:,} images), they lie {format_number(whole.frechet.value)} "
         f"away where the halves lie {format_number(whole.frechet_floor)} apart."
     )
+
+
+def _compare_with_floor(means: FidelityAverages) -> str:
+    excess, kernel = means.frechet_excess, means.kernel
+    if excess.low is None or excess.high is None:
+        return ""
+    if not excess.low <= 0 <= excess.high:
+        far = "farther" if excess.low > 0 else "nearer"
+        return f": {format_number(abs(excess.value))} {far} than real images from each other"
+    # With few images of a class the bias of a Fréchet distance hides what the kernel distance shows.
+    if kernel.low is not None and kernel.low > 0:
+        return (
+            ": no difference from real images by that measure, but one by the kernel distance "
+            f"({format_number(kernel.value)}, {format_bounds(kernel)}, where 0 is expected)"
+        )
+    return ": not measurably farther than real images from each other"
 
 
 def _answer_variety(critique: Critique) -> str:

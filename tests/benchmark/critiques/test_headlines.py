@@ -47,6 +47,20 @@ def test_a_split_of_the_reference_s_own_kind_is_not_measurably_farther() -> None
     assert "not measurably farther" in list_answers(make_critique(shift=0.0))[1]
 
 
+def test_a_shift_that_the_kernel_distance_alone_shows_is_not_passed_over() -> None:
+    """Few images of a class hide it from the Fréchet distance, whose bias is larger."""
+    critique = make_critique(shift=0.0)
+    assert critique.distances is not None
+    (section,) = critique.distances
+    assert section.means is not None
+    kernel = section.means.kernel.model_copy(update={"value": 0.2, "low": 0.1, "high": 0.3})
+    means = section.means.model_copy(update={"kernel": kernel})
+    moved = critique.model_copy(update={"distances": (section.model_copy(update={"means": means}),)})
+    found = list_answers(moved)[1]
+    assert "one by the kernel distance (0.200, 0.100 to 0.300, where 0 is expected)" in found
+    assert "not measurably farther" not in found
+
+
 def test_without_distances_likeness_is_unknown() -> None:
     """And no number is shown."""
     critique = make_critique(distances=None, diversity=None)
