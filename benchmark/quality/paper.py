@@ -45,17 +45,19 @@ def measure_paper(
     used = list_paper_classes(counts)
     if not used:
         return None
-    values, unshifted = [], []
+    values, unshifted, sizes = [], [], []
     for done, index in enumerate(used):
         values.append(compute_frechet(*dealer.deal_everything(index)))
         held, rest = dealer.hold_back(index)
         if len(held) >= MIN_PAPER_IMAGES:
             unshifted.append(compute_frechet(held, rest))
+            sizes.append(len(held))
         on_step(done + 1)
     mine, theirs = zip(*(counts[index] for index in used), strict=True)
     return PaperFidelity(
         frechet=average_classes(np.array(values)),
         unshifted=average_classes(np.array(unshifted)) if unshifted else None,
+        n_unshifted=(min(sizes), max(sizes)) if sizes else None,
         n_split=(min(mine), max(mine)),
         n_reference=(min(theirs), max(theirs)),
     )
@@ -63,9 +65,16 @@ def measure_paper(
 
 def list_paper_notes(paper: PaperFidelity | None) -> list[str]:
     """What the protocol's figure must be read beside."""
-    if paper is None or paper.unshifted is None:
+    if paper is None or paper.unshifted is None or paper.n_unshifted is None:
         return []
     return [
-        f"By Table 2's protocol the split lies at {paper.frechet.value:.4g}; reference images that are held "
-        f"back lie at {paper.unshifted.value:.4g} from the others, with no shift at all."
+        f"By Table 2's protocol the split lies at {paper.frechet.value:.3g} ({_format_range(paper.n_split)} "
+        f"images of a class against {_format_range(paper.n_reference)}). Without any shift it does not read 0: "
+        f"reference images that are held back ({_format_range(paper.n_unshifted)} of a class) lie at "
+        f"{paper.unshifted.value:.3g} from the others. The fewer the images, the higher it reads."
     ]
+
+
+def _format_range(counts: tuple[int, int]) -> str:
+    low, high = counts
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

@@ -149,6 +149,8 @@ class PaperFidelity(FileModel):
     unshifted: ClassAverage | None
     """The same of reference images held back, as many as the split has or else half, from the other reference
     images: what the protocol reads without any shift. Null where no class has two on either side."""
+    n_unshifted: tuple[Count, Count] | None
+    """Fewest and most images of a class that are held back; with fewer the distance reads higher."""
     n_split: tuple[Count, Count]
     """Fewest and most images of a class."""
     n_reference: tuple[Count, Count]

@@ -200,7 +200,9 @@ def test_the_papers_protocol_says_what_it_reads_without_a_shift() -> None:
     assert section.paper.unshifted is not None
     # 40 of 80 are held back, as many as the split has, so that 40 and not 80 remain.
     assert 1.0 < section.paper.unshifted.value / section.paper.frechet.value < 1.6
-    assert section.notes[-1].endswith("from the others, with no shift at all.")
+    assert section.paper.n_unshifted == (IMAGES, IMAGES)
+    assert f"({IMAGES} images of a class against {2 * IMAGES})" in section.notes[-1]
+    assert f"held back ({IMAGES} of a class) lie at {section.paper.unshifted.value:.3g}" in section.notes[-1]
 
 
 def test_a_number_is_called_fid_on_the_published_inception_alone() -> None:
