@@ -116,7 +116,8 @@ class AuditFiles(FileModel):
 
     def describe(self) -> str:
         """The images of its view, in words for a card."""
-        raters = f"{len(self.ratings)} {'simulated ' if self.simulated else ''}raters"
+        kind = "simulated rater" if self.simulated else "rater"
+        raters = f"{len(self.ratings)} {kind}{'' if len(self.ratings) == 1 else 's'}"
         caution = "; simulated answers say nothing about the images" if self.simulated else ""
         return f"images that the majority of {raters} calls valid, of those in `{self.sample.path}`{caution}"
 
