@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,19 @@ class ScoredImageSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedImages:
+    """What raters say of a split.
+
+    Attributes:
+        weights: How many images of the split each valid image stands for, by its id.
+        simulated: Whether a program made the ratings; None for unknown.
+    """
+
+    weights: Mapping[str, float]
+    simulated: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ViewCase:
     """One view to measure.
 
@@ -74,12 +88,14 @@ class ViewCase:
         rule: What it keeps, in words.
         weights: `(N,)` weight of each image of the split, 0 for those it leaves out.
         clean: `(R,)` whether it keeps an image of the reference; None where its rule was not applied there.
+        simulated: Of an audited view, whether a program made the ratings; None for unknown and for others.
     """
 
     kind: ViewKind
     rule: str
     weights: FloatArray
     clean: BoolArray | None = None
+    simulated: bool | None = None
 
     @property
     def is_weighted(self) -> bool:
@@ -123,6 +139,7 @@ def make_views(
     judges: tuple[str, ...],
     k: int,
     audited: FloatArray | None,
+    simulated: bool | None = None,
 ) -> tuple[ViewCase, ...]:
     """The views that there is something to make from.
 
@@ -134,6 +151,7 @@ def make_views(
         judges: Specs of the models that judge.
         k: How many of a judge's answers count.
         audited: `(N,)` weight of each image that raters call valid, 0 for all others; None without an audit.
+        simulated: Whether a program made its ratings; None for unknown.
     """
     views = [ViewCase(kind="unfiltered", rule="all images", weights=np.ones(len(images.classes)))]
     if images.scores is not None and threshold is not None:
@@ -155,6 +173,7 @@ def make_views(
             )
         )
     if audited is not None:
-        rule = "the majority of raters sees the class, with the weights of the sample"
-        views.append(ViewCase(kind="audited", rule=rule, weights=audited))
+        who = {True: "SIMULATED raters", False: "raters", None: "raters, people or simulated,"}[simulated]
+        rule = f"the majority of {who} sees the class, with the weights of the sample"
+        views.append(ViewCase(kind="audited", rule=rule, weights=audited, simulated=simulated))
     return tuple(view for view in views if view.weights.any())

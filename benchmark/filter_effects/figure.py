@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.figures.canvas import open_figure
-from imagenet_g.benchmark.filter_effects.records import FilteredModel, FilterSection, ThresholdPoint
+from imagenet_g.benchmark.filter_effects.records import (
+    FilteredModel,
+    FilterSection,
+    FilterView,
+    ThresholdPoint,
+)
 from imagenet_g.benchmark.terminal.plots import format_label
 
 if TYPE_CHECKING:
@@ -82,7 +87,7 @@ def draw_views(axes: Axes, section: FilterSection) -> None:
             **_style(section, number),
         )
     ticks = [
-        f"{NAMES[view.kind]}\n{view.num_images} images{_format_tau(view.agreement.tau, view.kind)}"
+        f"{name_view(view)}\n{view.num_images} images{_format_tau(view.agreement.tau, view.kind)}"
         for view in section.views
     ]
     axes.set_xticks(list(places), ticks, fontsize=8)
@@ -143,6 +148,11 @@ def draw_ranks(axes: Axes, section: FilterSection) -> None:
     _finish_curve(axes, section)
 
 
+def name_view(view: FilterView) -> str:
+    """A view in words; simulated ratings are called so."""
+    return f"SIMULATED, {NAMES[view.kind]}" if view.simulated else NAMES[view.kind]
+
+
 def name_model(model: FilteredModel) -> str:
     """A model with what the filter has to do with it."""
     words = {
@@ -168,7 +178,7 @@ def list_movers(section: FilterSection) -> list[str]:
         ]
         moves.sort(key=lambda move: (-abs(move[0]), move[1]))
         shown = ", ".join(f"{format_label(spec)} {moved:+g}" for moved, spec in moves[:NUM_MOVERS])
-        lines.append(f"ranks gained, {NAMES[view.kind]}: {shown or 'no model moves'}")
+        lines.append(f"ranks gained, {name_view(view)}: {shown or 'no model moves'}")
     return [textwrap.fill(line, 62) for line in lines]
 
 

@@ -10,7 +10,13 @@ import numpy as np
 from imagenet_g.benchmark.classes import name_class_set
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.filter_effects.blind import NUM_BLIND, SEED, measure_blind
-from imagenet_g.benchmark.filter_effects.cases import AnsweredModel, FilterCase, ScoredImageSet, make_views
+from imagenet_g.benchmark.filter_effects.cases import (
+    AnsweredModel,
+    AuditedImages,
+    FilterCase,
+    ScoredImageSet,
+    make_views,
+)
 from imagenet_g.benchmark.filter_effects.curve import choose_thresholds, measure_point
 from imagenet_g.benchmark.filter_effects.records import (
     FilteredModel,
@@ -18,13 +24,17 @@ from imagenet_g.benchmark.filter_effects.records import (
     FilterView,
     ThresholdPoint,
 )
+from imagenet_g.benchmark.filter_effects.stored_scores import (
+    StoredFilter,
+    find_alike,
+    find_filter,
+    read_scores,
+)
 from imagenet_g.benchmark.filter_effects.views import measure_view
-from imagenet_g.benchmark.filters.quality import is_same_scorer
 from imagenet_g.benchmark.lineage.filter_kin import find_filter_kinship
 from imagenet_g.benchmark.predictions.answered_sets import AnsweredSets, align_rows, drop_repeated
 from imagenet_g.benchmark.predictions.evidence import Evidence
 from imagenet_g.benchmark.predictions.scoring import select_outputs
-from imagenet_g.benchmark.splits.manifests import ThresholdView
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.statistics.accuracy import BoolArray, FloatArray, compute_correct
 
@@ -51,21 +61,13 @@ class FilterSettings:
     seed: int = SEED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Filter:
-    """The filter of a release: its column, bound and scorer."""
-
-    column: str
-    minimum: float
-    scorer: str | None
-
-
 def measure_filter_effects(
     models: Sequence[AnsweredSets],
     split: Split,
     reference: Split | None,
     *,
     audited: Mapping[str, float] | None = None,
+    simulated: bool | None = None,
     settings: FilterSettings | None = None,
 ) -> FilterSection:
     """The same models on unfiltered, filtered, judged and audited views, and by the filter's threshold.
@@ -76,6 +78,7 @@ def measure_filter_effects(
         reference: The clean set; None for no gaps. With scores in the column of that name by the same
             scorer it is filtered alike.
         audited: Weight of each image that raters call valid, by its id; None without an audit.
+        simulated: Whether a program made the ratings; None for unknown, which the view then says.
         settings: How; None for the defaults.
 
     Raises:
@@ -87,7 +90,8 @@ def measure_filter_effects(
     if not models:
         raise InputError("There are no answers of models; give a result with --results.")
     models = drop_repeated(models)
-    case, found, missing = make_case(models, split, reference, audited=audited, settings=chosen)
+    rated = None if audited is None else AuditedImages(weights=audited, simulated=simulated)
+    case, found, missing = make_case(models, split, reference, audited=rated, settings=chosen)
     views, curve = _measure(case, found, chosen)
     first = models[0].evidence
     return FilterSection(
@@ -120,23 +124,23 @@ def make_case(
     split: Split,
     reference: Split | None,
     *,
-    audited: Mapping[str, float] | None,
+    audited: AuditedImages | None,
     settings: FilterSettings,
-) -> tuple[FilterCase, _Filter | None, tuple[str, ...]]:
+) -> tuple[FilterCase, StoredFilter | None, tuple[str, ...]]:
     """Arrays of all that is measured, the filter, and which views are missing and why."""
     shifted = align_rows([one.evidence for one in models])
     if shifted[0].record.content_sha256 != split.record.content_sha256:
         raise DataError(f"The answers are to other images than those of '{split.record.ref}'.")
     clean = _align_clean(models, shifted[0], reference)
     judges = _find_judges(shifted, settings.judges)
-    found = _find_filter(split, settings.view)
+    found = find_filter(split, settings.view)
     images = _make_set(shifted, shifted[0], split, found, judges, settings.k)
     clean_set = None
     if clean is not None and reference is not None:
         clean_set = _make_set(
-            clean, shifted[0], reference, _find_alike(found, split, reference), judges, settings.k
+            clean, shifted[0], reference, find_alike(found, split, reference), judges, settings.k
         )
-    weights = None if audited is None else _list_weights(shifted[0], audited)
+    weights = None if audited is None else _list_weights(shifted[0], audited.weights)
     views = make_views(
         images,
         clean_set,
@@ -145,6 +149,7 @@ def make_case(
         judges=settings.judges,
         k=settings.k,
         audited=weights,
+        simulated=None if audited is None else audited.simulated,
     )
     case = FilterCase(
         images=images, clean=clean_set, models=_make_models(shifted, clean, judges), views=views
@@ -153,7 +158,7 @@ def make_case(
 
 
 def _measure(
-    case: FilterCase, found: _Filter | None, settings: FilterSettings
+    case: FilterCase, found: StoredFilter | None, settings: FilterSettings
 ) -> tuple[tuple[FilterView, ...], tuple[ThresholdPoint, ...]]:
     scores = case.images.scores
     thresholds = (
@@ -197,33 +202,11 @@ def _find_judges(evidences: Sequence[Evidence], specs: Sequence[str]) -> BoolArr
     return np.isin(named, list(specs))
 
 
-def _find_filter(split: Split, view: str | None) -> _Filter | None:
-    filters = {name: spec for name, spec in split.views.items() if isinstance(spec, ThresholdView)}
-    if view is not None and view not in filters:
-        raise UnknownNameError("view by a score", view, sorted(filters), where=f"of '{split.record.ref}'")
-    name = view or min(filters, default=None)
-    if name is None:
-        return None
-    spec = filters[name]
-    scorer = split.scorers.get(spec.column.partition(".")[2])
-    return _Filter(column=spec.column, minimum=spec.minimum, scorer=None if scorer is None else scorer.model)
-
-
-def _find_alike(found: _Filter | None, split: Split, reference: Split) -> _Filter | None:
-    """The filter, where the reference has scores of the same scorer; of another one they do not compare."""
-    if found is None:
-        return None
-    name = found.column.partition(".")[2]
-    ours, theirs = split.scorers.get(name), reference.scorers.get(name)
-    known = ours is not None and ours.weights_sha256 is not None
-    return found if known and is_same_scorer(ours, theirs) else None
-
-
 def _make_set(
     evidences: Sequence[Evidence],
     like: Evidence,
     split: Split,
-    found: _Filter | None,
+    found: StoredFilter | None,
     judges: BoolArray,
     k: int,
 ) -> ScoredImageSet:
@@ -232,22 +215,9 @@ def _make_set(
     judged = [_find_right(one, like, k=k) for one, chosen in zip(evidences, judges, strict=True) if chosen]
     return ScoredImageSet(
         classes=first.labels[:, 0].astype(np.int64),
-        scores=None if found is None else _read_scores(split, found.column, first.image_ids),
+        scores=None if found is None else read_scores(split, found.column, first.image_ids),
         judged=np.any(judged, axis=0) if judged else None,
     )
-
-
-def _read_scores(split: Split, column: str, image_ids: Sequence[str]) -> FloatArray | None:
-    """`(N,)` stored scores in the order of the ids; None where an image has none."""
-    by_id = dict(zip(split.rows.image_ids, split.reader.read_column(column), strict=True))
-    values = [np.nan if (value := by_id[one]) is None else value for one in image_ids]
-    try:
-        scores = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"Column '{column}' of '{split.record.ref}' has values that are no numbers; a filter needs them."
-        ) from error
-    return scores if np.isfinite(scores).all() else None
 
 
 def _find_right(evidence: Evidence, like: Evidence, *, k: int) -> BoolArray:
@@ -278,7 +248,7 @@ def _make_models(
 
 
 def _list_missing(
-    case: FilterCase, found: _Filter | None, settings: FilterSettings, audited: Mapping[str, float] | None
+    case: FilterCase, found: StoredFilter | None, settings: FilterSettings, audited: AuditedImages | None
 ) -> list[str]:
     kinds, lines = {view.kind for view in case.views}, []
     if "filtered" not in kinds:

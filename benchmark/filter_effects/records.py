@@ -67,6 +67,8 @@ class FilterView(FileModel):
     kind: ViewKind
     rule: str
     """What it keeps."""
+    simulated: bool | None
+    """Of an audited view: whether a program made the ratings, null for unknown; null for any other view."""
     num_images: Count
     num_classes: Count
     share: Fraction

@@ -49,6 +49,7 @@ def measure_view(case: FilterCase, number: int, blind: BlindAccuracies) -> Filte
     return FilterView(
         kind=view.kind,
         rule=view.rule,
+        simulated=view.simulated,
         num_images=int(kept.sum()),
         num_classes=len(np.unique(case.images.classes[kept])),
         share=_find_share(case, view),

@@ -16,6 +16,10 @@ from imagenet_g.benchmark.records import FileModel, ModelRecord, OriginModel, Sp
 
 FilterRelation: TypeAlias = Literal["is-filter", "kin", "unknown", "other"]
 _COMMON_SET = "imagenet-1k"
+CLASS_SCORES = ("clip_score", "label_probability", "label_margin", "label_rank")
+"""Scores of how well a model recognises the class of an image."""
+OTHER_SCORES = ("safe_probability", "grey_range", "lightest", "darkest")
+"""Scores in which the class has no part, such as safety: a filter by one favours no model's recognition."""
 
 
 class FilterKinship(FileModel):
@@ -41,9 +45,9 @@ def find_filter_kinship(
         return FilterKinship(
             relation="unknown", reason="nothing is recorded of how the images were made and chosen"
         )
-    filters = [part for part in origin.models if part.role == "filter"]
+    filters = [part for part in origin.models if part.role == "filter" and not _is_about_other(part)]
     if not filters:
-        return FilterKinship(relation="other", reason="the release names no filter")
+        return FilterKinship(relation="other", reason="the release names no filter by class")
     found = [_compare(model, part, origin, known) for part in filters]
     order: tuple[FilterRelation, ...] = ("is-filter", "kin", "unknown", "other")
     return min(found, key=lambda one: order.index(one.relation))
@@ -66,6 +70,11 @@ def _compare(
         return FilterKinship(relation="unknown", reason=reason)
     reason = f"other weights than the filter, {part.spec}, and no training set in common that is known"
     return FilterKinship(relation="other", reason=reason)
+
+
+def _is_about_other(part: OriginModel) -> bool:
+    # Of a filter, the detail begins with the column of the score.
+    return part.detail.partition(".")[0] in OTHER_SCORES
 
 
 def _find_shared_tower(model: ModelRecord, part: OriginModel) -> str | None:

@@ -32,7 +32,7 @@ WEIGHTED_METHOD = "rao-wu-within-classes-widened"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WeightedShare:
+class DomainShare:
     """A share with its 95 % interval.
 
     Attributes:
@@ -56,7 +56,7 @@ def compute_weighted_share(
     *,
     num_resamples: int = NUM_RESAMPLES,
     seed: int = BOOTSTRAP_SEED,
-) -> WeightedShare | None:
+) -> DomainShare | None:
     """The share of the module's docstring.
 
     Args:
@@ -93,7 +93,7 @@ def compute_weighted_share(
     low, high = widen(
         (min(value, resampled[0]), max(value, resampled[1])), _bound_noise(hits, counted, strata)
     )
-    return WeightedShare(value=value, low=max(0.0, low), high=min(1.0, high), num_units=int(domain.sum()))
+    return DomainShare(value=value, low=max(0.0, low), high=min(1.0, high), num_units=int(domain.sum()))
 
 
 def draw_units(strata: IntArray, *, num_resamples: int, seed: int) -> FloatArray:

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from judged_cases import FILTER_SPEC, ColumnReader, drop_clean, make_case, read_scores
+from judged_cases import COLUMN, FILTER_SPEC, ColumnReader, drop_clean, make_case, read_scores
 from scipy.stats import kendalltau
 
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.filter_effects.blind import measure_blind
 from imagenet_g.benchmark.filter_effects.measuring import FilterSettings, measure_filter_effects
 from imagenet_g.benchmark.filter_effects.records import FilterSection, FilterView
+from imagenet_g.benchmark.splits.manifests import CombinedView, ThresholdView
 
 QUICK = FilterSettings(num_blind=50)
 
@@ -173,6 +174,19 @@ def test_the_audited_view_weights_the_valid_images() -> None:
     assert not view.reference_alike
 
 
+@pytest.mark.parametrize(("simulated", "word"), [(True, "SIMULATED"), (None, "people or simulated")])
+def test_ratings_that_no_person_gave_are_called_so(simulated: bool | None, word: str) -> None:
+    """In the rule of the view, which is shown with it; unknown is said to be so."""
+    models, split, _ = make_case(num_images=40)
+    audited = dict.fromkeys(split.rows.image_ids[:20], 2.0)
+    view = find_view(
+        measure_filter_effects(models, split, None, audited=audited, simulated=simulated, settings=QUICK),
+        "audited",
+    )
+    assert word in view.rule
+    assert view.simulated is simulated
+
+
 def test_scores_of_another_scorer_do_not_filter_the_reference() -> None:
     """A threshold of one model says nothing of another's scores."""
     models, split, reference = make_case()
@@ -211,6 +225,16 @@ def test_missing_views_are_named_with_the_reason() -> None:
         "No judged view: no model was named as a judge.",
         "No audited view: there is no audit by people.",
     )
+
+
+def test_the_filter_is_the_one_that_goes_by_the_class() -> None:
+    """A view of safe images has a score too, and comes first by name; a combined one gives its score."""
+    models, split, _ = make_case(num_images=40)
+    safe = ThresholdView(column="safe_probability.nsfw", minimum=0.8)
+    both = CombinedView(views=(safe, split.views["clip-filtered"]))
+    other = replace(split, views={"a-safe": safe, "both": both})
+    section = measure_filter_effects(models, other, None, settings=QUICK)
+    assert (section.column, section.threshold) == (COLUMN, 0.5)
 
 
 def test_a_model_that_is_given_twice_counts_once() -> None:

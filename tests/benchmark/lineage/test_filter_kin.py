@@ -64,6 +64,13 @@ def test_a_release_without_a_filter_makes_no_kin() -> None:
     assert find_filter_kinship(make_model("timm:resnet50.a1_in1k"), origin).relation == "other"
 
 
+def test_a_filter_by_safety_makes_no_kin() -> None:
+    """The class has no part in its score, so that it favours no model's recognition."""
+    part = make_origin().models[0].model_copy(update={"detail": "safe_probability.nsfw of at least 0.8"})
+    origin = SplitOrigin(generators=(), models=(part,), sources=None, released=None)
+    assert find_filter_kinship(make_model("python:mine:build", FILTER), origin).relation == "other"
+
+
 def test_a_shared_tower_makes_kin() -> None:
     """A classifier on the filter's image side sees what it sees."""
     row = load_known_encoders().clip[0]
