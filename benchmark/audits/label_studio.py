@@ -147,7 +147,7 @@ def ask(info: ClassInfo) -> str:
 
 
 def read_export(
-    data: bytes, sample: LoadedSample, *, predictions: bool = False
+    data: bytes, sample: LoadedSample, *, name: object = "the export", predictions: bool = False
 ) -> dict[str, tuple[RatingsHeader, list[Rating]]]:
     """Ratings by rater code from an export of Label Studio ("JSON", not "JSON-MIN").
 
@@ -157,6 +157,7 @@ def read_export(
     Args:
         data: Bytes of the file.
         sample: What was drawn.
+        name: What a message calls the file.
         predictions: Read the predictions of simulated raters and not the annotations of people.
 
     Raises:
@@ -167,15 +168,18 @@ def read_export(
         tasks = TypeAdapter(list[StudioTask]).validate_json(data)
     except ValidationError as error:
         raise UntrustedFileError(
-            f"This is no export of Label Studio's format 'JSON':\n{format_problems(error)}"
+            f"'{name}' is no export of Label Studio's format 'JSON':\n{format_problems(error)}"
         ) from error
     found: dict[str, tuple[RatingsHeader, list[Rating]]] = {}
-    for task in tasks:
-        _validate_task(task, sample)
-        for code, rating in _list_ratings(task, predictions=predictions):
-            if code not in found:
-                found[code] = (_make_header(code, sample), [])
-            found[code][1].append(rating)
+    try:
+        for task in tasks:
+            _validate_task(task, sample)
+            for code, rating in _list_ratings(task, predictions=predictions):
+                if code not in found:
+                    found[code] = (_make_header(code, sample), [])
+                found[code][1].append(rating)
+    except InputError as error:
+        raise type(error)(f"'{name}' {error}") from error
     return found
 
 
@@ -209,13 +213,11 @@ def _format_result(rating: Rating, name: str, kind: str, value: Json) -> Json:
 def _validate_task(task: StudioTask, sample: LoadedSample) -> None:
     if task.data.sample_sha256 != sample.sha256:
         raise InputError(
-            f"The export is of another sample (hash {task.data.sample_sha256[:8]!r}..., and "
+            f"is of another sample (hash {task.data.sample_sha256[:8]!r}..., and "
             f"{sample.sha256[:8]!r}... here); import it into the folder of its own sample."
         )
     if task.data.item not in sample.items:
-        raise UntrustedFileError(
-            f"The export has a task for item {task.data.item[:40]!r}, which was not drawn."
-        )
+        raise UntrustedFileError(f"has a task for item {task.data.item[:40]!r}, which was not drawn.")
 
 
 def _list_ratings(task: StudioTask, *, predictions: bool) -> Iterator[tuple[str, Rating]]:
@@ -240,7 +242,7 @@ def _find_answer(annotation: StudioAnnotation) -> Answer | None:
         if chosen[-1] == (answer,):
             return answer
     raise UntrustedFileError(
-        f"The export has the answer {str(chosen[-1])[:60]!r}; known: {', '.join(ANSWERS)}, one a task."
+        f"has the answer {str(chosen[-1])[:60]!r}; known: {', '.join(ANSWERS)}, one a task."
     )
 
 
@@ -249,7 +251,7 @@ def _find_quality(annotation: StudioAnnotation) -> Quality | None:
     if not rated or rated[-1] in (None, 0):
         return None
     if rated[-1] not in range(1, 6):
-        raise UntrustedFileError(f"The export has the quality {rated[-1]}; 1 to 5 can be given.")
+        raise UntrustedFileError(f"has the quality {rated[-1]}; 1 to 5 can be given.")
     return rated[-1]
 
 
@@ -259,4 +261,6 @@ def _make_header(code: str, sample: LoadedSample) -> RatingsHeader:
             sample_sha256=sample.sha256, rater=code, simulated=code.startswith(f"{SIMULATED}-")
         )
     except ValidationError as error:
-        raise UntrustedFileError(f"{code[:60]!r} is no rater code:\n{format_problems(error)}") from error
+        raise UntrustedFileError(
+            f"has the rater {code[:60]!r}, which is no rater code:\n{format_problems(error)}"
+        ) from error

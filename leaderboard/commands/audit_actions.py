@@ -219,7 +219,8 @@ def run_import(arguments: Namespace) -> int:
         raise InputError(f"There is no file '{arguments.file}'.")
     if arguments.file.stat().st_size > MAX_EXPORT_BYTES:
         raise InputError(f"'{arguments.file}' is larger than {MAX_EXPORT_BYTES >> 20} MiB; it is no export.")
-    found = read_export(arguments.file.read_bytes(), sample, predictions=arguments.predictions)
+    data = arguments.file.read_bytes()
+    found = read_export(data, sample, name=arguments.file, predictions=arguments.predictions)
     if not found:
         kind = "predictions of simulated raters" if arguments.predictions else "annotations"
         raise InputError(f"'{arguments.file}' has no {kind}.")
