@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +35,6 @@ MAX_RATINGS_BYTES = 128 << 20
 """Two hundred thousand images, rated several times each."""
 _MAX_HEADER_BYTES = 4096
 _Line = TypeVar("_Line", RatingsHeader, Rating)
-_WORDS = (
-    "amber", "anchor", "basil", "beacon", "birch", "bramble", "canyon", "cedar", "cobalt", "comet", "copper",
-    "coral", "delta", "ember", "fern", "garnet", "harbor", "hazel", "indigo", "island", "ivory", "jade",
-    "juniper", "lagoon", "lantern", "lilac", "maple", "meadow", "nickel", "olive", "opal", "pebble", "pepper",
-    "quartz", "raven", "river", "saffron", "sierra", "thistle", "topaz", "tundra", "velvet", "willow",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +121,6 @@ def read_sample(data: bytes, name: Path) -> LoadedSample:
     except ValidationError as error:
         raise UntrustedFileError(f"'{name}' is no valid sample:\n{format_problems(error)}") from error
     return LoadedSample(sample, hash_bytes(data), {item.item: item for item in sample.items})
-
-
-def make_rater_code() -> str:
-    """A code for a new rater: a random word and number, such as "willow-482"."""
-    return f"{secrets.choice(_WORDS)}-{secrets.randbelow(900) + 100}"
 
 
 def make_ratings_path(folder: Path, rater: str) -> Path:
@@ -240,19 +228,15 @@ def load_all_ratings(folder: Path, sample: LoadedSample) -> tuple[RaterAnswers, 
     paths = sorted((folder / RATINGS_FOLDER).glob("*.jsonl"))
     if len(paths) > MAX_RATERS:
         raise UntrustedFileError(f"'{folder / RATINGS_FOLDER}' has {len(paths)} files; {MAX_RATERS} at most.")
-    # Not `has_begun`: a file that holds something else is refused, and only what a kill left is passed over.
-    found = tuple(load_ratings(path, sample) for path in paths if not _is_torn(path))
+    # Only what a kill left is passed over; a larger file holds something else and is refused.
+    whole = (path for path in paths if has_begun(path) or path.stat().st_size > _MAX_HEADER_BYTES)
+    found = tuple(load_ratings(path, sample) for path in whole)
     if len({answers.header.simulated for answers in found}) > 1:
         raise InputError(
             f"'{folder / RATINGS_FOLDER}' holds ratings of people and simulated ones; "
             "move the simulated files to an audit of their own."
         )
     return found
-
-
-def _is_torn(path: Path) -> bool:
-    """Whether a file was begun and killed before its header was whole."""
-    return path.stat().st_size <= _MAX_HEADER_BYTES and not has_begun(path)
 
 
 def parse_ratings(data: bytes, name: Path) -> RaterAnswers:

@@ -18,13 +18,13 @@ from imagenet_g.benchmark.audits.files import (
     append_rating,
     has_begun,
     load_ratings,
-    make_rater_code,
     make_ratings_path,
     start_ratings,
 )
 from imagenet_g.benchmark.audits.records import MAX_RATERS, SIMULATED, Rating, RatingsHeader
 from imagenet_g.benchmark.classes import load_classes, load_index_by_wnid
 from imagenet_g.benchmark.identity import hash_bytes
+from imagenet_g.leaderboard.rating_page.codes import make_rater_code
 from imagenet_g.leaderboard.rating_page.pictures import NUM_EXAMPLES, SamplePictures
 from imagenet_g.leaderboard.rating_page.requests import (
     AnswerRequest,
