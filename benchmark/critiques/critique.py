@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, ValidationError, model_validator
 
 from imagenet_g.benchmark.audits.records import AuditSection
+from imagenet_g.benchmark.audits.valid_accuracy import ValidAccuracySection
 from imagenet_g.benchmark.critiques.image_checks import (
     NearDuplicatesSection,
     SafetySection,
@@ -43,6 +44,7 @@ SectionName = Literal[
     "style",
     "filter_effects",
     "audit",
+    "valid_accuracy",
     "traps",
 ]
 SECTION_NAMES: tuple[SectionName, ...] = get_args(SectionName)
@@ -117,6 +119,7 @@ class Critique(FileModel):
     style: StyleSection | None
     filter_effects: FilterSection | None
     audit: AuditSection | None
+    valid_accuracy: ValidAccuracySection | None
     traps: TrapSection | None
     unmeasured: dict[SectionName, str]
     """Why a section is null, in a sentence."""

@@ -54,9 +54,9 @@ def _list_audit(critique: Critique) -> Iterator[FigureRow]:
     if (right := audit.not_valid.corrected) is not None:
         value = f"{format_percent(right.value, 1)} %"
         interval = format_bounds(right, percent=True)
-        yield FigureRow(f"{mark}label validity, corrected", value, interval, "the controls", on)
+        yield FigureRow(f"{mark}label validity, corrected", value, interval, "", on)
     if audit.quality is not None:
-        beside = "" if audit.control_quality is None else f"{audit.control_quality.value:.2f} of the controls"
+        beside = "" if audit.control_quality is None else f"controls {audit.control_quality.value:.2f}"
         yield FigureRow(
             f"{mark}quality, 1 to 5", f"{audit.quality.value:.2f}", format_bounds(audit.quality), beside, on
         )
@@ -66,9 +66,9 @@ def _list_recognition(critique: Critique) -> Iterator[FigureRow]:
     seen = critique.recognition
     if seen is None:
         return
-    beside = f"{format_percent(seen.shuffled.value, 1)} %: labels shuffled"
+    beside = f"labels shuffled {format_percent(seen.shuffled.value, 1)} %"
     if seen.reference is not None:
-        beside += f"; {format_percent(seen.reference.share.value, 1)} %: reference"
+        beside += f"; reference {format_percent(seen.reference.share.value, 1)} %"
     yield FigureRow(
         "machine-recognised share (no bound of validity)",
         f"{format_percent(seen.share.value, 1)} %",
@@ -87,7 +87,7 @@ def _list_distances(section: DistanceSection) -> Iterator[FigureRow]:
             (frechet, means.frechet, means.frechet_floor),
             (kernel, means.kernel, means.kernel_floor),
         ):
-            beside = f"{format_number(floor.value)}: floor"
+            beside = f"floor {format_number(floor.value)}"
             yield FigureRow(f"{name}, by class", format_number(found.value), format_bounds(found), beside, on)
     if whole is not None:
         on = f"{whole.n:,} images on each side, {features.name}"
@@ -95,7 +95,7 @@ def _list_distances(section: DistanceSection) -> Iterator[FigureRow]:
             (frechet, whole.frechet, whole.frechet_floor),
             (kernel, whole.kernel, whole.kernel_floor),
         ):
-            beside = f"{format_number(bottom)}: floor"
+            beside = f"floor {format_number(bottom)}"
             yield FigureRow(f"{name}, whole", format_number(one.value), format_bounds(one), beside, on)
         yield from _list_neighbours(section)
 
@@ -108,7 +108,7 @@ def _list_neighbours(section: DistanceSection) -> Iterator[FigureRow]:
     for name in ("precision", "recall", "density", "coverage"):
         found = getattr(whole.neighbours, name)
         floor = None if whole.neighbours_floor is None else getattr(whole.neighbours_floor, name)
-        beside = "" if floor is None else f"{format_number(floor.value)}: floor"
+        beside = "" if floor is None else f"floor {format_number(floor.value)}"
         yield FigureRow(name, format_number(found.value), format_bounds(found), beside, on)
 
 
@@ -119,7 +119,7 @@ def _list_diversity(section: DiversitySection) -> Iterator[FigureRow]:
     for name, part in (("diversity (Table 7)", "diversity"), ("Vendi score", "vendi"), ("spread", "spread")):
         found = getattr(section.split, part)
         reference = None if section.reference is None else getattr(section.reference, part)
-        beside = "" if reference is None else f"{format_number(reference.value)}: reference"
+        beside = "" if reference is None else f"reference {format_number(reference.value)}"
         yield FigureRow(f"{name}, by class", format_number(found.value), format_bounds(found), beside, on)
 
 
@@ -147,9 +147,7 @@ def _list_copies(critique: Critique) -> Iterator[FigureRow]:
             f"nearer to a training image ({memory.training.ref}) than 99 % of unseen ones",
             UNKNOWN if above is None else f"{above:,}",
             "counted",
-            ""
-            if above is None or near is None
-            else f"{near.num_images / 100:.0f}: 1 %, expected without copies",
+            "" if above is None or near is None else f"{near.num_images / 100:.0f}, expected without copies",
             f"{memory.training.num_images:,} training images",
         )
 
@@ -193,6 +191,6 @@ def _list_variation(critique: Critique) -> Iterator[FigureRow]:
             f"variation within classes that goes with the {share.factor}",
             f"{format_percent(share.share, 1)} %",
             "",
-            f"{expected}: values shuffled",
+            f"values shuffled {expected}",
             f"{share.num_images:,} images, {share.num_groups:,} values",
         )

@@ -41,8 +41,7 @@ def _answer_validity(critique: Critique) -> str:
     beside = f"{format_percent(seen.shuffled.value, 1)} % with the labels shuffled"
     if seen.reference is not None:
         beside += f", and {format_share(seen.reference.share, bounds=False)} of the reference's images"
-    judges = "judge has" if len(seen.judges) == 1 else f"of {len(seen.judges)} judges have"
-    some = f"{'the' if len(seen.judges) == 1 else 'at least one'} {judges}"
+    some = "the judge has" if len(seen.judges) == 1 else f"at least one of {len(seen.judges)} judges has"
     return (
         f"Nobody has rated these images; for {format_share(seen.share)} of them {some} the class among the "
         f"first {seen.k} answers ({beside}), which is neither validity nor a bound of it."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +11,11 @@ from pydantic import JsonValue
 from imagenet_g.benchmark.audits.files import LoadedSample, RaterAnswers, load_all_ratings, load_sample
 from imagenet_g.benchmark.audits.measure import measure_audit
 from imagenet_g.benchmark.audits.records import AuditSection
-from imagenet_g.benchmark.audits.verdicts import Verdict, list_verdicts
+from imagenet_g.benchmark.audits.valid_accuracy import ValidAccuracySection
+from imagenet_g.benchmark.audits.verdicts import list_verdicts
 from imagenet_g.benchmark.critiques.critique import InputFile
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.filter_effects.audited_views import list_valid_weights, measure_valid_accuracies
 from imagenet_g.benchmark.filter_effects.measuring import FilterSettings, measure_filter_effects
 from imagenet_g.benchmark.filter_effects.records import FilterSection
 from imagenet_g.benchmark.predictions.answered_sets import AnsweredSets
@@ -174,7 +175,7 @@ def make_filter_effects(answers: GatheredAnswers) -> FilterSection | str:
             answers.models,
             materials.split.split,
             materials.reference.split,
-            audited=_list_valid_weights(verdicts) if verdicts else None,
+            audited=list_valid_weights(verdicts) if verdicts else None,
             settings=FilterSettings(judges=judges),
         ),
     )
@@ -194,8 +195,25 @@ def make_audit(answers: GatheredAnswers) -> AuditSection | str:
     )
 
 
-def _list_valid_weights(verdicts: Sequence[Verdict]) -> dict[str, float]:
-    return {one.image_id: one.weight for one in verdicts if one.valid and one.weight is not None}
+def make_valid_accuracy(answers: GatheredAnswers) -> ValidAccuracySection | str:
+    """AG on valid images; the reason why without an audit or results."""
+    rated = answers.rated
+    if rated is None or not rated.raters:
+        return _NO_AUDIT
+    if not answers.all_paths:
+        return _NO_RESULTS
+    return answers.materials.store.resume(
+        ValidAccuracySection,
+        answers.describe(),
+        (*_AUDITS, *_FILTERS),
+        lambda: measure_valid_accuracies(
+            answers.models,
+            rated.sample.sample,
+            list_verdicts(rated.sample.sample, rated.raters),
+            sample_sha256=rated.sample.sha256,
+            simulated=rated.raters[0].header.simulated,
+        ),
+    )
 
 
 def _list_judge_specs(answers: GatheredAnswers) -> tuple[str, ...]:

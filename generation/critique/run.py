@@ -37,6 +37,7 @@ _OF_ANSWERS: Mapping[SectionName, Callable[[GatheredAnswers], object]] = {
     "fine_grained": by_answers.make_fine_grained,
     "filter_effects": by_answers.make_filter_effects,
     "audit": by_answers.make_audit,
+    "valid_accuracy": by_answers.make_valid_accuracy,
 }
 
 

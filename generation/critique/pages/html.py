@@ -34,7 +34,7 @@ def format_html(page: CritiquePage) -> str:
         f"<title>{escape(page.title)}</title><style>{style}</style></head><body>"
         f'<header><h1>{escape(page.title)}</h1><p class="facts">{escape(page.facts)}</p></header>'
         f'<main><section class="answer" aria-label="The answer">{answers}</section>'
-        f"{_format_table(page.figures)}"
+        f'<div class="figures">{_format_table(page.figures)}</div>'
         f'<nav aria-label="Sections"><ul>{links}</ul></nav>'
         f"{''.join(_format_section(section) for section in page.sections)}</main></body></html>\n"
     )

@@ -74,7 +74,8 @@ class _Scale:
         step = 10.0 ** np.floor(np.log10(span / 3))
         step *= next(factor for factor in (1, 2, 5, 10) if span / (step * factor) <= 4.5)
         first = np.ceil(self.low / step)
-        return [float(step * n) for n in np.arange(first, np.floor(self.high / step) + 1)]
+        # 0 is added, because -0.0 would be shown with its sign.
+        return [float(step * n) + 0.0 for n in np.arange(first, np.floor(self.high / step) + 1)]
 
 
 def _draw_axis(scale: _Scale, y: float, label: str) -> list[str]:

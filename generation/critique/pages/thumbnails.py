@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.records import is_view_of
 from imagenet_g.benchmark.splits.readable import load_image
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.generation.critique.pages.blocks import ShownImage
@@ -31,11 +32,13 @@ class Thumbnails:
         """An image with a caption; without its thumbnail where it cannot be read.
 
         Args:
-            ref: The split that it is in, without its view.
+            ref: The split that it is in, with or without a view.
             image_id: Its id.
             caption: Words for below it.
             blurred: As in `ShownImage`.
         """
+        # A view shows images of its split.
+        ref = next((base for base in self.splits if is_view_of(ref, base)), ref)
         key = (ref, image_id)
         if key not in self._kept:
             self._kept[key] = self._load(ref, image_id)

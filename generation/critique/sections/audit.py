@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imagenet_g.benchmark.audits.records import AuditSection, ValidityRecord
+from imagenet_g.benchmark.audits.valid_accuracy import ModelValidAccuracy, ValidAccuracySection
 from imagenet_g.benchmark.critiques.critique import Critique
 from imagenet_g.benchmark.critiques.wording import UNKNOWN, format_bounds, format_share
 from imagenet_g.benchmark.records import Estimate
+from imagenet_g.benchmark.reports.numbers import format_points
 from imagenet_g.generation.critique.pages.blocks import Block, PageTable, Paragraph, SectionPage
 from imagenet_g.generation.critique.pages.thumbnails import Thumbnails
 
@@ -23,6 +25,8 @@ def make_section(critique: Critique, pictures: Thumbnails) -> SectionPage | None
         return None
     title = "Label validity, simulated" if critique.audit.simulated else "Label validity, by people"
     blocks = list(_list_blocks(critique.audit))
+    if critique.valid_accuracy is not None:
+        blocks += _list_accuracies(critique.valid_accuracy)
     return SectionPage(title, blocks)
 
 
@@ -56,6 +60,28 @@ def _list_blocks(audit: AuditSection) -> Iterator[Block]:
     yield Paragraph(audit.study.caution)
     for note in audit.notes:
         yield Paragraph(note)
+
+
+def _list_accuracies(section: ValidAccuracySection) -> Iterator[Block]:
+    yield Paragraph(
+        "Accuracy over the images that raters call valid, with the sample's weights, and its gap to "
+        f"{section.reference or 'no reference'}; “cannot say” counts as not valid. The classes of the "
+        "reference are weighted as those of the valid images."
+    )
+    head = ("model", "all rated images", "valid images", "not valid images", "gap on valid images, points")
+    yield PageTable(head, tuple(_format_model(model) for model in section.models))
+
+
+def _format_model(model: ModelValidAccuracy) -> tuple[str, ...]:
+    strict = next(one for one in model.by_treatment if one.treatment.endswith("not valid"))
+    gap = strict.gap_same_classes
+    points = (
+        UNKNOWN
+        if gap is None
+        else f"{format_points(gap.value, 1)} ({format_points(gap.low, 1)} to {format_points(gap.high, 1)})"
+    )
+    shares = (model.rated, strict.accuracy, strict.not_valid)
+    return model.spec, *(_say(share) for share in shares), points
 
 
 def _list_raters(audit: AuditSection) -> PageTable:

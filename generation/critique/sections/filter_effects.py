@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imagenet_g.benchmark.critiques.critique import Critique
-from imagenet_g.benchmark.critiques.wording import UNKNOWN, make_sentence
+from imagenet_g.benchmark.critiques.wording import UNKNOWN, count_things, make_sentence
 from imagenet_g.benchmark.filter_effects.records import FilterSection, FilterView, RankAgreement
 from imagenet_g.benchmark.reports.numbers import format_percent, format_points
 from imagenet_g.generation.critique.pages.blocks import Block, PageTable, Paragraph, SectionPage
@@ -22,18 +22,27 @@ def make_section(critique: Critique, pictures: Thumbnails) -> SectionPage | None
 def _list_blocks(section: FilterSection) -> Iterator[Block]:
     by = "no stored score" if section.column is None else f"the stored score {section.column}"
     yield Paragraph(
-        f"{len(section.models)} models on views of the same images, by {by} of "
-        f"{section.scorer or 'an unknown model'}. τ is Kendall's between the accuracies on a view and on all "
-        "images; blind filters keep as many images of each class without looking, so τ below theirs means "
-        "that the filter itself reorders models."
+        f"{count_things(len(section.models), 'model')} on views of the same images, by {by} of "
+        f"{section.scorer or 'an unknown model'}. {_explain_ranks(section)}"
     )
-    head = ("view", "images", "τ", "blind filters, 95 %", "favours its kin by, points")
-    yield PageTable(head, tuple(_format_view(view) for view in section.views), frozenset({1, 2, 4}))
+    if len(section.models) > 1:
+        head = ("view", "images", "τ", "blind filters, 95 %", "favours its kin by, points")
+        yield PageTable(head, tuple(_format_view(view) for view in section.views), frozenset({1, 2, 4}))
     yield _list_models(section)
     if section.curve:
         yield _list_curve(section)
     for reason in section.missing:
         yield Paragraph(make_sentence(reason))
+
+
+def _explain_ranks(section: FilterSection) -> str:
+    if len(section.models) < 2:
+        return "Ranks need two models or more: name them with --judge or --results."
+    return (
+        "τ is Kendall's between the accuracies on a view and on all images; blind filters keep as many "
+        "images of each class without looking, so τ below theirs means that the filter itself reorders "
+        "models."
+    )
 
 
 def _format_view(view: FilterView) -> tuple[str, ...]:

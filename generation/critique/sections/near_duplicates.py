@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from imagenet_g.benchmark.critiques.critique import Critique
 from imagenet_g.benchmark.critiques.image_checks import MemorySearch, NearDuplicatesSection, PairSearch
 from imagenet_g.benchmark.critiques.wording import UNKNOWN, format_number, make_sentence
-from imagenet_g.generation.critique.pages.blocks import Block, ImageStrip, PageTable, Paragraph, SectionPage
+from imagenet_g.generation.critique.pages.blocks import (
+    Block,
+    ImageStrip,
+    PageTable,
+    Paragraph,
+    SectionPage,
+    StripPair,
+)
 from imagenet_g.generation.critique.pages.thumbnails import Thumbnails
 from imagenet_g.generation.critique.sections.extremes import name_class
 
@@ -48,24 +55,29 @@ def _list_blocks(critique: Critique, section: NearDuplicatesSection, pictures: T
         ("held against", "look alike", "confirmed", "of another class"), rows, frozenset({1, 2, 3})
     )
     for search in section.searches:
-        yield from _list_pairs(critique, search, pictures)
+        if search.closest:
+            yield _show_pairs(critique, search, pictures)
     for memory in section.memory:
         yield from _list_memory(critique, memory, pictures)
     if section.memory_reason is not None:
         yield Paragraph(make_sentence(f"copies of training images: {section.memory_reason}"))
 
 
-def _list_pairs(critique: Critique, search: PairSearch, pictures: Thumbnails) -> Iterator[ImageStrip]:
-    other = search.compared_with.ref.split(":")[0]
+def _show_pairs(critique: Critique, search: PairSearch, pictures: Thumbnails) -> StripPair:
+    strips = []
     for pair in search.closest[:_SHOWN]:
         cosine = "" if pair.cosine is None else f", cosine {pair.cosine:.3f}"
-        yield ImageStrip(
-            f"{search.kind}: {pair.bits} bits apart{cosine}",
-            (
-                pictures.show(critique.split.base_ref, pair.image_id, name_class(pair.wnid)),
-                pictures.show(other, pair.other_id, name_class(pair.other_wnid)),
-            ),
+        strips.append(
+            ImageStrip(
+                f"{pair.bits} bits{cosine}",
+                (
+                    pictures.show(critique.split.base_ref, pair.image_id, name_class(pair.wnid)),
+                    pictures.show(search.compared_with.ref, pair.other_id, name_class(pair.other_wnid)),
+                ),
+            )
         )
+    title = f"The closest pairs with {_WHERE[search.kind]}, {search.compared_with.ref}"
+    return StripPair(title, "An image of the split, then the one that it looks like.", tuple(strips))
 
 
 def _list_memory(critique: Critique, memory: MemorySearch, pictures: Thumbnails) -> Iterator[Block]:
@@ -76,13 +88,20 @@ def _list_memory(critique: Critique, memory: MemorySearch, pictures: Thumbnails)
         f"training image than to the second by the ratio {memory.max_ratio:g}. Candidates are reasons to "
         "look, no verdicts."
     )
-    for one in memory.candidates[:_SHOWN]:
-        yield ImageStrip(
-            f"candidate: cosine {one.cosine:.3f}",
+    if not memory.candidates:
+        return
+    strips = tuple(
+        ImageStrip(
+            f"cosine {one.cosine:.3f}",
             (
                 pictures.show(critique.split.base_ref, one.image_id, name_class(one.wnid)),
-                pictures.show(
-                    memory.training.ref.split(":")[0], one.training_id, name_class(one.training_wnid)
-                ),
+                pictures.show(memory.training.ref, one.training_id, name_class(one.training_wnid)),
             ),
         )
+        for one in memory.candidates[:_SHOWN]
+    )
+    yield StripPair(
+        "Candidates for copies",
+        "An image of the split, then the training image that it is nearest to.",
+        strips,
+    )

@@ -73,7 +73,7 @@ def test_each_distance_stands_beside_its_floor(name: str) -> None:
     """By class and whole."""
     rows = [row for row in list_figures(make_critique()) if row.measure.startswith(name)]
     assert len(rows) == 2
-    assert all(row.beside.endswith("floor") for row in rows)
+    assert all(row.beside.startswith("floor") for row in rows)
 
 
 def test_no_number_without_inception_is_called_fid() -> None:

@@ -50,7 +50,7 @@ def critique(made: Path) -> Critique:
 def test_without_answers_everything_else_is_measured(critique: Critique) -> None:
     """What rests on answers says what to give."""
     assert set(critique.unmeasured) == {
-        "recognition", "fine_grained", "filter_effects", "audit"
+        "recognition", "fine_grained", "filter_effects", "audit", "valid_accuracy"
     }  # fmt: skip
     assert "--judge" in critique.unmeasured["recognition"]
     assert "imagenet-g audit" in critique.unmeasured["audit"]
