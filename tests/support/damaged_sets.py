@@ -123,9 +123,9 @@ def _measure(split: Split, reference: Split, clip: ClipEncoder, judge: Classifie
         name=CLIP, num_dimensions=mine.vectors.shape[1], weights_sha256=None, resizing="", is_inception=False,
         influences=(),
     )  # fmt: skip
-    sets = [FeatureSet(side.vectors, side.labels, side.image_ids) for side in (mine, real)]
-    distances = measure_distances(*sets, record)
-    diversity = measure_diversity(*sets, record)
+    one, other = (FeatureSet(side.vectors, side.labels, side.image_ids) for side in (mine, real))
+    distances = measure_distances(one, other, record)
+    diversity = measure_diversity(one, other, record)
     images = open_images(
         split, range(len(split.rows)), ref="split", cache=None, vectors=mine.vectors, features=CLIP, workers=1
     )
