@@ -43,7 +43,7 @@ def baselines(name: str | None = None) -> pd.DataFrame:
 
     if name is None:
         return pd.DataFrame([_describe_set(one) for one in list_baselines()])
-    records = load_baseline(make_word(name, "name")).records
+    records = load_baseline(make_word(name, "baselines")).records
     return pd.DataFrame([record.model_dump(exclude={"figures"}) | record.figures for record in records])
 
 
