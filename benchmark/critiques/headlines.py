@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from imagenet_g.benchmark.critiques.critique import Critique
-from imagenet_g.benchmark.critiques.wording import format_bounds, format_number, format_share
+from imagenet_g.benchmark.critiques.wording import format_bounds, format_number, format_share, make_sentence
 from imagenet_g.benchmark.quality.records import FidelityAverages
 from imagenet_g.benchmark.reports.numbers import format_percent
-
-_SIMULATED = "simulated ratings, which say nothing about the images"
 
 
 def list_answers(critique: Critique) -> tuple[str, ...]:
@@ -25,26 +23,30 @@ def list_answers(critique: Critique) -> tuple[str, ...]:
 
 def _answer_validity(critique: Critique) -> str:
     audit, seen = critique.audit, critique.recognition
-    if audit is not None and audit.simulated:
-        return f"No person has rated these images: the critique holds {_SIMULATED}."
-    if audit is not None and (share := audit.not_valid.corrected or audit.not_valid.consistency) is not None:
+    if (
+        audit is not None
+        and not audit.simulated
+        and (share := audit.not_valid.corrected or audit.not_valid.consistency) is not None
+    ):
         how = "corrected by the controls" if audit.not_valid.corrected else "not corrected"
         return (
             f"People find the class in {format_share(share)} of the images ({audit.not_valid.num_images} "
             f"rated, {how}, “cannot say” as not valid): beside an accuracy on all images, read the accuracy "
             "on these."
         )
+    # A rating that a program gave is none, and is said to be one.
+    nobody = "nobody has rated these images"
+    if audit is not None and audit.simulated:
+        nobody = "no person has rated these images, only a program that stands for raters (simulated)"
     if seen is None:
-        return (
-            "Whether the images show their classes is unknown: nobody has rated them and no model has judged."
-        )
+        return f"Whether the images show their classes is unknown: {nobody}, and no model has judged."
     beside = f"{format_percent(seen.shuffled.value, 1)} % with the labels shuffled"
     if seen.reference is not None:
         beside += f", and {format_share(seen.reference.share, bounds=False)} of the reference's images"
     some = "the judge has" if len(seen.judges) == 1 else f"at least one of {len(seen.judges)} judges has"
     return (
-        f"Nobody has rated these images; for {format_share(seen.share)} of them {some} the class among the "
-        f"first {seen.k} answers ({beside}), which is neither validity nor a bound of it."
+        f"{make_sentence(nobody)} For {format_share(seen.share)} of them {some} the class among the first "
+        f"{seen.k} answers ({beside}), which is neither validity nor a bound of it."
     )
 
 
