@@ -97,6 +97,25 @@ def test_the_section_says_what_the_share_is_not() -> None:
     assert type(found).model_validate_json(found.model_dump_json()) == found
 
 
+def test_a_split_of_shuffled_labels_has_no_more_than_its_level() -> None:
+    """Whatever the judges know, nothing of it is about the labels any more."""
+    models, _, _ = make_case(num_images=600)
+    order = np.random.default_rng(2).permutation(600)
+    shuffled = [
+        AnsweredSets(
+            replace(
+                one.evidence,
+                predictions=replace(one.evidence.predictions, labels=one.evidence.predictions.labels[order]),
+            ),
+            None,
+        )
+        for one in models[:3]
+    ]
+    found = measure_recognition(shuffled)
+    assert found.shuffled.low <= found.share.value <= found.shuffled.high
+    assert measure_recognition(models[:3]).share.value > 1.5 * found.share.value
+
+
 def test_classes_add_up_to_the_share() -> None:
     """Each image counts for its own class."""
     models, _, _ = make_case(num_images=130)
