@@ -121,12 +121,15 @@ def run_serve(arguments: Namespace) -> int:
     from imagenet_g.benchmark.errors import InputError
     from imagenet_g.leaderboard.board.board import BOARD_NAME, load_board
     from imagenet_g.leaderboard.board.build import build_board
+    from imagenet_g.leaderboard.serving.serving import require_port
 
     try:
         from imagenet_g.leaderboard.app.server import run_server
     # Gradio and its web server are an optional extra; everything else of the board works without them.
     except ImportError as error:
         raise InputError(f"The page needs {error.name}: pip install 'imagenet-g[leaderboard]'.") from error
+    # Before the board is built and its address is printed.
+    require_port(arguments.host, arguments.port)
     if not (arguments.board / BOARD_NAME).exists():
         build_board(arguments.submissions, arguments.board)
     board = load_board(arguments.board)

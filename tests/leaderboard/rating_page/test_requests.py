@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagenet_g.benchmark.audits.files import make_ratings_path
 from imagenet_g.leaderboard.rating_page.requests import (
     AnswerRequest,
     CodeRequest,
@@ -49,3 +54,25 @@ def test_what_is_no_table_is_refused(sent: object) -> None:
     """As a client other than the page may send it."""
     with pytest.raises(RequestError):
         read_request(AnswerRequest, sent)
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=50),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(change=st.dictionaries(st.sampled_from(sorted(GOOD)), PLAIN), code=st.text(max_size=45))
+def test_whatever_comes_is_refused_or_names_a_file_of_its_own_folder(
+    change: dict[str, object], code: str
+) -> None:
+    """A code that is read holds nothing but letters, digits and hyphens."""
+    try:
+        request = read_request(AnswerRequest, {**GOOD, "code": code} | change)
+    except RequestError:
+        return
+    assert request.code.isascii()
+    assert request.code.replace("-", "").isalnum()
+    assert make_ratings_path(Path("audit"), request.code).parent == Path("audit/ratings")
+    assert type(request.position) is int
