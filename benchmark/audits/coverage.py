@@ -11,6 +11,7 @@ from imagenet_g.benchmark.audits.records import Treatment
 from imagenet_g.benchmark.audits.simulation import PanelSpec, count_panel, draw_answers, draw_class_validity
 from imagenet_g.benchmark.audits.validity import ControlCounts, compute_share, estimate_corrected
 from imagenet_g.benchmark.audits.verdicts import BoolArray, decide
+from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class AuditCoverage:
     num_without: int
 
 
+_PERFECT = PanelSpec(sensitivity=1.0, specificity=1.0, cannot_say=0.0, hardness=0.0)
 _POOR = PanelSpec(sensitivity=0.75, specificity=0.85, cannot_say=0.1)
 WORLDS = {
     "2000 images of 1000 classes, validity 0.54": AuditWorld(
@@ -82,6 +84,9 @@ WORLDS = {
     "500 of 1000 classes": AuditWorld(num_images=500, num_classes=1000, num_controls=50, validity=0.54),
     "300 of 104 classes, 30 controls": AuditWorld(
         num_images=300, num_classes=104, num_controls=30, validity=0.6
+    ),
+    "2000 of 1000, raters without error": AuditWorld(
+        num_images=2000, num_classes=1000, num_controls=200, validity=0.54, panel=_PERFECT
     ),
     "2000 of 1000, one rater": AuditWorld(
         num_images=2000, num_classes=1000, num_controls=200, validity=0.54, panel=PanelSpec(num_raters=1)
@@ -125,10 +130,10 @@ def _run(world: AuditWorld, rng: np.random.Generator) -> tuple[float, float, flo
     if corrected is None or corrected.low is None or corrected.high is None:
         return None
     true = float(shares.mean())
-    error = 1.96 * (share.value * (1 - share.value) / share.size) ** 0.5
+    raw_low, raw_high = compute_wilson_interval(share.value * share.size, share.size)
     return (
         float(corrected.low <= true <= corrected.high),
-        float(abs(share.value - true) <= error),
+        float(raw_low <= true <= raw_high),
         corrected.high - corrected.low,
         corrected.value - true,
     )

@@ -229,7 +229,8 @@ def _list_notes(
     if few:
         yield (
             "The correction takes raters to err on generated images as on the real controls. A wrong control "
-            "is of any other class of the split, which is easier to see than a near miss."
+            "is of any other class of the split, which is easier to see than a near miss. A right control "
+            "whose label is wrong counts as a miss, so that wrong labels make the corrected share too high."
         )
     for rater in raters:
         if rater.torn:

@@ -11,6 +11,7 @@ and their code, and so their file name, begins with "simulated-".
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -80,6 +81,9 @@ class AuditSample(FileModel):
             raise ValueError("two items have one id")
         if self.reference is None and any(item.role != "generated" for item in self.items):
             raise ValueError("there are controls and no reference that they are from")
+        drawn = Counter(item.own_wnid for item in self.items if item.role == "generated")
+        if drawn != {wnid: stratum.drawn for wnid, stratum in self.strata.items() if stratum.drawn}:
+            raise ValueError("the strata have other numbers of drawn images than the items")
         return self
 
 
@@ -156,7 +160,7 @@ class ValidityRecord(FileModel):
     specificity: Estimate | None
     """Of the majority, from the wrong controls."""
     corrected: Estimate | None
-    """Rogan and Gladen's estimate of the share of valid images."""
+    """Rogan and Gladen's estimate of the share of valid images, of those with a verdict."""
     why_not_corrected: str | None
     """A sentence where `corrected` is null."""
 

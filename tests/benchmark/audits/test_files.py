@@ -210,3 +210,14 @@ def test_a_sample_with_two_items_of_one_id_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(table))
     with pytest.raises(UntrustedFileError, match="two items have one id"):
         load_sample(tmp_path)
+
+
+def test_a_sample_whose_strata_contradict_its_items_is_refused(tmp_path: Path) -> None:
+    """An image was taken out of it by hand."""
+    path = write_sample(tmp_path, make_sample())
+    table = json.loads(path.read_text())
+    first = next(item for item in table["items"] if item["role"] == "generated")
+    table["items"].remove(first)
+    path.write_text(json.dumps(table))
+    with pytest.raises(UntrustedFileError, match="other numbers of drawn images"):
+        load_sample(tmp_path)
