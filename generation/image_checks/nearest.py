@@ -11,6 +11,7 @@ FloatArray = npt.NDArray[np.float64]
 VectorArray = npt.NDArray[np.float32]
 QUANTILES = (0.0, 0.5, 0.95, 0.99, 1.0)
 _BLOCK = 1024
+_OTHERS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +61,30 @@ def find_two_nearest(vectors: VectorArray, others: VectorArray) -> TwoNearest:
     if not len(others):
         raise ValueError("there is nothing that an embedding could be near")
     rows = np.zeros(len(vectors), dtype=np.intp)
-    cosine, second = np.full(len(vectors), np.nan), np.full(len(vectors), np.nan)
+    cosine, second = np.full(len(vectors), -np.inf), np.full(len(vectors), -np.inf)
     for first in range(0, len(vectors), _BLOCK):
         part = slice(first, first + _BLOCK)
-        cosines = vectors[part] @ others.T
-        numbers = np.arange(len(cosines))
-        rows[part] = cosines.argmax(axis=1)
-        # Rounding carries the cosine of equal directions past 1.
-        cosine[part] = np.clip(cosines[numbers, rows[part]], -1, 1)
-        if len(others) > 1:
-            cosines[numbers, rows[part]] = -np.inf
-            second[part] = np.clip(cosines.max(axis=1), -1, 1)
-    return TwoNearest(rows, cosine, second)
+        # By parts on this side, too: a training set has a million images and more.
+        for start in range(0, len(others), _OTHERS):
+            found = _find_in_part(vectors[part], others[start : start + _OTHERS])
+            nearer = found.cosine > cosine[part]
+            second[part] = np.maximum(
+                np.where(nearer, cosine[part], found.cosine), np.maximum(second[part], found.second)
+            )
+            rows[part] = np.where(nearer, found.rows + start, rows[part])
+            cosine[part] = np.maximum(cosine[part], found.cosine)
+    second[np.isinf(second)] = np.nan
+    # Rounding carries the cosine of equal directions past 1.
+    return TwoNearest(rows, np.clip(cosine, -1, 1), np.clip(second, -1, 1))
+
+
+def _find_in_part(vectors: VectorArray, others: VectorArray) -> TwoNearest:
+    """The two nearest of some others; the second is minus infinity where there is one alone."""
+    cosines = vectors @ others.T
+    numbers, rows = np.arange(len(cosines)), cosines.argmax(axis=1)
+    best = cosines[numbers, rows].astype(np.float64)
+    cosines[numbers, rows] = -np.inf
+    return TwoNearest(rows, best, cosines.max(axis=1).astype(np.float64))
 
 
 def find_class_level(vectors: VectorArray, labels: npt.NDArray[np.int64], share: float) -> float | None:

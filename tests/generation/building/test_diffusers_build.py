@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from image_sets import write_class_folders
 
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.splits.manifests import load_manifest
+from imagenet_g.generation.image_checks.watermarks import read_recorded
 from imagenet_g.generation.releases.recipe import parse_split_recipe
 from imagenet_g.generation.specs.version import VersionSpec
 
@@ -113,6 +115,14 @@ def test_rows_of_sd_i_and_sd_li_name_their_sources(release: Path) -> None:
         has_source = split in ("sd-i", "sd-li")
         assert all((row["source_image_id"] is not None) == has_source for row in rows)
         assert all((row["source_pixel_sha256"] is not None) == has_source for row in rows)
+
+
+def test_the_manifest_says_whether_each_pipeline_marks_its_images(release: Path) -> None:
+    """The XL pipeline does where a package is installed, and the tiny ones of IF have no watermarker."""
+    splits = load_manifest(release).splits
+    found = {split: read_recorded(splits[split].recipe)[0] for split in SPLITS}
+    marked = {"sdxl": "marks"} if find_spec("imwatermark") is not None else {}
+    assert found == dict.fromkeys(SPLITS, "does not mark") | marked
 
 
 def test_the_manifest_records_what_made_the_images(release: Path) -> None:

@@ -10,6 +10,7 @@ from checked_images import check, draw, normalize
 from PIL import Image, ImageEnhance
 from sklearn.neighbors import NearestNeighbors
 
+from imagenet_g.generation.image_checks import nearest
 from imagenet_g.generation.image_checks.duplicates import (
     MOST_ALIKE,
     ComparedImages,
@@ -23,8 +24,10 @@ RNG = np.random.default_rng(0)
 NOTHING = ComparedImages()
 
 
-def test_the_two_nearest_are_those_of_scikit_learn() -> None:
-    """2000 others, so that a block ends inside them."""
+@pytest.mark.parametrize("part", [7, 500, 5000])
+def test_the_two_nearest_are_those_of_scikit_learn(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """2000 others in parts of several sizes, the last one of 5 alone."""
+    monkeypatch.setattr(nearest, "_OTHERS", part)
     vectors, others = normalize(RNG.normal(size=(40, 8))), normalize(RNG.normal(size=(2000, 8)))
     distances, rows = NearestNeighbors(n_neighbors=2, metric="cosine").fit(others).kneighbors(vectors)
     found = find_two_nearest(vectors, others)
@@ -45,12 +48,12 @@ def test_the_ratio_is_of_euclidean_distances() -> None:
 def test_the_level_of_a_class_is_the_quantile_of_its_nearest_neighbours() -> None:
     """Two classes of 30; no neighbour is of the other class."""
     vectors, labels = normalize(RNG.normal(size=(60, 5))), np.repeat([3, 8], 30)
-    nearest = []
+    cosines = []
     for label in (3, 8):
         mine = vectors[labels == label]
         distances, _ = NearestNeighbors(n_neighbors=2, metric="cosine").fit(mine).kneighbors(mine)
-        nearest += (1 - distances[:, 1]).tolist()
-    assert find_class_level(vectors, labels, 0.9) == pytest.approx(np.quantile(nearest, 0.9), abs=1e-5)
+        cosines += (1 - distances[:, 1]).tolist()
+    assert find_class_level(vectors, labels, 0.9) == pytest.approx(np.quantile(cosines, 0.9), abs=1e-5)
 
 
 @pytest.mark.parametrize("max_distance", [0, 3, 8])
@@ -58,10 +61,10 @@ def test_matches_are_those_of_comparing_each_with_each(max_distance: int) -> Non
     """Numbers of twelve bits, so that there are pairs of every distance."""
     rng = np.random.default_rng(max_distance)
     mine, theirs = ([int(x) for x in rng.integers(0, 2**12, 80)] for _ in range(2))
-    nearest = [min((a ^ b).bit_count() for b in theirs) for a in mine]
+    fewest = [min((a ^ b).bit_count() for b in theirs) for a in mine]
     found = {one.row: one for one in find_matches(mine, theirs, max_distance)}
     assert {row: one.distance for row, one in found.items()} == {
-        row: bits for row, bits in enumerate(nearest) if bits <= max_distance
+        row: bits for row, bits in enumerate(fewest) if bits <= max_distance
     }
     assert all((mine[row] ^ theirs[one.of - 80]).bit_count() == one.distance for row, one in found.items())
 
@@ -144,11 +147,12 @@ def test_a_copied_training_image_is_the_first_candidate() -> None:
 
 def test_a_generator_that_copies_nothing_is_at_the_level_of_unseen_images() -> None:
     """All three sets are of one distribution."""
-    picture = draw(0)
+    # Three sets of equal small files: what is compared are the embeddings.
+    picture, other, third = (draw(seed, 8) for seed in range(3))
     rng = np.random.default_rng(5)
     training = check([picture] * 300, [0] * 300, vectors=rng.normal(size=(300, 16)), ref="train")
-    unseen = check([draw(1)] * 400, [0] * 400, vectors=rng.normal(size=(400, 16)), ref="real")
-    images = check([draw(2)] * 400, [0] * 400, vectors=rng.normal(size=(400, 16)))
+    unseen = check([other] * 400, [0] * 400, vectors=rng.normal(size=(400, 16)), ref="real")
+    images = check([third] * 400, [0] * 400, vectors=rng.normal(size=(400, 16)))
     found = search_memory(images, training, unseen)
     assert found is not None and found[0].num_above_level is not None
     assert found[0].num_above_level <= 14

@@ -40,6 +40,18 @@ def build_release(out: Path, factory: str) -> Path:
     return out
 
 
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve images of noise."""
+    return build_release(tmp_path_factory.mktemp("noise") / "out", "build_specs:NoiseGenerator")
+
+
+@pytest.fixture(scope="module")
+def black(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve black images."""
+    return build_release(tmp_path_factory.mktemp("black") / "out", "build_specs:BlackGenerator")
+
+
 def test_the_numbers_are_quantiles_of_the_grey_values() -> None:
     """Of three pictures, by numpy."""
     pictures = [draw(seed) for seed in range(3)]
@@ -50,33 +62,29 @@ def test_the_numbers_are_quantiles_of_the_grey_values() -> None:
     assert found["darkest.x"] == pytest.approx([1 - low for low, _ in greys], abs=1e-6)
 
 
-def test_a_build_keeps_noise_in_the_view(tmp_path: Path) -> None:
+def test_a_build_keeps_noise_in_the_view(noise: Path) -> None:
     """Noise of all levels has the whole range."""
-    split = load_release_split(
-        build_release(tmp_path / "out", "build_specs:NoiseGenerator"), "sd-l", cache=None
-    )
+    split = load_release_split(noise, "sd-l", cache=None)
     assert len(apply_view(split, "legible")[0]) == len(split.rows) == 12
 
 
-def test_black_images_stay_in_the_release_and_out_of_the_view(tmp_path: Path) -> None:
+def test_black_images_stay_in_the_release_and_out_of_the_view(black: Path) -> None:
     """Flagged by numbers; every planned image is released."""
-    out = build_release(tmp_path / "out", "build_specs:BlackGenerator")
-    values = [pq.read_table(path)["lightest.grey"].to_pylist() for path in out.glob("data/*/*.parquet")]
+    values = [pq.read_table(path)["lightest.grey"].to_pylist() for path in black.glob("data/*/*.parquet")]
     assert [value for part in values for value in part] == [0.0] * 12
 
 
 def test_any_set_is_given_the_view(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    noise: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A folder with a dark, a pale and a plain picture beside a legible one."""
     monkeypatch.setenv("IMAGENET_G_SCORES", str(tmp_path / "scores"))
-    release = build_release(tmp_path / "out", "build_specs:NoiseGenerator")
     folder = tmp_path / "photos" / "n01440764"
     folder.mkdir(parents=True)
-    noise = np.random.default_rng(0).integers(0, 20, (32, 32, 3), dtype=np.uint8)
+    dark = np.random.default_rng(0).integers(0, 20, (32, 32, 3), dtype=np.uint8)
     pictures = (
-        Image.fromarray(noise),
-        Image.fromarray(235 + noise),
+        Image.fromarray(dark),
+        Image.fromarray(235 + dark),
         Image.new("RGB", (32, 32), "teal"),
         draw(1),
     )
@@ -88,7 +96,7 @@ def test_any_set_is_given_the_view(
         "--like",
         "tiny",
         "--data",
-        f"tiny={release}",
+        f"tiny={noise}",
         "--workers",
         "1",
     )
@@ -96,10 +104,9 @@ def test_any_set_is_given_the_view(
     assert ":legible: 1 of 4 images" in capsys.readouterr().out
 
 
-def test_what_is_published_says_how_many_images_are_flagged(tmp_path: Path) -> None:
+def test_what_is_published_says_how_many_images_are_flagged(noise: Path, black: Path) -> None:
     """Black ones are flat, have no contrast and are dark; noise has no flag."""
-    black = check_release(build_release(tmp_path / "black", "build_specs:BlackGenerator")).facts[0]
+    facts = check_release(black).facts[0]
     for flag in ("12 flat", "12 grey_range.grey below 0.05", "12 lightest.grey below 0.1"):
-        assert flag in black
-    noise = check_release(build_release(tmp_path / "noise", "build_specs:NoiseGenerator")).facts[0]
-    assert "flagged" not in noise
+        assert flag in facts
+    assert "flagged" not in check_release(noise).facts[0]
