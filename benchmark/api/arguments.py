@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from imagenet_g.benchmark.errors import InputError, shorten
 
 AnyPath = str | Path
+TEXT_FILES = ("class_map", "templates", "class_names")
+"""Options that are a file of lines, or a list of texts."""
 
 
 def list_words(words: object, name: str) -> list[str]:
@@ -54,6 +59,37 @@ def make_word(word: object, name: str) -> str:
     if not isinstance(word, str | Path):
         raise InputError(f"{name} takes a name, not {shorten(repr(word))}.")
     return str(word)
+
+
+@contextmanager
+def lists_as_files(options: Mapping[str, object]) -> Iterator[dict[str, Any]]:
+    """Options with each list in `TEXT_FILES` as a file of lines, as the command takes it, within the block.
+
+    Args:
+        options: By name.
+
+    Raises:
+        InputError: A list holds something else than texts of one line.
+
+    Example:
+        >>> with lists_as_files({"class_map": ["n01440764", "-"], "limit": 3}) as given:
+        ...     given["class_map"].read_text().split(), given["limit"]
+        (['n01440764', '-'], 3)
+    """
+    with TemporaryDirectory(prefix="imagenet-g-") as folder:
+        files = {
+            name: _write_lines(value, name, Path(folder) / f"{name}.txt")
+            for name, value in options.items()
+            if name in TEXT_FILES and isinstance(value, list | tuple)
+        }
+        yield {**options, **files}
+
+
+def _write_lines(texts: Sequence[object], name: str, path: Path) -> Path:
+    if not all(isinstance(text, str) and len(text.splitlines()) <= 1 for text in texts):
+        raise InputError(f"{name} takes a file, or a list of texts of one line each.")
+    path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    return path
 
 
 def list_pairs(data: object) -> list[str]:

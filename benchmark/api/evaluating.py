@@ -13,6 +13,7 @@ from imagenet_g.benchmark.api.arguments import (
     list_pairs,
     list_paths,
     list_words,
+    lists_as_files,
     make_path,
 )
 from imagenet_g.benchmark.api.folders import ResultFolder
@@ -69,13 +70,14 @@ def evaluate(
         out: Folder for result files; None to keep them only as long as the results are in use.
         progress: Whether to show progress.
         **options: As the options of that name of `imagenet-g evaluate`. Of the model: `checkpoint` (a file of
-            weights), `checkpoint_key`, `class_map` (the wnid of each output), `templates` and `class_names`
-            (zero-shot), `training_data`, `trained_until`, `trained_on_generated` (what is known of its
-            training). Of the images: `limit` (that many of each split), `skip_unreadable`, `stream`, `sets`,
-            `unfiltered_reference`. Of the run: `device`, `batch_size`, `workers`, `backend` ("auto", "torch",
-            "openvino"), `feeding`, `compile`, `dtype`, `cache`; `devices`, or `engine`, `address`, `actors`
-            and `cpus_per_actor`, for several processes. `keep_features` keeps the image features of CLIPs,
-            and `track` hands results to "tensorboard", "trackio" or "wandb".
+            weights), `checkpoint_key`, `class_map` (the wnid of each output, "-" for none), `templates` and
+            `class_names` (zero-shot; like the class map a file, or a list of texts), `training_data`,
+            `trained_until`, `trained_on_generated` (what is known of its training). Of the images: `limit`
+            (that many of each split), `skip_unreadable`, `stream`, `sets`, `unfiltered_reference`. Of the
+            run: `device`, `batch_size`, `workers`, `backend` ("auto", "torch", "openvino"), `feeding`,
+            `compile`, `dtype`, `cache`; `devices`, or `engine`, `address`, `actors` and `cpus_per_actor`, for
+            several processes. `keep_features` keeps the image features of CLIPs, and `track` hands results
+            to "tensorboard", "trackio" or "wandb".
 
     Raises:
         UnknownNameError: A model, split, baseline or option that does not exist.
@@ -85,8 +87,9 @@ def evaluate(
     live = make_live(model, transform, name, options)
     tracker = _open_tracker(options.pop("track", None), out)
     folder = ResultFolder(None if out is None else make_path(out, "out"))
-    given = _make_options(model, splits, reference, baseline, data, options, folder.path)
-    return _run(given, live, folder, tracker, progress=progress)
+    with lists_as_files(options) as files:
+        given = _make_options(model, splits, reference, baseline, data, files, folder.path)
+        return _run(given, live, folder, tracker, progress=progress)
 
 
 def _open_tracker(name: str | None, out: AnyPath | None) -> Tracker | None:
@@ -110,10 +113,9 @@ def _make_options(
     reference: str | None,
     baseline: str | Sequence[str],
     data: Mapping[str, AnyPath] | None,
-    options: EvaluateOptions,
+    further: dict[str, Any],
     out: Path,
 ) -> EvaluationOptions:
-    further: dict[str, Any] = dict(options)
     for option in further:
         if option not in EvaluateOptions.__annotations__:
             raise UnknownNameError("option", option, (*_NAMED, *EvaluateOptions.__annotations__))

@@ -18,9 +18,9 @@ class EvaluateOptions(TypedDict, total=False):
 
     checkpoint: AnyPath
     checkpoint_key: str
-    class_map: AnyPath
-    templates: str
-    class_names: AnyPath
+    class_map: AnyPath | Sequence[str]
+    templates: AnyPath | Sequence[str]
+    class_names: AnyPath | Sequence[str]
     unfiltered_reference: bool
     sets: Sequence[AnyPath]
     limit: int

@@ -12,6 +12,7 @@ from imagenet_g.benchmark.api.arguments import (
     list_pairs,
     list_paths,
     list_words,
+    lists_as_files,
     make_optional_path,
     make_path,
 )
@@ -65,9 +66,9 @@ def rerun(
     transform: Transform | None = None,
     checkpoint: AnyPath | None = None,
     checkpoint_key: str | None = None,
-    class_map: AnyPath | None = None,
-    templates: AnyPath | None = None,
-    class_names: AnyPath | None = None,
+    class_map: AnyPath | Sequence[str] | None = None,
+    templates: AnyPath | Sequence[str] | None = None,
+    class_names: AnyPath | Sequence[str] | None = None,
     baseline: Sequence[AnyPath] = (),
     data: Mapping[str, AnyPath] | None = None,
     sets: Sequence[AnyPath] = (),
@@ -85,7 +86,7 @@ def rerun(
         transform: Of that model.
         checkpoint: The weights of your own that it was run with.
         checkpoint_key: Which of the state dicts in that file.
-        class_map: The class of each output.
+        class_map: The class of each output, as a file or a list; so are the next two.
         templates: The prompts of your own.
         class_names: The class names of your own.
         baseline: Files of measured baselines that it was held against.
@@ -103,23 +104,22 @@ def rerun(
         ImagenetGError: The model cannot be run.
     """
     path = _find_path(result)
-    given = RerunInputs(
-        live=None if model is None else make_live(model, transform, _find_name(path), {}),
-        checkpoint=make_optional_path(checkpoint, "checkpoint"),
-        checkpoint_key=checkpoint_key,
-        class_map=make_optional_path(class_map, "class_map"),
-        templates=make_optional_path(templates, "templates"),
-        class_names=make_optional_path(class_names, "class_names"),
-        baseline=tuple(list_words(baseline, "baseline")),
-        data=tuple(list_pairs(data)),
-        sets=tuple(list_paths(sets, "sets")),
-        device=device,
-        batch_size=batch_size,
-        workers=workers,
-    )
     folder = ResultFolder(None if out is None else make_path(out, "out"))
     listen, say = choose_listener(progress=progress)
-    with name_command(f"imagenet_g.rerun({path.name!r})"):
+    texts = {"class_map": class_map, "templates": templates, "class_names": class_names}
+    with lists_as_files(texts) as files, name_command(f"imagenet_g.rerun({path.name!r})"):
+        given = RerunInputs(
+            live=None if model is None else make_live(model, transform, _find_name(path), {}),
+            checkpoint=make_optional_path(checkpoint, "checkpoint"),
+            checkpoint_key=checkpoint_key,
+            baseline=tuple(list_words(baseline, "baseline")),
+            data=tuple(list_pairs(data)),
+            sets=tuple(list_paths(sets, "sets")),
+            device=device,
+            batch_size=batch_size,
+            workers=workers,
+            **{name: make_optional_path(file, name) for name, file in files.items()},
+        )
         outcome = run_again(path, given, out=folder.path, listen=listen, say=say)
     results = Results([outcome.result], [outcome.path.parent], data=outcome.data, kept=(folder,))
     return Rerun(outcome.report, results)

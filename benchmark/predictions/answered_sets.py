@@ -12,7 +12,7 @@ from imagenet_g.benchmark.catalogue.origins import restore_origin
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.predictions.class_counts import load_stored_evidence
 from imagenet_g.benchmark.predictions.evidence import Evidence
-from imagenet_g.benchmark.predictions.result_files import load_result
+from imagenet_g.benchmark.predictions.result_files import find_result_folder, load_result
 from imagenet_g.benchmark.records import is_same_model
 
 
@@ -48,7 +48,7 @@ def load_answered_sets(
 
 
 def _load(path: Path, split: str, reference: str | None, data: Mapping[str, Path]) -> AnsweredSets:
-    result, folder = load_result(path), path if path.is_dir() else path.parent
+    result, folder = load_result(path), find_result_folder(path)
     # Views share the predictions of their split.
     entries = {entry.split.base_ref: entry for entry in result.entries if entry.relabelled is None}
     if split not in entries:

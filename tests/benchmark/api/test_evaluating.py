@@ -359,3 +359,34 @@ def test_a_model_that_was_trained_on_is_saved_beside_its_earlier_self(toys: str,
         ig.evaluate(model, out=tmp_path / "results", **given)
     assert len(list((tmp_path / "results").glob("*/result.json"))) == 2
     assert len(ig.Results.load(tmp_path / "results")) == 2
+
+
+class FewOutputs(torch.nn.Module):
+    """The colour model with the outputs of three classes, in another order."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """`(N, 3)` logits."""
+        logits: torch.Tensor = make_colour_model()[0](images)
+        return logits[:, [3, 1, 2]]
+
+
+def test_a_head_of_few_classes_takes_their_wnids_as_a_list(toys: str, tmp_path: Path) -> None:
+    """As a file of them, of which the result has the same hash."""
+    wnids = ["n01491361", "n01443537", "n01484850"]
+    path = tmp_path / "classes.txt"
+    path.write_text("\n".join(wnids))
+    given: dict[str, Any] = {
+        "transform": make_colour_model()[1],
+        "splits": toys,
+        "reference": "published",
+        "progress": False,
+    }
+    listed = ig.evaluate(FewOutputs(), class_map=wnids, **given)
+    filed = ig.evaluate(FewOutputs(), class_map=path, **given)
+    assert listed[0].entries[0].scores[0].top1.value == 1
+    assert listed[0].model == filed[0].model
+    assert ig.rerun(
+        listed, model=FewOutputs(), transform=given["transform"], class_map=wnids, progress=False
+    ).same
+    with pytest.raises(InputError, match="class_map takes a file, or a list of texts"):
+        ig.evaluate(FewOutputs(), class_map=[3, 1, 2], **given)  # type: ignore[list-item]
