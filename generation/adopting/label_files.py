@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from imagenet_g.benchmark.errors import InputError, shorten
 from imagenet_g.benchmark.images.file_names import IMAGE_SUFFIXES
+from imagenet_g.generation.adopting.listing import refuse_missing
 from imagenet_g.generation.adopting.places import split_path
 
 FILE_COLUMNS = (
@@ -290,10 +291,5 @@ def _assign(entries: Iterable[LabelLine], index: NameIndex, path: Path) -> tuple
 
 
 def _require_all(tokens: Sequence[str | None], names: Sequence[str], path: Path) -> tuple[str, ...]:
-    found = tuple(token for token in tokens if token is not None)
-    if len(found) < len(tokens):
-        missing = next(name for name, token in zip(names, tokens, strict=True) if token is None)
-        raise InputError(
-            f"{len(tokens) - len(found)} images have no line in '{path}', first '{shorten(missing)}'."
-        )
-    return found
+    refuse_missing([name for name, token in zip(names, tokens, strict=True) if token is None], path)
+    return tuple(token for token in tokens if token is not None)

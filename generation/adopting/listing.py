@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from imagenet_g.benchmark.errors import DataError, InputError, shorten
@@ -127,6 +128,21 @@ def list_flat(members: Sequence[Member], others: OtherFiles, tokens: Sequence[st
         layout="flat",
         left_out=others,
     )
+
+
+def refuse_missing(names: Sequence[str], path: Path) -> None:
+    """Check that no image is without a line in a file about the images.
+
+    Args:
+        names: Those without one.
+        path: The file.
+
+    Raises:
+        InputError: There are some.
+    """
+    if names:
+        more = f" and {len(names) - 1} more of the images" if len(names) > 1 else ""
+        raise InputError(f"'{path}' has no line for '{shorten(names[0])}'{more}.")
 
 
 def _count_others(found: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ from imagenet_g.generation.adopting.label_files import (
     read_cells,
     require_cells,
 )
-from imagenet_g.generation.adopting.listing import Listing
+from imagenet_g.generation.adopting.listing import Listing, refuse_missing
 
 _ENDINGS = (".csv", ".tsv")
 
@@ -68,9 +68,7 @@ def add_strengths(listing: Listing, path: Path | None) -> Listing:
                 f"Lines {found[row].line} and {line.line} of '{path}' name one image, '{shorten(line.file)}'."
             )
         found[row] = line
-    missing = [name for row, name in enumerate(listing.names) if row not in found]
-    if missing:
-        raise InputError(f"{len(missing)} images have no line in '{path}', first '{shorten(missing[0])}'.")
+    refuse_missing([name for row, name in enumerate(listing.names) if row not in found], path)
     lines = [found[row] for row in range(len(listing.names))]
     values = [_parse_strength(line, path) for line in lines]
     named = None if lines[0].series is None else [line.series for line in lines]

@@ -246,7 +246,7 @@ BAD: list[tuple[Callable[[Path], Source], str]] = [
     (a_line_too_many, "names '7-0.png', and the source has no such image"),
     (a_line_twice, "Lines 2 and 8 of"),
     (a_class_too_many, "in line 7, and the source has 6 images"),
-    (a_line_too_few, "1 images have no line in"),
+    (a_line_too_few, "has no line for '"),
     (a_line_of_gigabytes, "has more than 65536 characters"),
     (a_path_out_of_the_source, "names '../secret.png', and the source has no such image"),
     (no_columns, "has no column file_name or filename or file, ...; it has: a, b"),

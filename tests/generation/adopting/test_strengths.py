@@ -89,7 +89,7 @@ LINES = [HEAD, *list_lines()]
 WRONG: dict[str, tuple[list[str], str]] = {
     "a line too many": ([*LINES, "9-9.png,1,s"], "Line 11 of"),
     "an image twice": ([*LINES, LINES[1]], "Lines 2 and 11 of"),
-    "an image without a line": (LINES[:-1], "1 images have no line in"),
+    "an image without a line": (LINES[:-1], "has no line for '"),
     "no heading": (LINES[1:], "needs a heading with the columns file_name and strength"),
     "an empty file": ([], "needs a heading"),
     "a word": ([*LINES[:-1], "2-2.png,strong,s"], "Line 10 of"),
