@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 import textwrap
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,21 +20,47 @@ from imagenet_g.benchmark.filter_effects.records import (
 from imagenet_g.benchmark.terminal.plots import format_label
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _MARKERS = ("o", "^", "s", "D", "v", "P", "X", "<", ">", "p")
 _FILTER = "#8c0d2b"
 _KIN = ("#d98200", "#c1571a", "#e0a13b", "#b5651d", "#ef7f45", "#a68a00", "#d9534f", "#8f5a2b")
 _OTHERS = ("#4c6a92", "#3a7d44", "#7a3b8f", "#2a9d9d", "#5b5b5b", "#8a8a2a", "#1f4e79", "#99738e")
 _UNKNOWN = "#b0b0b0"
+_WIDE, _TALL = (11.0, 8.2), (5.6, 11.6)
+# Of accuracies, gaps, ranks and names: left, bottom, width and height, in parts of the figure.
+_PANELS = {
+    False: (
+        (0.07, 0.585, 0.52, 0.345),
+        (0.07, 0.145, 0.40, 0.33),
+        (0.56, 0.145, 0.41, 0.33),
+        (0.61, 0.585, 0.37, 0.345),
+    ),
+    True: (
+        (0.13, 0.745, 0.84, 0.23),
+        (0.13, 0.26, 0.84, 0.165),
+        (0.13, 0.045, 0.84, 0.145),
+        (0.08, 0.465, 0.89, 0.225),
+    ),
+}
+_SVG_START = (
+    r'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
+    r'aria-label="What the filter does to accuracies and ranks" \1>'
+)
 MAX_LEGEND = 14
 NUM_MOVERS = 3
 NAMES = {"unfiltered": "all images", "filtered": "filtered", "judged": "judge-filtered", "audited": "audited"}
 
 
-def draw_filter_effects(section: FilterSection, path: Path) -> None:
+def draw_filter_effects(section: FilterSection, path: Path, *, tall: bool = False) -> None:
     """Write the figure as PNG, PDF or SVG, by the file's ending.
+
+    Args:
+        section: What was measured.
+        path: The file.
+        tall: Panels below one another and no caption, for a page that has its own.
 
     Raises:
         InputError: The ending is not one of these, matplotlib is not installed, or there is one view alone.
@@ -39,8 +68,9 @@ def draw_filter_effects(section: FilterSection, path: Path) -> None:
     """
     if len(section.views) < 2 and len(section.curve) < 2:
         raise InputError(f"'{section.split}' has no filter to draw. {' '.join(section.missing)}")
-    with open_figure(path, make_caption(section), size=(11.0, 8.2)) as canvas:
-        axes = _place_panels(canvas)
+    caption = "" if tall else make_caption(section)
+    with open_figure(path, caption, size=_TALL if tall else _WIDE) as canvas:
+        axes = tuple(canvas.add_axes(place) for place in _PANELS[tall])
         draw_views(axes[0], section)
         draw_gaps(axes[1], section)
         draw_ranks(axes[2], section)
@@ -50,7 +80,38 @@ def draw_filter_effects(section: FilterSection, path: Path) -> None:
             handles[:MAX_LEGEND], labels[:MAX_LEGEND], loc="upper left", fontsize=7.5, frameon=False
         )
         axes[3].text(0.02, 0.0, "\n".join(list_movers(section)), fontsize=7.5, va="bottom")
-        canvas.suptitle(format_label(f"What the filter does to {section.split}"), fontsize=12, y=0.985)
+        if not tall:
+            canvas.suptitle(format_label(f"What the filter does to {section.split}"), fontsize=12, y=0.985)
+
+
+def render_filter_effects(section: FilterSection) -> str:
+    """The figure as an SVG element for a page: the same bytes for the same numbers, and nothing outside it.
+
+    Raises:
+        InputError: matplotlib is not installed, or there is one view alone.
+    """
+    with tempfile.TemporaryDirectory() as folder, _settle_drawing():
+        path = Path(folder) / "figure.svg"
+        draw_filter_effects(section, path, tall=True)
+        text = path.read_text(encoding="utf-8")
+    # The date of drawing, and addresses of vocabularies.
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    element = text[text.index("<svg") :]
+    # The page gives the width; a size in points would be wider than a phone.
+    return re.sub(r'^<svg [^>]*?(viewBox="[^"]*")[^>]*>', _SVG_START, element, count=1, flags=re.DOTALL)
+
+
+@contextmanager
+def _settle_drawing() -> Iterator[None]:
+    """Letters as text, and names of parts that follow from what is drawn."""
+    try:
+        import matplotlib
+    except ImportError:
+        # What draws says so in words.
+        yield
+        return
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "filter-effects"}):
+        yield
 
 
 def make_caption(section: FilterSection) -> str:
@@ -143,7 +204,7 @@ def draw_ranks(axes: Axes, section: FilterSection) -> None:
     )
     lowest = min([0.0, *(low for _, low, _ in band), *(tau for _, tau in known)])
     axes.set_ylim(lowest - 0.05, 1.05)
-    axes.set_ylabel("Kendall's tau-b with all images")
+    axes.set_ylabel("tau-b with all images")
     axes.set_title("order of the models by threshold", fontsize=10)
     _finish_curve(axes, section)
 
@@ -180,15 +241,6 @@ def list_movers(section: FilterSection) -> list[str]:
         shown = ", ".join(f"{format_label(spec)} {moved:+g}" for moved, spec in moves[:NUM_MOVERS])
         lines.append(f"ranks gained, {name_view(view)}: {shown or 'no model moves'}")
     return [textwrap.fill(line, 62) for line in lines]
-
-
-def _place_panels(canvas: Figure) -> tuple[Axes, Axes, Axes, Axes]:
-    return (
-        canvas.add_axes((0.07, 0.585, 0.52, 0.345)),
-        canvas.add_axes((0.07, 0.145, 0.40, 0.33)),
-        canvas.add_axes((0.56, 0.145, 0.41, 0.33)),
-        canvas.add_axes((0.61, 0.585, 0.37, 0.345)),
-    )
 
 
 def _style(section: FilterSection, number: int) -> dict[str, Any]:

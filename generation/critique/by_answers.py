@@ -176,6 +176,7 @@ def make_filter_effects(answers: GatheredAnswers) -> FilterSection | str:
             materials.split.split,
             materials.reference.split,
             audited=list_valid_weights(verdicts) if verdicts else None,
+            simulated=answers.rated.raters[0].header.simulated if answers.rated and verdicts else None,
             settings=FilterSettings(judges=judges),
         ),
     )

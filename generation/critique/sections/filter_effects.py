@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from imagenet_g.benchmark.critiques.critique import Critique
 from imagenet_g.benchmark.critiques.wording import UNKNOWN, count_things, make_sentence
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.filter_effects.figure import make_caption, name_view, render_filter_effects
 from imagenet_g.benchmark.filter_effects.records import FilterSection, FilterView, RankAgreement
 from imagenet_g.benchmark.reports.numbers import format_percent, format_points
-from imagenet_g.generation.critique.pages.blocks import Block, PageTable, Paragraph, SectionPage
+from imagenet_g.generation.critique.pages.blocks import Block, PagePlot, PageTable, Paragraph, SectionPage
 from imagenet_g.generation.critique.pages.thumbnails import Thumbnails
 
 
@@ -29,10 +31,20 @@ def _list_blocks(section: FilterSection) -> Iterator[Block]:
         head = ("view", "images", "τ", "blind filters, 95 %", "favours its kin by, points")
         yield PageTable(head, tuple(_format_view(view) for view in section.views), frozenset({1, 2, 4}))
     yield _list_models(section)
+    if (plot := _draw(section)) is not None:
+        yield plot
     if section.curve:
         yield _list_curve(section)
     for reason in section.missing:
         yield Paragraph(make_sentence(reason))
+
+
+def _draw(section: FilterSection) -> PagePlot | None:
+    """All views and the curve as one figure; None where there is one view, or no matplotlib."""
+    try:
+        return PagePlot("filter-effects", render_filter_effects(section), make_caption(section))
+    except InputError:
+        return None
 
 
 def _explain_ranks(section: FilterSection) -> str:
@@ -40,7 +52,7 @@ def _explain_ranks(section: FilterSection) -> str:
         return "Ranks need two models or more: name them with --judge or --results."
     return (
         "τ is Kendall's between the accuracies on a view and on all images; blind filters keep as many "
-        "images of each class without looking, so τ below theirs means that the filter itself reorders "
+        "images of each class at random, so τ below theirs means that the filter itself reorders "
         "models."
     )
 
@@ -48,7 +60,7 @@ def _explain_ranks(section: FilterSection) -> str:
 def _format_view(view: FilterView) -> tuple[str, ...]:
     favour = "–" if view.favour is None else format_points(view.favour, 1)
     return (
-        view.kind,
+        name_view(view),
         f"{view.num_images:,}",
         _format_tau(view.agreement.tau),
         _format_blind(view.agreement),
@@ -67,7 +79,7 @@ def _format_blind(found: RankAgreement) -> str:
 
 
 def _list_models(section: FilterSection) -> PageTable:
-    head = ("accuracy, % (rank)", "to the filter", *(view.kind for view in section.views))
+    head = ("accuracy, % (rank)", "to the filter", *(name_view(view) for view in section.views))
     rows = tuple(
         (
             model.spec,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from imagenet_g.benchmark.filter_effects.figure import (
     list_movers,
     make_caption,
     name_model,
+    render_filter_effects,
 )
 from imagenet_g.benchmark.filter_effects.measuring import FilterSettings, measure_filter_effects
 from imagenet_g.benchmark.filter_effects.records import FilterSection
@@ -42,6 +44,19 @@ def test_it_is_written_whole(section: FilterSection, tmp_path: Path, ending: str
         with Image.open(path) as image:
             assert image.size == (1650, 1230)
     assert path.stat().st_size > 10_000
+
+
+def test_for_a_page_it_is_one_element_of_the_same_bytes(section: FilterSection) -> None:
+    """Without a date, an address or a size in points; the letters are text."""
+    found = render_filter_effects(section)
+    assert found == render_filter_effects(section)
+    root = ElementTree.fromstring(found)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert root.get("viewBox")
+    assert root.get("width") is None
+    assert "<metadata" not in found
+    words = " ".join(text.text or "" for text in root.iter("{http://www.w3.org/2000/svg}text"))
+    assert "accuracy by view" in words
 
 
 def test_drawn_accuracies_are_those_of_the_section(section: FilterSection) -> None:
