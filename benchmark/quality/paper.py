@@ -69,8 +69,8 @@ def list_paper_notes(paper: PaperFidelity | None) -> list[str]:
         return []
     return [
         f"By Table 2's protocol the split lies at {paper.frechet.value:.3g} ({_format_range(paper.n_split)} "
-        f"images of a class against {_format_range(paper.n_reference)}). Without any shift it does not read 0: "
-        f"reference images that are held back ({_format_range(paper.n_unshifted)} of a class) lie at "
+        f"images of a class against {_format_range(paper.n_reference)}). Without any shift it does not read "
+        f"0: reference images that are held back ({_format_range(paper.n_unshifted)} of a class) lie at "
         f"{paper.unshifted.value:.3g} from the others. The fewer the images, the higher it reads."
     ]
 
