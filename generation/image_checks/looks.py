@@ -49,7 +49,7 @@ HUE_BINS = 36
 _HASH_PARTS = 4
 _WIDTH = _HASH_PARTS + len(MEASURES)
 _CHUNK_ROWS = 256
-_COLOUR_SIDE_PX = 128
+_COLOUR_SIDE_PX = 64
 _LEAST_CHROMA = 1e-3
 _NO_HUE = -1.0
 
@@ -102,7 +102,7 @@ def _describe_greys(counts: npt.NDArray[np.int64]) -> tuple[float, float]:
 
 def _describe_colours(image: Image.Image) -> tuple[float, float]:
     """Mean saturation, and the entropy of the hues weighted by chroma: a grey pixel has no hue."""
-    # Averaged down: the colours of an image are in its areas, and each pixel would take a second a thousand.
+    # Averaged down: the colours of an image lie in its areas, and all pixels take most of a look's time.
     small = image.reduce(max(1, min(image.size) // _COLOUR_SIDE_PX))
     pixels = np.asarray(small, dtype=np.float64) / 255
     chroma = (pixels.max(axis=2) - pixels.min(axis=2)).ravel()
