@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imagenet_g.benchmark.audits.coverage import AuditCoverage
-from imagenet_g.benchmark.audits.records import AgreementRecord, AuditSection, ValidityRecord
+from imagenet_g.benchmark.audits.records import AgreementRecord, AuditSection
 from imagenet_g.benchmark.records import Estimate, MetricEstimate
 from imagenet_g.benchmark.terminal.tables import NameTable, Shown, make_lines, make_notes, stack
 
 NOT_KNOWN = "–"
+_QUANTITIES = {
+    "consistency": "rated valid",
+    "corrected": "valid, corrected",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+}
+"""Fields of a `ValidityRecord`, with their names in the table."""
 
 
 def make_report(section: AuditSection) -> Shown:
@@ -24,7 +31,7 @@ def make_report(section: AuditSection) -> Shown:
     )
 
 
-def format_share(found: Estimate | None) -> str:
+def format_share(found: Estimate | None, *, decimals: int = 1) -> str:
     """A share in percent with its interval.
 
     Example:
@@ -35,7 +42,7 @@ def format_share(found: Estimate | None) -> str:
     """
     if found is None:
         return NOT_KNOWN
-    return f"{100 * found.value:.1f}{_format_bounds(found.low, found.high, 100, 1)}"
+    return f"{100 * found.value:.{decimals}f}{_format_bounds(found.low, found.high, 100, decimals)}"
 
 
 def format_quality(found: MetricEstimate | None) -> str:
@@ -71,21 +78,17 @@ def _format_bounds(low: float | None, high: float | None, factor: float, decimal
 
 def _make_validity_table(section: AuditSection) -> Shown:
     simulated = "SIMULATED ratings, " if section.simulated else ""
-    headings = ("images", "rated valid", "corrected", "sensitivity", "specificity")
+    records = (section.not_valid, section.left_out)
+    headings = tuple(record.treatment for record in records)
     table = NameTable(
-        ("verdict of the majority", *headings),
-        title=f"{simulated}{section.split.ref}: valid images in percent, with 95 % intervals",
+        ("majority of raters", *headings),
+        title=f"{simulated}{section.split.ref}: valid images in percent, 95 % intervals",
         right=headings,
     )
-    for record in (section.not_valid, section.left_out):
-        table.add_row(
-            record.treatment,
-            str(record.num_images),
-            format_share(record.consistency),
-            format_share(record.corrected),
-            format_share(record.sensitivity),
-            format_share(record.specificity),
-        )
+    table.add_row("images with a verdict", *(str(record.num_images) for record in records))
+    table.add_row("even splits, not valid", *(str(record.num_ties) for record in records))
+    for name, label in _QUANTITIES.items():
+        table.add_row(label, *(format_share(getattr(record, name)) for record in records))
     return table
 
 
@@ -95,31 +98,27 @@ def _list_sentences(section: AuditSection) -> Iterator[str]:
         f"with {section.num_right_controls} right and {section.num_wrong_controls} wrong controls."
     )
     for record in (section.not_valid, section.left_out):
-        yield from _list_validity(record)
+        if record.why_not_corrected is not None:
+            yield f"Not corrected, {record.treatment}: {record.why_not_corrected}"
     quality = f"Quality, 1 to 5: {format_quality(section.quality)}"
     if section.control_quality is not None:
         quality += f"; of the right controls {format_quality(section.control_quality)}"
     yield f"{quality}."
 
 
-def _list_validity(record: ValidityRecord) -> Iterator[str]:
-    if record.num_ties:
-        yield f"{record.treatment}: {record.num_ties} even splits, counted as not valid."
-    if record.why_not_corrected is not None:
-        yield f"{record.treatment}: not corrected. {record.why_not_corrected}"
-
-
 def _make_rater_table(section: AuditSection) -> Shown:
-    headings = ("ratings", "cannot say", "says yes, %", "sensitivity, %", "specificity, %")
-    table = NameTable(("rater", *headings), right=headings)
+    headings = ("answers", "says yes", "sensitivity", "specificity")
+    table = NameTable(
+        ("rater", *headings),
+        title="raters: answers with those that are 'cannot say' in brackets, and shares in percent",
+        right=headings,
+    )
     for rater in section.raters:
+        shares = (rater.share_yes, rater.sensitivity, rater.specificity)
         table.add_row(
             rater.rater,
-            str(rater.num_ratings),
-            str(rater.num_cannot_say),
-            format_share(rater.share_yes),
-            format_share(rater.sensitivity),
-            format_share(rater.specificity),
+            f"{rater.num_ratings} ({rater.num_cannot_say})",
+            *(format_share(share, decimals=0) for share in shares),
         )
     return table
 
