@@ -139,6 +139,12 @@ def _format_notes(model: LoadedModel) -> tuple[str, ...]:
     return (f"Checkpoint '{model.files[0]}': {'; '.join(model.notes)}.",) if model.notes else ()
 
 
+def _advise(answer: object) -> str:
+    """What to do with an answer that holds the logits, as those of models of transformers do."""
+    held = isinstance(getattr(answer, "logits", None), torch.Tensor)
+    return " Wrap the model so that it gives its 'logits' alone." if held else ""
+
+
 def count_outputs(module: torch.nn.Module, input_size_px: tuple[int, int], *, spec: str) -> int:
     """Number of outputs K, from one run on noise.
 
@@ -158,6 +164,7 @@ def count_outputs(module: torch.nn.Module, input_size_px: tuple[int, int], *, sp
         shape = f"shape {tuple(logits.shape)}" if isinstance(logits, torch.Tensor) else type(logits).__name__
         raise ModelError(
             f"Model '{spec}' gives {shape} for one image; logits of shape (1, {NUM_CLASSES}) are needed."
+            f"{_advise(logits)}"
         )
     if not bool(torch.isfinite(logits).all()):
         raise ModelError(

@@ -96,6 +96,11 @@ def copy_live_model(live: LiveModel) -> torch.nn.Module:
     """
     if not isinstance(live.model, torch.nn.Module):
         return CalledModel(live.model)
+    if isinstance(live.model, torch.jit.ScriptModule):
+        raise ModelError(
+            f"The model '{live.name}' is scripted, and its weights cannot be frozen. Call its eval(), and "
+            "give a function in its place: lambda batch: model(batch)."
+        )
     try:
         return copy.deepcopy(live.model).cpu()
     except Exception as error:

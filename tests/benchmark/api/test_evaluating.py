@@ -390,3 +390,30 @@ def test_a_head_of_few_classes_takes_their_wnids_as_a_list(toys: str, tmp_path: 
     ).same
     with pytest.raises(InputError, match="class_map takes a file, or a list of texts"):
         ig.evaluate(FewOutputs(), class_map=[3, 1, 2], **given)  # type: ignore[list-item]
+
+
+class Answer:
+    """As models of transformers give it: the logits, and more."""
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        self.logits = logits
+
+
+class AnsweringModel(torch.nn.Module):
+    """A model that gives an object."""
+
+    def forward(self, images: torch.Tensor) -> Answer:
+        """An answer that holds the logits."""
+        return Answer(torch.zeros(len(images), 1000))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning", "ignore:`torch.jit:DeprecationWarning")
+def test_models_that_give_no_logits_are_told_what_to_do(toys: str) -> None:
+    """An object that holds them, and a scripted module."""
+    with pytest.raises(
+        ModelError, match=r"gives Answer for one image; .* Wrap the model so that it gives its"
+    ):
+        ig.evaluate(AnsweringModel(), splits=toys, progress=False)
+    scripted = torch.jit.trace(torch.nn.Flatten(), torch.zeros(1, 3, 4, 4))  # type: ignore[no-untyped-call]
+    with pytest.raises(ModelError, match=r"is scripted, .* give a function in its place"):
+        ig.evaluate(scripted, splits=toys, progress=False)
