@@ -74,8 +74,10 @@ def _compare_with_floor(means: FidelityAverages) -> str:
     if excess.low is None or excess.high is None:
         return ""
     if not excess.low <= 0 <= excess.high:
-        far = "farther" if excess.low > 0 else "nearer"
-        return f": {format_number(abs(excess.value))} {far} than real images from each other"
+        if excess.low > 0:
+            return f": {format_number(excess.value)} farther than real images from each other"
+        less = format_number(abs(excess.value))
+        return f": {less} less than real images from each other, which images that vary little can do"
     # With few images of a class the bias of a Fréchet distance hides what the kernel distance shows.
     if kernel.low is not None and kernel.low > 0:
         return (

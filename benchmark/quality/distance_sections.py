@@ -194,10 +194,11 @@ def _list_size_notes(features: FeatureRecord, whole: WholeFidelity | None, numbe
         return []
     note = (
         f"{number} images of a class span at most {number - 1} of {features.num_dimensions} dimensions: a "
-        "class's Fréchet distance is mostly bias. Read what it has over its floor, and the kernel distance."
+        "class's Fréchet distance is mostly bias, and images that vary less have less of it: they may "
+        "lie below the floor. Read the kernel distance and the diversity beside it."
     )
     if whole is not None and whole.n <= features.num_dimensions:
-        return [note, f"So is that of all {whole.n} images."]
+        return [note, f"The distance of all {whole.n} images at once is mostly bias as well."]
     return [note]
 
 

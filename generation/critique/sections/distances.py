@@ -29,7 +29,7 @@ def _list_blocks(section: DistanceSection) -> Iterator[Block]:
     yield Paragraph(
         f"{features.frechet_name}: {section.n_class} images of each of {section.num_classes} classes on both "
         f"sides; {section.num_left_out} classes are left out. The floor is the same distance between two "
-        "halves of the reference at the same number of images: less than it cannot be expected."
+        "halves of the reference at the same number of images."
     )
     for note in section.notes:
         yield Paragraph(note, "caution" if note in (features.influences or ()) else "plain")

@@ -91,6 +91,24 @@ def test_a_collapse_onto_the_mean_of_a_class_keeps_coverage_and_loses_recall() -
     assert distances.whole.neighbours.recall.value == 0.0
 
 
+def test_images_that_vary_less_may_lie_below_the_floor_and_not_so_by_the_kernel_distance() -> None:
+    """Few images in many dimensions: the bias of a Fréchet distance follows the spread."""
+    rng, size, per_class = np.random.default_rng(6), 200, 10
+    labels = np.repeat(np.arange(4), per_class)
+    centres = rng.normal(size=(4, size))
+
+    def draw(spread: float) -> np.ndarray:
+        return np.asarray(centres[labels] + spread * rng.normal(size=(40, size)))
+
+    known = FeatureSet(np.vstack([draw(1.0), draw(1.0)]), np.tile(labels, 2))
+    section = measure_distances(FeatureSet(0.3 + draw(0.6), labels), known, MADE_BY)
+    assert section.means is not None
+    assert section.means.frechet_excess.high is not None
+    assert section.means.frechet_excess.high < 0
+    assert section.means.kernel.low is not None
+    assert section.means.kernel.low > 0
+
+
 def test_shuffled_labels_are_seen_class_by_class_and_not_over_the_whole(
     sound: tuple[DistanceSection, DiversitySection],
 ) -> None:
