@@ -101,7 +101,7 @@ def _answer_variety(critique: Critique) -> str:
         if inside is not None:
             parts.append(f"{inside.num_near:,} of {near.num_images:,} look like another one")
     if critique.safety is not None and (judge := critique.safety.classifier) is not None:
-        parts.append(f"{judge.num_flagged:,} of {judge.num_scored:,} are flagged as not safe for work")
+        parts.append(f"{judge.num_flagged:,} of {judge.num_scored:,} flagged as not safe for work")
     if not parts:
         return "How varied the images are is unknown."
     text = "; ".join(parts)

@@ -83,6 +83,8 @@ def load_critiques(release: Path) -> dict[str, Critique]:
 def store_critique(release: Path, critique: Critique) -> Path:
     """Store a critique next to a release; one of the same split is replaced.
 
+    The contact sheet and the scores of single images stay in the folder of its page, and are not named.
+
     Returns:
         The file.
 
@@ -102,7 +104,7 @@ def store_critique(release: Path, critique: Critique) -> Path:
             f"The critique is of '{critique.split.ref}', the release holds {held}; a critique is stored with "
             "the release that it is of."
         )
-    folder = name_critiques_folder(release)
+    folder, critique = name_critiques_folder(release), _leave_out_files(critique)
     text = critique.model_dump_json(indent=1) + "\n"
     record = CritiqueFile(
         target=critique.split.ref,
@@ -133,6 +135,17 @@ def list_critique_files(release: Path) -> Mapping[str, Path]:
         _load_stored(folder, record)
     names = (*(record.file for record in index.critiques), INDEX_NAME)
     return {f"{INSIDE}/{name}": folder / name for name in names}
+
+
+def _leave_out_files(critique: Critique) -> Critique:
+    near, safety = critique.near_duplicates, critique.safety
+    changes: dict[str, FileModel] = {}
+    if near is not None:
+        changes["near_duplicates"] = near.model_copy(update={"sheet": None})
+    if safety is not None and safety.classifier is not None:
+        classifier = safety.classifier.model_copy(update={"scores_file": None})
+        changes["safety"] = safety.model_copy(update={"classifier": classifier})
+    return critique.model_copy(update=changes)
 
 
 def _load_index(folder: Path) -> CritiquesIndex | None:

@@ -14,6 +14,8 @@ from imagenet_g.generation.critique.materials import EmbeddedPair, EmbeddedSide
 NUM_SHOWN = 8
 MIN_MEAN_IMAGES = 3
 """Fewer reference images make no mean of a class."""
+_PIECE = 2048
+"""Images compared with all classes at a time: memory does not grow with a split."""
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -78,10 +80,24 @@ def compute_class_margins(split: EmbeddedSide, reference: EmbeddedSide) -> Float
     classes, means = _list_means(reference)
     if len(classes) < 2:
         return np.full(len(split.labels), np.nan)
-    cosines = split.vectors.astype(np.float64) @ means.T
-    own = split.labels[:, None] == classes[None, :]
-    has_own = own.any(axis=1)
-    mine = np.where(has_own, np.where(own, cosines, -np.inf).max(axis=1), np.nan)
+    found = [
+        _compute_margins(
+            split.vectors[start : start + _PIECE], split.labels[start : start + _PIECE], classes, means
+        )
+        for start in range(0, len(split.labels), _PIECE)
+    ]
+    return np.concatenate(found) if found else np.empty(0)
+
+
+def _compute_margins(
+    vectors: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+    classes: npt.NDArray[np.int64],
+    means: FloatArray,
+) -> FloatArray:
+    cosines = vectors.astype(np.float64) @ means.T
+    own = labels[:, None] == classes[None, :]
+    mine = np.where(own.any(axis=1), np.where(own, cosines, -np.inf).max(axis=1), np.nan)
     return np.asarray(mine - np.where(own, -np.inf, cosines).max(axis=1))
 
 

@@ -63,9 +63,10 @@ def _list_blocks(audit: AuditSection) -> Iterator[Block]:
 
 
 def _list_accuracies(section: ValidAccuracySection) -> Iterator[Block]:
+    simulated = "SIMULATED: " if section.simulated else ""
     yield Paragraph(
-        "Accuracy over the images that raters call valid, with the sample's weights, and its gap to "
-        f"{section.reference or 'no reference'}; “cannot say” counts as not valid. The classes of the "
+        f"{simulated}Accuracy over the images that raters call valid, with the sample's weights, and its gap "
+        f"to {section.reference or 'no reference'}; “cannot say” counts as not valid. The classes of the "
         "reference are weighted as those of the valid images."
     )
     head = ("model", "all rated images", "valid images", "not valid images", "gap on valid images, points")
