@@ -95,6 +95,11 @@ def _list_notes(section: ValidAccuracySection) -> Iterator[str]:
             f"AG is less the accuracy on {section.reference}; 'same classes' weights its classes as those of "
             "the valid images."
         )
+        if section.view is not None:
+            yield (
+                f"The audit is of the view '{section.view}' and the reference is whole: where the view keeps "
+                "images by a score, part of AG is the filter's."
+            )
     yield (
         "The accuracy is counted over the valid images with the weights of the sample, never as accuracy "
         "over validity. Verdicts are those of the majority, errors of raters included."

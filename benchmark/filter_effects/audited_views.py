@@ -65,6 +65,7 @@ def measure_valid_accuracies(
     return ValidAccuracySection(
         simulated=simulated,
         split=sample.split.ref,
+        view=sample.split.view,
         reference=None if first.clean is None else first.clean.record.ref,
         outputs=first.evidence.outputs,
         sample_sha256=sample_sha256,

@@ -121,6 +121,18 @@ def test_the_audited_view_has_the_valid_images_with_their_weights() -> None:
     assert weights == pytest.approx({SPLIT.rows.image_ids[row]: 200 / 60 for row in rows})
 
 
+def test_an_audit_of_a_view_says_that_the_reference_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """Part of the gap may be the filter's; an audit of all images has no such note."""
+    seen = SPLIT.record.model_copy(update={"ref": "own/sd-l:clip-filtered", "view": "clip-filtered"})
+    for sample in (make_sample(), make_sample().model_copy(update={"split": seen})):
+        section = measure_valid_accuracies(
+            MODELS[:1], sample, make_verdicts(), sample_sha256="0" * 64, simulated=True
+        )
+        print_shown(make_valid_table(section))
+        assert section.view == sample.split.view
+        assert ("the reference is whole" in capsys.readouterr().out) == (section.view is not None)
+
+
 def test_an_audit_of_other_images_is_refused() -> None:
     """Of one name, but with other contents."""
     evidence = MODELS[0].evidence
