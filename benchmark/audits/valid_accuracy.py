@@ -86,7 +86,8 @@ class ValidAccuracySection(FileModel):
     simulated: bool
     """Whether a program made the ratings; such numbers say nothing about the images."""
     split: str
-    view: str | None
+    # Has a default, because sections were written before the field existed.
+    view: str | None = None
     """Of the split, that was audited; the reference is whole, so that part of a gap may be the filter's."""
     reference: str | None
     outputs: Outputs
