@@ -32,7 +32,7 @@ from imagenet_g.benchmark.publishing.eval_results import (
 )
 from imagenet_g.benchmark.publishing.eval_tasks import make_eval_path
 from imagenet_g.benchmark.publishing.model_pages import check_values
-from imagenet_g.benchmark.results import Entry, Result
+from imagenet_g.benchmark.results import EffectiveRobustness, Entry, Result
 from imagenet_g.benchmark.splits.hub_releases import HubRelease
 from imagenet_g.benchmark.splits.manifests import load_manifest
 
@@ -245,6 +245,22 @@ def test_notes_hold_gap_reference_and_outputs(result: Result) -> None:
     assert "AG 0.00" in notes
     assert "from 25.00 on v8/real" in notes
     assert MODEL in notes
+
+
+@pytest.mark.parametrize(("weak", "marks"), [(False, ""), (True, ", weak line")])
+def test_notes_hold_effective_robustness_with_its_line_and_cautions(
+    weak: bool, marks: str, result: Result
+) -> None:
+    """In points, like the value; what is weak about the line stands beside it."""
+    record = EffectiveRobustness.model_validate({
+        "baseline": "drawn", "baseline_sha256": "0" * 64, "link": "logit", "value": -0.125, "low": -0.25,
+        "high": 0.05, "clustered": True, "expected_top1": 0.375, "band_low": 0.2, "band_high": 0.5,
+        "axis": "v8/real", "slope": 1.0, "intercept": 0.0, "r2": 0.9, "num_models": 8, "num_families": 6,
+        "reference_low": 0.1, "reference_high": 0.9, "extrapolated": False, "weak": weak,
+        "num_resamples": 10, "seed": 0,
+    })  # fmt: skip
+    entry = find_entry(result).model_copy(update={"effective_robustness": (record,)})
+    assert f"; ER −12.50 (−25.0 to +5.0) against drawn (logit{marks}); " in format_eval_notes(entry, result)
 
 
 @pytest.mark.parametrize(
