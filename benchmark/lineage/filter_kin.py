@@ -7,7 +7,9 @@ the training set of the benchmark itself (ImageNet-1k) does not, as most classif
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from importlib.resources import files
 from typing import Literal, TypeAlias
 
 from imagenet_g.benchmark.lineage.roles import is_same_weights, load_known_encoders
@@ -16,6 +18,7 @@ from imagenet_g.benchmark.records import FileModel, ModelRecord, OriginModel, Sp
 
 FilterRelation: TypeAlias = Literal["is-filter", "kin", "unknown", "other"]
 _COMMON_SET = "imagenet-1k"
+_PACKAGED = ":packaged:"
 CLASS_SCORES = ("clip_score", "label_probability", "label_margin", "label_rank")
 """Scores of how well a model recognises the class of an image."""
 OTHER_SCORES = ("safe_probability", "grey_range", "lightest", "darkest")
@@ -90,10 +93,21 @@ def _list_sets(model: ModelRecord) -> set[str]:
 
 
 def _list_filter_sets(part: OriginModel, known: Sequence[ModelRecord]) -> set[str]:
-    named = _split_sets(find_published_data(part.spec))
+    named = _split_sets(find_published_data(part.spec)) | _list_packaged_sets(part.spec)
     return named.union(
         *(_list_sets(one) for one in known if part.weights_sha256 in (one.weights_sha256,)),
     )
+
+
+def _list_packaged_sets(spec: str) -> set[str]:
+    """What a shipped model was trained on, from its own record; empty for any other."""
+    name, folder = spec.partition(_PACKAGED)[2], files("imagenet_g.benchmark.data") / "models"
+    # A name from a release: only one that ships is looked up, and no path is made of any other.
+    known = {entry.name for entry in folder.iterdir()} if name and folder.is_dir() else set()
+    if name not in known or not (record := folder / name / "training.json").is_file():
+        return set()
+    stages = json.loads(record.read_text(encoding="utf-8"))["stages"]
+    return set().union(*(_split_sets(stage["data"]["ref"]) for stage in stages))
 
 
 def _split_sets(text: str | None) -> set[str]:

@@ -82,6 +82,16 @@ def test_a_shared_tower_makes_kin() -> None:
     assert "image side" in found.reason
 
 
+def test_the_training_data_of_a_shipped_filter_are_known_without_its_record() -> None:
+    """They ship with it; a name that does not ship, or a path, says nothing."""
+    model = make_model("timm:packaged:mini-resnet-s", data="mini-train/real")
+    found = find_filter_kinship(model, make_origin("open_clip:packaged:mini-clip"))
+    assert found.relation == "kin"
+    assert "mini-train/real" in found.reason
+    for spec in ("open_clip:packaged:none", "open_clip:packaged:../models/mini-clip"):
+        assert find_filter_kinship(model, make_origin(spec)).relation == "other"
+
+
 def test_the_training_data_of_the_filter_are_read_from_its_own_record() -> None:
     """Its name alone says nothing of them."""
     origin, model = make_origin("open_clip:own/filter"), make_model("timm:own/a", data="own-photos")
