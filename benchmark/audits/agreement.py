@@ -35,15 +35,18 @@ def compute_alpha(counts: Counts, *, level: Level) -> float | None:
         >>> compute_alpha(np.array([[2, 0], [3, 0]]), level="nominal") is None
         True
     """
+    # A single answer makes no pair, and its image would divide by 0 below.
     paired = counts[counts.sum(axis=1) >= 2].astype(np.float64)
     if not len(paired):
         return None
     sizes = paired.sum(axis=1)
+    # Less the diagonal: an answer is not compared with itself.
     coincidences = (paired / (sizes - 1)[:, None]).T @ paired - np.diag(
         (paired / (sizes - 1)[:, None]).sum(0)
     )
     totals = coincidences.sum(axis=0)
     distances = _measure_distances(totals, level)
+    # Less one: two answers are drawn without replacement. In this alpha differs from Scott's pi.
     expected = (np.outer(totals, totals) * distances).sum() / (totals.sum() - 1)
     if not expected > 0:
         return None

@@ -67,6 +67,7 @@ def attach_audit(release: Path, audit: Path) -> tuple[str, str]:
         StorageError: The release cannot be written.
     """
     manifest, sample = load_manifest(release), load_sample(audit)
+    # A rater who opened the page and left has a file without answers.
     raters = [rater for rater in load_all_ratings(audit, sample) if rater.answers]
     if not raters:
         raise InputError(f"'{audit}' has no ratings yet; collect them with 'imagenet-g audit serve {audit}'.")
@@ -87,6 +88,7 @@ def attach_audit(release: Path, audit: Path) -> tuple[str, str]:
             f"'{manifest.version}/{name}' has another audit already, its view is ':{view}'. Remove that from "
             f"a copy of the release first ('imagenet-g audit detach'), or attach this one to another copy."
         )
+    # The manifest last: a process killed in between leaves files that nothing lists.
     for file in planned:
         write_bytes(release / file.record.path, file.data)
     changed = split.model_copy(update={"audits": {**split.audits, view: described}})
@@ -115,6 +117,7 @@ def detach_audit(release: Path, split: str, view: str) -> None:
     rest = {name: audit for name, audit in described.audits.items() if name != view}
     changed = described.model_copy(update={"audits": rest})
     write_manifest(release, manifest.model_copy(update={"splits": {**manifest.splits, split: changed}}))
+    # The manifest first, for the same reason: it never lists files that are gone.
     shutil.rmtree(release / "audits" / split / view, ignore_errors=True)
 
 
@@ -129,6 +132,7 @@ def load_attached(release: Path, described: AuditFiles) -> tuple[LoadedSample, t
     raters = []
     for record in described.ratings:
         found = parse_ratings(_read_checked(release, record), release / record.path)
+        # The header only claims to be of the sample: whoever wrote the file wrote the claim.
         odd = found.answers.keys() - sample.items.keys()
         if found.header.sample_sha256 != sample.sha256 or odd:
             raise DataError(f"'{record.path}' of '{release}' is not of the sample beside it.")

@@ -56,6 +56,7 @@ class AuditCoverage:
     num_without: int
 
 
+# The ends of what a correction does: nothing where raters do not err, much where they often do.
 _PERFECT = PanelSpec(sensitivity=1.0, specificity=1.0, cannot_say=0.0, hardness=0.0)
 _POOR = PanelSpec(sensitivity=0.75, specificity=0.85, cannot_say=0.1)
 WORLDS = {
@@ -104,6 +105,7 @@ def simulate_coverage(world: AuditWorld, *, num_runs: int, seed: int) -> AuditCo
     """
     rng = np.random.default_rng(seed)
     rows = [_run(world, rng) for _ in range(num_runs)]
+    # Runs without an interval are counted apart: as held or missed, they would move the share either way.
     found = np.array([row for row in rows if row is not None], dtype=np.float64).reshape(-1, 4)
     covered, raw_covered, width, error = found.mean(axis=0) if len(found) else np.full(4, np.nan)
     return AuditCoverage(

@@ -85,9 +85,11 @@ def draw_sample(
     rng = np.random.default_rng(seed)
     drawn = draw_systematic(split.own, num_images, rng)
     items = [_make_item(split, row, seed, "generated", weight=len(split) / num_images) for row in drawn]
+    # At least one, or a small sample for which controls were asked would have none without a word.
     num_controls = max(1, round(num_images * control_share)) if control_share > 0 else 0
     if num_controls:
         items += _draw_controls(split, reference, num_controls, seed, rng)
+    # Mixed, so that the place of an image does not show that it is a control.
     order = rng.permutation(len(items))
     return AuditSample(
         split=split.record,
@@ -140,6 +142,7 @@ def _draw_controls(
 ) -> list[AuditItem]:
     if reference is None:
         raise InputError("Controls are real images: name them with --reference, or ask for --controls 0.")
+    # As right controls, images of the split would count the generator's errors as those of raters.
     if reference.record.content_sha256 == split.record.content_sha256:
         raise InputError(
             f"--reference {reference.record.ref} has the images of the split itself; name real images."
@@ -150,6 +153,7 @@ def _draw_controls(
             f"'{split.record.ref}' has one class, so that no real image can be of another of its classes; "
             "use --controls 0."
         )
+    # A class that the split lacks would show a rater that the image is a control.
     pool = np.flatnonzero(np.isin(reference.own, wanted))
     if 2 * num > len(pool):
         raise InputError(
@@ -169,6 +173,7 @@ def _draw_controls(
 
 
 def _draw_other(labels: npt.NDArray[np.int16], wanted: Sequence[int], rng: np.random.Generator) -> int:
+    # None of its labels, not only its own class: a real image may rightly be called several classes.
     others = np.setdiff1d(np.asarray(wanted), labels)
     if not len(others):
         raise InputError("A real image may be called every class of the split, so that none is wrong for it.")
@@ -189,6 +194,7 @@ def _make_item(
     wnid, image_id = classes[own if asked is None else asked].wnid, images.image_ids[row]
     content = images.record.content_sha256
     return AuditItem(
+        # Ids of the split and of the reference look different, which would show the role.
         item=hash_bytes(f"audit/{seed}/{content}/{image_id}/{wnid}".encode())[:12],
         image_id=image_id,
         wnid=wnid,

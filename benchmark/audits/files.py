@@ -138,6 +138,7 @@ def has_begun(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as stream:
+        # Limited, because a file from elsewhere may have no newline at all.
         return stream.readline(_MAX_HEADER_BYTES).endswith(b"\n")
 
 
@@ -209,6 +210,7 @@ def load_ratings(path: Path, sample: LoadedSample) -> RaterAnswers:
         raise InputError(f"There is no rating file '{path}'.")
     found = parse_ratings(_read_limited(path, MAX_RATINGS_BYTES), path)
     _validate_sample(found.header, sample.sha256, path)
+    # A copy under a second name would count one person's answers twice.
     if path.stem != found.header.rater:
         raise UntrustedFileError(
             f"'{path}' holds the ratings of '{found.header.rater}'; name it {found.header.rater}.jsonl."
@@ -231,6 +233,7 @@ def load_all_ratings(folder: Path, sample: LoadedSample) -> tuple[RaterAnswers, 
     # Only what a kill left is passed over; a larger file holds something else and is refused.
     whole = (path for path in paths if has_begun(path) or path.stat().st_size > _MAX_HEADER_BYTES)
     found = tuple(load_ratings(path, sample) for path in whole)
+    # A majority of both would be neither people's nor simulated, and no report could say which.
     if len({answers.header.simulated for answers in found}) > 1:
         raise InputError(
             f"'{folder / RATINGS_FOLDER}' holds ratings of people and simulated ones; "
@@ -251,6 +254,7 @@ def parse_ratings(data: bytes, name: Path) -> RaterAnswers:
         raise UntrustedFileError(f"'{name}' has no header; it is no rating file.")
     header = _parse_line(RatingsHeader, lines[0], 1, name)
     ratings = (_parse_line(Rating, line, number, name) for number, line in enumerate(lines[1:], start=2))
+    # A rater who goes back to an image changes the answer by a new line: the last one counts.
     answers = {rating.item: rating for rating in ratings}
     return RaterAnswers(header, answers, hash_bytes(whole), torn=len(whole) < len(data))
 

@@ -224,9 +224,11 @@ def _list_ratings(task: StudioTask, *, predictions: bool) -> Iterator[tuple[str,
     given = task.predictions if predictions else task.annotations
     # A later annotation replaces an earlier one of the same person, whichever stands first.
     for one in sorted(given, key=lambda each: 0.0 if each.time is None else each.time.timestamp()):
+        # The number alone: names and addresses of people must not get into file names and reports.
         code = one.model_version if predictions else f"{PREFIX}{one.user}"
         if one.was_cancelled or code is None or (not predictions and one.user is None):
             continue
+        # Predictions of a real model, loaded to help the raters, are no simulated panel.
         if predictions and not code.startswith(f"{SIMULATED}-"):
             continue
         answer = _find_answer(one)

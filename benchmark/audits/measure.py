@@ -162,11 +162,13 @@ def measure_quality(rated: RatedItems) -> MetricEstimate | None:
     """Mean quality from 1 to 5, each image by the mean of its raters; None where nobody rated any."""
     num = rated.quality.sum(axis=1)
     rows = num > 0
+    # By image first, or an image that many rated would count as many images.
     means = rated.quality[rows] @ np.arange(1, _LEVELS + 1) / num[rows]
     found = estimate_mean(means, rated.strata[rows], rated.weights[rows])
     if found is None:
         return None
     value, low, high = found
+    # Student's interval does not know that quality ends at 1 and 5.
     bounds = (None, None) if low is None or high is None else (max(1.0, low), min(float(_LEVELS), high))
     method = "none" if bounds[0] is None else "student-stratified"
     return MetricEstimate(value=value, low=bounds[0], high=bounds[1], method=method, right=None)
@@ -194,6 +196,7 @@ def load_study() -> PrintedStudy:
 
 def _judge_rater(sample: LoadedSample, rater: RaterAnswers) -> RaterRecord:
     rated = arrange(sample, [rater])
+    # The strict way for all: who often cannot say would else be judged on the easy controls alone.
     right, wrong = count_controls(rated, "cannot say counts as not valid")
     drawn = rated.take("generated")
     rows = drawn.answers.sum(axis=1) > 0

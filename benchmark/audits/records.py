@@ -28,6 +28,7 @@ Treatment = Literal["cannot say counts as not valid", "cannot say is left out"]
 Quality = Annotated[int, Field(ge=1, le=5)]
 ItemId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 Wnid = Annotated[str, Field(pattern=r"^n[0-9]{8}$")]
+# It becomes a file's name: no slash, no dot, and no capitals, which some disks take for small letters.
 RaterCode = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+){0,4}$", max_length=40)]
 
 
@@ -101,6 +102,7 @@ class RatingsHeader(FileModel):
 
     @model_validator(mode="after")
     def _validate_name(self) -> Self:
+        # Both ways: a person sees the file's name, a program reads the header.
         if self.simulated != self.rater.startswith(f"{SIMULATED}-"):
             raise ValueError(
                 f"rater '{self.rater}' and simulated = {str(self.simulated).lower()} do not go together: "

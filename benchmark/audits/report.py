@@ -77,6 +77,7 @@ def _format_bounds(low: float | None, high: float | None, factor: float, decimal
 
 
 def _make_validity_table(section: AuditSection) -> Shown:
+    # In the title, because a table is copied without the notes below it.
     simulated = "SIMULATED ratings, " if section.simulated else ""
     records = (section.not_valid, section.left_out)
     headings = tuple(record.treatment for record in records)

@@ -67,10 +67,12 @@ def draw_class_validity(
     """
     if not (0 <= validity <= 1 and 0 <= spread <= 1):
         raise InputError(f"validity {validity:g} and spread {spread:g} must be numbers from 0 to 1.")
+    # The ends have no beta distribution.
     if spread == 0 or validity in (0, 1):
         return np.full(num_classes, validity)
     if spread == 1:
         return (rng.random(num_classes) < validity).astype(np.float64)
+    # Two draws that share a chance from beta(a, b) have the correlation 1 / (a + b + 1).
     size = 1 / spread - 1
     return rng.beta(validity * size, (1 - validity) * size, size=num_classes)
 
@@ -85,6 +87,7 @@ def draw_answers(truth: BoolArray, spec: PanelSpec, rng: np.random.Generator) ->
     """
     shape = (len(truth), spec.num_raters)
     right = np.where(truth, spec.sensitivity, spec.specificity)
+    # A rater without error has a logit of infinity, from which hardness takes nothing: as it ought to be.
     with np.errstate(divide="ignore"):
         logits = np.log(right) - np.log1p(-right) - spec.hardness * rng.standard_normal(len(truth))
         chance = 1 / (1 + np.exp(-logits))
@@ -119,6 +122,7 @@ def simulate_panel(
         [rng.random() < chance.get(item.role, {}).get(item.own_wnid, 0.0) for item in items], dtype=np.bool_
     )
     answers = draw_answers(truth, spec, rng)
+    # A part for each image, or raters would agree on quality through validity alone.
     noise = rng.normal(0, 0.7, size=answers.shape) + rng.normal(0, 0.5, size=(len(items), 1))
     quality = np.clip(np.rint(2.4 + 1.6 * truth[:, None] + noise), 1, 5).astype(int)
     for rater in range(spec.num_raters):

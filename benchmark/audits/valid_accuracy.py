@@ -234,8 +234,10 @@ def _estimate_reference(clean: Observation, mix: FloatArray | None) -> Estimate 
     if not share.sum():
         return None
     share = share / share.sum()
+    # A class without a real image would be 0/0 below, and NaN even with a weight of 0.
     used = share > 0
     right, total = clean.right[used], clean.total[used]
     low, high = bound_within_classes(right, total, weights=share[used])
+    # Weights that sum to 1 but for rounding can carry a share past 1, which a record refuses.
     value = min(1.0, float(share[used] @ (right / total)))
     return Estimate(value=value, low=max(0.0, low), high=min(1.0, high), method="within-classes")

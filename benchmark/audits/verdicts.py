@@ -115,6 +115,7 @@ def decide(counts: IntArray, treatment: Treatment) -> Decided:
     """
     against = counts[:, NO]
     if treatment == "cannot say counts as not valid":
+        # Not in place: the column is a view of the caller's counts.
         against = against + counts[:, CANNOT_SAY]
     in_favour = counts[:, YES]
     has_verdict = in_favour + against > 0

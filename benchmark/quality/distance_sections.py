@@ -111,6 +111,7 @@ def _measure_class(dealer: Dealer, index: int, counts: tuple[int, int], number: 
         n_split=mine,
         n_reference=theirs,
         frechet=bound_frechet(deal.split, deal.reference).record(),
+        # Of as many real images: with few of them the distance is mostly bias, which must be alike in both.
         frechet_floor=compute_frechet(deal.other, deal.reference),
         kernel=bound_kernel(deal.split, deal.reference).record(),
         kernel_floor=compute_kernel_distance(deal.other, deal.reference),
@@ -149,7 +150,9 @@ def _average(rows: Sequence[ClassFidelity]) -> FidelityAverages | None:
     return FidelityAverages(
         frechet=average_classes(frechet),
         frechet_floor=average_classes(frechet_floor),
+        # Within each class, so that classes with a high floor do not lengthen the interval.
         frechet_excess=average_classes(frechet - frechet_floor),
+        # Without an excess: the kernel distance is unbiased, and its floor is 0 but for noise.
         kernel=average_classes(kernel),
         kernel_floor=average_classes(kernel_floor),
     )

@@ -32,6 +32,7 @@ def scale_to_unit(points: FloatArray) -> FloatArray:
         >>> scale_to_unit(np.array([[3.0, 4.0]])).tolist()
         [[0.6, 0.8]]
     """
+    # No small number is added to the lengths: a row of zeros has no cosine, and 0 would be a guess.
     lengths = np.linalg.norm(points, axis=1, keepdims=True)
     if not lengths.all():
         raise InputError(
@@ -68,6 +69,7 @@ def bound_diversity(points: FloatArray) -> Bounds:
     unit = scale_to_unit(points)
     total, count = unit.sum(axis=0), len(unit)
     square = float(total @ total)
+    # |s - u|^2 = |s|^2 - 2 s.u + 1 for u of length 1: no pair is added up again.
     left_out = [_combine_cosines(rest, count - 1) for rest in (square - 2 * (unit @ total) + 1).tolist()]
     return bound_one_sample(_combine_cosines(square, count), np.array(left_out))
 
@@ -103,6 +105,7 @@ def bound_vendi(points: FloatArray) -> Bounds:
     unit = scale_to_unit(points)
     count = len(unit)
     cosines = unit @ unit.T
+    # A stack of n tables for one call of `eigvalsh`; 50 images make 120,000 numbers.
     keep = np.array([np.delete(np.arange(count), row) for row in range(count)])
     smaller = cosines[keep[:, :, None], keep[:, None, :]]
     left_out = _count_effective(np.linalg.eigvalsh(smaller / (count - 1)))
@@ -133,5 +136,6 @@ def bound_spread(points: FloatArray) -> Bounds:
     count = len(points)
     squares = ((points - points.mean(axis=0)) ** 2).sum(axis=1)
     total = float(squares.sum())
+    # Without a point the mean moves away from it: n / (n - 1) of its square leaves the sum.
     left_out = (total - squares * count / (count - 1)) / (count - 2)
     return bound_one_sample(total / (count - 1), np.asarray(left_out))

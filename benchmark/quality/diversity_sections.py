@@ -57,6 +57,7 @@ class _Side:
         return self.features.take(self.rows[index][:number])
 
     def take_all(self, classes: Sequence[int], number: int) -> FloatArray:
+        # The Vendi score grows with the number of images: as many of every class, and on either side.
         each = min(number, MAX_IMAGES // len(classes))
         return self.features.take(np.concatenate([self.rows[index][:each] for index in classes]))
 
@@ -87,6 +88,7 @@ def measure_diversity(
     check_same_space(split, split if reference is None else reference)
     sides = [_Side(split, split.shuffle_rows(seed=seed))]
     if reference is not None:
+        # Another seed, or an image in both sets would be drawn on both sides.
         sides.append(_Side(reference, reference.shuffle_rows(seed=seed + 1)))
     shared = sorted(set.intersection(*(set(side.rows) for side in sides)))
     counts = {index: min(len(side.rows[index]) for side in sides) for index in shared}
@@ -111,6 +113,7 @@ def _make_section(
     tables = [_tabulate(rows, part) for part in ("", "_reference")[: len(sides)]]
     vendi = [compute_vendi(side.take_all(measured, number)) if measured else None for side in sides]
     paired = len(sides) == 2 and bool(measured)
+    # Those that one side alone has are among them, and `rows` lacks these.
     num_classes = len(set().union(*(side.rows for side in sides)))
     return DiversitySection(
         features=features,
@@ -132,6 +135,7 @@ def _make_section(
 def _measure_class(sides: Sequence[_Side], index: int, number: int) -> ClassDiversity:
     wnid, mine = load_classes()[index].wnid, len(sides[0].rows[index])
     theirs = len(sides[1].rows[index]) if len(sides) == 2 else None
+    # Every key: a stored row says null for what was not measured, and lacks nothing.
     nothing = dict.fromkeys(name + part for name in _NAMES for part in ("", "_reference"))
     found: dict[str, object] = {
         "wnid": wnid,
@@ -161,6 +165,7 @@ def _tabulate(rows: Sequence[ClassDiversity], part: str) -> FloatArray:
     table = [
         [_read(getattr(row, name + part)) for name in _NAMES] for row in rows if row.diversity is not None
     ]
+    # Reshaped for the case of no measured class: an empty list makes an array of one dimension.
     return np.array(table, dtype=np.float64).reshape(-1, len(_NAMES)).T
 
 

@@ -89,6 +89,7 @@ def bound_two_samples(value: float, first: FloatArray, second: FloatArray) -> Bo
     total = sum(variance for variance, _ in parts)
     if total == 0:
         return Bounds(value, 0.0)
+    # n + m - 2 degrees would be too many where one side varies far more than the other.
     freedom = total**2 / sum(variance**2 / degrees for variance, degrees in parts)
     return Bounds(value, find_student_quantile(freedom) * math.sqrt(total))
 
@@ -156,6 +157,7 @@ def bound_class_ratio(first: FloatArray, second: FloatArray) -> BoundedValue | N
     """
     if second.sum() <= 0:
         return None
+    # Of sums: the mean of the classes' own ratios would hang on those whose reference is near 0.
     value = float(first.sum() / second.sum())
     if len(first) < 2:
         return BoundedValue(value=value, low=None, high=None, method="none")

@@ -46,6 +46,7 @@ def fit_moments(points: FloatArray) -> Moments:
     """Moments of `(n, D)` points, n >= 2."""
     mean = points.mean(axis=0)
     centred = (points - mean) / np.sqrt(len(points) - 1)
+    # The centred images are a root already, and smaller than one of 2048 x 2048 numbers.
     if len(points) <= points.shape[1]:
         return Moments(mean, centred.T)
     return Moments(mean, _find_root(centred.T @ centred))
@@ -83,6 +84,7 @@ def compute_moment_distance(first: Moments, second: Moments, *, quick: bool = Fa
     product = first.factor.T @ second.factor
     if quick:
         squares = np.linalg.eigvalsh(product @ product.T)
+        # Zeros come out as small numbers of either sign, and a negative one has no root.
         overlap = float(np.sqrt(np.clip(squares, 0.0, None)).sum())
     else:
         overlap = float(np.linalg.svd(product, compute_uv=False).sum())

@@ -42,6 +42,7 @@ URL = (
 )
 SIZE_PX = 299
 NUM_FEATURES = 2048
+# TensorFlow's network has so many, and the published file holds the weights of all.
 _NUM_OUTPUTS = 1008
 RESIZING = "Pillow bicubic, each channel as float32, to 299 x 299, clipped to 0..255, not rounded (clean-fid)"
 _INSTEAD = "give the file of the weights (sha256 6726825d...)"
@@ -94,6 +95,7 @@ def _average_inside(x: torch.Tensor) -> torch.Tensor:
 
 def _build_network() -> tv.Inception3:
     """Torchvision's Inception with the blocks of TensorFlow's, on random weights."""
+    # `transform_input` would undo a normalisation by ImageNet's means, which these inputs never had.
     network = tv.Inception3(
         num_classes=_NUM_OUTPUTS, aux_logits=False, transform_input=False, init_weights=False
     )
@@ -117,6 +119,7 @@ def prepare_image(image: Image.Image) -> torch.Tensor:
         >>> tuple(grey.shape), float(grey.abs().max())
         ((3, 299, 299), 0.0)
     """
+    # Float before resizing: Pillow rounds an 8-bit image to whole numbers, and that alone moves a distance.
     pixels = np.asarray(image.convert("RGB"), dtype=np.float32)
     planes = [_resize_plane(pixels[:, :, channel]) for channel in range(3)]
     return torch.from_numpy((np.stack(planes) - 128.0) / 128.0)
@@ -187,6 +190,7 @@ def load_inception(path: Path) -> InceptionEncoder:
     # What follows pool3 has had its part in the hash; the features end in front of it.
     model.visual.fc = nn.Identity()
     transform = partial(prepare_image)
+    # Tensors of the right names and shapes may hold NaN, which would reach every number of a report.
     if not torch.isfinite(model(transform(Image.new("RGB", (8, 8)))[None])).all():
         raise InputError(f"'{path}' gives features that are not finite: it holds no trained Inception.")
     return InceptionEncoder(
@@ -223,6 +227,7 @@ def _describe(path: Path, weights_sha256: str, num_parameters: int) -> ClipRecor
             interpolation="bicubic",
             crop_fraction=None,
             crop_mode="squash",
+            # (x - 128) / 128, on the scale of 0 to 1 on which records state means and spreads.
             mean=(128 / 255,) * 3,
             std=(128 / 255,) * 3,
             description=RESIZING,
@@ -247,5 +252,6 @@ def fetch_inception(folder: Path) -> Path:
     if remote.cached is None:
         folder.mkdir(parents=True, exist_ok=True)
         with fetch(remote):
+            # Torch refuses a file of another hash, such as the page of a proxy, before it has this name.
             torch.hub.download_url_to_file(URL, str(path), hash_prefix=PUBLISHED_SHA256, progress=False)
     return path

@@ -63,6 +63,7 @@ def compute_kernel_distance(first: FloatArray, second: FloatArray) -> float:
 def _sum_pairs(points: FloatArray) -> float:
     """Sum of the kernel over all ordered pairs of two different points."""
     total = sum(float(block.sum()) for _, block in _iterate_blocks(points, points))
+    # A point's pair with itself is large whatever the sample, and would bias the mean upwards.
     return total - float(_compute_own(points).sum())
 
 
@@ -89,6 +90,7 @@ def bound_kernel(first: FloatArray, second: FloatArray) -> Bounds:
     cross = compute_kernel(first, second)
     inside = [float(sums.sum()) for sums in own]
     between, rows, columns = float(cross.sum()), cross.sum(axis=1), cross.sum(axis=0)
+    # An image of one side that is left out does not change the mean over the other side's pairs.
     fixed = [inside[0] / (n * (n - 1)), inside[1] / (m * (m - 1))]
     value = fixed[0] + fixed[1] - 2 * between / (n * m)
     # An image is in a pair twice over, as the first and as the second.
@@ -137,6 +139,7 @@ def _sum_without(sums: FloatArray, group: int) -> float:
 def _sum_by_groups(first: FloatArray, second: FloatArray, groups: IntArray) -> FloatArray:
     """`(G, G)` sums of the kernel between the groups of both sides."""
     number = int(groups.max()) + 1
+    # By products of blocks: all pairs of 10,000 images at once would be 800 MB.
     members = np.zeros((len(groups), number))
     members[np.arange(len(groups)), groups] = 1.0
     table = np.zeros((number, number))

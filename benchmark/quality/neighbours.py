@@ -146,6 +146,7 @@ def _iterate_squares(
     for start in range(0, len(first), BLOCK_ROWS):
         rows = slice(start, min(start + BLOCK_ROWS, len(first)))
         block = first[rows] @ second.T
+        # In place: a block has up to 80 MB, and each new array would be as much again.
         block *= -2
         block += lengths
         block += (first[rows] ** 2).sum(axis=1)[:, None]

@@ -16,6 +16,7 @@ from imagenet_g.benchmark.quality.frechet import compute_frechet
 from imagenet_g.benchmark.quality.records import PaperFidelity
 from imagenet_g.benchmark.quality.samples import Dealer
 
+# A covariance divides by n - 1.
 MIN_PAPER_IMAGES = 2
 
 
@@ -47,6 +48,7 @@ def measure_paper(
         return None
     values, unshifted, sizes = [], [], []
     for done, index in enumerate(used):
+        # Unequal numbers and all: the paper's protocol is measured here, not a better one.
         values.append(compute_frechet(*dealer.deal_everything(index)))
         held, rest = dealer.hold_back(index)
         if len(held) >= MIN_PAPER_IMAGES:

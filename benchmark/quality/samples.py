@@ -75,6 +75,7 @@ class FeatureSet:
 
     def list_rows(self) -> dict[int, RowArray]:
         """Rows of each class, classes ascending."""
+        # Stable: without ids a draw depends on the order of the rows within their class.
         order = np.argsort(self.labels, kind="stable")
         classes, starts = np.unique(self.labels[order], return_index=True)
         parts = np.split(order, starts[1:])
@@ -86,6 +87,7 @@ class FeatureSet:
 
     def _rank(self, rows: RowArray, index: int, seed: int) -> RowArray:
         if self.image_ids is None:
+            # The class is in the seed: an image more in one class must not change the draw of another.
             return np.random.default_rng((seed, index)).permutation(len(rows))
         # By hash of the id: an image that joins or leaves the set moves no other one.
         keys = [hashlib.sha256(f"{seed}/{self.image_ids[row]}".encode()).digest() for row in rows]
@@ -202,6 +204,7 @@ class Dealer:
     def hold_back(self, index: int) -> tuple[FloatArray, FloatArray]:
         """Reference images of a class in two parts: as many as the split has, at most half, and the rest."""
         rows = self._reference_rows[index]
+        # At most half, so that what is measured from is never smaller than what is measured.
         number = min(len(self._split_rows[index]), len(rows) // 2)
         return self._reference.take(rows[:number]), self._reference.take(rows[number:])
 

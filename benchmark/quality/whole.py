@@ -32,6 +32,7 @@ def measure_whole(dealer: Dealer, classes: Sequence[int], number: int) -> WholeF
         classes: Class indices, at least one and at most `MAX_IMAGES`.
         number: Images that each class can give, >= 2.
     """
+    # Tables of neighbours grow with the square: fewer images of each class, but every class.
     each = min(number, MAX_IMAGES // len(classes))
     deal = dealer.deal_all(classes, each)
     labels = np.repeat(np.arange(len(classes)), each)
@@ -56,6 +57,7 @@ def _bound_frechet(first: FloatArray, second: FloatArray, groups: IntArray | Non
     if groups is None:
         return Bounds(value, None)
     left_out = [
+        # Half of the digits are plenty for the spread of twenty values.
         compute_frechet(first[groups != group], second[groups != group], quick=True)
         for group in np.unique(groups)
     ]
@@ -69,6 +71,7 @@ def _bound_kernel(first: FloatArray, second: FloatArray, groups: IntArray | None
 
 
 def _share_neighbours(first: FloatArray, second: FloatArray, labels: IntArray) -> NeighbourShares | None:
+    # No image has a neighbour of that rank.
     if len(first) <= NUM_NEIGHBOURS:
         return None
     return find_reached(first, second).bound(labels)

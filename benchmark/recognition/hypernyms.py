@@ -92,6 +92,7 @@ def measure_fine_grained(
     stored = "all" if evidence.outputs == "all" else name_class_set(evidence.output_set)
     outputs = range(NUM_CLASSES) if stored == "all" else evidence.output_set.indices
     near = find_near_classes(hypernyms, outputs)
+    # The reference may have classes that the split lacks, with other neighbours to be confused with.
     clean = None if model.clean is None else model.clean.with_labels_in(evidence.class_set)
     return FineGrainedSection(
         judge=evidence.model.spec,
@@ -106,11 +107,13 @@ def measure_fine_grained(
 
 def _measure(evidence: Evidence, stored: str, near: NearClasses) -> HypernymErrors:
     classes, answered, correct = _read(evidence, stored)
+    # A class alone under its hypernym cannot have an error inside, and would only lower the share.
     has_near = np.asarray(near.near[classes].any(axis=1))
     if not has_near.any():
         raise InputError(f"No image of '{evidence.record.ref}' is of a class that shares its hypernym.")
     classes, answered, correct = classes[has_near], answered[has_near], correct[has_near]
     inside = _find_inside(classes, answered, correct, near)
+    # No answer is wrong by accuracy, but an error of neither kind.
     wrong = ~correct & (answered >= 0)
     size, missed = len(classes), int(wrong.sum())
     return HypernymErrors(
@@ -156,6 +159,7 @@ def _name_shared(near: NearClasses, first: int, second: int) -> str:
 
 
 def _find_inside(classes: IntArray, answered: IntArray, correct: BoolArray, near: NearClasses) -> BoolArray:
+    # An answer of -1, none, would index the last class.
     return np.asarray(near.near[classes, answered] & ~correct & (answered >= 0))
 
 

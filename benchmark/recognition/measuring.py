@@ -182,6 +182,7 @@ def _measure_reference(
     seed: int,
 ) -> ReferenceRecognition | None:
     clean = [one.clean for one in judges if one.clean is not None]
+    # Fewer judges name fewer images: a reference without some of them would not compare.
     if len(clean) < len(judges):
         return None
     aligned = align_rows([one.with_labels_in(class_set) for one in clean])

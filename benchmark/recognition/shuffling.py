@@ -71,6 +71,7 @@ def shuffle_labels(
     rng, rows = np.random.default_rng(seed), np.arange(len(places))
     draws = np.array([hits[rows, rng.permutation(places)].mean() for _ in range(num_permutations)])
     low, high = compute_percentile_interval(draws)
+    # Exactly, so that only the interval depends on the draws.
     return ShuffledShare(value=float(hits.mean(axis=0) @ frequency), low=low, high=high)
 
 
