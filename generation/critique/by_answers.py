@@ -37,9 +37,11 @@ _NO_AUDIT = (
     "Nobody rated the images: 'imagenet-g audit make SPLIT' draws a sample, --audit DIR takes its ratings."
 )
 _NO_RESULTS = "No --results of models on the split were given."
-_RECOGNITION = ("imagenet_g.benchmark.recognition",)
-_FILTERS = ("imagenet_g.benchmark.filter_effects",)
-_AUDITS = ("imagenet_g.benchmark.audits",)
+# What a judge has in common with a filter is decided by the lineage and its tables.
+_SHARED = tuple(f"imagenet_g.benchmark.{room}" for room in ("data", "lineage", "predictions", "statistics"))
+_RECOGNITION = ("imagenet_g.benchmark.recognition", *_SHARED)
+_FILTERS = ("imagenet_g.benchmark.filter_effects", *_SHARED)
+_AUDITS = ("imagenet_g.benchmark.audits", *_SHARED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from imagenet_g.benchmark.recognition.styles import build_style_head, measure_st
 from imagenet_g.generation.critique.materials import EmbeddedPair, EmbeddedSide, Materials
 
 _CLIP = "open_clip:"
-_QUALITY = ("imagenet_g.benchmark.quality",)
+_QUALITY = ("imagenet_g.benchmark.quality", "imagenet_g.benchmark.statistics")
 _RECOGNITION = ("imagenet_g.benchmark.recognition",)
 
 

@@ -28,7 +28,7 @@ from imagenet_g.generation.image_checks.variation import measure_variation
 from imagenet_g.generation.image_checks.watermarks import find_decoder, measure_watermarks
 from imagenet_g.generation.rendering.safety_scorer import find_safety_version
 
-_CHECKS = ("imagenet_g.generation.image_checks", "imagenet_g.generation.near_duplicates")
+_CHECKS = tuple(f"imagenet_g.generation.{room}" for room in ("image_checks", "near_duplicates", "rendering"))
 _PROMPT = "prompt"
 
 

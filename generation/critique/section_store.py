@@ -21,6 +21,7 @@ from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.storage import write_text
 
+_DECIDING = (".py", ".toml", ".csv")
 _Section = TypeVar("_Section", bound=FileModel)
 
 
@@ -71,6 +72,6 @@ class SectionStore:
 
 @cache
 def hash_source(room: str) -> str:
-    """Hash of the source files of a package, of its own folder only."""
-    modules = sorted(entry.name for entry in files(room).iterdir() if entry.name.endswith(".py"))
+    """Hash of the source files and tables of a package, of its own folder only."""
+    modules = sorted(entry.name for entry in files(room).iterdir() if entry.name.endswith(_DECIDING))
     return hash_json([[name, (files(room) / name).read_text(encoding="utf-8")] for name in modules])

@@ -12,7 +12,7 @@ from image_sets import write_class_folders, write_release
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.critiques.critique import Critique, load_critique
 from imagenet_g.benchmark.critiques.shipped import load_critiques
-from imagenet_g.generation.critique import by_features, by_images
+from imagenet_g.generation.critique import by_features, by_images, section_store
 
 CLASSES = (0, 1, 2)
 WNIDS = ("n01440764", "n01443537", "n01484850")
@@ -192,3 +192,19 @@ def test_the_file_holds_no_path_of_this_machine(sets: tuple[Path, Path], made: P
     text = json.dumps(fields)
     assert str(sets[0]) not in text
     assert str(made) not in text
+
+
+def test_a_section_is_measured_again_after_an_edit_of_a_table(
+    sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code and tables decide a number as images do; one kept under other code would be wrong in silence."""
+    words = list_words(sets, tmp_path, "--only", "variation")
+    assert main(words) == 0
+    measured = []
+    real = by_images.measure_variation
+    monkeypatch.setattr(by_images, "measure_variation", lambda *a: measured.append(a) or real(*a))
+    assert main(words) == 0
+    assert not measured
+    monkeypatch.setattr(section_store, "hash_source", lambda room: "edited")
+    assert main(words) == 0
+    assert len(measured) == 1
