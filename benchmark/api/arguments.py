@@ -86,6 +86,7 @@ def lists_as_files(options: Mapping[str, object]) -> Iterator[dict[str, Any]]:
 
 
 def _write_lines(texts: Sequence[object], name: str, path: Path) -> Path:
+    # A text of two lines would become two classes, and shift all behind it.
     if not all(isinstance(text, str) and len(text.splitlines()) <= 1 for text in texts):
         raise InputError(f"{name} takes a file, or a list of texts of one line each.")
     path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")

@@ -168,6 +168,7 @@ def make_live(
             "weights already, and stays in this process."
         )
     called = name or str(getattr(model, "__name__", type(model).__name__))
+    # It becomes a part of the spec and of the names of files.
     if not called.isidentifier():
         raise InputError(
             f"'{called}' is no name for a model: use letters, digits and underscores (name=...)."
@@ -210,6 +211,7 @@ def _collect(
     ]
     failures = {one.requested: one.error for one in outcomes if one.error is not None}
     if failures and not done:
+        # A caller in Python expects an exception; of several models the others are still worth having.
         raise next(iter(failures.values()))
     return Results(
         [result for result, _ in done],

@@ -100,6 +100,7 @@ def score(
 
 def _choose_folder(options: ScoreOptions) -> ResultFolder:
     """Where predictions lie: the user's folder, one of its own for answers, or that of stored predictions."""
+    # Answers are converted to predictions first, and these need a place to lie.
     if options.out is not None or options.list_answers() or not options.predictions:
         return ResultFolder(options.out)
     common = Path(os.path.commonpath([path.absolute().parent for path in options.predictions]))

@@ -109,6 +109,7 @@ def rerun(
     texts = {"class_map": class_map, "templates": templates, "class_names": class_names}
     with lists_as_files(texts) as files, name_command(f"imagenet_g.rerun({path.name!r})"):
         given = RerunInputs(
+            # Under the stored name, or the new result would be of another spec.
             live=None if model is None else make_live(model, transform, _find_name(path), {}),
             checkpoint=make_optional_path(checkpoint, "checkpoint"),
             checkpoint_key=checkpoint_key,

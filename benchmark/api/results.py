@@ -99,6 +99,7 @@ class Results:
         """One result, or some of them as `Results`."""
         if isinstance(number, int):
             return self.results[number]
+        # With the folders kept: a part may outlive the whole.
         return Results(self.results[number], self.folders[number], data=self.data, kept=self._kept)
 
     def __add__(self, other: Results) -> Results:

@@ -75,6 +75,7 @@ def parse_positive(text: str) -> int:
             ...
         argparse.ArgumentTypeError: '0' is not a whole number of at least 1
     """
+    # `int` alone also takes " 7", "+7" and "1_000".
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
     return int(text)

@@ -160,6 +160,7 @@ def make_request(arguments: Namespace) -> DistanceRequest:
     from imagenet_g.benchmark.splits.references import parse_split_ref
     from imagenet_g.benchmark.storage import validate_writable
 
+    # Before the images are embedded, which may take hours.
     validate_writable(arguments.out.parent)
     sets = load_sets(arguments.sets)
     wnids = arguments.wnids

@@ -113,6 +113,7 @@ def make_tracking(arguments: Namespace) -> Callable[[RunRequest], RunRequest]:
 
     if arguments.rows is not None:
         raise InputError("--track takes results, and --rows makes none; leave one of them out.")
+    # Now and not with the first result: a missing library must stop the run before a model is loaded.
     tracker = open_tracker(arguments.track)
     return lambda evaluate: track_outcomes(evaluate, tracker, arguments.out, say=print_message)
 

@@ -128,6 +128,7 @@ class Critique(FileModel):
 
     @model_validator(mode="after")
     def _validate_unmeasured(self) -> Self:
+        # Both ways: a null without a reason looks like a fault, a reason beside numbers like a lie.
         lacking = {name for name in SECTION_NAMES if getattr(self, name) is None}
         if lacking != set(self.unmeasured):
             raise ValueError(

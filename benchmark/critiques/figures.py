@@ -46,6 +46,7 @@ def _list_audit(critique: Critique) -> Iterator[FigureRow]:
     audit = critique.audit
     if audit is None:
         return
+    # In every row, because rows are read and copied one by one.
     mark = "SIMULATED, no person: " if audit.simulated else ""
     on = f"{audit.not_valid.num_images} rated images, “cannot say” as not valid"
     if (raw := audit.not_valid.consistency) is not None:
@@ -147,6 +148,7 @@ def _list_copies(critique: Critique) -> Iterator[FigureRow]:
             f"nearer to a training image ({memory.training.ref}) than 99 % of unseen ones",
             UNKNOWN if above is None else f"{above:,}",
             "counted",
+            # The level is the 99 % quantile of unseen images: one in a hundred passes it anyway.
             "" if above is None or near is None else f"{near.num_images / 100:.0f}, expected without copies",
             f"{memory.training.num_images:,} training images",
         )

@@ -55,6 +55,7 @@ def name_critiques_folder(release: Path) -> Path:
         >>> name_critiques_folder(Path("releases/v1")).as_posix()
         'releases/v1-critiques'
     """
+    # A path such as "." has no name that the ending could be put to.
     release = release.absolute() if release.name in ("", "..") else release
     return release.with_name(release.name + BESIDE)
 
@@ -72,6 +73,7 @@ def load_critiques(release: Path) -> dict[str, Critique]:
     for place in (name_critiques_folder(release), release / INSIDE):
         index = _load_index(place)
         for record in index.critiques if index else ():
+            # The folder beside the release comes first: what was measured later is stored there.
             if record.target in found:
                 continue
             if place.name == INSIDE:
@@ -152,6 +154,7 @@ def _load_index(folder: Path) -> CritiquesIndex | None:
     path = folder / INDEX_NAME
     try:
         return CritiquesIndex.model_validate_json(path.read_bytes())
+    # Most releases have no critiques.
     except (FileNotFoundError, NotADirectoryError):
         return None
     except ValidationError as error:
@@ -163,6 +166,7 @@ def _load_index(folder: Path) -> CritiquesIndex | None:
 def _load_stored(folder: Path, record: CritiqueFile) -> Critique:
     path = folder / record.file
     critique = load_critique(path)
+    # The split too: an index may name another one for the same bytes.
     if hash_bytes(path.read_bytes()) != record.sha256 or critique.split.ref != record.target:
         raise DataError(
             f"'{path}' is not the critique that was stored: '{INDEX_NAME}' has another hash or split. Make "

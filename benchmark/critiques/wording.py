@@ -56,8 +56,10 @@ def format_number(value: float) -> str:
         ['0.0123', '12.3', '123,456', '−4e-07', '0']
     """
     size = abs(value)
+    # "#" keeps the zeros at the end, which count: 0.300 says more than 0.3.
     text = f"{size:#.3g}".rstrip(".") if size >= 1e-4 else f"{size:.3g}"
     text = f"{size:,.0f}" if size >= 1000 else text
+    # What is 0 when rounded has no sign.
     return f"−{text}" if value < 0 and float(text.replace(",", "")) else text if size else "0"
 
 

@@ -176,4 +176,5 @@ def make_views(
         who = {True: "SIMULATED raters", False: "raters", None: "raters, people or simulated,"}[simulated]
         rule = f"the majority of {who} sees the class, with the weights of the sample"
         views.append(ViewCase(kind="audited", rule=rule, weights=audited, simulated=simulated))
+    # An empty view has no accuracy, and its weights cannot be scaled to sum to 1.
     return tuple(view for view in views if view.weights.any())

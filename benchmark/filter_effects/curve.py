@@ -34,8 +34,10 @@ def choose_thresholds(scores: FloatArray, *, own: float | None, num_steps: int =
     ordered = np.sort(scores)
     places = np.arange(1, num_steps) * len(ordered) // num_steps
     chosen = ordered[places[len(ordered) - places >= MIN_IMAGES]]
+    # A threshold at the lowest score keeps all images, as the first point does.
     chosen = chosen[chosen > ordered[0]]
     if own is not None and (scores >= own).any():
+        # Whatever it keeps: readers look for the release's own threshold on the curve.
         chosen = np.append(chosen, own)
     return np.concatenate([[-np.inf], np.unique(chosen)])
 
@@ -57,6 +59,7 @@ def measure_point(case: FilterCase, threshold: float, number: int, blind: BlindA
         num_images=int(kept.sum()),
         num_classes=len(np.unique(case.images.classes[kept])),
         share=float(kept.mean()),
+        # Weights that sum to 1 but for rounding can carry a share past 1, which a record refuses.
         accuracies=tuple(min(1.0, float(value)) for value in blind.seen[number]),
         gaps=tuple(None if gap is None else gap.value for gap in gaps),
         gap_lows=tuple(None if gap is None else gap.low for gap in gaps),

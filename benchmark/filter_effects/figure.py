@@ -110,6 +110,7 @@ def _settle_drawing() -> Iterator[None]:
         # What draws says so in words.
         yield
         return
+    # Without a salt matplotlib draws random names for clip paths, and the page would differ by the run.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "filter-effects"}):
         yield
 
@@ -202,6 +203,7 @@ def draw_ranks(axes: Axes, section: FilterSection) -> None:
     axes.plot(
         [share for share, _ in known], [tau for _, tau in known], marker="o", ms=3, color="#222222", lw=1.3
     )
+    # Down to 0 at least, so that a small change of the order does not fill the panel.
     lowest = min([0.0, *(low for _, low, _ in band), *(tau for _, tau in known)])
     axes.set_ylim(lowest - 0.05, 1.05)
     axes.set_ylabel("tau-b with all images")

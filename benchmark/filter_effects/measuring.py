@@ -89,6 +89,7 @@ def measure_filter_effects(
     chosen = settings or FilterSettings()
     if not models:
         raise InputError("There are no answers of models; give a result with --results.")
+    # A model that is given twice would count twice in the ranks and in the mean of its group.
     models = drop_repeated(models)
     rated = None if audited is None else AuditedImages(weights=audited, simulated=simulated)
     case, found, missing = make_case(models, split, reference, audited=rated, settings=chosen)
@@ -170,6 +171,7 @@ def _measure(
     blind = measure_blind(
         case.correct,
         case.images.classes,
+        # Together, so that views and thresholds are compared with the same blind filters.
         np.stack([*(view.weights for view in case.views), *kept]),
         num_blind=settings.num_blind,
         seed=settings.seed,

@@ -70,6 +70,7 @@ def find_alike(found: StoredFilter | None, split: Split, reference: Split) -> St
         return None
     name = found.column.partition(".")[2]
     ours, theirs = split.scorers.get(name), reference.scorers.get(name)
+    # Without a hash two scorers of one name may be two models.
     known = ours is not None and ours.weights_sha256 is not None
     return found if known and is_same_scorer(ours, theirs) else None
 
@@ -84,4 +85,5 @@ def read_scores(split: Split, column: str, image_ids: Sequence[str]) -> FloatArr
         raise DataError(
             f"Column '{column}' of '{split.record.ref}' has values that are no numbers; a filter needs them."
         ) from error
+    # All or none: an image without a score would drop out of every threshold without a word.
     return scores if np.isfinite(scores).all() else None

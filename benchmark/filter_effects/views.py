@@ -67,6 +67,7 @@ def find_clean_rows(
     """`(R,)` the reference's images of the view's classes that passed its rule; None where none did."""
     if clean is None:
         return None
+    # A gap is between the same classes: one that the view empties leaves the reference too.
     rows = np.isin(clean.classes, np.unique(classes))
     if kept is not None:
         rows &= kept

@@ -24,6 +24,7 @@ from imagenet_g.benchmark.errors import DataError, shorten
 from imagenet_g.benchmark.outside_answers.questions import LETTERS, ImageQuestion, find_option
 from imagenet_g.benchmark.outside_answers.tables import Table, TableRow, read_table
 
+# "7.0" as well: a column of whole numbers with an empty cell is written so by data frames.
 _NUMBER = re.compile(r"(\d+)(?:\.0+)?")
 _LETTER = re.compile(r"\(?([A-Za-z])\)?[.):]?|\(?([A-Z])[.):]\s.*", re.DOTALL)
 _ROUNDING = 1e-4
@@ -151,6 +152,7 @@ def _format_cell(value: object) -> str:
 def _parse_class(text: str, place: str, rules: AnswerRules) -> int | None:
     number = _NUMBER.fullmatch(text)
     if number is not None:
+        # Python refuses numbers of more than 4300 digits with an error of its own.
         index = int(number.group(1)) if len(number.group(1)) < 10 else NUM_CLASSES
         if index >= NUM_CLASSES:
             raise DataError(
@@ -198,6 +200,7 @@ def _read_probabilities(row: TableRow, count: int, place: str) -> tuple[float, .
     values = tuple(_parse_probability(text, place) for text in texts)
     if any(later > earlier for earlier, later in pairwise(values)):
         raise DataError(f"{place} has a worse answer with a higher probability.")
+    # Stored predictions have 0 where no probability was given, so that no best answer may have it.
     if values[0] == 0 or sum(values) > 1 + _ROUNDING:
         raise DataError(f"{place} has probabilities that are 0 at their best, or more than 1 in all.")
     return values

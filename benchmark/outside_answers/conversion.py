@@ -133,6 +133,7 @@ def restrict_answers(top5: TopFive, class_set: ClassSet) -> TopFive:
         [[3, -1, -1, -1, -1]]
     """
     inside = np.isin(top5.indices, class_set.indices)
+    # Stable: the classes inside keep their ranks.
     order = np.argsort(~inside, axis=1, kind="stable")
     kept = np.take_along_axis(inside, order, axis=1)
     indices = np.where(kept, np.take_along_axis(top5.indices, order, axis=1), NO_CLASS)

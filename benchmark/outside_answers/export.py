@@ -120,6 +120,7 @@ def export_questions(
             image = _find_image(split, row, request, on_unreadable)
             if image is not None:
                 write(make_cells(question, count, answers=request.answers) | image)
+                # Counted here and not by row: numbers run without a gap where an image could not be read.
                 count += 1
         if not count:
             raise DataError(f"No image of '{split.record.ref}' can be asked about: none can be read.")
@@ -136,6 +137,7 @@ def _ask(split: Split, row: int, ranked: Sequence[int], request: ExportRequest) 
 
 def _open_writer(stream: TextIO, request: ExportRequest) -> Callable[[Mapping[str, str]], object]:
     if request.path.suffix.lower() == ".jsonl":
+        # Names of classes have letters beyond ASCII, which people read in this file.
         return lambda cells: stream.write(json.dumps(cells, ensure_ascii=False) + "\n")
     writer = csv.DictWriter(stream, request.columns, delimiter="\t", lineterminator="\n")
     writer.writeheader()

@@ -98,6 +98,7 @@ def rank_by_logits(logits: npt.NDArray[np.float32], allowed: Sequence[int]) -> l
         >>> rank_by_logits(logits, [2, 3, 5])
         [5, 3]
     """
+    # Sorted by class first, because the sort by logit keeps the order of equal ones.
     chosen = [index for index in sorted(allowed) if np.isfinite(logits[index])]
     return sorted(chosen, key=lambda index: -float(logits[index]))
 
@@ -169,6 +170,7 @@ def find_option(text: str, question: ImageQuestion) -> int | None:
         >>> find_option("Goldfish", question), find_option("cat", question)
         (1, None)
     """
+    # Among the options alone: a name that two classes share is clear where one of them is offered.
     named = find_classes(text) & set(question.options)
     return min(named) if len(named) == 1 else None
 

@@ -99,6 +99,7 @@ def _parse_lines(text: str, path: Path) -> Iterator[TableRow]:
             raise DataError(f"Line {number} of '{path}' is not valid JSON: {error}") from error
         if not isinstance(content, dict):
             raise DataError(f"Line {number} of '{path}' must be a JSON object.")
+        # Null is an empty cell, as CSV has it: no answer.
         yield TableRow(number, {key: value for key, value in content.items() if value is not None})
 
 
@@ -119,6 +120,7 @@ def _list_rows(reader: Iterator[list[str]], columns: tuple[str, ...], path: Path
         line: int = reader.line_num  # type: ignore[attr-defined]
         if not any(cell.strip() for cell in cells):
             continue
+        # A comma that was not quoted moves all cells behind it under other columns.
         if len(cells) != len(columns):
             raise DataError(f"Line {line} of '{path}' has {len(cells)} cells under {len(columns)} columns.")
         named = zip(columns, cells, strict=True)

@@ -46,6 +46,7 @@ def load_config(files: CheckpointFiles, *, spec: str) -> Any:  # noqa: ANN401
     """
     from transformers import CONFIG_MAPPING, AutoConfig
 
+    # A kind that the library has itself needs no code, even where the repository offers some.
     if "auto_map" in files.config and files.config.get("model_type") not in CONFIG_MAPPING:
         raise ModelError(
             f"'{spec}' needs Python code of its own repository, which is never run from here. Read that "

@@ -70,6 +70,7 @@ def read_labels(config: Any, *, spec: str) -> ClassMap | None:  # noqa: ANN401
         ModelError: As `match_labels`, or the labels are not numbered as the outputs are.
     """
     labels: Mapping[int, str] = config.id2label or {}
+    # A label too few would move the classes of all outputs behind it.
     if sorted(labels) != list(range(len(labels))):
         raise ModelError(
             f"Model '{spec}': 'id2label' of its config.json does not number its outputs 0, 1, 2, ... Name "

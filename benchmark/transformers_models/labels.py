@@ -49,6 +49,7 @@ def match_labels(labels: Sequence[str], *, spec: str) -> ClassMap | None:
     candidates = [find_classes(labels[number]) for number in used]
     found = _place_all(candidates)
     if found is None:
+        # Only now: elimination cannot place two labels that both mean two classes, such as "crane" twice.
         found = _eliminate([labels[number] for number in used], candidates, spec)
     if len(used) == len(labels) and found == list(range(NUM_CLASSES)):
         return None
@@ -85,6 +86,7 @@ def _eliminate(labels: Sequence[str], candidates: Sequence[frozenset[int]], spec
     while left:
         sure = {number: min(found) for number, found in left.items() if len(found) == 1}
         taken = set(sure.values())
+        # Two labels that are left with one class are wrong, whichever of them is taken.
         if len(taken) < len(sure):
             _refuse_twice(labels, sure, spec)
         if not sure:

@@ -54,6 +54,7 @@ class LinearProbe(torch.nn.Module):
         self.head = head
         self.settings = settings
         self.times = head.in_features // backbone.config.hidden_size
+        # Registers stand between the class token and the patches, and belong to no mean.
         self.first_patch = 1 + int(getattr(backbone.config, "num_register_tokens", 0))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -74,6 +75,7 @@ class LinearProbe(torch.nn.Module):
         """Class tokens of the three layers before the last one, after the last norm; none for other heads."""
         if self.times != _FOUR_LAYERS:
             return []
+        # DINOv2's layer is called otherwise than DINOv3's.
         norm = getattr(self.backbone, "layernorm", None) or self.backbone.norm
         return [norm(state)[:, 0] for state in made.hidden_states[-4:-1]]
 
@@ -110,6 +112,7 @@ def load_linear_probe(request: ModelRequest, files: CheckpointFiles, *, spec: st
     built = build_model(AutoModel, files, spec=spec)
     width: int = built.model.config.hidden_size
     head = make_head(tensors, width, source=str(request.checkpoint))
+    # In float32, as the head is: halves of a file in half precision would not multiply.
     module = LinearProbe(built.model.float(), head, describe_settings(built.model.config))
     loaded = assemble_model(files, built, module, processor, spec=f"{spec}{OWN_WEIGHTS}")
     return make_classifier(

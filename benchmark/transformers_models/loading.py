@@ -27,6 +27,7 @@ def load_model(request: ModelRequest) -> Classifier:
     """
     spec = resolve_model_spec(request.spec).spec
     files = find_checkpoint(spec.name)
+    # Before the refusal below: of a backbone alone --checkpoint is no second set of weights.
     if is_backbone(files.config) and request.checkpoint is not None:
         return load_linear_probe(request, files, spec=str(spec))
     if request.checkpoint is not None:

@@ -70,6 +70,7 @@ def _has_settings(folder: Path) -> bool:
 def _check_output(transform: ProcessorTransform, spec: str) -> None:
     try:
         shape = tuple(transform(make_picture()).shape)
+    # A processor is any class of the library with settings from a stranger's file: it may fail in any way.
     except Exception as error:
         raise ModelError(f"The image processor of '{spec}' fails on an RGB image: {error}") from error
     if len(shape) != 3 or shape[0] != 3:
@@ -86,6 +87,7 @@ def build_precropped_transform(processor: Any) -> ProcessorTransform:  # noqa: A
     if getattr(processor, "do_center_crop", False) and crop:
         # A side by itself is not kept: a square image is resized to what the crop would leave of it.
         options["size"] = {"height": crop["height"], "width": crop["width"]}
+    # ConvNeXT's processor cuts a border off by a fraction of its own.
     if getattr(processor, "crop_pct", None) and size.get("shortest_edge"):
         options["crop_pct"] = 1.0
     return ProcessorTransform(processor, options)
@@ -96,6 +98,7 @@ def describe_processor(processor: Any) -> Preprocessing:  # noqa: ANN401
     from transformers.image_utils import PILImageResampling
 
     settings = processor.to_dict()
+    # As it comes out: settings name a size that a later step of the processor may change.
     height, width = ProcessorTransform(processor)(make_picture()).shape[1:]
     resample, normalises = settings.get("resample"), settings.get("do_normalize")
     fraction, mode = _describe_crop(processor)

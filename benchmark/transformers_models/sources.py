@@ -85,6 +85,7 @@ def _find_folder(location: str) -> CheckpointFiles:
     folder = Path(location).expanduser()
     if not (folder / CONFIG).is_file():
         raise DataError(f"There is no '{folder / CONFIG}': not a folder that transformers saved a model to.")
+    # The first alone: the library reads one, and the hash must be of what it reads.
     weights = [name for name in WEIGHT_FILES if (folder / name).is_file()][:1]
     shards = [shard for name in weights for shard in _list_shards(folder / name)]
     names = (*weights, *shards, CONFIG, *PROCESSOR_FILES, *TOKENIZER_FILES)
@@ -136,6 +137,7 @@ def _list_shards(index: Path) -> list[str]:
     if not isinstance(places, dict) or not places:
         raise DataError(f"'{index}' has no 'weight_map' that names the files of the weights.")
     shards = sorted({str(place) for place in places.values()})
+    # Names come from a stranger's index and are joined to a folder.
     outside = next((shard for shard in shards if Path(shard).name != shard), None)
     if outside is not None:
         raise DataError(f"'{index}' names '{outside}', which is outside its folder.")

@@ -85,6 +85,7 @@ def load_zero_shot(request: ModelRequest, files: CheckpointFiles, *, spec: str) 
     tokenizer = load_tokenizer(files, spec=spec)
     processor = load_processor(files, spec=spec)
     built = build_model(AutoModelForZeroShotImageClassification, files, spec=spec)
+    # Before the model becomes float32: the hash is of the weights as the file has them.
     weights_sha256 = hash_weights(request, built.model, spec, files.files)
     towers = TwoTowers(built.model, describe_settings(built.model.config)).float().eval()
     head = make_text_head(towers, tokenizer, prompts, request, weights_sha256=weights_sha256)
@@ -123,5 +124,6 @@ def load_tokenizer(files: CheckpointFiles, *, spec: str) -> PromptTokenizer:
     return PromptTokenizer(
         tokenizer,
         length=config.text_config.max_position_embeddings,
+        # By kind of model, because tokenizers do not say which texts their model was trained on.
         canonical=config.model_type in CANONICAL_KINDS,
     )

@@ -93,6 +93,7 @@ def run_adopt(request: AdoptRequest, say: Callable[[str], None], progress: Progr
     Raises:
         ImagenetGError: The source, its classes or its images do not fit; the folder is as it was before.
     """
+    # First: a place that is taken must not come to light after hours of reading.
     validate_place(request.release)
     opened = request.open()
     listing = add_strengths(opened.listing, request.strength_file)
@@ -179,6 +180,7 @@ def make_source_name(source: str) -> str:
         >>> make_source_name("/data/sets/imagenet-d"), make_source_name("hub:org/set")
         ('imagenet-d', 'hub:org/set')
     """
+    # Never the whole path: it would carry names of somebody's folders into a published record.
     return source if source.startswith("hub:") else Path(source).expanduser().resolve().name
 
 

@@ -66,11 +66,13 @@ def _read_wnids(value: object, where: str) -> tuple[int, ...]:
 def _read_text(path: Path, option: str) -> str:
     try:
         with path.open("rb") as stream:
+            # One byte more than is allowed, whatever size the system states: it may be a pipe.
             data = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise InputError(
                 f"{option} '{path}' has more than {MAX_BYTES} bytes; it lists classes, not images."
             )
+        # Spreadsheets put a byte order mark in front, which would become a part of the first word.
         return data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{option} '{path}' cannot be read: {error}.") from error
@@ -89,6 +91,7 @@ def _list_json(text: str, path: Path) -> list[str]:
         missing = [n for n in range(len(table)) if str(n) not in table]
         if missing:
             raise InputError(f"--order '{path}' has {len(table)} entries and none for '{missing[0]}'.")
+        # By number and not by place: the order of an object in JSON means nothing.
         table = [table[str(n)] for n in range(len(table))]
     if not isinstance(table, list):
         raise InputError(f"--order '{path}' must be a list of wnids, or an object by class number.")
@@ -98,6 +101,7 @@ def _list_json(text: str, path: Path) -> list[str]:
 def _parse_json(text: str, path: Path) -> object:
     try:
         found: object = json.loads(text)
+    # A thousand open brackets are enough for the second.
     except (ValueError, RecursionError) as error:
         raise InputError(f"'{path}' is no JSON: {error}.") from error
     return found

@@ -102,8 +102,10 @@ def read_classes(
 
 def _find_kind(words: Sequence[str]) -> Kind:
     known = load_index_by_wnid()
+    # One is enough: a mistyped wnid must be reported as such, and not turn all into names.
     if any(word in known for word in words):
         return "wnid"
+    # `isdecimal` alone takes the digits of every script.
     return "number" if all(word.isascii() and word.isdecimal() for word in words) else "name"
 
 

@@ -76,12 +76,14 @@ class NameIndex:
         self._last: dict[str, int | None] = {}
         for row, name in enumerate(names):
             last = name.rpartition("/")[2]
+            # Of two images with one name in different folders the name alone means neither.
             self._last[last] = None if last in self._last else row
 
     def find(self, text: str) -> int | None:
         """Row of the image that a line names; None for no image, and for several."""
         name = "/".join(split_path(text))
         row = self._rows.get(name)
+        # A path that is not there is wrong, even where an image elsewhere has its last part.
         return row if row is not None or "/" in name else self._last.get(name)
 
 
@@ -115,6 +117,7 @@ def open_lines(path: Path, option: str) -> Iterator[Iterator[tuple[int, str]]]:
         InputError: It cannot be read, is no such text, or a line is too long.
     """
     try:
+        # Line ends as they are: one inside quotes belongs to its cell.
         with path.open(encoding="utf-8-sig", newline="") as stream:
             yield _take_lines(iter(lambda: stream.readline(MAX_LINE + 1), ""), path)
     except (OSError, UnicodeDecodeError) as error:
@@ -148,6 +151,7 @@ def read_cells(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[i
             yield line
 
     try:
+        # Strict, or a quote that is never closed takes the rest of the file as one cell.
         for row in csv.reader(feed(), delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True):
             yield number, row
     except csv.Error as error:
@@ -169,6 +173,7 @@ def _read_csv(
 ) -> Iterator[LabelLine]:
     rows = read_cells(path, lines)
     line, first = next(rows, (0, []))
+    # A file without a heading shows itself by a first line that names an image.
     if columns == USUAL_COLUMNS and len(first) == 2 and index.find(first[0]) is not None:
         places, head = (0, 1), [(line, first)]
     else:
@@ -228,6 +233,7 @@ def _take_row(row: object, number: int, path: Path, columns: Columns) -> LabelLi
 
 def _read_json(path: Path, columns: Columns) -> Iterator[LabelLine]:
     """An object of files and classes, or a list of objects as in JSON lines."""
+    # JSON can be read only whole.
     if path.stat().st_size > _MAX_JSON_BYTES:
         raise InputError(f"'{path}' has more than {_MAX_JSON_BYTES} bytes; write it as JSON lines (.jsonl).")
     try:
@@ -252,6 +258,7 @@ def _read_text(lines: Iterator[tuple[int, str]], index: NameIndex) -> Iterator[L
     has_files = _split_file(first[1], index)[0] is not None
     for number, line in itertools.chain([first], lines):
         file, token = _split_file(line, index) if has_files else (None, line.strip())
+        # An empty name is found nowhere and so refused; None would stand for classes in order.
         yield LabelLine(number, file or ("" if has_files else None), token)
 
 

@@ -51,6 +51,7 @@ def choose_images(members: Sequence[Member]) -> tuple[list[Member], OtherFiles]:
     """
     images: dict[str, Member] = {}
     left_out: list[tuple[str, str]] = []
+    # Not as they were packed: a file of classes without names goes by the order of the names.
     for member in sorted(members, key=lambda one: one.name):
         parts = split_path(member.name)
         _require_plain(member.name, parts)

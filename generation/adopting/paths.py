@@ -72,6 +72,7 @@ class PathTemplate:
             return None
         fields: dict[str, str] = {}
         for pattern, part in zip(self._parts, own, strict=True):
+            # One part at a time, so that the ways to match stay few however long the path is.
             found = pattern.fullmatch(part)
             if found is None:
                 return None

@@ -119,6 +119,7 @@ def keep_inside(members: Sequence[Member], inside: str) -> list[Member]:
 
 
 def _walk(folder: Path, prefix: str, above: tuple[str, ...], folders: list[str]) -> Iterator[Member]:
+    # A link to a folder above would be walked without end, under names that grow.
     real = os.path.realpath(folder)
     if real in above or len(above) >= _MAX_DEPTH:
         raise InputError(f"'{folder}' is a link back to a folder around it, or lies too deep; take it out.")

@@ -146,6 +146,7 @@ def _read_one(
     try:
         data = read(row)
         image = decode_image(data)
+    # No other error: a full disk must stop the run, and not count as a damaged image.
     except DataError as error:
         return str(error)
     return ReadImage(

@@ -105,6 +105,7 @@ def validate_names(version: str, split: str) -> None:
         raise InputError(
             f"--version '{version}' is the name of a real set; choose another, such as '{version}-gen'."
         )
+    # Results on it could not be distinguished from results on that version.
     if version in load_versions():
         raise InputError(f"--version '{version}' is a version of ImageNet-G; choose another name.")
 
@@ -144,6 +145,7 @@ def read_citation(path: Path | None) -> str | None:
 
 
 def _find_part(arguments: Namespace, found: FoundSpec, split: str) -> AdoptedSplitSpec:
+    # Under the spec's name the release would else be something that the spec does not describe.
     if said := [name for name in _SAID_BY_SPEC if getattr(arguments, name) is not None]:
         raise InputError(
             f"--{said[0].replace('_', '-')} is what the spec '{found.spec.name}' says; omit one of the two."

@@ -178,10 +178,12 @@ class Spool:
         if place is not None:
             return os.pread(self._file, place[1], place[0])
         data = self._read(row)
+        # For the place alone: writes to different places may go on side by side.
         with self._lock:
             start, self._end = self._end, self._end + len(data)
         with translate_storage_errors(Path(tempfile.gettempdir())):
             written = 0
+            # The system may write less than it is given.
             while written < len(data):
                 written += os.pwrite(self._file, data[written:], start + written)
         self._places[row] = (start, len(data))
@@ -202,6 +204,7 @@ def _holds_bytes(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
     if pa.types.is_struct(kind):
+        # `datasets` stores an image as a struct of its bytes and its path.
         return bool(kind.get_field_index("bytes") >= 0)
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 

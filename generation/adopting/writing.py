@@ -164,6 +164,7 @@ def make_rows(
     unknown = dict.fromkeys(columns)
     for image, image_id in identify(images):
         data = listing.read(image.row)
+        # The second reading: what was rewritten since the first would have the hashes of other pixels.
         if hash_bytes(data) != image.file_sha256:
             raise DataError(
                 f"'{listing.names[image.row]}' has changed since it was read; run the command again."
@@ -229,11 +230,13 @@ def _make_manifest(request: ReleaseRequest, split: SplitManifest) -> Manifest:
     return Manifest(
         version=request.version,
         title=request.title or (known.title if known else f"{request.version}: adopted images"),
+        # One unknown part leaves the whole unknown, and such a release is not published.
         license="unknown" if "unknown" in licenses else " AND ".join(sorted(licenses)),
         released=None,
         superseded_by=None,
         notice=_join_notices(known.notice if known else None, request.notice),
         made_with={name: version(name) for name in ("datasets", "pillow", "pyarrow")},
+        # Sorted: the manifest must not depend on which split was adopted first.
         splits={name: splits[name] for name in sorted(splits)},
     )
 

@@ -87,6 +87,7 @@ def list_prediction_files(paths: Sequence[Path], bases: Sequence[str]) -> tuple[
     for path in paths:
         for entry in load_result(path).entries:
             if entry.split.base_ref in bases and entry.relabelled is None:
+                # The end of it: a record takes 255 characters, and the file's own name finds it again.
                 name = f"{path.parent.name}/{entry.predictions.file}"[-255:]
                 found.append(InputFile(kind="predictions", name=name, sha256=entry.predictions.sha256))
     return tuple(dict.fromkeys(found))

@@ -54,6 +54,7 @@ def make_near_duplicates(materials: Materials) -> NearDuplicatesSection:
         [*_describe(materials), [describe_side(side) for side in sides], sheet],
         _CHECKS,
         measure,
+        # Where the picture is gone the search runs again: a page would else have a gap.
         is_whole=lambda kept: kept.sheet is None or (materials.request.out / kept.sheet).is_file(),
     )
 
@@ -132,6 +133,7 @@ def list_other_splits(materials: Materials) -> list[Side]:
     if request.split.kind != "version":
         return []
     folder = find_release(request.split, request.data, cache=request.cache)
+    # The reference may be a split of the same release, and has a search of its own.
     own = {request.split.base, request.reference.base}
     refs = [
         replace(request.split, base=f"{request.split.version}/{name}", view=None)

@@ -50,8 +50,10 @@ class HeadInput(torch.nn.Module):
         Raises:
             ModelError: The last linear layer does not run exactly once, or not on one vector an image.
         """
+        # A run that failed may have left a vector behind.
         self._seen.clear()
         self.visual(images)
+        # A layer that runs on every token, or twice, has no vector that stands for the image.
         if len(self._seen) != 1 or self._seen[0].ndim != 2 or len(self._seen[0]) != len(images):
             raise ModelError("The model's last linear layer is given no single vector an image.")
         return self._seen.pop()

@@ -45,5 +45,6 @@ def write_outputs(folder: Path, critique: Critique, pictures: Thumbnails) -> tup
         write_bytes(folder / PICTURES / name, data)
     write_text(folder / MARKDOWN_NAME, format_markdown(page))
     write_text(folder / HTML_NAME, format_html(page))
+    # Last: where the numbers are, their page is whole.
     write_critique(folder / CRITIQUE_NAME, critique)
     return folder / CRITIQUE_NAME, folder / HTML_NAME, folder / MARKDOWN_NAME

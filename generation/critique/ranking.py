@@ -34,6 +34,7 @@ def rank_images(
     known = np.flatnonzero(np.isfinite(values))
     # Stable, so that equal values come in the order of the images on every machine.
     order = known[np.argsort(values[known], kind="stable")]
+    # No image is among the worst and the best.
     number = min(number, len(order) // 2)
     worst, best = order[:number], order[::-1][:number]
     return Extremes(
@@ -97,6 +98,7 @@ def _compute_margins(
 ) -> FloatArray:
     cosines = vectors.astype(np.float64) @ means.T
     own = labels[:, None] == classes[None, :]
+    # NaN, which leaves an image out; minus infinity would rank it as the worst.
     mine = np.where(own.any(axis=1), np.where(own, cosines, -np.inf).max(axis=1), np.nan)
     return np.asarray(mine - np.where(own, -np.inf, cosines).max(axis=1))
 

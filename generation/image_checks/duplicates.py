@@ -102,6 +102,7 @@ def _find_level(images: CheckedImages, reference: CheckedImages | None) -> float
         return MOST_ALIKE
     present = np.isfinite(reference.vectors).all(axis=1)
     level = find_class_level(reference.vectors[present], reference.labels[present], _LEVEL_SHARE)
+    # Copies among the real images would put their level at 1, which no other pair reaches.
     return MOST_ALIKE if level is None else min(level, MOST_ALIKE)
 
 

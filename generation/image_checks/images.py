@@ -59,6 +59,7 @@ class CheckedImages:
     @property
     def flat(self) -> npt.NDArray[np.bool_]:
         """`(N,)`: whether no colour channel varies by more than the limit of builds."""
+        # NaN of an unreadable image compares as not flat; it is left out as unreadable.
         with np.errstate(invalid="ignore"):
             return np.asarray(self.looks.get("spread") <= FLAT_STD)
 

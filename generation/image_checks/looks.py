@@ -84,6 +84,7 @@ def look_at(image: Image.Image) -> VectorArray:
         [0.0, 76.0, 76.0, 0.298, 0.0, 1.0, 0.0]
     """
     number = compute_phash(image)
+    # In parts, because float32 holds whole numbers up to 2^24 only.
     parts = [(number >> (16 * place)) & 0xFFFF for place in range(_HASH_PARTS)]
     counts = np.array(image.convert("L").histogram(), dtype=np.int64)
     low, high = measure_greys(image)
@@ -108,11 +109,13 @@ def _describe_colours(image: Image.Image) -> tuple[float, float]:
     chroma = (pixels.max(axis=2) - pixels.min(axis=2)).ravel()
     hsv = np.asarray(small.convert("HSV"))
     saturation = float(hsv[:, :, 1].mean() / 255)
+    # The few hues of a grey image are rounding, and their entropy is that of noise.
     if chroma.mean() < _LEAST_CHROMA:
         return saturation, _NO_HUE
     bins = hsv[:, :, 0].ravel().astype(np.int64) * HUE_BINS // 256
     shares = np.bincount(bins, weights=chroma, minlength=HUE_BINS) / chroma.sum()
     present = shares[shares > 0]
+    # Not a minus sign: the entropy of a single hue would be -0.
     return saturation, float(abs((present * np.log2(present)).sum()))
 
 
@@ -171,6 +174,7 @@ def unpack_looks(vectors: Sequence[VectorArray | None]) -> ImageLooks:
     hue = MEASURES.index("hue_entropy")
     values[values[:, hue] < 0, hue] = np.nan
     readable = np.array([one is not None for one in vectors], dtype=np.bool_)
+    # Zeros would pass for a black image.
     values[~readable] = np.nan
     shifts = np.arange(_HASH_PARTS, dtype=np.uint64) * np.uint64(16)
     hashes: npt.NDArray[np.uint64] = (parts << shifts).sum(axis=1, dtype=np.uint64)

@@ -44,6 +44,7 @@ def search_memory(
     baseline = None if unseen is None else _measure_unseen(unseen, training, known)
     level = None if baseline is None else float(np.quantile(baseline, LEVEL_SHARE))
     ratios = found.ratios
+    # NaN, for an image on two equal training images, compares as not isolated; the level finds such an image.
     isolated = ratios <= MAX_RATIO
     above = np.zeros(len(mine), dtype=np.bool_) if level is None else found.cosine > level
     order = _order_candidates(found, isolated | above)

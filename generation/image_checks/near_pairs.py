@@ -113,4 +113,5 @@ def _compare(images: CheckedImages, others: CheckedImages, number: int, other: i
 
 
 def _rank(pair: FoundPair) -> tuple[float, int, int]:
+    # Without a cosine behind all others; by number last, so that ties have one order.
     return (2.0 if pair.cosine is None else -pair.cosine, pair.bits, pair.number)

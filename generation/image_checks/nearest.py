@@ -67,6 +67,7 @@ def find_two_nearest(vectors: VectorArray, others: VectorArray) -> TwoNearest:
         # By parts on this side, too: a training set has a million images and more.
         for start in range(0, len(others), _OTHERS):
             found = _find_in_part(vectors[part], others[start : start + _OTHERS])
+            # What a nearer one takes the place of may still be the second-nearest.
             nearer = found.cosine > cosine[part]
             second[part] = np.maximum(
                 np.where(nearer, cosine[part], found.cosine), np.maximum(second[part], found.second)

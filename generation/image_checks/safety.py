@@ -176,7 +176,9 @@ def describe_scores(
         flagged_by_class=dict(sorted(classes.items())),
         highest=tuple(_describe_score(images, int(number), values) for number in order),
         scores_sha256=hash_lines(
-            f"{image_id} {value:.9g}" for image_id, value in zip(ids, values.tolist(), strict=True)
+            # Nine digits name a float32 without doubt.
+            f"{image_id} {value:.9g}"
+            for image_id, value in zip(ids, values.tolist(), strict=True)
         ),
         scores_file=None if scores_path is None else scores_path.name,
     )
@@ -228,6 +230,7 @@ def _score_rows(
         # The label has no part in this score.
         columns = score_images(scorer, [readable[row] for row in batch], [0] * len(batch))
         for row, safe in zip(batch, columns[f"{SAFE_COLUMN}.{_NAME}"], strict=True):
+            # The scorer's column is of safety, as a view keeps high values; here the unsafe ones are counted.
             found[row] = np.array([1.0 - safe], dtype=np.float32)
     return found, errors
 

@@ -69,6 +69,7 @@ def compute_group_share(
         return None
     centred = center_classes(vectors, labels)
     total = float((centred**2).sum())
+    # Embeddings of equal images differ by rounding, and a share of that is a share of nothing.
     if total <= np.finfo(np.float32).eps * len(vectors):
         return None
     rng = np.random.default_rng(_SHUFFLE_SEED)

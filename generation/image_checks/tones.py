@@ -113,6 +113,7 @@ def find_plain(looks: ImageLooks) -> dict[str, npt.NDArray[np.bool_]]:
     `skimage.exposure.is_low_contrast` has it.
     """
     low, high = looks.get("grey_low"), looks.get("grey_high")
+    # NaN of an unreadable image is beyond no limit.
     with np.errstate(invalid="ignore"):
         return {
             "flat": looks.get("spread") <= FLAT_STD,

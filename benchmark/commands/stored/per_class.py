@@ -138,6 +138,7 @@ def _write_page(
     clean = None
     if pair.reference is not None:
         clean = make_thumbnails(load_predicted_split(records[pair.reference], data=data))
+    # Confusions that the clean set has as often say nothing of the shift.
     rows = [row for row in confusions if row.added > 0][:NUM_SECTIONS]
     path = folder / f"{make_slug(pair.model)}--{make_slug(pair.split)}.html"
     write_text(path, format_page(pair, rows, thumbnails, clean))
