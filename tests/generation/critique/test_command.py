@@ -11,8 +11,11 @@ from image_sets import write_class_folders, write_release
 
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.critiques.critique import Critique, load_critique
+from imagenet_g.benchmark.critiques.image_checks import VariationSection
 from imagenet_g.benchmark.critiques.shipped import load_critiques
 from imagenet_g.generation.critique import by_features, by_images, section_store
+from imagenet_g.generation.image_checks.images import CheckedImages
+from imagenet_g.generation.image_checks.variation import measure_variation
 
 CLASSES = (0, 1, 2)
 WNIDS = ("n01440764", "n01443537", "n01484850")
@@ -200,9 +203,13 @@ def test_a_section_is_measured_again_after_an_edit_of_a_table(
     """Code and tables decide a number as images do; one kept under other code would be wrong in silence."""
     words = list_words(sets, tmp_path, "--only", "variation")
     assert main(words) == 0
-    measured = []
-    real = by_images.measure_variation
-    monkeypatch.setattr(by_images, "measure_variation", lambda *a: measured.append(a) or real(*a))
+    measured: list[object] = []
+
+    def measure(*images: CheckedImages) -> VariationSection:
+        measured.append(images)
+        return measure_variation(*images)
+
+    monkeypatch.setattr(by_images, "measure_variation", measure)
     assert main(words) == 0
     assert not measured
     monkeypatch.setattr(section_store, "hash_source", lambda room: "edited")
