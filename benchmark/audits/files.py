@@ -138,7 +138,6 @@ def has_begun(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as stream:
-        # Limited, because a file from elsewhere may have no newline at all.
         return stream.readline(_MAX_HEADER_BYTES).endswith(b"\n")
 
 
@@ -233,7 +232,6 @@ def load_all_ratings(folder: Path, sample: LoadedSample) -> tuple[RaterAnswers, 
     # Only what a kill left is passed over; a larger file holds something else and is refused.
     whole = (path for path in paths if has_begun(path) or path.stat().st_size > _MAX_HEADER_BYTES)
     found = tuple(load_ratings(path, sample) for path in whole)
-    # A majority of both would be neither people's nor simulated, and no report could say which.
     if len({answers.header.simulated for answers in found}) > 1:
         raise InputError(
             f"'{folder / RATINGS_FOLDER}' holds ratings of people and simulated ones; "
@@ -254,8 +252,7 @@ def parse_ratings(data: bytes, name: Path) -> RaterAnswers:
         raise UntrustedFileError(f"'{name}' has no header; it is no rating file.")
     header = _parse_line(RatingsHeader, lines[0], 1, name)
     ratings = (_parse_line(Rating, line, number, name) for number, line in enumerate(lines[1:], start=2))
-    # A rater who goes back to an image changes the answer by a new line: the last one counts.
-    answers = {rating.item: rating for rating in ratings}
+    answers = {rating.item: rating for rating in ratings}  # The last line of an image: a rater may go back.
     return RaterAnswers(header, answers, hash_bytes(whole), torn=len(whole) < len(data))
 
 

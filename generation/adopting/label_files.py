@@ -173,7 +173,6 @@ def _read_csv(
 ) -> Iterator[LabelLine]:
     rows = read_cells(path, lines)
     line, first = next(rows, (0, []))
-    # A file without a heading shows itself by a first line that names an image.
     if columns == USUAL_COLUMNS and len(first) == 2 and index.find(first[0]) is not None:
         places, head = (0, 1), [(line, first)]
     else:
@@ -233,7 +232,6 @@ def _take_row(row: object, number: int, path: Path, columns: Columns) -> LabelLi
 
 def _read_json(path: Path, columns: Columns) -> Iterator[LabelLine]:
     """An object of files and classes, or a list of objects as in JSON lines."""
-    # JSON can be read only whole.
     if path.stat().st_size > _MAX_JSON_BYTES:
         raise InputError(f"'{path}' has more than {_MAX_JSON_BYTES} bytes; write it as JSON lines (.jsonl).")
     try:
