@@ -11,6 +11,7 @@ and their code, and so their file name, begins with "simulated-".
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Annotated, Literal, Self
 
@@ -21,11 +22,13 @@ from imagenet_g.benchmark.records import Count, Estimate, FileModel, MetricEstim
 SIMULATED = "simulated"
 MAX_ITEMS = 200_000
 MAX_RATERS = 1000
+_ROUNDING = 1e-9
 Answer = Literal["yes", "no", "cannot say"]
 ANSWERS: tuple[Answer, ...] = ("yes", "no", "cannot say")
 Role = Literal["generated", "right control", "wrong control"]
 Treatment = Literal["cannot say counts as not valid", "cannot say is left out"]
-Quality = Annotated[int, Field(ge=1, le=5)]
+# Strict, because true would else be read as 1.
+Quality = Annotated[int, Field(ge=1, le=5, strict=True)]
 ItemId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 Wnid = Annotated[str, Field(pattern=r"^n[0-9]{8}$")]
 # It becomes a file's name: no slash, no dot, and no capitals, which some disks take for small letters.
@@ -64,6 +67,12 @@ class AuditStratum(FileModel):
     """Images of the class in the split."""
     drawn: Count
 
+    @model_validator(mode="after")
+    def _validate_drawn(self) -> Self:
+        if self.drawn > self.population:
+            raise ValueError(f"{self.drawn} images are drawn of {self.population}")
+        return self
+
 
 class AuditSample(FileModel):
     """`sample.json`: the drawn images in the order in which raters see them, which is random."""
@@ -85,6 +94,20 @@ class AuditSample(FileModel):
         drawn = Counter(item.own_wnid for item in self.items if item.role == "generated")
         if drawn != {wnid: stratum.drawn for wnid, stratum in self.strata.items() if stratum.drawn}:
             raise ValueError("the strata have other numbers of drawn images than the items")
+        return self
+
+    @model_validator(mode="after")
+    def _validate_weights(self) -> Self:
+        generated = [item for item in self.items if item.role == "generated"]
+        if len({item.image_id for item in generated}) < len(generated):
+            raise ValueError("one image of the split is drawn twice")
+        stood_for = math.fsum(item.weight or 0.0 for item in generated)
+        population = sum(stratum.population for stratum in self.strata.values())
+        # Each image stands at least for itself; the weights are quotients, which rounding moves a little.
+        if any((item.weight or 0.0) < 1 - _ROUNDING for item in generated):
+            raise ValueError("a weight below 1: an image stands at least for itself")
+        if not math.isclose(stood_for, population, rel_tol=_ROUNDING):
+            raise ValueError(f"the weights add up to {stood_for:g}, and the strata have {population} images")
         return self
 
 

@@ -19,7 +19,7 @@ from imagenet_g.benchmark.audits.files import (
     start_ratings,
     write_sample,
 )
-from imagenet_g.benchmark.audits.records import AuditItem, Rating, RatingsHeader
+from imagenet_g.benchmark.audits.records import AuditItem, AuditStratum, Rating, RatingsHeader
 from imagenet_g.benchmark.errors import InputError, UntrustedFileError
 from imagenet_g.benchmark.identity import hash_file
 
@@ -221,3 +221,38 @@ def test_a_sample_whose_strata_contradict_its_items_is_refused(tmp_path: Path) -
     path.write_text(json.dumps(table))
     with pytest.raises(UntrustedFileError, match="other numbers of drawn images"):
         load_sample(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weight": 1e9}, "the weights add up to"),
+        ({"weight": 1e-300}, "stands at least for itself"),
+        ({"image_id": "same"}, "drawn twice"),
+    ],
+)
+def test_a_sample_with_an_item_changed_by_hand_is_refused(
+    tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    """One image would weigh more, less, or twice, and the share of valid images would move unseen."""
+    path = write_sample(tmp_path, make_sample())
+    table = json.loads(path.read_text())
+    for item in [item for item in table["items"] if item["role"] == "generated"][:2]:
+        item.update(change)
+    path.write_text(json.dumps(table))
+    with pytest.raises(UntrustedFileError, match=message):
+        load_sample(tmp_path)
+
+
+def test_a_stratum_has_no_more_drawn_images_than_images() -> None:
+    """Its images would stand for fewer than themselves."""
+    with pytest.raises(ValidationError, match="3 images are drawn of 2"):
+        AuditStratum(population=2, drawn=3)
+
+
+@pytest.mark.parametrize("quality", [True, "5", 3.0])
+def test_a_quality_is_a_whole_number(quality: object) -> None:
+    """True is not read as the worst quality."""
+    fields = {"item": "0123456789ab", "answer": "yes", "quality": quality, "time": None}
+    with pytest.raises(ValidationError):
+        Rating.model_validate_json(json.dumps(fields))
