@@ -13,12 +13,10 @@ import torch
 from imagenet_g.benchmark.errors import DataError, InputError, ModelError
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
 from imagenet_g.generation.captions.class_means import ClassMeans, load_class_means, validate_clip
-from imagenet_g.generation.generators.diffusers import DiffusersGenerator
+from imagenet_g.generation.generators.diffusers import DiffusersGenerator, StageImages
 from imagenet_g.generation.specs.comparators import AwayFromMeanSpec, AwaySpec
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from imagenet_g.generation.generators.generator import RenderRow
     from imagenet_g.generation.generators.pipelines import LoadedStage, Pipeline
 
@@ -31,7 +29,7 @@ Direction = Callable[[torch.Tensor, int, torch.Tensor], torch.Tensor]
 
 
 class AwayFromMeanGenerator(DiffusersGenerator):
-    """A latent diffusion pipeline whose first stage is guided away from the class mean.
+    """A latent or pixel diffusion pipeline whose first stage is guided away from the class mean.
 
     Args:
         spec: The pipeline, the CLIP and the means.
@@ -66,8 +64,8 @@ class AwayFromMeanGenerator(DiffusersGenerator):
         self.description = {**self.description, "away": {**away, "scale": self._away.scale}}
 
     def run_stage(
-        self, number: int, stage: LoadedStage, rows: Sequence[RenderRow], images: list[Image.Image]
-    ) -> list[Image.Image]:
+        self, number: int, stage: LoadedStage, rows: Sequence[RenderRow], images: StageImages
+    ) -> StageImages:
         """The first stage is guided, the others run as they are.
 
         Raises:
@@ -114,8 +112,11 @@ def validate_pipeline(pipe: Pipeline) -> None:
         InputError: With the reason.
     """
     scheduler, name = pipe.scheduler, type(pipe).__name__
-    if getattr(pipe, "vae", None) is None:
-        raise InputError(f"{name} has no autoencoder: guidance away from the mean is for latent diffusion.")
+    if getattr(pipe, "vae", None) is None and not _has_pixels(pipe):
+        raise InputError(
+            f"{name} has neither an autoencoder nor a network of three colour channels: no image can be "
+            "estimated from its noise."
+        )
     if not hasattr(scheduler, "alphas_cumprod") or scheduler.config.get("prediction_type") != "epsilon":
         raise InputError(
             f"{name} with {type(scheduler).__name__} does not predict noise over a known schedule; guidance "
@@ -145,7 +146,9 @@ def guide_steps(scheduler: Scheduler, direction: Direction, *, scale: float, eve
         if scale and count % every == 0:
             alpha = float(scheduler.alphas_cumprod[int(timestep)])
             moved = direction(model_output, int(timestep), sample)
-            model_output = model_output + scale * (1 - alpha) ** 0.5 * moved.to(model_output)
+            # Behind the predicted noise some networks, such as IF's, give their variance: it stays.
+            model_output = model_output.clone()
+            model_output[:, : moved.shape[1]] += scale * (1 - alpha) ** 0.5 * moved.to(model_output)
         count += 1
         return plain(model_output, timestep, sample, *rest, **named)
 
@@ -173,11 +176,11 @@ def make_direction(pipe: Pipeline, clip: ClipEncoder, targets: torch.Tensor) -> 
             # In float32, because the gradient passes through a division by alpha, which is small in early
             # steps.
             noisy = sample.detach().clone().float().requires_grad_()
-            noise = model_output.detach().clone().float()
+            noise = model_output[:, : sample.shape[1]].detach().clone().float()
             alpha = float(pipe.scheduler.alphas_cumprod[timestep])
             # Source: Song et al. 2021 (DDIM), Eq. 9: the estimate of the clean sample.
             clean = (noisy - (1 - alpha) ** 0.5 * noise) / alpha**0.5
-            pixels = pipe.vae.decode(clean.to(pipe.vae.dtype) / pipe.vae.config.scaling_factor).sample
+            pixels = decode_estimate(pipe, clean)
             features = clip.model.encode_image(look(pixels.float()), normalize=True).float()
             total = (features * targets).sum() * GRADIENT_SCALE
             (gradient,) = torch.autograd.grad(total, noisy)
@@ -186,6 +189,31 @@ def make_direction(pipe: Pipeline, clip: ClipEncoder, targets: torch.Tensor) -> 
         return gradient / GRADIENT_SCALE
 
     return compute
+
+
+def decode_estimate(pipe: Pipeline, clean: torch.Tensor) -> torch.Tensor:
+    """`(N, 3, H, W)` pixels, about [-1, 1], of an estimated clean sample, in differentiable steps.
+
+    A pipeline of pixels has no decoder; where its scheduler thresholds its estimates, so does this.
+    Source: Saharia et al. 2022 (Imagen), section 2.3, dynamic thresholding.
+    """
+    if getattr(pipe, "vae", None) is not None:
+        pixels: torch.Tensor = pipe.vae.decode(
+            clean.to(pipe.vae.dtype) / pipe.vae.config.scaling_factor
+        ).sample
+        return pixels
+    config = pipe.scheduler.config
+    if not config.get("thresholding"):
+        return clean
+    # Early estimates are far out of range: clamped alone they would have no gradient.
+    bounds = torch.quantile(clean.abs().flatten(1), config["dynamic_thresholding_ratio"], dim=1)
+    bounds = bounds.clamp(1, config["sample_max_value"])[:, None, None, None]
+    return torch.minimum(torch.maximum(clean, -bounds), bounds) / bounds
+
+
+def _has_pixels(pipe: Pipeline) -> bool:
+    unet = getattr(pipe, "unet", None)
+    return unet is not None and unet.config.get("in_channels") == 3
 
 
 def make_view(clip: ClipEncoder) -> Callable[[torch.Tensor], torch.Tensor]:

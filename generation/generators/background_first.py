@@ -7,13 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.generation.generators.diffusers import DiffusersGenerator
+from imagenet_g.generation.generators.diffusers import DiffusersGenerator, StageImages
 from imagenet_g.generation.prompts.recipes import find_scene
 from imagenet_g.generation.specs.comparators import BackgroundFirstSpec
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from imagenet_g.generation.generators.generator import RenderRow
     from imagenet_g.generation.generators.pipelines import LoadedStage
 
@@ -30,8 +28,8 @@ class BackgroundFirstGenerator(DiffusersGenerator):
         self._background = spec.background
 
     def run_stage(
-        self, number: int, stage: LoadedStage, rows: Sequence[RenderRow], images: list[Image.Image]
-    ) -> list[Image.Image]:
+        self, number: int, stage: LoadedStage, rows: Sequence[RenderRow], images: StageImages
+    ) -> StageImages:
         """The first stage uses the scene as its prompt, the others the whole prompt.
 
         Raises:

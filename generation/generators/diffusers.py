@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from imagenet_g.benchmark.errors import InputError, ModelError
 from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
 from imagenet_g.benchmark.identity import hash_bytes
 from imagenet_g.generation.generators.generator import Rendering, RenderRow
+from imagenet_g.generation.generators.handing_over import SHARED_PARTS, PromptReader
 from imagenet_g.generation.generators.pipelines import (
     LoadedStage,
     Pipeline,
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 
+StageImages: TypeAlias = list[Any]
+"""Images between stages: PIL images, or tensors where a spec hands over tensors."""
+
+
 class DiffusersGenerator:
     """Runs the stages of a spec one after the other.
 
@@ -45,6 +50,7 @@ class DiffusersGenerator:
         self.device = "cpu"
         self.stages: list[LoadedStage] = []
         self._checker: Any = None
+        self._reader: PromptReader | None = None
         self.description: dict[str, JsonValue] = {}
 
     def load(self, device: str) -> None:
@@ -56,7 +62,12 @@ class DiffusersGenerator:
         spec = self._spec
         set_determinism(device, cpu_threads=spec.cpu_threads)
         self.device = device
-        self.stages = [load_stage(stage, device=device, tuning=spec) for stage in spec.stages]
+        shared = SHARED_PARTS if spec.hand_over == "tensors" else ()
+        self.stages = [
+            load_stage(stage, device=device, tuning=spec, without=shared if number else ())
+            for number, stage in enumerate(spec.stages)
+        ]
+        self._reader = PromptReader(self.stages[0].pipe) if shared else None
         checkers = [_detach_checker(stage.pipe) for stage in self.stages]
         self._checker = None if spec.safety == "off" else checkers[-1]
         # Hashing gigabytes of weights takes seconds: once per run, not once per shard.
@@ -78,17 +89,22 @@ class DiffusersGenerator:
         """
         import torch
 
-        images: list[Image.Image] = []
+        images: StageImages = []
         with torch.inference_mode():
             for number, stage in enumerate(self.stages):
                 images = self.run_stage(number, stage, rows, images)
+            if self._reader is not None:
+                self._reader.forget()
             flags = self._judge(images)
         return [Rendering(image, flag) for image, flag in zip(images, flags, strict=True)]
 
     def run_stage(
-        self, number: int, stage: LoadedStage, rows: Sequence[RenderRow], images: list[Image.Image]
-    ) -> list[Image.Image]:
+        self, number: int, stage: LoadedStage, rows: Sequence[RenderRow], images: StageImages
+    ) -> StageImages:
         """The images of a stage, from the rows and the images of the stage before (empty for the first).
+
+        A stage that hands over tensors returns `(N, 3, H, W)` float tensors in [-1, 1] instead, the last one
+        images.
 
         Raises:
             ModelError: It drew noise that depends on no row's seed, or returned too few images.
@@ -97,11 +113,15 @@ class DiffusersGenerator:
         arguments = make_call(self._spec, stage.spec, rows, images)
         # A list, because one generator for a batch would tie an image's noise to its slot.
         arguments["generator"] = [make_generator_for(row.seed, number) for row in rows]
+        hands_tensors = self._reader is not None and number + 1 < len(self.stages)
+        if self._reader is not None:
+            arguments = self._reader.embed_call(arguments)
+            arguments |= {"output_type": "pt"} if hands_tensors else {}
         with ignore_library_warnings(), guard_random_state(self.device, type(pipe).__name__):
             made = pipe(**_keep_known(type(pipe), arguments)).images
         if len(made) != len(rows):
             raise ModelError(f"{type(pipe).__name__} gave {len(made)} images for {len(rows)} rows.")
-        return [image.convert("RGB") for image in made]
+        return list(made) if hands_tensors else [image.convert("RGB") for image in made]
 
     def _judge(self, images: list[Image.Image]) -> list[bool | None]:
         if self._checker is None:
@@ -131,7 +151,7 @@ def make_generator_for(seed: int, stage: int) -> torch.Generator:
 
 
 def make_call(
-    spec: DiffusersSpec, stage: StageSpec, rows: Sequence[RenderRow], images: list[Image.Image]
+    spec: DiffusersSpec, stage: StageSpec, rows: Sequence[RenderRow], images: StageImages
 ) -> dict[str, Any]:
     """Arguments of a pipeline's call, without the generators.
 

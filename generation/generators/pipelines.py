@@ -52,13 +52,16 @@ class LoadedStage:
     part_folders: dict[str, Path] = field(default_factory=dict)
 
 
-def load_stage(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> LoadedStage:
+def load_stage(
+    spec: StageSpec, *, device: str, tuning: DiffusersSpec, without: tuple[str, ...] = ()
+) -> LoadedStage:
     """A pipeline on its device, in eval mode, without progress bars, its scheduler checked.
 
     Args:
         spec: The stage.
         device: Where it runs.
         tuning: The generator the stage belongs to: slicing, compile, offload.
+        without: Components that are not loaded, because an earlier stage has the same.
 
     Raises:
         ImagenetGError: It cannot be fetched or loaded, its scheduler cannot be reproduced, or it takes no
@@ -74,6 +77,7 @@ def load_stage(spec: StageSpec, *, device: str, tuning: DiffusersSpec) -> Loaded
     _validate_components(pipeline_class, index, spec)
     part_folders = {name: fetch_repo(part) for name, part in spec.parts.items()}
     parts = {name: load_part(spec, name, index, path) for name, path in part_folders.items()}
+    parts |= dict.fromkeys(without)
     pipe = read_pretrained(pipeline_class, folder, spec, dtype=spec.dtype, name=spec.pipeline, **parts)
     if scheduler is not None and spec.scheduler is not None:
         with ignore_library_warnings():

@@ -45,6 +45,9 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
     """For inputs with an image."""
     upscalers: tuple[StageSpec, ...] = ()
     """Called in turn with the prompt and the images of the stage before."""
+    hand_over: Literal["images", "tensors"] = "images"
+    """"tensors": stages of DeepFloyd IF pass on floating-point pixels, unmarked, and share one text encoder,
+    which reads each prompt once. "images": 8-bit images, and every stage reads the prompt."""
     clip_token_limit: Positive | None = None
     """Prompt tokens a CLIP text encoder keeps, start and end included (77); absent without one."""
     safety: Literal["verdict", "off"] = "verdict"
@@ -64,6 +67,11 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
             )
         if (self.strength is not None) and self.inputs != "prompt+image":
             raise ValueError("strength belongs to inputs = 'prompt+image'")
+        others = [stage.pipeline for stage in self.stages if not stage.pipeline.startswith("IF")]
+        if self.hand_over == "tensors" and others:
+            raise ValueError(
+                f"hand_over = 'tensors' is for the pipelines of DeepFloyd IF, and {others[0]} is none"
+            )
         return self
 
     @property
@@ -166,8 +174,10 @@ def describe_stage_recipe(stage: StageSpec) -> dict[str, JsonValue]:
     Raises:
         UnknownNameError: The spec names a shipped model that does not exist.
     """
-    # Recipes written before parts existed have no such key, and must keep their hash.
+    # Recipes written before these keys existed lack them, and must keep their hash.
     plain = stage.model_dump(mode="json", exclude={"parts"})
+    if plain.get("hand_over") == "images":
+        del plain["hand_over"]
     described: dict[str, JsonValue] = {**plain, **identify_repo(stage)}
     if stage.parts:
         described["parts"] = {

@@ -30,6 +30,7 @@ from imagenet_g.generation.captions.records import (
     WeightsRecord,
 )
 from imagenet_g.generation.releases.recipe import parse_split_recipe
+from imagenet_g.generation.specs.diffusers import DiffusersSpec
 from imagenet_g.generation.specs.version import (
     CaptionPromptSpec,
     VersionSpec,
@@ -209,8 +210,12 @@ def test_mistakes_in_the_table_are_named(tmp_path: Path) -> None:
 
 
 def test_the_draft_filters_at_the_papers_cosine_and_awaits_its_captions() -> None:
-    """0.2, where the others have 0.3; no hash is made up."""
-    split = load_version_spec("draft-ood").splits["ood"]
+    """0.2, where the others have 0.3, for 86 classes, by IF; no hash is made up."""
+    spec = load_version_spec("draft-ood")
+    split = spec.splits["ood"]
+    assert len(split.class_indices) == 86
+    assert isinstance(generator := spec.generators[split.generator], DiffusersSpec)
+    assert [stage.pipeline for stage in generator.stages] == ["IFPipeline", "IFSuperResolutionPipeline"]
     view = split.views["clip-filtered"]
     assert isinstance(view, ThresholdView) and view.minimum == 0.2
     assert isinstance(split.prompts, CaptionPromptSpec) and split.prompts.sha256 is None

@@ -23,6 +23,7 @@ from imagenet_g.generation.captions.class_means import ClassMeans, hash_means, w
 from imagenet_g.generation.captions.records import MeansRecord
 from imagenet_g.generation.generators.away_from_mean import (
     AwayFromMeanGenerator,
+    decode_estimate,
     make_direction,
     make_resizing,
     make_view,
@@ -291,16 +292,48 @@ def test_means_that_do_not_fit_are_refused(
     refuse(DataError, CLASSES[0], few)
 
 
-@pytest.mark.parametrize(("pipeline", "name", "reason"), [
-    ("IFPipeline", "if", "no autoencoder"),
-    ("StableDiffusion3Pipeline", "sd3", "does not predict noise"),
-])  # fmt: skip
+def test_pixels_of_if_are_guided_too(
+    tiny: Tiny, clip_folder: Path, means: tuple[Path, str], clip: ClipEncoder
+) -> None:
+    """Without an autoencoder: the cosine falls, and at scale 0 the images are the plain pipeline's."""
+    rows = make_rows([f"a photo of tench {n}." for n in range(2)])
+    cosines = []
+    for scale in (0.0, 200.0):
+        table = make_away_stage(tiny("if"), clip_folder, means, scale=scale)
+        images = render(parse_generator_spec({**table, "pipeline": "IFPipeline"}), rows)
+        cosines.append(compute_mean_cosine(images, clip, means))
+        if not scale:
+            plain = parse_generator_spec(make_stage("IFPipeline", tiny("if"), steps=4))
+            assert all(np.array_equal(a, b) for a, b in zip(images, render(plain, rows), strict=True))
+    assert cosines[0] > cosines[1]
+
+
+def test_the_estimate_of_pixels_is_the_schedulers(tiny: Tiny) -> None:
+    """With dynamic thresholding, as its own step has it."""
+    generator = DiffusersGenerator(parse_diffusers(make_stage("IFPipeline", tiny("if"))))
+    generator.load("cpu")
+    pipe, rng = generator.stages[0].pipe, torch.Generator().manual_seed(0)
+    pipe.scheduler.set_timesteps(10)
+    noise, sample = torch.randn(1, 6, 16, 16, generator=rng), torch.randn(1, 3, 16, 16, generator=rng)
+    alpha = float(pipe.scheduler.alphas_cumprod[500])
+    clean = (sample - (1 - alpha) ** 0.5 * noise[:, :3]) / alpha**0.5
+    expected = pipe.scheduler.step(noise, 500, sample, generator=rng).pred_original_sample
+    torch.testing.assert_close(decode_estimate(pipe, clean), expected, atol=1e-5, rtol=0)
+
+
+def parse_diffusers(table: dict[str, object]) -> DiffusersSpec:
+    """A table of kind "diffusers"."""
+    spec = parse_generator_spec(table)
+    assert isinstance(spec, DiffusersSpec)
+    return spec
+
+
 def test_pipelines_that_cannot_be_guided_are_refused(
-    tiny: Tiny, clip_folder: Path, means: tuple[Path, str], pipeline: str, name: str, reason: str
+    tiny: Tiny, clip_folder: Path, means: tuple[Path, str]
 ) -> None:
     """With the reason, when they are loaded."""
-    table = {**make_away_stage(tiny(name), clip_folder, means), "pipeline": pipeline}
-    with pytest.raises(InputError, match=reason):
+    table = {**make_away_stage(tiny("sd3"), clip_folder, means), "pipeline": "StableDiffusion3Pipeline"}
+    with pytest.raises(InputError, match="does not predict noise"):
         make_generator(parse_generator_spec(table)).load("cpu")
 
 
@@ -357,12 +390,16 @@ def test_a_release_names_the_clip_it_was_guided_by_and_no_path(
     assert list_clip_uses(manifest.splits["scene"].recipe, part="split", view=None) == ()
 
 
-def test_the_draft_describes_both_on_the_generator_of_v1() -> None:
-    """Same repository; means that are not frozen have no made-up hash."""
-    draft, v1 = load_version_spec("draft-comparators"), load_version_spec("v1")
-    sd15 = v1.generators["sd15"]
-    assert isinstance(sd15, DiffusersSpec)
+def test_the_draft_describes_both_on_the_generator_of_draft_ood() -> None:
+    """Same stages, precision, steps and classes; means that are not frozen have no made-up hash."""
+    draft, ood = load_version_spec("draft-comparators"), load_version_spec("draft-ood")
+    plain = ood.generators["if"]
+    assert isinstance(plain, DiffusersSpec)
+    kept = ("repo", "revision", "variant", "dtype", "steps", "guidance")
     for generator in draft.generators.values():
-        assert isinstance(generator, DiffusersSpec) and generator.repo == sd15.repo
-    away = draft.generators["sd15-away"]
+        assert isinstance(generator, DiffusersSpec) and generator.hand_over == "tensors"
+        for mine, its in ((generator, plain), (generator.upscalers[-1], plain.upscalers[-1])):
+            assert [getattr(mine, key) for key in kept] == [getattr(its, key) for key in kept]
+    away = draft.generators["if-away"]
     assert isinstance(away, AwayFromMeanSpec) and away.away.sha256 is None
+    assert {split.classes for split in draft.splits.values()} == {ood.splits["ood"].classes}

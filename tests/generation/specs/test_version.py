@@ -53,6 +53,12 @@ def test_every_shipped_pipeline_is_a_class_of_the_installed_diffusers() -> None:
                 assert find_pipeline_class(stage.pipeline).__name__ == stage.pipeline
 
 
+def test_flux_schnell_has_the_steps_it_was_distilled_to() -> None:
+    """Four without guidance, where the pipeline's own defaults are of another checkpoint."""
+    flux = load_version_spec("draft-flux").generators["flux"]
+    assert isinstance(flux, DiffusersSpec) and (flux.steps, flux.guidance) == (4, 0.0)
+
+
 def test_v1_has_the_papers_settings() -> None:
     """SD-I: guidance 3, 224 px bicubic without antialiasing; SD-LI: strength 1; 50 a class, 80 templates."""
     spec = load_version_spec("v1")
