@@ -125,7 +125,10 @@ def _make_plan(job: BuildJob) -> tuple[Plan, list[str]]:
             sources = load_job_sources(job)
             note = [f"  sources  {split.sources.ref}: available"]
         except ImagenetGError as error:
-            note = [f"  sources  {split.sources.ref}: not available ({error})"]
+            note = [
+                f"  sources  {split.sources.ref}: not available ({error})",
+                f"           whether it has {split.images_per_class} images a class is unknown",
+            ]
     plan = make_plan(
         job.spec.version,
         job.split,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from imagenet_g.benchmark.models.clip_encoders import ClipEncoder
 
 FILE_NAME = "means.safetensors"
+MAX_IMAGES = 128
+"""Images of a class that its mean is of, where the settings give no number (Ramos et al. 2023)."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def make_class_means(
     for its first label.
 
     Raises:
-        InputError: A class has no image.
+        InputError: A class has no image, or fewer than the settings ask for.
         DataError: An image cannot be read, or the model gives no finite embedding.
     """
     chosen = _choose_rows(spec, class_indices, split, seed)
@@ -86,7 +88,7 @@ def make_class_means(
         # The path of a folder does not identify its images; the content hash does.
         ref=f"folder:{Path(ref).name}" if ref.startswith("folder:") else ref,
         content_sha256=split.record.content_sha256,
-        images_per_class=spec.images_per_class,
+        images_per_class=spec.images_per_class or MAX_IMAGES,
         normalization=spec.normalization,
         sha256=hash_means(class_indices, means),
         clip_sha256=clip.identify(),
@@ -181,14 +183,26 @@ def _choose_rows(
                 f"Class {info.wnid} ({info.name}) has no image in '{spec.ref}'. Take the means from a split "
                 "that covers every class (--means REF), or name fewer classes in the settings."
             )
-        if len(rows) > spec.images_per_class:
+        wanted = spec.images_per_class or MAX_IMAGES
+        if spec.images_per_class and len(rows) < wanted:
+            raise _make_too_few(spec.ref, index, found=len(rows), wanted=wanted)
+        if len(rows) > wanted:
             # A seed for each class, so that the choice does not depend on which other classes a run has.
             rng = np.random.default_rng(make_seed("class-means", str(seed), str(index), 0))
-            picked = rng.choice(len(rows), size=spec.images_per_class, replace=False)
+            picked = rng.choice(len(rows), size=wanted, replace=False)
             # Back in the order of ids: the last bits of a mean depend on the order of its terms.
             rows = [rows[number] for number in sorted(picked.tolist())]
         chosen[index] = rows
     return chosen
+
+
+def _make_too_few(ref: str, index: int, *, found: int, wanted: int) -> InputError:
+    info = load_classes()[index]
+    return InputError(
+        f"The settings ask for class means of {wanted} images, and class {info.wnid} ({info.name}) has "
+        f"{found} in '{ref}'. Take a split with more images (--means REF, such as folder:PATH of a training set), or "
+        f"write images_per_class = {found} under [means] in the settings."
+    )
 
 
 def _embed(

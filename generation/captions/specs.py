@@ -85,7 +85,8 @@ class MeansSpec(FileModel):
 
     ref: str
     """Split reference, such as "imagenet-val"."""
-    images_per_class: Positive = 128
+    images_per_class: Positive | None = None
+    """Images of each class; a class with fewer is refused. Absent: all of them, at most 128."""
     normalization: Literal["images", "images-and-mean"] = "images"
 
 

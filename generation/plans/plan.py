@@ -83,10 +83,13 @@ def make_plan(
             splits without sources.
 
     Raises:
-        InputError: A class has no source image, or two images share an id.
+        InputError: A class has no source image, or fewer than the images asked for and may not repeat them,
+            or two images share an id.
     """
     import pyarrow as pa
 
+    if source_ids is not None:
+        _validate_sources(name, split, source_ids)
     parts = [_make_class_rows(version, name, split, index, source_ids) for index in split.class_indices]
     table = pa.concat_tables(parts)
     _validate_ids(table, f"{version}/{name}")
@@ -186,7 +189,8 @@ def _make_class_rows(
     if split.prompts is not None:
         prompts = _make_prompts(split.prompts, class_index, count)
     if source_ids is not None:
-        sources = _choose_sources(source_ids.get(class_index, ()), count, wnid)
+        ids = source_ids[class_index]
+        sources = [ids[index % len(ids)] for index in range(count)]
     columns = {
         "image_id": pa.array([make_image_id(version, name, wnid, i) for i in range(count)], pa.string()),
         "wnid": pa.array([wnid] * count, pa.string()),
@@ -205,13 +209,22 @@ def _make_prompts(spec: PromptSpec | CaptionPromptSpec, class_index: int, count:
     return make_prompts(spec, class_index, count)
 
 
-def _choose_sources(ids: Sequence[str], count: int, wnid: str) -> list[str]:
-    if not ids:
+def _validate_sources(name: str, split: SplitSpec, source_ids: Mapping[int, Sequence[str]]) -> None:
+    poorest = min(split.class_indices, key=lambda index: len(source_ids.get(index, ())))
+    found, wnid = len(source_ids.get(poorest, ())), load_classes()[poorest].wnid
+    if not found:
         raise InputError(
             f"Class {wnid} has no source image. Give sources that cover every class with --sources, "
             "or name fewer classes in the spec."
         )
-    return [ids[index % len(ids)] for index in range(count)]
+    if split.sources is None or split.sources.repeat or found >= split.images_per_class:
+        return
+    raise InputError(
+        f"Split '{name}' asks for {split.images_per_class} images a class, and class {wnid} has {found} in "
+        f"its sources, '{split.sources.ref}': several images would start from one source. Ask for {found} "
+        "images a class, take sources with more of them (--sources REF), or allow it by repeat = true beside "
+        "ref in the spec."
+    )
 
 
 def _validate_ids(table: pa.Table, ref: str) -> None:

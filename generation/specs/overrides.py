@@ -76,7 +76,7 @@ def apply_overrides(spec: VersionSpec, splits: tuple[str, ...], overrides: Overr
 def _list_split_changes(split: SplitSpec, overrides: Overrides) -> dict[str, object]:
     changes: dict[str, object] = {}
     if overrides.sources and split.sources is not None:
-        changes["sources"] = {"ref": overrides.sources}
+        changes["sources"] = {**split.sources.model_dump(mode="json"), "ref": overrides.sources}
     if overrides.classes:
         changes["classes"] = load_class_set(overrides.classes).name
     if overrides.images_per_class:

@@ -74,6 +74,8 @@ class SourceSpec(FileModel):
 
     ref: str
     """A split reference, such as "imagenet-val"; `--sources` overrides it."""
+    repeat: bool = False
+    """Whether a class with fewer sources than images takes them again in turn; otherwise it is refused."""
 
 
 class ClipScorerSpec(FileModel):

@@ -74,7 +74,8 @@ def make_split_version_spec(
     name = str(recorded["generator_name"])
     sources = recorded["sources"]
     if isinstance(sources, Mapping):
-        sources = {"ref": settings.sources or str(sources["ref"])}
+        # Whether sources may repeat was decided when the split was planned.
+        sources = {"ref": settings.sources or str(sources["ref"]), "repeat": True}
     classes = load_classes()
     tables: dict[str, Any] = {
         "schema_version": 1,

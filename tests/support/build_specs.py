@@ -339,6 +339,6 @@ def make_source_spec(ref: str, factory: str = "build_specs:NoiseGenerator", **sp
     """A version of one split, made from source images."""
     generator = {"kind": "python", "inputs": "image", "factory": factory}
     scorers = split.pop("scorer_tables", {})
-    table = make_split("noise", prompts=None, sources={"ref": ref}, **split)
+    table = make_split("noise", prompts=None, sources={"ref": ref, "repeat": True}, **split)
     del table["prompts"]
     return make_spec({"noise": generator}, {"sd-i": table}, scorers=scorers)

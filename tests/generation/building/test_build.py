@@ -24,6 +24,7 @@ from build_specs import (
 from datasets import ClassLabel, Image, load_dataset
 from image_sets import write_class_folders
 
+from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError, InputError, ModelError, StorageError
 from imagenet_g.benchmark.images.decoding import decode_image, hash_pixels
 from imagenet_g.benchmark.splits.manifests import load_manifest
@@ -243,6 +244,22 @@ def test_a_missing_source_image_fails_its_row_only(tmp_path: Path) -> None:
     assert all(row == whole[row["image_id"]] for row in rows if row["error"] is None)
 
 
+@pytest.mark.parametrize("words", [["--dry-run"], ["--out", "out"]])
+def test_fewer_sources_than_images_are_refused(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four images of a class would start from three sources; the dry run refuses like the build."""
+    monkeypatch.chdir(tmp_path)
+    folder = write_class_folders(tmp_path / "sources", CLASSES, per_class=3)
+    spec = make_source_spec(folder).model_dump(mode="json", exclude_none=True)
+    spec["splits"]["sd-i"]["sources"]["repeat"] = False
+    path = write_spec(tmp_path / "few.toml", VersionSpec.model_validate(spec))
+    assert main(["build", str(path), *words]) == 2
+    told = capsys.readouterr().err
+    assert "'sd-i' asks for 4 images a class, and class n01440764 has 3 in its sources" in told
+    assert "repeat = true" in told and not (tmp_path / "out").exists()
+
+
 def test_a_class_without_source_images_stops_the_plan(tmp_path: Path) -> None:
     """Before anything is rendered."""
     folder = write_class_folders(tmp_path / "sources", CLASSES[:2])
@@ -323,7 +340,7 @@ def make_source_spec(folder: Path) -> VersionSpec:
     """Noise that claims to be made from source images."""
     spec = make_noise_spec().model_dump(mode="json", exclude_none=True)
     split = spec["splits"].pop("sd-l")
-    split["sources"] = {"ref": f"folder:{folder}"}
+    split["sources"] = {"ref": f"folder:{folder}", "repeat": True}
     del split["prompts"]
     spec["splits"]["sd-i"] = split
     spec["generators"]["noise"]["inputs"] = "image"

@@ -200,6 +200,14 @@ def test_a_reward_of_nan_stops_with_the_step_and_the_caption(run: Path, tmp_path
         train(load_run(run).spec, out)
 
 
+def test_fewer_images_than_a_mean_is_of_are_refused(clip: Path, tmp_path: Path) -> None:
+    """With both counts: a mean of fewer would be recorded as one of all."""
+    write_seeds(tmp_path / "seeds.tsv", WNIDS)
+    spec = make_caption_spec(tmp_path, clip, means={"ref": "mini/renditions", "images_per_class": 128})
+    with pytest.raises(InputError, match=r"means of 128 images, and class n\d+ \(.+\) has \d+ in 'mini/rend"):
+        train(spec, tmp_path / "run")
+
+
 def test_a_class_without_images_is_named(clip: Path, tmp_path: Path) -> None:
     """Before anything is trained."""
     wnids = ("n01440764", *WNIDS)
