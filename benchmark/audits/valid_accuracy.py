@@ -53,8 +53,9 @@ class ValidAccuracy(FileModel):
     num_verdicts: Count
     """Rated images with a verdict."""
     num_valid: Count
-    share_valid: Fraction
-    """Of the images of the split, by the weights of the sample; the report of the audit has its interval."""
+    share_valid: Fraction | None
+    """Of the images of the split, by the weights of the sample; the report of the audit has its interval;
+    null without a verdict."""
     accuracy: Estimate | None
     """Over the valid images; null where no image is valid."""
     not_valid: Estimate | None
@@ -186,7 +187,7 @@ def measure_valid_accuracy(
         treatment=treatment,
         num_verdicts=int(has_verdict.sum()),
         num_valid=int(valid.sum()),
-        share_valid=float((counted * valid).sum() / counted.sum()) if has_verdict.any() else 0.0,
+        share_valid=float((counted * valid).sum() / counted.sum()) if has_verdict.any() else None,
         accuracy=accuracy,
         not_valid=_estimate(rated, refused, num_resamples, seed),
         gap=None if accuracy is None else _subtract(accuracy, clean, None),

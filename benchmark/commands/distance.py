@@ -162,6 +162,8 @@ def make_request(arguments: Namespace) -> DistanceRequest:
 
     # Before the images are embedded, which may take hours.
     validate_writable(arguments.out.parent)
+    for wnid in arguments.plot_class or ():
+        _find_class(wnid)
     sets = load_sets(arguments.sets)
     wnids = arguments.wnids
     return DistanceRequest(
@@ -208,8 +210,6 @@ def _find_class(wnid: str) -> int:
 def _draw(arguments: Namespace, report: DistanceReport, measured: tuple[MeasuredClip, ...]) -> list[Path]:
     from imagenet_g.benchmark.distances.figures import write_figures
 
-    for wnid in arguments.plot_class or ():
-        _find_class(wnid)
     return list(
         write_figures(
             arguments.plots,

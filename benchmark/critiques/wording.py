@@ -52,13 +52,14 @@ def format_number(value: float) -> str:
     """Three digits that count, without an exponent where there can be one without.
 
     Example:
-        >>> [format_number(value) for value in (0.012345, 12.345, 123456.0, -0.0000004, 0.0)]
-        ['0.0123', '12.3', '123,456', '−4e-07', '0']
+        >>> [format_number(value) for value in (0.012345, 12.345, 999.7, 123456.0, -0.0000004, 0.0)]
+        ['0.0123', '12.3', '1,000', '123,456', '−4e-07', '0']
     """
     size = abs(value)
     # "#" keeps the zeros at the end, which count: 0.300 says more than 0.3.
     text = f"{size:#.3g}".rstrip(".") if size >= 1e-4 else f"{size:.3g}"
-    text = f"{size:,.0f}" if size >= 1000 else text
+    # From 999.5 on three digits would be written 1.00e+03.
+    text = f"{size:,.0f}" if size >= 999.5 else text
     # What is 0 when rounded has no sign.
     return f"−{text}" if value < 0 and float(text.replace(",", "")) else text if size else "0"
 

@@ -10,7 +10,7 @@ import numpy as np
 from imagenet_g.benchmark.errors import DataError, UnknownNameError
 from imagenet_g.benchmark.filters.quality import is_same_scorer
 from imagenet_g.benchmark.lineage.filter_kin import CLASS_SCORES
-from imagenet_g.benchmark.splits.manifests import PlainView, ThresholdView, list_parts
+from imagenet_g.benchmark.splits.manifests import ThresholdView, list_parts
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 
@@ -33,7 +33,8 @@ class StoredFilter:
 def find_filter(split: Split, view: str | None) -> StoredFilter | None:
     """The filter behind a view of a split by a score; None where it has none.
 
-    Of a view that combines several rules, the score alone is taken.
+    Of a view that combines several rules, the first score of how well the class is recognised is taken; of a
+    view that is named and has no such score, its first score.
 
     Args:
         split: The split.
@@ -42,26 +43,23 @@ def find_filter(split: Split, view: str | None) -> StoredFilter | None:
     Raises:
         UnknownNameError: There is no such view, or it is not by a score.
     """
-    filters = {
-        name: part
-        for name, spec in split.views.items()
-        for part in list_parts(spec)
-        if isinstance(part, ThresholdView) and (name == view or part.column.partition(".")[0] in CLASS_SCORES)
-    }
+    filters: dict[str, ThresholdView] = {}
+    for known, spec in split.views.items():
+        scored = [part for part in list_parts(spec) if isinstance(part, ThresholdView)]
+        # A view may ask for safe images, too: that score is none of the class.
+        by_class = [part for part in scored if part.column.partition(".")[0] in CLASS_SCORES]
+        if parts := by_class or (scored if known == view else []):
+            filters[known] = parts[0]
     if view is not None and view not in filters:
         raise UnknownNameError("view by a score", view, sorted(filters), where=f"of '{split.record.ref}'")
     name = view or min(filters, default=None)
     if name is None:
         return None
-    spec = filters[name]
-    scorer = split.scorers.get(spec.column.partition(".")[2])
+    chosen = filters[name]
+    scorer = split.scorers.get(chosen.column.partition(".")[2])
     return StoredFilter(
-        column=spec.column, minimum=spec.minimum, scorer=None if scorer is None else scorer.model
+        column=chosen.column, minimum=chosen.minimum, scorer=None if scorer is None else scorer.model
     )
-
-
-def _goes_by_class(view: PlainView) -> bool:
-    return isinstance(view, ThresholdView) and view.column.partition(".")[0] in CLASS_SCORES
 
 
 def find_alike(found: StoredFilter | None, split: Split, reference: Split) -> StoredFilter | None:

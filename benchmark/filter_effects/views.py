@@ -97,7 +97,7 @@ def _measure_model(
     if reference is None:
         gap = None
     elif view.is_weighted:
-        gap = _subtract(accuracy, reference)
+        gap = subtract_clean(accuracy, reference)
     else:
         gap = compute_gap(observe(model.correct[kept], case.images.classes[kept]), reference)
     return ModelOnView(accuracy=accuracy, gap=gap, rank=1.0, best_rank=None, worst_rank=None, moved=0.0)
@@ -115,14 +115,16 @@ def _estimate(case: FilterCase, view: ViewCase, model: AnsweredModel) -> Estimat
     return Estimate(value=found.value, low=found.low, high=found.high, method=WEIGHTED_METHOD)
 
 
-def _subtract(accuracy: Estimate, clean: Observation) -> GapEstimate:
+def subtract_clean(accuracy: Estimate, clean: Observation) -> GapEstimate:
+    """A weighted accuracy less a clean one; without bounds where one of the two has none."""
     reference = estimate_accuracy(round(clean.num_right), clean.n)
-    bounds = [accuracy.low, accuracy.high, reference.low, reference.high]
-    low, high, clean_low, clean_high = (0.0 if bound is None else bound for bound in bounds)
+    value = accuracy.value - reference.value
+    if accuracy.low is None or accuracy.high is None or reference.low is None or reference.high is None:
+        return GapEstimate(value=value, low=None, high=None)
     below, above = compute_difference_interval(
-        (accuracy.value, low, high), (reference.value, clean_low, clean_high)
+        (accuracy.value, accuracy.low, accuracy.high), (reference.value, reference.low, reference.high)
     )
-    return GapEstimate(value=accuracy.value - reference.value, low=max(-1.0, below), high=min(1.0, above))
+    return GapEstimate(value=value, low=max(-1.0, below), high=min(1.0, above))
 
 
 def _bound_ranks(case: FilterCase, view: ViewCase) -> tuple[list[int | None], list[int | None]]:

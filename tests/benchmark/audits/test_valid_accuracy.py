@@ -78,6 +78,7 @@ def test_it_is_not_the_accuracy_over_the_share_of_valid_images() -> None:
     assert found.accuracy is not None
     assert found.not_valid is not None
     assert (found.accuracy.value, found.not_valid.value) == (0.5, 0.5)
+    assert found.share_valid is not None
     assert whole.value / found.share_valid == 1.0
 
 
@@ -113,6 +114,13 @@ def test_without_a_valid_image_there_is_no_accuracy() -> None:
     verdicts = make_verdicts([False, None], [0, 1])
     found = measure_valid_accuracy(make_rated(verdicts, [True, True]), verdicts, STRICT, observe([1], [2]))
     assert (found.accuracy, found.gap, found.num_valid) == (None, None, 0)
+
+
+def test_without_a_verdict_the_share_of_valid_images_is_unknown() -> None:
+    """Raters who cannot say leave no share, and none of 0."""
+    verdicts = make_verdicts([None, None], [0, 1])
+    found = measure_valid_accuracy(make_rated(verdicts, [True, True]), verdicts, LENIENT, None)
+    assert (found.num_verdicts, found.share_valid, found.accuracy) == (0, None, None)
 
 
 def test_a_rated_image_that_was_not_run_is_refused() -> None:

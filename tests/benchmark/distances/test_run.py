@@ -408,6 +408,18 @@ def test_figures_are_written(
     assert all(path.stat().st_size > 2000 for path in (tmp_path / "plots").iterdir())
 
 
+def test_a_mistyped_class_of_a_plot_is_reported_before_anything_is_measured(
+    sets: tuple[Path, Path], clips: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not behind hours of features."""
+    words = ("--plots", str(tmp_path / "plots"), "--plot-class", "n99999999")
+    code, path = run(tmp_path, f"folder:{sets[0]}", f"folder:{sets[1]}", clips, *words)
+    assert code == 2
+    assert "n99999999" in capsys.readouterr().err
+    assert not path.exists()
+    assert not (tmp_path / "cache").exists()
+
+
 def test_a_report_with_an_unknown_key_is_refused(report: DistanceReport) -> None:
     """As every file."""
     with pytest.raises(ValidationError, match="extra"):

@@ -14,8 +14,11 @@ from scipy.stats import kendalltau
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.filter_effects.blind import measure_blind
 from imagenet_g.benchmark.filter_effects.measuring import FilterSettings, measure_filter_effects
-from imagenet_g.benchmark.filter_effects.records import FilterSection, FilterView
+from imagenet_g.benchmark.filter_effects.records import FilterSection, FilterView, GapEstimate
+from imagenet_g.benchmark.filter_effects.views import subtract_clean
+from imagenet_g.benchmark.records import Estimate
 from imagenet_g.benchmark.splits.manifests import CombinedView, ThresholdView
+from imagenet_g.benchmark.statistics.observations import Observation
 
 QUICK = FilterSettings(num_blind=50)
 
@@ -237,6 +240,16 @@ def test_the_filter_is_the_one_that_goes_by_the_class() -> None:
     assert (section.column, section.threshold) == (COLUMN, 0.5)
 
 
+def test_the_filter_of_a_combined_view_does_not_depend_on_the_order_of_its_rules() -> None:
+    """Named or not, and with the score of safety behind that of the class."""
+    models, split, _ = make_case(num_images=40)
+    safe = ThresholdView(column="safe_probability.nsfw", minimum=0.8)
+    both = CombinedView(views=(split.views["clip-filtered"], safe))
+    named = replace(QUICK, view="both")
+    section = measure_filter_effects(models, replace(split, views={"both": both}), None, settings=named)
+    assert (section.column, section.threshold) == (COLUMN, 0.5)
+
+
 def test_a_model_that_is_given_twice_counts_once() -> None:
     """Named as a judge and among the results, it would tie with itself."""
     models, split, reference = make_case(num_images=40)
@@ -262,3 +275,10 @@ def test_bad_inputs_are_refused_with_a_reason() -> None:
         measure_filter_effects(models, reference, None)
     with pytest.raises(InputError, match="no answers"):
         measure_filter_effects([], split, reference)
+
+
+def test_a_gap_without_an_interval_of_its_parts_has_none() -> None:
+    """Not one from 0."""
+    unbounded = Estimate(value=0.5, low=None, high=None, method="none")
+    clean = Observation(top1=0.75, n=4, right=np.array([3.0]), total=np.array([4.0]))
+    assert subtract_clean(unbounded, clean) == GapEstimate(value=-0.25, low=None, high=None)
