@@ -72,6 +72,7 @@ def format_split_facts(split: SplitManifest) -> list[str]:
         *_format_names(recipe),
         *_format_captions(recipe),
         *_format_survival(recipe),
+        *_format_neighbours(recipe),
         f"- plan `{recipe.plan_sha256[:16]}`, in batches of {recipe.recipe['batch_size']}",
         "",
         *_format_accuracy(recipe),
@@ -134,6 +135,22 @@ def _format_survival(recipe: SplitRecipe) -> list[str]:
         f"- similarity to the source image: mean CLIP cosine {row.own_source:.3f} to its own source, "
         f"{row.other_source:.3f} to another's ({row.scorer})"
         for row in recipe.source_survival
+    ]
+
+
+def _format_neighbours(recipe: SplitRecipe) -> list[str]:
+    """How far the first image changed beside other rows; a release of before has no such check."""
+    if not recipe.neighbours:
+        return []
+    worst = max(recipe.neighbours, key=lambda check: check.mean_levels)
+    if worst.max_levels == 0:
+        return [
+            "- an image does not depend on those beside it in its batch: the same pixels beside other rows"
+        ]
+    return [
+        "- an image does not depend on those beside it in its batch, but for rounding: beside other rows the "
+        f"first one changed by {worst.mean_levels:.3f} of 255 levels on average (allowed: "
+        f"{worst.tolerance_levels:g})"
     ]
 
 

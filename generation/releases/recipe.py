@@ -25,6 +25,7 @@ from imagenet_g.benchmark.splits.manifests import (
 from imagenet_g.generation.captions.records import CaptionHeader
 from imagenet_g.generation.prompts.ambiguity import AmbiguousName
 from imagenet_g.generation.prompts.token_limit import PromptReport
+from imagenet_g.generation.rendering.neighbours import NeighbourCheck
 from imagenet_g.generation.rendering.shards import FailureRecord
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ class SplitRecipe(FileModel):
     """Wnids whose prompts are those of a class, by its wnid; column `also` holds them for every image."""
     ambiguous_names: Annotated[tuple[AmbiguousName, ...], Field(exclude_if=lambda value: not value)] = ()
     """Classes whose name in the prompts also means another thing."""
+    neighbours: Annotated[tuple[NeighbourCheck, ...], Field(exclude_if=lambda value: not value)] = ()
+    """Whether an image changes with those beside it; empty for batches of one, and where it is unknown."""
 
 
 def parse_split_recipe(manifest: Manifest, split: str) -> SplitRecipe:

@@ -19,6 +19,7 @@ from imagenet_g.generation.releases.recipe import (
     compute_accuracy,
     compute_survival,
 )
+from imagenet_g.generation.rendering.neighbours import list_checks
 from imagenet_g.generation.rendering.score_files import load_scorer_record
 from imagenet_g.generation.rendering.shards import ShardRecord
 from imagenet_g.generation.rendering.tasks import BuildJob
@@ -70,6 +71,7 @@ def summarize_split(
         source_survival=compute_survival(table, scorers),
         also_right=name_twins(find_twins(job.split_spec.prompts), job.split_spec.class_indices),
         ambiguous_names=list_ambiguous(job.split_spec.prompts, job.split_spec.class_indices),
+        neighbours=list_checks(job, records),
     )
 
 

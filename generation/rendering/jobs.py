@@ -22,6 +22,7 @@ from imagenet_g.generation.rendering.continuing import (
     validate_code,
     validate_generator,
 )
+from imagenet_g.generation.rendering.neighbours import check_neighbours, make_check_key
 from imagenet_g.generation.rendering.renderer import (
     MakePool,
     PlanRow,
@@ -84,7 +85,7 @@ class Worker:
     def _render(self, shard: int, started: float) -> tuple[int, int, int]:
         job, meta = self._job, self._meta
         planned = load_shard_rows(job.plan_path, shard).to_pylist()
-        rows = list(self._continuing.render_shard(planned, self._load_kept(shard)))
+        rows = list(self._checked.render_shard(planned, self._load_kept(shard)))
         record = commit_shard(
             job.out,
             job.split,
@@ -166,6 +167,16 @@ class Worker:
             else None,
         )
         return self._renderer
+
+    @cached_property
+    def _checked(self) -> Renderer:
+        """The renderer, once its images are known not to depend on those beside them."""
+        renderer, origin = self._continuing, self._origin
+        described = renderer.generator.describe()
+        hashes = (origin.code_sha256, origin.files_sha256)
+        key = make_check_key(self._meta.plan_sha256, described, hashes, self._runtime)
+        check_neighbours(self._job, key, described, renderer.draw_batch)
+        return renderer
 
     @cached_property
     def _renderer(self) -> Renderer:

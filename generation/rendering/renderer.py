@@ -111,6 +111,20 @@ class Renderer:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
+    def draw_batch(self, batch: Sequence[PlanRow]) -> list[Image.Image]:
+        """Images of one planned batch as the generator gives them, without a second attempt at flat ones.
+
+        Raises:
+            Exception: Whatever the generator raises; DataError for a source that cannot be read.
+        """
+        slots = []
+        for row in map(self._prepare_row, batch):
+            if isinstance(row, str):
+                raise DataError(row)
+            slots.append(row)
+        slots += [slots[0]] * (self.settings.batch_size - len(slots))
+        return [made.image for made in self.generator.render(slots)]
+
     def _prepare_batch(
         self, kept: Mapping[object, WorkRow], batch: Sequence[PlanRow]
     ) -> tuple[Sequence[PlanRow], list[RenderRow | str] | None]:

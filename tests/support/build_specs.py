@@ -207,6 +207,29 @@ class ChangingGenerator(NoiseGenerator):
         return {"weights": self.word}
 
 
+class MixingGenerator(NoiseGenerator):
+    """Adds a share of the mean of all images of a batch to each of them, as a shared reference does."""
+
+    def __init__(self, share: float = 0.2) -> None:
+        super().__init__()
+        self._share = share
+
+    def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
+        """Noise of the seed, and of the seeds beside it."""
+        own = [np.asarray(self._draw(row), dtype=np.float64) for row in rows]
+        mixed = [(1 - self._share) * pixels + self._share * np.mean(own, axis=0) for pixels in own]
+        return [Rendering(Image.fromarray(pixels.round().astype(np.uint8))) for pixels in mixed]
+
+
+class RestlessGenerator(NoiseGenerator):
+    """Draws from one stream for the whole process, so that the same batch comes out differently each time."""
+
+    stream: ClassVar[np.random.Generator] = np.random.default_rng(0)
+
+    def _draw(self, row: RenderRow) -> Image.Image:
+        return Image.fromarray(self.stream.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+
+
 class FailingGenerator(NoiseGenerator):
     """Always fails."""
 

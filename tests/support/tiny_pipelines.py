@@ -13,11 +13,14 @@ import open_clip
 import torch
 from diffusers import (
     AutoencoderKL,
+    AutoencoderKLFlux2,
     DDIMScheduler,
     DDPMScheduler,
     DiTPipeline,
     DiTTransformer2DModel,
     FlowMatchEulerDiscreteScheduler,
+    Flux2KleinPipeline,
+    Flux2Transformer2DModel,
     IFPipeline,
     IFSuperResolutionPipeline,
     SD3Transformer2DModel,
@@ -39,6 +42,8 @@ from transformers import (
     CLIPVisionConfig,
     CLIPVisionModelWithProjection,
     PreTrainedTokenizerFast,
+    Qwen3Config,
+    Qwen3ForCausalLM,
     T5Config,
     T5EncoderModel,
 )
@@ -299,6 +304,35 @@ def build_dit(folder: Path) -> Path:
     return folder
 
 
+def build_klein(folder: Path) -> Path:
+    """FLUX.2 Klein, 32 x 32 pixels: every source of a batch is a reference of every image."""
+    torch.manual_seed(7)
+    tokenizer = build_t5_tokenizer()
+    tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+    encoder = Qwen3Config(
+        vocab_size=300, hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=2, head_dim=8, pad_token_id=0, bos_token_id=0, eos_token_id=1,
+    )  # fmt: skip
+    transformer = Flux2Transformer2DModel(
+        patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
+        num_attention_heads=2, joint_attention_dim=48, timestep_guidance_channels=32,
+        axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False,
+    )  # fmt: skip
+    for weights in transformer.parameters():
+        # Larger than they begin, so that attention to the references is seen in the pixels.
+        weights.data *= 3
+    vae = AutoencoderKLFlux2(
+        block_out_channels=(8, 16), down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2, layers_per_block=1, latent_channels=4, norm_num_groups=4,
+        sample_size=32,
+    )  # fmt: skip
+    Flux2KleinPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(), vae=vae, text_encoder=Qwen3ForCausalLM(encoder),
+        tokenizer=tokenizer, transformer=transformer, is_distilled=True,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
 BUILDERS: dict[str, Callable[[Path], Path]] = {
     "sd": build_sd,
     "image-variation": build_image_variation,
@@ -307,4 +341,5 @@ BUILDERS: dict[str, Callable[[Path], Path]] = {
     "if": build_if,
     "if-superresolution": build_if_superresolution,
     "dit": build_dit,
+    "klein": build_klein,
 }

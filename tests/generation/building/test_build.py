@@ -116,11 +116,11 @@ def test_shards_outside_the_plan_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_tail_of_a_plan_is_rendered_in_a_whole_batch(tmp_path: Path) -> None:
-    """5 images of 3 classes in batches of 4 make 15 rows; the generator always sees 4."""
+    """5 images of 3 classes in batches of 4 make 15 rows; always 4 are rendered, the check among them."""
     spec = make_noise_spec(images_per_class=5, factory="build_specs:CountingGenerator")
     CountingGenerator.seen.clear()
     build(spec, tmp_path)
-    assert CountingGenerator.seen == [4, 4, 4, 4]
+    assert CountingGenerator.seen == [4] * (2 + 4)
     assert load_recipe(tmp_path).counts.released == 15
 
 
@@ -276,7 +276,7 @@ def test_a_full_disk_is_one_message_and_the_build_goes_on_afterwards(tmp_path: P
     full.symlink_to("/dev/full")
     with pytest.raises(StorageError, match="No space left"):
         build(make_noise_spec(), tmp_path)
-    assert sorted(path.name for path in folder.glob("*")) == ["00000.json", "00000.parquet"]
+    assert sorted(path.name for path in folder.glob("0*")) == ["00000.json", "00000.parquet"]
     assert len(build(make_noise_spec(), tmp_path).tasks) == 2
 
 
@@ -311,7 +311,7 @@ def test_an_image_that_cannot_be_encoded_is_one_message(tmp_path: Path) -> None:
     spec = make_noise_spec(encoding={"format": "jpeg", "quality": 90}, factory="build_specs:GlassGenerator")
     with pytest.raises(ModelError, match=r"mode 'RGBA' and 16 x 16 pixels cannot be encoded as JPEG: .*RGB"):
         build(spec, tmp_path)
-    assert not list((tmp_path / ".build").glob("*/*"))
+    assert not list((tmp_path / ".build").glob("*/0*"))
 
 
 def test_killed_three_times_and_resumed_gives_the_same_bytes(tmp_path: Path) -> None:
