@@ -128,6 +128,7 @@ def compare_models(answers: Answers, *, confidence: float = CONFIDENCE) -> Model
     if not len(answers.image_ids):
         raise InputError("The models share no image, so there is nothing to compare.")
     order = np.argsort(-answers.correct.mean(axis=1), kind="stable")
+    # All pairs at once, because Holm's correction needs every p-value.
     tests = compare_pairs(answers.correct, answers.labels[:, 0])
     compared = tuple(
         _compare_pair(

@@ -58,6 +58,7 @@ def choose_tiles(answers: Answers, first: int, second: int, *, limit: int, seed:
     tiles = []
     for right, wrong in ((first, second), (second, first)):
         found = np.flatnonzero(answers.correct[right] & ~answers.correct[wrong])
+        # Drawn, because rows lie class by class and the first ones are of few classes.
         chosen = np.sort(rng.permutation(found)[:limit])
         tiles += [_make_tile(answers, int(image), right, wrong) for image in chosen]
     if not tiles:
@@ -117,6 +118,7 @@ def build_sheet(tiles: Sequence[Tile], read_image: Callable[[str], Image.Image])
 def _draw_tile(
     sheet: Image.Image, canvas: ImageDraw.ImageDraw, tile: Tile, corner: tuple[int, int], image: Image.Image
 ) -> None:
+    # `thumbnail` shrinks in place, and the caller may show the image again.
     image = image.copy()
     image.thumbnail((TILE_PX, TILE_PX))
     offset = ((TILE_PX - image.width) // 2, (TILE_PX - image.height) // 2)

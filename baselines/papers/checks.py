@@ -118,6 +118,7 @@ def check_table(table: PrintedTable, papers: Papers) -> TableCheck:
         pair for rule in table.rules if isinstance(rule, TopFiveRule) for pair in _pair_top5(table, rule)
     ]
     rows = dict.fromkeys((cell.address.row, cell.row_as_printed) for cell in table.cells)
+    # Over rows and not over cells: a row's name stands before each of its cells.
     names = Counter(printed for _, printed in rows)
     return TableCheck(
         table=table,
@@ -153,6 +154,7 @@ def check_cell(derivation: Derivation, decimals: int) -> Outcome:
         'contradicts'
     """
     difference = abs(derivation.value - float(derivation.cell.printed))
+    # By the table's decimals: 60.9 beside 61.02 stands for 60.90, and must hold to the second.
     if difference <= 0.5 * 10**-decimals + _TINY:
         return "agrees"
     half = 0.5 * 10**-derivation.cell.decimals

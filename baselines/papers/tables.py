@@ -189,6 +189,7 @@ def read_papers(folder: Traversable) -> Papers:
     """
     header = PapersFile.model_validate(parse_toml((folder / "papers.toml").read_text(encoding="utf-8")))
     lines = (folder / "tables.csv").read_text(encoding="utf-8").splitlines()
+    # Numbers typed from print: a slip of the editor's would else pass for one of the paper's.
     if hash_lines(lines) != header.table_sha256:
         raise DataError(
             f"'tables.csv' has the hash {hash_lines(lines)}, not {header.table_sha256}. If the change is "

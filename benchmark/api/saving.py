@@ -105,6 +105,7 @@ def list_results(place: Path) -> list[Path]:
     """
     if not place.is_dir() or (place / RESULT_NAME).exists():
         return [place]
+    # A folder without any stands for itself: whoever reads it then reports what is missing.
     return sorted(place.glob(f"*/{RESULT_NAME}")) or [place]
 
 

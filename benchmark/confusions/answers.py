@@ -40,6 +40,7 @@ class FirstAnswers:
             truth: Index of the class.
             answer: Index of the answer; the class itself for the images that were right.
         """
+        # By `correct`: an image with several labels is right by any of them.
         asked = self.correct if answer == truth else (self.answered == answer) & ~self.correct
         found = np.flatnonzero((self.classes == truth) & asked)
         return tuple(found[np.argsort(-self.probabilities[found], kind="stable")].tolist())
@@ -103,6 +104,7 @@ def count_confusions(answers: FirstAnswers, num_classes: int) -> dict[tuple[int,
         {(4, 7): 2}
     """
     wrong = ~answers.correct & (answers.answered >= 0)
+    # One number a pair, which numpy can sort and count.
     codes = answers.classes[wrong] * num_classes + answers.answered[wrong]
     found, counts = np.unique(codes, return_counts=True)
     return {divmod(int(code), num_classes): int(count) for code, count in zip(found, counts, strict=True)}

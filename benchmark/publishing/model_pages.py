@@ -119,6 +119,7 @@ def check_values(result: Result, folder: Path, datasets: Mapping[str, HubSource]
         DataError: A data set has other images, or a number is not what the predictions give.
         FetchError: A data set cannot be read.
     """
+    # Values of one task stand side by side, so that all must be computed in one way.
     if result.statistics != STATISTICS_VERSION:
         raise DataError(
             f"The result is of statistics {result.statistics}, and values are of statistics "
@@ -163,6 +164,7 @@ def make_model_page(values: CheckedValues, source: EvalSource | None) -> ModelPa
         )
         for entry, dataset in values.entries
     }
+    # Notes hold names that a user typed, and these can be addresses with a token in them.
     if any(has_token(text) for text in texts.values()):
         raise DataError("A note would hold something that looks like an access token.")
     return ModelPage(texts, values.skipped, values.notes)

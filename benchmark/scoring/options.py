@@ -49,6 +49,7 @@ class ScoreOptions:
 
     def _check_answers(self) -> None:
         answers = self.list_answers()
+        # One for one, because answers say nothing of the split that their images are from.
         if len(self.split) != len(answers):
             raise InputError(
                 f"{len(answers)} files of answers (.csv, .tsv, .jsonl) and {len(self.split)} times --split: "
@@ -74,5 +75,6 @@ def read_options(arguments: Mapping[str, Any]) -> ScoreOptions:
         >>> read_options({"view": "imagenet-r", "upgrade": None}).view
         'imagenet-r'
     """
+    # A command line holds more than these, such as whether a result is upgraded.
     known = {field.name for field in fields(ScoreOptions)}
     return ScoreOptions(**{name: value for name, value in arguments.items() if name in known})

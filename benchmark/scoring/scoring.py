@@ -32,6 +32,7 @@ def score_files(options: ScoreOptions, folder: Path) -> Result:
     """
     if not options.predictions:
         raise InputError("Name the predictions to score, or a result with --upgrade.")
+    # Before answers are converted: labels that cannot be fetched must leave nothing half-written.
     labels = _load_relabel(options)
     files, reference = convert_files(options, folder)
     return rescore(
@@ -79,6 +80,7 @@ def convert_files(options: ScoreOptions, folder: Path) -> tuple[tuple[Path, ...]
         )
         return convert_answers(answers, folder, data=data, cache=choose_cache_folder(options.cache))
 
+    # In the order of the files: each --split belongs to the next file of answers.
     files = tuple(convert(path, next(splits)) if is_table(path) else path for path in options.predictions)
     reference = None if options.reference == PUBLISHED else Path(options.reference)
     if reference is not None and is_table(reference):

@@ -36,6 +36,7 @@ class CountedFacts:
             return replace(load_facts(spec), num_parameters=make_exact(known[spec]))
         facts = load_facts(spec, count=True)
         low, high = facts.num_parameters
+        # A range was not counted: kept as one number it would pass for exact.
         if facts.num_parameters != UNKNOWN and low == high:
             known[spec] = int(low)
             self._new.add(path)
@@ -63,4 +64,5 @@ def _load_counts(path: Path) -> dict[str, int]:
         return {}
     if not isinstance(found, dict):
         return {}
+    # By `type`: to `isinstance` a true in JSON would be the size 1.
     return {spec: size for spec, size in found.items() if type(size) is int}

@@ -25,6 +25,7 @@ class Unnamed(str):
 def mark_defaults(parser: ArgumentParser) -> None:
     """Make every default that is a word an `Unnamed`; call it when all options are declared."""
     for action in parser._actions:
+        # argparse knows SUPPRESS by its identity: marked, it would be a word like any other.
         if type(action.default) is str and action.default != argparse.SUPPRESS:
             action.default = Unnamed(action.default)
 
@@ -84,6 +85,7 @@ def read_option(action: Action, value: object, *, where: str) -> object:
             raise InputError(f"{where} is {_show(value)}: give true or false.")
         return action.const if value else action.default
     if isinstance(action, argparse._AppendAction):
+        # NAME=PATH as TOML has it: data = { imagenet-val = "/data/val" }.
         if isinstance(value, dict):
             value = [f"{name}={place}" for name, place in value.items()]
         values = value if isinstance(value, list) else [value]

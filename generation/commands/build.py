@@ -147,6 +147,7 @@ def _make_request(source: str, arguments: Namespace) -> BuildRequest:
         spec=spec,
         source=source,
         splits=splits,
+        # A dry run needs no place: it writes nothing.
         out=(arguments.out or Path()).expanduser(),
         engine=choose_engine(
             arguments.engine,

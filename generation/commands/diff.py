@@ -56,6 +56,7 @@ def run(arguments: Namespace) -> int:
         raise InputError(f"'{arguments.before}' and '{arguments.after}' have no split in common.")
     found = []
     for split in splits:
+        # Only now with images: of a release on the Hub one split is fetched at a time.
         folders = [_find_folder(name, arguments, split) for name in (arguments.before, arguments.after)]
         old, new = (load_split_manifest(folder, split) for folder in folders)
         pairs = load_model_pairs(arguments.results, old, new)

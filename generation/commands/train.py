@@ -74,6 +74,7 @@ def _train(arguments: Namespace, stages: list[str], spec: TrainingSpec) -> None:
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
     device = choose_generation_device(arguments.device)
+    # Before half a gigabyte of pictures is read.
     validate_writable(arguments.out)
     cache = choose_cache_folder(arguments.cache)
     copies = parse_data_pairs(arguments.data)

@@ -147,6 +147,7 @@ def _remake(arguments: Namespace, settings: RegenerationSettings) -> int:
     from imagenet_g.generation.verifying.verify import remake_image
 
     released, remade = remake_image(arguments.release, arguments.image, settings)
+    # Another batch size alone gives other last bits, which are no fault of the images.
     same = settings.batch_size is None
     level, reason = decide_level(compute_distance([released], [remade]), None, same_batch_size=same)
     print_line(f"{arguments.image}: {level}: {reason}")

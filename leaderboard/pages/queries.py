@@ -172,6 +172,7 @@ def select_rows(board: Board, query: BoardQuery) -> pd.DataFrame:
     # A board that was built before a metric was added has no such column.
     key = query.sort if query.sort in rows else HEADLINE
     if key == "trust":
+        # By how well a number is supported, not by the alphabet.
         order = rows["trust"].map({name: number for number, name in enumerate(_TRUST_ORDER)})
         return rows.iloc[order.argsort(kind="stable").to_numpy()[:: 1 if query.ascending else -1]]
     return rows.sort_values(
@@ -213,6 +214,7 @@ def match_rows(rows: pd.DataFrame, query: BoardQuery) -> pd.Series[bool]:
         keep &= ~rows["generated"].isin(["none", "unknown"])
     if query.size in SIZES:
         low, high = SIZES[query.size]
+        # An unknown size is in no class of sizes; compared, pandas' NA would stay NA, which is no mask.
         keep &= rows["parameters"].ge(low).fillna(False) & rows["parameters"].lt(high).fillna(False)
     return keep & match_search(rows, query.search)
 

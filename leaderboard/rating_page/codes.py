@@ -14,4 +14,5 @@ _WORDS = (
 
 def make_rater_code() -> str:
     """A code for a new rater: a random word and number, such as "willow-482"."""
+    # Not from a seed: whoever can guess a code can answer in another rater's name.
     return f"{secrets.choice(_WORDS)}-{secrets.randbelow(900) + 100}"

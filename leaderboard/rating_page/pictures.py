@@ -55,6 +55,7 @@ class SamplePictures:
     def __post_init__(self) -> None:
         lock = threading.Lock()
 
+        # Of this object: a cache of the class would keep every sample as long as the process.
         @lru_cache(_NUM_KEPT)
         def draw(real: bool, row: int, long_side: int) -> str:
             # One at a time: a reader of parquet keeps the row group that it read last.
@@ -180,5 +181,6 @@ def fit_picture(image: Image.Image, long_side: int) -> Image.Image:
     scale = long_side / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     fitted = image.resize(size, Image.Resampling.LANCZOS)
+    # Pillow would write metadata into the file, where they show which image is a photograph.
     fitted.info = {}
     return fitted

@@ -60,6 +60,7 @@ def open_desk(
         StorageError: Ratings cannot be written.
     """
     sample = load_sample(folder)
+    # With people's ratings beside them no report could be made of the folder.
     if any(answers.header.simulated for answers in load_all_ratings(folder, sample)):
         raise InputError(
             f"'{folder}' holds ratings that a program made; copy its sample.json into a folder for people."

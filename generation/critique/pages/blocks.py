@@ -117,6 +117,7 @@ class SectionPage:
             >>> SectionPage("Known traps of the papers", ()).anchor
             'known-traps-of-the-papers'
         """
+        # Anything but letters and digits would have to be escaped in the address of a link.
         return "-".join("".join(c if c.isalnum() else " " for c in self.title.lower()).split())
 
 

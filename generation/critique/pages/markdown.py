@@ -94,6 +94,7 @@ def _format_strips(block: Block, anchor: str, number: int) -> Iterator[str]:
     for strip, name in _list_strips(block, anchor, number):
         lines = [
             f"- {escape_heading(image.caption)}, {escape_cell(image.image_id)}"
+            # Markdown cannot hide an image until it is asked for, so that such a one is only named.
             + ("" if image.address is None or image.blurred else f" ![]({PICTURES}/{name}-{place}.webp)")
             for place, image in enumerate(strip.images)
         ]

@@ -46,6 +46,7 @@ def make_page(critique: Critique, pictures: Thumbnails) -> CritiquePage:
         pictures: Where its images are; without any, their places say so.
     """
     sections = [made for make in _MAKERS if (made := make(critique, pictures)) is not None]
+    # Behind what was measured, and never left out: silence would read as "nothing found".
     if critique.unmeasured:
         sections.append(_list_unmeasured(critique))
     sections.append(_describe_making(critique))

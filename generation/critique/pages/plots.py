@@ -72,6 +72,7 @@ class _Scale:
     def list_ticks(self) -> list[float]:
         span = self.high - self.low
         step = 10.0 ** np.floor(np.log10(span / 3))
+        # At most four steps: on a phone more labels would run into each other.
         step *= next(factor for factor in (1, 2, 5, 10) if span / (step * factor) <= 4.5)
         first = np.ceil(self.low / step)
         # 0 is added, because -0.0 would be shown with its sign.

@@ -40,6 +40,7 @@ class Thumbnails:
         # A view shows images of its split.
         ref = next((base for base in self.splits if is_view_of(ref, base)), ref)
         key = (ref, image_id)
+        # One image may stand in several sections, and decoding takes longest.
         if key not in self._kept:
             self._kept[key] = self._load(ref, image_id)
         return ShownImage(image_id, self._kept[key], caption, blurred)

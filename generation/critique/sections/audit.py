@@ -23,6 +23,7 @@ def make_section(critique: Critique, pictures: Thumbnails) -> SectionPage | None
     """Validity both ways, agreement, raters and the printed study; None where nobody rated."""
     if critique.audit is None:
         return None
+    # In the heading: whoever follows a link to the section does not see what stands above it.
     title = "Label validity, simulated" if critique.audit.simulated else "Label validity, by people"
     blocks = list(_list_blocks(critique.audit))
     if critique.valid_accuracy is not None:

@@ -44,6 +44,7 @@ def _list_blocks(section: DistanceSection) -> Iterator[Block]:
 
 def _draw(section: DistanceSection, known: list[ClassFidelity]) -> PagePlot:
     ordered = sorted(known, key=_get_frechet, reverse=True)
+    # With so few classes both ends would show some of them twice.
     few = len(ordered) <= 2 * _SHOWN
     shown = ordered if few else [*ordered[:_SHOWN], *ordered[-_SHOWN:]]
     rows = [

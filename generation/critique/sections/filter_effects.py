@@ -43,6 +43,7 @@ def _draw(section: FilterSection) -> PagePlot | None:
     """All views and the curve as one figure; None where there is one view, or no matplotlib."""
     try:
         return PagePlot("filter-effects", render_filter_effects(section), make_caption(section))
+    # Without matplotlib the tables below hold the main numbers, and critique.json all of them.
     except InputError:
         return None
 
