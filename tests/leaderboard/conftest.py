@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,8 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture
-def invite(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+@contextmanager
+def open_visitors(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
     """Makes visitors of their own, with the screen they are given; they leave at the end."""
     with ExitStack() as leaving:
 
@@ -68,9 +68,32 @@ def invite(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
 
 @pytest.fixture
-def context(invite: Callable[..., BrowserContext]) -> BrowserContext:
-    """A visitor on a desktop."""
-    return invite(viewport={"width": 1280, "height": 900})
+def invite(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Makes visitors for one test; none has been here before."""
+    with open_visitors(browser) as open_context:
+        yield open_context
+
+
+@pytest.fixture(scope="module")
+def keep(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Makes visitors for a module: from their second page on, the page's scripts are in their caches."""
+    with open_visitors(browser) as open_context:
+        yield open_context
+
+
+@pytest.fixture(scope="module")
+def desktop(keep: Callable[..., BrowserContext]) -> BrowserContext:
+    """The module's visitor on a desktop."""
+    return keep(viewport={"width": 1280, "height": 900})
+
+
+@pytest.fixture
+def context(desktop: BrowserContext) -> Iterator[BrowserContext]:
+    """The visitor on a desktop, who comes without cookies and leaves no page open."""
+    desktop.clear_cookies()
+    yield desktop
+    for opened in desktop.pages:
+        opened.close()
 
 
 @pytest.fixture

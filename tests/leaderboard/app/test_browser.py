@@ -105,9 +105,9 @@ def test_a_version_shows_every_model_and_its_notice(page: Page) -> None:
     expect(page.get_by_role("note")).to_contain_text("smoke tests")
 
 
-def test_nothing_is_asked_of_another_machine(context: BrowserContext, address: str) -> None:
-    """Neither fonts nor telemetry, whatever tab is opened."""
-    page = context.new_page()
+def test_nothing_is_asked_of_another_machine(invite: Callable[..., BrowserContext], address: str) -> None:
+    """Neither fonts nor telemetry, whatever tab is opened, by a visitor whose cache is empty."""
+    page = invite().new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     open_page(page, address)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from live_board import open_page, wait_until_settled
+from live_board import open_page
 from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 
 TABS = ("", "scatter", "profiles", "ranks", "compare", "images", "submit", "about")
@@ -36,9 +36,16 @@ CONTRAST_JS = """selector => {
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
+@pytest.fixture(scope="module")
+def phone(keep: Callable[..., BrowserContext]) -> BrowserContext:
+    """A visitor with a narrow screen."""
+    return keep(viewport=PHONE)
+
+
 @pytest.mark.parametrize("tab", TABS)
-def test_every_control_has_a_name(page: Page, address: str, tab: str) -> None:
+def test_every_control_has_a_name(context: BrowserContext, address: str, tab: str) -> None:
     """A screen reader can say what each is for."""
+    page = context.new_page()
     open_page(page, f"{address}?tab={tab}")
     assert page.evaluate(NAMELESS_JS) == []
 
@@ -60,8 +67,9 @@ def test_the_table_is_a_named_region_with_scoped_headings(page: Page) -> None:
     expect(page.get_by_role("rowheader")).to_have_count(3)
 
 
-def test_the_plot_is_also_said_in_words(page: Page, address: str) -> None:
+def test_the_plot_is_also_said_in_words(context: BrowserContext, address: str) -> None:
     """How many points, and which line."""
+    page = context.new_page()
     open_page(page, f"{address}?version=mini&split=mini%2Frenditions&tab=scatter")
     expect(page.locator("#scatter-words")).to_contain_text("3 of 3 models are drawn")
 
@@ -79,12 +87,9 @@ def test_small_text_can_be_read(invite: Callable[..., BrowserContext], address: 
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_a_phone_never_scrolls_the_page_sideways(
-    invite: Callable[..., BrowserContext], address: str, tab: str
-) -> None:
+def test_a_phone_never_scrolls_the_page_sideways(phone: BrowserContext, address: str, tab: str) -> None:
     """The table scrolls inside its own frame."""
-    page = invite(viewport=PHONE).new_page()
-    open_page(page, f"{address}?tab={tab}")
-    wait_until_settled(page)
-    width = page.evaluate("() => document.documentElement.scrollWidth")
+    with phone.new_page() as page:
+        open_page(page, f"{address}?tab={tab}")
+        width = page.evaluate("() => document.documentElement.scrollWidth")
     assert width <= PHONE["width"]
