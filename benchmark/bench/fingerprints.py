@@ -38,6 +38,7 @@ def measure_fingerprint(name: str, home: Path) -> tuple[float, float]:
     spec = parse_model_spec(f"timm:{name}")
     request = ModelRequest(requested=str(spec), spec=spec, checkpoint=checkpoint)
     classifier = load_classifier(request)
+    # The least of several: whatever else the machine does only adds to a time.
     cost = min(
         _time(lambda: make_memo(classifier, request, choice="", device="cpu", dtype="float32"))
         for _ in range(_ROUNDS)

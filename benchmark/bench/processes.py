@@ -49,6 +49,7 @@ def run_measured(command: Sequence[str], environment: Mapping[str, str] | None =
     Raises:
         CommandFailedError: It ended with another code than 0; its last lines are in the message.
     """
+    # A file and no pipe: a pipe that nobody empties stops the command when it is full.
     with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
         before, started = _read_cpu_seconds(), time.perf_counter()
         process = subprocess.Popen(

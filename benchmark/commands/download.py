@@ -49,6 +49,7 @@ def run(arguments: Namespace) -> int:
     print_line(f"{len(files)} files, {num_bytes / 1e6:,.1f} MB, every hash as in the manifest")
     if lines:
         print_line(f"{len(lines)} measured lines: {', '.join(line.target for line in lines)}")
+    # A registered version is found without a note; a place that was typed would be forgotten.
     if arguments.repo is not None or arguments.revision is not None:
         remember_download(cache, release, arguments.revision or release.source.revision)
     print_line(f"in {_copy_files(release, files, arguments.to) if arguments.to else release.folder}")

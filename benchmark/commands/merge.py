@@ -46,6 +46,7 @@ def run(arguments: Namespace) -> int:
     from imagenet_g.benchmark.evaluation.merge import MergeRequest, merge_shares
     from imagenet_g.benchmark.runs.lines import apply_baselines, load_robustness
 
+    # Before the shares are read: a mistyped name must not come to light behind them.
     for baseline in arguments.baseline:
         load_robustness("check")(baseline)
     data = parse_data_pairs(arguments.data)

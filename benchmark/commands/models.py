@@ -94,6 +94,7 @@ def list_specs(schemes: Collection[str] | None = None) -> tuple[str, ...]:
         try:
             specs += (f"{library.scheme}:{name}" for name in list_names(library))
         except ModelError as error:
+            # A library that was named must work; of all others a note is enough.
             if schemes is not None:
                 raise
             print_message(f"note: {error}")

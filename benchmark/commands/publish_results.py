@@ -79,6 +79,7 @@ def _validate_options(arguments: Namespace) -> dict[str, HubSource]:
             make_hub_source(repo, "main")
     if arguments.model_repo is None and (arguments.dataset or arguments.source):
         raise InputError("--dataset and --source go with --model-repo.")
+    # It becomes a link on the Hub: a `javascript:` address would run on the reader's page.
     if arguments.source is not None and not arguments.source.startswith(("https://", "http://")):
         raise InputError(f"'{arguments.source}' is no address of a page; --source is an https:// URL.")
     return parse_datasets(arguments.dataset)

@@ -200,8 +200,8 @@ def _make_too_few(ref: str, index: int, *, found: int, wanted: int) -> InputErro
     info = load_classes()[index]
     return InputError(
         f"The settings ask for class means of {wanted} images, and class {info.wnid} ({info.name}) has "
-        f"{found} in '{ref}'. Take a split with more images (--means REF, such as folder:PATH of a training set), or "
-        f"write images_per_class = {found} under [means] in the settings."
+        f"{found} in '{ref}'. Take a split with more images (--means REF, such as folder:PATH of a training "
+        f"set), or write images_per_class = {found} under [means] in the settings."
     )
 
 

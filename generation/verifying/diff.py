@@ -168,6 +168,7 @@ def load_model_pairs(folders: Sequence[Path], old: SplitManifest, new: SplitMani
     return [
         ModelPair(spec, both[contents[0]], both[contents[1]])
         for (spec, _), both in sorted(found.items())
+        # Two releases may have the same images: then one file of predictions is of both.
         if len(both) == len(set(contents))
     ]
 

@@ -82,6 +82,7 @@ def compute_equating(
     """
     _validate_numbers(len(pairs), len(shared))
     drawn = draw_cluster_weights(len(shared), num_resamples=num_resamples, rng=np.random.default_rng(seed))
+    # First every class once: the value is computed by the same code as its resamples.
     weights = np.vstack([np.ones(len(shared)), drawn])
     before, after = (
         _compute_accuracies([getattr(pair, side) for pair in pairs], shared, weights)
@@ -98,6 +99,7 @@ def compute_equating(
         kendall=_make_interval(found[:, 1], noise[:, 1], len(shared), bound=1.0),
         slope=_make_interval(found[:, 2], noise[:, 2], len(shared)),
         intercept=_make_interval(found[:, 3], noise[:, 3], len(shared)),
+        # Rounding carries the square of a perfect correlation past 1.
         r2=float(np.clip(found[0, 4], 0, 1)),
         num_resamples=num_resamples,
         seed=seed,

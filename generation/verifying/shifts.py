@@ -58,6 +58,7 @@ def compute_split_shift(before: Path, after: Path, split: str, results: Sequence
             "the two versions come with no line of the same models on this split; measure them on both with "
             "'imagenet-g baselines run --publish RELEASE'"
         )
+    # Models that made or chose images of a version find them easier, and do not measure how hard they are.
     kin = {*_list_parts(before, manifests[0], split), *_list_parts(after, manifests[1], split)}
     panel = build_panel(*pair, kin=kin)
     content = hash_lines(file.sha256 for file in manifests[1].splits[split].files)

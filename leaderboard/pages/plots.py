@@ -74,6 +74,7 @@ def _add_line(figure: go.Figure, line: LineFit, shown: pd.DataFrame) -> None:
     import plotly.graph_objects as go
 
     low, high = float(shown["clean"].min()), float(shown["clean"].max())
+    # Logit and probit are infinite at 0 and at 1.
     grid = np.linspace(max(0.005, low - 0.02), min(0.995, high + 0.02), NUM_GRID)
     x = place_on_axis(grid, line.link)
     if (band := compute_prediction_band(line, grid)) is not None:
@@ -157,6 +158,7 @@ def _set_axes(figure: go.Figure, shown: pd.DataFrame, link: str, *, x: str, y: s
         values = shown[columns].to_numpy(dtype=float) if len(shown) else np.array([0.1, 0.9])
         ends = np.array([np.nanmin(values), np.nanmax(values)])
         positions = place_on_axis(ends, link)  # type: ignore[arg-type]
+        # Models of one accuracy would give an axis without length.
         margin = 0.06 * float(positions[1] - positions[0]) or 0.2
         low, high = float(positions[0]) - margin, float(positions[1]) + margin
         ticks = choose_ticks(low, high, link)

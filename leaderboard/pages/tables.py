@@ -264,6 +264,7 @@ def format_table(
 ) -> str:
     """An accessible HTML table: caption, scoped headings that are buttons, the sorted one announced."""
     known = load_columns()
+    # An address may name columns of metrics that are installed elsewhere.
     chosen = [known[name] for name in columns if name in known] or [known["model"]]
     head = "".join(_format_heading(column, sort, ascending) for column in chosen)
     body = "".join(_format_row(row, chosen) for row in rows.to_dict(orient="records"))
