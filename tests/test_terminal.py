@@ -12,7 +12,8 @@ ROOM = "benchmark/terminal/"
 FOR_MACHINES = {
     # Each prints figures of its own, or a document for another program.
     "baselines/bench.py", "benchmark/bench/__main__.py", "benchmark/bench/report.py",
-    "benchmark/bench/timm_loop.py", "leaderboard/ci.py", "leaderboard/app/upload_worker.py",
+    "benchmark/bench/timm_loop.py", "generation/bench/quality.py", "leaderboard/ci.py",
+    "leaderboard/app/upload_worker.py",
 }  # fmt: skip
 
 
