@@ -24,6 +24,8 @@ from imagenet_g.benchmark.results import Result
 
 REUSED = "computed from kept features"
 SINGLE = ("--templates", "single")
+BY_TORCH = ("--backend", "torch")
+"""Left to itself a run compiles the encoder, which takes most of its time."""
 
 
 @pytest.fixture
@@ -102,7 +104,7 @@ def open_clip_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_the_file_holds_the_encoders_features_and_the_result_names_it(home: Path) -> None:
     """Against the model's own encoder, image by image; labels and ids are those of the predictions."""
-    result = run(home, *SINGLE, "--keep-features")
+    result = run(home, *SINGLE, *BY_TORCH, "--keep-features")
     assert result
     record = result.entries[0].predictions.features
     assert record
@@ -130,7 +132,7 @@ def test_a_killed_run_keeps_the_features_of_what_was_done(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It goes on behind them, and ends with the answers and the file of an undisturbed run."""
-    words = (*SINGLE, "--keep-features", "--backend", "torch")
+    words = (*SINGLE, *BY_TORCH, "--keep-features")
     whole = run(home, *words, out="whole", cache="whole-cache")
     sizes = open_clip_calls(monkeypatch)
     forward = ImageTower.forward
@@ -159,7 +161,7 @@ def test_a_compiled_encoder_keeps_features_as_well(home: Path) -> None:
     """Its answers are those of PyTorch, and those of the compiled model as a whole."""
     pytest.importorskip("openvino")
     kept = run(home, *SINGLE, "--keep-features", "--backend", "openvino")
-    plain = run(home, *SINGLE, "--backend", "torch", out="plain", cache="plain-cache")
+    plain = run(home, *SINGLE, *BY_TORCH, out="plain", cache="plain-cache")
     assert kept and plain
     record = kept.entries[0].predictions
     assert record.run.backend_check
@@ -178,25 +180,25 @@ def test_kept_answers_without_features_are_no_reason_to_keep_none(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The images are encoded again, once; then both are there."""
-    run(home, *SINGLE)
+    run(home, *SINGLE, *BY_TORCH)
     assert not list(home.glob("out/*/features"))
-    first = run(home, *SINGLE, "--keep-features")
+    first = run(home, *SINGLE, *BY_TORCH, "--keep-features")
     assert first
     assert first.entries[0].predictions.features
     capsys.readouterr()
-    run(home, *SINGLE, "--keep-features")
+    run(home, *SINGLE, *BY_TORCH, "--keep-features")
     assert "all predictions came from the cache" in " ".join(capsys.readouterr().out.split())
 
 
 def test_features_of_all_images_serve_a_run_of_some(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And not the other way round."""
-    run(home, *SINGLE, "--keep-features", "--limit", "50")
+    run(home, *SINGLE, *BY_TORCH, "--keep-features", "--limit", "50")
     capsys.readouterr()
-    run(home, "--templates", str(home / "t.txt"))
+    run(home, *BY_TORCH, "--templates", str(home / "t.txt"))
     assert REUSED not in capsys.readouterr().err
-    run(home, *SINGLE, "--keep-features")
+    run(home, *SINGLE, *BY_TORCH, "--keep-features")
     capsys.readouterr()
-    run(home, "--templates", str(home / "t.txt"), "--limit", "9")
+    run(home, *BY_TORCH, "--templates", str(home / "t.txt"), "--limit", "9")
     assert REUSED in " ".join(capsys.readouterr().err.split())
 
 
