@@ -35,6 +35,19 @@ Wnid = Annotated[str, Field(pattern=r"^n[0-9]{8}$")]
 RaterCode = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+){0,4}$", max_length=40)]
 
 
+def validate_simulated_name(rater: str, *, simulated: bool) -> None:
+    """Refuse a rater code that hides, or pretends, that a program rated.
+
+    Raises:
+        ValueError: The two do not go together.
+    """
+    if simulated != rater.startswith(f"{SIMULATED}-"):
+        raise ValueError(
+            f"rater '{rater}' and simulated = {str(simulated).lower()} do not go together: "
+            f"'{SIMULATED}-' begins the code of ratings that a program made, and no other"
+        )
+
+
 class AuditItem(FileModel):
     """One image that raters see, with the class that they are asked about."""
 
@@ -126,11 +139,7 @@ class RatingsHeader(FileModel):
     @model_validator(mode="after")
     def _validate_name(self) -> Self:
         # Both ways: a person sees the file's name, a program reads the header.
-        if self.simulated != self.rater.startswith(f"{SIMULATED}-"):
-            raise ValueError(
-                f"rater '{self.rater}' and simulated = {str(self.simulated).lower()} do not go together: "
-                f"'{SIMULATED}-' begins the code of ratings that a program made, and no other"
-            )
+        validate_simulated_name(self.rater, simulated=self.simulated)
         return self
 
 
@@ -154,6 +163,11 @@ class RatingsRecord(FileModel):
     sha256: Sha256
     num_ratings: Count
     """Images with an answer."""
+
+    @model_validator(mode="after")
+    def _validate_name(self) -> Self:
+        validate_simulated_name(self.rater, simulated=self.simulated)
+        return self
 
 
 class RaterRecord(FileModel):
@@ -255,6 +269,17 @@ class AuditSection(FileModel):
 
     @model_validator(mode="after")
     def _validate_simulated(self) -> Self:
+        if not self.ratings:
+            raise ValueError("there are no ratings that the numbers could rest on")
+        if self.num_rated > self.num_drawn:
+            raise ValueError(f"{self.num_rated} images are rated of {self.num_drawn} that are drawn")
         if any(file.simulated != self.simulated for file in self.ratings):
             raise ValueError("simulated ratings and those of people cannot stand in one report")
+        return self
+
+    @model_validator(mode="after")
+    def _validate_quality(self) -> Self:
+        for found in (self.quality, self.control_quality):
+            if found is not None and not 1 <= found.value <= 5:
+                raise ValueError(f"quality {found.value:g} does not lie from 1 to 5")
         return self

@@ -16,9 +16,9 @@ CARD_HEADING = "How good the images are"
 def format_card_section(critique: Critique) -> str:
     """Markdown without a heading, for the card of a release or of its publication."""
     lines = [
-        f"Measured by `imagenet-g critique` on `{critique.split.ref}` against `{critique.reference.ref}`, "
-        f"class by class. 95 % intervals; what stands beside a value says what the same measure gives "
-        "elsewhere.",
+        f"Measured by `imagenet-g critique` on {format_code(critique.split.ref)} against "
+        f"{format_code(critique.reference.ref)}, class by class. 95 % intervals; what stands beside a value "
+        "says what the same measure gives elsewhere.",
         "",
         *(f"- {escape_heading(sentence)}" for sentence in list_answers(critique)),
         "",

@@ -52,14 +52,15 @@ def format_number(value: float) -> str:
     """Three digits that count, without an exponent where there can be one without.
 
     Example:
-        >>> [format_number(value) for value in (0.012345, 12.345, 999.7, 123456.0, -0.0000004, 0.0)]
-        ['0.0123', '12.3', '1,000', '123,456', '−4e-07', '0']
+        >>> [format_number(value) for value in (0.012345, 12.345, 999.7, 123456.0, -0.0000004, 0.0, 1e300)]
+        ['0.0123', '12.3', '1,000', '123,456', '−4e-07', '0', '1e+300']
     """
     size = abs(value)
     # "#" keeps the zeros at the end, which count: 0.300 says more than 0.3.
-    text = f"{size:#.3g}".rstrip(".") if size >= 1e-4 else f"{size:.3g}"
-    # From 999.5 on three digits would be written 1.00e+03.
-    text = f"{size:,.0f}" if size >= 999.5 else text
+    text = f"{size:#.3g}".rstrip(".") if 1e-4 <= size < 1e6 else f"{size:.3g}"
+    # From 999.5 on three digits would be written 1.00e+03; from a million on an exponent is shorter, so that
+    # no value is as wide as a page.
+    text = f"{size:,.0f}" if 999.5 <= size < 1e6 else text
     # What is 0 when rounded has no sign.
     return f"−{text}" if value < 0 and float(text.replace(",", "")) else text if size else "0"
 

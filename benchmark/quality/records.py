@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from imagenet_g.benchmark.records import Count, FileModel, Fraction, Sha256
 
 NonNegative = Annotated[float, Field(ge=0.0)]
+_ROUNDING = 1e-6
+"""How far a computed value may lie beyond its bounds."""
 
 
 class BoundedValue(FileModel):
@@ -34,6 +36,26 @@ class ClassAverage(BoundedValue):
     """A mean over classes, each weighing the same; its interval comes from resampling classes."""
 
     num_classes: Count
+
+
+_Value = TypeVar("_Value", bound=BoundedValue)
+
+
+def _require_non_negative(found: _Value) -> _Value:
+    if found.value < -_ROUNDING:
+        raise ValueError(f"{found.value:g} is negative, which it cannot be")
+    return found
+
+
+def _require_share(found: BoundedValue) -> BoundedValue:
+    if not -_ROUNDING <= found.value <= 1 + _ROUNDING:
+        raise ValueError(f"{found.value:g} is no share from 0 to 1")
+    return found
+
+
+NonNegativeValue = Annotated[BoundedValue, AfterValidator(_require_non_negative)]
+NonNegativeAverage = Annotated[ClassAverage, AfterValidator(_require_non_negative)]
+ShareValue = Annotated[BoundedValue, AfterValidator(_require_share)]
 
 
 class FeatureRecord(FileModel):
@@ -85,7 +107,7 @@ class ClassFidelity(FileModel):
     n_split: Count
     """Images there are; `DistanceSection.n_class` of them are measured."""
     n_reference: Count
-    frechet: BoundedValue | None
+    frechet: NonNegativeValue | None
     frechet_floor: NonNegative | None
     """The same between two halves of the reference, at the same number of images."""
     kernel: BoundedValue | None
@@ -98,8 +120,8 @@ class ClassFidelity(FileModel):
 class FidelityAverages(FileModel):
     """Means over the classes that are measured."""
 
-    frechet: ClassAverage
-    frechet_floor: ClassAverage
+    frechet: NonNegativeAverage
+    frechet_floor: NonNegativeAverage
     frechet_excess: ClassAverage
     """Distance less floor, class by class: about 0 for images like those of the reference."""
     kernel: ClassAverage
@@ -109,13 +131,13 @@ class FidelityAverages(FileModel):
 class NeighbourShares(FileModel):
     """Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020)."""
 
-    precision: BoundedValue
+    precision: ShareValue
     """Share of the images that lie within the reach of a reference image."""
-    recall: BoundedValue
+    recall: ShareValue
     """Share of the reference images that lie within the reach of an image."""
-    density: BoundedValue
+    density: NonNegativeValue
     """Number of reference images within whose reach an image lies, over k; may exceed 1."""
-    coverage: BoundedValue
+    coverage: ShareValue
     """Share of the reference images within whose reach an image lies."""
 
 
@@ -126,7 +148,7 @@ class WholeFidelity(FileModel):
     """Images on each side."""
     n_class: Count
     """Images of a class on each side."""
-    frechet: BoundedValue
+    frechet: NonNegativeValue
     frechet_floor: NonNegative
     kernel: BoundedValue
     kernel_floor: float
@@ -145,8 +167,8 @@ class PaperFidelity(FileModel):
     images than dimensions the distance is mostly bias: compare it with nothing but the same sets again.
     """
 
-    frechet: ClassAverage
-    unshifted: ClassAverage | None
+    frechet: NonNegativeAverage
+    unshifted: NonNegativeAverage | None
     """The same of reference images held back, as many as the split has or else half, from the other reference
     images: what the protocol reads without any shift. Null where no class has two on either side."""
     n_unshifted: tuple[Count, Count] | None
@@ -188,13 +210,13 @@ class ClassDiversity(FileModel):
     """Images there are; `DiversitySection.n_class` of them are measured."""
     n_reference: Count | None
     """Null without a reference."""
-    diversity: BoundedValue | None
+    diversity: NonNegativeValue | None
     """1 less the mean cosine of two images, of length-1 features; in [0, 2]."""
     diversity_reference: float | None
-    vendi: BoundedValue | None
+    vendi: NonNegativeValue | None
     """Effective number of different images among those measured; in [1, n_class]."""
     vendi_reference: float | None
-    spread: BoundedValue | None
+    spread: NonNegativeValue | None
     """Trace of the covariance of the features as they are."""
     spread_reference: float | None
     reason: str | None
@@ -203,9 +225,9 @@ class ClassDiversity(FileModel):
 class DiversityAverages(FileModel):
     """Means over classes."""
 
-    diversity: ClassAverage
-    vendi: ClassAverage
-    spread: ClassAverage
+    diversity: NonNegativeAverage
+    vendi: NonNegativeAverage
+    spread: NonNegativeAverage
 
 
 class DiversitySection(FileModel):
@@ -220,7 +242,7 @@ class DiversitySection(FileModel):
     split: DiversityAverages | None
     reference: DiversityAverages | None
     """Null without a reference."""
-    ratio: BoundedValue | None
+    ratio: NonNegativeValue | None
     """Mean diversity of the split over that of the reference."""
     num_collapsed: Count | None
     """Classes with less than half of the reference's diversity; null without a reference."""
