@@ -11,6 +11,7 @@ from imagenet_g.benchmark.critiques.wording import (
     count_things,
     format_bounds,
     format_number,
+    format_searched,
     list_distance_names,
 )
 from imagenet_g.benchmark.quality.records import DistanceSection, DiversitySection
@@ -140,7 +141,7 @@ def _list_copies(critique: Critique) -> Iterator[FigureRow]:
             f"{search.num_near:,}",
             "counted",
             "" if search.num_confirmed is None else f"{search.num_confirmed:,} confirmed by features",
-            f"{near.num_images if near else 0:,} images, hashes of 64 bits",
+            f"{format_searched(near) if near else 0}, hashes of 64 bits",
         )
     for memory in () if near is None else near.memory:
         above = memory.num_above_level

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from imagenet_g.benchmark.critiques.critique import Critique
-from imagenet_g.benchmark.critiques.wording import format_bounds, format_number, format_share, make_sentence
+from imagenet_g.benchmark.critiques.wording import (
+    format_bounds,
+    format_number,
+    format_searched,
+    format_share,
+    make_sentence,
+)
 from imagenet_g.benchmark.quality.records import FidelityAverages
 from imagenet_g.benchmark.reports.numbers import format_percent
 
@@ -99,7 +105,7 @@ def _answer_variety(critique: Critique) -> str:
     if (near := critique.near_duplicates) is not None:
         inside = next((one for one in near.searches if one.kind == "within"), None)
         if inside is not None:
-            parts.append(f"{inside.num_near:,} of {near.num_images:,} look like another one")
+            parts.append(f"{inside.num_near:,} of {format_searched(near)} look like another one")
     if critique.safety is not None and (judge := critique.safety.classifier) is not None:
         parts.append(f"{judge.num_flagged:,} of {judge.num_scored:,} flagged as not safe for work")
     if not parts:

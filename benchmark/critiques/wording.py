@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from imagenet_g.benchmark.critiques.image_checks import NearDuplicatesSection
 from imagenet_g.benchmark.quality.records import DistanceSection
 from imagenet_g.benchmark.records import Estimate
 from imagenet_g.benchmark.reports.numbers import format_percent
@@ -93,3 +94,11 @@ def format_share(found: Estimate, *, bounds: bool = True) -> str:
 def list_distance_names(section: DistanceSection) -> tuple[str, str]:
     """What the two distances are called where the features are named beside them."""
     return ("FID", "KID") if section.features.is_inception else ("Fréchet distance", "kernel distance")
+
+
+def format_searched(near: NearDuplicatesSection) -> str:
+    """How many images were searched for near-duplicates, and why others were not."""
+    left_out = {"unreadable": near.num_unreadable, "nearly of one colour": near.num_flat}
+    searched = max(0, near.num_images - sum(left_out.values()))
+    why = " and ".join(f"{number:,} {what}" for what, number in left_out.items() if number)
+    return f"{searched:,} images" + (f" ({why}, not searched)" if why else "")

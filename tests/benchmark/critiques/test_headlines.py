@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from critique_cases import make_critique
+from critique_cases import RECORD, make_critique, make_features
 from judged_cases import make_case
+from pydantic import ValidationError
 
+from imagenet_g.benchmark.critiques.card_section import format_card_section
 from imagenet_g.benchmark.critiques.figures import list_figures
 from imagenet_g.benchmark.critiques.headlines import list_answers
-from imagenet_g.benchmark.critiques.wording import format_number
+from imagenet_g.benchmark.critiques.image_checks import NearDuplicatesSection
+from imagenet_g.benchmark.critiques.wording import format_number, format_searched
+from imagenet_g.benchmark.quality.distance_sections import measure_distances
+from imagenet_g.benchmark.quality.records import DistanceSection, NeighbourShares
 from imagenet_g.benchmark.recognition.measuring import measure_recognition
 
 
@@ -83,3 +88,36 @@ def test_no_number_without_inception_is_called_fid() -> None:
     )
     assert "FID" not in words
     assert "KID" not in words
+
+
+def test_images_that_cannot_be_compared_are_not_counted_as_searched() -> None:
+    """A split of grey images has no "0 of 36 look like another one": all of them do."""
+    near = NearDuplicatesSection(
+        max_distance=4, features=None, min_cosine=None, min_cosine_rule=None, num_images=36, num_unreadable=6,
+        num_flat=30, searches=(), memory=(), memory_reason="None was given.", sheet=None,
+    )  # fmt: skip
+    assert format_searched(near) == "0 images (6 unreadable and 30 nearly of one colour, not searched)"
+
+
+def test_a_set_of_a_critique_from_elsewhere_is_code_on_the_card() -> None:
+    """Its name is no markup and begins no line."""
+    section = format_card_section(make_critique(ref="v9/`<script>\n# x"))
+    assert "``v9/`<script>\\n# x``" in section
+
+
+@pytest.mark.parametrize("field", ["precision", "recall", "coverage"])
+def test_a_share_beyond_1_is_refused(field: str) -> None:
+    """A critique from elsewhere cannot put it on a card."""
+    value = {"value": 1e30, "low": None, "high": None, "method": "none"}
+    fields = dict.fromkeys(("precision", "recall", "density", "coverage"), value | {"value": 0.5})
+    NeighbourShares.model_validate(fields)
+    with pytest.raises(ValidationError, match="no share from 0 to 1"):
+        NeighbourShares.model_validate(fields | {field: value})
+
+
+def test_a_negative_distance_is_refused() -> None:
+    """A Fréchet distance is none."""
+    section = measure_distances(make_features(seed=1), make_features(seed=2), RECORD).model_dump()
+    section["means"]["frechet"] |= {"value": -1.0, "low": None, "high": None}
+    with pytest.raises(ValidationError, match="-1 is negative"):
+        DistanceSection.model_validate(section)
