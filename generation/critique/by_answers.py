@@ -31,8 +31,9 @@ from imagenet_g.generation.critique.answers import (
 from imagenet_g.generation.critique.materials import Materials
 from imagenet_g.generation.prompts.recipes import load_all_hypernyms
 
-_NO_JUDGE = "No model judged: name some with --judge, such as timm:resnet50, or give --results of models on "
-"the split."
+_NO_JUDGE = (
+    "No model judged: name some with --judge, such as timm:resnet50, or give --results of models on it."
+)
 _NO_AUDIT = (
     "Nobody rated the images: 'imagenet-g audit make SPLIT' draws a sample, --audit DIR takes its ratings."
 )
@@ -79,12 +80,12 @@ class GatheredAnswers:
 
     @cached_property
     def judges(self) -> tuple[AnsweredSets, ...]:
-        """GatheredAnswers of the judges through the views that are judged."""
+        """Answers of the judges through the views that are judged."""
         return load_judge_answers(self.materials, self.judge_paths)
 
     @cached_property
     def models(self) -> tuple[AnsweredSets, ...]:
-        """GatheredAnswers of all models, whole."""
+        """Answers of all models, whole."""
         return load_whole_answers(self.materials, self.all_paths)
 
     @cached_property

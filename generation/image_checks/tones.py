@@ -66,7 +66,9 @@ def group_by_class(values: FloatArray, labels: npt.NDArray[np.int64]) -> dict[in
 
 
 def compute_welch_interval(first: FloatArray, second: FloatArray) -> tuple[float, float] | None:
-    """95 % interval of the mean of `first` less that of `second`; None where one side has fewer than two.
+    """95 % interval of the mean of `first` less that of `second`; None where it is unknown.
+
+    It is unknown where one side has fewer than two values, and where nothing varies.
 
     Source: Welch 1947; the degrees of freedom are those of Satterthwaite 1946.
 
@@ -79,17 +81,20 @@ def compute_welch_interval(first: FloatArray, second: FloatArray) -> tuple[float
         [-5.085, 7.085]
         >>> compute_welch_interval(np.array([1.0]), np.array([0.0, 2.0])) is None
         True
+        >>> compute_welch_interval(np.array([1.0, 1.0]), np.array([0.0, 0.0])) is None
+        True
     """
     if min(len(first), len(second)) < 2:
         return None
-    value = float(first.mean() - second.mean())
     parts = [float(side.var(ddof=1)) / len(side) for side in (first, second)]
     total = sum(parts)
+    # Values that are all equal say nothing of how others would vary.
     if total == 0:
-        return value, value
+        return None
     sizes = (len(first), len(second))
     freedom = total**2 / sum(part**2 / (size - 1) for part, size in zip(parts, sizes, strict=True))
     half = find_student_quantile(freedom) * total**0.5
+    value = float(first.mean() - second.mean())
     return value - half, value + half
 
 

@@ -162,7 +162,7 @@ def check_neighbours(job: BuildJob, key: str, described: JsonValue, draw: Draw) 
 
 
 def load_check(job: BuildJob, key: str) -> NeighbourCheck | None:
-    """The check that was made under a key; None if there is none that can be read."""
+    """The check that was made under a key; None without one that can be read."""
     try:
         return NeighbourCheck.model_validate_json(_make_path(job, key).read_bytes())
     # Without a record that can be read, two batches are rendered again.

@@ -43,7 +43,10 @@ def list_pictures(page: CritiquePage) -> Iterator[tuple[str, bytes]]:
                 yield f"{block.name}.svg", block.svg.encode()
             for strip, name in _list_strips(block, section.anchor, number):
                 for place, image in enumerate(strip.images):
-                    if image.address is not None and image.address.startswith(_WEBP):
+                    # One that the page hides is no file either: nobody asked to see it.
+                    if image.blurred or image.address is None:
+                        continue
+                    if image.address.startswith(_WEBP):
                         yield f"{name}-{place}.webp", base64.b64decode(image.address.removeprefix(_WEBP))
 
 

@@ -56,7 +56,9 @@ def _list_blocks(audit: AuditSection) -> Iterator[Block]:
         )
     yield _list_agreement(audit)
     yield _list_raters(audit)
-    rows = tuple((row.name, f"{row.consistency:g}", f"{row.quality:g}") for row in audit.study.rows)
+    rows = tuple(
+        (row.name, f"{100 * row.consistency:.0f} %", f"{row.quality:.2f}") for row in audit.study.rows
+    )
     yield PageTable((audit.study.source, "consistency", "quality"), rows, frozenset({1, 2}))
     yield Paragraph(audit.study.caution)
     for note in audit.notes:

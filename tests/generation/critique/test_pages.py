@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 from critique_cases import make_critique
 
 from imagenet_g.benchmark.critiques.critique import Extremes, RankedImage
+from imagenet_g.generation.critique.pages.blocks import ImageStrip, SectionPage, ShownImage
 from imagenet_g.generation.critique.pages.html import format_html
 from imagenet_g.generation.critique.pages.markdown import format_markdown, list_pictures
 from imagenet_g.generation.critique.pages.page import make_page
@@ -69,6 +71,17 @@ def test_the_markdown_names_each_plot_that_is_written_beside_it() -> None:
     named = set(re.findall(r"\]\(pictures/([^)]+)\)", format_markdown(page)))
     assert named == {name for name, _ in list_pictures(page)}
     assert named == {"distances-made-up.svg", "diversity-made-up.svg"}
+
+
+def test_an_image_that_the_page_hides_is_no_file_beside_the_markdown() -> None:
+    """It is named there, and nothing more."""
+    address = "data:image/webp;base64,AAAA"
+    images = (ShownImage("seen", address, "seen"), ShownImage("hidden", address, "hidden", blurred=True))
+    page = make_page(make_critique(), Thumbnails())
+    section = SectionPage("Safety", (ImageStrip("highest scores", images),))
+    page = replace(page, sections=(section,))
+    assert [name for name, _ in list_pictures(page)] == ["safety-0-0-0.webp"]
+    assert format_markdown(page).count(".webp") == 1
 
 
 def test_a_plot_is_well_formed_and_its_marks_are_in_the_order_of_the_values() -> None:
