@@ -347,8 +347,10 @@ def release(
         "away": make_away_stage(tiny("sd"), clip_folder, means),
     }
     splits = {
-        "scene": make_split("background", prompts=MISMATCHED.model_dump(exclude_none=True)),
-        "away": make_split("away"),
+        "scene": make_split(
+            "background", prompts=MISMATCHED.model_dump(exclude_none=True), images_per_class=2
+        ),
+        "away": make_split("away", images_per_class=2),
     }
     spec = make_spec(generators, splits)
     out = tmp_path_factory.mktemp("comparators")
