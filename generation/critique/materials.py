@@ -19,6 +19,7 @@ from imagenet_g.benchmark.distances.embeddings import Embeddings, ImageEncoder, 
 from imagenet_g.benchmark.distances.feature_records import describe_clip_features
 from imagenet_g.benchmark.distances.sides import Side, choose_classes, open_side
 from imagenet_g.benchmark.environment import choose_workers
+from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.evaluation.requests import EvaluationListener
 from imagenet_g.benchmark.features.row_store import hash_vectors
 from imagenet_g.benchmark.identity import hash_json
@@ -162,12 +163,17 @@ def open_materials(request: CritiqueRequest, listener: EvaluationListener) -> Ma
     """Open both sides.
 
     Raises:
-        InputError: They share no class, or the split cannot be opened.
+        InputError: They share no class or are the same images, or the split cannot be opened.
         DataError: No image of a side can be read, or a release is incomplete.
     """
     data, cache, say = request.data, request.cache, listener.say
     split = open_side("split", request.split, data=data, cache=cache, note=say)
     reference = open_side("reference", request.reference, data=data, cache=cache, note=say)
+    if describe_side(split)[1:] == describe_side(reference)[1:]:
+        raise InputError(
+            f"--reference {reference.record.ref} has the images of {split.record.ref} itself; name real "
+            "images of the same classes."
+        )
     classes = choose_classes(split, reference, None)
     for side in (split, reference):
         require_readable(side.split, side.rows.tolist(), ref=side.record.ref)
@@ -185,7 +191,7 @@ def scale_rows(vectors: VectorArray) -> VectorArray:
     return np.asarray(vectors / lengths, dtype=np.float32)
 
 
-def describe_side(side: Side) -> JsonValue:
+def describe_side(side: Side) -> list[JsonValue]:
     """The images of a side: what they are called, their content, and which rows of it."""
     return [side.record.ref, side.record.content_sha256, hash_json(side.rows.tolist())]
 

@@ -181,6 +181,14 @@ def test_a_reference_of_other_classes_is_refused(
     assert "share no class" in capsys.readouterr().err
 
 
+def test_a_split_is_not_judged_against_itself(
+    sets: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would look like real images whatever it shows."""
+    assert main([*list_words(sets, tmp_path), "--reference", "v9/sd-l"]) == 2
+    assert "itself; name real images" in capsys.readouterr().err
+
+
 def test_without_a_reference_the_option_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     """It is required."""
     assert main(["critique", "v9/sd-l"]) == 2
