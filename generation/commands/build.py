@@ -45,7 +45,7 @@ def run(arguments: Namespace) -> int:
     if not words:
         return _list_versions()
     if words[0] == PIN and len(words) == 2:
-        return _pin(words[1])
+        return _pin(words[1], arguments)
     if len(words) != 1:
         raise InputError("Give one SPEC, or 'pin SPEC'. For several splits use --split repeatedly.")
     return _build(words[0], arguments)
@@ -54,7 +54,11 @@ def run(arguments: Namespace) -> int:
 def _add_generator_arguments(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("another generator (builds a private version)")
     group.add_argument("--pipeline", metavar="REPO", help="diffusers repository (org/name@commit) or folder")
-    group.add_argument("--generator", metavar="python:MODULE:FACTORY", help="a generator of your own")
+    group.add_argument("--generator", metavar="python:MODULE:FACTORY", help="a generator of your own; with "
+                       "--from, a family of generators such as sdxl, or a .toml file of one")  # fmt: skip
+    group.add_argument("--from", dest="base", metavar="VERSION",
+                       help="SPEC is the name of a new version: the splits of this one by --generator; "
+                       "'pin SPEC' writes SPEC.toml")  # fmt: skip
     group.add_argument(
         "--sources", metavar="REF", help="split the source images come from, such as imagenet-val"
     )
@@ -105,9 +109,17 @@ def _list_versions() -> int:
     return 0
 
 
-def _pin(source: str) -> int:
+def _pin(source: str, arguments: Namespace) -> int:
+    from imagenet_g.benchmark.storage import write_text
     from imagenet_g.generation.specs.pins import pin_version_spec
 
+    if arguments.base is not None:
+        text, path = _make_extension(source, arguments), Path(f"{source}.toml")
+        if path.exists():
+            raise InputError(f"'{path}' exists already. Run 'imagenet-g build pin {path}', or move it away.")
+        write_text(path, text)
+        source = str(path)
+        print_line(f"Written: {path}")
     for line in pin_version_spec(source):
         print_line(line)
     return 0
@@ -141,6 +153,9 @@ def _make_request(source: str, arguments: Namespace) -> BuildRequest:
     from imagenet_g.generation.rendering.engines import choose_engine
 
     spec, splits = _load_spec(source, arguments)
+    if arguments.base is not None:
+        # As it is typed again: what is advised in messages must work as it stands.
+        source = f"{source} --from {arguments.base} --generator {arguments.generator}"
     if arguments.out is None and not arguments.dry_run:
         raise InputError("Give a folder for the release: --out DIR.")
     return BuildRequest(
@@ -166,16 +181,33 @@ def _make_request(source: str, arguments: Namespace) -> BuildRequest:
 
 def _load_spec(source: str, arguments: Namespace) -> tuple[VersionSpec, tuple[str, ...]]:
     from imagenet_g.generation.specs.overrides import Overrides, apply_overrides
-    from imagenet_g.generation.specs.version import load_version_spec
+    from imagenet_g.generation.specs.version import load_version_spec, parse_version_spec
 
-    spec = load_version_spec(source)
+    if arguments.base is None:
+        spec, generator = load_version_spec(source), arguments.generator
+    else:
+        spec, generator = parse_version_spec(_make_extension(source, arguments), source=source), None
     splits = tuple(dict.fromkeys(arguments.split or spec.splits))
     changes = Overrides(
         name=arguments.name,
         sources=arguments.sources,
         pipeline=arguments.pipeline,
-        generator=arguments.generator,
+        generator=generator,
         classes=arguments.classes,
         images_per_class=arguments.images_per_class,
     )
     return apply_overrides(spec, splits, changes), splits
+
+
+def _make_extension(name: str, arguments: Namespace) -> str:
+    from imagenet_g.generation.specs.extending import format_extension, list_family_names
+
+    family = arguments.generator
+    if family is None or family.startswith("python:"):
+        raise InputError(
+            f"--from {arguments.base} needs --generator FAMILY: one of {', '.join(list_family_names())}, "
+            "or a .toml file of your own."
+        )
+    if arguments.name is not None or name.endswith(".toml"):
+        raise InputError("With --from, the first word is the name of the new version, such as v2; no --name.")
+    return format_extension(name, arguments.base, family)

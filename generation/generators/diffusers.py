@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 
+TEXTS = tuple(f"{negative}prompt{number}" for negative in ("", "negative_") for number in ("", "_2", "_3"))
 StageImages: TypeAlias = list[Any]
 """Images between stages: PIL images, or tensors where a spec hands over tensors."""
 
@@ -172,7 +173,13 @@ def make_call(
         arguments["num_inference_steps"] = stage.steps
     if stage.guidance is not None:
         arguments["guidance_scale"] = stage.guidance
-    return arguments
+    # Pipelines differ in whether one text stands for a whole batch; all of them take one for each image.
+    texts = {
+        name: [text] * len(rows)
+        for name, text in arguments.items()
+        if isinstance(text, str) and name in TEXTS
+    }
+    return arguments | texts
 
 
 def _adapt_prompt(spec: DiffusersSpec, rows: Sequence[RenderRow]) -> dict[str, Any]:

@@ -43,14 +43,14 @@ class PromptReader:
         self._known.clear()
 
     def _embed(
-        self, prompt: Sequence[str], negative_prompt: str | None, clean_caption: bool
+        self, prompt: Sequence[str], negative_prompt: Sequence[str] | None, clean_caption: bool
     ) -> dict[str, Any]:
-        key = (tuple(prompt), negative_prompt, clean_caption)
+        key = (tuple(prompt), negative_prompt and tuple(negative_prompt), clean_caption)
         if key not in self._known:
             plain, negative = self._pipe.encode_prompt(
                 list(prompt),
                 do_classifier_free_guidance=True,
-                negative_prompt=None if negative_prompt is None else [negative_prompt] * len(prompt),
+                negative_prompt=negative_prompt,
                 clean_caption=clean_caption,
             )
             self._known[key] = {"prompt_embeds": plain, "negative_prompt_embeds": negative}

@@ -58,6 +58,9 @@ def apply_overrides(spec: VersionSpec, splits: tuple[str, ...], overrides: Overr
         made = _replace_generator(spec.generators[described.generator], overrides)
         if made is not None:
             tables["generators"][described.generator] = made.model_dump(mode="json", exclude_none=True)
+    if tables != spec.model_dump(mode="json", exclude_none=True):
+        # A private version is nobody else's, and its weights may not be pinned yet.
+        tables["status"] = "draft"
     try:
         changed = VersionSpec.model_validate(tables)
     except ValidationError as error:

@@ -8,7 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from imagenet_g.benchmark.errors import FetchError, InputError
+from imagenet_g.benchmark.shipped_specs import parse_toml
 from imagenet_g.benchmark.storage import write_text
+from imagenet_g.generation.specs.extending import EXTENDS
 from imagenet_g.generation.specs.stages import Repository, needs_pin
 from imagenet_g.generation.specs.version import (
     VersionSpec,
@@ -51,7 +53,8 @@ def pin_version_spec(name_or_path: str, *, resolve: Resolver | None = None) -> l
         # The text is edited, because writing TOML from the parsed spec would lose comments and order.
         text = path.read_text(encoding="utf-8")
         for (repo, revision), commit in commits.items():
-            text = replace_revision(text, repo, revision, commit)
+            replace = add_revision if is_extension(text) else replace_revision
+            text = replace(text, repo, revision, commit)
         _validate_pinned(parse_version_spec(text, source=str(path)), path)
         write_text(path, text)
     return lines
@@ -83,6 +86,29 @@ def replace_revision(text: str, repo: str, revision: str, commit: str) -> str:
         old.sub(rf'\g<1>"{commit}"  # {revision}', piece) if named.search(piece) else piece
         for piece in pieces
     )
+
+
+def is_extension(text: str) -> bool:
+    """Whether a spec takes its generators from a family, and keeps their commits in a table of its own."""
+    return EXTENDS in parse_toml(text)
+
+
+def add_revision(text: str, repo: str, revision: str, commit: str) -> str:
+    r"""TOML text of a spec that extends another, with the commit of a repository in its [revisions].
+
+    Example:
+        >>> print(add_revision('extends = "v1"\n', "org/name", "main", "0" * 40), end="")
+        extends = "v1"
+        <BLANKLINE>
+        [revisions]
+        "org/name" = "0000000000000000000000000000000000000000"  # main
+    """
+    old = re.compile(rf'^"{re.escape(repo)}"\s*=.*\n?', re.MULTILINE)
+    text = old.sub("", text.rstrip("\n") + "\n")
+    header = re.compile(r"^\[revisions\]\s*\n", re.MULTILINE)
+    if not header.search(text):
+        text += "\n[revisions]\n"
+    return header.sub(lambda found: f'{found.group()}"{repo}" = "{commit}"  # {revision}\n', text, count=1)
 
 
 def resolve_on_hub(repo: str, revision: str) -> str:

@@ -11,7 +11,7 @@ import tomllib
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError, model_validator
 
@@ -20,11 +20,13 @@ from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.records import FileModel, Sha256
 from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names, parse_toml
 from imagenet_g.benchmark.splits.manifests import ViewSpec
+from imagenet_g.generation.specs.extending import EXTENDS, expand_tables
 from imagenet_g.generation.specs.generator import Inputs
 from imagenet_g.generation.specs.kinds import GeneratorTable
 from imagenet_g.generation.specs.spec_errors import format_first_error
 from imagenet_g.generation.specs.stages import Positive, needs_pin
 
+MAX_EXTENSIONS = 8
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
@@ -178,6 +180,12 @@ class VersionSpec(FileModel):
                 if scorer not in self.scorers:
                     raise ValueError(f"split '{name}' uses scorer '{scorer}', which is not described")
             _validate_split_inputs(name, split, self.generators[split.generator].inputs)
+        # Two people must get one version under one name.
+        loose = [r for one in self.generators.values() for r in one.all_repositories if needs_pin(r)]
+        if self.status == "stable" and loose:
+            raise ValueError(
+                f"status = 'stable' needs commits, and '{loose[0].repo}' is at '{loose[0].revision}'"
+            )
         return self
 
 
@@ -197,9 +205,12 @@ def load_version_spec(name_or_path: str) -> VersionSpec:
         UnknownNameError: No such version.
         InputError: The file cannot be read or breaks the contract; the message names the key.
     """
-    path = find_version_spec(name_or_path)
+    return parse_version_spec(_read_text(name_or_path), source=str(name_or_path))
+
+
+def _read_text(name_or_path: str) -> str:
     try:
-        return parse_version_spec(path.read_text(encoding="utf-8"), source=str(name_or_path))
+        return find_version_spec(name_or_path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"Version spec '{name_or_path}' cannot be read: {error}") from error
 
@@ -232,15 +243,33 @@ def parse_version_spec(text: str, *, source: str) -> VersionSpec:
     Raises:
         InputError: Not TOML, an unknown key, a missing key or a bad value.
     """
-    try:
-        tables = parse_toml(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"Version spec '{source}' is not TOML: {error}.") from error
+    tables = _read_tables(text, source=source)
+    return _validate(tables, source=source)
+
+
+def _validate(tables: dict[str, Any], *, source: str) -> VersionSpec:
     try:
         return VersionSpec.model_validate(tables)
     except ValidationError as error:
         problem = format_first_error(error, VersionSpec, ignore=PROMPT_TAGS, tables=tables)
         raise InputError(f"Version spec '{source}' cannot be used: {problem}") from error
+
+
+def _read_tables(text: str, *, source: str, depth: int = 0) -> dict[str, Any]:
+    """The tables of a spec; those of one that extends another as a whole."""
+    try:
+        tables = parse_toml(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"Version spec '{source}' is not TOML: {error}.") from error
+    if depth > MAX_EXTENSIONS:
+        raise InputError(f"Version spec '{source}' extends itself, or more than {MAX_EXTENSIONS} others.")
+
+    def load_base(name: str) -> dict[str, Any]:
+        base = _read_tables(_read_text(name), source=name, depth=depth + 1)
+        # A base that is wrong itself is reported under its own name.
+        return _validate(base, source=name).model_dump(mode="json", exclude_none=True)
+
+    return expand_tables(tables, load_base, source=source) if EXTENDS in tables else tables
 
 
 def load_split_spec(spec: VersionSpec, name: str) -> SplitSpec:
