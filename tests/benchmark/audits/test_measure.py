@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 
 import krippendorff
 import numpy as np
 import pytest
 from audit_cases import make_sample, rate, write_audit
+from pydantic import ValidationError
 
 from imagenet_g.benchmark.audits.files import LoadedSample, RaterAnswers
 from imagenet_g.benchmark.audits.measure import measure_audit, measure_audit_folder
@@ -140,3 +143,20 @@ def test_the_papers_study_stands_beside(tmp_path: Path) -> None:
         ("Real", 0.96, 4.52), ("SD-Labels", 0.86, 4.2),
         ("SD-Images", 0.54, 2.96), ("SD-Labels&Images", 0.85, 3.8),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ratings": []}, "no ratings"),
+        ({"num_rated": 10**9}, "that are drawn"),
+        ({"simulated": False}, "cannot stand in one report"),
+    ],
+)
+def test_a_report_that_contradicts_itself_is_refused(change: dict[str, object], message: str) -> None:
+    """One from elsewhere could else pass simulated ratings off as those of people."""
+    folder = files("imagenet_g.benchmark") / "data" / "mini-v2-audits" / "sd-i-simulated"
+    fields = json.loads((folder / "audit-simulated.json").read_text(encoding="utf-8"))
+    AuditSection.model_validate(fields)
+    with pytest.raises(ValidationError, match=message):
+        AuditSection.model_validate(fields | change)
