@@ -28,18 +28,31 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="leave out eval.yaml, by which the Hub can make the data set a benchmark of its own",
     )
+    parser.add_argument(
+        "--sign",
+        type=Path,
+        metavar="KEY",
+        help="sign the manifest with this SSH key (by ssh-keygen) and publish the signature",
+    )
     parser.add_argument("--dry-run", action="store_true", help="check and list the files; upload nothing")
 
 
 def run(arguments: Namespace) -> int:
     """Check, then list, copy or upload."""
+    from imagenet_g.generation.commands.verify import TerminalListener
     from imagenet_g.generation.releases.check import check_release
     from imagenet_g.generation.releases.tree import make_tree, write_tree
+    from imagenet_g.generation.verifying.checking import require_sound
+    from imagenet_g.generation.verifying.signatures import require_current_signature, sign_manifest
 
     _validate_options(arguments)
     release = check_release(arguments.release)
+    require_sound(release.folder, release.manifest, TerminalListener())
     for fact in release.facts:
         print_line(f"checked {fact}")
+    if arguments.sign is not None:
+        print_line(f"signed in {sign_manifest(release.folder, arguments.sign)}")
+    require_current_signature(release.folder)
     tree = make_tree(release, repo=arguments.repo, tag=arguments.tag, with_tasks=not arguments.no_eval_yaml)
     if arguments.dry_run:
         _print_tree(tree)

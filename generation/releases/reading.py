@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Row = dict[str, object]
+Filters = list[tuple[str, str, object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,37 @@ def find_damage(folder: Path, manifest: Manifest, splits: Sequence[str]) -> Iter
             yield None if reason is None else Damage(file.path, reason)
 
 
+def load_table(
+    path: Path,
+    columns: Sequence[str] | None = None,
+    *,
+    filters: Filters | None = None,
+    with_images: bool = True,
+) -> pa.Table:
+    """A parquet file of a release.
+
+    Args:
+        path: The file.
+        columns: Columns to read; None for all.
+        filters: Conditions on columns that rows must meet, as pyarrow has them.
+        with_images: Read the images too, which take nearly all of the memory.
+
+    Raises:
+        DataError: It cannot be read, or lacks a column.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        names = pq.read_schema(path).names
+        if missing := [name for name in columns or () if name not in names]:
+            raise DataError(f"'{path}' has no column '{missing[0]}'.")
+        wanted = [name for name in columns or names if with_images or name != "image"]
+        return pq.read_table(path, columns=wanted, filters=filters)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"'{path}' cannot be read: {error}") from error
+
+
 def load_planned_rows(folder: Path, recipe: SplitRecipe, batches: Sequence[int]) -> list[Row]:
     """Planned rows of some batches, in plan order.
 
@@ -58,13 +90,28 @@ def load_planned_rows(folder: Path, recipe: SplitRecipe, batches: Sequence[int])
     return _read_rows(folder / recipe.plan.path, filters=[("batch_id", "in", list(batches))])
 
 
-def load_probe(folder: Path, recipe: SplitRecipe) -> list[Row]:
-    """All rows of the probe, images as encoded bytes.
+def load_batches(
+    folder: Path, files: Sequence[FileRecord], recipe: SplitRecipe, batches: Sequence[int]
+) -> list[Row]:
+    """Released rows of some batches, in row order, images as encoded bytes.
+
+    Args:
+        folder: The release.
+        files: The split's files of images, one a shard of the plan.
+        recipe: The split's recipe.
+        batches: Ids of batches.
 
     Raises:
-        DataError: The probe cannot be read.
+        DataError: A file cannot be read.
     """
-    return [_unwrap(row) for row in _read_rows(folder / recipe.probe.path)]
+    conditions: Filters = [("batch_id", "in", list(batches))]
+    plan = load_table(folder / recipe.plan.path, ["shard"], filters=conditions)
+    # By the plan only files that hold such a batch are opened: the others may be hundreds.
+    shards = sorted(set(plan["shard"].to_pylist()) & set(range(len(files))))
+    wanted: Filters = [("batch_id", "in", list(map(str, batches)))]
+    return [
+        _unwrap(row) for shard in shards for row in _read_rows(folder / files[shard].path, filters=wanted)
+    ]
 
 
 def find_image(folder: Path, manifest: Manifest, image_id: str) -> tuple[str, Row]:
@@ -106,25 +153,13 @@ def _find_fault(folder: Path, file: FileRecord) -> str | None:
     return None if hash_file(path) == file.sha256 else "other bytes than were released (sha256 differs)"
 
 
-def _read_rows(path: Path, filters: list[tuple[str, str, object]] | None = None) -> list[Row]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        rows: list[Row] = pq.read_table(path, filters=filters).to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"'{path}' cannot be read: {error}") from error
+def _read_rows(path: Path, filters: Filters | None = None) -> list[Row]:
+    rows: list[Row] = load_table(path, filters=filters).to_pylist()
     return rows
 
 
 def _read_column(path: Path, name: str) -> pa.ChunkedArray:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.read_table(path, columns=[name])[name]
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"'{path}' cannot be read: {error}") from error
+    return load_table(path, [name])[name]
 
 
 def _unwrap(row: Row) -> Row:

@@ -67,6 +67,15 @@ class SourceSurvival(FileModel):
     """With the source of an image of (nearly always) another class: the value for an unrelated source."""
 
 
+class Description(FileModel):
+    """What a spec states beside the pixels, kept so that a manifest that was changed later can be told."""
+
+    license: str
+    """SPDX expression of the spec."""
+    views: dict[str, ViewSpec]
+    """Views of the split, in full."""
+
+
 class SplitRecipe(FileModel):
     """The `recipe` of a split in the manifest of a built release."""
 
@@ -99,6 +108,8 @@ class SplitRecipe(FileModel):
     """Classes whose name in the prompts also means another thing."""
     neighbours: Annotated[tuple[NeighbourCheck, ...], Field(exclude_if=lambda value: not value)] = ()
     """Whether an image changes with those beside it; empty for batches of one, and where it is unknown."""
+    description: Annotated[Description | None, Field(exclude_if=lambda value: value is None)] = None
+    """Licence and views as the spec of the build states them; absent in releases of before."""
 
 
 def parse_split_recipe(manifest: Manifest, split: str) -> SplitRecipe:

@@ -14,6 +14,7 @@ from imagenet_g.generation.plans.plan import PlanMeta
 from imagenet_g.generation.plans.prompt_checks import report_prompts
 from imagenet_g.generation.prompts.ambiguity import find_twins, list_ambiguous, name_twins
 from imagenet_g.generation.releases.recipe import (
+    Description,
     ImageCounts,
     SplitRecipe,
     compute_accuracy,
@@ -72,6 +73,7 @@ def summarize_split(
         also_right=name_twins(find_twins(job.split_spec.prompts), job.split_spec.class_indices),
         ambiguous_names=list_ambiguous(job.split_spec.prompts, job.split_spec.class_indices),
         neighbours=list_checks(job, records),
+        description=Description(license=job.spec.license, views=dict(views)),
     )
 
 

@@ -22,7 +22,9 @@ from imagenet_g.generation.releases.eval_yaml import format_eval_yaml
 from imagenet_g.generation.releases.hub_card import SAMPLES_NAME, CardSource, format_dataset_card
 
 CARD_NAME = "README.md"
-_LICENSE_NAMES = ("LICENSE", "LICENSE.md", "LICENSES.md", "LICENSE.txt")
+SIGNATURE_NAME = f"{MANIFEST_NAME}.sig"
+"""An SSH signature over the manifest; a release may have none."""
+_KEPT_NAMES = ("LICENSE", "LICENSE.md", "LICENSES.md", "LICENSE.txt", SIGNATURE_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def make_tree(
             raise DataError(f"'{name}' would hold something that looks like an access token.")
     return (
         *(TreeFile(file.path, folder / file.path) for file in release.files),
-        *(TreeFile(name, folder / name) for name in _LICENSE_NAMES if (folder / name).is_file()),
+        *(TreeFile(name, folder / name) for name in _KEPT_NAMES if (folder / name).is_file()),
         *(TreeFile(name, path) for name, path in list_line_files(folder).items()),
         *(TreeFile(name, path) for name, path in list_critique_files(folder).items()),
         TreeFile(SAMPLES_NAME, draw_samples(release)),

@@ -1,4 +1,4 @@
-"""How exactly a release can be made again, image by image and version by version.
+"""Whether a release is what it says: contents, signatures, images rendered again, versions compared.
 
 Imports releases and everything below.
 """

@@ -1,8 +1,9 @@
 """How closely a release can be regenerated on this machine: R0, R1 or R2, with distances.
 
 R0  same bytes          every image of the sample has the recorded pixels
-R1  near                the mean absolute difference is at most `R1_MEAN_LEVELS` of 255
-R2  statistically alike the accuracy of a judge on the remade sample lies in the 95 % interval of the original
+R1  near                the mean absolute difference of every image is at most `R1_MEAN_LEVELS` of 255
+R2  statistically alike a judge that reads the images better than by chance is as accurate on the remade
+                        sample, and a test of its features cannot tell the two samples apart
 
 An adopted split has no recipe to render: it "cannot be remade" on any machine.
 """
@@ -10,15 +11,15 @@ An adopted split has no recipe to render: it "cannot be remade" on any machine.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.images.decoding import decode_image
 from imagenet_g.benchmark.records import Count, FileModel, Fraction
-from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
+from imagenet_g.generation.verifying.judging import JudgeComparison, judge_likeness
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 R1_MEAN_LEVELS = 2.0
 Level = Literal["R0", "R1", "R2", "none", "unknown", "cannot be remade"]
+LEVELS: tuple[Level, ...] = ("R0", "R1", "R2")
+"""From the strictest."""
 
 
 class Distance(FileModel):
@@ -36,21 +39,43 @@ class Distance(FileModel):
     num_identical: Count
     max_levels: int
     mean_levels: float
+    worst_levels: float
+    """Mean difference of the image that differs most: one wrong image moves the mean of all by little."""
+    worst_image: str
+    """Its id."""
     share_of_values_changed: Fraction
 
 
-class JudgeComparison(FileModel):
-    """Accuracy of a model on the released and on the remade sample."""
+@dataclass(frozen=True, slots=True)
+class ImageDifference:
+    """Absolute differences of one image's values, in levels of 0..255.
 
-    model: str
-    n: Count
-    top1_released: Fraction
-    top1_remade: Fraction
-    low: Fraction
-    """Wilson interval of the released sample's accuracy, 95 %."""
-    high: Fraction
-    feature_cosine: float | None
-    """Mean cosine of CLIP features, image by image; null for judges that are not CLIP."""
+    Attributes:
+        image_id: The image.
+        largest: Of all values.
+        total: Sum over all values.
+        num_changed: Values that differ.
+        num_values: Values of the image.
+    """
+
+    image_id: str
+    largest: int
+    total: float
+    num_changed: int
+    num_values: int
+
+
+class Chances(FileModel):
+    """How many images were rendered again, and how likely a change elsewhere escapes."""
+
+    num_released: Count
+    num_rendered: Count
+    num_drawn: Count
+    """Of these, the images of batches that were drawn outside the probe."""
+    draw_seed: int | None
+    """Null where nothing was drawn."""
+    missed: Fraction
+    """Chance that one changed image outside the rendered part of the probe is in no batch that was drawn."""
 
 
 class SplitVerification(FileModel):
@@ -64,6 +89,14 @@ class SplitVerification(FileModel):
     """What differs between this machine and the one that built the release: "torch: 2.9 here, 2.15 there"."""
     reason: str
     """Reason for the level, in one sentence."""
+    expected: Level | None = None
+    """The level asked for, or claimed by the manifest; null where it claims none."""
+    reached: bool = True
+    """Whether the level is at least the expected one."""
+    chances: Chances | None = None
+    """Null where nothing was rendered."""
+    notes: tuple[str, ...] = ()
+    """What could not be checked here, and why."""
     blocked: bool = False
     """Whether the user can change what kept the probe from being rendered: a missing package or folder."""
 
@@ -76,15 +109,21 @@ def compute_distance(released: Sequence[Row], remade: Sequence[Row]) -> Distance
     """
     if not released or [r["image_id"] for r in released] != [r["image_id"] for r in remade]:
         raise InputError("The released and the remade rows are not the same images.")
-    differences = [_compare(a, b) for a, b in zip(released, remade, strict=True)]
-    total = sum(difference.size for difference in differences)
-    changed = sum(int((difference > 0).sum()) for difference in differences)
+    return summarize_differences([measure_difference(a, b) for a, b in zip(released, remade, strict=True)])
+
+
+def summarize_differences(differences: Sequence[ImageDifference]) -> Distance:
+    """The distance of two samples from the differences of their images, at least one."""
+    total = sum(one.num_values for one in differences)
+    worst = max(differences, key=lambda one: one.total / one.num_values)
     return Distance(
         num_images=len(differences),
-        num_identical=sum(not difference.any() for difference in differences),
-        max_levels=max(int(difference.max()) for difference in differences),
-        mean_levels=sum(float(difference.sum(dtype=np.float64)) for difference in differences) / total,
-        share_of_values_changed=changed / total,
+        num_identical=sum(one.num_changed == 0 for one in differences),
+        max_levels=max(one.largest for one in differences),
+        mean_levels=sum(one.total for one in differences) / total,
+        worst_levels=worst.total / worst.num_values,
+        worst_image=worst.image_id,
+        share_of_values_changed=sum(one.num_changed for one in differences) / total,
     )
 
 
@@ -98,45 +137,43 @@ def decide_level(
     """
     if distance.num_identical == distance.num_images and same_batch_size:
         return "R0", f"all {distance.num_images} images have the same pixels"
-    far = f"mean difference {distance.mean_levels:.5f} levels, max {distance.max_levels}"
-    if distance.mean_levels <= R1_MEAN_LEVELS:
+    far = (
+        f"mean difference {distance.mean_levels:.5f} levels, of the worst image "
+        f"{distance.worst_levels:.5f}, max {distance.max_levels}"
+    )
+    if distance.worst_levels <= R1_MEAN_LEVELS:
         batch = "" if same_batch_size else ", with another batch size than the recipe's"
-        return "R1", f"{far}: at most {R1_MEAN_LEVELS} on average{batch}"
+        return "R1", f"{far}: at most {R1_MEAN_LEVELS} on average in every image{batch}"
+    beyond = f"{far} (image '{distance.worst_image}'): beyond R1"
     if judge is None:
-        return "unknown", f"{far}: beyond R1, and R2 needs a judge (--judge MODEL)"
-    interval = f"[{judge.low:.3f}, {judge.high:.3f}]"
-    if judge.low <= judge.top1_remade <= judge.high:
-        return "R2", f"{far}; {judge.model} scores {judge.top1_remade:.3f}, inside {interval}"
-    return "none", f"{far}; {judge.model} scores {judge.top1_remade:.3f}, outside {interval}"
+        return "unknown", f"{beyond}, and R2 needs a judge (--judge MODEL)"
+    level, reason = judge_likeness(judge)
+    return level, f"{beyond}; {reason}"
 
 
-def compare_judgements(
-    model: str,
-    labels: Sequence[int],
-    released: Sequence[int],
-    remade: Sequence[int],
-    cosine: float | None,
-) -> JudgeComparison:
-    """A judge's accuracy on both samples.
+def compute_chances(
+    *, num_released: int, num_rendered: int, num_drawn: int, batches: tuple[int, int], seed: int | None
+) -> Chances:
+    """The chance that a changed image is missed.
 
     Args:
-        model: The judge's spec.
-        labels: Class indices of the sample.
-        released: Predicted classes of the released images.
-        remade: Predicted classes of the remade images.
-        cosine: Mean cosine of features, or None.
+        num_released: Images of the split.
+        num_rendered: Images that were rendered again.
+        num_drawn: Of these, images of drawn batches.
+        batches: Batches that were drawn, and all batches that could have been.
+        seed: Seed of the draw.
+
+    Example:
+        >>> compute_chances(num_released=40, num_rendered=16, num_drawn=8, batches=(1, 4), seed=7).missed
+        0.75
     """
-    right = sum(a == b for a, b in zip(labels, released, strict=True))
-    # Wilson's, because a probe is small and a judge may be right on nearly all or none of it.
-    low, high = compute_wilson_interval(right, len(labels))
-    return JudgeComparison(
-        model=model,
-        n=len(labels),
-        top1_released=right / len(labels),
-        top1_remade=sum(a == b for a, b in zip(labels, remade, strict=True)) / len(labels),
-        low=low,
-        high=high,
-        feature_cosine=cosine,
+    drawn, drawable = batches
+    return Chances(
+        num_released=num_released,
+        num_rendered=num_rendered,
+        num_drawn=num_drawn,
+        draw_seed=seed,
+        missed=1 - drawn / drawable if drawable else 0.0,
     )
 
 
@@ -167,10 +204,22 @@ def open_image(row: Row) -> Image.Image:
     return decode_image(data)
 
 
-def _compare(released: Row, remade: Row) -> npt.NDArray[np.int16]:
+def measure_difference(released: Row, remade: Row) -> ImageDifference:
+    """Differences of one image from its remade one.
+
+    Raises:
+        InputError: One of them was not rendered.
+        DataError: They differ in size.
+    """
     # Signed, because a difference of bytes below zero wraps around.
     pixels = [np.asarray(open_image(row), dtype=np.int16) for row in (released, remade)]
     if pixels[0].shape != pixels[1].shape:
-        raise InputError(f"Image '{released['image_id']}' was rendered with another size.")
-    difference: npt.NDArray[np.int16] = np.abs(pixels[0] - pixels[1])
-    return difference
+        raise DataError(f"Image '{released['image_id']}' is rendered with another size.")
+    difference = np.abs(pixels[0] - pixels[1])
+    return ImageDifference(
+        image_id=str(released["image_id"]),
+        largest=int(difference.max()),
+        total=float(difference.sum(dtype=np.float64)),
+        num_changed=int((difference > 0).sum()),
+        num_values=difference.size,
+    )

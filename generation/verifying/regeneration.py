@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.splits.manifests import Manifest
-from imagenet_g.generation.releases.reading import Row
+from imagenet_g.generation.releases.probes import choose_probe_batches
+from imagenet_g.generation.releases.reading import Row, load_batches, load_planned_rows
 from imagenet_g.generation.releases.recipe import SplitRecipe
 from imagenet_g.generation.rendering.jobs import Worker
 from imagenet_g.generation.rendering.tasks import BuildJob, LocalSettings
@@ -21,6 +23,9 @@ from imagenet_g.generation.specs.version import VersionSpec
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
+
+BATCHES_AT_A_TIME = 8
+"""So many are held in memory; enough to encode and read beside the generator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,18 @@ def render_again(
     Raises:
         ImagenetGError: The generator or the sources are not available, or differ from the release's.
     """
+    worker = make_worker(manifest, split, recipe, settings)
+    return worker.render_rows(_regroup(rows, settings.batch_size))
+
+
+def make_worker(
+    manifest: Manifest, split: str, recipe: SplitRecipe, settings: RegenerationSettings
+) -> Worker:
+    """What renders a split again; it loads its generator when it is first used.
+
+    Raises:
+        ImagenetGError: The recipe cannot be followed on this machine.
+    """
     spec = make_split_version_spec(manifest, split, recipe, settings)
     job = BuildJob(
         spec=spec,
@@ -58,7 +75,86 @@ def render_again(
         data=settings.data,
         cache=settings.cache,
     )
-    return Worker(job).render_rows(_regroup(rows, settings.batch_size))
+    return Worker(job)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchChoice:
+    """The batches that are rendered again.
+
+    Attributes:
+        probe: Of the probe.
+        drawn: Drawn outside it, ascending.
+        num_drawable: Batches that could have been drawn.
+        seed: Seed of the draw; None where nothing is drawn.
+    """
+
+    probe: tuple[int, ...]
+    drawn: tuple[int, ...]
+    num_drawable: int
+    seed: int | None
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """All of them, ascending."""
+        return tuple(sorted((*self.probe, *self.drawn)))
+
+
+def choose_batches(
+    num_rows: int, batch_size: int, *, num_probe: int | None, num_drawn: int | None, seed: int
+) -> BatchChoice:
+    """The batches of the probe, and some others that nobody could know before.
+
+    Args:
+        num_rows: Rows of the plan.
+        batch_size: Rows of a batch.
+        num_probe: At most so many batches of the probe; None for all.
+        num_drawn: So many of the other batches, or all there are; None for all.
+        seed: Seed of the draw.
+
+    Example:
+        >>> choice = choose_batches(1000, 16, num_probe=1, num_drawn=2, seed=0)
+        >>> choice.probe, len(choice.drawn), choice.num_drawable
+        ((0,), 2, 62)
+    """
+    probe = choose_probe_batches(num_rows, batch_size)[:num_probe]
+    others = [batch for batch in range(-(-num_rows // batch_size)) if batch not in probe]
+    wanted = len(others) if num_drawn is None else min(num_drawn, len(others))
+    drawn = np.random.default_rng(seed).choice(len(others), size=wanted, replace=False) if wanted else ()
+    return BatchChoice(
+        probe=probe,
+        drawn=tuple(sorted(others[int(place)] for place in drawn)),
+        num_drawable=len(others),
+        seed=seed if wanted else None,
+    )
+
+
+def remake_batches(
+    folder: Path,
+    manifest: Manifest,
+    split: str,
+    recipe: SplitRecipe,
+    batches: Sequence[int],
+    settings: RegenerationSettings,
+) -> Iterator[tuple[Row, Row]]:
+    """Released and remade rows, image by image, some batches at a time.
+
+    Raises:
+        DataError: The plan or the images cannot be read, or do not have the same ids.
+        ImagenetGError: As `render_again`.
+    """
+    worker = make_worker(manifest, split, recipe, settings)
+    for first in range(0, len(batches), BATCHES_AT_A_TIME):
+        part = batches[first : first + BATCHES_AT_A_TIME]
+        released = load_batches(folder, manifest.splits[split].files, recipe, part)
+        planned = load_planned_rows(folder, recipe, part)
+        # A row that could not be rendered is in the plan and not in the release.
+        wanted = {row["image_id"] for row in released}
+        remade = worker.render_rows(_regroup(planned, settings.batch_size))
+        remade = [row for row in remade if row["image_id"] in wanted]
+        if [row["image_id"] for row in released] != [row["image_id"] for row in remade]:
+            raise DataError(f"the images of '{split}' are not those of its plan")
+        yield from zip(released, remade, strict=True)
 
 
 def make_split_version_spec(

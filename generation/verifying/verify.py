@@ -1,47 +1,51 @@
-"""Verifying a release: hash every file, then render the probe again and compare."""
+"""Verifying a release: its files, what they hold against the recipe, and images rendered again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from imagenet_g.benchmark.errors import DataError, ImagenetGError
 from imagenet_g.benchmark.records import FileModel
-from imagenet_g.benchmark.splits.manifests import Manifest
+from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, Manifest
 from imagenet_g.generation.generators.runtime import choose_generation_device, read_runtime
-from imagenet_g.generation.releases.adopted import AdoptedRecipe, find_adopted
+from imagenet_g.generation.releases.adopted import find_adopted
 from imagenet_g.generation.releases.reading import (
     Damage,
     Row,
     find_damage,
     find_image,
     load_planned_rows,
-    load_probe,
     load_release,
 )
-from imagenet_g.generation.releases.recipe import parse_split_recipe
-from imagenet_g.generation.verifying.adopted import verify_adopted
+from imagenet_g.generation.releases.recipe import SplitRecipe, parse_split_recipe
+from imagenet_g.generation.verifying.checking import Listener, check_split, list_damage, verify_adopted
+from imagenet_g.generation.verifying.judging import judge_images
 from imagenet_g.generation.verifying.levels import (
-    JudgeComparison,
+    LEVELS,
+    ImageDifference,
+    Level,
     SplitVerification,
-    compare_judgements,
-    compute_distance,
+    compute_chances,
     decide_level,
     list_runtime_differences,
+    measure_difference,
     open_image,
+    summarize_differences,
 )
-from imagenet_g.generation.verifying.regeneration import RegenerationSettings, render_again
+from imagenet_g.generation.verifying.regeneration import (
+    RegenerationSettings,
+    choose_batches,
+    remake_batches,
+    render_again,
+)
+from imagenet_g.generation.verifying.rescoring import NUM_SAMPLED, ScoreChecker
+from imagenet_g.generation.verifying.signatures import verify_signature
 
-if TYPE_CHECKING:
-    import torch
-    from PIL import Image
-
-    from imagenet_g.benchmark.models.classifiers import Classifier
-
-JUDGE_BATCH = 32
+MAX_JUDGED = 256
+"""Images that a judge sees; more would be held in memory for hours."""
 
 
 class VerifyReport(FileModel):
@@ -51,13 +55,20 @@ class VerifyReport(FileModel):
     version: str
     num_files: int
     damaged: dict[str, str]
-    """Reason of the damage, by file."""
+    """What is wrong with a file, or with what it holds, by file."""
     splits: tuple[SplitVerification, ...]
+    signer: str | None = None
+    """Who signed the manifest, by the file of allowed signers; null where it was not asked."""
 
     @property
     def nothing_remade(self) -> bool:
         """Whether something the user can change kept every split from being rendered that could be."""
         return any(one.blocked for one in self.splits) and not any(one.distance for one in self.splits)
+
+    @property
+    def missed(self) -> tuple[SplitVerification, ...]:
+        """Splits that do not reach the level that is expected of them."""
+        return tuple(one for one in self.splits if not one.reached)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,41 +79,71 @@ class VerifyRequest:
         release: The release folder.
         splits: Splits; empty for all.
         settings: How to render again.
-        num_batches: How many of the probe's batches to remake; None for all, 0 for hashes only.
-        judge: Model spec that decides R2 and measures features; None for no judge.
+        hashes_only: Hash the files, and neither open nor render anything.
+        num_batches: How many of the probe's batches to remake; None for all.
+        num_drawn: How many other batches to remake; None for all.
+        seed: Seed of what is drawn.
+        judge: Model spec that decides R2; None for no judge.
+        expect: The level that every split must reach; None for the one its manifest claims.
+        allowed_signers: File of those who may have signed the manifest; None: a signature is not looked for.
     """
 
     release: Path
     splits: tuple[str, ...]
     settings: RegenerationSettings
+    hashes_only: bool = False
     num_batches: int | None = None
+    num_drawn: int | None = 0
+    seed: int = 0
     judge: str | None = None
+    expect: Level | None = None
+    allowed_signers: Path | None = None
 
 
-def run_verify(request: VerifyRequest, say: Callable[[str], None]) -> VerifyReport:
-    """Hash the files of a release and remake its probe.
+def run_verify(request: VerifyRequest, listener: Listener) -> VerifyReport:
+    """Hash the files of a release, check what they hold, and remake its probe and drawn batches.
 
     Raises:
         DataError: It is not a complete release.
+        InputError: A signature cannot be checked on this machine.
     """
     manifest, splits = load_release(request.release, request.splits)
+    damaged, signer = _check_signature(request)
     found = list(find_damage(request.release, manifest, splits))
-    damaged = [damage for damage in found if damage is not None]
-    say(f"{len(found) - len(damaged)} of {len(found)} files match the manifest")
+    damaged += [damage for damage in found if damage is not None]
+    listener.say(f"{sum(damage is None for damage in found)} of {len(found)} files match the manifest")
     verdicts = []
-    for split in splits if request.num_batches != 0 else ():
+    scores = make_score_checker(request)
+    for split in () if request.hashes_only else splits:
+        notes, faults = check_split(
+            request.release, manifest, split, damaged, scores, request.settings, listener
+        )
+        damaged += faults
         if (adopted := find_adopted(manifest.splits[split])) is not None:
-            verdict, faults = _verify_adopted(request.release, manifest, split, adopted, damaged)
-            verdicts.append(verdict)
-            damaged += faults
-            continue
-        say(f"{split}: rendering the probe again")
-        verdicts.append(_verify_split(request, manifest, split, damaged))
+            faults = list_damage(manifest, split, damaged)
+            verdict, faults = verify_adopted(request.release, split, manifest.splits[split], adopted, faults)
+            damaged += [fault for fault in faults if fault not in damaged]
+        else:
+            verdict = _remake_split(request, manifest, split, damaged, listener)
+        verdicts.append(_expect(request, verdict.model_copy(update={"notes": (*verdict.notes, *notes)})))
     return VerifyReport(
         version=manifest.version,
         num_files=len(found),
-        damaged={damage.path: damage.reason for damage in damaged},
+        # The first fault of a file: those behind it may follow from it.
+        damaged={damage.path: damage.reason for damage in reversed(damaged)},
         splits=tuple(verdicts),
+        signer=signer,
+    )
+
+
+def make_score_checker(request: VerifyRequest) -> ScoreChecker:
+    """What computes scores of a request again: all of them where everything is rendered."""
+    everything = request.num_drawn is None
+    return ScoreChecker(
+        device=choose_generation_device(request.settings.device),
+        places=request.settings.pipelines,
+        num_rows=None if everything else NUM_SAMPLED,
+        seed=request.seed,
     )
 
 
@@ -120,103 +161,109 @@ def remake_image(release: Path, image_id: str, settings: RegenerationSettings) -
     return row, next(other for other in remade if other["image_id"] == image_id)
 
 
-def _verify_adopted(
-    release: Path, manifest: Manifest, split: str, recipe: AdoptedRecipe, damaged: Sequence[Damage]
-) -> tuple[SplitVerification, list[Damage]]:
-    described = manifest.splits[split]
-    if broken := {file.path for file in described.files} & {damage.path for damage in damaged}:
-        return SplitVerification(
-            split=split, level="cannot be remade", distance=None, judge=None, runtime_differs=(),
-            reason=f"the set was adopted, and nothing was rendered; {min(broken)} is damaged",
-        ), []  # fmt: skip
-    return verify_adopted(release, split, described, recipe)
+def _check_signature(request: VerifyRequest) -> tuple[list[Damage], str | None]:
+    if request.allowed_signers is None:
+        return [], None
+    try:
+        return [], verify_signature(request.release, request.allowed_signers)
+    except DataError as error:
+        return [Damage(MANIFEST_NAME, str(error))], None
 
 
-def _verify_split(
-    request: VerifyRequest, manifest: Manifest, split: str, damaged: Sequence[Damage]
+def _expect(request: VerifyRequest, verdict: SplitVerification) -> SplitVerification:
+    """The verdict with the level that was expected of it."""
+    expected = request.expect or verdict.expected
+    if expected is None:
+        return verdict
+    reached = verdict.level in LEVELS and LEVELS.index(verdict.level) <= LEVELS.index(expected)
+    return verdict.model_copy(update={"expected": expected, "reached": reached})
+
+
+def _remake_split(
+    request: VerifyRequest,
+    manifest: Manifest,
+    split: str,
+    damaged: Sequence[Damage],
+    listener: Listener,
 ) -> SplitVerification:
     differs: tuple[str, ...] = ()
+    claimed: Level | None = None
     try:
         recipe = parse_split_recipe(manifest, split)
-        if broken := {recipe.plan.path, recipe.probe.path} & {damage.path for damage in damaged}:
-            raise DataError(f"{min(broken)} is damaged")
+        wanted_size = request.settings.batch_size
+        same = wanted_size in (None, recipe.recipe["batch_size"])
+        # Until more is known: a split with a recipe claims that it can be made again.
+        claimed = "R0"
+        if broken := list_damage(manifest, split, damaged):
+            raise DataError(f"{broken[0].path} is damaged")
         here = read_runtime(choose_generation_device(request.settings.device))
         differs = list_runtime_differences(here, recipe.runtimes)
-        released = _choose_rows(load_probe(request.release, recipe), request.num_batches)
-        batches = sorted({int(str(row["batch_id"])) for row in released})
-        planned = load_planned_rows(request.release, recipe, batches)
-        remade = render_again(manifest, split, recipe, planned, request.settings)
-        # A row that could not be rendered is in the plan and not in the release.
-        wanted = {row["image_id"] for row in released}
-        remade = [row for row in remade if row["image_id"] in wanted]
-        distance = compute_distance(released, remade)
-        judge = None
-        # R0 needs no judge, and loading one takes longer than the comparison.
-        if request.judge and distance.num_identical < distance.num_images:
-            judge = judge_rows(
-                request.judge, released, remade, device=choose_generation_device(request.settings.device)
-            )
+        # Other libraries or hardware give other last bits, and no release claims otherwise.
+        claimed = "R0" if same and not differs else "R1"
+        verdict = _remake(request, manifest, split, recipe, listener)
     # One split that cannot be made here must not hide what holds for the others.
     except ImagenetGError as error:
         return SplitVerification(
             split=split, level="unknown", distance=None, judge=None, runtime_differs=differs,
-            reason=f"not remade: {error}",
+            reason=f"not remade: {error}{_describe_rest(manifest, split, claimed, damaged)}",
+            expected=claimed,
             # A split without a plan, or with a damaged one, cannot be remade on any machine.
             blocked=not isinstance(error, DataError),
         )  # fmt: skip
-    wanted_size = request.settings.batch_size
-    same = wanted_size is None or wanted_size == recipe.recipe["batch_size"]
+    return verdict.model_copy(update={"runtime_differs": differs, "expected": claimed})
+
+
+def _describe_rest(manifest: Manifest, split: str, claimed: Level | None, damaged: Sequence[Damage]) -> str:
+    """What holds for a split that states no way to render it."""
+    if claimed is not None or list_damage(manifest, split, damaged):
+        return ""
+    count = manifest.splits[split].num_images
+    return f" Nothing was rendered; files, pixels and columns of {count} images are as recorded."
+
+
+def _remake(
+    request: VerifyRequest, manifest: Manifest, split: str, recipe: SplitRecipe, listener: Listener
+) -> SplitVerification:
+    batch_size = int(str(recipe.recipe["batch_size"]))
+    choice = choose_batches(
+        recipe.plan.num_rows,
+        batch_size,
+        num_probe=request.num_batches,
+        num_drawn=request.num_drawn,
+        seed=request.seed,
+    )
+    differences: list[ImageDifference] = []
+    pairs: list[tuple[Row, Row]] = []
+    num_drawn, drawn = 0, set(map(str, choice.drawn))
+    made = remake_batches(request.release, manifest, split, recipe, choice.batches, request.settings)
+    with listener.track("rendering", split) as advance:
+        for released, remade in made:
+            differences.append(measure_difference(released, remade))
+            num_drawn += released["batch_id"] in drawn
+            if len(pairs) < MAX_JUDGED:
+                pairs.append((released, remade))
+            advance(len(differences), len(choice.batches) * batch_size)
+    if not differences:
+        raise DataError("no image of the chosen batches is in the release")
+    distance = summarize_differences(differences)
+    judge = None
+    # R0 needs no judge, and loading one takes longer than the comparison.
+    if request.judge and distance.num_identical < distance.num_images:
+        judge = judge_images(
+            request.judge,
+            [int(str(released["label"])) for released, _ in pairs],
+            [[open_image(row) for row in rows] for rows in zip(*pairs, strict=True)],
+            device=choose_generation_device(request.settings.device),
+        )
+    same = request.settings.batch_size in (None, batch_size)
     level, reason = decide_level(distance, judge, same_batch_size=same)
     return SplitVerification(
-        split=split, level=level, distance=distance, judge=judge, runtime_differs=differs, reason=reason
-    )
-
-
-def judge_rows(model: str, released: Sequence[Row], remade: Sequence[Row], *, device: str) -> JudgeComparison:
-    """Predictions of a model on both samples.
-
-    Raises:
-        ImagenetGError: The model cannot be loaded.
-    """
-    from imagenet_g.benchmark.models.classifiers import ModelRequest, load_classifier
-    from imagenet_g.benchmark.naming.specs import parse_model_spec
-
-    classifier = load_classifier(
-        ModelRequest(requested=model, spec=parse_model_spec(model), templates="single", text_device=device)
-    )
-    classifier.module.to(device)
-    pictures = [[open_image(row) for row in rows] for rows in (released, remade)]
-    predicted = [_run_in_batches(partial(_classify, classifier, device), images) for images in pictures]
-    cosine = None
-    if classifier.encoder is not None:
-        features = [_run_in_batches(classifier.encode_images, images) for images in pictures]
-        cosine = float((features[0] * features[1]).sum(dim=1).mean())
-    labels = [int(str(row["label"])) for row in released]
-    return compare_judgements(model, labels, predicted[0].tolist(), predicted[1].tolist(), cosine)
-
-
-def _classify(classifier: Classifier, device: str, images: Sequence[Image.Image]) -> torch.Tensor:
-    """`(N,)` class indices."""
-    import torch
-
-    inputs = torch.stack([classifier.transform(image) for image in images]).to(device)
-    with torch.inference_mode():
-        logits: torch.Tensor = classifier.module(inputs)
-    return logits.float().cpu().argmax(dim=1)
-
-
-def _run_in_batches(
-    run: Callable[[Sequence[Image.Image]], torch.Tensor], images: Sequence[Image.Image]
-) -> torch.Tensor:
-    import torch
-
-    return torch.cat(
-        [run(images[first : first + JUDGE_BATCH]) for first in range(0, len(images), JUDGE_BATCH)]
-    )
-
-
-def _choose_rows(rows: list[Row], num_batches: int | None) -> list[Row]:
-    if num_batches is None:
-        return rows
-    kept = sorted({int(str(row["batch_id"])) for row in rows})[:num_batches]
-    return [row for row in rows if int(str(row["batch_id"])) in kept]
+        split=split, level=level, distance=distance, judge=judge, runtime_differs=(), reason=reason,
+        chances=compute_chances(
+            num_released=manifest.splits[split].num_images,
+            num_rendered=len(differences),
+            num_drawn=num_drawn,
+            batches=(len(choice.drawn), choice.num_drawable),
+            seed=choice.seed,
+        ),
+    )  # fmt: skip

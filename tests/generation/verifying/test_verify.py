@@ -19,9 +19,9 @@ from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.statistics.intervals import compute_wilson_interval
 from imagenet_g.generation.releases.probes import choose_probe_batches
+from imagenet_g.generation.verifying.judging import FeatureComparison, compare_judgements
 from imagenet_g.generation.verifying.levels import (
     Distance,
-    compare_judgements,
     compute_distance,
     decide_level,
     list_runtime_differences,
@@ -83,7 +83,7 @@ def test_a_clip_judge_measures_features(release: Path, tiny: Tiny, tmp_path: Pat
     _, report = verify(release, tmp_path, "--pipeline", tiny("sd"), *words)
     judge = report["splits"][0]["judge"]  # type: ignore[index]
     assert judge["n"] == 12
-    assert 0.999 < judge["feature_cosine"] <= 1.000001
+    assert 0.999 < judge["features"]["cosine"] <= 1.000001
 
 
 def test_a_judge_of_ones_own_with_an_attribute_model_is_no_clip(
@@ -94,7 +94,7 @@ def test_a_judge_of_ones_own_with_an_attribute_model_is_no_clip(
     _, report = verify(release, tmp_path, "--pipeline", tiny("sd"), *words)
     judge = report["splits"][0]["judge"]  # type: ignore[index]
     assert judge["n"] == 12
-    assert judge["feature_cosine"] is None
+    assert judge["features"] is None
 
 
 def test_a_flipped_byte_is_found_by_name_and_mended_by_a_build(
@@ -225,32 +225,58 @@ def test_distances_need_the_same_images() -> None:
         compute_distance(rows, rows[::-1])
 
 
-def make_distance(identical: int, mean: float) -> Distance:
+def make_distance(identical: int, mean: float, worst: float | None = None) -> Distance:
     """A distance over 64 images."""
     return Distance(num_images=64, num_identical=identical, max_levels=9, mean_levels=mean,
+                    worst_levels=mean if worst is None else worst, worst_image="0",
                     share_of_values_changed=0.1)  # fmt: skip
 
 
+def make_features(p: float) -> FeatureComparison:
+    """Features that a test calls alike or not."""
+    return FeatureComparison(cosine=0.5, kernel_distance=0.0, p=p)
+
+
 @pytest.mark.parametrize(
-    ("distance", "remade_right", "same_batch", "level"),
+    ("distance", "remade_right", "features", "same_batch", "level"),
     [
-        (make_distance(64, 0.0), None, True, "R0"),
-        (make_distance(64, 0.0), None, False, "R1"),
-        (make_distance(3, 0.5), None, True, "R1"),
-        (make_distance(0, 30.0), None, True, "unknown"),
-        (make_distance(0, 30.0), 30, True, "R2"),
-        (make_distance(0, 30.0), 5, True, "none"),
+        (make_distance(64, 0.0), None, None, True, "R0"),
+        (make_distance(64, 0.0), None, None, False, "R1"),
+        (make_distance(3, 0.5), None, None, True, "R1"),
+        # One inverted image of 64.
+        (make_distance(63, 1.5, 96.0), None, None, True, "unknown"),
+        (make_distance(0, 30.0), None, None, True, "unknown"),
+        (make_distance(0, 30.0), 30, make_features(0.5), True, "R2"),
+        (make_distance(0, 30.0), 30, make_features(0.01), True, "none"),
+        (make_distance(0, 30.0), 30, None, True, "unknown"),
+        (make_distance(0, 30.0), 5, make_features(0.5), True, "none"),
     ],
 )
-def test_levels(distance: Distance, remade_right: int | None, same_batch: bool, level: str) -> None:
-    """R0 by bytes, R1 by distance, R2 by a judge's accuracy; never a guess."""
+def test_levels(
+    distance: Distance,
+    remade_right: int | None,
+    features: FeatureComparison | None,
+    same_batch: bool,
+    level: str,
+) -> None:
+    """R0 by bytes, R1 by the worst image, R2 by a judge's accuracy and features; never a guess."""
     judge = None
     if remade_right is not None:
-        labels = [0] * 64
-        released, remade = [0] * 32 + [1] * 32, [0] * remade_right + [1] * (64 - remade_right)
-        judge = compare_judgements("m", labels, released, remade, None)
+        labels = list(range(64))
+        released = [n if n < 32 else 99 for n in labels]
+        remade = [n if n < remade_right else 99 for n in labels]
+        judge = compare_judgements("m", labels, released, remade, features)
         assert (judge.low, judge.high) == compute_wilson_interval(32, 64)
     assert decide_level(distance, judge, same_batch_size=same_batch)[0] == level
+
+
+def test_a_judge_at_chance_cannot_say_that_samples_are_alike() -> None:
+    """It is as accurate on any images: here it answers one class, which half of the images have."""
+    labels = [0] * 32 + [1] * 32
+    judge = compare_judgements("m", labels, [0] * 64, [0] * 64, make_features(0.9))
+    level, reason = decide_level(make_distance(0, 30.0), judge, same_batch_size=True)
+    assert (level, judge.chance) == ("unknown", 0.5)
+    assert "no better than chance" in reason
 
 
 def test_what_differs_from_the_builders_machine_is_listed() -> None:
