@@ -68,7 +68,7 @@ class SourceSurvival(FileModel):
 
 
 class Description(FileModel):
-    """What a spec states beside the pixels, kept so that a manifest that was changed later can be told."""
+    """What a spec states beside the pixels, kept to find a manifest that was changed later."""
 
     license: str
     """SPDX expression of the spec."""

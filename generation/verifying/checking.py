@@ -31,7 +31,7 @@ from imagenet_g.generation.verifying.rescoring import NUM_SAMPLED, ScoreChecker
 
 
 class Listener(Protocol):
-    """Told what a verification does."""
+    """Receives what a verification does."""
 
     def say(self, text: str) -> None:
         """A line for the reader."""

@@ -22,7 +22,7 @@ from imagenet_g.generation.releases.reading import (
 )
 from imagenet_g.generation.releases.recipe import SplitRecipe, parse_split_recipe
 from imagenet_g.generation.verifying.checking import Listener, check_split, list_damage, verify_adopted
-from imagenet_g.generation.verifying.judging import judge_images
+from imagenet_g.generation.verifying.judging import JudgeComparison, judge_images
 from imagenet_g.generation.verifying.levels import (
     LEVELS,
     ImageDifference,
@@ -246,15 +246,8 @@ def _remake(
     if not differences:
         raise DataError("no image of the chosen batches is in the release")
     distance = summarize_differences(differences)
-    judge = None
     # R0 needs no judge, and loading one takes longer than the comparison.
-    if request.judge and distance.num_identical < distance.num_images:
-        judge = judge_images(
-            request.judge,
-            [int(str(released["label"])) for released, _ in pairs],
-            [[open_image(row) for row in rows] for rows in zip(*pairs, strict=True)],
-            device=choose_generation_device(request.settings.device),
-        )
+    judge = None if distance.num_identical == distance.num_images else _judge(request, pairs)
     same = request.settings.batch_size in (None, batch_size)
     level, reason = decide_level(distance, judge, same_batch_size=same)
     return SplitVerification(
@@ -267,3 +260,14 @@ def _remake(
             seed=choice.seed,
         ),
     )  # fmt: skip
+
+
+def _judge(request: VerifyRequest, pairs: Sequence[tuple[Row, Row]]) -> JudgeComparison | None:
+    if request.judge is None:
+        return None
+    return judge_images(
+        request.judge,
+        [int(str(released["label"])) for released, _ in pairs],
+        [[open_image(row) for row in rows] for rows in zip(*pairs, strict=True)],
+        device=choose_generation_device(request.settings.device),
+    )

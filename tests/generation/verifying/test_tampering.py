@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from build_specs import build, make_noise_spec
 from tampering import change_all_rows, change_manifest, change_plan, change_rows, invert, invert_images
 
 from imagenet_g.benchmark.cli import main
+from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.generation.verifying.judging import compare_features
+from imagenet_g.generation.verifying.rescoring import is_near
+from imagenet_g.generation.verifying.signatures import require_current_signature, sign_manifest
 
 FIRST = "data/sd-l/validation-00000-of-00003.parquet"
 Tamper = Callable[[Path], object]
@@ -198,3 +204,97 @@ def test_one_image_outside_the_probe_is_found_when_everything_is_rendered_or_its
     assert main(["verify", str(release), "--all"]) == 1
     assert "179 of 180 images identical" in capsys.readouterr().out
     assert main(["verify", str(release), "--draw", "29"]) == 1
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """An SSH key without a passphrase, and a file that allows it."""
+    path = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    public = path.with_suffix(".pub").read_text()
+    (tmp_path / "allowed").write_text(f"maker@example.org {public}")
+    return path
+
+
+def test_a_signature_finds_what_redone_hashes_hide(
+    unscored: Path, tmp_path: Path, key: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Unsigned, signed, and changed after it was signed."""
+    release = Path(shutil.copytree(unscored, tmp_path / "release"))
+    words = ["verify", str(release), "--hashes-only", "--allowed-signers", str(tmp_path / "allowed")]
+    assert main(words) == 1
+    assert "it is not signed" in capsys.readouterr().out
+    sign_manifest(release, key)
+    assert main(words) == 0
+    assert "signed by maker@example.org" in capsys.readouterr().out
+    invert_images(release, {list_ids(release, in_probe=False)[0]})
+    assert main(words) == 1
+    assert "was changed after it was signed" in capsys.readouterr().out
+    with pytest.raises(DataError, match="sign again"):
+        require_current_signature(release)
+
+
+def test_a_signature_by_a_key_that_is_not_allowed_is_refused(
+    unscored: Path, tmp_path: Path, key: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Anyone has a key."""
+    release = Path(shutil.copytree(unscored, tmp_path / "release"))
+    sign_manifest(release, key)
+    other = tmp_path / "other"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True)
+    (tmp_path / "allowed").write_text(f"someone@example.org {other.with_suffix('.pub').read_text()}")
+    words = ["--hashes-only", "--allowed-signers", str(tmp_path / "allowed")]
+    assert main(["verify", str(release), *words]) == 1
+    assert "is by none of the signers" in capsys.readouterr().out
+
+
+def test_without_ssh_keygen_one_message_names_it(
+    unscored: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the package that it is part of."""
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match=r"ssh-keygen.*OpenSSH"):
+        sign_manifest(unscored, key)
+
+
+def test_publish_refuses_what_verify_would_find(
+    release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is written."""
+    change_pixels_alone(release)
+    assert main(["publish", str(release), "--to", str(tmp_path / "tree")]) == 2
+    assert "has other pixels than its row states" in capsys.readouterr().err
+    assert not (tmp_path / "tree").exists()
+
+
+def test_swapping_pairs_calls_equal_distributions_different_in_one_of_twenty_cases() -> None:
+    """The level of the test: p below 0.05 in about 5 % of 200 draws, and nearly always where they differ."""
+    rng = np.random.default_rng(3)
+
+    def draw(shift: float) -> float:
+        prompts = rng.normal(size=(32, 6))
+        pair = [prompts + rng.normal(size=prompts.shape) for _ in range(2)]
+        pair[1][:, 0] += shift
+        unit = [one / np.linalg.norm(one, axis=1, keepdims=True) for one in pair]
+        return compare_features(*unit).p
+
+    assert np.mean([draw(0.0) < 0.05 for _ in range(200)]) == pytest.approx(0.05, abs=0.04)
+    assert np.mean([draw(2.0) < 0.05 for _ in range(20)]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("column", "stored", "found", "near"),
+    [
+        ("clip_score.c", 0.301, 0.3, True),
+        ("clip_score.c", 0.33, 0.3, False),
+        ("clip_score.c", float("nan"), 0.3, False),
+        ("label_rank.c", 0, 3, False),
+        ("label_rank.c", 90, 93, True),
+        ("label_rank.c", 90, 300, False),
+    ],
+)
+def test_a_score_is_near_within_what_other_hardware_rounds(
+    column: str, stored: float, found: float, near: bool
+) -> None:
+    """A rank of 0 decides accuracies, and is exact unless the margin is all but 0."""
+    assert is_near(column, stored, found, 0.5) == near
