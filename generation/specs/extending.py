@@ -50,7 +50,7 @@ class ExtensionSpec(FileModel):
     """Commits by repository, as 'imagenet-g build pin' writes them; they replace the family's revisions."""
 
 
-class FamilySpec(FileModel):
+class GeneratorFamilySpec(FileModel):
     """One generator in the forms that the splits of a version need."""
 
     schema_version: Literal[1]
@@ -68,14 +68,14 @@ def list_family_names() -> tuple[str, ...]:
     return list_shipped_names(_find_folder())
 
 
-def load_family(name_or_path: str) -> FamilySpec:
+def load_family(name_or_path: str) -> GeneratorFamilySpec:
     """A shipped family of generators, or a TOML file of your own.
 
     Raises:
         UnknownNameError: No such family.
         InputError: The file cannot be read or breaks the contract; the message names the key.
     """
-    return load_shipped_spec(FamilySpec, name_or_path, _find_folder(), kind="family of generators")
+    return load_shipped_spec(GeneratorFamilySpec, name_or_path, _find_folder(), kind="family of generators")
 
 
 def expand_tables(tables: Tables, load_base: Callable[[str], Tables], *, source: str) -> Tables:
@@ -154,7 +154,12 @@ def format_extension(version: str, extends: str, generator: str) -> str:
 
 
 def _replace_split(
-    name: str, split: Tables, base: Tables, names: Mapping[str, str], family: FamilySpec, spec: ExtensionSpec
+    name: str,
+    split: Tables,
+    base: Tables,
+    names: Mapping[str, str],
+    family: GeneratorFamilySpec,
+    spec: ExtensionSpec,
 ) -> Tables:
     inputs = str(base["generators"][split["generator"]]["inputs"])
     if inputs not in names:
