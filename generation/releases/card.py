@@ -6,7 +6,7 @@ from imagenet_g.benchmark.splits.manifests import Manifest, SplitManifest
 from imagenet_g.benchmark.terminal.markdown import escape_heading, format_code
 from imagenet_g.generation.plans.prompt_checks import format_sharing
 from imagenet_g.generation.releases.adopted import find_adopted, format_adopted_facts
-from imagenet_g.generation.releases.recipe import ALL_IMAGES, SplitRecipe
+from imagenet_g.generation.releases.recipe import ALL_IMAGES, SplitRecipe, fill_defaults
 
 
 def format_card(manifest: Manifest) -> str:
@@ -73,6 +73,7 @@ def format_split_facts(split: SplitManifest) -> list[str]:
         *_format_captions(recipe),
         *_format_survival(recipe),
         *_format_neighbours(recipe),
+        *_format_settings(recipe),
         f"- plan `{recipe.plan_sha256[:16]}`, in batches of {recipe.recipe['batch_size']}",
         "",
         *_format_accuracy(recipe),
@@ -152,6 +153,20 @@ def _format_neighbours(recipe: SplitRecipe) -> list[str]:
         f"first one changed by {worst.mean_levels:.3f} of 255 levels on average (allowed: "
         f"{worst.tolerance_levels:g})"
     ]
+
+
+def _format_settings(recipe: SplitRecipe) -> list[str]:
+    """Steps, guidance, scheduler and size as they were used; a release of before keeps its card."""
+    if not recipe.image_sizes:
+        return []
+    made = fill_defaults(recipe.model_dump(mode="json"))["recipe"]
+    spec = made.get("generator") if isinstance(made, dict) else None
+    table = spec if isinstance(spec, dict) else {}
+    scheduler = table.get("scheduler")
+    shown = {**table, "scheduler": scheduler.get("name") if isinstance(scheduler, dict) else scheduler}
+    used = [f"{key} {shown[key]}" for key in ("steps", "guidance", "scheduler") if shown.get(key) is not None]
+    sizes = ", ".join(f"{width} x {height}" for width, height in recipe.image_sizes)
+    return [f"- settings: {', '.join([*used, f'{sizes} pixels'])}"]
 
 
 def _format_accuracy(recipe: SplitRecipe) -> list[str]:

@@ -23,6 +23,7 @@ from imagenet_g.benchmark.terminal.markdown import escape_heading
 from imagenet_g.generation.releases.adopted import find_adopted, list_citations
 from imagenet_g.generation.releases.card import format_split_facts
 from imagenet_g.generation.releases.check import CheckedRelease, count_classes
+from imagenet_g.generation.releases.recipe import fill_defaults
 
 SAMPLES_NAME = "samples.jpg"
 _UNKNOWN_REPO = "ORG/NAME"
@@ -244,7 +245,7 @@ def list_settings(split: SplitManifest) -> list[tuple[str, str]]:
             "source": adopted.source.model_dump(mode="json"),
         }
     elif "recipe" in recipe:
-        parts = {key: recipe.get(key) for key in ("recipe", "generator", "runtimes", "scorers")}
+        parts = fill_defaults(recipe)
     return list(flatten("", parts))
 
 

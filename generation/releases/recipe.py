@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -110,6 +111,8 @@ class SplitRecipe(FileModel):
     """Whether an image changes with those beside it; empty for batches of one, and where it is unknown."""
     description: Annotated[Description | None, Field(exclude_if=lambda value: value is None)] = None
     """Licence and views as the spec of the build states them; absent in releases of before."""
+    image_sizes: Annotated[tuple[tuple[int, int], ...], Field(exclude_if=lambda value: not value)] = ()
+    """Widths and heights in pixels that the probe's images have; empty in the manifests of first releases."""
 
 
 def parse_split_recipe(manifest: Manifest, split: str) -> SplitRecipe:
@@ -124,6 +127,57 @@ def parse_split_recipe(manifest: Manifest, split: str) -> SplitRecipe:
         raise DataError(
             f"'{manifest.version}/{split}' was not made by 'imagenet-g build': its manifest has no plan."
         ) from error
+
+
+def fill_defaults(recipe: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """What made a split, with the defaults that the loaded pipelines used where the spec named nothing.
+
+    Args:
+        recipe: The `recipe` of a built split, as JSON.
+
+    Returns:
+        Its keys recipe, generator, runtimes and scorers; what no pipeline recorded stays null.
+
+    Example:
+        >>> stage = {"defaults": {"num_inference_steps": 50}, "scheduler": {"class": "DDIMScheduler"}}
+        >>> spec = {"generator": {"steps": None, "scheduler": None, "height_px": None}}
+        >>> made = {"recipe": spec, "generator": {"stages": [stage]}, "image_sizes": [[512, 384]]}
+        >>> fill_defaults(made)["recipe"]["generator"]
+        {'steps': '50 (default)', 'scheduler': 'DDIMScheduler (default)', 'height_px': '384 (default)'}
+    """
+    parts = {key: deepcopy(recipe.get(key)) for key in ("recipe", "generator", "runtimes", "scorers")}
+    plan, described = parts["recipe"], parts["generator"]
+    spec = plan.get("generator") if isinstance(plan, dict) else None
+    stages = described.get("stages") if isinstance(described, dict) else None
+    if isinstance(spec, dict) and isinstance(stages, list):
+        upscalers = spec.get("upscalers")
+        tables = [spec, *(upscalers if isinstance(upscalers, list) else [])]
+        # Where the images have several sizes, none of them was a default.
+        sizes = recipe.get("image_sizes")
+        size = sizes[0] if isinstance(sizes, list) and len(sizes) == 1 and len(tables) == 1 else None
+        for table, stage in zip(tables, stages, strict=False):
+            if isinstance(table, dict) and isinstance(stage, dict):
+                _fill_stage(table, stage, size if isinstance(size, list) else [None, None])
+    return parts
+
+
+def _fill_stage(table: dict[str, JsonValue], stage: dict[str, JsonValue], size: list[JsonValue]) -> None:
+    defaults, scheduler = stage.get("defaults"), stage.get("scheduler")
+    arguments = table.get("arguments")
+    given = arguments if isinstance(arguments, dict) else {}
+    # What the spec hands to the call under the library's own name is shown there, and is no default.
+    known = {k: v for k, v in (defaults if isinstance(defaults, dict) else {}).items() if k not in given}
+    used = {
+        "steps": known.get("num_inference_steps"),
+        "guidance": known.get("guidance_scale"),
+        "strength": known.get("strength"),
+        "scheduler": scheduler.get("class") if isinstance(scheduler, dict) else None,
+        "width_px": size[0],
+        "height_px": size[1],
+    }
+    for key, value in used.items():
+        if key in table and table[key] is None and value is not None:
+            table[key] = f"{value} (default)"
 
 
 def compute_view_masks(table: pa.Table, views: Mapping[str, ViewSpec]) -> dict[str, npt.NDArray[np.bool_]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,7 @@ def summarize_split(
         ambiguous_names=list_ambiguous(job.split_spec.prompts, job.split_spec.class_indices),
         neighbours=list_checks(job, records),
         description=Description(license=job.spec.license, views=dict(views)),
+        image_sizes=_list_sizes(job, probe),
     )
 
 
@@ -90,6 +92,15 @@ def _read_counted_columns(job: BuildJob, files: Sequence[FileRecord]) -> pa.Tabl
 
     names = [name for name in pq.read_schema(job.out / files[0].path).names if name not in NOT_COUNTED]
     return pa.concat_tables([pq.read_table(job.out / file.path, columns=names) for file in files])
+
+
+def _list_sizes(job: BuildJob, probe: FileRecord) -> tuple[tuple[int, int], ...]:
+    """Widths and heights of the probe's images, from their headers."""
+    import pyarrow.parquet as pq
+    from PIL import Image
+
+    rows = pq.read_table(job.out / probe.path, columns=["image"])["image"].to_pylist()
+    return tuple(sorted({Image.open(io.BytesIO(row["bytes"])).size for row in rows}))
 
 
 def _list_runtimes(records: Sequence[ShardRecord]) -> tuple[dict[str, str], ...]:

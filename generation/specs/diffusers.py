@@ -39,7 +39,7 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
     height_px: Positive | None = None
     """Absent: the pipeline's default."""
     width_px: Positive | None = None
-    strength: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    strength: Annotated[float, Field(ge=0.0, le=1.0, strict=True)] | None = None
     """For inputs "prompt+image": 1 replaces the source image by noise, so that little of it remains."""
     source: TransformSpec | None = None
     """For inputs with an image."""

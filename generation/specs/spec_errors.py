@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import get_args
 
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 from imagenet_g.benchmark.errors import InputError, shorten, suggest_names
 from imagenet_g.generation.specs.generator import GeneratorSpec
 from imagenet_g.generation.specs.kinds import find_generator_kind, load_generator_kinds
+
+_WANTED = {"int_type": "a whole number", "float_type": "a number"}
 
 
 def format_first_error(
@@ -33,6 +36,10 @@ def format_first_error(
     rest = error.error_count() - 1
     more = f" ({rest} more error{'' if rest == 1 else 's'})" if rest else ""
     message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    if wanted := _WANTED.get(first["type"]):
+        message = (
+            f"must be {wanted}, without quotes, and is {shorten(json.dumps(first['input'], default=str))}"
+        )
     return f"{where}: {message}.{more}" if where else f"{message}.{more}"
 
 

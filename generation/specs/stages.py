@@ -13,7 +13,8 @@ from pydantic import Field, JsonValue, model_validator
 
 from imagenet_g.benchmark.records import FileModel
 
-Positive = Annotated[int, Field(ge=1)]
+# Strict: "30" is text and true is no number, and what a spec says must be what its author meant.
+Positive = Annotated[int, Field(ge=1, strict=True)]
 # A folder has no commit; its contents are hashed in its place when a recipe is made.
 LOCAL_REVISION = "local"
 
@@ -81,7 +82,7 @@ class StageSpec(FileModel):
     """Absent: the repository's own."""
     steps: Positive | None = None
     """Denoising steps; absent: the pipeline's default, which the release records."""
-    guidance: float | None = None
+    guidance: Annotated[float, Field(strict=True)] | None = None
     """Guidance scale; absent: the pipeline's default."""
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
     """Further arguments of the pipeline's call, under the library's own names."""

@@ -120,16 +120,16 @@ class EncodingSpec(FileModel):
     """Encoding of pixels as a file."""
 
     format: Literal["png", "jpeg"]
-    quality: Annotated[int, Field(ge=1, le=100)] = 95
+    quality: Annotated[int, Field(ge=1, le=100, strict=True)] = 95
     """For jpeg, with 4:4:4 chroma; png is lossless."""
 
 
 class FlatSpec(FileModel):
     """When an image counts as flat (black, or one colour), and how often it is rendered again."""
 
-    max_std: float = 2.0
+    max_std: Annotated[float, Field(strict=True)] = 2.0
     """Largest standard deviation of a colour channel, in levels of 0..255, that still counts as flat."""
-    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    retries: Annotated[int, Field(ge=0, le=10, strict=True)] = 2
     """Further attempts, each with its own seed derived from the image's; the last one is kept and flagged."""
 
 

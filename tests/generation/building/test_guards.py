@@ -62,3 +62,34 @@ def test_views_on_scores_are_not_looked_at_where_none_are_made() -> None:
     validate_views(spec, ("sd-l",), with_scores=False)
     with pytest.raises(UnknownNameError):
         validate_views(spec, ("sd-l",), with_scores=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [("nolib:x", "Unknown model scheme 'nolib'"), ("open_clip:NoSuch/none", "Unknown open_clip model")],
+)
+def test_a_dry_run_refuses_a_scorer_whose_model_nobody_offers(
+    model: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its name, without reading weights."""
+    spec = make_noise_spec(scorers=["judge"], scorer_tables={"judge": {"kind": "judge", "model": model}})
+    assert main(["build", str(write_spec(tmp_path / "tiny.toml", spec)), "--dry-run"]) == 2
+    said = capsys.readouterr().err
+    assert "Scorer 'judge'" in said and message in said
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("batch_size", '"30"', 'batch_size: must be a whole number, without quotes, and is "30"'),
+        ("images_per_class", "true", "images_per_class: must be a whole number, without quotes, and is true"),
+    ],
+)
+def test_a_dry_run_refuses_text_and_truth_where_a_number_belongs(
+    key: str, value: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message names the key and what stands there."""
+    path = write_spec(tmp_path / "tiny.toml", make_noise_spec())
+    path.write_text(path.read_text().replace(f'"{key}" = 4', f'"{key}" = {value}'))
+    assert main(["build", str(path), "--dry-run"]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())

@@ -24,6 +24,7 @@ from PIL import Image
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.splits.manifests import load_manifest
+from imagenet_g.generation.releases.hub_card import list_settings
 from imagenet_g.generation.releases.recipe import parse_split_recipe
 from imagenet_g.generation.rendering.neighbours import NeighbourCheck, compare_images
 from imagenet_g.generation.specs.version import VersionSpec
@@ -158,6 +159,23 @@ def test_stable_diffusion_gives_equal_pixels_beside_any_rows(tiny: Tiny, dtype: 
     )
     build(spec, tmp_path)
     assert [check.max_levels for check in load_checks(tmp_path)] == [0]
+
+
+def test_card_and_manifest_say_the_defaults_that_were_used(tiny: Tiny, tmp_path: Path) -> None:
+    """Guidance, scheduler and size, which the spec leaves to the pipeline; the recipe stays null."""
+    spec = make_spec(
+        {"sd": make_stage("StableDiffusionPipeline", tiny("sd"))},
+        {"sd-l": make_split("sd", images_per_class=1)},
+    )
+    build(spec, tmp_path)
+    split = load_manifest(tmp_path).splits["sd-l"]
+    settings = dict(list_settings(split))
+    shown = [settings[f"recipe.generator.{key}"] for key in ("guidance", "scheduler", "height_px")]
+    assert shown == ["7.5 (default)", "DDIMScheduler (default)", "32 (default)"]
+    card = (tmp_path / "README.md").read_text()
+    assert "steps 2, guidance 7.5 (default), scheduler DDIMScheduler (default), 32 x 32 pixels" in card
+    table = parse_split_recipe(load_manifest(tmp_path), "sd-l").recipe["generator"]
+    assert isinstance(table, dict) and table["guidance"] is None
 
 
 def test_images_of_other_sizes_differ_as_far_as_they_can() -> None:
