@@ -9,9 +9,10 @@ from imagenet_g.benchmark.environment import list_versions
 
 # Those whose version can change a pixel, or the bytes of a file.
 PACKAGES = (
-    "accelerate", "bitsandbytes", "diffusers", "flash-attn", "gguf", "imagenet-g", "invisible-watermark", "numpy",
-    "open_clip_torch", "optimum-quanto", "peft", "pillow", "pyarrow", "safetensors", "scipy", "sentencepiece",
-    "tokenizers", "torch", "torchao", "torchsde", "torchvision", "transformers", "triton", "xformers",
+    "accelerate", "bitsandbytes", "diffusers", "flash-attn", "gguf", "imagenet-g", "invisible-watermark",
+    "numpy", "open_clip_torch", "optimum-quanto", "peft", "pillow", "pyarrow", "safetensors", "scipy",
+    "sentencepiece", "tokenizers", "torch", "torchao", "torchsde", "torchvision", "transformers", "triton",
+    "xformers",
 )  # fmt: skip
 
 
