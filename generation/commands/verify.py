@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,6 +109,10 @@ class TerminalListener:
         """A bar on a terminal."""
         from imagenet_g.benchmark.terminal.progress import ProgressListener
 
+        # In a file of errors a finished bar would stand before the one line that matters.
+        if not sys.stderr.isatty():
+            yield lambda done, total: None
+            return
         with ProgressListener() as bars:
             bars.start_split(title, split)
             yield bars.advance
