@@ -56,8 +56,8 @@ class RunRecord(FileModel):
     precision: str | None = None
     """Type in which the model was computed, read back from a backend that chooses it; null for unknown."""
     warm_up_seconds: Annotated[float, Field(ge=0.0)] | None = None
-    """Of `seconds`, those until the first batch was answered, with the model compiled and compared; null for
-    unknown. What is left is the time of the images behind that batch."""
+    """Of `seconds`, those until the first batch was answered, with the model compiled and compared, and its
+    check for neighbours made; null for unknown. What is left is the time of the images behind that batch."""
     backend_check: BackendCheck | None = None
     """How the backend's answers compare with those of PyTorch; null for PyTorch, and for unknown."""
     features_sha256: Sha256 | None = None

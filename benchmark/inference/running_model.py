@@ -63,7 +63,7 @@ class InferenceOutcome:
         started_utc: When it started, ISO 8601.
         seconds: How long this run took; of a pass of several models, the whole of it until this one's end.
         warm_up_seconds: How long of them the model took to be compiled and compared, and to answer its first
-            batch; None where nothing ran.
+            batch and the check for neighbours; None where nothing ran.
         num_computed: How many rows this run computed; fewer than all when it resumed an earlier one.
         shared_with: How many other models answered in the same pass.
         logits_dtype: Type of the logits as the model gave them, such as "float32"; None where nothing ran.
@@ -186,16 +186,18 @@ class RunningModel:
     def _submit(self, batch: Batch) -> None:
         backend = self._require_backend()
         self._waiting.append((batch, None if batch.inputs is None else backend.submit(batch.inputs)))
-        if len(self._waiting) >= backend.depth:
+        # The first batch is answered and checked before the next one is begun: what then comes takes the time
+        # that each batch takes, and nothing of the start is left in it.
+        if self._warm_up_seconds is None or len(self._waiting) >= backend.depth:
             self._take()
 
     def _take(self) -> None:
         batch, pending = self._waiting.popleft()
         logits = None if pending is None else pending.result()
-        if self._warm_up_seconds is None and logits is not None:
-            self._warm_up_seconds = time.perf_counter() - self._started
         if self._batch_check is None and logits is not None and batch.inputs is not None:
             self._batch_check = self._check_batch(batch.inputs, logits)
+        if self._warm_up_seconds is None and logits is not None:
+            self._warm_up_seconds = time.perf_counter() - self._started
         self._builder.add(batch, logits)
         if self._builder.num_rows >= self._part_rows:
             self._keep_part()

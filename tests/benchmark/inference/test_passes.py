@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -12,10 +13,13 @@ import pytest
 import torch
 from toy_models import ColourModel, make_toy_classifier, make_toy_split
 
+from imagenet_g.benchmark.backends.backend import Pending
 from imagenet_g.benchmark.backends.settings import InferenceSettings
+from imagenet_g.benchmark.backends.torch_backend import TorchBackend
 from imagenet_g.benchmark.classes import make_class_set
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.feeding.batches import Batch
+from imagenet_g.benchmark.inference import passes
 from imagenet_g.benchmark.inference.part_store import PartStore
 from imagenet_g.benchmark.inference.parts import NOT_FINITE, PartBuilder, make_predictions, use_one_thread
 from imagenet_g.benchmark.inference.passes import run_inference
@@ -62,6 +66,32 @@ def test_an_unreadable_image_is_unscored_and_named_and_the_rest_is_right(tmp_pat
     assert predictions.top5.indices[3].tolist() == [-1] * 5
     kept = np.flatnonzero(predictions.scored)
     assert predictions.top5.indices[kept, 0].tolist() == [CLASSES[row] for row in kept]
+
+
+def test_the_first_batch_is_checked_before_the_second_one_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that `warm_up_seconds` holds all of the start, and the rate behind it nothing of the start."""
+    calls: list[str] = []
+
+    class Recorder(TorchBackend):
+        depth = 3
+
+        def submit(self, inputs: torch.Tensor) -> Pending:
+            calls.append("batch")
+            return super().submit(inputs)
+
+        def forward_each(self, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+            calls.append("check")
+            return super().forward_each(batches)
+
+    monkeypatch.setattr(
+        passes,
+        "open_backend",
+        lambda classifier, settings, normalisation, kept: Recorder(classifier, settings, normalisation),
+    )
+    run(make_toy_split(CLASSES[:80]), tmp_path)
+    assert calls == ["batch", "check", "batch", "batch", "batch", "batch"]
 
 
 def test_restricted_outputs_are_kept_for_rows_of_the_class_set_only(tmp_path: Path) -> None:
