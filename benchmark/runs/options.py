@@ -79,7 +79,9 @@ class EvaluationOptions:
                 raise InputError(f"argument {_spell(name)}: '{value}' is not a whole number of at least 1.")
         cpus = self.cpus_per_actor
         if isinstance(cpus, bool) or not isinstance(cpus, int | float) or not 0 < cpus < math.inf:
-            raise InputError(f"argument --cpus-per-actor: {shorten(repr(cpus))} is no number above 0.")
+            raise InputError(
+                f"argument --cpus-per-actor: {shorten(repr(cpus))} is no number above 0, such as 0.5."
+            )
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise UnknownNameError(name, str(getattr(self, name)), known)

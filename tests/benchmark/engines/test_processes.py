@@ -94,7 +94,7 @@ def test_a_killed_process_costs_its_last_part(images: Path, capfd: pytest.Captur
         ([*TWO, "--rows", "1/2"], "--rows is for the jobs of an array"),
         ([*TWO, "--engine", "ray"], "give one of them"),
         (["--address", "auto"], "--address and --actors need --engine ray"),
-        (["--engine", "ray", "--cpus-per-actor", "0"], "must be above 0"),
+        (["--engine", "ray", "--cpus-per-actor", "0"], "is no number above 0, such as 0.5"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from build_specs import build, make_noise_spec
+from silent_verification import SilentListener
 
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError
@@ -43,7 +44,7 @@ def test_a_new_folder_takes_the_splits_of_several_builds(built: Path, tmp_path: 
     embed_splits(built, tmp_path / "both")
     embed_splits(other, tmp_path / "both")
     request = VerifyRequest(release=tmp_path / "both", splits=(), settings=RegenerationSettings())
-    report = run_verify(request, lambda _: None)
+    report = run_verify(request, SilentListener())
     assert not report.damaged
     assert [(split.split, split.level) for split in report.splits] == [("sd-i", "R0"), ("sd-l", "R0")]
 
@@ -73,7 +74,7 @@ def test_an_embedded_release_can_be_verified(built: Path, shipped: Path) -> None
     embed_splits(built, shipped)
     report = run_verify(
         VerifyRequest(release=shipped, splits=("renditions",), settings=RegenerationSettings()),
-        lambda _: None,
+        SilentListener(),
     )
     assert not report.damaged
     assert report.splits[0].level == "unknown"
