@@ -19,6 +19,10 @@ from imagenet_g.benchmark.models.classifiers import Transform
 from imagenet_g.benchmark.splits.readable import load_image
 from imagenet_g.benchmark.splits.splits import Split
 
+AHEAD = 64
+"""Fewest images that are prepared ahead: batches for OpenVINO are small, and while the models of a pass are
+opened and checked, which keeps one core busy, another one would have nothing to do."""
+
 
 class ThreadFeeder:
     """Prepares images in threads of this process.
@@ -42,13 +46,13 @@ class ThreadFeeder:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def feed(self, rows: Sequence[int], batch_size: int) -> Iterator[Batch]:
-        """Batches in the order of the rows; at most two batches are prepared before they are taken.
+        """Batches in the order of the rows; two batches or `AHEAD` images, the more, are prepared ahead.
 
         Raises:
             ModelError: The transform fails, or gives inputs of several shapes.
         """
         prepare_kernel(len(rows))
-        window = 2 * batch_size
+        window = max(2 * batch_size, AHEAD)
         prepared = prepare_ahead(self._pool, self._split, rows, transform=self._prepare, window=window)
         while images := list(islice(prepared, batch_size)):
             yield make_batch(images)
