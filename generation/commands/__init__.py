@@ -36,6 +36,13 @@ COMMANDS = (
     Command(
         "captions", "Train and freeze captions far from their class", f"{_HERE}.captions", Circle.MAKERS, 70
     ),
+    Command(
+        "convert",
+        "Convert the class-conditional LDM of CompVis for diffusers",
+        "imagenet_g.generation.converting.command",
+        Circle.MAKERS,
+        65,
+    ),
     Command("gallery", "Make a contact sheet of a release", f"{_HERE}.gallery", Circle.MAKERS, 130),
     Command("inspect", "Show the full record of one image", f"{_HERE}.inspect_image", Circle.MAKERS, 140),
     Command(

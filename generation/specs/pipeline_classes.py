@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
@@ -13,10 +14,14 @@ if TYPE_CHECKING:
 
 PipelineClass: TypeAlias = Any
 """diffusers' pipelines share no typed interface: each class has its own attributes and call arguments."""
+OWN_PIPELINES = {
+    "ClassConditionalLDMPipeline": "imagenet_g.generation.generators.class_ldm:ClassConditionalLDMPipeline"
+}
+"""Pipelines of this package, by address: specs are read without a generator's libraries."""
 
 
 def find_pipeline_class(name: str) -> PipelineClass:
-    """A pipeline class of diffusers by name.
+    """A pipeline class of diffusers, or of this package, by name.
 
     Raises:
         UnknownNameError: The installed diffusers has no such pipeline.
@@ -26,10 +31,16 @@ def find_pipeline_class(name: str) -> PipelineClass:
         import diffusers
     except ImportError as error:
         raise InputError("Building needs diffusers. Run: pip install 'imagenet-g[generate]'") from error
+    if name in OWN_PIPELINES:
+        with ignore_library_warnings():
+            return resolve_name(OWN_PIPELINES[name])
     known = [n for n in dir(diffusers) if n.endswith("Pipeline") or n.startswith("AutoPipelineFor")]
     if name not in known:
         raise UnknownNameError(
-            "pipeline", name, known, hint=f"The installed diffusers is {diffusers.__version__}."
+            "pipeline",
+            name,
+            [*known, *OWN_PIPELINES],
+            hint=f"The installed diffusers is {diffusers.__version__}.",
         )
     with ignore_library_warnings():
         return getattr(diffusers, name)

@@ -10,6 +10,7 @@ from imagenet_g.benchmark.hub.fetching import RemoteFile, describe_hub_file, fet
 from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
 from imagenet_g.benchmark.identity import hash_file, hash_json
 from imagenet_g.benchmark.models.packaged import PREFIX, find_packaged_model
+from imagenet_g.generation.specs.pipeline_classes import OWN_PIPELINES, find_pipeline_class
 from imagenet_g.generation.specs.stages import LOCAL_REVISION, PipelinePartSpec, Repository, StageSpec
 
 if TYPE_CHECKING:
@@ -131,8 +132,10 @@ def _describe_sign(spec: Repository) -> RemoteFile:
 def _download_pipeline(stage: StageSpec) -> Path:
     from diffusers import DiffusionPipeline
 
+    # For any other class the repository's own decides what is needed, and ours is none of diffusers'.
+    own = find_pipeline_class(stage.pipeline) if stage.pipeline in OWN_PIPELINES else DiffusionPipeline
     with fetch(_describe_sign(stage)), ignore_library_warnings():
-        return Path(DiffusionPipeline.download(stage.repo, revision=stage.revision, variant=stage.variant))
+        return Path(own.download(stage.repo, revision=stage.revision, variant=stage.variant))
 
 
 def _download_part(part: PipelinePartSpec) -> Path:
