@@ -207,14 +207,14 @@ class Network(nn.Module):
         time = self.time_embed(torch.cat([angles.cos(), angles.sin()], dim=1))
         kept = []
         for block in self.input_blocks:
-            for layer in block:
+            for layer in block.children():
                 x = layer(x, time, context)
             kept.append(x)
         for layer in self.middle_block:
             x = layer(x, time, context)
         for block in self.output_blocks:
             x = torch.cat([x, kept.pop()], dim=1)
-            for layer in block:
+            for layer in block.children():
                 x = layer(x, time, context)
         noise: Tensor = self.out(x)
         return noise
