@@ -16,7 +16,8 @@ from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.file_stamps import FileStamp, make_stamp
 from imagenet_g.generation.captions.files import SUFFIX, CaptionSet, load_captions
 from imagenet_g.generation.captions.records import CaptionHeader
-from imagenet_g.generation.specs.version import CaptionPromptSpec, SplitSpec
+from imagenet_g.generation.specs.inputs import CaptionPromptSpec
+from imagenet_g.generation.specs.version import SplitSpec
 
 if TYPE_CHECKING:
     from pydantic import JsonValue

@@ -15,7 +15,7 @@ from imagenet_g.benchmark.errors import DataError, ImagenetGError
 from imagenet_g.generation.image_checks.images import CheckedImages
 from imagenet_g.generation.image_checks.shares import NUM_SHUFFLES, compute_group_share
 from imagenet_g.generation.prompts.recipes import load_patterns, make_prompts
-from imagenet_g.generation.specs.version import PromptSpec
+from imagenet_g.generation.specs.inputs import PromptSpec
 
 Factor = Literal["template", "seed", "source"]
 FACTORS: tuple[Factor, ...] = ("template", "seed", "source")

@@ -23,7 +23,8 @@ from imagenet_g.benchmark.records import Count, FileModel, Sha256
 from imagenet_g.benchmark.storage import replace_file
 from imagenet_g.generation.captions.prompts import make_caption_prompts
 from imagenet_g.generation.prompts.recipes import make_prompts
-from imagenet_g.generation.specs.version import CaptionPromptSpec, PromptSpec, SplitSpec
+from imagenet_g.generation.specs.inputs import CaptionPromptSpec, PromptSpec
+from imagenet_g.generation.specs.version import SplitSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa

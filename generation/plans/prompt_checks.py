@@ -20,7 +20,8 @@ from imagenet_g.generation.prompts.token_limit import (
     keep_clip_text,
 )
 from imagenet_g.generation.specs.generator import GeneratorSpec
-from imagenet_g.generation.specs.version import CaptionPromptSpec, SplitSpec
+from imagenet_g.generation.specs.inputs import CaptionPromptSpec
+from imagenet_g.generation.specs.version import SplitSpec
 
 MAX_SHARED = 3
 

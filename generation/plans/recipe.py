@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.generation.captions.prompts import describe_caption_prompts
-from imagenet_g.generation.specs.version import CaptionPromptSpec, PromptSpec, VersionSpec
+from imagenet_g.generation.specs.inputs import CaptionPromptSpec, PromptSpec
+from imagenet_g.generation.specs.version import VersionSpec
 
 if TYPE_CHECKING:
     from pydantic import JsonValue

@@ -21,7 +21,7 @@ from imagenet_g.generation.prompts.recipes import (
     load_patterns,
     make_class_name,
 )
-from imagenet_g.generation.specs.version import CaptionPromptSpec, PromptSpec
+from imagenet_g.generation.specs.inputs import CaptionPromptSpec, PromptSpec
 
 
 class AmbiguousName(FileModel):

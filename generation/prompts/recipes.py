@@ -20,7 +20,7 @@ from typing import Literal
 
 from imagenet_g.benchmark.classes import ClassInfo, load_classes
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
-from imagenet_g.generation.specs.version import PromptSpec
+from imagenet_g.generation.specs.inputs import PromptSpec
 
 # Shorter words ("bar", "ice") stand inside too many unrelated ones, and a shared part of a word counts.
 _WORD = re.compile(r"[a-z]{4,}")

@@ -35,7 +35,7 @@ from imagenet_g.generation.rendering.score_files import score_shard
 from imagenet_g.generation.rendering.scorers import Scorers, load_scorer
 from imagenet_g.generation.rendering.shards import commit_shard, inspect_shard, load_work_rows
 from imagenet_g.generation.rendering.tasks import BuildJob, ShardTask, TaskReport
-from imagenet_g.generation.specs.version import CaptionPromptSpec
+from imagenet_g.generation.specs.inputs import CaptionPromptSpec
 
 if TYPE_CHECKING:
     from PIL import Image

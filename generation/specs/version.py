@@ -13,15 +13,16 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from imagenet_g.benchmark.classes import list_class_indices
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
-from imagenet_g.benchmark.records import FileModel, Sha256
+from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names, parse_toml
 from imagenet_g.benchmark.splits.manifests import ViewSpec
 from imagenet_g.generation.specs.extending import EXTENDS, expand_tables
 from imagenet_g.generation.specs.generator import Inputs
+from imagenet_g.generation.specs.inputs import PROMPT_TAGS, Prompts, SourceSpec
 from imagenet_g.generation.specs.kinds import GeneratorTable
 from imagenet_g.generation.specs.spec_errors import format_first_error
 from imagenet_g.generation.specs.stages import Positive, needs_pin
@@ -38,46 +39,6 @@ def _validate_line(text: str) -> str:
 
 
 Title = Annotated[str, AfterValidator(_validate_line), Field(max_length=200)]
-
-
-class PromptSpec(FileModel):
-    """How a prompt is made from a class and an index; see `prompts.recipes`."""
-
-    recipe: str
-    class_names: Literal["open_clip", "lemmas", "first-lemma", "clear"]
-    template: str | None = None
-    """For the recipe "template" only: text with the fields {c}, {h}, {d}, {b}."""
-
-
-class CaptionPromptSpec(FileModel):
-    """Prompts from a frozen caption file; see `captions.prompts`."""
-
-    recipe: Literal["captions"]
-    file: str
-    """Path of a caption file (.jsonl), or the name of one that ships with the package."""
-    sha256: Sha256 | None = None
-    """Content hash in the file's header; absent: not pinned yet, and cannot be built."""
-
-
-def _tell_prompts(value: object) -> str:
-    recipe = value.get("recipe") if isinstance(value, dict) else getattr(value, "recipe", None)
-    return PROMPT_TAGS[recipe == "captions"]
-
-
-PROMPT_TAGS = ("prompts:patterns", "prompts:captions")
-Prompts = Annotated[
-    Annotated[PromptSpec, Tag(PROMPT_TAGS[0])] | Annotated[CaptionPromptSpec, Tag(PROMPT_TAGS[1])],
-    Discriminator(_tell_prompts),
-]
-
-
-class SourceSpec(FileModel):
-    """The real images that images are made from."""
-
-    ref: str
-    """A split reference, such as "imagenet-val"; `--sources` overrides it."""
-    repeat: bool = False
-    """Whether a class with fewer sources than images takes them again in turn; otherwise it is refused."""
 
 
 class ClipScorerSpec(FileModel):

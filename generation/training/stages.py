@@ -23,8 +23,8 @@ from imagenet_g.benchmark.training.records import (
     write_record,
 )
 from imagenet_g.generation.prompts.recipes import load_patterns
+from imagenet_g.generation.specs.inputs import PromptSpec
 from imagenet_g.generation.specs.repos import hash_repo
-from imagenet_g.generation.specs.version import PromptSpec
 from imagenet_g.generation.training.autoencoder import AutoencoderTask, encode_pictures
 from imagenet_g.generation.training.cards import CARD_NAME, format_card
 from imagenet_g.generation.training.clip import ClipTask, make_clip_config

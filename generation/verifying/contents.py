@@ -24,7 +24,8 @@ from imagenet_g.generation.releases.probes import choose_probe_batches
 from imagenet_g.generation.releases.reading import Damage, load_table
 from imagenet_g.generation.releases.recipe import SplitRecipe
 from imagenet_g.generation.rendering.renderer import make_retry_seed
-from imagenet_g.generation.specs.version import CaptionPromptSpec, SplitSpec
+from imagenet_g.generation.specs.inputs import CaptionPromptSpec
+from imagenet_g.generation.specs.version import SplitSpec
 from imagenet_g.generation.verifying.numbers import find_wrong_numbers
 
 if TYPE_CHECKING:

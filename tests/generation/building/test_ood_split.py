@@ -31,12 +31,8 @@ from imagenet_g.generation.captions.records import (
 )
 from imagenet_g.generation.releases.recipe import parse_split_recipe
 from imagenet_g.generation.specs.diffusers import DiffusersSpec
-from imagenet_g.generation.specs.version import (
-    CaptionPromptSpec,
-    VersionSpec,
-    load_version_spec,
-    parse_version_spec,
-)
+from imagenet_g.generation.specs.inputs import CaptionPromptSpec
+from imagenet_g.generation.specs.version import VersionSpec, load_version_spec, parse_version_spec
 
 Tiny = Callable[[str], Path]
 LONG = "A tench " + "and another tench " * 40 + "waits."

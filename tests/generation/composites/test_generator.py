@@ -14,8 +14,9 @@ from imagenet_g.generation.composites.scenes import SCENES, make_scene
 from imagenet_g.generation.composites.styles import StyleSpec, find_style, load_styles
 from imagenet_g.generation.generators.generator import RenderRow
 from imagenet_g.generation.prompts.recipes import load_patterns
+from imagenet_g.generation.specs.inputs import PromptSpec
 from imagenet_g.generation.specs.python import PythonSpec
-from imagenet_g.generation.specs.version import PromptSpec, load_version_spec
+from imagenet_g.generation.specs.version import load_version_spec
 
 HELD_OUT = {"noto", "noto-v1", "fluent-high-contrast"}
 SIDE = 32

@@ -41,8 +41,9 @@ from imagenet_g.generation.prompts.recipes import (
 from imagenet_g.generation.specs.comparators import AwayFromMeanSpec, BackgroundFirstSpec
 from imagenet_g.generation.specs.diffusers import DiffusersSpec
 from imagenet_g.generation.specs.generator import GeneratorSpec
+from imagenet_g.generation.specs.inputs import PromptSpec
 from imagenet_g.generation.specs.kinds import parse_generator_spec
-from imagenet_g.generation.specs.version import PromptSpec, VersionSpec, load_version_spec
+from imagenet_g.generation.specs.version import VersionSpec, load_version_spec
 
 Tiny = Callable[[str], Path]
 MISMATCHED = PromptSpec(recipe="mismatched-scene", class_names="open_clip")

@@ -14,7 +14,7 @@ from imagenet_g.generation.image_checks.shares import (
     shuffle_within,
 )
 from imagenet_g.generation.prompts.recipes import make_prompts
-from imagenet_g.generation.specs.version import PromptSpec
+from imagenet_g.generation.specs.inputs import PromptSpec
 
 SPEC = PromptSpec(recipe="openai-80", class_names="open_clip")
 RECIPE = {"recipe": {"prompts": SPEC.model_dump(mode="json")}}

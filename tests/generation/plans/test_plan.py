@@ -19,7 +19,8 @@ from imagenet_g.generation.plans.plan import (
     make_plan,
     write_plan,
 )
-from imagenet_g.generation.specs.version import PromptSpec, SplitSpec, load_version_spec
+from imagenet_g.generation.specs.inputs import PromptSpec
+from imagenet_g.generation.specs.version import SplitSpec, load_version_spec
 
 
 def make(count: int = 5, batch_size: int = 4, rows_per_shard: int = 8, **options: object) -> Plan:

@@ -16,7 +16,7 @@ from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.generation.prompts.ambiguity import NameRow, find_twins, list_ambiguous, load_name_rows
 from imagenet_g.generation.prompts.recipes import ClassNames, make_class_name, make_prompts
 from imagenet_g.generation.releases.recipe import parse_split_recipe
-from imagenet_g.generation.specs.version import CaptionPromptSpec, PromptSpec
+from imagenet_g.generation.specs.inputs import CaptionPromptSpec, PromptSpec
 
 MISSILES = ["n03773504", "n04008634"]
 SPLIT = next(iter(make_noise_spec().splits))

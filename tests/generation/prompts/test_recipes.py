@@ -19,7 +19,7 @@ from imagenet_g.generation.prompts.recipes import (
     make_class_name,
     make_prompts,
 )
-from imagenet_g.generation.specs.version import PromptSpec
+from imagenet_g.generation.specs.inputs import PromptSpec
 
 EIGHTY = PromptSpec(recipe="openai-80", class_names="open_clip")
 
