@@ -74,11 +74,21 @@ def format_canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def make_image_id(version: str, split: str, wnid: str, index: int) -> str:
+def make_image_id(
+    version: str, split: str, wnid: str, index: int, *, replicate: int = 0, setting: str = ""
+) -> str:
     """Identity of the `index`-th image of a class in a split: 16 hex digits.
 
     64 bits: among 1.3 million images the chance of any collision is under one in ten million, and a
     plan refuses one if it happens.
+
+    Args:
+        version: Version name.
+        split: Split name.
+        wnid: The class.
+        index: Number of the image within its class.
+        replicate: Which of several renderings with other seeds; 0 for the only one.
+        setting: Values that are swept within the split, such as "guidance=7.5"; empty for none.
 
     Example:
         >>> make_image_id("v1", "sd-l", "n01440764", 0) == make_image_id("v1", "sd-l", "n01440764", 0)
@@ -86,7 +96,8 @@ def make_image_id(version: str, split: str, wnid: str, index: int) -> str:
         >>> len(make_image_id("v1", "sd-l", "n01440764", 1))
         16
     """
-    return hash_bytes(f"{version}/{split}/{wnid}/{index}".encode())[:16]
+    place = _name_place(version, split, wnid, index, replicate=replicate)
+    return hash_bytes((f"{place}/{setting}" if setting else place).encode())[:16]
 
 
 def make_adopted_id(pixel_sha256: str, wnid: str, copy: int) -> str:
@@ -108,17 +119,30 @@ def make_adopted_id(pixel_sha256: str, wnid: str, copy: int) -> str:
     return hash_bytes(f"{pixel_sha256}/{wnid}/{copy}".encode())[:16]
 
 
-def make_seed(version: str, split: str, wnid: str, index: int) -> int:
+def make_seed(version: str, split: str, wnid: str, index: int, *, replicate: int = 0) -> int:
     """Seed of an image's own generator, an int in [0, 2**63), from the same identity as its id.
+
+    Args:
+        version: Version name.
+        split: Split name.
+        wnid: The class.
+        index: Number of the image within its class.
+        replicate: Which of several renderings with other seeds; 0 for the only one.
 
     Example:
         >>> make_seed("v1", "sd-l", "n01440764", 0) == make_seed("v1", "sd-l", "n01440764", 1)
         False
     """
     # The prefix separates the two hashes: without it the first digits of the seed would be those of the id.
-    digest = hashlib.sha256(f"seed/{version}/{split}/{wnid}/{index}".encode()).digest()
+    place = _name_place(version, split, wnid, index, replicate=replicate)
+    digest = hashlib.sha256(f"seed/{place}".encode()).digest()
     # 63 bits and not 64: releases store the seed in a signed int64 column.
     return int.from_bytes(digest[:8], "big") % 2**63
+
+
+def _name_place(version: str, split: str, wnid: str, index: int, *, replicate: int) -> str:
+    # Replicate 0 is not named: the ids and seeds of releases without replicates must stay what they are.
+    return f"{version}/{split}/{wnid}/{index}" + (f"/replicate={replicate}" if replicate else "")
 
 
 # Most file systems allow 255 bytes a name; the hash, a suffix and the `.tmp` of an unfinished write must fit

@@ -9,6 +9,7 @@ from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.generation.building.build import BuildRequest, check_job_prompts
 from imagenet_g.generation.building.guards import describe_missing, validate_scorer_models, validate_views
 from imagenet_g.generation.building.progress import format_duration
+from imagenet_g.generation.plans.cells import format_cells
 from imagenet_g.generation.plans.plan import Plan, make_plan
 from imagenet_g.generation.plans.prompt_checks import report_prompts
 from imagenet_g.generation.plans.sources import Sources
@@ -99,7 +100,8 @@ def _describe_split(
     shards = f"{meta.num_shards} shard{'' if meta.num_shards == 1 else 's'}"
     parts += [
         f"\n{job.spec.version}/{job.split}: {split.title}",
-        f"  images   {meta.num_rows} = {len(split.class_indices)} classes x {split.images_per_class}; "
+        f"  images   {meta.num_rows} = {len(split.class_indices)} classes x {split.images_per_class}"
+        f"{format_cells(split)}; "
         f"{shards} of up to {_max_shard_rows(job.spec, meta.batch_size)} rows, "
         f"batches of {meta.batch_size}",
         f"  made by  {job.generator_spec.format_settings()}",

@@ -163,16 +163,20 @@ def make_call(
         images: Images of the stage before; empty for the first.
     """
     arguments: dict[str, Any] = dict(stage.arguments)
+    # A later stage changes the image of the first one, and keeps the settings of its own table.
+    swept = read_batch_settings(rows) if stage is spec else {}
     if stage is spec:
         arguments |= INPUT_ADAPTERS[spec.inputs](spec, rows)
         sizes = {"height": spec.height_px, "width": spec.width_px}
         arguments |= {name: size for name, size in sizes.items() if size is not None}
     else:
         arguments |= {"prompt": [row.prompt for row in rows], "image": images}
-    if stage.steps is not None:
-        arguments["num_inference_steps"] = stage.steps
-    if stage.guidance is not None:
-        arguments["guidance_scale"] = stage.guidance
+    calls = {
+        "num_inference_steps": swept.get("steps", stage.steps),
+        "guidance_scale": swept.get("guidance", stage.guidance),
+        **({"strength": swept["strength"]} if "strength" in swept else {}),
+    }
+    arguments |= {name: value for name, value in calls.items() if value is not None}
     # Pipelines differ in whether one text stands for a whole batch; all of them take one for each image.
     texts = {
         name: [text] * len(rows)
@@ -180,6 +184,17 @@ def make_call(
         if isinstance(text, str) and name in TEXTS
     }
     return arguments | texts
+
+
+def read_batch_settings(rows: Sequence[RenderRow]) -> dict[str, Any]:
+    """The swept settings of a batch.
+
+    Raises:
+        ModelError: Its rows differ in them: one call has one value of each.
+    """
+    if any(row.settings != rows[0].settings for row in rows):
+        raise ModelError("A batch holds rows of different swept settings; its plan is not of this package.")
+    return dict(rows[0].settings)
 
 
 def _adapt_prompt(spec: DiffusersSpec, rows: Sequence[RenderRow]) -> dict[str, Any]:

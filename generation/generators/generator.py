@@ -6,8 +6,8 @@ own seed, so that an image does not depend on the time of rendering or on the im
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ class RenderRow:
         prompt: Text, or None for generators without prompts.
         seed: In [0, 2**63); all randomness of this image must come from it.
         source: The RGB image to start from, untouched, or None.
+        settings: Values that the split sweeps, such as {"guidance": 2.5}, in place of the spec's; the same
+            for all rows of a batch.
     """
 
     image_id: str
@@ -34,6 +36,7 @@ class RenderRow:
     prompt: str | None
     seed: int
     source: Image.Image | None = None
+    settings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

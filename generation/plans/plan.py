@@ -1,8 +1,9 @@
 """The plan of a split: identity, seed, prompt, source, batch and slot of every image, before any is rendered.
 
 A plan is a pure function of the version's spec and, where there are sources, of their ids. Rows go by class,
-then index. The canonical batch of row r is r // B and its slot r % B: an image is always rendered in
-that batch and slot, because the last bits of an image depend on both. A shard is a run of whole batches.
+then index; all of them once for each replicate and each swept value (`cells`). The canonical batch of row r
+is r // B and its slot r % B: an image is always rendered in that batch and slot, because the last bits of an
+image depend on both. A shard is a run of whole batches.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from pydantic import JsonValue, ValidationError
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError, InputError
-from imagenet_g.benchmark.identity import hash_json, hash_lines, make_image_id, make_seed
+from imagenet_g.benchmark.identity import hash_json, hash_lines
 from imagenet_g.benchmark.records import Count, FileModel, Sha256
 from imagenet_g.benchmark.storage import replace_file
 from imagenet_g.generation.captions.prompts import make_caption_prompts
+from imagenet_g.generation.plans.cells import PLAN_COLUMNS, PlanCell, list_cells, make_identities
 from imagenet_g.generation.prompts.recipes import make_prompts
 from imagenet_g.generation.specs.inputs import CaptionPromptSpec, PromptSpec
 from imagenet_g.generation.specs.version import SplitSpec
@@ -56,7 +58,8 @@ class Plan:
 
     Attributes:
         meta: Its metadata.
-        table: Columns image_id, wnid, label, index, seed, prompt, source_image_id, batch_id, slot, shard.
+        table: Columns image_id, wnid, label, index, seed, prompt, source_image_id, batch_id, slot, shard, and
+            those of `cells.PLAN_COLUMNS` that the split asks for.
     """
 
     meta: PlanMeta
@@ -91,7 +94,11 @@ def make_plan(
 
     if source_ids is not None:
         _validate_sources(name, split, source_ids)
-    parts = [_make_class_rows(version, name, split, index, source_ids) for index in split.class_indices]
+    parts = [
+        _make_class_rows(version, name, split, index, source_ids, cell)
+        for cell in list_cells(split)
+        for index in split.class_indices
+    ]
     table = pa.concat_tables(parts)
     _validate_ids(table, f"{version}/{name}")
     numbers = np.arange(table.num_rows, dtype=np.int64)
@@ -115,7 +122,8 @@ def make_plan(
 
 def hash_plan_rows(table: pa.Table) -> str:
     """sha256 of the columns that decide an image, in row order, however the table is chunked."""
-    batches = table.select(_HASHED_COLUMNS).to_batches(max_chunksize=_HASH_ROWS)
+    added = [name for name in PLAN_COLUMNS if name in table.column_names]
+    batches = table.select([*_HASHED_COLUMNS, *added]).to_batches(max_chunksize=_HASH_ROWS)
     rows = (zip(*(column.to_pylist() for column in batch.columns), strict=True) for batch in batches)
     return hash_lines("\t".join(map(str, row)) for row in chain.from_iterable(rows))
 
@@ -181,6 +189,7 @@ def _make_class_rows(
     split: SplitSpec,
     class_index: int,
     source_ids: Mapping[int, Sequence[str]] | None,
+    cell: PlanCell,
 ) -> pa.Table:
     import pyarrow as pa
 
@@ -192,14 +201,16 @@ def _make_class_rows(
     if source_ids is not None:
         ids = source_ids[class_index]
         sources = [ids[index % len(ids)] for index in range(count)]
+    identities = make_identities(version, name, split, wnid, count, cell)
     columns = {
-        "image_id": pa.array([make_image_id(version, name, wnid, i) for i in range(count)], pa.string()),
+        "image_id": identities.pop("image_id"),
         "wnid": pa.array([wnid] * count, pa.string()),
         "label": pa.array(np.full(count, class_index, np.int16)),
         "index": pa.array(np.arange(count, dtype=np.int32)),
-        "seed": pa.array([make_seed(version, name, wnid, i) for i in range(count)], pa.int64()),
+        "seed": identities.pop("seed"),
         "prompt": pa.array(prompts, pa.string()),
         "source_image_id": pa.array(sources, pa.string()),
+        **identities,
     }
     return pa.table(columns)
 

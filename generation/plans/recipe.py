@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.generation.captions.prompts import describe_caption_prompts
 from imagenet_g.generation.specs.inputs import CaptionPromptSpec, PromptSpec
-from imagenet_g.generation.specs.version import VersionSpec
+from imagenet_g.generation.specs.version import SplitSpec, VersionSpec
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -38,6 +38,7 @@ def make_recipe(spec: VersionSpec, name: str, sources: Sources | None) -> dict[s
         "generator_name": split.generator,
         "encoding": spec.encoding.model_dump(mode="json"),
         "flat": spec.flat.model_dump(mode="json"),
+        **_describe_cells(split),
     }
 
 
@@ -45,6 +46,18 @@ def _describe_prompts(prompts: PromptSpec | CaptionPromptSpec) -> dict[str, Json
     if isinstance(prompts, CaptionPromptSpec):
         return describe_caption_prompts(prompts)
     return prompts.model_dump(mode="json")
+
+
+def _describe_cells(split: SplitSpec) -> dict[str, JsonValue]:
+    """What splits have that ask for it; absent in all others, whose recipes keep their hash."""
+    found: dict[str, JsonValue] = {}
+    if split.replicates > 1:
+        found["replicates"] = split.replicates
+    if split.seeds is not None:
+        found["seeds"] = list(split.seeds)
+    if split.sweep is not None:
+        found["sweep"] = split.sweep.model_dump(mode="json", exclude_none=True)
+    return found
 
 
 def _describe_sources(sources: Sources) -> dict[str, JsonValue]:

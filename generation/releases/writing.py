@@ -30,7 +30,8 @@ from imagenet_g.benchmark.splits.releases import (
     write_shard,
 )
 from imagenet_g.benchmark.storage import write_text
-from imagenet_g.generation.plans.plan import load_plan_meta
+from imagenet_g.generation.plans.cells import list_cell_columns, list_cell_views, map_cell_columns
+from imagenet_g.generation.plans.plan import load_plan_meta, load_shard_rows
 from imagenet_g.generation.prompts.ambiguity import find_twins
 from imagenet_g.generation.releases.adopted import find_adopted
 from imagenet_g.generation.releases.card import format_card
@@ -109,6 +110,7 @@ def make_split_features(spec: VersionSpec, split: SplitSpec, *, with_scores: boo
     # Only where it is needed: other releases have the columns, and the bytes, that they always had.
     if list_twins(split):
         extra[ALSO_COLUMN] = List(Value("int16"))
+    extra |= {name: Value(kind) for name, kind in list_cell_columns(split).items()}
     for scorer in split.scorers if with_scores else ():
         for column in list_score_columns(
             scorer, spec.scorers[scorer], with_sources=split.sources is not None
@@ -124,10 +126,10 @@ def list_twins(split: SplitSpec) -> dict[int, tuple[int, ...]]:
 
 
 def list_views(split: SplitSpec, *, with_scores: bool) -> dict[str, ViewSpec]:
-    """Views of a split; without scores, only those that need no scores."""
+    """Views of a split, its replicates and swept values among them; without scores, those that need none."""
     return {
         name: view
-        for name, view in split.views.items()
+        for name, view in (list_cell_views(split) | split.views).items()
         if with_scores or not any(isinstance(part, ThresholdView) for part in list_parts(view))
     }
 
@@ -199,6 +201,7 @@ def _make_key(job: BuildJob, scorers: tuple[str, ...], number: int, path: str) -
             "scores": [*_load_keys(job, scorers, number)],
             "path": path,
             **({"also": [*sorted(twins.items())]} if (twins := list_twins(job.split_spec)) else {}),
+            **({"cells": [*columns]} if (columns := list_cell_columns(job.split_spec)) else {}),
         }
     )
 
@@ -217,12 +220,22 @@ def _load_keys(job: BuildJob, scorers: tuple[str, ...], number: int) -> Iterator
 def _merge_rows(job: BuildJob, scorers: tuple[str, ...], number: int) -> Iterator[WorkRow]:
     scores = [_index_scores(job, scorer, number) for scorer in scorers]
     twins = list_twins(job.split_spec)
+    cells = _load_cell_rows(job, number)
     for row in load_work_rows(job.out, job.split, number):
         if row.pop("error") is None:
-            for table in scores:
+            for table in (*scores, *cells):
                 row |= table[row["image_id"]]
             # No image shows which of two classes with the same prompts was asked for.
             yield row | ({ALSO_COLUMN: list(twins.get(int(str(row["label"])), ()))} if twins else {})
+
+
+def _load_cell_rows(job: BuildJob, number: int) -> tuple[dict[object, dict[str, object]], ...]:
+    """Replicates and swept values by image id, from the plan; nothing for a split without them."""
+    columns = map_cell_columns(job.split_spec)
+    if not columns:
+        return ()
+    rows = load_shard_rows(job.plan_path, number).to_pylist()
+    return ({row["image_id"]: {name: row[planned] for name, planned in columns.items()} for row in rows},)
 
 
 def _index_scores(job: BuildJob, scorer: str, number: int) -> Mapping[object, dict[str, object]]:

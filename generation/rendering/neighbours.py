@@ -20,6 +20,7 @@ from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.storage import write_text
+from imagenet_g.generation.plans.cells import read_settings
 from imagenet_g.generation.plans.plan import load_plan_meta, load_shard_rows
 from imagenet_g.generation.rendering.renderer import PlanRow
 from imagenet_g.generation.rendering.shards import ShardRecord, make_work_folder
@@ -83,7 +84,9 @@ def choose_neighbours(
     if batch_size == 1 or len({str(row["image_id"]) for row in (*batch, *others)}) == 1:
         return None
     planned = [row["image_id"] for row in batch]
-    beyond = [row for row in reversed(others) if row["image_id"] not in planned]
+    # One call of a pipeline has one value of each swept setting.
+    fitting = [row for row in others if read_settings(row) == read_settings(batch[0])]
+    beyond = [row for row in reversed(fitting) if row["image_id"] not in planned]
     own = [*batch[2:], *batch[1:2]] if len(batch) > 2 else [batch[0]]
     return list(islice(cycle(beyond or own), batch_size - 1))
 

@@ -23,11 +23,11 @@ from imagenet_g.benchmark.feeding.ahead import map_ahead
 from imagenet_g.benchmark.identity import hash_bytes
 from imagenet_g.benchmark.images.decoding import decode_image, hash_pixels
 from imagenet_g.generation.generators.generator import Generator, Rendering, RenderRow
+from imagenet_g.generation.plans.cells import read_settings
 from imagenet_g.generation.specs.version import EncodingSpec, FlatSpec
 
 if TYPE_CHECKING:
     from PIL import Image
-
 
 MAX_FAILURES_IN_A_ROW = 3
 """Consecutive failed batches after which the run stops: the next ones would fail too."""
@@ -163,6 +163,7 @@ class Renderer:
             prompt=None if row["prompt"] is None else str(row["prompt"]),
             seed=int(str(row["seed"])),
             source=source,
+            settings=read_settings(row),
         )
 
     def _render_slots(self, slots: list[RenderRow]) -> list[RenderOutcome]:

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from imagenet_g.benchmark.records import FileModel, Sha256
 from imagenet_g.generation.specs.diffusers import DiffusersSpec
-from imagenet_g.generation.specs.restoring import find_place
+from imagenet_g.generation.specs.repos import find_place
 from imagenet_g.generation.specs.stages import Positive
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from pydantic import Field, model_validator
 from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.generation.specs.generator import GeneratorSpec, Inputs
 from imagenet_g.generation.specs.pipeline_classes import find_call_defaults
-from imagenet_g.generation.specs.repos import identify_repo
-from imagenet_g.generation.specs.restoring import restore_stage
+from imagenet_g.generation.specs.repos import identify_repo, restore_stage
 from imagenet_g.generation.specs.stages import Positive, Repository, StageSpec, TransformSpec
+from imagenet_g.generation.specs.sweeps import SWEPT
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -109,6 +109,11 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
         return {
             name: text for name, text in self.arguments.items() if isinstance(text, str) and "prompt" in name
         }
+
+    @property
+    def sweepable(self) -> tuple[str, ...]:
+        """Those of the first pipeline's call; the strength only where the spec starts from an image."""
+        return SWEPT if self.inputs == "prompt+image" else SWEPT[1:]
 
     @property
     def num_cpu_threads(self) -> int:

@@ -86,6 +86,11 @@ class GeneratorSpec(FileModel):
         return {}
 
     @property
+    def sweepable(self) -> tuple[str, ...]:
+        """Settings that a split may sweep; the generator then takes them from `RenderRow.settings`."""
+        return ()
+
+    @property
     def num_cpu_threads(self) -> int:
         """Threads that rendering and scoring use on a CPU: another number gives other last bits."""
         return 1

@@ -1,7 +1,11 @@
-"""Locations of a pipeline and its parts: a folder, a shipped model, or a commit on the Hub."""
+"""Locations of a pipeline and its parts: a folder, a shipped model, or a commit on the Hub.
+
+A recipe names them without the paths of a machine; `restore_stage` puts those of this machine in again.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,6 +121,39 @@ def name_repo(spec: Repository) -> str:
     return f"{LOCAL_PREFIX}{Path(spec.repo).resolve().name}" if Path(spec.repo).is_dir() else spec.repo
 
 
+def restore_stage(recorded: dict[str, JsonValue], places: Sequence[Path]) -> dict[str, JsonValue]:
+    """The table of a stage, with the paths of its repository and its parts.
+
+    Args:
+        recorded: As a recipe has it.
+        places: Folders here, found by their names.
+
+    Raises:
+        InputError: A local folder is not among the places, or holds other files than the recorded ones.
+        UnknownNameError: The recipe names a shipped model that does not exist.
+    """
+    restored = _restore_repo(recorded, places, subfolder=None)
+    if isinstance(parts := recorded.get("parts"), dict):
+        restored["parts"] = {
+            name: _restore_repo(part, places, subfolder=str(part.get("subfolder") or ""))
+            for name, part in parts.items()
+            if isinstance(part, dict)
+        }
+    return restored
+
+
+def find_place(name: str, places: Sequence[Path]) -> Path:
+    """The folder or file of a name.
+
+    Raises:
+        InputError: It is not among the places.
+    """
+    place = next((path for path in places if path.resolve().name == name), None)
+    if place is None:
+        raise InputError(f"This split was made with '{name}'. Give its place: --pipeline PATH/{name}.")
+    return place
+
+
 def _name_sign(spec: Repository) -> str:
     """The file whose presence shows that a repository on the Hub holds the pipeline or part."""
     if isinstance(spec, PipelinePartSpec):
@@ -148,3 +185,18 @@ def _download_part(part: PipelinePartSpec) -> Path:
     with fetch(_describe_sign(part)):
         folder = snapshot_download(part.repo, revision=part.revision, allow_patterns=patterns)
     return Path(folder) / part.subfolder
+
+
+def _restore_repo(
+    table: dict[str, JsonValue], places: Sequence[Path], *, subfolder: str | None
+) -> dict[str, JsonValue]:
+    repo, revision = str(table.get("repo")), str(table.get("revision"))
+    if repo.startswith(PREFIX):
+        place = repo
+    elif repo.startswith(LOCAL_PREFIX):
+        place = str(find_place(repo.removeprefix(LOCAL_PREFIX), places))
+    else:
+        return dict(table)
+    if identify_folder(place_folder(place, subfolder=subfolder)) != revision:
+        raise InputError(f"'{place}' holds other files than the pipeline that made this split.")
+    return {**table, "repo": place, "revision": LOCAL_REVISION}

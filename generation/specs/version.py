@@ -26,6 +26,7 @@ from imagenet_g.generation.specs.inputs import PROMPT_TAGS, Prompts, SourceSpec
 from imagenet_g.generation.specs.kinds import GeneratorTable
 from imagenet_g.generation.specs.spec_errors import format_first_error
 from imagenet_g.generation.specs.stages import Positive, needs_pin
+from imagenet_g.generation.specs.sweeps import SweepSpec, validate_cells
 
 MAX_EXTENSIONS = 8
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
@@ -106,6 +107,12 @@ class SplitSpec(FileModel):
     """Images rendered together; part of the recipe, because the last bits depend on it."""
     prompts: Prompts | None = None
     sources: SourceSpec | None = None
+    replicates: Positive = 1
+    """How often the split is rendered, each time with other seeds and everything else the same."""
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**63, strict=True)], ...] | None = None
+    """Seed of image 0, 1, ... of every class, of a publication; absent: by identity."""
+    sweep: SweepSpec | None = None
+    """Several values of a setting of the generator, each with the whole split."""
     scorers: tuple[Name, ...] = ()
     views: dict[Name, ViewSpec] = Field(default_factory=dict)
 
@@ -141,6 +148,7 @@ class VersionSpec(FileModel):
                 if scorer not in self.scorers:
                     raise ValueError(f"split '{name}' uses scorer '{scorer}', which is not described")
             _validate_split_inputs(name, split, self.generators[split.generator].inputs)
+            validate_cells(name, split, self.generators[split.generator])
         # Two people must get one version under one name.
         loose = [r for one in self.generators.values() for r in one.all_repositories if needs_pin(r)]
         if self.status == "stable" and loose:

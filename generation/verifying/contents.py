@@ -19,6 +19,7 @@ from imagenet_g.benchmark.errors import DataError, ImagenetGError
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, FileRecord, Manifest
 from imagenet_g.generation.captions.prompts import load_pinned_captions
+from imagenet_g.generation.plans.cells import map_cell_columns
 from imagenet_g.generation.plans.plan import hash_plan_rows, load_plan_meta, make_plan
 from imagenet_g.generation.releases.probes import choose_probe_batches
 from imagenet_g.generation.releases.reading import Damage, load_table
@@ -151,6 +152,7 @@ def restore_split_spec(name: str, recorded: Mapping[str, JsonValue]) -> SplitSpe
                 "images_per_class": recorded["images_per_class"],
                 "batch_size": recorded["batch_size"],
                 "prompts": recorded["prompts"],
+                **{key: recorded[key] for key in ("replicates", "seeds", "sweep") if key in recorded},
             }
         )
     except (KeyError, IndexError, ValueError) as error:
@@ -173,13 +175,15 @@ def _compare_rows(built: BuiltSplit) -> Iterator[Damage]:
     left_out = {failure.image_id for failure in built.recipe.left_out}
     kept = [row for row, image_id in enumerate(plan["image_id"]) if image_id not in left_out]
     retries = _read_int(recorded.get("flat"), "retries")
+    columns = {name: name for name in _SAME_COLUMNS}
+    columns |= map_cell_columns(restore_split_spec(built.name, recorded))
     start = 0
     for file in built.files:
-        names = [*_SAME_COLUMNS, "batch_id", "seed", "attempt", "recipe", "generator"]
+        names = [*columns, "batch_id", "seed", "attempt", "recipe", "generator"]
         found = load_table(built.folder / file.path, names).to_pydict()
         rows = kept[start : start + file.num_rows]
         start += file.num_rows
-        expected = {name: [plan[name][row] for row in rows] for name in _SAME_COLUMNS}
+        expected = {name: [plan[planned][row] for row in rows] for name, planned in columns.items()}
         expected["batch_id"] = [str(plan["batch_id"][row]) for row in rows]
         expected["recipe"] = [_name_recipe(recorded)] * len(rows)
         expected["generator"] = [recorded.get("generator_name")] * len(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.splits.manifests import Manifest
+from imagenet_g.generation.plans.cells import read_settings
 from imagenet_g.generation.releases.probes import choose_probe_batches
 from imagenet_g.generation.releases.reading import Row, load_batches, load_planned_rows
 from imagenet_g.generation.releases.recipe import SplitRecipe
@@ -211,7 +213,14 @@ def _regroup(rows: Sequence[Row], batch_size: int | None) -> list[Row]:
     """Rows in batches of another size; with None, as they were planned."""
     if batch_size is None:
         return list(rows)
-    return [{**row, "batch_id": n // batch_size, "slot": n % batch_size} for n, row in enumerate(rows)]
+    found: list[Row] = []
+    # A batch holds one value of each swept setting, and the tail of a value is filled up.
+    for number, (_, group) in enumerate(groupby(rows, key=read_settings)):
+        found += [
+            {**row, "batch_id": (number, n // batch_size), "slot": n % batch_size}
+            for n, row in enumerate(group)
+        ]
+    return found
 
 
 def _require_table(recorded: dict[str, JsonValue], key: str) -> dict[str, JsonValue]:
