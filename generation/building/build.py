@@ -9,7 +9,7 @@ from typing import Protocol
 
 from imagenet_g.benchmark.differences import list_differences
 from imagenet_g.benchmark.errors import DataError, InputError
-from imagenet_g.generation.building.guards import validate_scorers, validate_views
+from imagenet_g.generation.building.guards import validate_files, validate_scorers, validate_views
 from imagenet_g.generation.plans.plan import Plan, PlanMeta, load_plan_meta, make_plan, write_plan
 from imagenet_g.generation.plans.prompt_checks import (
     list_prompt_warnings,
@@ -77,6 +77,7 @@ def run_build(request: BuildRequest, listener: BuildListener) -> Path | None:
     jobs = [request.make_job(name) for name in request.splits]
     # Before hours of rendering: what is unpinned cannot be built again.
     validate_pins(request.spec, request.splits, source=request.source)
+    validate_files(request.spec, request.splits)
     validate_views(request.spec, request.splits, with_scores=request.with_scores)
     if request.with_scores:
         validate_scorers(request.spec, request.splits)

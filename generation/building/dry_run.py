@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.generation.building.build import BuildRequest, check_job_prompts
-from imagenet_g.generation.building.guards import describe_missing, validate_scorer_models, validate_views
+from imagenet_g.generation.building.guards import (
+    describe_missing,
+    find_missing_captions,
+    validate_scorer_models,
+    validate_views,
+)
 from imagenet_g.generation.building.progress import format_duration
 from imagenet_g.generation.plans.cells import format_cells
 from imagenet_g.generation.plans.plan import Plan, make_plan
@@ -57,7 +62,7 @@ def run_dry_run(request: BuildRequest, *, seconds_per_image: float | None) -> st
     if len(known) == len(totals):
         cost = f"{format_duration(sum(known))} on one worker, {format_duration(sum(known) / 5)} on five"
     parts.append(f"in all: {images} images; time {cost}")
-    parts += describe_missing(request.spec, request.splits) if request.with_scores else []
+    parts += describe_missing(request.spec, request.splits, with_scores=request.with_scores)
     parts.append("Nothing was written.")
     return "\n".join(parts)
 
@@ -137,7 +142,8 @@ def _make_plan(job: BuildJob) -> tuple[Plan, list[str]]:
     plan = make_plan(
         job.spec.version,
         job.split,
-        split,
+        # Without its captions a split still has its counts.
+        split.model_copy(update={"prompts": None}) if find_missing_captions(split) else split,
         rows_per_shard=job.spec.rows_per_shard,
         # Nothing of this plan is written, so that its hash does not matter.
         recipe={},
@@ -151,6 +157,8 @@ def _max_shard_rows(spec: VersionSpec, batch_size: int) -> int:
 
 
 def _describe_prompts(job: BuildJob, plan: Plan) -> list[str]:
+    if missing := find_missing_captions(job.split_spec):
+        return [f"  prompts  not available ({missing})"]
     prompts = plan.table["prompt"].to_pylist()
     warnings = [f"  note     {warning}" for warning in check_job_prompts(job, plan)]
     report = report_prompts(job.split_spec, job.generator_spec, prompts, plan.table["label"].to_pylist())
@@ -167,6 +175,8 @@ def _describe_prompts(job: BuildJob, plan: Plan) -> list[str]:
 
 def _try_timing(job: BuildJob, plan: Plan) -> tuple[TimedBatch | None, str]:
     missing = [found.repo for found in job.generator_spec.all_repositories if not is_available(found)]
+    if find_missing_captions(job.split_spec):
+        return None, "there are no prompts to render"
     if missing:
         return None, f"the weights of '{missing[0]}' are not on this machine"
     try:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
 from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.naming.specs import parse_model_spec
 from imagenet_g.benchmark.splits.manifests import ClassView, list_parts
+from imagenet_g.generation.captions.prompts import load_pinned_captions
 from imagenet_g.generation.releases.writing import list_views, make_split_features
 from imagenet_g.generation.rendering.safety_scorer import require_safety
 from imagenet_g.generation.specs.version import (
+    CaptionPromptSpec,
     ClipScorerSpec,
     JudgeScorerSpec,
     SafetyScorerSpec,
+    SplitSpec,
     VersionSpec,
 )
 
@@ -47,13 +50,46 @@ def validate_scorer_models(spec: VersionSpec, wanted: Iterable[str]) -> None:
                 raise InputError(f"Scorer '{name}': {error}") from error
 
 
-def describe_missing(spec: VersionSpec, splits: tuple[str, ...]) -> list[str]:
-    """What a build would be refused for here, in sentences; empty for nothing."""
+def describe_missing(spec: VersionSpec, splits: tuple[str, ...], *, with_scores: bool = True) -> list[str]:
+    """What a build would be refused for here, in sentences; empty for nothing.
+
+    Args:
+        spec: The version.
+        splits: Those that are built.
+        with_scores: Whether the scorers run.
+    """
+    scorers = find_reason(lambda: validate_scorers(spec, splits)) if with_scores else None
+    files = find_reason(lambda: validate_files(spec, splits))
+    reasons = [reason for reason in (scorers, files) if reason is not None]
+    captions = [reason for name in splits if (reason := find_missing_captions(spec.splits[name])) is not None]
+    return [f"A build would stop at once here: {reason}" for reason in (*captions, *reasons)]
+
+
+def find_reason(check: Callable[[], object]) -> str | None:
+    """What a check refuses, as its message; None where it passes."""
     try:
-        validate_scorers(spec, splits)
-    except InputError as error:
-        return [f"A build would stop at once here: {error}"]
-    return []
+        check()
+    except ImagenetGError as error:
+        return str(error)
+    return None
+
+
+def find_missing_captions(split: SplitSpec) -> str | None:
+    """Why the frozen captions of a split cannot be its prompts here; None if they can or it has others."""
+    prompts = split.prompts
+    if not isinstance(prompts, CaptionPromptSpec):
+        return None
+    return find_reason(lambda: load_pinned_captions(prompts))
+
+
+def validate_files(spec: VersionSpec, splits: tuple[str, ...]) -> None:
+    """Refuse, before weights are fetched, a generator whose own files are not here.
+
+    Raises:
+        InputError: The spec names a file that does not exist.
+    """
+    for name in sorted({spec.splits[split].generator for split in splits}):
+        spec.generators[name].require_files()
 
 
 def validate_views(spec: VersionSpec, splits: tuple[str, ...], *, with_scores: bool) -> None:

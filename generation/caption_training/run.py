@@ -33,6 +33,7 @@ from imagenet_g.generation.caption_training.language_models import (
     load_language_model,
     write_with_model,
 )
+from imagenet_g.generation.caption_training.means import load_means, open_means_split
 from imagenet_g.generation.caption_training.seeds import (
     SeedCaption,
     describe_seeds,
@@ -45,11 +46,8 @@ from imagenet_g.generation.caption_training.seeds import (
 from imagenet_g.generation.caption_training.stages import Note, load_finished
 from imagenet_g.generation.captions.class_means import (
     FILE_NAME,
-    ClassMeans,
     load_class_means,
-    make_class_means,
     validate_clip,
-    write_class_means,
 )
 from imagenet_g.generation.captions.clip import describe_clip, find_too_long, read_context_length
 from imagenet_g.generation.captions.records import CaptionStageRecord, MeansRecord, SeedsRecord, WeightsRecord
@@ -112,13 +110,16 @@ def run_training(request: TrainRequest) -> CaptionRun:
 
     spec, out = request.spec, request.out
     _validate_device(request.device)
+    # Before the folder is taken and models are fetched: too few images are the likeliest mistake, and the
+    # settings that mend it are others.
+    images = open_means_split(request)
     _claim_folder(spec, out)
     # One thread: sums over several threads end in other last bits, and a resumed run must end at the same
     # weights.
     set_determinism(request.device, cpu_threads=1)
     clip = load_clip_encoder(spec.objective.clip)
     seeds = _load_seeds(request, clip)
-    means = _load_means(request, clip)
+    means = load_means(request, clip, images)
     clip.model.to(request.device)
     model, tokenizer = load_language_model(spec.language_model, list_texts(spec, seeds), spec.seed)
     _validate_length(spec, model, tokenizer)
@@ -265,26 +266,6 @@ def _load_seeds(request: TrainRequest, clip: ClipEncoder) -> tuple[SeedCaption, 
     left_out = f", {len(found) - len(seeds)} left out as too long for the CLIP" if too_long else ""
     request.note(f"{len(seeds)} seed captions from {describe_seeds(spec)}{left_out}")
     return seeds
-
-
-def _load_means(request: TrainRequest, clip: ClipEncoder) -> ClassMeans:
-    from imagenet_g.benchmark.catalogue.catalogue import load_split
-    from imagenet_g.benchmark.splits.references import parse_split_ref
-
-    spec, path = request.spec, request.out / FILE_NAME
-    if path.exists():
-        kept = load_class_means(path)
-        validate_clip(kept, clip, name=str(path))
-        return kept
-    ref = parse_split_ref(spec.means.ref)
-    if ref.view is not None:
-        raise InputError(f"Class means come from whole splits; leave ':{ref.view}' off '{spec.means.ref}'.")
-    request.note(f"class means of {len(spec.class_indices)} classes from {spec.means.ref}")
-    split = load_split(ref, data=request.data, cache=request.cache)
-    means = make_class_means(spec.means, spec.class_indices, split, clip, seed=spec.seed,
-                             device=request.device, cache=request.cache)  # fmt: skip
-    write_class_means(path, means)
-    return means
 
 
 def _validate_length(spec: CaptionSpec, model: Model, tokenizer: Tokenizer) -> None:

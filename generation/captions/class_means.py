@@ -74,7 +74,7 @@ def make_class_means(
         InputError: A class has no image, or fewer than the settings ask for.
         DataError: An image cannot be read, or the model gives no finite embedding.
     """
-    chosen = _choose_rows(spec, class_indices, split, seed)
+    chosen = choose_rows(spec, class_indices, split, seed)
     vectors = _embed(split, [row for rows in chosen.values() for row in rows], clip, device, cache)
     # float32 is what the file keeps: a resumed run, which reads it, must reward captions like the first one.
     means = np.stack(
@@ -169,9 +169,14 @@ def hash_means(class_indices: Sequence[int], means: npt.NDArray[np.float32]) -> 
     return hash_json([list(class_indices), hash_bytes(np.ascontiguousarray(means, "<f4").tobytes())])
 
 
-def _choose_rows(
+def choose_rows(
     spec: MeansSpec, class_indices: Sequence[int], split: Split, seed: int
 ) -> dict[int, list[int]]:
+    """Rows of the images whose mean is taken, for each class, in the order of their ids.
+
+    Raises:
+        InputError: A class has no image, or fewer than the settings ask for.
+    """
     labels = split.rows.labels[:, 0]
     chosen = {}
     for index in class_indices:

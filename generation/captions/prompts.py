@@ -43,7 +43,12 @@ def load_pinned_captions(spec: CaptionPromptSpec) -> CaptionSet:
         InputError: The spec pins no hash; the message gives the hash to pin.
     """
     path = find_caption_file(spec.file)
-    captions = _load(path, make_stamp(path) if path.is_file() else None)
+    if not path.is_file():
+        raise DataError(
+            f"There is no caption file '{spec.file}', which the prompts come from. Write one with "
+            "'imagenet-g captions train' and 'captions write', or bring the one that the spec is for."
+        )
+    captions = _load(path, make_stamp(path))
     found = captions.header.content_sha256
     if spec.sha256 is None:
         raise InputError(
@@ -97,7 +102,7 @@ def load_caption_header(split: SplitSpec) -> CaptionHeader | None:
 
 
 @cache
-def _load(path: Path, stamp: FileStamp | None) -> CaptionSet:
+def _load(path: Path, stamp: FileStamp) -> CaptionSet:
     # The stamp is part of the key, so that a file written anew in the same process is read again.
     # Asked for once a class, and parsed once.
     return load_captions(path)

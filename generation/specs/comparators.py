@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.records import FileModel, Sha256
 from imagenet_g.generation.specs.diffusers import DiffusersSpec
 from imagenet_g.generation.specs.repos import find_place
@@ -108,6 +109,18 @@ class AwayFromMeanSpec(DiffusersSpec):
         """The files of a local CLIP, which the recipe names without a hash."""
         folder = self.away.model.partition(_LOCAL_CLIP)[2]
         return sorted(path for path in Path(folder).rglob("*") if path.is_file()) if folder else []
+
+    def require_files(self) -> None:
+        """Look for the class means.
+
+        Raises:
+            InputError: There are none.
+        """
+        if not Path(self.away.means).is_file():
+            raise InputError(
+                f"There are no class means '{self.away.means}'. 'imagenet-g captions train' writes them "
+                "(means.safetensors in its folder): put their path into [generators.NAME.away]."
+            )
 
     @classmethod
     def restore_table(cls, recorded: dict[str, JsonValue], places: Sequence[Path]) -> dict[str, JsonValue]:

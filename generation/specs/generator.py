@@ -75,6 +75,13 @@ class GeneratorSpec(FileModel):
         """Files on this machine that decide the pixels and that `describe_recipe` names without a hash."""
         return []
 
+    def require_files(self) -> None:
+        """Look for the files on this machine that the spec names and that no repository has.
+
+        Raises:
+            InputError: One is missing; the message says how it is made.
+        """
+
     @property
     def has_longer_encoder(self) -> bool:
         """Whether a second text encoder reads more of a prompt than `token_limit`."""

@@ -26,6 +26,7 @@ from imagenet_g.generation.captions.class_means import hash_means, load_class_me
 from imagenet_g.generation.captions.files import CaptionSet, load_captions
 from imagenet_g.generation.captions.names import split_words
 from imagenet_g.generation.captions.sentences import find_faults
+from imagenet_g.generation.captions.specs import load_caption_spec
 
 pytest.importorskip("trl")
 Run = tuple[Path, Path]
@@ -206,6 +207,20 @@ def test_fewer_images_than_a_mean_is_of_are_refused(clip: Path, tmp_path: Path) 
     spec = make_caption_spec(tmp_path, clip, means={"ref": "mini/renditions", "images_per_class": 128})
     with pytest.raises(InputError, match=r"means of 128 images, and class n\d+ \(.+\) has \d+ in 'mini/rend"):
         train(spec, tmp_path / "run")
+    # Nothing is taken, so that the same folder serves once the settings are mended.
+    assert not (tmp_path / "run").exists()
+
+
+def test_gpt2_asks_for_a_training_set_before_any_model_is_fetched(tmp_path: Path) -> None:
+    """128 images a class, which the validation set does not have; without one it says what is missing."""
+    spec = load_caption_spec("gpt2")
+    with pytest.raises(InputError, match=r"need 128 images of each class from '.*train'.*--means REF"):
+        train(spec, tmp_path / "run")
+    val = spec.model_copy(
+        update={"means": spec.means.model_copy(update={"ref": "mini/real"}), "classes": "drawn-104"}
+    )
+    with pytest.raises(InputError, match=r"means of 128 images, and class n\d+ \(.+\) has 10 in 'mini/real'"):
+        train(val, tmp_path / "run")
 
 
 def test_a_class_without_images_is_named(clip: Path, tmp_path: Path) -> None:

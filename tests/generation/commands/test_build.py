@@ -72,6 +72,30 @@ def test_a_dry_run_without_weights_says_unknown(capsys: pytest.CaptureFixture[st
     assert "unknown without the text encoder's tokenizer" in printed
 
 
+def test_a_dry_run_without_captions_still_counts_and_says_what_is_missing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Images and time of `draft-ood`, whose captions are not written yet."""
+    assert main(["build", "draft-ood", "--dry-run", "--seconds-per-image", "12"]) == 0
+    output = capsys.readouterr().out
+    assert "4300 = 86 classes x 50" in output and "14.3 h at 12 s an image" in output
+    assert output.count("There is no caption file 'ood-v1.jsonl'") == 2
+    assert "A build would stop at once here" in output and "captions write" in output
+
+
+def test_missing_class_means_stop_a_build_before_its_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The dry run of `draft-comparators` says so, with the command that writes them."""
+    path = tmp_path / "comparators.toml"
+    path.write_text(find_version_spec("draft-comparators").read_text().replace('"main"', f'"{"0" * 40}"'))
+    assert main(["build", str(path), "--dry-run"]) == 0
+    assert "There are no class means 'means.safetensors'. 'imagenet-g captions" in capsys.readouterr().out
+    assert main(["build", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert "There are no class means" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_dry_run_times_a_batch_of_a_pipeline_on_hand(
     tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
