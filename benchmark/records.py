@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Difference = Annotated[float, Field(ge=-1.0, le=1.0)]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=10**15)]
+"""No model has so many parameters and no split so many images; what is larger breaks tables and plots."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Outputs = Literal["all", "split-classes"]
 
@@ -25,6 +26,14 @@ class FileModel(BaseModel):
     # Unknown keys are refused because a misspelt one would be dropped in silence. Not strict, because TOML
     # arrives as lists where the models have tuples.
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_truth_as_version(cls, content: object) -> object:
+        # To Python true equals 1, so that `Literal[1]` takes it.
+        if isinstance(content, dict) and isinstance(content.get("schema_version"), bool):
+            raise ValueError("schema_version is a number, not true or false")
+        return content
 
 
 class Preprocessing(FileModel):

@@ -278,7 +278,8 @@ class Result(FileModel):
     @classmethod
     def _upgrade(cls, data: object) -> object:
         # Its scores upgrade themselves.
-        if isinstance(data, dict) and data.get("schema_version") == 1:
+        # True equals 1, and is refused by the base.
+        if isinstance(data, dict) and data.get("schema_version") == 1 and data["schema_version"] is not True:
             return {**data, "schema_version": SCHEMA_VERSION}
         return data
 

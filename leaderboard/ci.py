@@ -20,15 +20,9 @@ from imagenet_g.leaderboard.submissions.problems import ValidationReport, clip_t
 from imagenet_g.leaderboard.submissions.reviews import Review, find_review_path, load_review
 from imagenet_g.leaderboard.submissions.submission import REVIEW_SUFFIX, SUFFIX, Submission
 from imagenet_g.leaderboard.submissions.untrusted import read_json
+from imagenet_g.leaderboard.validation.bounded import validate_bounded
 from imagenet_g.leaderboard.validation.peers import KnownSubmission
-from imagenet_g.leaderboard.validation.split_store import SplitStore
-from imagenet_g.leaderboard.validation.validate import (
-    ValidationContext,
-    load_known_baselines,
-    load_known_submissions,
-    parse_submission,
-    validate_submission,
-)
+from imagenet_g.leaderboard.validation.validate import load_known_submissions, parse_submission
 
 NUM_REFERENCES = 2
 MAX_SUBMISSIONS = 20
@@ -89,14 +83,11 @@ def run_ci(paths: Sequence[Path], root: Path) -> tuple[str, bool]:
     # Counted before any of them is opened.
     if len(changes.submissions) > MAX_SUBMISSIONS:
         return f"{len(changes.submissions)} submissions in one request; at most {MAX_SUBMISSIONS}.", False
-    known, baselines = load_known_submissions(root), load_known_baselines(root)
+    known = load_known_submissions(root)
     parts, accepted = [], not (changes.reserved or changes.foreign)
-    for path in changes.submissions:
-        # The other files of the same request count too: two of them must not be copies of one another.
-        others = [*known, *_load_changed(changes.submissions, path, known)]
-        # Baselines come from the target branch only: a request must not bring the line that it is measured
-        # by.
-        report = validate_submission(path, ValidationContext(SplitStore(), others, baselines))
+    # Baselines come from the target branch only: a request must not bring the line that it is measured by.
+    reports = validate_bounded(changes.submissions, root)
+    for path, report in zip(changes.submissions, reports, strict=True):
         accepted &= report.accepted
         parts.append(format_comment(path, report, known))
     for reason, found in (
@@ -107,18 +98,6 @@ def run_ci(paths: Sequence[Path], root: Path) -> tuple[str, bool]:
         if found:
             parts.append(f"{reason}: {', '.join(quote(path.name) for path in found)}.")
     return "\n\n".join(parts) or "No submission was changed.", accepted
-
-
-def _load_changed(
-    paths: Sequence[Path], own: Path, known: Sequence[KnownSubmission]
-) -> list[KnownSubmission]:
-    there = {one.path for one in known}
-    found = []
-    for path in paths:
-        if path != own and path.absolute() not in there:
-            submission = _parse(path)
-            found += [KnownSubmission(path.absolute(), submission)] if submission else []
-    return found
 
 
 def format_comment(path: Path, report: ValidationReport, known: Sequence[KnownSubmission]) -> str:

@@ -12,6 +12,8 @@ from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
 
 _ROUNDING = 1e-5
 """Of float32 in a probability of about 1, and of a log relative to its size."""
+_SUM_ROUNDING = 1e-3
+"""Of the sum of five probabilities: a softmax in half precision is off by that much."""
 _LEAST = 1e-30
 """Smaller probabilities are subnormal in float32, or 0."""
 ALL_CLASSES = tuple(range(NUM_CLASSES))
@@ -34,14 +36,16 @@ def check_top_five(
         classes: The class set.
 
     Raises:
-        DataError: Classes outside 0..999 or repeated, probabilities outside [0, 1] or increasing, or sums
-            that do not follow from any outputs with these best five.
+        DataError: Classes outside 0..999 or repeated, probabilities outside [0, 1], increasing or together
+            above 1, or sums that do not follow from any outputs with these best five.
     """
     indices, probabilities = top5.indices, top5.probabilities
     if ((indices < NO_CLASS) | (indices > NUM_CLASSES - 1)).any():
         raise DataError(f"'{source}' predicts classes outside 0..999.")
     if not np.isfinite(probabilities).all() or ((probabilities < 0) | (probabilities > 1)).any():
         raise DataError(f"'{source}' has probabilities outside [0, 1].")
+    if (probabilities.sum(axis=1, dtype=np.float64) > 1 + _SUM_ROUNDING).any():
+        raise DataError(f"'{source}' has five probabilities of one image that are together above 1.")
     # Equal ones are allowed: ties are in the order of the classes.
     if (np.diff(probabilities, axis=1) > 0).any():
         raise DataError(f"'{source}' has a top-5 that is not sorted by probability.")

@@ -32,6 +32,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, ValidationError
 
+from imagenet_g.benchmark.answers.bounded_table import read_bounded
 from imagenet_g.benchmark.answers.checks import ALL_CLASSES, check_top_five
 from imagenet_g.benchmark.answers.ragged import make_ragged, parse_classes, parse_strings
 from imagenet_g.benchmark.answers.top_five import TopFive, make_columns, parse_columns, stack_top_five
@@ -184,7 +185,7 @@ def load_stored_rows(
         if file.metadata.num_rows > MAX_ROWS:
             raise DataError(f"'{path}' claims {file.metadata.num_rows} rows; at most {MAX_ROWS} are read.")
         meta = _load_meta(path, file.schema_arrow, key, kind)
-        predictions = parse_table(file.read())
+        predictions = parse_table(read_bounded(path))
     except FileNotFoundError as error:
         raise DataError(f"There is no predictions file '{path}'.") from error
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, OverflowError) as error:

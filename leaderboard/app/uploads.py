@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-from pydantic import ValidationError
 
 from imagenet_g.benchmark.errors import UntrustedFileError
 from imagenet_g.leaderboard.submissions.problems import Problem, ValidationReport, error
 from imagenet_g.leaderboard.submissions.submission import make_stem
 from imagenet_g.leaderboard.submissions.untrusted import MAX_PREDICTIONS_BYTES, read_json, validate_plain_file
+from imagenet_g.leaderboard.validation.bounded import validate_bounded
 from imagenet_g.leaderboard.validation.validate import make_report, parse_submission
 
 # Above the number of splits of any version; each file may have 200 MB.
 MAX_FILES = 60
-# One visitor must not hold a process, and its memory, for longer.
-SECONDS = 120
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}\.parquet")
 
 
@@ -36,7 +31,8 @@ def check_upload(files: Sequence[Path], submissions: Path) -> ValidationReport:
         placed = place_files(documents[0], predictions, Path(folder))
         if isinstance(placed, ValidationReport):
             return placed
-        return run_worker(placed, submissions)
+        # In a process of its own, which cannot crash this one.
+        return next(validate_bounded([placed], submissions))
 
 
 def place_files(document: Path, predictions: Sequence[Path], folder: Path) -> Path | ValidationReport:
@@ -66,20 +62,6 @@ def place_files(document: Path, predictions: Sequence[Path], folder: Path) -> Pa
             return _refuse(document, [error("upload", file.name, "is not a name of a predictions file")])
         shutil.copyfile(file, target.parent / stem / file.name)
     return target
-
-
-def run_worker(path: Path, submissions: Path) -> ValidationReport:
-    """Validate in a separate process, which cannot crash this one."""
-    # The interpreter of this process, so that the same release validates; no shell, so that names stay words.
-    words = [sys.executable, "-m", "imagenet_g.leaderboard.app.upload_worker", str(path), str(submissions)]
-    try:
-        done = subprocess.run(words, capture_output=True, timeout=SECONDS, check=False)
-        return ValidationReport.model_validate_json(done.stdout)
-    except subprocess.TimeoutExpired:
-        return _refuse(path, [error("too-slow", path.name, f"took more than {SECONDS} seconds to check")])
-    # The process was killed, or failed: it printed no report.
-    except ValidationError:
-        return _refuse(path, [error("crashed", path.name, "could not be checked within the memory allowed")])
 
 
 def _refuse(path: Path, problems: Sequence[Problem]) -> ValidationReport:

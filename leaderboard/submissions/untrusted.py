@@ -8,18 +8,27 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+from imagenet_g.benchmark.answers.top_five import LOG_COLUMN, SQUARES_COLUMN
 from imagenet_g.benchmark.errors import UntrustedFileError
+from imagenet_g.benchmark.strengths.axis import SERIES_COLUMN, STRENGTH_COLUMN
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import FileMetaData
 
 # A hundred times the shipped submissions (40 kB); parsed, such a file still takes little memory.
 MAX_JSON_BYTES = 5_000_000
 # A result nests fewer than ten levels; parsers and everything that walks the content recurse on each.
 MAX_JSON_DEPTH = 20
 MAX_PREDICTIONS_BYTES = 200_000_000
-MAX_UNPACKED_BYTES = 500_000_000
+MAX_UNPACKED_BYTES = 200_000_000
 # List columns hold many values in a row, at most a few for each of the top five and the labels.
 MAX_VALUES_PER_ROW = 64
+SINGLE_COLUMNS = ("image_id", "label", "source_image_id", "error", STRENGTH_COLUMN, SERIES_COLUMN)
+_BEST = "top5_index"
+TOP_FIVE_COLUMNS = (_BEST, "top5_probability", LOG_COLUMN, SQUARES_COLUMN)
+"""Of all classes; behind an @, of a class set."""
 # The footer is decoded before anything else and may claim strings of any length.
 _FOOTER_LIMIT = 10_000_000
 # A string is one match, to its end or the text's; nothing in the pattern goes back, so the scan is one pass.
@@ -119,8 +128,9 @@ def validate_predictions_file(path: Path, *, max_rows: int) -> None:
     """Check a parquet file's footer before a row of it is unpacked.
 
     Raises:
-        UntrustedFileError: It is no parquet file, claims more rows than the split has images, more values
-            than rows can hold, or would unpack to more than memory should be spent on.
+        UntrustedFileError: It is no parquet file, has other columns than predictions have, claims more rows
+            than the split has images, more values than rows can hold, or would unpack to more than memory
+            should be spent on.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -132,6 +142,7 @@ def validate_predictions_file(path: Path, *, max_rows: int) -> None:
         ).metadata
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UntrustedFileError(f"'{path.name}' is not a parquet file: {error}") from error
+    _validate_columns(path.name, footer)
     if footer.num_rows > max_rows:
         raise UntrustedFileError(f"'{path.name}' claims {footer.num_rows} rows where {max_rows} belong")
     chunks = [
@@ -144,6 +155,15 @@ def validate_predictions_file(path: Path, *, max_rows: int) -> None:
     # Repeated values compress to almost nothing: a small file can unpack to more than this machine's memory.
     if (unpacked := sum(chunk.total_uncompressed_size for chunk in chunks)) > MAX_UNPACKED_BYTES:
         raise UntrustedFileError(f"'{path.name}' would unpack to {unpacked} bytes")
+
+
+def _validate_columns(name: str, footer: FileMetaData) -> None:
+    # What nobody reads is still unpacked, and can carry anything to whoever downloads it.
+    found = [footer.schema.column(number).path.partition(".")[0] for number in range(footer.num_columns)]
+    suffixes = {"", *(f"@{column.partition('@')[2]}" for column in found if column.startswith(_BEST + "@"))}
+    known = {*SINGLE_COLUMNS, *(f"{column}{suffix}" for column in TOP_FIVE_COLUMNS for suffix in suffixes)}
+    if extra := [column for column in found if column not in known]:
+        raise UntrustedFileError(f"'{name}' has a column {extra[0]!r}, which predictions do not have")
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -21,7 +21,6 @@ from imagenet_g.leaderboard.submissions.untrusted import read_json
 from imagenet_g.leaderboard.validation.claim_checks import (
     check_consistency,
     check_entries,
-    check_model,
     check_place,
     check_seal,
     check_statement,
@@ -30,8 +29,10 @@ from imagenet_g.leaderboard.validation.claim_checks import (
 from imagenet_g.leaderboard.validation.evidence_checks import check_evidence
 from imagenet_g.leaderboard.validation.flag_checks import check_flag_rules
 from imagenet_g.leaderboard.validation.lines import load_tables
+from imagenet_g.leaderboard.validation.model_checks import check_model
 from imagenet_g.leaderboard.validation.peers import KnownSubmission, check_peers
 from imagenet_g.leaderboard.validation.split_store import SplitStore
+from imagenet_g.leaderboard.validation.time_checks import check_times
 
 # A stranger's file can break every field; the report must stay readable.
 MAX_PROBLEMS = 200
@@ -71,6 +72,7 @@ def validate_submission(path: Path, context: ValidationContext) -> ValidationRep
         *check_statistics(submission),
         *check_flag_rules(submission.result),
         *check_entries(submission),
+        *check_times(submission),
         *check_peers(submission, [other for other in context.others if other.path != path.absolute()]),
     ]
     findings = check_evidence(
@@ -91,7 +93,7 @@ def parse_submission(content: object) -> tuple[Submission | None, list[Problem]]
             ("result.schema_version", inside.get("schema_version"), SCHEMA_VERSION),
             ("result.statistics", inside.get("statistics"), STATISTICS_VERSION),
         ):
-            if isinstance(number, int) and number > newest:
+            if isinstance(number, int) and not isinstance(number, bool) and number > newest:
                 message = f"is {number}; this release reads up to {newest}. Update it, or submit with it"
                 return None, [error("future-schema", where, message)]
     try:
@@ -152,15 +154,17 @@ def list_submission_files(root: Path) -> tuple[Path, ...]:
 
 def load_known_submissions(root: Path) -> tuple[KnownSubmission, ...]:
     """Every readable submission below a folder; `validate` reports the others."""
-    known = []
-    for path in list_submission_files(root) if root.is_dir() else ():
-        try:
-            submission, _ = parse_submission(read_json(path)[1])
-        except UntrustedFileError:
-            continue
-        if submission is not None:
-            known.append(KnownSubmission(path.absolute(), submission))
-    return tuple(known)
+    paths = list_submission_files(root) if root.is_dir() else ()
+    return tuple(known for path in paths for known in load_known(path))
+
+
+def load_known(path: Path) -> tuple[KnownSubmission, ...]:
+    """The submission in a file; nothing where it cannot be read."""
+    try:
+        submission, _ = parse_submission(read_json(path)[1])
+    except UntrustedFileError:
+        return ()
+    return () if submission is None else (KnownSubmission(path.absolute(), submission),)
 
 
 def load_known_baselines(root: Path, given: Sequence[Path] = ()) -> tuple[Baseline, ...]:

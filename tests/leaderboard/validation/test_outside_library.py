@@ -23,7 +23,7 @@ from imagenet_g.benchmark.inference.running_model import InferenceOutcome
 from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.results import Result
 from imagenet_g.leaderboard.submissions.reviews import Review, load_review
-from imagenet_g.leaderboard.validation.claim_checks import check_library
+from imagenet_g.leaderboard.validation.model_checks import check_library
 from imagenet_g.leaderboard.validation.second_run import load_submission, make_command
 
 OTHERS = (
@@ -45,7 +45,9 @@ def run(*words: object) -> int:
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The outside library, installed for all tests here."""
     folder = write_distribution(tmp_path_factory.mktemp("site"))
-    with install(folder):
+    with install(folder), pytest.MonkeyPatch.context() as patch:
+        # The process that validates starts anew, and finds it like any other installed package.
+        patch.setenv("PYTHONPATH", str(folder))
         yield folder
 
 

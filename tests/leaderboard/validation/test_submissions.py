@@ -30,7 +30,7 @@ from imagenet_g.leaderboard.submissions.reviews import load_review
 from imagenet_g.leaderboard.submissions.submission import Submission, compute_seal, join_stem, make_submission
 from imagenet_g.leaderboard.submissions.untrusted import parse_json
 from imagenet_g.leaderboard.submitting.submit import make_statement, suggest_answers, write_submission
-from imagenet_g.leaderboard.validation.claim_checks import check_preprocessing
+from imagenet_g.leaderboard.validation.model_checks import check_preprocessing
 from imagenet_g.leaderboard.validation.second_run import SecondRun, make_command, verify_run
 from imagenet_g.leaderboard.validation.validate import list_submission_files
 

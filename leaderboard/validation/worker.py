@@ -1,0 +1,82 @@
+"""The process that reads strangers' files: one request as JSON on standard input, a report a line as JSON.
+
+It is started by `bounded.py`, which outlives it whatever a file does.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from imagenet_g.leaderboard.submissions.problems import ValidationReport, error
+from imagenet_g.leaderboard.validation.split_store import SplitStore
+from imagenet_g.leaderboard.validation.validate import (
+    ValidationContext,
+    load_known,
+    load_known_baselines,
+    load_known_submissions,
+    make_report,
+    validate_submission,
+)
+
+MAX_MORE_BYTES = 1_000_000_000
+"""Of address space, above what the libraries have reserved when the first file is opened."""
+
+
+class Request(BaseModel):
+    """What to validate, and with what."""
+
+    files: tuple[Path, ...]
+    """Each is compared with the others too: two of one pull request must not be copies of one another."""
+    against: Path
+    data: dict[str, Path] = {}
+    baselines: tuple[Path, ...] = ()
+
+
+def limit_memory(more: int = MAX_MORE_BYTES) -> None:
+    """Make an allocation fail in this process alone, once so much more is in use than now."""
+    # A parquet file can claim small sizes and unpack to large ones: checks of its footer are not enough.
+    try:
+        import resource
+
+        now = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    except (ImportError, OSError):  # Only Linux says what is in use; the time limit holds everywhere.
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = now + more if hard == resource.RLIM_INFINITY else min(now + more, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+
+
+def main() -> int:
+    """Validate the files in order; a report is out before the next file is opened."""
+    request = Request.model_validate_json(sys.stdin.buffer.read())
+    known = load_known_submissions(request.against)
+    there = {one.path for one in known}
+    new = [one for file in request.files for one in load_known(file) if one.path not in there]
+    context = ValidationContext(
+        SplitStore(request.data),
+        (*known, *new),
+        load_known_baselines(request.against, request.baselines),
+    )
+    limit_memory()
+    for file in request.files:
+        try:
+            report = validate_submission(file, context)
+        except MemoryError:
+            report = _refuse(file, "too-large", "takes more memory than an honest file")
+        # A stranger's file may break anything; whoever reads the report is told what.
+        except Exception as failure:
+            report = _refuse(file, "crashed", f"could not be checked: {type(failure).__name__}: {failure}")
+        sys.stdout.write(report.model_dump_json() + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+def _refuse(file: Path, code: str, message: str) -> ValidationReport:
+    return make_report(file, None, None, [error(code, file.name, message)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

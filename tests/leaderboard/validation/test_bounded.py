@@ -1,0 +1,74 @@
+"""Validation in a process of its own: a file costs its own report, and no more."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from submission_cases import STEM, list_codes, validate_case, write_case
+
+from imagenet_g.leaderboard.validation import bounded
+from imagenet_g.leaderboard.validation.bounded import validate_bounded
+from imagenet_g.leaderboard.validation.validate import make_report
+
+STAND_IN = """
+import json, sys, time
+for file in json.load(sys.stdin)["files"]:
+    if file == "slow":
+        time.sleep(600)
+    if file == "deadly":
+        sys.exit(9)
+    print(REPORT.replace("NAME", file), flush=True)
+"""
+"""Reports on everything but two files; it starts without our libraries, in no time."""
+
+
+def test_a_file_that_kills_or_holds_the_process_costs_its_own_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes behind it is checked by a new process."""
+    report = make_report(Path("NAME"), None, None, []).model_dump_json()
+    script = tmp_path / "stand_in.py"
+    script.write_text(f"REPORT = {report!r}\n{STAND_IN}")
+    monkeypatch.setattr(bounded, "WORKER", (sys.executable, "-S", str(script)))
+    files = [Path(name) for name in ("first", "deadly", "second", "slow", "third")]
+    found = list(validate_bounded(files, tmp_path, seconds=3))
+    assert [report.file for report in found] == ["first", "deadly", "second", "slow", "third"]
+    assert [[problem.code for problem in report.problems] for report in found] == [
+        [], ["crashed"], [], ["too-slow"], [],
+    ]  # fmt: skip
+
+
+def test_memory_ends_in_that_process_alone() -> None:
+    """So much more than the libraries take, and an allocation fails."""
+    code = (
+        "from imagenet_g.leaderboard.validation.worker import limit_memory\n"
+        "limit_memory(50_000_000)\n"
+        "bytearray(20_000_000)\n"
+        "try:\n    bytearray(100_000_000)\n"
+        "except MemoryError:\n    print('refused')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "refused\n"
+
+
+def test_a_small_file_of_gigabytes_is_refused(tmp_path: Path) -> None:
+    """A text of 4 MB that stands once in the file, and in 1244 rows."""
+    path = write_case(tmp_path)
+    file = path.parent / STEM / "mini-renditions.parquet"
+    table = pq.read_table(file)
+    once = pa.DictionaryArray.from_arrays(pa.array([0] * len(table), pa.int32()), ["x" * 4_000_000])
+    number = table.column_names.index("source_image_id")
+    bomb = table.set_column(number, "source_image_id", once)
+    # Without Arrow's own schema the column reads as text.
+    with pq.ParquetWriter(file, bomb.schema, compression="zstd", store_schema=False) as writer:
+        writer.write_table(bomb)
+        writer.add_key_value_metadata(table.schema.metadata)
+    assert file.stat().st_size < 500_000
+    report = validate_case(path)
+    assert "bad-predictions" in list_codes(report)
+    assert "text of 4000000 bytes" in next(p.message for p in report.problems if p.code == "bad-predictions")
