@@ -11,8 +11,8 @@ from imagenet_g.benchmark.splits.manifests import ClassView, list_parts
 from imagenet_g.generation.captions.prompts import load_pinned_captions
 from imagenet_g.generation.releases.writing import list_views, make_split_features
 from imagenet_g.generation.rendering.safety_scorer import require_safety
+from imagenet_g.generation.specs.inputs import CaptionPromptSpec
 from imagenet_g.generation.specs.version import (
-    CaptionPromptSpec,
     ClipScorerSpec,
     JudgeScorerSpec,
     SafetyScorerSpec,

@@ -110,8 +110,7 @@ def run_training(request: TrainRequest) -> CaptionRun:
 
     spec, out = request.spec, request.out
     _validate_device(request.device)
-    # Before the folder is taken and models are fetched: too few images are the likeliest mistake, and the
-    # settings that mend it are others.
+    # Before the folder is taken and models are fetched: too few images are the likeliest mistake.
     images = open_means_split(request)
     _claim_folder(spec, out)
     # One thread: sums over several threads end in other last bits, and a resumed run must end at the same

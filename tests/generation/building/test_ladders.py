@@ -57,7 +57,9 @@ def evaluate(release: Path, tmp_path: Path, ref: str) -> ig.Results:
 
 def test_a_row_of_a_sweep_is_what_the_pipeline_draws_with_those_settings(release: Path, tiny: Tiny) -> None:
     """Each is drawn again alone, by a spec that has its values and no sweep."""
-    row = next(r for r in read(release, "ladder") if (r["guidance"], r["steps"], r["replicate"]) == (4.0, 1, 1))
+    wanted = (4.0, 1, 1)
+    rows = read(release, "ladder")
+    row = next(r for r in rows if (r["guidance"], r["steps"], r["replicate"]) == wanted)
     stage = make_stage("StableDiffusionPipeline", tiny("sd"), guidance=4.0, steps=1)
     generator = make_generator(make_spec({"sd": stage}, {"s": make_split("sd")}).generators["sd"])
     generator.load("cpu")
