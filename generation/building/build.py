@@ -10,6 +10,7 @@ from typing import Protocol
 from imagenet_g.benchmark.differences import list_differences
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.generation.building.guards import validate_files, validate_scorers, validate_views
+from imagenet_g.generation.building.machine import list_machine_notes, validate_machine
 from imagenet_g.generation.plans.plan import Plan, PlanMeta, load_plan_meta, make_plan, write_plan
 from imagenet_g.generation.plans.prompt_checks import (
     list_prompt_warnings,
@@ -78,6 +79,9 @@ def run_build(request: BuildRequest, listener: BuildListener) -> Path | None:
     # Before hours of rendering: what is unpinned cannot be built again.
     validate_pins(request.spec, request.splits, source=request.source)
     validate_files(request.spec, request.splits)
+    validate_machine(request.spec, request.splits, request.machine)
+    for note in list_machine_notes(request.spec, request.splits):
+        listener.note(note)
     validate_views(request.spec, request.splits, with_scores=request.with_scores)
     if request.with_scores:
         validate_scorers(request.spec, request.splits)

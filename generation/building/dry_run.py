@@ -13,6 +13,7 @@ from imagenet_g.generation.building.guards import (
     validate_scorer_models,
     validate_views,
 )
+from imagenet_g.generation.building.machine import list_machine_notes, validate_machine
 from imagenet_g.generation.building.progress import format_duration
 from imagenet_g.generation.plans.cells import format_cells
 from imagenet_g.generation.plans.plan import Plan, make_plan
@@ -51,6 +52,7 @@ def run_dry_run(request: BuildRequest, *, seconds_per_image: float | None) -> st
         ImagenetGError: The plan itself cannot be made, or a view cannot be taken.
     """
     validate_views(request.spec, request.splits, with_scores=request.with_scores)
+    validate_machine(request.spec, request.splits, request.machine)
     if request.with_scores:
         wanted = {scorer for name in request.splits for scorer in request.spec.splits[name].scorers}
         validate_scorer_models(request.spec, wanted)
@@ -62,6 +64,7 @@ def run_dry_run(request: BuildRequest, *, seconds_per_image: float | None) -> st
     if len(known) == len(totals):
         cost = f"{format_duration(sum(known))} on one worker, {format_duration(sum(known) / 5)} on five"
     parts.append(f"in all: {images} images; time {cost}")
+    parts += [f"note: {note}" for note in list_machine_notes(request.spec, request.splits)]
     parts += describe_missing(request.spec, request.splits, with_scores=request.with_scores)
     parts.append("Nothing was written.")
     return "\n".join(parts)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from imagenet_g.benchmark.commands.command import parse_positive
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.terminal.text import print_block, print_line
+from imagenet_g.generation.building.machine import add_machine_arguments, read_machine
 
 if TYPE_CHECKING:
     from imagenet_g.generation.building.build import BuildRequest
@@ -32,6 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
                         help="for the estimate of a dry run without a generator to time")  # fmt: skip
     _add_generator_arguments(parser)
     _add_engine_arguments(parser)
+    add_machine_arguments(parser)
     parser.add_argument("--no-scores", action="store_true",
                         help="omit the scorers, and the views that need them")  # fmt: skip
     parser.add_argument("--leave-out-failed", action="store_true",
@@ -176,6 +178,7 @@ def _make_request(source: str, arguments: Namespace) -> BuildRequest:
         device=arguments.device,
         data=parse_data_pairs(arguments.data),
         cache=choose_cache_folder(arguments.cache),
+        machine=read_machine(arguments),
     )
 
 

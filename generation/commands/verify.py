@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from imagenet_g.benchmark.commands.command import parse_positive
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.terminal.text import print_line
+from imagenet_g.generation.building.machine import add_machine_arguments, read_machine
 
 if TYPE_CHECKING:
     from imagenet_g.generation.verifying.levels import SplitVerification
@@ -66,6 +67,7 @@ def add_regeneration_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--data", action="append", metavar="NAME=PATH", default=[],
                        help="a local copy of a real set; repeatable")  # fmt: skip
     group.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
+    add_machine_arguments(parser)
 
 
 def run(arguments: Namespace) -> int:
@@ -170,6 +172,7 @@ def make_settings(arguments: Namespace) -> RegenerationSettings:
         data=parse_data_pairs(arguments.data),
         cache=choose_cache_folder(arguments.cache),
         batch_size=arguments.batch_size,
+        machine=read_machine(arguments),
     )
 
 

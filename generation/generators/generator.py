@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from PIL import Image
     from pydantic import JsonValue
+
+    from imagenet_g.generation.generators.machine import MachineOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +65,11 @@ class Generator(Protocol):
 
     def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
         """One image per row, in order. Called with whole batches of the recipe's size."""
+
+
+@runtime_checkable
+class TunedGenerator(Protocol):
+    """A generator that can use its machine in several ways; every other one is made as it is."""
+
+    def use_machine(self, machine: MachineOptions) -> None:
+        """Take the choices of a run; called once, before `load`."""

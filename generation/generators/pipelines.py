@@ -16,7 +16,6 @@ from imagenet_g.benchmark.fingerprints.towers import hash_tower
 from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
 from imagenet_g.generation.generators.parts import load_part, read_pretrained
 from imagenet_g.generation.generators.schedulers import load_scheduler_class, validate_scheduler
-from imagenet_g.generation.specs.diffusers import DiffusersSpec
 from imagenet_g.generation.specs.pipeline_classes import (
     PipelineClass,
     find_pipeline_class,
@@ -37,7 +36,7 @@ _TOKENIZERS = ("tokenizer", "tokenizer_2", "tokenizer_3")
 
 @dataclass(frozen=True, slots=True)
 class LoadedStage:
-    """A pipeline on its device.
+    """A loaded pipeline.
 
     Attributes:
         spec: Its spec.
@@ -53,14 +52,13 @@ class LoadedStage:
 
 
 def load_stage(
-    spec: StageSpec, *, device: str, tuning: DiffusersSpec, without: tuple[str, ...] = ()
+    spec: StageSpec, *, token_limit: int | None = None, without: tuple[str, ...] = ()
 ) -> LoadedStage:
-    """A pipeline on its device, in eval mode, without progress bars, its scheduler checked.
+    """A pipeline in memory, in eval mode, without progress bars, its scheduler checked.
 
     Args:
         spec: The stage.
-        device: Where it runs.
-        tuning: The generator the stage belongs to: slicing, compile, offload.
+        token_limit: Prompt tokens that its CLIP keeps by the spec; None where it says nothing.
         without: Components that are not loaded, because an earlier stage has the same.
 
     Raises:
@@ -84,9 +82,8 @@ def load_stage(
             pipe.scheduler = scheduler.from_config(pipe.scheduler.config, **spec.scheduler.options)
     validate_scheduler(type(pipe.scheduler))
     _validate_arguments(pipe, spec)
-    _validate_token_limit(pipe, spec.repo, tuning.token_limit)
+    _validate_token_limit(pipe, spec.repo, token_limit)
     pipe.set_progress_bar_config(disable=True)
-    _tune(pipe, tuning, device)
     return LoadedStage(spec, pipe, folder, part_folders)
 
 
@@ -196,20 +193,6 @@ def _validate_token_limit(pipe: Pipeline, repo: str, limit: int | None) -> None:
             f"The spec says clip_token_limit = {limit}, and the text encoder of '{repo}' keeps {min(kept)} "
             f"tokens: prompts would be cut that count as whole. Write clip_token_limit = {min(kept)}."
         )
-
-
-def _tune(pipe: Pipeline, tuning: DiffusersSpec, device: str) -> None:
-    import torch
-
-    if tuning.attention_slicing:
-        pipe.enable_attention_slicing()
-    if tuning.offload:
-        pipe.enable_model_cpu_offload(device=device)
-    else:
-        pipe.to(device)
-    if tuning.compile:
-        name = "unet" if hasattr(pipe, "unet") else "transformer"
-        setattr(pipe, name, torch.compile(getattr(pipe, name)))
 
 
 def _list_attention(pipe: Pipeline) -> list[JsonValue]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.errors import DataError, ImagenetGError, ModelError
 from imagenet_g.generation.generators.generator import Generator
+from imagenet_g.generation.generators.machine import choose_machine
 from imagenet_g.generation.generators.make import make_generator
 from imagenet_g.generation.generators.runtime import choose_generation_device, read_runtime, set_determinism
 from imagenet_g.generation.plans.plan import PlanMeta, load_plan_meta, load_shard_rows
@@ -141,7 +142,8 @@ class Worker:
 
     @cached_property
     def _runtime(self) -> dict[str, str]:
-        return read_runtime(self._device)
+        machine = choose_machine(self._job.generator_spec, self._job.machine)
+        return read_runtime(self._device) | machine.describe()
 
     @cached_property
     def _sources(self) -> Sources | None:
@@ -181,7 +183,7 @@ class Worker:
     @cached_property
     def _renderer(self) -> Renderer:
         job = self._job
-        generator = make_generator(job.generator_spec)
+        generator = make_generator(job.generator_spec, job.machine)
         generator.load(self._device)
         settings = RenderSettings(
             batch_size=job.split_spec.batch_size,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
+from imagenet_g.generation.generators.machine import MachineOptions
 from imagenet_g.generation.specs.generator import GeneratorSpec
 from imagenet_g.generation.specs.version import SplitSpec, VersionSpec, load_split_spec
 
@@ -21,11 +22,13 @@ class LocalSettings:
         device: "auto", "cpu", "cuda" or "cuda:N".
         data: Local copies of real sets by name.
         cache: Folder of cached file hashes of sources.
+        machine: How pipelines use memory and compilers.
     """
 
     device: str = "auto"
     data: dict[str, Path] = field(default_factory=dict)
     cache: Path | None = None
+    machine: MachineOptions = field(default_factory=MachineOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -28,9 +28,13 @@ AUTO_PIPELINES: dict[Inputs, str] = {
 }
 
 
+MACHINE_KEYS = ("attention_slicing", "compile", "offload")
+
+
 class DiffusersSpec(StageSpec, GeneratorSpec):
     """A generator that is a diffusers pipeline, optionally followed by further pipelines."""
 
+    takes_machine: ClassVar[bool] = True
     made_by: ClassVar[str] = "imagenet_g.generation.generators.diffusers:DiffusersGenerator"
 
     kind: Literal["diffusers"] = "diffusers"
@@ -52,10 +56,11 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
     """Prompt tokens a CLIP text encoder keeps, start and end included (77); absent without one."""
     safety: Literal["verdict", "off"] = "verdict"
     """"verdict": the repository's safety checker is run and its verdict stored; no image is blackened."""
+    # The next three are choices of a run (`imagenet-g build --offload model`), and no part of a plan. Specs
+    # of before may have them; they are followed, with a remark.
     attention_slicing: bool = False
     compile: bool = False
     offload: bool = False
-    """Keep components on the CPU until they are used; needs less GPU memory and more time."""
     cpu_threads: Positive = 1
     """Threads on a CPU, part of the recipe: another number gives other last bits."""
 
@@ -114,6 +119,12 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
     def sweepable(self) -> tuple[str, ...]:
         """Those of the first pipeline's call; the strength only where the spec starts from an image."""
         return SWEPT if self.inputs == "prompt+image" else SWEPT[1:]
+
+    @property
+    def machine_hints(self) -> dict[str, Any]:
+        """Those of the keys that are true."""
+        hints = {"offload": "model", "compile": True, "attention_slicing": True}
+        return {key: value for key, value in hints.items() if getattr(self, key)}
 
     @property
     def num_cpu_threads(self) -> int:
@@ -183,6 +194,8 @@ def describe_stage_recipe(stage: StageSpec) -> dict[str, JsonValue]:
     plain = stage.model_dump(mode="json", exclude={"parts"})
     if plain.get("hand_over") == "images":
         del plain["hand_over"]
+    # The keys stay, false, in every recipe: those of frozen releases have them, and keep their hash.
+    plain |= {key: False for key in MACHINE_KEYS if key in plain}
     described: dict[str, JsonValue] = {**plain, **identify_repo(stage)}
     if stage.parts:
         described["parts"] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.records import FileModel
@@ -38,6 +38,8 @@ class GeneratorSpec(FileModel):
     The methods have defaults that fit a generator without weights from a repository.
     """
 
+    takes_machine: ClassVar[bool] = False
+    """Whether it runs pipelines that can be offloaded, compiled and so on; see `generators.machine`."""
     made_by: ClassVar[str]
     """"module:name" of what is called with the spec and returns a `generators.Generator`, not yet loaded.
 
@@ -96,6 +98,11 @@ class GeneratorSpec(FileModel):
     def sweepable(self) -> tuple[str, ...]:
         """Settings that a split may sweep; the generator then takes them from `RenderRow.settings`."""
         return ()
+
+    @property
+    def machine_hints(self) -> dict[str, Any]:
+        """Fields of `MachineOptions` that a spec gives by keys of before these were choices of a run."""
+        return {}
 
     @property
     def num_cpu_threads(self) -> int:

@@ -19,6 +19,7 @@ import numpy as np
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.images.decoding import decode_image
 from imagenet_g.benchmark.records import Count, FileModel, Fraction
+from imagenet_g.generation.generators.machine import CHOICES
 from imagenet_g.generation.verifying.judging import JudgeComparison, judge_likeness
 
 if TYPE_CHECKING:
@@ -184,11 +185,19 @@ def list_runtime_differences(here: dict[str, str], there: Sequence[dict[str, str
         >>> list_runtime_differences({"torch": "2.9"}, [{"torch": "2.15"}, {"torch": "2.14"}])
         ('torch: 2.9 here, 2.14 or 2.15 there',)
     """
-    known = {key: sorted({runtime.get(key, "not recorded") for runtime in there}) for key in sorted(here)}
+    # A choice of a run is recorded only where one was made, so that it may be missing on either side.
+    chosen = {key for runtime in there for key in runtime if key.startswith(CHOICES)}
+    ours = dict.fromkeys(chosen, "none") | here
+    known = {
+        key: sorted(
+            {runtime.get(key, "none" if key.startswith(CHOICES) else "not recorded") for runtime in there}
+        )
+        for key in sorted(ours)
+    }
     return tuple(
-        f"{key}: {here[key]} here, {' or '.join(values)} there"
+        f"{key}: {ours[key]} here, {' or '.join(values)} there"
         for key, values in known.items()
-        if values != [here[key]]
+        if values != [ours[key]]
     )
 
 

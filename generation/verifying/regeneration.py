@@ -76,8 +76,20 @@ def make_worker(
         device=settings.device,
         data=settings.data,
         cache=settings.cache,
+        machine=settings.machine,
     )
     return Worker(job)
+
+
+def describe_machine(recipe: SplitRecipe, settings: RegenerationSettings) -> dict[str, str]:
+    """How this run uses its machine, in the words of the runtimes that a release records.
+
+    Raises:
+        ImagenetGError: The kind of the recipe's generator is not known here.
+    """
+    recorded = _require_table(recipe.recipe, "generator")
+    takes = find_generator_kind(str(recorded.get("kind"))).takes_machine
+    return settings.machine.describe() if takes else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from imagenet_g.generation.verifying.levels import (
 from imagenet_g.generation.verifying.regeneration import (
     RegenerationSettings,
     choose_batches,
+    describe_machine,
     remake_batches,
     render_again,
 )
@@ -197,6 +198,7 @@ def _remake_split(
         if broken := list_damage(manifest, split, damaged):
             raise DataError(f"{broken[0].path} is damaged")
         here = read_runtime(choose_generation_device(request.settings.device))
+        here |= describe_machine(recipe, request.settings)
         differs = list_runtime_differences(here, recipe.runtimes)
         # Other libraries or hardware give other last bits, and no release claims otherwise.
         claimed = "R0" if same and not differs else "R1"
