@@ -39,6 +39,7 @@ TYPED = [
     ["inspect", "@", "--release", "@"], ["validate", "@"], ["verify-submission", "@", "--by", "me"],
     ["publish-results", "@", "--repo", "a/b"], ["leaderboard", "export", "--board", "@", "--to", "o"],
     ["lab", "caption-trial", "@"],
+    ["lab", "read-classes", "--judge", "wheel:@", "--out", "o"],
     ["lab", "fidelity", "@", "--split", "s", "--train", "t", "--clip", "c", "--out", "o"],
 ]  # fmt: skip
 WITHOUT_NAMES = {"versions", "renditions", "embed"}

@@ -90,7 +90,7 @@ def _list_newest_first(data: Mapping[str, Path], cache: Path | None) -> Iterator
     known = load_versions()
     yield from (name for name in reversed(list_releases(data)) if name not in known)
     yield from (name for name in list_downloads(cache) if name not in known and name not in data)
-    newest = list(reversed(known))
+    newest = [name for name in reversed(known) if not known[name].on_request]
     yield from (name for name in newest if not known[name].practice)
     yield from (name for name in newest if known[name].practice)
 

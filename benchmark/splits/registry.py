@@ -52,6 +52,8 @@ class KnownVersion(FileModel):
     """Reference of the split that should be used instead, by the name of each that is superseded alone."""
     practice: bool = False
     """Whether it is for practice only: a real version is taken before it, however old."""
+    on_request: bool = False
+    """Whether it is run only where it is named, and never as the newest version."""
     renews: str | None = None
     """The version of which it only renews splits."""
     default_splits: tuple[str, ...] = ()

@@ -60,5 +60,12 @@ COMMANDS = (
         20,
     ),
     Command("renditions", "Rebuild the embedded split of emoji art", f"{_HERE}.renditions", Circle.LAB, 30),
+    Command(
+        "read-classes",
+        "Choose drawn classes that classifiers can read",
+        "imagenet_g.generation.edition.command",
+        Circle.LAB,
+        35,
+    ),
     Command("embed", "Copy built splits into the embedded edition", f"{_HERE}.embed", Circle.LAB, 40),
 )

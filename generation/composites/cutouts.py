@@ -104,6 +104,10 @@ class CutoutStore:
         # Cutting takes far longer than composing, and each class is used many times.
         self._cut: dict[int, tuple[Cutout, ...]] = {}
 
+    def list_labels(self) -> tuple[int, ...]:
+        """The classes that have drawings, sorted."""
+        return tuple(sorted(self._rows))
+
     def find_cutouts(self, label: int) -> tuple[Cutout, ...]:
         """The drawings of a class, in the split's order; empty if the class has none.
 

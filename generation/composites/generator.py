@@ -36,6 +36,8 @@ class Framing:
         least_size: Smallest size of an object, as a share of its style's range of sizes, 0 to 1.
         freedom: Share of the room around it that an object may move in.
         clutter: Whether to add random shapes.
+        scene: Background of styles that name none of their own.
+        is_mirrored: Whether half of the objects are mirrored.
     """
 
     turn_degrees: float
@@ -43,13 +45,25 @@ class Framing:
     least_size: float
     freedom: float
     clutter: bool
+    scene: str = "any"
+    is_mirrored: bool = True
 
 
 FRAMINGS = {
     "free": Framing(turn_degrees=18, occluded_share=0.12, least_size=0, freedom=1, clutter=True),
     "posed": Framing(turn_degrees=6, occluded_share=0, least_size=0.67, freedom=0.4, clutter=False),
+    # Every free choice is one more thing that a small generator must learn, so that only small ones are left.
+    "plain": Framing(
+        turn_degrees=4,
+        occluded_share=0,
+        least_size=0.67,
+        freedom=0.25,
+        clutter=False,
+        scene="soft",
+        is_mirrored=False,
+    ),
 }
-"""As in ordinary photographs, or as in a catalogue: upright, large, in the middle and alone."""
+"""As in photographs; as in a catalogue (upright, large, in the middle, alone); so, before light grey."""
 
 
 class CompositeGenerator:
@@ -152,7 +166,8 @@ def compose(
     Returns:
         RGB, `side` square.
     """
-    picture = make_scene(rng, side, style.scene, clutter=framing.clutter)
+    scene = framing.scene if style.scene == "any" else style.scene
+    picture = make_scene(rng, side, scene, clutter=framing.clutter)
     coverage = np.zeros((side, side, 1), np.float32)
     copies = int(rng.integers(style.copies[0], style.copies[1] + 1))
     cutout = art[int(rng.integers(len(art)))]
@@ -188,7 +203,8 @@ def place(
         crowd: Number of this object and how many there are, so that many do not cover each other.
         framing: How freely it is placed.
     """
-    if rng.random() < 0.5:
+    # Drawn in any case, so that framings differ in nothing else.
+    if rng.random() < 0.5 and framing.is_mirrored:
         art = art.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     # Premultiplied by opacity, so that the colour of transparent pixels does not bleed into the edge.
     turned = art.convert("RGBa").rotate(

@@ -108,9 +108,17 @@ def _make_cloth(rng: np.random.Generator, side: int) -> Picture:
     return made
 
 
+def _make_soft(rng: np.random.Generator, side: int) -> Picture:
+    """Light grey of nearly no tint, a little lighter on one side."""
+    tint = rng.uniform(170, 245) * rng.normal(1, 0.02, 3)
+    made: Picture = (tint + (make_noise(rng, side, 2) - 0.5) * 30).astype(np.float32)
+    return made
+
+
 SCENES: dict[str, Callable[[np.random.Generator, int], Picture]] = {
     "paper": _make_paper,
     "skin": _make_skin,
     "bricks": _make_bricks,
     "cloth": _make_cloth,
+    "soft": _make_soft,
 }

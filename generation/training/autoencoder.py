@@ -26,14 +26,26 @@ class AutoencoderTask:
         pictures: The training images.
         device: Device of the training.
         seed: Seed of the initial weights.
+        continued: A finished autoencoder whose decoder alone learns; None for a new one.
     """
 
-    def __init__(self, spec: AutoencoderSpec, pictures: Pictures, *, device: str, seed: int) -> None:
+    def __init__(
+        self,
+        spec: AutoencoderSpec,
+        pictures: Pictures,
+        *,
+        device: str,
+        seed: int,
+        continued: AutoencoderTiny | None = None,
+    ) -> None:
         torch.manual_seed(seed)
         self._spec = spec
         self._pixels = pictures.pixels
         self._device = device
-        self.vae = make_autoencoder(spec).to(device)
+        self.vae = (continued or make_autoencoder(spec)).to(device)
+        # The pipeline's network draws the latents that it has learnt; with another encoder they would mean
+        # other images.
+        self.vae.encoder.requires_grad_(continued is None)
 
     @property
     def module(self) -> torch.nn.Module:

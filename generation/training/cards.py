@@ -18,10 +18,15 @@ LOADING = {
 }
 
 
+PARTS = {
+    "autoencoder": ("vae", "AutoencoderTiny"),
+    "diffusion": ("unet", "UNet2DConditionModel"),
+}
+"""What a stage trains of a pipeline: its name there, and its class."""
 LOADING_PART = (
-    '`[generators.NAME.parts.unet]` with `repo = "FOLDER"` in a version spec, a shipped one with '
+    '`[generators.NAME.parts.{part}]` with `repo = "FOLDER"` in a version spec, a shipped one with '
     '`repo = "packaged:{name}"`, of a generator whose own repository is `{continues}`; in Python '
-    "`StableDiffusionPipeline.from_pretrained(..., unet=UNet2DConditionModel.from_pretrained(FOLDER))`"
+    "`StableDiffusionPipeline.from_pretrained(..., {part}={cls}.from_pretrained(FOLDER))`"
 )
 
 
@@ -31,9 +36,11 @@ def format_card(record: TrainingRecord, *, title: str, continues: str | None = N
     Args:
         record: Its stages; the folder holds the last one.
         title: Description in one line.
-        continues: The pipeline whose network it is; None for a complete pipeline.
+        continues: The pipeline that it is a part of; None for a complete pipeline.
     """
-    loading = LOADING[record.stages[-1].stage] if continues is None else LOADING_PART
+    stage = record.stages[-1].stage
+    loading = LOADING[stage] if continues is None else LOADING_PART
+    part, cls = PARTS.get(stage, ("", ""))
     sources = sorted({f"`{stage.data['ref']}`" for stage in record.stages})
     lines = [
         "---",
@@ -43,7 +50,7 @@ def format_card(record: TrainingRecord, *, title: str, continues: str | None = N
         "",
         f"{title}. Trained only on {' and '.join(sources)}; for teaching, tests and CI.",
         "",
-        f"To load it: {loading.format(name=record.name, continues=continues)}.",
+        f"To load it: {loading.format(name=record.name, continues=continues, part=part, cls=cls)}.",
         "",
         "| stage | steps | time | device | seed | recipe | data |",
         "|---|---|---|---|---|---|---|",

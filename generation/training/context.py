@@ -60,12 +60,16 @@ class TrainingContext:
         Raises:
             ImagenetGError: No pipeline has that name.
         """
-        if self.spec.continues is None:
-            return None
-        folder = place_folder(self.spec.continues, subfolder=None)
-        if not folder.is_dir():
-            raise InputError(f"The recipe continues '{self.spec.continues}', which is no folder.")
-        return folder
+        return _place(self.spec.continues, subfolder=None)
+
+    @property
+    def continued_network(self) -> Path | None:
+        """The finished network that the recipe names beside its pipeline, or None.
+
+        Raises:
+            ImagenetGError: No network has that name.
+        """
+        return _place(self.spec.network, subfolder="")
 
     def find_earlier(self, stage: str) -> Path | None:
         """The finished model that a stage continues; None if it starts from the beginning.
@@ -74,9 +78,21 @@ class TrainingContext:
             ImagenetGError: The recipe continues a pipeline that there is not.
         """
         folder = None if self.start_from is None else self.start_from / self.spec.name_folder(stage)
-        return folder if folder is not None and folder.is_dir() else self.continued_folder
+        if folder is not None and folder.is_dir():
+            return folder
+        named = self.continued_network if stage == "diffusion" else None
+        return named or self.continued_folder
 
     @property
     def side(self) -> int:
         """Side of an image in pixels."""
         return int(self.pictures.pixels.shape[-1])
+
+
+def _place(repo: str | None, *, subfolder: str | None) -> Path | None:
+    if repo is None:
+        return None
+    folder = place_folder(repo, subfolder=subfolder)
+    if not folder.is_dir():
+        raise InputError(f"The recipe continues '{repo}', which is no folder.")
+    return folder

@@ -39,7 +39,8 @@ def _load_clip_weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def _load_autoencoder_weights(folder: Path) -> dict[str, torch.Tensor]:
-    return dict(load_autoencoder(folder).state_dict())
+    inside = folder / "vae"
+    return dict(load_autoencoder(inside if inside.is_dir() else folder).state_dict())
 
 
 def list_stage_records(

@@ -82,7 +82,7 @@ def export_clip(clip: CLIP, config: dict[str, Any], tokenizer: CLIPTokenizer, fo
     with translate_storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         tokenizer.save_pretrained(folder)
-    # Half precision halves the files; the shipped ones are part of a wheel that must stay under 60 MB.
+    # Half precision halves the files; the shipped ones are part of a wheel that must stay under 90 MB.
     # safetensors refuses tensors that are not contiguous.
     weights = {name: value.detach().half().contiguous() for name, value in clip.state_dict().items()}
     with replace_file(folder / CLIP_WEIGHTS) as temporary:

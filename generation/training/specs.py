@@ -99,8 +99,8 @@ class DiffusionSpec(FileModel):
 class TrainingSpec(FileModel):
     """A recipe: a CLIP alone; a CLIP, an autoencoder and a diffusion model on both; or further training.
 
-    A recipe that continues another has only a diffusion stage. It trains the network of a finished pipeline
-    and writes that network alone; the other parts stay as they are.
+    A recipe that continues another has no CLIP. It trains the network of a finished pipeline, the decoder of
+    its autoencoder, or both, and writes those alone; the other parts stay as they are.
     """
 
     schema_version: Annotated[int, Field(ge=1, le=1)]
@@ -112,6 +112,8 @@ class TrainingSpec(FileModel):
     seed: int
     continues: str | None = None
     """The finished pipeline to continue: "packaged:NAME" or a folder."""
+    network: str | None = None
+    """The finished network to continue where it is not the pipeline's own: "packaged:NAME" or a folder."""
     clip: ClipSpec | None = None
     autoencoder: AutoencoderSpec | None = None
     diffusion: DiffusionSpec | None = None
@@ -119,9 +121,13 @@ class TrainingSpec(FileModel):
     @model_validator(mode="after")
     def _validate_stages(self) -> Self:
         if self.continues is not None:
-            if self.clip or self.autoencoder or not self.diffusion:
-                raise ValueError("a recipe that continues another has a diffusion stage and no other")
+            if self.clip or not (self.autoencoder or self.diffusion):
+                raise ValueError(
+                    "a recipe that continues another has [autoencoder], [diffusion] or both, no [clip]"
+                )
             return self
+        if self.network is not None:
+            raise ValueError("'network' needs 'continues': the pipeline that the network is a part of")
         if self.clip is None:
             raise ValueError("a recipe needs a table [clip], or the key 'continues'")
         # A diffusion model draws latents, and nothing else here reads them.

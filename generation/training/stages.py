@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -85,19 +86,26 @@ def train_clip_stage(context: TrainingContext) -> None:
 
 
 def train_autoencoder_stage(context: TrainingContext) -> None:
-    """Train the autoencoder and write its folder.
+    """Train the autoencoder and write its folder; of a continued pipeline's, the decoder alone learns.
 
     Raises:
         ImagenetGError: As `run_training`.
     """
+    earlier = context.continued_folder
+    continued = None if earlier is None else load_autoencoder(earlier / "vae")
     task = AutoencoderTask(
-        _require(context.spec.autoencoder), context.pictures, device=context.device, seed=context.spec.seed
+        _require(context.spec.autoencoder),
+        context.pictures,
+        device=context.device,
+        seed=context.spec.seed,
+        continued=continued,
     )
     trained = _run(context, "autoencoder", task)
     task.vae.cpu().load_state_dict(trained.weights)
-    scale_latents(
-        task.vae, encode_pictures(task.vae, context.pictures.pixels[:_MEASURED_ROWS], device=context.device)
-    )
+    # The latents of a continued one stay as they are, and with them their factor.
+    if continued is None:
+        pixels = context.pictures.pixels[:_MEASURED_ROWS]
+        scale_latents(task.vae, encode_pictures(task.vae, pixels, device=context.device))
     export_autoencoder(task.vae.cpu(), context.autoencoder_folder)
     _record(context, context.autoencoder_folder, list_stage_records(context, "autoencoder", trained))
 
@@ -147,7 +155,9 @@ def collect_parts(context: TrainingContext) -> Parts:
         ImagenetGError: The continued pipeline has none.
     """
     if (folder := context.continued_folder) is not None:
-        return load_parts(folder)
+        parts, own = load_parts(folder), context.autoencoder_folder
+        # The decoder of this recipe, for the sample sheets; it has the pipeline's encoder.
+        return replace(parts, vae=load_autoencoder(own)) if own.is_dir() else parts
     clip, autoencoder = (context.find_finished(stage) for stage in ("clip", "autoencoder"))
     return make_parts(*load_exported_clip(clip), load_autoencoder(autoencoder))
 

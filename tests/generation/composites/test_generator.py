@@ -163,6 +163,48 @@ def test_posed_objects_stand_nearer_the_middle(art: list[Cutout]) -> None:
     assert max(posed) < max(free) / 2
 
 
+def test_plain_objects_are_never_mirrored() -> None:
+    """An object with its dark half on the left keeps it there; of posed ones, half are turned round."""
+    halves = Image.new("RGBA", (64, 64), (250, 250, 250, 255))
+    halves.paste((10, 10, 10, 255), (0, 0, 32, 64))
+
+    def count_dark_left(framing: str) -> int:
+        layers = (
+            place(
+                np.random.default_rng(seed),
+                halves,
+                load_styles()[-1],
+                SIDE,
+                crowd=None,
+                framing=FRAMINGS[framing],
+            )
+            for seed in range(40)
+        )
+        greys = [np.asarray(layer.convert("L"), np.float32) for layer in layers]
+        return sum(bool(grey[:, : SIDE // 2].sum() < grey[:, SIDE // 2 :].sum()) for grey in greys)
+
+    assert count_dark_left("plain") == 40
+    assert 8 < count_dark_left("posed") < 32
+
+
+def test_a_plain_scene_is_light_and_nearly_grey(art: list[Cutout]) -> None:
+    """In the corners, which the disc leaves free; a style with a scene of its own keeps that."""
+    plain = FRAMINGS["plain"]
+    corners = [
+        np.asarray(compose(np.random.default_rng(seed), art, load_styles()[-1], SIDE, plain), np.float32)[
+            0, 0
+        ]
+        for seed in range(30)
+    ]
+    assert np.mean(corners) > 150
+    assert np.mean([np.ptp(color) for color in corners]) < 30
+    wall = find_style("graffiti of a koala.", "koala")
+    red = np.asarray(compose(np.random.default_rng(0), art, wall, SIDE, plain), np.float32)[:3].mean(
+        axis=(0, 1)
+    )
+    assert red[0] > red[2] + 30
+
+
 def test_nothing_lies_about_where_no_clutter_is_asked_for() -> None:
     """The same scene with clutter differs by what was put on it, for most seeds."""
     shares = []
@@ -176,7 +218,7 @@ def test_nothing_lies_about_where_no_clutter_is_asked_for() -> None:
 
 def test_an_unknown_framing_is_refused() -> None:
     """With those there are."""
-    with pytest.raises(UnknownNameError, match=r"hung.*free, posed"):
+    with pytest.raises(UnknownNameError, match=r"hung.*free, posed, plain"):
         CompositeGenerator("mini/renditions", ["fluent-3d"], SIDE, "hung")
 
 

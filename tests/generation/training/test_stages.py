@@ -26,6 +26,7 @@ from imagenet_g.generation.training.context import TrainingContext
 from imagenet_g.generation.training.continuing import find_start
 from imagenet_g.generation.training.diffusion import DiffusionData, DiffusionTask
 from imagenet_g.generation.training.encoding import encode_everything
+from imagenet_g.generation.training.export import load_autoencoder
 from imagenet_g.generation.training.specs import (
     TrainingSpec,
     change_steps,
@@ -262,8 +263,63 @@ def test_a_pipeline_that_is_not_there_cannot_be_continued(
 def test_a_recipe_that_continues_has_no_clip_of_its_own(trained: TrainingContext) -> None:
     """The pipeline has one."""
     full = make_training_spec().model_dump(mode="json")
-    with pytest.raises(ValueError, match="a diffusion stage and no other"):
+    with pytest.raises(ValueError, match=r"no \[clip\]"):
         TrainingSpec.model_validate({**full, "continues": str(trained.pipeline_folder)})
+
+
+def test_a_recipe_that_continues_nothing_names_no_network() -> None:
+    """A network alone says nothing of the latents that it draws."""
+    with pytest.raises(ValueError, match="'network' needs 'continues'"):
+        TrainingSpec.model_validate({**make_training_spec().model_dump(mode="json"), "network": "a"})
+
+
+@pytest.fixture(scope="module")
+def sharper(
+    trained: TrainingContext, pictures: Pictures, tmp_path_factory: pytest.TempPathFactory
+) -> TrainingContext:
+    """The decoder of the trained pipeline, trained for two steps more."""
+    full = make_training_spec(steps=4).model_dump(mode="json", exclude={"clip"})
+    changes = {"name": "sharper", "continues": str(trained.pipeline_folder)}
+    spec = TrainingSpec.model_validate({**full, **changes})
+    context = make_shop(pictures, tmp_path_factory.mktemp("sharper"), spec)
+    STAGES["autoencoder"](context)
+    return context
+
+
+def test_a_continued_autoencoder_learns_in_its_decoder_alone(
+    trained: TrainingContext, sharper: TrainingContext
+) -> None:
+    """The pipeline's network draws latents of the encoder as it was; their factor stays as well."""
+    before, after = (
+        load_autoencoder(folder) for folder in (trained.pipeline_folder / "vae", sharper.autoencoder_folder)
+    )
+    assert before.config.scaling_factor == after.config.scaling_factor
+    same = {
+        name for name, value in before.state_dict().items() if torch.equal(value, after.state_dict()[name])
+    }
+    assert same == {name for name in before.state_dict() if name.startswith("encoder.")}
+
+
+def test_a_continued_autoencoder_takes_its_place_in_the_pipeline(
+    trained: TrainingContext, sharper: TrainingContext
+) -> None:
+    """As a part, of which its card says how to load it."""
+    rows = [RenderRow("a", 105, "n01882714", "a photo of a koala.", 1)]
+    parts = {"vae": {"repo": str(sharper.autoencoder_folder), "revision": "local"}}
+    before = make_generator(trained, "StableDiffusionPipeline").render(rows)
+    after = make_generator(trained, "StableDiffusionPipeline", parts=parts).render(rows)
+    assert before[0].image.tobytes() != after[0].image.tobytes()
+    card = (sharper.autoencoder_folder / "README.md").read_text()
+    assert "parts.vae]" in card and "vae=AutoencoderTiny" in card
+
+
+def test_a_network_of_another_folder_is_continued_in_a_pipeline(
+    trained: TrainingContext, longer: TrainingContext, pictures: Pictures, tmp_path: Path
+) -> None:
+    """Its steps count on; the parts stay those of the pipeline."""
+    spec = make_continuing(trained, steps=5).model_copy(update={"network": str(longer.pipeline_folder)})
+    start = find_start(make_shop(pictures, tmp_path, spec), "diffusion")
+    assert start is not None and start.steps == 4
 
 
 def test_what_a_stage_learnt_before_from_other_data_stays_on_record(
