@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from imagenet_g.benchmark.terminal.text import print_line, print_message
+from imagenet_g.generation.costs.report import format_duration
 from imagenet_g.generation.rendering.tasks import TaskReport
 
 
@@ -43,16 +44,3 @@ class PrintingListener:
     def note(self, text: str) -> None:
         """Print a sentence."""
         print_message(text, error=False)
-
-
-def format_duration(seconds: float) -> str:
-    """Seconds in a readable unit: "45 s", "12 min", "3.4 h", "9.2 days".
-
-    Example:
-        >>> format_duration(45), format_duration(720), format_duration(12_240), format_duration(800_000)
-        ('45 s', '12 min', '3.4 h', '9.3 days')
-    """
-    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
-        if seconds < limit:
-            return f"{seconds / size:.0f} {unit}" if unit != "h" else f"{seconds / size:.1f} {unit}"
-    return f"{seconds / 86_400:.1f} days"

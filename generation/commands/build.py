@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.command import parse_positive
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.terminal.text import print_block, print_line
+from imagenet_g.benchmark.terminal.text import print_block, print_line, print_message
 from imagenet_g.generation.building.machine import add_machine_arguments, read_machine
 
 if TYPE_CHECKING:
@@ -27,10 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
                         help="split to build; repeatable (default: all of the version)")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR",
                         help="release folder; an interrupted build resumes there")  # fmt: skip
-    parser.add_argument("--dry-run", action="store_true",
-                        help="plan, count, estimate time and disk; write nothing")  # fmt: skip
-    parser.add_argument("--seconds-per-image", type=float, metavar="S",
-                        help="for the estimate of a dry run without a generator to time")  # fmt: skip
+    _add_cost_arguments(parser)
     _add_generator_arguments(parser)
     _add_engine_arguments(parser)
     add_machine_arguments(parser)
@@ -71,6 +68,23 @@ def _add_generator_arguments(parser: ArgumentParser) -> None:
                         help="a local copy, such as imagenet-val=/data/val; repeatable")  # fmt: skip
 
 
+def _add_cost_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("what it would cost")
+    group.add_argument("--dry-run", action="store_true",
+                       help="plan, count, estimate GPU hours, days and disk; write nothing")  # fmt: skip
+    group.add_argument("--gpu", metavar="NAME",
+                       help="estimate for this GPU, such as A100 (default: this machine's, else each that "
+                       "is known)")  # fmt: skip
+    group.add_argument("--seconds-per-image", type=float, metavar="S",
+                       help="time of an image on one worker, in place of every known figure")  # fmt: skip
+    group.add_argument(
+        "--json", action="store_true", help="print the estimate, or what was measured, as JSON"
+    )
+    group.add_argument("--calibrate", action="store_true",
+                       help="measure some batches, scores and files on this machine and keep the figures for "
+                       "later dry runs; builds nothing")  # fmt: skip
+
+
 def _add_engine_arguments(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("where it runs")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
@@ -80,7 +94,7 @@ def _add_engine_arguments(parser: ArgumentParser) -> None:
         "--address", metavar="HOST:PORT", help="a running Ray cluster (default: start one here)"
     )
     group.add_argument("--workers", type=parse_positive, metavar="N",
-                       help="Ray actors (default: one a GPU, else one)")  # fmt: skip
+                       help="Ray actors (default: one a GPU, else one); of a dry run, machines")  # fmt: skip
     group.add_argument("--cpus-per-worker", type=float, default=1.0, metavar="C",
                        help="CPUs an actor reserves, fractions allowed (default: %(default)s)")  # fmt: skip
     group.add_argument("--shards", metavar="I:J",
@@ -131,12 +145,12 @@ def _build(source: str, arguments: Namespace) -> int:
     from imagenet_g.generation.building.build import run_build
     from imagenet_g.generation.building.progress import PrintingListener
 
+    _validate_cost_arguments(arguments)
     request = _make_request(source, arguments)
     if arguments.dry_run:
-        from imagenet_g.generation.building.dry_run import run_dry_run
-
-        print_block(run_dry_run(request, seconds_per_image=arguments.seconds_per_image))
-        return 0
+        return _print_costs(request, arguments)
+    if arguments.calibrate:
+        return _calibrate(request, arguments)
     manifest = run_build(request, PrintingListener())
     if manifest is None:
         print_line(
@@ -145,6 +159,47 @@ def _build(source: str, arguments: Namespace) -> int:
     else:
         print_line(f"Release: {manifest.parent}")
         print_line(f"Next: imagenet-g gallery {manifest.parent}")
+    return 0
+
+
+def _validate_cost_arguments(arguments: Namespace) -> None:
+    seconds = arguments.seconds_per_image
+    # Also refuses NaN, which compares with nothing.
+    if seconds is not None and not 0 < seconds < 1e7:
+        raise InputError(f"--seconds-per-image {seconds} must be above 0 and below ten million.")
+    if arguments.dry_run and arguments.calibrate:
+        raise InputError("Give --dry-run or --calibrate, not both.")
+    alone = [name for name in ("gpu", "seconds_per_image") if getattr(arguments, name) is not None]
+    if alone and not arguments.dry_run:
+        raise InputError(f"--{alone[0].replace('_', '-')} belongs to --dry-run.")
+    if arguments.json and not (arguments.dry_run or arguments.calibrate):
+        raise InputError("--json belongs to --dry-run and --calibrate.")
+
+
+def _print_costs(request: BuildRequest, arguments: Namespace) -> int:
+    from imagenet_g.generation.building.dry_run import run_dry_run
+    from imagenet_g.generation.building.known_costs import Wanted
+    from imagenet_g.generation.costs.report import format_estimate
+
+    wanted = Wanted(
+        gpu=arguments.gpu, workers=arguments.workers, seconds_per_image=arguments.seconds_per_image
+    )
+    estimate = run_dry_run(request, wanted)
+    print_block(estimate.model_dump_json(indent=2) if arguments.json else format_estimate(estimate))
+    return 0
+
+
+def _calibrate(request: BuildRequest, arguments: Namespace) -> int:
+    from imagenet_g.generation.building.calibrate import format_measured, run_calibration
+    from imagenet_g.generation.building.progress import PrintingListener
+
+    # Standard output holds the JSON alone.
+    note = PrintingListener().note if not arguments.json else lambda text: print_message(text)
+    rows = run_calibration(request, note)
+    if arguments.json:
+        print_block("[" + ",\n".join(row.model_dump_json(indent=2) for row in rows) + "]")
+    for row in () if arguments.json else rows:
+        print_line(format_measured(row))
     return 0
 
 
@@ -158,18 +213,20 @@ def _make_request(source: str, arguments: Namespace) -> BuildRequest:
     if arguments.base is not None:
         # As it is typed again: what is advised in messages must work as it stands.
         source = f"{source} --from {arguments.base} --generator {arguments.generator}"
-    if arguments.out is None and not arguments.dry_run:
+    builds = not (arguments.dry_run or arguments.calibrate)
+    if arguments.out is None and builds:
         raise InputError("Give a folder for the release: --out DIR.")
     return BuildRequest(
         spec=spec,
         source=source,
         splits=splits,
-        # A dry run needs no place: it writes nothing.
+        # A dry run needs no place: it writes nothing. A calibration writes into a temporary one.
         out=(arguments.out or Path()).expanduser(),
         engine=choose_engine(
             arguments.engine,
             address=arguments.address,
-            workers=arguments.workers,
+            # A dry run divides by them, and starts none.
+            workers=arguments.workers if builds else None,
             cpus_per_worker=arguments.cpus_per_worker,
         ),
         shards=parse_shards(arguments.shards),

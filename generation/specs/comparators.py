@@ -16,7 +16,7 @@ from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.records import FileModel, Sha256
 from imagenet_g.generation.specs.diffusers import DiffusersSpec
 from imagenet_g.generation.specs.repos import find_place
-from imagenet_g.generation.specs.stages import Positive
+from imagenet_g.generation.specs.stages import Positive, StageWork
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -104,6 +104,10 @@ class AwayFromMeanSpec(DiffusersSpec):
             "means": Path(self.away.means).name,
         }
         return {**super().describe_recipe(), "away": away}
+
+    def list_work(self) -> tuple[StageWork, ...]:
+        """Empty: the gradients of the CLIP cost more than the pipeline, and nobody measured how much."""
+        return ()
 
     def list_local_files(self) -> list[Path]:
         """The files of a local CLIP, which the recipe names without a hash."""

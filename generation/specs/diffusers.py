@@ -12,7 +12,7 @@ from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.generation.specs.generator import GeneratorSpec, Inputs
 from imagenet_g.generation.specs.pipeline_classes import find_call_defaults
 from imagenet_g.generation.specs.repos import identify_repo, restore_stage
-from imagenet_g.generation.specs.stages import Positive, Repository, StageSpec, TransformSpec
+from imagenet_g.generation.specs.stages import Positive, Repository, StageSpec, StageWork, TransformSpec
 from imagenet_g.generation.specs.sweeps import SWEPT
 
 if TYPE_CHECKING:
@@ -137,6 +137,10 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
         side = self.source.size_px if self.source and self.inputs == "prompt+image" else None
         return self.height_px or side, self.width_px or side
 
+    def list_work(self) -> tuple[StageWork, ...]:
+        """What each pipeline does for an image, the defaults of the installed diffusers filled in."""
+        return tuple(_describe_work(self, stage) for stage in self.stages)
+
     def format_settings(self) -> str:
         """Pipeline, repositories, precision, steps and guidance, with the pipeline's defaults filled in.
 
@@ -203,6 +207,30 @@ def describe_stage_recipe(stage: StageSpec) -> dict[str, JsonValue]:
             for name, part in stage.parts.items()
         }
     return described
+
+
+def _describe_work(spec: DiffusersSpec, stage: StageSpec) -> StageWork:
+    try:
+        defaults = find_call_defaults(stage.pipeline)
+    except ImagenetGError:
+        # Without diffusers, or of another version of it: what the spec leaves out is unknown.
+        defaults = {}
+    steps, guidance = stage.steps or defaults.get("num_inference_steps"), stage.guidance
+    own = spec.strength if stage is spec else None
+    strength = stage.arguments.get("strength", defaults.get("strength")) if own is None else own
+    # At strength 0.6 of 50 steps the last 30 run.
+    share = strength if isinstance(strength, float | int) else 1.0
+    scale = defaults.get("guidance_scale", 0.0) if guidance is None else guidance
+    # The network that runs in every step decides the time, wherever the other parts are from.
+    network = stage.parts.get("unet") or stage.parts.get("transformer") or stage
+    return StageWork(
+        pipeline=stage.pipeline,
+        repo=network.repo,
+        steps=steps * share if isinstance(steps, int) else None,
+        bits=32 if stage.dtype == "float32" else 16,
+        is_guided=isinstance(scale, float | int) and scale > 1,
+        size_px=spec.image_size if stage is spec else (None, None),
+    )
 
 
 def _format_repository(found: Repository) -> str:

@@ -16,7 +16,7 @@ from imagenet_g.benchmark.records import FileModel
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from imagenet_g.generation.specs.stages import Repository
+    from imagenet_g.generation.specs.stages import Repository, StageWork
 
 Inputs = Literal["prompt", "image", "prompt+image", "class"]
 
@@ -113,6 +113,10 @@ class GeneratorSpec(FileModel):
     def image_size(self) -> tuple[int | None, int | None]:
         """Height and width in pixels if the spec gives them, for the estimate of a dry run."""
         return None, None
+
+    def list_work(self) -> tuple[StageWork, ...]:
+        """The pipelines that draw an image, for what they cost; empty where that says nothing of the time."""
+        return ()
 
     def format_settings(self) -> str:
         """The generator in one line of a dry run.

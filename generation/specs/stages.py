@@ -6,6 +6,7 @@ its description says. The release records the value of the default.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -98,6 +99,27 @@ class StageSpec(FileModel):
     def repositories(self) -> tuple[StageSpec | PipelinePartSpec, ...]:
         """Everything with a repository and a revision: the stage, then its parts."""
         return (self, *self.parts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class StageWork:
+    """What a pipeline does for an image, as far as its time depends on it.
+
+    Attributes:
+        pipeline: Class name in diffusers.
+        repo: Where the weights of the network are from that runs in every step.
+        steps: Denoising steps that run: of an image-to-image pipeline, its strength's share; None if unknown.
+        bits: Of its numbers, 16 or 32.
+        is_guided: Whether every step runs twice, with the prompt and without.
+        size_px: Height and width; None for the pipeline's own default.
+    """
+
+    pipeline: str
+    repo: str
+    steps: float | None
+    bits: Literal[16, 32]
+    is_guided: bool
+    size_px: tuple[int | None, int | None]
 
 
 Repository = StageSpec | PipelinePartSpec

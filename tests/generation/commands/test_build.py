@@ -24,8 +24,8 @@ from build_specs import (
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import FetchError, InputError
 from imagenet_g.benchmark.splits.manifests import load_manifest
-from imagenet_g.generation.building.progress import format_duration
 from imagenet_g.generation.commands.build import parse_shards
+from imagenet_g.generation.costs.report import format_duration
 from imagenet_g.generation.releases.recipe import parse_split_recipe
 from imagenet_g.generation.specs.overrides import Overrides, apply_overrides
 from imagenet_g.generation.specs.pins import pin_version_spec, replace_revision
@@ -47,17 +47,18 @@ def test_without_a_spec_the_versions_are_listed(capsys: pytest.CaptureFixture[st
     assert "[sd-l, sd-i, sd-li]" in capsys.readouterr().out
 
 
-def test_the_dry_run_of_v1_counts_50_000_images_without_a_gpu(
+def test_the_dry_run_of_a_shipped_version_counts_its_images_without_a_gpu(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counts, prompts, cost, disk; nothing is written."""
     monkeypatch.chdir(tmp_path)
     words = ["--split", "sd-l", "--dry-run", "--seconds-per-image", "2"]
-    assert main(["build", "v1", *words]) == 0
+    assert main(["build", "v1-imagenet-100", *words]) == 0
     printed = capsys.readouterr().out
     for words_printed in (
-        "50000 = 1000 classes x 50", "batches of 8", "49908 different", "longest 22 of 77 tokens, 0 cut",
-        "steps 50 (default), guidance 7.5 (default)", "27.8 h at 2 s an image", "4.9 GB for the release",
+        "5000 = 100 classes x 50", "batches of 8", "5000 different", "longest 22 of 77 tokens, 0 cut",
+        "steps 50 (default), guidance 7.5 (default)", "2 s an image (given [1])", "2.8 h on one",
+        "983 MB until .build is deleted, 492 MB for the release",
         "NOT PINNED", "Nothing was written",
     ):  # fmt: skip
         assert words_printed in printed
@@ -78,7 +79,11 @@ def test_a_dry_run_without_captions_still_counts_and_says_what_is_missing(
     """Images and time of `draft-ood`, whose captions are not written yet."""
     assert main(["build", "draft-ood", "--dry-run", "--seconds-per-image", "12"]) == 0
     output = capsys.readouterr().out
-    assert "4300 = 86 classes x 50" in output and "14.3 h at 12 s an image" in output
+    assert (
+        "4300 = 86 classes x 50" in output
+        and "12 s an image (given [1])" in output
+        and "14.3 h on one" in output
+    )
     assert output.count("There is no caption file 'ood-v1.jsonl'") == 2
     assert "A build would stop at once here" in output and "captions write" in output
 
@@ -103,7 +108,7 @@ def test_a_dry_run_times_a_batch_of_a_pipeline_on_hand(
     spec = make_spec({"sd": make_stage("StableDiffusionPipeline", tiny("sd"))}, {"sd-l": make_split("sd")})
     main(["build", str(write_spec(tmp_path / "tiny.toml", spec)), "--dry-run"])
     printed = capsys.readouterr().out
-    assert "(from a timed batch)" in printed
+    assert "timed: a timed batch" in printed
     assert "kB an image, measured)" in printed
 
 
