@@ -63,13 +63,23 @@ def load_means(request: TrainRequest, clip: ClipEncoder, split: Split | None) ->
         DataError: Kept means are damaged or of another CLIP, or an image cannot be read.
         StorageError: They cannot be written.
     """
-    spec, path = request.spec, request.out / FILE_NAME
+    path = request.out / FILE_NAME
     if split is None:
         kept = load_class_means(path)
         validate_clip(kept, clip, name=str(path))
         return kept
-    request.note(f"class means of {len(spec.class_indices)} classes from {spec.means.ref}")
-    means = make_class_means(spec.means, spec.class_indices, split, clip, seed=spec.seed,
-                             device=request.device, cache=request.cache)  # fmt: skip
+    means = make_means(request, clip, split)
     write_class_means(path, means)
     return means
+
+
+def make_means(request: TrainRequest, clip: ClipEncoder, split: Split) -> ClassMeans:
+    """New means, written nowhere.
+
+    Raises:
+        DataError: An image cannot be read, or the CLIP gives no finite embedding.
+    """
+    spec = request.spec
+    request.note(f"class means of {len(spec.class_indices)} classes from {spec.means.ref}")
+    return make_class_means(spec.means, spec.class_indices, split, clip, seed=spec.seed,
+                            device=request.device, cache=request.cache)  # fmt: skip

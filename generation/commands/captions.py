@@ -9,6 +9,7 @@ from imagenet_g.benchmark.commands.command import parse_positive, run_action
 
 _ACTIONS = {
     "train": ("imagenet_g.generation.commands.captions_train", "run_train"),
+    "means": ("imagenet_g.generation.commands.captions_train", "run_means"),
     "write": ("imagenet_g.generation.commands.captions_train", "run_write"),
     "check": ("imagenet_g.generation.commands.captions_check", "run_check"),
     "show": ("imagenet_g.generation.commands.captions_check", "run_show"),
@@ -19,6 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the actions and their options."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     _add_train(actions.add_parser("train", help="train a language model to write captions"))
+    _add_means(actions.add_parser("means", help="embed images and write their class means alone"))
     _add_write(actions.add_parser("write", help="sample captions from it, rank them, freeze the best"))
     _add_check(actions.add_parser("check", help="validity, duplicates, diversity, fluency, rewards"))
     _add_show(actions.add_parser("show", help="print captions and the card of a file"))
@@ -52,6 +54,21 @@ def _add_train(parser: ArgumentParser) -> None:
                         help="a local copy, such as imagenet-val=/data/val; repeatable")  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
+
+
+def _add_means(parser: ArgumentParser) -> None:
+    parser.add_argument("config", metavar="CONFIG",
+                        help="shipped settings or a .toml file: their classes and CLIP")  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .safetensors file")
+    parser.add_argument("--clip", metavar="SPEC", help="another CLIP, such as open_clip:ViT-B-32/openai")
+    parser.add_argument("--means", metavar="REF", help="another split of the images")
+    parser.add_argument("--classes", metavar="SET", help="another class set, such as imagenet-r-a")
+    parser.add_argument("--data", action="append", default=[], metavar="NAME=PATH",
+                        help="a local copy, such as imagenet-val=/data/val; repeatable")  # fmt: skip
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")
+    # What else `train` may change changes no mean.
+    parser.set_defaults(method=None, seed=None, flip_sign=False, seeds=None, language_model=None)
 
 
 def _add_write(parser: ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""`imagenet-g captions train` and `write`."""
+"""`imagenet-g captions train`, `means` and `write`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.terminal.text import print_line
 
 if TYPE_CHECKING:
+    from imagenet_g.generation.caption_training.run import TrainRequest
     from imagenet_g.generation.captions.specs import CaptionSpec
 
 
@@ -29,6 +30,30 @@ def run_train(arguments: Namespace) -> int:
     _train(spec, arguments)
     print_line(f"Trained: {arguments.out}")
     print_line(f"Next: imagenet-g captions write {arguments.out} --out {spec.name}-v1.jsonl")
+    return 0
+
+
+def run_means(arguments: Namespace) -> int:
+    """Write the class means of settings, for guidance away from them."""
+    from imagenet_g.benchmark.models.clip_encoders import load_clip_encoder
+    from imagenet_g.generation.caption_training.means import make_means, open_means_split
+    from imagenet_g.generation.captions.class_means import write_class_means
+    from imagenet_g.generation.captions.specs import load_caption_spec
+    from imagenet_g.generation.generators.runtime import set_determinism
+
+    if arguments.out.suffix != ".safetensors" or arguments.out.exists():
+        raise InputError(f"'{arguments.out}' must be a new file that ends with .safetensors.")
+    spec = change_spec(load_caption_spec(arguments.config), arguments)
+    request = _make_request(spec, arguments)
+    split = open_means_split(request)
+    if split is None:
+        raise InputError(f"'{arguments.out}' is the folder of a run, which has its means already.")
+    # As in a run: the hash of the means is pinned, and another number of threads gives other last bits.
+    set_determinism(request.device, cpu_threads=1)
+    means = make_means(request, load_clip_encoder(spec.objective.clip), split)
+    write_class_means(arguments.out, means)
+    print_line(f"Written: {arguments.out}")
+    print_line(f'In a spec: means = "{arguments.out}", sha256 = "{means.record.sha256}"')
     return 0
 
 
@@ -113,20 +138,24 @@ def _parse_language_model(text: str) -> dict[str, str]:
 
 
 def _train(spec: CaptionSpec, arguments: Namespace) -> None:
+    from imagenet_g.generation.caption_training.run import run_training
+
+    run_training(_make_request(spec, arguments))
+
+
+def _make_request(spec: CaptionSpec, arguments: Namespace) -> TrainRequest:
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
-    from imagenet_g.generation.caption_training.run import TrainRequest, run_training
+    from imagenet_g.generation.caption_training.run import TrainRequest
     from imagenet_g.generation.generators.runtime import choose_generation_device
 
-    run_training(
-        TrainRequest(
-            spec=spec,
-            out=arguments.out.expanduser(),
-            device=choose_generation_device(arguments.device),
-            data=parse_data_pairs(arguments.data),
-            cache=choose_cache_folder(arguments.cache),
-            note=_note,
-        )
+    return TrainRequest(
+        spec=spec,
+        out=arguments.out.expanduser(),
+        device=choose_generation_device(arguments.device),
+        data=parse_data_pairs(arguments.data),
+        cache=choose_cache_folder(arguments.cache),
+        note=_note,
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
@@ -14,7 +14,7 @@ from imagenet_g.benchmark.errors import DataError, InputError, ModelError
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
 from imagenet_g.generation.captions.class_means import ClassMeans, load_class_means, validate_clip
 from imagenet_g.generation.generators.diffusers import DiffusersGenerator, StageImages
-from imagenet_g.generation.specs.comparators import AwayFromMeanSpec, AwaySpec
+from imagenet_g.generation.specs.comparators import AwayFromMeanSpec, AwaySpec, find_means_file
 
 if TYPE_CHECKING:
     from imagenet_g.generation.generators.generator import RenderRow
@@ -25,7 +25,9 @@ GRADIENT_SCALE = 1024.0
 Scheduler: TypeAlias = Any
 """diffusers' schedulers share no typed interface."""
 Direction = Callable[[torch.Tensor, int, torch.Tensor], torch.Tensor]
-"""From predicted noise, timestep and sample of a batch to the term added to the noise."""
+"""From a network's output, timestep and sample of a batch to the direction of the noise."""
+PREDICTIONS = ("epsilon", "v_prediction")
+"""What a network may predict, in diffusers' words: noise, or velocity (Salimans and Ho 2022)."""
 
 
 class AwayFromMeanGenerator(DiffusersGenerator):
@@ -89,7 +91,7 @@ def load_pinned_means(spec: AwaySpec, clip: ClipEncoder) -> ClassMeans:
         InputError: The spec pins no hash; the message gives the hash to pin.
         DataError: The file does not exist, or holds other means or means of another CLIP.
     """
-    means = load_class_means(Path(spec.means))
+    means = load_class_means(find_means_file(spec.means))
     found = means.record.sha256
     if spec.sha256 is None:
         raise InputError(
@@ -117,11 +119,17 @@ def validate_pipeline(pipe: Pipeline) -> None:
             f"{name} has neither an autoencoder nor a network of three colour channels: no image can be "
             "estimated from its noise."
         )
-    if not hasattr(scheduler, "alphas_cumprod") or scheduler.config.get("prediction_type") != "epsilon":
+    if not hasattr(scheduler, "alphas_cumprod") or find_prediction(scheduler) not in PREDICTIONS:
         raise InputError(
-            f"{name} with {type(scheduler).__name__} does not predict noise over a known schedule; guidance "
-            "away from the mean needs one that does, such as Stable Diffusion with DDIMScheduler."
+            f"{name} with {type(scheduler).__name__} predicts neither noise nor velocity over a known "
+            "schedule; guidance away from the mean needs one that does, such as Stable Diffusion with "
+            "DDIMScheduler."
         )
+
+
+def find_prediction(scheduler: Scheduler) -> str:
+    """What a network predicts, as its scheduler's configuration says."""
+    return str(scheduler.config.get("prediction_type"))
 
 
 @contextmanager
@@ -146,6 +154,9 @@ def guide_steps(scheduler: Scheduler, direction: Direction, *, scale: float, eve
         if scale and count % every == 0:
             alpha = float(scheduler.alphas_cumprod[int(timestep)])
             moved = direction(model_output, int(timestep), sample)
+            # Velocity is sqrt(alpha_bar) noise - sqrt(1 - alpha_bar) clean sample, and the clean sample moves
+            # with the noise: the same change of noise, as velocity, is larger by this factor.
+            moved = moved / alpha**0.5 if find_prediction(scheduler) == "v_prediction" else moved
             # Behind the predicted noise some networks, such as IF's, give their variance: it stays.
             model_output = model_output.clone()
             model_output[:, : moved.shape[1]] += scale * (1 - alpha) ** 0.5 * moved.to(model_output)
@@ -178,8 +189,7 @@ def make_direction(pipe: Pipeline, clip: ClipEncoder, targets: torch.Tensor) -> 
             noisy = sample.detach().clone().float().requires_grad_()
             noise = model_output[:, : sample.shape[1]].detach().clone().float()
             alpha = float(pipe.scheduler.alphas_cumprod[timestep])
-            # Source: Song et al. 2021 (DDIM), Eq. 9: the estimate of the clean sample.
-            clean = (noisy - (1 - alpha) ** 0.5 * noise) / alpha**0.5
+            clean = estimate_clean(noisy, noise, alpha, find_prediction(pipe.scheduler))
             pixels = decode_estimate(pipe, clean)
             features = clip.model.encode_image(look(pixels.float()), normalize=True).float()
             total = (features * targets).sum() * GRADIENT_SCALE
@@ -189,6 +199,17 @@ def make_direction(pipe: Pipeline, clip: ClipEncoder, targets: torch.Tensor) -> 
         return gradient / GRADIENT_SCALE
 
     return compute
+
+
+def estimate_clean(noisy: torch.Tensor, output: torch.Tensor, alpha: float, prediction: str) -> torch.Tensor:
+    """The clean sample behind a noisy one, by a network's output.
+
+    Source: Song et al. 2021 (DDIM), Eq. 9, for noise; Salimans and Ho 2022, Appendix D, for velocity.
+    """
+    keep, rest = math.sqrt(alpha), math.sqrt(1 - alpha)
+    if prediction == "v_prediction":
+        return keep * noisy - rest * output
+    return (noisy - rest * output) / keep
 
 
 def decode_estimate(pipe: Pipeline, clean: torch.Tensor) -> torch.Tensor:

@@ -7,12 +7,13 @@ source it follows and which it does not.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.records import FileModel, Sha256
 from imagenet_g.generation.specs.diffusers import DiffusersSpec
 from imagenet_g.generation.specs.repos import find_place
@@ -22,6 +23,22 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 _LOCAL_CLIP = "local-dir:"
+MEANS_SUFFIX = ".safetensors"
+
+
+def find_means_file(name_or_path: str) -> Path:
+    """Path of class means that ship with the package, by name, or of the file itself.
+
+    Raises:
+        UnknownNameError: No class means of this name ship with the package.
+    """
+    if name_or_path.endswith(MEANS_SUFFIX):
+        return Path(name_or_path)
+    folder = Path(str(files("imagenet_g.generation.data") / "means"))
+    shipped = {path.stem: path for path in sorted(folder.glob(f"*{MEANS_SUFFIX}"))}
+    if name_or_path not in shipped:
+        raise UnknownNameError("class means", name_or_path, shipped, hint=f"A file ends with {MEANS_SUFFIX}.")
+    return shipped[name_or_path]
 
 
 class BackgroundFirstSpec(DiffusersSpec):
@@ -60,7 +77,8 @@ class AwaySpec(FileModel):
     model: Annotated[str, Field(pattern=r"^open_clip:")]
     """The CLIP that embeds the image."""
     means: str
-    """File with the mean embedding of each class under that CLIP; see `captions.class_means`."""
+    """File with the mean embedding of each class under that CLIP, or the name of one that ships; see
+    `captions.class_means`."""
     sha256: Sha256 | None = None
     """Hash of the means, stored in the file; absent: not pinned yet, and cannot be built."""
     scale: Annotated[float, Field(ge=0.0)]
@@ -120,10 +138,10 @@ class AwayFromMeanSpec(DiffusersSpec):
         Raises:
             InputError: There are none.
         """
-        if not Path(self.away.means).is_file():
+        if not find_means_file(self.away.means).is_file():
             raise InputError(
-                f"There are no class means '{self.away.means}'. 'imagenet-g captions train' writes them "
-                "(means.safetensors in its folder): put their path into [generators.NAME.away]."
+                f"There are no class means '{self.away.means}'. Write them with 'imagenet-g captions means "
+                "SETTINGS --out FILE.safetensors', and put path and hash into [generators.NAME.away]."
             )
 
     @classmethod
@@ -142,4 +160,7 @@ class AwayFromMeanSpec(DiffusersSpec):
 def _restore_away(recorded: dict[str, JsonValue], places: Sequence[Path]) -> dict[str, JsonValue]:
     scheme, local, name = str(recorded["model"]).partition(_LOCAL_CLIP)
     model = f"{scheme}{local}{find_place(name, places)}" if local else recorded["model"]
-    return {**recorded, "model": model, "means": str(find_place(str(recorded["means"]), places))}
+    means = str(recorded["means"])
+    # Those that ship are found by their name; any other is a file, whose path is another on each machine.
+    is_file = means.endswith(MEANS_SUFFIX)
+    return {**recorded, "model": model, "means": str(find_place(means, places)) if is_file else means}

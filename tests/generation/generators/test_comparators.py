@@ -10,20 +10,28 @@ import numpy as np
 import pytest
 import torch
 from build_specs import CLASSES, build, make_spec, make_split, make_stage, read_release
+from diffusers import DDIMScheduler
 from pydantic import ValidationError
 from tiny_clip import build_tiny_clip
 
 from imagenet_g.benchmark.classes import load_classes, load_index_by_wnid
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.distances.lineage import list_clip_uses
-from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
 from imagenet_g.benchmark.splits.manifests import load_manifest
-from imagenet_g.generation.captions.class_means import ClassMeans, hash_means, write_class_means
+from imagenet_g.generation.captions.class_means import (
+    ClassMeans,
+    hash_means,
+    load_class_means,
+    write_class_means,
+)
 from imagenet_g.generation.captions.records import MeansRecord
 from imagenet_g.generation.generators.away_from_mean import (
     AwayFromMeanGenerator,
     decode_estimate,
+    estimate_clean,
+    guide_steps,
     make_direction,
     make_resizing,
     make_view,
@@ -38,7 +46,7 @@ from imagenet_g.generation.prompts.recipes import (
     load_scenes,
     make_prompts,
 )
-from imagenet_g.generation.specs.comparators import AwayFromMeanSpec, BackgroundFirstSpec
+from imagenet_g.generation.specs.comparators import AwayFromMeanSpec, BackgroundFirstSpec, find_means_file
 from imagenet_g.generation.specs.diffusers import DiffusersSpec
 from imagenet_g.generation.specs.generator import GeneratorSpec
 from imagenet_g.generation.specs.inputs import PromptSpec
@@ -46,6 +54,7 @@ from imagenet_g.generation.specs.kinds import parse_generator_spec
 from imagenet_g.generation.specs.version import VersionSpec, load_version_spec
 
 Tiny = Callable[[str], Path]
+EAGLE = 22
 MISMATCHED = PromptSpec(recipe="mismatched-scene", class_names="open_clip")
 
 
@@ -334,7 +343,7 @@ def test_pipelines_that_cannot_be_guided_are_refused(
 ) -> None:
     """With the reason, when they are loaded."""
     table = {**make_away_stage(tiny("sd3"), clip_folder, means), "pipeline": "StableDiffusion3Pipeline"}
-    with pytest.raises(InputError, match="does not predict noise"):
+    with pytest.raises(InputError, match="predicts neither noise nor velocity"):
         make_generator(parse_generator_spec(table)).load("cpu")
 
 
@@ -407,3 +416,52 @@ def test_the_draft_describes_both_on_the_generator_of_draft_ood() -> None:
     away = draft.generators["if-away"]
     assert isinstance(away, AwayFromMeanSpec) and away.away.sha256 is None
     assert {split.classes for split in draft.splits.values()} == {ood.splits["ood"].classes}
+
+
+@pytest.mark.parametrize("alpha", [0.9, 0.02])
+def test_a_moved_velocity_is_the_same_moved_noise(alpha: float) -> None:
+    """A network of velocities is guided as one of noise that says the same of the same sample."""
+    numbers = torch.Generator().manual_seed(0)
+    clean, noise, moved = (torch.randn(1, 4, 8, 8, generator=numbers, dtype=torch.float64) for _ in range(3))
+    noisy = alpha**0.5 * clean + (1 - alpha) ** 0.5 * noise
+    velocity = alpha**0.5 * noise - (1 - alpha) ** 0.5 * clean
+    torch.testing.assert_close(estimate_clean(noisy, velocity, alpha, "v_prediction"), clean)
+    torch.testing.assert_close(estimate_clean(noisy, noise, alpha, "epsilon"), clean)
+
+    steps: dict[str, torch.Tensor] = {}
+    for prediction, output in (("epsilon", noise), ("v_prediction", velocity)):
+        scheduler = DDIMScheduler(trained_betas=[1 - alpha], prediction_type=prediction)
+        # Gives back what it is given, so that the moved output is seen.
+        scheduler.step = lambda output, *rest: output
+        with guide_steps(scheduler, lambda *given: moved, scale=3.0, every=1):
+            guided = scheduler.step(output, torch.tensor(0), noisy)
+        steps[prediction] = estimate_clean(noisy, guided, alpha, prediction)
+    torch.testing.assert_close(steps["v_prediction"], steps["epsilon"], rtol=1e-4, atol=1e-4)
+
+
+def test_both_comparators_draw_by_shipped_weights() -> None:
+    """An image of each, and guidance lowers the cosine to the shipped mean of the class."""
+    spec = load_version_spec("mini-comparators")
+    prompt = make_prompts(MISMATCHED, EAGLE, 1)[0]
+    rows = [RenderRow("id", EAGLE, "n01614925", prompt, 7)]
+    background = spec.generators["background-first"]
+    assert render(background, rows)[0].shape == (64, 64, 3)
+    away = spec.generators["away"]
+    assert isinstance(away, AwayFromMeanSpec)
+    free = away.model_copy(update={"away": away.away.model_copy(update={"scale": 0.0})})
+    clip = load_clip_encoder(away.away.model)
+    mean = load_class_means(find_means_file(away.away.means)).take([EAGLE])[0]
+    cosines = []
+    for one in (free, away):
+        pixels = torch.from_numpy(render(one, rows)[0].copy()).permute(2, 0, 1)[None] / 127.5 - 1
+        with torch.no_grad():
+            features = clip.model.encode_image(make_view(clip)(pixels), normalize=True)[0].numpy()
+        cosines.append(float(features @ mean) / float(np.linalg.norm(mean)))
+    assert cosines[1] < cosines[0] - 0.05
+
+
+def test_unknown_class_means_are_named(tmp_path: Path) -> None:
+    """With those that ship."""
+    with pytest.raises(UnknownNameError, match="mini-real"):
+        find_means_file("mini-rael")
+    assert find_means_file(str(tmp_path / "mine.safetensors")).parent == tmp_path
