@@ -37,6 +37,13 @@ COMMANDS = (
         "captions", "Train and freeze captions far from their class", f"{_HERE}.captions", Circle.MAKERS, 70
     ),
     Command(
+        "finetune",
+        "Train a Stable Diffusion further on images of a split",
+        "imagenet_g.generation.finetuning.command",
+        Circle.MAKERS,
+        62,
+    ),
+    Command(
         "convert",
         "Convert the class-conditional LDM of CompVis for diffusers",
         "imagenet_g.generation.converting.command",
