@@ -40,7 +40,7 @@ def open_means_split(request: TrainRequest) -> Split | None:
     try:
         split = load_split(ref, data=request.data, cache=request.cache)
     except ImagenetGError as error:
-        # The settings name it, and their reader may never have heard of it.
+        # The settings name it, and whoever chose them may not have read that they need it.
         wanted = spec.means.images_per_class
         count = f"{wanted} images" if wanted else "images"
         raise InputError(

@@ -136,7 +136,7 @@ class AwayFromMeanSpec(DiffusersSpec):
         """Look for the class means.
 
         Raises:
-            InputError: There are none.
+            InputError: The file does not exist.
         """
         if not find_means_file(self.away.means).is_file():
             raise InputError(

@@ -137,6 +137,17 @@ def needs_pin(found: Repository) -> bool:
     return not found.is_pinned and not Path(found.repo).is_dir()
 
 
+def is_shared(found: Repository) -> bool:
+    """Whether everybody gets the same weights by this name: a commit, or a model that ships with the package.
+
+    Example:
+        >>> stage = StageSpec(pipeline="DiTPipeline", repo="my-folder", revision="local", dtype="float32")
+        >>> is_shared(stage), is_shared(stage.model_copy(update={"repo": "packaged:mini-sd"}))
+        (False, True)
+    """
+    return found.is_pinned and (found.revision != LOCAL_REVISION or found.repo.startswith("packaged:"))
+
+
 def _is_fixed(revision: str) -> bool:
     # 40 hex digits are a commit, which nobody can move; a branch or a tag can be.
     return revision == LOCAL_REVISION or (len(revision) == 40 and set(revision) <= set("0123456789abcdef"))

@@ -25,7 +25,7 @@ from imagenet_g.generation.specs.generator import Inputs
 from imagenet_g.generation.specs.inputs import PROMPT_TAGS, Prompts, SourceSpec
 from imagenet_g.generation.specs.kinds import GeneratorTable
 from imagenet_g.generation.specs.spec_errors import format_first_error
-from imagenet_g.generation.specs.stages import Positive, needs_pin
+from imagenet_g.generation.specs.stages import Positive, is_shared, needs_pin
 from imagenet_g.generation.specs.sweeps import SweepSpec, validate_cells
 
 MAX_EXTENSIONS = 8
@@ -150,7 +150,7 @@ class VersionSpec(FileModel):
             _validate_split_inputs(name, split, self.generators[split.generator].inputs)
             validate_cells(name, split, self.generators[split.generator])
         # Two people must get one version under one name.
-        loose = [r for one in self.generators.values() for r in one.all_repositories if needs_pin(r)]
+        loose = [r for one in self.generators.values() for r in one.all_repositories if not is_shared(r)]
         if self.status == "stable" and loose:
             raise ValueError(
                 f"status = 'stable' needs commits, and '{loose[0].repo}' is at '{loose[0].revision}'"

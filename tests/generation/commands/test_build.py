@@ -95,7 +95,7 @@ def test_missing_class_means_stop_a_build_before_its_plan(
     path = tmp_path / "comparators.toml"
     path.write_text(find_version_spec("draft-comparators").read_text().replace('"main"', f'"{"0" * 40}"'))
     assert main(["build", str(path), "--dry-run"]) == 0
-    assert "There are no class means 'means.safetensors'. 'imagenet-g captions" in capsys.readouterr().out
+    assert "There are no class means 'means.safetensors'. Write them with" in capsys.readouterr().out
     assert main(["build", str(path), "--out", str(tmp_path / "out")]) == 2
     assert "There are no class means" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from image_sets import write_class_folders
 
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.identity import hash_bytes
 from imagenet_g.benchmark.splits.manifests import load_manifest
 from imagenet_g.generation.specs.diffusers import DiffusersSpec
 from imagenet_g.generation.specs.extending import list_family_names, load_family
@@ -154,3 +157,54 @@ def test_a_version_is_not_stable_before_it_is_pinned(name: str) -> None:
     assert load_version_spec(name).status == "draft"
     with pytest.raises(InputError, match="status = 'stable' needs commits"):
         parse_version_spec(text.replace('status = "draft"', 'status = "stable"'), source=name)
+
+
+def test_pins_stand_in_the_file_so_that_everybody_gets_one_version(tmp_path: Path) -> None:
+    """v1 with the commits of its weights is stable for whoever reads the file, wherever branches move to."""
+    from imagenet_g.generation.specs.pins import list_repositories
+    from imagenet_g.generation.specs.version import find_version_spec
+
+    path = Path(shutil.copy(find_version_spec("v1"), tmp_path / "v1.toml"))
+    pin_version_spec(str(path), resolve=lambda repo, revision: hash_bytes(repo.encode())[:40])
+    path.write_text(path.read_text().replace('status = "draft"', 'status = "stable"'))
+    first = load_version_spec(str(path))
+    assert {found.revision for found in list_repositories(first)} == {
+        hash_bytes(name.encode())[:40]
+        for name in (
+            "stable-diffusion-v1-5/stable-diffusion-v1-5",
+            "lambdalabs/sd-image-variations-diffusers",
+        )
+    }
+    # A branch that has moved since changes nothing: nothing is asked again.
+    pin_version_spec(str(path), resolve=lambda repo, revision: "0" * 40)
+    assert load_version_spec(str(path)) == first
+
+
+def test_a_stable_version_names_no_folder_of_one_machine() -> None:
+    """What lies in a folder is known to its owner alone; a shipped model is everybody's."""
+    from imagenet_g.generation.specs.version import find_version_spec
+
+    text = find_version_spec("draft-ldm").read_text().replace('status = "draft"', 'status = "stable"')
+    with pytest.raises(InputError, match="'cin256-v2' is at 'local'"):
+        parse_version_spec(text, source="ldm")
+    text = find_version_spec("mini").read_text().replace('status = "draft"', 'status = "stable"')
+    assert parse_version_spec(text, source="mini").status == "stable"
+
+
+def test_families_have_the_settings_of_the_examples_of_diffusers() -> None:
+    """Where its files say some; those that they do not say are named as unchecked in the families."""
+    from diffusers.pipelines.flux import pipeline_flux, pipeline_flux_img2img
+
+    from imagenet_g.generation.specs.pipeline_classes import find_call_defaults
+
+    flux, qwen = load_family("flux-schnell").generators, load_family("qwen-image").generators
+    for module in (pipeline_flux, pipeline_flux_img2img):
+        assert "FLUX.1-schnell" in module.EXAMPLE_DOC_STRING
+        assert re.search(r"num_inference_steps=4,.* guidance_scale=0\.0", module.EXAMPLE_DOC_STRING)
+    tables = [one.model_dump() for one in flux.values()]
+    assert {(one["steps"], one["guidance"], one["dtype"]) for one in tables} == {(4, 0.0, "bfloat16")}
+    defaults = find_call_defaults("QwenImagePipeline")
+    table = qwen["qwen-image"].model_dump()
+    assert (table["steps"], table["arguments"]["true_cfg_scale"]) == (
+        defaults["num_inference_steps"], defaults["true_cfg_scale"],
+    )  # fmt: skip
