@@ -14,6 +14,7 @@ import numpy as np
 from imagenet_g.benchmark.errors import ModelError, UnknownNameError
 from imagenet_g.benchmark.fingerprints.towers import hash_tower
 from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
+from imagenet_g.generation.generators.adapters import add_loras, describe_loras, make_quantization
 from imagenet_g.generation.generators.parts import load_part, read_pretrained
 from imagenet_g.generation.generators.schedulers import load_scheduler_class, validate_scheduler
 from imagenet_g.generation.specs.pipeline_classes import (
@@ -43,12 +44,14 @@ class LoadedStage:
         pipe: The pipeline.
         folder: Folder of its files.
         part_folders: Folders of parts from other repositories.
+        lora_folders: Folders of its adapters.
     """
 
     spec: StageSpec
     pipe: Pipeline
     folder: Path
     part_folders: dict[str, Path] = field(default_factory=dict)
+    lora_folders: tuple[Path, ...] = ()
 
 
 def load_stage(
@@ -76,7 +79,10 @@ def load_stage(
     part_folders = {name: fetch_repo(part) for name, part in spec.parts.items()}
     parts = {name: load_part(spec, name, index, path) for name, path in part_folders.items()}
     parts |= dict.fromkeys(without)
-    pipe = read_pretrained(pipeline_class, folder, spec, dtype=spec.dtype, name=spec.pipeline, **parts)
+    quantized = make_quantization(spec.quantization, index)
+    pipe = read_pretrained(
+        pipeline_class, folder, spec, dtype=spec.dtype, name=spec.pipeline, **parts, **quantized
+    )
     if scheduler is not None and spec.scheduler is not None:
         with ignore_library_warnings():
             pipe.scheduler = scheduler.from_config(pipe.scheduler.config, **spec.scheduler.options)
@@ -84,7 +90,9 @@ def load_stage(
     _validate_arguments(pipe, spec)
     _validate_token_limit(pipe, spec.repo, token_limit)
     pipe.set_progress_bar_config(disable=True)
-    return LoadedStage(spec, pipe, folder, part_folders)
+    lora_folders = tuple(fetch_repo(lora) for lora in spec.loras)
+    add_loras(pipe, spec.loras, lora_folders)
+    return LoadedStage(spec, pipe, folder, part_folders, lora_folders)
 
 
 def describe_stage(stage: LoadedStage) -> dict[str, JsonValue]:
@@ -107,6 +115,7 @@ def describe_stage(stage: LoadedStage) -> dict[str, JsonValue]:
         "defaults": list_call_defaults(type(pipe)),
         "files": dict(hash_repo(stage.folder)),
         **({"parts": _describe_parts(stage)} if spec.parts else {}),
+        **({"loras": describe_loras(spec.loras, stage.lora_folders)} if spec.loras else {}),
         **({"encoders": encoders} if (encoders := _hash_encoders(pipe)) else {}),
         **_describe_watermarker(pipe),
     }

@@ -153,6 +153,8 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
         shown = f"{defaults.get('guidance_scale')} (default)" if guidance is None else guidance
         strength = "" if self.strength is None else f", strength {self.strength}"
         parts = "".join(f", {name} of {_format_repository(part)}" for name, part in self.parts.items())
+        parts += "".join(f", adapter {_format_repository(lora)} x {lora.scale:g}" for lora in self.loras)
+        parts += "" if self.quantization is None else f", quantised by {self.quantization.backend}"
         return (
             f"{self.pipeline} {_format_repository(self)}{parts}; {self.dtype}, steps {steps}, "
             f"guidance {shown}{strength}"
@@ -184,7 +186,13 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
     def replace_pipeline(self, repo: str, revision: str) -> Self:
         """The same inputs with the pipeline that diffusers chooses for a repository."""
         # Variant and parts belong to the repository they were written for.
-        changes: dict[str, object] = {"repo": repo, "revision": revision, "variant": None, "parts": {}}
+        changes: dict[str, object] = {
+            "repo": repo,
+            "revision": revision,
+            "variant": None,
+            "parts": {},
+            "loras": (),
+        }
         return self.model_copy(update={**changes, "pipeline": AUTO_PIPELINES[self.inputs]})
 
 
@@ -195,12 +203,16 @@ def describe_stage_recipe(stage: StageSpec) -> dict[str, JsonValue]:
         UnknownNameError: The spec names a shipped model that does not exist.
     """
     # Recipes written before these keys existed lack them, and must keep their hash.
-    plain = stage.model_dump(mode="json", exclude={"parts"})
+    plain = stage.model_dump(mode="json", exclude={"parts", "loras", "quantization"})
     if plain.get("hand_over") == "images":
         del plain["hand_over"]
     # The keys stay, false, in every recipe: those of frozen releases have them, and keep their hash.
     plain |= {key: False for key in MACHINE_KEYS if key in plain}
     described: dict[str, JsonValue] = {**plain, **identify_repo(stage)}
+    if stage.loras:
+        described["loras"] = [{**lora.model_dump(mode="json"), **identify_repo(lora)} for lora in stage.loras]
+    if stage.quantization is not None:
+        described["quantization"] = stage.quantization.model_dump(mode="json")
     if stage.parts:
         described["parts"] = {
             name: {**part.model_dump(mode="json"), **identify_repo(part)}

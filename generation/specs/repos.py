@@ -15,7 +15,13 @@ from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
 from imagenet_g.benchmark.identity import hash_file, hash_json
 from imagenet_g.benchmark.models.packaged import PREFIX, find_packaged_model
 from imagenet_g.generation.specs.pipeline_classes import OWN_PIPELINES, find_pipeline_class
-from imagenet_g.generation.specs.stages import LOCAL_REVISION, PipelinePartSpec, Repository, StageSpec
+from imagenet_g.generation.specs.stages import (
+    LOCAL_REVISION,
+    LoraSpec,
+    PipelinePartSpec,
+    Repository,
+    StageSpec,
+)
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -43,7 +49,7 @@ def fetch_repo(spec: Repository) -> Path:
     if not folder.is_dir():
         if spec.revision == LOCAL_REVISION:
             raise InputError(f"There is no folder '{spec.repo}'; give the pipeline's path with --pipeline.")
-        folder = _download_part(spec) if isinstance(spec, PipelinePartSpec) else _download_pipeline(spec)
+        folder = _download(spec)
     # diffusers would run such code on request; a spec from elsewhere must not be able to run anything.
     if code := sorted(path.name for path in folder.rglob("*.py")):
         raise UntrustedFileError(
@@ -139,6 +145,10 @@ def restore_stage(recorded: dict[str, JsonValue], places: Sequence[Path]) -> dic
             for name, part in parts.items()
             if isinstance(part, dict)
         }
+    if isinstance(loras := recorded.get("loras"), list):
+        restored["loras"] = [
+            _restore_repo(one, places, subfolder=None) for one in loras if isinstance(one, dict)
+        ]
     return restored
 
 
@@ -156,6 +166,8 @@ def find_place(name: str, places: Sequence[Path]) -> Path:
 
 def _name_sign(spec: Repository) -> str:
     """The file whose presence shows that a repository on the Hub holds the pipeline or part."""
+    if isinstance(spec, LoraSpec):
+        return spec.file
     if isinstance(spec, PipelinePartSpec):
         return f"{spec.subfolder}/config.json".lstrip("/")
     return "model_index.json"
@@ -164,6 +176,24 @@ def _name_sign(spec: Repository) -> str:
 def _describe_sign(spec: Repository) -> RemoteFile:
     instead = "give a folder in the diffusers format with --pipeline"
     return describe_hub_file(spec.repo, [_name_sign(spec)], revision=spec.revision, instead=instead)
+
+
+def _download(spec: Repository) -> Path:
+    match spec:
+        case PipelinePartSpec():
+            return _download_part(spec)
+        case LoraSpec():
+            return _download_lora(spec)
+        case _:
+            return _download_pipeline(spec)
+
+
+def _download_lora(lora: LoraSpec) -> Path:
+    from huggingface_hub import snapshot_download
+
+    with fetch(_describe_sign(lora)):
+        # The one file: such repositories hold gigabytes of other formats.
+        return Path(snapshot_download(lora.repo, revision=lora.revision, allow_patterns=[lora.file]))
 
 
 def _download_pipeline(stage: StageSpec) -> Path:

@@ -67,6 +67,37 @@ class PipelinePartSpec(FileModel):
         return _is_fixed(self.revision)
 
 
+class LoraSpec(FileModel):
+    """A low-rank adapter of a pipeline's networks, such as LCM, Lightning or Turbo."""
+
+    repo: str
+    """Hub repository, or a local folder."""
+    revision: str
+    """As a stage's."""
+    file: Annotated[
+        str, Field(pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*\.safetensors$")
+    ]
+    """The one file that is read; no other format is, because a pickle can run code."""
+    scale: Annotated[float, Field(strict=True, allow_inf_nan=False)] = 1.0
+    """Weight of the adapter; 0 leaves the images unchanged."""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the revision is a commit or a folder on this machine."""
+        return _is_fixed(self.revision)
+
+
+class QuantizationSpec(FileModel):
+    """Weights of some parts in few bits, by the quantisation of diffusers. It changes the pixels."""
+
+    backend: Literal["bitsandbytes_4bit", "bitsandbytes_8bit", "torchao"]
+    parts: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Names of networks in the pipeline, such as "transformer"."""
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    """Of the backend: torchao takes quant_type, such as "Int8WeightOnlyConfig", and what that class takes;
+    bitsandbytes what BitsAndBytesConfig takes."""
+
+
 class StageSpec(FileModel):
     """One diffusers pipeline and how it is called."""
 
@@ -89,6 +120,10 @@ class StageSpec(FileModel):
     """Further arguments of the pipeline's call, under the library's own names."""
     parts: dict[str, PipelinePartSpec] = Field(default_factory=dict)
     """Replacements of the repository's own parts, by their name there, such as "unet" or "vae"."""
+    loras: tuple[LoraSpec, ...] = ()
+    """Adapters, in the order they are added."""
+    quantization: QuantizationSpec | None = None
+    """Absent: weights of `dtype`."""
 
     @property
     def is_pinned(self) -> bool:
@@ -96,9 +131,9 @@ class StageSpec(FileModel):
         return _is_fixed(self.revision)
 
     @property
-    def repositories(self) -> tuple[StageSpec | PipelinePartSpec, ...]:
-        """Everything with a repository and a revision: the stage, then its parts."""
-        return (self, *self.parts.values())
+    def repositories(self) -> tuple[StageSpec | PipelinePartSpec | LoraSpec, ...]:
+        """Everything with a repository and a revision: the stage, its parts, then its adapters."""
+        return (self, *self.parts.values(), *self.loras)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +157,7 @@ class StageWork:
     size_px: tuple[int | None, int | None]
 
 
-Repository = StageSpec | PipelinePartSpec
+Repository = StageSpec | PipelinePartSpec | LoraSpec
 """Anything with a repository and a revision to pin."""
 
 
