@@ -75,6 +75,8 @@ def check_split(
         # A recipe that names a plan was written by a build, and must be one.
         if isinstance(written, dict) and "plan_sha256" in written:
             faults.append(Damage(MANIFEST_NAME, f"the recipe of '{split}' is not of this format: {error}"))
+        elif find_adopted(manifest.splits[split]) is None and not faults:
+            faults += _find_lost_recipe(folder, manifest, split)
         return [], faults
     faults += find_contradictions(built, partial(_find_source_ids, settings))
     # What contradicts itself already needs no model.
@@ -83,6 +85,18 @@ def check_split(
     with listener.track("scores", split):
         wrong, notes = scores.check(built)
     return notes, wrong
+
+
+def _find_lost_recipe(folder: Path, manifest: Manifest, split: str) -> list[Damage]:
+    """A split that says it was built, in its rows or in the manifest, must say how."""
+    described = manifest.splits[split]
+    images = ParquetImages([folder / file.path for file in described.files])
+    # Sets made by other means have the standard columns too, and leave them empty.
+    planned = any(batch is not None for batch in images.read_column("batch_id"))
+    if not planned and (described.recipe or not manifest.made_with):
+        return []
+    what = "its rows name batches of a plan" if planned else "the manifest names what rendered the files"
+    return [Damage(MANIFEST_NAME, f"the recipe of '{split}' is missing or no build's, and {what}")]
 
 
 def require_sound(folder: Path, manifest: Manifest, listener: Listener) -> None:

@@ -22,6 +22,7 @@ from imagenet_g.generation.releases.reading import (
 )
 from imagenet_g.generation.releases.recipe import SplitRecipe, parse_split_recipe
 from imagenet_g.generation.verifying.checking import Listener, check_split, list_damage, verify_adopted
+from imagenet_g.generation.verifying.journal import RenderedBatches, compare_batches, open_journal
 from imagenet_g.generation.verifying.judging import JudgeComparison, judge_images
 from imagenet_g.generation.verifying.levels import (
     LEVELS,
@@ -31,7 +32,6 @@ from imagenet_g.generation.verifying.levels import (
     compute_chances,
     decide_level,
     list_runtime_differences,
-    measure_difference,
     open_image,
     summarize_differences,
 )
@@ -100,6 +100,11 @@ class VerifyRequest:
     expect: Level | None = None
     allowed_signers: Path | None = None
 
+    @property
+    def is_resumable(self) -> bool:
+        """Whether everything is rendered, and no judge needs the pixels again."""
+        return self.num_drawn is None and self.judge is None
+
 
 def run_verify(request: VerifyRequest, listener: Listener) -> VerifyReport:
     """Hash the files of a release, check what they hold, and remake its probe and drawn batches.
@@ -115,6 +120,7 @@ def run_verify(request: VerifyRequest, listener: Listener) -> VerifyReport:
     listener.say(f"{sum(damage is None for damage in found)} of {len(found)} files match the manifest")
     verdicts = []
     scores = make_score_checker(request)
+    journals: list[RenderedBatches] = []
     for split in () if request.hashes_only else splits:
         notes, faults = check_split(
             request.release, manifest, split, damaged, scores, request.settings, listener
@@ -125,8 +131,11 @@ def run_verify(request: VerifyRequest, listener: Listener) -> VerifyReport:
             verdict, faults = verify_adopted(request.release, split, manifest.splits[split], adopted, faults)
             damaged += [fault for fault in faults if fault not in damaged]
         else:
-            verdict = _remake_split(request, manifest, split, damaged, listener)
+            verdict = _remake_split(request, manifest, split, damaged, journals, listener)
         verdicts.append(_expect(request, verdict.model_copy(update={"notes": (*verdict.notes, *notes)})))
+    # Only now: a run that is killed in its last split must not render the first one again.
+    for journal in journals:
+        journal.forget()
     return VerifyReport(
         version=manifest.version,
         num_files=len(found),
@@ -185,6 +194,7 @@ def _remake_split(
     manifest: Manifest,
     split: str,
     damaged: Sequence[Damage],
+    journals: list[RenderedBatches],
     listener: Listener,
 ) -> SplitVerification:
     differs: tuple[str, ...] = ()
@@ -202,7 +212,10 @@ def _remake_split(
         differs = list_runtime_differences(here, recipe.runtimes)
         # Other libraries or hardware give other last bits, and no release claims otherwise.
         claimed = "R0" if same and not differs else "R1"
-        verdict = _remake(request, manifest, split, recipe, listener)
+        journals.append(
+            open_journal(request.settings, request.release, split, here, keep=request.is_resumable)
+        )
+        verdict = _remake(request, manifest, split, recipe, journals[-1], listener)
     # One split that cannot be made here must not hide what holds for the others.
     except ImagenetGError as error:
         return SplitVerification(
@@ -224,23 +237,30 @@ def _describe_rest(manifest: Manifest, split: str, claimed: Level | None, damage
 
 
 def _remake(
-    request: VerifyRequest, manifest: Manifest, split: str, recipe: SplitRecipe, listener: Listener
+    request: VerifyRequest,
+    manifest: Manifest,
+    split: str,
+    recipe: SplitRecipe,
+    journal: RenderedBatches,
+    listener: Listener,
 ) -> SplitVerification:
     batch_size = int(str(recipe.recipe["batch_size"]))
     choice = choose_batches(
-        recipe.plan.num_rows,
-        batch_size,
-        num_probe=request.num_batches,
-        num_drawn=request.num_drawn,
-        seed=request.seed,
-    )
-    differences: list[ImageDifference] = []
+        recipe.plan.num_rows, batch_size,
+        num_probe=request.num_batches, num_drawn=request.num_drawn, seed=request.seed,
+    )  # fmt: skip
+    kept = {batch: journal.done[batch] for batch in choice.batches if batch in journal.done}
+    if kept:
+        listener.say(f"{split}: {len(kept)} of {len(choice.batches)} batches were compared before")
+    differences: list[ImageDifference] = [one for batch in kept.values() for one in batch]
     pairs: list[tuple[Row, Row]] = []
-    num_drawn, drawn = 0, set(map(str, choice.drawn))
-    made = remake_batches(request.release, manifest, split, recipe, choice.batches, request.settings)
+    drawn = set(map(str, choice.drawn))
+    num_drawn = sum(len(found) for batch, found in kept.items() if str(batch) in drawn)
+    rest = [batch for batch in choice.batches if batch not in kept]
+    made = remake_batches(request.release, manifest, split, recipe, rest, request.settings)
     with listener.track("rendering", split) as advance:
-        for released, remade in made:
-            differences.append(measure_difference(released, remade))
+        for released, remade, difference in compare_batches(made, journal):
+            differences.append(difference)
             num_drawn += released["batch_id"] in drawn
             if len(pairs) < MAX_JUDGED:
                 pairs.append((released, remade))
