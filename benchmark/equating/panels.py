@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from imagenet_g.benchmark.classes import NUM_CLASSES
+from imagenet_g.benchmark.equating.seeds import compute_seed_variance
 from imagenet_g.benchmark.equating.shifts import Panel
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline, MeasuredRecord
@@ -15,7 +16,13 @@ from imagenet_g.benchmark.robustness.points import ClassCounts
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 
 
-def build_panel(before: MeasuredBaseline, after: MeasuredBaseline, *, kin: Collection[str] = ()) -> Panel:
+def build_panel(
+    before: MeasuredBaseline,
+    after: MeasuredBaseline,
+    *,
+    kin: Collection[str] = (),
+    others: Sequence[MeasuredBaseline] = (),
+) -> Panel:
     """The models of two lines, with their right answers on the classes that both versions have.
 
     Args:
@@ -23,6 +30,8 @@ def build_panel(before: MeasuredBaseline, after: MeasuredBaseline, *, kin: Colle
         after: The line on the new version, of the same outputs.
         kin: Hashes of the weights that made or chose images of either version; such models are left out, and
             so are models without weights, which no hash tells apart.
+        others: Further lines that come with either version; those on views of one replicate, such as
+            "v2/sd-l:replicate-1", tell how much the seeds change.
 
     Raises:
         InputError: The lines have other outputs, or no class or model in common.
@@ -51,7 +60,32 @@ def build_panel(before: MeasuredBaseline, after: MeasuredBaseline, *, kin: Colle
         weights=tuple(old.weights_sha256 for old, _ in pairs),
         before=_spread(before, [old for old, _ in pairs], shared),
         after=_spread(after, [new for _, new in pairs], shared),
+        seeds=tuple(
+            compute_seed_variance(found)
+            for line in (before, after)
+            if len(
+                found := _select_replicates(line, others, [old.weights_sha256 for old, _ in pairs], shared)
+            )
+            > 1
+        ),
     )
+
+
+def _select_replicates(
+    line: MeasuredBaseline, others: Sequence[MeasuredBaseline], weights: Sequence[str], shared: list[int]
+) -> list[ClassCounts]:
+    """Counts of the panel's models on each replicate of a split that was measured like the whole split."""
+    found = []
+    for other in others:
+        by_weights = {record.weights_sha256: record for record in other.records}
+        alike = (other.id, other.outputs, other.class_indices) == (line.id, line.outputs, line.class_indices)
+        if (
+            alike
+            and other.target.startswith(f"{line.target}:replicate-")
+            and by_weights.keys() >= set(weights)
+        ):
+            found.append(_spread(other, [by_weights[one] for one in weights], shared))
+    return found
 
 
 def _spread(line: MeasuredBaseline, records: list[MeasuredRecord], shared: list[int]) -> ClassCounts:

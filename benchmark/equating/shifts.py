@@ -9,16 +9,20 @@ logit^-1(logit y - delta): mean equating on the logit scale (Kolen and Brennan 2
 vary: the images, class by class, in both versions and for all models alike; and which models the panel has,
 family by family. Each is left out in turn; the variances, their sum and its reach are those of
 `robustness.jackknife`: families that happen to be alike do not pass for many.
+Where a version has replicates, the variance between their seeds is added (`seeds`).
 A score's interval always holds that of chance within classes.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from imagenet_g.benchmark.equating.seeds import SeedVariance
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.records import Count, FileModel, Fraction
 from imagenet_g.benchmark.robustness.families import compute_effective_families
@@ -28,6 +32,7 @@ from imagenet_g.benchmark.robustness.own_line import JudgedModel, find_own
 from imagenet_g.benchmark.robustness.points import ClassCounts
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 from imagenet_g.benchmark.statistics.gap_noise import bound_accuracy_noise
+from imagenet_g.benchmark.statistics.intervals import CONFIDENCE, find_student_quantile
 from imagenet_g.benchmark.statistics.observations import Observation
 
 MIN_MODELS = 5
@@ -45,6 +50,8 @@ class Panel:
         weights: M hashes of weights; empty where unknown.
         before: Counts on the old version, `(M, C)` right and `(C,)` images.
         after: Counts on the new version, of the same C classes.
+        seeds: Variance between renderings of either version that comes with replicates; without, what other
+            seeds would change beyond the classes is unknown, and no part of the interval.
     """
 
     models: tuple[str, ...]
@@ -52,6 +59,7 @@ class Panel:
     weights: tuple[str, ...]
     before: ClassCounts
     after: ClassCounts
+    seeds: tuple[SeedVariance, ...] = ()
 
     def take(self, rows: npt.NDArray[np.intp]) -> Panel:
         """The given models, in the given order."""
@@ -74,6 +82,10 @@ class Shift(FileModel):
     num_models: Count
     num_families: Count
     num_classes: Count
+    seed_sd: float | None = None
+    """Standard deviation that other seeds give this shift, in logits; null where none has replicates."""
+    num_replicates: tuple[Count, ...] = ()
+    """Of the versions that have replicates."""
 
 
 class EquatedScore(FileModel):
@@ -109,7 +121,7 @@ def compute_shift(panel: Panel) -> Shift:
     gains = _compute_gains(panel, left_out=None)[0]
     value = float(gains.mean())
     variances = _compute_variances(panel, offsets=np.zeros(1), fewer=None)
-    reach = _find_reach(variances)
+    reach = widen_by_seeds(_find_reach(variances), variances, panel.seeds)
     return Shift(
         value=value,
         low=value - reach,
@@ -117,6 +129,8 @@ def compute_shift(panel: Panel) -> Shift:
         num_models=len(panel.models),
         num_families=len(set(panel.families)),
         num_classes=len(_find_used(panel)),
+        seed_sd=math.sqrt(sum(one.of_mean for one in panel.seeds)) if panel.seeds else None,
+        num_replicates=tuple(one.num_replicates for one in panel.seeds),
     )
 
 
@@ -143,7 +157,8 @@ def equate_score(panel: Panel, model: JudgedModel, right: FloatArray, total: Flo
     own = float(apply_fit_link(right.sum() / n, n, "logit"))
     fewer = apply_fit_link((right.sum() - right[used]) / (n - total[used]), n, "logit")
     shift = compute_shift(others)
-    reach = _find_reach(_compute_variances(others, offsets=np.array([own]), fewer=fewer))
+    variances = _compute_variances(others, offsets=np.array([own]), fewer=fewer)
+    reach = widen_by_seeds(_find_reach(variances), variances, others.seeds)
     # All wrong or all right: no class varies, and there is doubt all the same.
     least = bound_accuracy_noise(Observation(top1=float(right.sum() / n), n=n, right=right, total=total))
     below, above = apply_fit_link(least, n, "logit")
@@ -222,6 +237,29 @@ def _compute_variances(panel: Panel, *, offsets: FloatArray, fewer: FloatArray |
 def _sum_squares(left_out: FloatArray) -> float:
     off = left_out - left_out.mean()
     return float((off**2).sum()) * (1 - 1 / len(left_out))
+
+
+def widen_by_seeds(reach: float, variances: Variances, seeds: Sequence[SeedVariance]) -> float:
+    """The reach over classes and families, at least that with the variance between seeds added.
+
+    Degrees of freedom of the sum are Satterthwaite's, as those of the other two.
+
+    Example:
+        >>> few = Variances(classes=1e-4, families=0.0, class_freedom=99, family_freedom=5)
+        >>> # 2.31 times root 2e-4, with 7.8 degrees of freedom
+        >>> round(widen_by_seeds(0.02, few, [SeedVariance(between=3e-4, num_replicates=3)]), 3)
+        0.033
+        >>> widen_by_seeds(0.02, few, [SeedVariance(between=0.0, num_replicates=3)])
+        0.02
+    """
+    parts = [(one.of_mean, float(one.num_replicates - 1)) for one in seeds if one.of_mean]
+    if not parts:
+        return reach
+    rest = variances.classes + variances.families
+    parts += [(rest, variances.freedom)] if rest else []
+    total = sum(part for part, _ in parts)
+    freedom = total**2 / sum(part**2 / count for part, count in parts)
+    return max(reach, find_student_quantile(freedom, confidence=CONFIDENCE) * math.sqrt(total))
 
 
 def _find_reach(variances: Variances) -> float:

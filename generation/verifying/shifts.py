@@ -60,7 +60,8 @@ def compute_split_shift(before: Path, after: Path, split: str, results: Sequence
         )
     # Models that made or chose images of a version find them easier, and do not measure how hard they are.
     kin = {*_list_parts(before, manifests[0], split), *_list_parts(after, manifests[1], split)}
-    panel = build_panel(*pair, kin=kin)
+    lines = [*load_lines(before, manifests[0].version), *load_lines(after, manifests[1].version)]
+    panel = build_panel(*pair, kin=kin, others=lines)
     content = hash_lines(file.sha256 for file in manifests[1].splits[split].files)
     scores = [
         equate_score(panel, model, _keep(counts.right, panel), _keep(counts.total, panel))
@@ -111,9 +112,11 @@ def format_shift(found: SplitShift, before: str, after: str) -> list[str]:
     """Lines for a reader: the shift in logits, and each result equated, in percent."""
     shift = found.shift
     panel = f"{shift.num_models} models of {shift.num_families} families, {shift.num_classes} classes"
+    over = "models, classes and seeds" if shift.num_replicates else "models and classes"
     lines = [
-        f"difficulty, by {panel} (95 % over models and classes):",
+        f"difficulty, by {panel} (95 % over {over}):",
         f"  shift {shift.value:+.3f} logits [{shift.low:+.3f}, {shift.high:+.3f}]: {_state(shift, after)}",
+        _format_seeds(shift),
     ]
     for score in found.scores:
         left_out = f"; the panel goes without {', '.join(score.left_out)}" if score.left_out else ""
@@ -122,6 +125,13 @@ def format_shift(found: SplitShift, before: str, after: str) -> list[str]:
             f"[{100 * score.low:.1f}, {100 * score.high:.1f}] on {before}{left_out}"
         )
     return lines
+
+
+def _format_seeds(shift: Shift) -> str:
+    if shift.seed_sd is None:
+        return "  what other seeds would change is unknown: neither version has lines on replicates"
+    numbers = " and ".join(map(str, shift.num_replicates))
+    return f"  seeds change it by {shift.seed_sd:.3f} logits (standard deviation, from {numbers} replicates)"
 
 
 def _state(shift: Shift, after: str) -> str:

@@ -78,10 +78,11 @@ def find_panel(split: str) -> tuple[MeasuredBaseline, str, Panel]:
         raise InputError(f"'{split}' has no split of its name in an earlier version.")
     sides = [(load_version_lines(ref), list_kin(ref)) for ref in (f"{before}/{after.name}", split)]
     (old, old_kin), (new, new_kin) = sides
+    others = [line for ref in (before, split.partition("/")[0]) for line in load_all_lines(ref)]
     pair = next(((a, b) for a in old for b in new if a.id == b.id), None)
     if pair is None:
         raise InputError(f"'{split}' and that of '{before}' have no line of the same models.")
-    return pair[1], f"{before}/{after.name}", build_panel(*pair, kin=old_kin | new_kin)
+    return pair[1], f"{before}/{after.name}", build_panel(*pair, kin=old_kin | new_kin, others=others)
 
 
 def find_earlier(version: str, name: str) -> str | None:
@@ -102,9 +103,13 @@ def find_earlier(version: str, name: str) -> str | None:
 
 def load_version_lines(ref: str) -> list[MeasuredBaseline]:
     """Measured lines on a split that come with its release."""
-    version = ref.partition("/")[0]
+    return [line for line in load_all_lines(ref.partition("/")[0]) if line.target == ref]
+
+
+def load_all_lines(version: str) -> tuple[MeasuredBaseline, ...]:
+    """Every measured line that comes with a version's release."""
     folder = list_releases({}).get(version)
-    return [] if folder is None else [line for line in load_lines(folder, version) if line.target == ref]
+    return () if folder is None else tuple(load_lines(folder, version))
 
 
 def list_kin(ref: str) -> set[str]:

@@ -13,7 +13,12 @@ from imagenet_g.benchmark.identity import make_image_id, make_seed
 from imagenet_g.generation.plans.cells import list_cell_views, map_cell_columns
 from imagenet_g.generation.plans.plan import Plan, make_plan
 from imagenet_g.generation.plans.recipe import make_recipe
-from imagenet_g.generation.specs.version import SplitSpec, VersionSpec, parse_version_spec
+from imagenet_g.generation.specs.version import (
+    SplitSpec,
+    VersionSpec,
+    load_version_spec,
+    parse_version_spec,
+)
 
 SPEC = """
 schema_version = 1
@@ -118,6 +123,16 @@ def test_seeds_of_a_publication_stand_in_the_plan_as_they_are() -> None:
     """Image i of every class has seed i."""
     _, found = plan("seeds = [1947262, 7, 8, 9]")
     assert found.table["seed"].to_pylist() == [1947262, 7, 8, 9] * 3
+
+
+def test_the_shipped_sweep_draws_one_robin_from_one_seed_at_every_pair_of_values() -> None:
+    """Class and seed are those of the published figure."""
+    split = load_version_spec("draft-sweep-robin").splits["guidance-steps"]
+    found = make_plan("draft-sweep-robin", "guidance-steps", split, rows_per_shard=25, recipe={})
+    rows = found.table.to_pylist()
+    assert {(row["wnid"], row["seed"], row["prompt"]) for row in rows} == {("n01558993", 1947262, "robin")}
+    assert len({(row["guidance"], row["steps"]) for row in rows}) == len(rows) == 25
+    assert (7.5, 50) in {(row["guidance"], row["steps"]) for row in rows}
 
 
 @pytest.mark.parametrize(
