@@ -107,7 +107,7 @@ def _read_rows(folder: Path) -> Iterator[MeasuredCost]:
 
 
 def is_on(row: MeasuredCost, gpu: str | None, device_name: str) -> bool:
-    """Whether a row was measured on a GPU of this name, or on this processor where there is none."""
+    """Whether a row was measured on a GPU of this name, or on this processor if it names no GPU."""
     if gpu is None:
         return row.gpu is None and row.device_name == device_name
     return row.gpu is not None and name_gpu(row.gpu) == name_gpu(gpu)

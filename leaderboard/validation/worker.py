@@ -66,7 +66,7 @@ def main() -> int:
             report = validate_submission(file, context)
         except MemoryError:
             report = _refuse(file, "too-large", "takes more memory than an honest file")
-        # A stranger's file may break anything; whoever reads the report is told what.
+        # A stranger's file may break anything; the report says what.
         except Exception as failure:
             report = _refuse(file, "crashed", f"could not be checked: {type(failure).__name__}: {failure}")
         sys.stdout.write(report.model_dump_json() + "\n")
