@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TOP_K = 5
+"""Answers of an image that are stored, and so the most that any count of right answers can look at: top-5
+accuracy is what ImageNet's challenges ranked by, and further answers would be most of a file's bytes."""
 LOG_COLUMN = "label_log_probability"
 SQUARES_COLUMN = "squared_probability_sum"
 Float32Array = npt.NDArray[np.float32]

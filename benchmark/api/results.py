@@ -44,6 +44,10 @@ class Results:
     `len`, iteration and indexing give the single `Result`s, whose fields are those of the file. All numbers
     in frames are fractions.
 
+    `per_class`, `confusions` and `predictions` read the stored predictions: of the split that is named, else
+    of all. They raise DataError where predictions are missing or are others than those of the result, and
+    UnknownNameError for a split that no result has.
+
     Attributes:
         results: One a model.
         folders: Where each lies, with its predictions.
@@ -141,39 +145,15 @@ class Results:
         return frame.astype({name: float for name in frame if name not in NO_FRACTIONS})
 
     def per_class(self, split: str | None = None) -> pd.DataFrame:
-        """Accuracy of each class and its change from the clean set, those that lose most first.
-
-        Args:
-            split: Only this one; None for all.
-
-        Raises:
-            DataError: Predictions are missing, or are others than those of the result.
-            UnknownNameError: No result has the split.
-        """
+        """Accuracy of each class and its change, those that lose most first; see `Results`."""
         return self._tabulate(split, lambda pair: format_classes_csv(tabulate_classes(pair)))
 
     def confusions(self, split: str | None = None) -> pd.DataFrame:
-        """Wrong answers by class, those first that a split adds most images to.
-
-        Args:
-            split: Only this one; None for all.
-
-        Raises:
-            DataError: Predictions are missing, or are others than those of the result.
-            UnknownNameError: No result has the split.
-        """
+        """Wrong answers by class, those first that a split adds most images to. See `Results`."""
         return self._tabulate(split, lambda pair: format_confusions_csv(tabulate_confusions(pair)))
 
     def predictions(self, split: str | None = None) -> pd.DataFrame:
-        """What every image was answered, one row an image of a split: as `imagenet_g.load_predictions`.
-
-        Args:
-            split: Only this one; None for all.
-
-        Raises:
-            DataError: Predictions are missing, or are others than those of the result.
-            UnknownNameError: No result has the split.
-        """
+        """Answers to every image, one row an image, as `imagenet_g.load_predictions`; see `Results`."""
         import pandas as pd
 
         frames = []

@@ -15,8 +15,9 @@ import math
 from collections import Counter
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
+from imagenet_g.benchmark.classes import load_index_by_wnid
 from imagenet_g.benchmark.records import Count, Estimate, FileModel, MetricEstimate, Sha256, SplitRecord
 
 SIMULATED = "simulated"
@@ -30,7 +31,16 @@ Treatment = Literal["cannot say counts as not valid", "cannot say is left out"]
 # Strict, because true would else be read as 1.
 Quality = Annotated[int, Field(ge=1, le=5, strict=True)]
 ItemId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
-Wnid = Annotated[str, Field(pattern=r"^n[0-9]{8}$")]
+
+
+def _validate_wnid(wnid: str) -> str:
+    """A class that nobody knows could be neither shown to raters nor compared with a model's answers."""
+    if wnid not in load_index_by_wnid():
+        raise ValueError(f"'{wnid}' is none of the 1000 classes of ImageNet-1K")
+    return wnid
+
+
+Wnid = Annotated[str, Field(pattern=r"^n[0-9]{8}$"), AfterValidator(_validate_wnid)]
 # It becomes a file's name: no slash, no dot, and no capitals, which some disks take for small letters.
 RaterCode = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+){0,4}$", max_length=40)]
 

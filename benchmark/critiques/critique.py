@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from imagenet_g.benchmark.audits.records import AuditSection
 from imagenet_g.benchmark.audits.valid_accuracy import ValidAccuracySection
+from imagenet_g.benchmark.critiques.bounds import require_bounds
 from imagenet_g.benchmark.critiques.image_checks import (
     NearDuplicatesSection,
     SafetySection,
@@ -155,12 +156,14 @@ def load_critique(path: Path) -> Critique:
 
     Raises:
         DataError: There is no such file.
-        UntrustedFileError: It is larger than `MAX_BYTES`, or not a critique.
+        UntrustedFileError: It is larger than `MAX_BYTES`, beyond `bounds`, or not a critique.
     """
     try:
         if (size := path.stat().st_size) > MAX_BYTES:
             raise UntrustedFileError(f"'{path}' has {size} bytes; a critique has at most {MAX_BYTES}.")
-        return Critique.model_validate_json(path.read_bytes())
+        data = path.read_bytes()
+        require_bounds(data, name=str(path))
+        return Critique.model_validate_json(data)
     except OSError as error:
         raise DataError(
             f"There is no critique '{path}': {error.strerror or error}. 'imagenet-g critique' writes one."

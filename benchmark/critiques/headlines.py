@@ -63,8 +63,8 @@ def _answer_likeness(critique: Critique) -> str:
     means, whole = section.means, section.whole
     text = (
         f"By {section.features.frechet_name} they lie {format_number(means.frechet.value)} from "
-        f"{critique.reference.ref} class by class ({section.n_class} images of each of "
-        f"{section.num_classes} classes), where two halves of the reference lie "
+        f"{critique.reference.ref} class by class ({section.n_class} images of "
+        f"{_format_classes(section.num_classes)}), where two halves of the reference lie "
         f"{format_number(means.frechet_floor.value)} apart{_compare_with_floor(means)}"
     )
     if whole is None:
@@ -73,6 +73,16 @@ def _answer_likeness(critique: Critique) -> str:
         f"{text}; all classes at once ({whole.n:,} images), they lie {format_number(whole.frechet.value)} "
         f"away where the halves lie {format_number(whole.frechet_floor)} apart."
     )
+
+
+def _format_classes(number: int) -> str:
+    """As many classes, behind a number of images "of".
+
+    Example:
+        >>> _format_classes(1), _format_classes(104)
+        ('one class', 'each of 104 classes')
+    """
+    return "one class" if number == 1 else f"each of {number} classes"
 
 
 def _compare_with_floor(means: FidelityAverages) -> str:

@@ -46,8 +46,6 @@ class EngineOptions:
                 "--devices names those of this machine, and --engine ray takes those of the cluster: give "
                 "one of them."
             )
-        if not 0 < self.cpus < float("inf"):
-            raise InputError(f"--cpus-per-actor {self.cpus} must be above 0; 0.5 is allowed.")
 
     @property
     def num_processes(self) -> int:

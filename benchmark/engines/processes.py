@@ -120,10 +120,10 @@ class PipeListener:
         """A message for the user."""
         self._connection.send(("say", (text,)))
 
-    def start_split(self, model: str, split: str) -> None:
+    def start_split(self, model: str, split: str, unit: str = "images") -> None:
         """A split is about to be run."""
         self._sent = 0.0
-        self._connection.send(("start_split", (model, split)))
+        self._connection.send(("start_split", (model, split, unit)))
 
     def start_prompts(self, model: str) -> None:
         """Prompts are about to be encoded."""

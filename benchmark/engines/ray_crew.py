@@ -115,7 +115,7 @@ class NoteListener:
         """A message for the user."""
         self.said.append(text)
 
-    def start_split(self, model: str, split: str) -> None:
+    def start_split(self, model: str, split: str, unit: str = "images") -> None:
         """Nothing."""
 
     def start_prompts(self, model: str) -> None:

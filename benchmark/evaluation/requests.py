@@ -28,8 +28,8 @@ class EvaluationListener(Protocol):
     def say(self, text: str) -> None:
         """A message for the user."""
 
-    def start_split(self, model: str, split: str) -> None:
-        """A split is about to be run."""
+    def start_split(self, model: str, split: str, unit: str = "images") -> None:
+        """A split is about to be run; `unit` is what `advance` counts."""
 
     def start_prompts(self, model: str) -> None:
         """The prompts of a zero-shot model are about to be encoded."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from imagenet_g.benchmark.answers.top_five import TOP_K
 from imagenet_g.benchmark.classes import name_class_set
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.filter_effects.blind import NUM_BLIND, SEED, measure_blind
@@ -38,8 +39,6 @@ from imagenet_g.benchmark.predictions.scoring import select_outputs
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.statistics.accuracy import BoolArray, FloatArray, compute_correct
 
-K = 5
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterSettings:
@@ -55,7 +54,7 @@ class FilterSettings:
     """
 
     judges: tuple[str, ...] = ()
-    k: int = K
+    k: int = TOP_K
     view: str | None = None
     num_blind: int = NUM_BLIND
     seed: int = SEED

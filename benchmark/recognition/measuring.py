@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from imagenet_g.benchmark.answers.top_five import TOP_K
 from imagenet_g.benchmark.classes import NUM_CLASSES, ClassSet, load_classes, name_class_set
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.lineage.filter_kin import FilterKinship, find_filter_kinship
@@ -26,8 +27,6 @@ from imagenet_g.benchmark.recognition.records import (
 from imagenet_g.benchmark.recognition.shuffling import NUM_PERMUTATIONS, SEED, shuffle_labels
 from imagenet_g.benchmark.records import Estimate
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS, BoolArray, IntArray, compute_correct
-
-K = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +63,7 @@ class JudgedImages:
 def measure_recognition(
     models: Sequence[AnsweredSets],
     *,
-    k: int = K,
+    k: int = TOP_K,
     num_permutations: int = NUM_PERMUTATIONS,
     seed: int = SEED,
 ) -> RecognitionSection:

@@ -70,9 +70,9 @@ class NotebookListener:
         """A line of its own."""
         _display(f"<div>{escape(text)}</div>")
 
-    def start_split(self, model: str, split: str) -> None:
-        """Begin a bar; its length follows with the first `advance`."""
-        self._start(f"{model} on {split}", "images")
+    def start_split(self, model: str, split: str, unit: str = "images") -> None:
+        """Begin a bar of so many of a unit; its length follows with the first `advance`."""
+        self._start(f"{model} on {split}", unit)
 
     def start_prompts(self, model: str) -> None:
         """Begin a bar for the prompts of a zero-shot model."""
@@ -108,7 +108,7 @@ class SilentListener:
     def say(self, text: str) -> None:
         """Nothing."""
 
-    def start_split(self, model: str, split: str) -> None:
+    def start_split(self, model: str, split: str, unit: str = "images") -> None:
         """Nothing."""
 
     def start_prompts(self, model: str) -> None:

@@ -77,9 +77,9 @@ class ProgressListener:
         lane._progress = self._progress
         return lane
 
-    def start_split(self, model: str, split: str) -> None:
-        """Begin a bar; its length follows with the first `advance`."""
-        self._start(f"{model} on {split}", unit="images")
+    def start_split(self, model: str, split: str, unit: str = "images") -> None:
+        """Begin a bar of so many of a unit; its length follows with the first `advance`."""
+        self._start(f"{model} on {split}", unit=unit)
 
     def start_prompts(self, model: str) -> None:
         """Begin a bar for the prompts of a zero-shot model."""

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from imagenet_g.benchmark.audits.attaching import load_attached
 from imagenet_g.benchmark.audits.files import LoadedSample, RaterAnswers, load_all_ratings, load_sample
 from imagenet_g.benchmark.audits.measure import measure_audit
 from imagenet_g.benchmark.audits.records import AuditSection
 from imagenet_g.benchmark.audits.valid_accuracy import ValidAccuracySection
 from imagenet_g.benchmark.audits.verdicts import list_verdicts
+from imagenet_g.benchmark.catalogue.catalogue import find_release
 from imagenet_g.benchmark.critiques.critique import InputFile
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.filter_effects.audited_views import list_valid_weights, measure_valid_accuracies
@@ -22,6 +24,8 @@ from imagenet_g.benchmark.predictions.answered_sets import AnsweredSets
 from imagenet_g.benchmark.recognition.hypernyms import measure_fine_grained
 from imagenet_g.benchmark.recognition.measuring import choose_judges, measure_recognition
 from imagenet_g.benchmark.recognition.records import FineGrainedSection, RecognitionSection
+from imagenet_g.benchmark.splits.hub_releases import fetch_missing
+from imagenet_g.benchmark.splits.manifests import format_audit_view, load_manifest
 from imagenet_g.generation.critique.answers import (
     list_prediction_files,
     load_judge_answers,
@@ -97,7 +101,7 @@ class GatheredAnswers:
         """
         folder = self.materials.request.audit
         if folder is None:
-            return None
+            return _load_attached(self.materials)
         sample = load_sample(folder)
         mine = self.materials.split.record
         if sample.sample.split.content_sha256 != mine.content_sha256:
@@ -126,6 +130,28 @@ class GatheredAnswers:
             [str(path) for path in self.judge_paths],
             [file.model_dump() for file in self.list_inputs()],
         ]
+
+
+def _load_attached(materials: Materials) -> RatedSample | None:
+    """The audit by people that is a part of the release; None where it has none, or is no release.
+
+    Raises:
+        DataError: A file of it is damaged.
+    """
+    request = materials.request
+    if request.split.version is None:
+        return None
+    release = find_release(request.split, request.data, cache=request.cache)
+    audits = load_manifest(release).splits[request.split.name].audits
+    described = audits.get(format_audit_view(simulated=False))
+    # A simulated one says nothing about the images, and is taken only where it is named by --audit.
+    if described is None:
+        return None
+    for file in described.list_files():
+        fetch_missing(release, file.path)
+    materials.listener.say(f"reading the audit that is part of '{release}'; --audit DIR takes another")
+    sample, raters = load_attached(release, described)
+    return RatedSample(sample, tuple(rater for rater in raters if rater.answers))
 
 
 def make_recognition(answers: GatheredAnswers) -> RecognitionSection | str:

@@ -58,7 +58,9 @@ def _measure_distances(materials: Materials, pair: EmbeddedPair) -> DistanceSect
     protocol = materials.request.protocol
 
     def measure() -> DistanceSection:
-        materials.listener.start_split(f"distances by {pair.record.name}", materials.split.record.ref)
+        materials.listener.start_split(
+            f"distances by {pair.record.name}", materials.split.record.ref, "classes"
+        )
         return measure_distances(
             make_set(pair.split),
             make_set(pair.reference),
@@ -74,7 +76,9 @@ def _measure_distances(materials: Materials, pair: EmbeddedPair) -> DistanceSect
 
 def _measure_diversity(materials: Materials, pair: EmbeddedPair) -> DiversitySection:
     def measure() -> DiversitySection:
-        materials.listener.start_split(f"diversity by {pair.record.name}", materials.split.record.ref)
+        materials.listener.start_split(
+            f"diversity by {pair.record.name}", materials.split.record.ref, "classes"
+        )
         return measure_diversity(
             make_set(pair.split),
             make_set(pair.reference),

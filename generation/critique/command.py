@@ -60,7 +60,8 @@ def _add_measure_options(parser: ArgumentParser) -> None:
     group.add_argument(
         "--training", metavar="REF", help="images the generator was trained on, to find copies"
     )
-    group.add_argument("--audit", type=Path, metavar="DIR", help="folder of an audit by people")
+    group.add_argument("--audit", type=Path, metavar="DIR",
+                       help="folder of an audit by people (default: the release's, if any)")  # fmt: skip
     group.add_argument(
         "--results", action="append", type=Path, default=[], metavar="DIR",
         help="results of a model on both sides, as 'evaluate' wrote them; repeatable",

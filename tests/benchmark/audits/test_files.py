@@ -256,3 +256,12 @@ def test_a_quality_is_a_whole_number(quality: object) -> None:
     fields = {"item": "0123456789ab", "answer": "yes", "quality": quality, "time": None}
     with pytest.raises(ValidationError):
         Rating.model_validate_json(json.dumps(fields))
+
+
+def test_a_class_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    """It has the form of a wnid, and could be neither shown nor compared with answers."""
+    path = write_sample(tmp_path, make_sample())
+    known = make_sample().items[0].own_wnid
+    path.write_text(path.read_text().replace(known, "n99999999"))
+    with pytest.raises(UntrustedFileError, match="'n99999999' is none of the 1000 classes"):
+        load_sample(tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.text import Text
 
-from imagenet_g.benchmark.terminal.progress import ProgressListener
+from imagenet_g.benchmark.terminal.progress import ProgressListener, SpeedColumn
 from imagenet_g.benchmark.terminal.tables import NameTable, make_notes, make_text, print_shown, stack
 
 HOSTILE = ("[red]x[/]", ":fire:", "a[/b]", "m[ema]", "[link=x]y", "\\[b]", "$x$", "{0}", "%s", "`t`|", "@[")
@@ -65,3 +65,13 @@ def test_the_speed_of_prompts_is_not_one_of_images(capsys: pytest.CaptureFixture
     printed = capsys.readouterr().err
     assert "open_clip:a/b: its prompts" in printed
     assert "images/s" not in printed
+
+
+def test_the_speed_of_classes_is_not_one_of_images() -> None:
+    """Distances and diversity of a critique go class by class."""
+    listener = ProgressListener()
+    listener.start_split("distances", "s", "classes")
+    listener.advance(0, 2)
+    (task,) = listener._progress.tasks
+    task.finished_speed = 3.0
+    assert SpeedColumn().render(task).plain == "3 classes/s"

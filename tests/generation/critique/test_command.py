@@ -7,8 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from audit_cases import rate
 from image_sets import write_class_folders, write_release
 
+from imagenet_g.benchmark.audits.attaching import attach_audit
+from imagenet_g.benchmark.audits.files import load_sample
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.critiques.critique import Critique, load_critique
 from imagenet_g.benchmark.critiques.image_checks import VariationSection
@@ -223,3 +226,20 @@ def test_a_section_is_measured_again_after_an_edit_of_a_table(
     monkeypatch.setattr(section_store, "hash_source", lambda room: "edited")
     assert main(words) == 0
     assert len(measured) == 1
+
+
+def test_the_audit_of_a_release_is_read_by_default(
+    sets: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That by people, and the command says so; another one is named by --audit."""
+    release = Path(shutil.copytree(sets[0], tmp_path / "v9"))
+    audit = tmp_path / "audit"
+    words = ["audit", "make", "v9/sd-l", "-n", "6", "--data", f"v9={release}", "--controls", "0"]
+    assert main([*words, "--out", str(audit)]) == 0
+    rate(load_sample(audit), ["yes", "no", "yes", "yes"], folder=audit)
+    attach_audit(release, audit)
+    capsys.readouterr()
+    assert main(list_words((release, sets[1]), tmp_path, "--only", "audit")) == 0
+    section = load_critique(tmp_path / "out" / "critique.json").audit
+    assert section is not None and section.num_rated == 4 and not section.simulated
+    assert "reading the audit that is part of" in "".join(capsys.readouterr().err.split("\n"))
