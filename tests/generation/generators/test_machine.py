@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from build_specs import build, make_noise_spec, make_spec, make_split, make_stage, write_spec
+from build_specs import make_noise_spec, make_spec, make_split, make_stage, write_spec
 
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
@@ -79,11 +79,15 @@ def test_a_key_of_an_older_spec_is_followed_with_a_remark_and_changes_no_plan(ti
     assert chosen.describe() == {f"machine.{key}": "model" if key == "offload" else "True"}
 
 
-def test_a_build_says_that_an_older_key_is_a_choice_of_the_run(tiny: Tiny, tmp_path: Path) -> None:
-    """And how to make it."""
-    spec = describe(tiny, "StableDiffusionPipeline", "sd", offload=True)
-    notes = build(spec, tmp_path, device="cpu").notes
-    assert any("offload = true" in note and "--offload model" in note for note in notes)
+def test_a_dry_run_says_that_an_older_key_is_a_choice_of_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And how to make it; a build says the same."""
+    stage = make_stage("StableDiffusionPipeline", Path("org/name"), revision="0" * 40, offload=True)
+    path = write_spec(tmp_path / "old.toml", make_spec({"g": stage}, {"sd-l": make_split("g")}))
+    assert main(["build", str(path), "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "offload = true" in out and "--offload model" in out
 
 
 def test_a_compiled_or_sliced_pipeline_describes_itself_as_the_plain_one(
