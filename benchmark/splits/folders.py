@@ -92,6 +92,15 @@ def list_class_folders(path: Path) -> tuple[str, ...]:
     return tuple(folders)
 
 
+def count_class_images(path: Path) -> dict[str, int]:
+    """Images in each class folder, by the folder's name; no image is opened or hashed.
+
+    Raises:
+        InputError: There is no such folder, it cannot be read, or its images are not in class folders.
+    """
+    return {name: len(_list_images(path, name)[0]) for name in list_class_folders(path)}
+
+
 def refuse_doubles(path: Path, meanings: Mapping[str, str]) -> None:
     """Check that no two class folders are one class, such as '1' and '01': most often one is a copy.
 

@@ -31,6 +31,7 @@ from imagenet_g.generation.costs.estimates import (
     sum_splits,
 )
 from imagenet_g.generation.plans.cells import format_cells
+from imagenet_g.generation.plans.class_counts import format_counts
 from imagenet_g.generation.plans.plan import Plan, make_plan
 from imagenet_g.generation.plans.prompt_checks import report_prompts
 from imagenet_g.generation.plans.sources import Sources
@@ -151,8 +152,7 @@ def _describe_contents(job: BuildJob, plan: Plan) -> list[Note]:
     shards = f"{meta.num_shards} shard{'' if meta.num_shards == 1 else 's'}"
     rows = _max_shard_rows(job.spec, meta.batch_size)
     counts = (
-        f"{meta.num_rows} = {len(split.class_indices)} classes x {split.images_per_class}"
-        f"{format_cells(split)}; "
+        f"{meta.num_rows} = {format_counts(split)}{format_cells(split)}; "
         f"{shards} of up to {rows} rows, batches of {meta.batch_size}"
     )
     made_by = Note(label="made by", text=job.generator_spec.format_settings())
@@ -175,7 +175,7 @@ def make_dry_plan(job: BuildJob) -> tuple[Plan, list[Note]]:
         except ImagenetGError as error:
             note = [
                 Note(label="sources", text=f"{split.sources.ref}: not available ({error})"),
-                Note(label="", text=f"whether it has {split.images_per_class} images a class is unknown"),
+                Note(label="", text="whether every class has as many images is unknown"),
             ]
     plan = make_plan(
         job.spec.version,

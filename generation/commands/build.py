@@ -66,6 +66,10 @@ def _add_generator_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--name", metavar="NAME", help="version name of the private build")
     parser.add_argument("--data", action="append", metavar="NAME=PATH", default=[],
                         help="a local copy, such as imagenet-val=/data/val; repeatable")  # fmt: skip
+    parser.add_argument("--counts", type=Path, metavar="PATH",
+                        help="number of ImageNet's training images of each class, for splits with counts = "
+                        "'imagenet-train': meta.mat of the ILSVRC devkit, the folder of the set or a CSV "
+                        "(default: the folder of --data imagenet-train)")  # fmt: skip
 
 
 def _add_cost_arguments(parser: ArgumentParser) -> None:
@@ -207,9 +211,11 @@ def _make_request(source: str, arguments: Namespace) -> BuildRequest:
     from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
     from imagenet_g.generation.building.build import BuildRequest
+    from imagenet_g.generation.plans.class_counts import resolve_counts
     from imagenet_g.generation.rendering.engines import choose_engine
 
     spec, splits = _load_spec(source, arguments)
+    data = parse_data_pairs(arguments.data)
     if arguments.base is not None:
         # As it is typed again: what is advised in messages must work as it stands.
         source = f"{source} --from {arguments.base} --generator {arguments.generator}"
@@ -217,7 +223,7 @@ def _make_request(source: str, arguments: Namespace) -> BuildRequest:
     if arguments.out is None and builds:
         raise InputError("Give a folder for the release: --out DIR.")
     return BuildRequest(
-        spec=spec,
+        spec=resolve_counts(spec, splits, arguments.counts, data),
         source=source,
         splits=splits,
         # A dry run needs no place: it writes nothing. A calibration writes into a temporary one.
@@ -233,7 +239,7 @@ def _make_request(source: str, arguments: Namespace) -> BuildRequest:
         leave_out_failed=arguments.leave_out_failed,
         with_scores=not arguments.no_scores,
         device=arguments.device,
-        data=parse_data_pairs(arguments.data),
+        data=data,
         cache=choose_cache_folder(arguments.cache),
         machine=read_machine(arguments),
     )

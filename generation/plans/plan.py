@@ -24,8 +24,9 @@ from imagenet_g.benchmark.records import Count, FileModel, Sha256
 from imagenet_g.benchmark.storage import replace_file
 from imagenet_g.generation.captions.prompts import make_caption_prompts
 from imagenet_g.generation.plans.cells import PLAN_COLUMNS, PlanCell, list_cells, make_identities
-from imagenet_g.generation.prompts.recipes import make_prompts
-from imagenet_g.generation.specs.inputs import CaptionPromptSpec, PromptSpec
+from imagenet_g.generation.plans.class_counts import count_images, require_counts
+from imagenet_g.generation.prompts.mixing import make_mixed_prompts
+from imagenet_g.generation.specs.inputs import AnyPromptSpec, CaptionPromptSpec
 from imagenet_g.generation.specs.version import SplitSpec
 
 if TYPE_CHECKING:
@@ -87,11 +88,12 @@ def make_plan(
             splits without sources.
 
     Raises:
-        InputError: A class has no source image, or fewer than the images asked for and may not repeat them,
-            or two images share an id.
+        InputError: The counts of the classes are not filled in; a class has no source image, or fewer than
+            the images asked for and may not repeat them; or two images share an id.
     """
     import pyarrow as pa
 
+    require_counts(name, split)
     if source_ids is not None:
         _validate_sources(name, split, source_ids)
     parts = [
@@ -193,7 +195,7 @@ def _make_class_rows(
 ) -> pa.Table:
     import pyarrow as pa
 
-    count, wnid = split.images_per_class, load_classes()[class_index].wnid
+    count, wnid = count_images(split, class_index), load_classes()[class_index].wnid
     prompts: list[str] | list[None] = [None] * count
     sources: list[str] | list[None] = [None] * count
     if split.prompts is not None:
@@ -215,27 +217,34 @@ def _make_class_rows(
     return pa.table(columns)
 
 
-def _make_prompts(spec: PromptSpec | CaptionPromptSpec, class_index: int, count: int) -> list[str]:
+def _make_prompts(spec: AnyPromptSpec, class_index: int, count: int) -> list[str]:
     if isinstance(spec, CaptionPromptSpec):
         return make_caption_prompts(spec, class_index, count)
-    return make_prompts(spec, class_index, count)
+    return make_mixed_prompts(spec, class_index, count)
 
 
 def _validate_sources(name: str, split: SplitSpec, source_ids: Mapping[int, Sequence[str]]) -> None:
-    poorest = min(split.class_indices, key=lambda index: len(source_ids.get(index, ())))
+    # The one that lacks most: the class with the fewest sources, where all ask for as many.
+    poorest = min(
+        split.class_indices,
+        key=lambda index: (
+            bool(source_ids.get(index)),
+            len(source_ids.get(index, ())) - count_images(split, index),
+        ),
+    )
     found, wnid = len(source_ids.get(poorest, ())), load_classes()[poorest].wnid
+    wanted = count_images(split, poorest)
     if not found:
         raise InputError(
             f"Class {wnid} has no source image. Give sources that cover every class with --sources, "
             "or name fewer classes in the spec."
         )
-    if split.sources is None or split.sources.repeat or found >= split.images_per_class:
+    if split.sources is None or split.sources.repeat or found >= wanted:
         return
     raise InputError(
-        f"Split '{name}' asks for {split.images_per_class} images a class, and class {wnid} has {found} in "
-        f"its sources, '{split.sources.ref}': several images would start from one source. Ask for {found} "
-        "images a class, take sources with more of them (--sources REF), or allow it by repeat = true beside "
-        "ref in the spec."
+        f"Split '{name}' asks for {wanted} images of class {wnid}, which has {found} in its sources, "
+        f"'{split.sources.ref}': several images would start from one source. Ask for {found} images a class, "
+        "take sources with more of them (--sources REF), or allow it by repeat = true beside ref in the spec."
     )
 
 

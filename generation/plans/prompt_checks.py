@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.generation.captions.names import names_class, split_words
+from imagenet_g.generation.prompts.mixing import list_parts
 from imagenet_g.generation.prompts.recipes import ClassNames, make_class_name
 from imagenet_g.generation.prompts.token_limit import (
     PromptReport,
@@ -95,7 +96,7 @@ def list_naming(split: SplitSpec) -> tuple[ClassNames, ...]:
     """How the prompts of a split name a class; captions may use any of its names."""
     if split.prompts is None or isinstance(split.prompts, CaptionPromptSpec):
         return ("open_clip", "lemmas")
-    return (split.prompts.class_names,)
+    return tuple(dict.fromkeys(part.class_names for part in list_parts(split.prompts)))
 
 
 def loses_class(prompt: str, class_index: int, *, limit: int, names: Sequence[ClassNames]) -> bool:

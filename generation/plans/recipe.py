@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.generation.captions.prompts import describe_caption_prompts
-from imagenet_g.generation.specs.inputs import CaptionPromptSpec, PromptSpec
+from imagenet_g.generation.specs.inputs import AnyPromptSpec, CaptionPromptSpec
 from imagenet_g.generation.specs.version import SplitSpec, VersionSpec
 
 if TYPE_CHECKING:
@@ -39,10 +39,16 @@ def make_recipe(spec: VersionSpec, name: str, sources: Sources | None) -> dict[s
         "encoding": spec.encoding.model_dump(mode="json"),
         "flat": spec.flat.model_dump(mode="json"),
         **_describe_cells(split),
+        **_describe_counts(split),
     }
 
 
-def _describe_prompts(prompts: PromptSpec | CaptionPromptSpec) -> dict[str, JsonValue]:
+def _describe_counts(split: SplitSpec) -> dict[str, JsonValue]:
+    """Images of every class, where classes differ; absent elsewhere: those recipes keep their hash."""
+    return {} if split.counts is None else {"counts": split.counts.model_dump(mode="json")}
+
+
+def _describe_prompts(prompts: AnyPromptSpec) -> dict[str, JsonValue]:
     if isinstance(prompts, CaptionPromptSpec):
         return describe_caption_prompts(prompts)
     return prompts.model_dump(mode="json")

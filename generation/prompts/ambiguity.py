@@ -15,13 +15,9 @@ from importlib.resources import files
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.records import FileModel
-from imagenet_g.generation.prompts.recipes import (
-    ClassNames,
-    load_hypernyms,
-    load_patterns,
-    make_class_name,
-)
-from imagenet_g.generation.specs.inputs import CaptionPromptSpec, PromptSpec
+from imagenet_g.generation.prompts.mixing import list_parts
+from imagenet_g.generation.prompts.recipes import ClassNames, load_patterns, make_class_name, make_words
+from imagenet_g.generation.specs.inputs import AnyPromptSpec, CaptionPromptSpec, PromptSpec  # noqa: F401 (the examples)
 
 
 class AmbiguousName(FileModel):
@@ -48,7 +44,7 @@ def load_name_rows() -> tuple[NameRow, ...]:
     return tuple(NameRow.model_validate(row) for row in csv.DictReader(text.splitlines()))
 
 
-def find_twins(prompts: PromptSpec | CaptionPromptSpec | None) -> dict[int, tuple[int, ...]]:
+def find_twins(prompts: AnyPromptSpec | None) -> dict[int, tuple[int, ...]]:
     """For each class, the others that the same prompts ask for: an image may rightly be called any of them.
 
     Args:
@@ -69,23 +65,21 @@ def find_twins(prompts: PromptSpec | CaptionPromptSpec | None) -> dict[int, tupl
     return {index: tuple(other for other in shared[index] if other != index) for index in sorted(shared)}
 
 
-def _list_texts(prompts: PromptSpec | CaptionPromptSpec, index: int) -> tuple[str, ...]:
+def _list_texts(prompts: AnyPromptSpec, index: int) -> tuple[str, ...]:
     """What the prompts of a class can say, scenes aside."""
     info = load_classes()[index]
     if isinstance(prompts, CaptionPromptSpec):
         # A caption calls its class by that name and says nothing that would tell two of one name apart.
         return (info.name.casefold(),)
-    words = {
-        "c": make_class_name(info, prompts.class_names).casefold(),
-        "h": load_hypernyms()[info.wnid],
-        "d": info.definition,
-    }
-    return tuple(pattern.format(**words, b="") for pattern in load_patterns(prompts))
+    texts = []
+    for part in list_parts(prompts):
+        words = make_words(part, info)
+        words["c"] = words["c"].casefold()
+        texts += [pattern.format(**words, b="") for pattern in load_patterns(part)]
+    return tuple(texts)
 
 
-def list_ambiguous(
-    prompts: PromptSpec | CaptionPromptSpec | None, classes: Iterable[int]
-) -> tuple[AmbiguousName, ...]:
+def list_ambiguous(prompts: AnyPromptSpec | None, classes: Iterable[int]) -> tuple[AmbiguousName, ...]:
     """Classes of a split whose name in its prompts means another thing too.
 
     Args:
@@ -99,12 +93,20 @@ def list_ambiguous(
     """
     if prompts is None:
         return ()
-    kind: ClassNames = "open_clip" if isinstance(prompts, CaptionPromptSpec) else prompts.class_names
-    said = {load_classes()[index].wnid: make_class_name(load_classes()[index], kind) for index in classes}
+    kinds: set[ClassNames] = (
+        {"open_clip"}
+        if isinstance(prompts, CaptionPromptSpec)
+        else {part.class_names for part in list_parts(prompts)}
+    )
+    said = {
+        (load_classes()[index].wnid, make_class_name(load_classes()[index], kind))
+        for index in classes
+        for kind in kinds
+    }
     return tuple(
         AmbiguousName(wnid=row.wnid, name=row.name, other=row.other)
         for row in load_name_rows()
-        if said.get(row.wnid) == row.name
+        if (row.wnid, row.name) in said
     )
 
 

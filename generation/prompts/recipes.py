@@ -54,17 +54,27 @@ def make_prompts(spec: PromptSpec, class_index: int, count: int) -> list[str]:
         ['a photo of many goldfish.', 'a sculpture of a goldfish.']
     """
     info = load_classes()[class_index]
-    scenes = list_mismatched_scenes(info) if spec.recipe == MISMATCHED_SCENE else load_scenes()
-    patterns = load_patterns(spec)
-    words = {
-        "c": make_class_name(info, spec.class_names),
-        "h": load_hypernyms()[info.wnid],
-        "d": info.definition,
-    }
+    scenes, patterns, words = _list_scenes(spec, info), load_patterns(spec), make_words(spec, info)
     # Each class begins at its own index. If all began at 0, a split with one image a class would use the
     # first template only.
     numbers = range(class_index, class_index + count)
     return [patterns[n % len(patterns)].format(**words, b=scenes[n % len(scenes)]) for n in numbers]
+
+
+def make_words(spec: PromptSpec, info: ClassInfo) -> dict[str, str]:
+    """What stands in place of the fields of a pattern, the scene aside.
+
+    Example:
+        >>> spec = PromptSpec(recipe="c-hypernym", class_names="first-lemma", hypernyms="all")
+        >>> make_words(spec, load_classes()[508])["h"]  # a computer keyboard
+        'keyboard, data input device'
+    """
+    hypernyms = load_all_hypernyms()[info.wnid]
+    if spec.hypernyms == "first":
+        hypernyms = hypernyms[:1]
+    # Each by its first lemma: with all lemmas of all hypernyms, the prompt would be a list of synonyms.
+    named = ", ".join(lemmas.split(",")[0].strip() for lemmas in hypernyms)
+    return {"c": make_class_name(info, spec.class_names), "h": named, "d": info.definition}
 
 
 def make_class_name(info: ClassInfo, names: ClassNames) -> str:
@@ -129,6 +139,26 @@ def load_scenes() -> tuple[str, ...]:
         ('airfield', 'airplane cabin', 'airport terminal')
     """
     return tuple(scene.replace("_", " ").replace("/", " ") for scene in load_lines("places365.txt"))
+
+
+def load_readable_scenes() -> tuple[str, ...]:
+    """The 365 scenes as a sentence names them, with their article, in the order of `load_scenes`.
+
+    Example:
+        >>> load_readable_scenes()[load_scenes().index("garage outdoor")]
+        'a garage outdoors'
+    """
+    return load_lines("places365_readable.txt")
+
+
+def _list_scenes(spec: PromptSpec, info: ClassInfo) -> tuple[str, ...]:
+    """The scenes of a class, spelt as the recipe says."""
+    if spec.recipe == MISMATCHED_SCENE:
+        # That pattern has "the" before the scene, and `find_scene` takes it apart by the listed spelling.
+        if spec.scenes == "readable":
+            raise InputError(f"The prompt recipe '{MISMATCHED_SCENE}' takes scenes = 'listed' only.")
+        return list_mismatched_scenes(info)
+    return load_readable_scenes() if spec.scenes == "readable" else load_scenes()
 
 
 def list_mismatched_scenes(info: ClassInfo) -> tuple[str, ...]:

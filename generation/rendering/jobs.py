@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from imagenet_g.generation.generators.make import make_generator
 from imagenet_g.generation.generators.runtime import choose_generation_device, read_runtime, set_determinism
 from imagenet_g.generation.plans.plan import PlanMeta, load_plan_meta, load_shard_rows
 from imagenet_g.generation.plans.sources import Sources, load_sources
+from imagenet_g.generation.prompts.mixing import name_prompt_recipe
 from imagenet_g.generation.rendering.continuing import (
     GeneratorOrigin,
     has_other_files,
@@ -221,11 +222,11 @@ def identify_scorer(job: BuildJob, name: str) -> str:
     return load_scorer(name, job.spec.scorers[name], "cpu").identify()
 
 
-def name_recipe(job: BuildJob) -> str:
-    """Value of the column `recipe`: the prompt recipe, or the input of the generator."""
+def name_recipe(job: BuildJob) -> Callable[[PlanRow], str]:
+    """Value of the column `recipe` of a row: its prompt recipe, or the input of the generator."""
     prompts = job.split_spec.prompts
     if prompts is None:
-        return job.generator_spec.inputs
+        return lambda row: job.generator_spec.inputs
     if isinstance(prompts, CaptionPromptSpec):
-        return f"{prompts.recipe}:{Path(prompts.file).stem}"
-    return prompts.template or prompts.recipe
+        return lambda row: f"{prompts.recipe}:{Path(prompts.file).stem}"
+    return lambda row: name_prompt_recipe(prompts, int(str(row["label"])), int(str(row["index"])))

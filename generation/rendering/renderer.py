@@ -48,7 +48,7 @@ class RenderSettings:
     batch_size: int
     encoding: EncodingSpec
     flat: FlatSpec
-    recipe: str
+    recipe: Callable[[PlanRow], str]
     generator: str
 
 
@@ -223,7 +223,7 @@ class Renderer:
         return {
             "image": data,
             **{key: row[key] for key in ("label", "image_id", "wnid", "prompt", "slot", "source_image_id")},
-            "recipe": self.settings.recipe,
+            "recipe": self.settings.recipe(row),
             "seed": outcome.seed,
             "batch_id": str(row["batch_id"]),
             "generator": self.settings.generator,

@@ -84,6 +84,8 @@ def _list_split_changes(split: SplitSpec, overrides: Overrides) -> dict[str, obj
         changes["classes"] = load_class_set(overrides.classes).name
     if overrides.images_per_class:
         changes["images_per_class"] = overrides.images_per_class
+        if split.counts is not None:
+            changes["counts"] = None
     return changes
 
 

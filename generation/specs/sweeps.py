@@ -76,6 +76,8 @@ def validate_cells(name: str, split: SplitSpec, generator: GeneratorSpec) -> Non
             raise ValueError(
                 f"split '{name}': sweep.{key} does not fit generator '{split.generator}', which takes {known}"
             )
+    if split.images_per_class is None:
+        raise ValueError(f"split '{name}': a sweep needs 'images_per_class', and takes no 'counts'")
     images = len(split.class_indices) * split.images_per_class * split.replicates
     # A pipeline is called once for a batch, so that a batch cannot hold two values of a setting.
     if images % split.batch_size:

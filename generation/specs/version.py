@@ -22,7 +22,7 @@ from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_n
 from imagenet_g.benchmark.splits.manifests import ViewSpec
 from imagenet_g.generation.specs.extending import EXTENDS, expand_tables
 from imagenet_g.generation.specs.generator import Inputs
-from imagenet_g.generation.specs.inputs import PROMPT_TAGS, Prompts, SourceSpec
+from imagenet_g.generation.specs.inputs import PROMPT_TAGS, Counts, Prompts, SourceSpec
 from imagenet_g.generation.specs.kinds import GeneratorTable
 from imagenet_g.generation.specs.spec_errors import format_first_error
 from imagenet_g.generation.specs.stages import Positive, is_shared, needs_pin
@@ -102,9 +102,16 @@ class SplitSpec(FileModel):
     generator: Name
     classes: str | tuple[str, ...]
     """"all", a registered class set, or a list of wnids."""
-    images_per_class: Positive
+    images_per_class: Positive | None = None
+    """Or `counts`, where classes differ."""
+    counts: Counts | None = None
+    """"imagenet-train" for as many as ImageNet's training set has of each class, 732 to 1300."""
     batch_size: Positive
     """Images rendered together; part of the recipe, because the last bits depend on it."""
+    role: Annotated[Literal["evaluation", "train"], Field(exclude_if=lambda value: value == "evaluation")] = (
+        "evaluation"
+    )
+    """What the images are for: "train" names the files so, and no model is evaluated on them."""
     prompts: Prompts | None = None
     sources: SourceSpec | None = None
     replicates: Positive = 1
@@ -120,6 +127,12 @@ class SplitSpec(FileModel):
     def class_indices(self) -> tuple[int, ...]:
         """Class indices in ascending order."""
         return list_class_indices(self.classes)
+
+    @model_validator(mode="after")
+    def _validate_number(self) -> Self:
+        if (self.images_per_class is None) == (self.counts is None):
+            raise ValueError("a split needs 'images_per_class' or 'counts', and not both")
+        return self
 
 
 class VersionSpec(FileModel):

@@ -21,11 +21,12 @@ from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, FileRecord, Man
 from imagenet_g.generation.captions.prompts import load_pinned_captions
 from imagenet_g.generation.plans.cells import map_cell_columns
 from imagenet_g.generation.plans.plan import hash_plan_rows, load_plan_meta, make_plan
+from imagenet_g.generation.prompts.mixing import name_prompt_recipe
 from imagenet_g.generation.releases.probes import choose_probe_batches
 from imagenet_g.generation.releases.reading import Damage, load_table
 from imagenet_g.generation.releases.recipe import SplitRecipe
 from imagenet_g.generation.rendering.renderer import make_retry_seed
-from imagenet_g.generation.specs.inputs import CaptionPromptSpec
+from imagenet_g.generation.specs.inputs import CaptionPromptSpec, MixedPromptSpec
 from imagenet_g.generation.specs.version import SplitSpec
 from imagenet_g.generation.verifying.numbers import find_wrong_numbers
 
@@ -150,6 +151,7 @@ def restore_split_spec(name: str, recorded: Mapping[str, JsonValue]) -> SplitSpe
                 "generator": recorded["generator_name"],
                 "classes": [classes[int(str(index))].wnid for index in _read_list(recorded, "classes")],
                 "images_per_class": recorded["images_per_class"],
+                **({"counts": recorded["counts"]} if "counts" in recorded else {}),
                 "batch_size": recorded["batch_size"],
                 "prompts": recorded["prompts"],
                 **{key: recorded[key] for key in ("replicates", "seeds", "sweep") if key in recorded},
@@ -185,7 +187,7 @@ def _compare_rows(built: BuiltSplit) -> Iterator[Damage]:
         start += file.num_rows
         expected = {name: [plan[planned][row] for row in rows] for name, planned in columns.items()}
         expected["batch_id"] = [str(plan["batch_id"][row]) for row in rows]
-        expected["recipe"] = [_name_recipe(recorded)] * len(rows)
+        expected["recipe"] = [_name_recipe(recorded, plan["label"][row], plan["index"][row]) for row in rows]
         expected["generator"] = [recorded.get("generator_name")] * len(rows)
         if not all(isinstance(n, int) and 0 <= n <= retries for n in found["attempt"]):
             yield Damage(file.path, f"column 'attempt' holds more than the recipe's {retries} retries")
@@ -217,12 +219,14 @@ def _compare_probe(built: BuiltSplit) -> Iterator[Damage]:
         yield Damage(recipe.probe.path, "it is not a copy of its images in data/")
 
 
-def _name_recipe(recorded: Mapping[str, JsonValue]) -> str | None:
-    """Value of the column `recipe`, as a build writes it."""
+def _name_recipe(recorded: Mapping[str, JsonValue], label: int, index: int) -> str | None:
+    """Value of the column `recipe` of an image, as a build writes it."""
     prompts, generator = recorded.get("prompts"), recorded.get("generator")
     if isinstance(prompts, dict):
         if prompts.get("recipe") == "captions":
             return f"captions:{PurePath(str(prompts.get('file'))).stem}"
+        if prompts.get("recipe") == "mixed":
+            return name_prompt_recipe(MixedPromptSpec.model_validate(prompts), label, index)
         return str(prompts.get("template") or prompts.get("recipe"))
     return str(generator["inputs"]) if isinstance(generator, dict) and "inputs" in generator else None
 

@@ -202,6 +202,7 @@ def make_split_version_spec(
                 "generator": name,
                 "classes": [classes[int(str(index))].wnid for index in _require_list(recorded, "classes")],
                 "images_per_class": recorded["images_per_class"],
+                **({"counts": recorded["counts"]} if "counts" in recorded else {}),
                 "batch_size": settings.batch_size or recorded["batch_size"],
                 "prompts": recorded["prompts"],
                 "sources": sources,

@@ -256,7 +256,7 @@ def test_fewer_sources_than_images_are_refused(
     path = write_spec(tmp_path / "few.toml", VersionSpec.model_validate(spec))
     assert main(["build", str(path), *words]) == 2
     told = capsys.readouterr().err
-    assert "'sd-i' asks for 4 images a class, and class n01440764 has 3 in its sources" in told
+    assert "'sd-i' asks for 4 images of class n01440764, which has 3 in its sources" in told
     assert "repeat = true" in told and not (tmp_path / "out").exists()
 
 
