@@ -139,6 +139,9 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
 
     def list_work(self) -> tuple[StageWork, ...]:
         """What each pipeline does for an image, the defaults of the installed diffusers filled in."""
+        if any(stage.quantization is not None for stage in self.stages):
+            # Faster or slower by backend and GPU, and no published figure is of such weights.
+            return ()
         return tuple(_describe_work(self, stage) for stage in self.stages)
 
     def format_settings(self) -> str:

@@ -16,7 +16,7 @@ from imagenet_g.generation.costs.table import (
     load_model_work,
     load_render_costs,
 )
-from imagenet_g.generation.specs.stages import StageWork
+from imagenet_g.generation.specs.stages import QuantizationSpec, StageWork
 from imagenet_g.generation.specs.version import list_version_names, load_version_spec
 
 SD = StageWork(
@@ -127,6 +127,16 @@ def test_the_shipped_recipes_of_v1_are_known_on_the_papers_gpu() -> None:
     for name in drafts:
         (generator,) = load_version_spec(name).generators.values()
         assert list_gpus(generator.list_work()) == ["H100", "A100"]
+
+
+def test_a_quantised_pipeline_takes_no_row_of_the_whole_one() -> None:
+    """Its time is another one, and nobody published it."""
+    (whole,) = load_version_spec("draft-flux").generators.values()
+    few = QuantizationSpec(
+        backend="torchao", parts=("transformer",), options={"quant_type": "Int8WeightOnlyConfig"}
+    )
+    assert list_gpus(whole.list_work())
+    assert whole.model_copy(update={"quantization": few}).list_work() == ()
 
 
 def test_no_two_rows_claim_the_same_case() -> None:
