@@ -108,10 +108,6 @@ class SplitSpec(FileModel):
     """"imagenet-train" for as many as ImageNet's training set has of each class, 732 to 1300."""
     batch_size: Positive
     """Images rendered together; part of the recipe, because the last bits depend on it."""
-    role: Annotated[Literal["evaluation", "train"], Field(exclude_if=lambda value: value == "evaluation")] = (
-        "evaluation"
-    )
-    """What the images are for: "train" names the files so, and no model is evaluated on them."""
     prompts: Prompts | None = None
     sources: SourceSpec | None = None
     replicates: Positive = 1

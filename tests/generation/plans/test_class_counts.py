@@ -42,7 +42,6 @@ generator = "any"
 classes = "imagenet-100"
 counts = { of = "imagenet-train", times = 2 }
 batch_size = 8
-role = "train"
 prompts = { recipe = "openai-80", class_names = "open_clip" }
 """
 
