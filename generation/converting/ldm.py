@@ -35,7 +35,7 @@ from imagenet_g.generation.converting.names import (
     name_autoencoder_tensor,
     name_network_tensor,
 )
-from imagenet_g.generation.generators.quiet import silence_libraries
+from imagenet_g.generation.generators.runtime import silence_libraries
 
 if TYPE_CHECKING:
     from imagenet_g.generation.generators.class_ldm import ClassConditionalLDMPipeline

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from imagenet_g.benchmark.errors import InputError, ModelError
 from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.generation.generators.quiet import silence_libraries
+from imagenet_g.generation.generators.runtime import silence_libraries
 from imagenet_g.generation.specs.repos import name_repo
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from imagenet_g.benchmark.identity import hash_bytes
 from imagenet_g.generation.generators.generator import Rendering, RenderRow
 from imagenet_g.generation.generators.handing_over import SHARED_PARTS, PromptReader
 from imagenet_g.generation.generators.machine import MachineOptions, choose_machine, tune_pipeline
+from imagenet_g.generation.generators.outputs import read_images, settle_watermark
 from imagenet_g.generation.generators.pipelines import (
     LoadedStage,
     Pipeline,
@@ -74,6 +75,8 @@ class DiffusersGenerator:
             load_stage(stage, token_limit=spec.token_limit, without=shared if number else ())
             for number, stage in enumerate(spec.stages)
         ]
+        for stage in self.stages:
+            settle_watermark(stage.pipe, spec.watermark)
         self._reader = PromptReader(self.stages[0].pipe) if shared else None
         checkers = [_detach_checker(stage.pipe) for stage in self.stages]
         self._checker = None if spec.safety == "off" else checkers[-1]
@@ -126,12 +129,13 @@ class DiffusersGenerator:
         hands_tensors = self._reader is not None and number + 1 < len(self.stages)
         if self._reader is not None:
             arguments = self._reader.embed_call(arguments)
-            arguments |= {"output_type": "pt"} if hands_tensors else {}
+        if "output_type" in list_call_arguments(type(pipe)):
+            # Said although it is the usual default: pipelines of videos give arrays unless they are asked.
+            arguments["output_type"] = "pt" if hands_tensors else "pil"
         with ignore_library_warnings(), guard_random_state(self.device, type(pipe).__name__):
-            made = pipe(**_keep_known(type(pipe), arguments)).images
-        if len(made) != len(rows):
-            raise ModelError(f"{type(pipe).__name__} gave {len(made)} images for {len(rows)} rows.")
-        return list(made) if hands_tensors else [image.convert("RGB") for image in made]
+            output = pipe(**_keep_known(type(pipe), arguments))
+        made = read_images(output, expected=len(rows), name=type(pipe).__name__)
+        return made if hands_tensors else [image.convert("RGB") for image in made]
 
     def _judge(self, images: list[Image.Image]) -> list[bool | None]:
         if self._checker is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from imagenet_g.benchmark.errors import ModelError, UnknownNameError
 from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
-from imagenet_g.generation.generators.quiet import silence_libraries
+from imagenet_g.generation.generators.runtime import silence_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,6 +15,7 @@ from imagenet_g.benchmark.errors import ModelError, UnknownNameError
 from imagenet_g.benchmark.fingerprints.towers import hash_tower
 from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
 from imagenet_g.generation.generators.adapters import add_loras, describe_loras, make_quantization
+from imagenet_g.generation.generators.outputs import require_one_frame
 from imagenet_g.generation.generators.parts import load_part, read_pretrained
 from imagenet_g.generation.generators.schedulers import load_scheduler_class, validate_scheduler
 from imagenet_g.generation.specs.pipeline_classes import (
@@ -88,6 +89,7 @@ def load_stage(
             pipe.scheduler = scheduler.from_config(pipe.scheduler.config, **spec.scheduler.options)
     validate_scheduler(type(pipe.scheduler))
     _validate_arguments(pipe, spec)
+    require_one_frame(pipe, spec.arguments)
     _validate_token_limit(pipe, spec.repo, token_limit)
     pipe.set_progress_bar_config(disable=True)
     lora_folders = tuple(fetch_repo(lora) for lora in spec.loras)

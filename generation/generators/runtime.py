@@ -1,8 +1,9 @@
-"""The rendering machine: device, determinism, and the record of both."""
+"""The rendering machine: device, determinism, the record of both, and libraries kept quiet."""
 
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from imagenet_g.benchmark.devices import choose_device
 from imagenet_g.benchmark.environment import list_versions
@@ -61,3 +62,14 @@ def read_runtime(device: str) -> dict[str, str]:
         # The widest vectors a CPU has ("AVX2", "AVX512") decide the order of sums, and with it last bits.
         facts["device_name"] = torch.backends.cpu.get_cpu_capability()
     return dict(sorted(facts.items()))
+
+
+@cache
+def silence_libraries() -> None:
+    """Switch off log lines and progress bars of diffusers and transformers for this process."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    for library in (diffusers_logging, transformers_logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()

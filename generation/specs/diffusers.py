@@ -56,6 +56,9 @@ class DiffusersSpec(StageSpec, GeneratorSpec):
     """Prompt tokens a CLIP text encoder keeps, start and end included (77); absent without one."""
     safety: Literal["verdict", "off"] = "verdict"
     """"verdict": the repository's safety checker is run and its verdict stored; no image is blackened."""
+    watermark: bool | None = None
+    """false: the pipeline's watermarker is taken away. true: refused where the pipeline has none. Absent: as
+    the library has it; for the XL pipelines that hangs on the package `invisible-watermark`."""
     # The next three are choices of a run (`imagenet-g build --offload model`), and no part of a plan. Specs
     # of before may have them; they are followed, with a remark.
     attention_slicing: bool = False
@@ -209,6 +212,8 @@ def describe_stage_recipe(stage: StageSpec) -> dict[str, JsonValue]:
     plain = stage.model_dump(mode="json", exclude={"parts", "loras", "quantization"})
     if plain.get("hand_over") == "images":
         del plain["hand_over"]
+    if plain.get("watermark", True) is None:
+        del plain["watermark"]
     # The keys stay, false, in every recipe: those of frozen releases have them, and keep their hash.
     plain |= {key: False for key in MACHINE_KEYS if key in plain}
     described: dict[str, JsonValue] = {**plain, **identify_repo(stage)}

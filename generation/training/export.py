@@ -12,7 +12,7 @@ import torch
 from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
 from imagenet_g.benchmark.storage import replace_file, translate_storage_errors, write_text
-from imagenet_g.generation.generators.quiet import silence_libraries
+from imagenet_g.generation.generators.runtime import silence_libraries
 from imagenet_g.generation.training.specs import DiffusionSpec
 from imagenet_g.generation.training.towers import make_text_tower, make_vision_tower
 
