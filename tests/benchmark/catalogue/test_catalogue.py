@@ -168,6 +168,8 @@ def test_everything_known_is_listed(tmp_path: Path) -> None:
         "mini-v2/sd-i",
         "mini-v2/sd-l",
         "mini-v2/sd-li",
+        "mini-v3/real",
+        "mini-v3/sd-l",
         "v7/sd-l",
         "imagenet-a",
     ]

@@ -16,7 +16,7 @@ from imagenet_g.generation.verifying.regeneration import RegenerationSettings
 from imagenet_g.generation.verifying.verify import VerifyRequest, run_verify
 
 DATA = Path(__file__).parents[3] / "benchmark" / "data"
-GENERATORS = (("mini-sd", "diffusers"), ("mini-sd-2", "diffusers-part"))
+GENERATORS = (("mini-sd", "diffusers"), ("mini-sd-2", "diffusers-part"), ("mini-sd-3", "diffusers-part"))
 DRAWN = tuple(f"{version}/{split}" for version in ("mini", "mini-v2") for split in ("sd-i", "sd-l", "sd-li"))
 
 
@@ -39,7 +39,7 @@ def test_the_card_of_a_shipped_generator_says_whether_it_copies(name: str, libra
     assert f"beside {record.data['ref']}\n" in (folder / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("ref", DRAWN)
+@pytest.mark.parametrize("ref", [*DRAWN, "mini-v3/sd-l"])
 def test_a_shipped_split_is_drawn_again_by_its_generator(ref: str) -> None:
     """One batch of its probe: the same pixels on the same kind of machine, nearly the same elsewhere."""
     version, _, split = ref.partition("/")
