@@ -47,7 +47,7 @@ def replace_file(path: Path) -> Iterator[Path]:
 def name_temporary(path: Path) -> Path:
     """Where this process writes what is to become `path`."""
     # A rename is atomic only within one file system, so the temporary lies beside its target and not in /tmp.
-    return path.with_name(f"{path.name}.{_name_machine()}-{os.getpid()}.tmp")
+    return path.with_name(f"{path.name}.{name_machine()}-{os.getpid()}.tmp")
 
 
 def clear_leftovers(folder: Path) -> None:
@@ -59,12 +59,29 @@ def clear_leftovers(folder: Path) -> None:
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             match = _TEMPORARY.fullmatch(entry.name)
-            if match is None or match["machine"] != _name_machine() or _is_running(int(match["process"])):
+            if match is None or match["machine"] != name_machine() or is_process_here(int(match["process"])):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path, ignore_errors=True)
             else:
                 Path(entry.path).unlink(missing_ok=True)
+
+
+def sweep_leftovers(root: Path, *, everybodys: bool) -> None:
+    """Remove what killed processes began and did not finish, in a folder and all below it.
+
+    Args:
+        root: The folder.
+        everybodys: Whether no other process works there: then what other machines left is removed as well,
+            whose processes cannot be asked.
+    """
+    for folder, _, names in os.walk(root):
+        clear_leftovers(Path(folder))
+        for name in names if everybodys else ():
+            match = _TEMPORARY.fullmatch(name)
+            if match is not None and match["machine"] != name_machine():
+                with suppress(OSError):
+                    (Path(folder) / name).unlink(missing_ok=True)
 
 
 def _clear_once(folder: Path) -> None:
@@ -76,7 +93,8 @@ def _clear_once(folder: Path) -> None:
 
 
 @cache
-def _name_machine() -> str:
+def name_machine() -> str:
+    """Six hexadecimal digits that stand for this machine, or for one container of it."""
     # Jobs of an array share folders, and on two machines two processes may have one number. So may those of
     # two containers, which may share a machine's name.
     processes = Path("/proc/self/ns/pid")
@@ -84,7 +102,8 @@ def _name_machine() -> str:
     return hashlib.sha256(f"{platform.node()}{space}".encode()).hexdigest()[:6]
 
 
-def _is_running(process: int) -> bool:
+def is_process_here(process: int) -> bool:
+    """Whether a process of this number runs on this machine."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -18,7 +18,7 @@ from imagenet_g.benchmark.images.hashes import ProgressCallback
 from imagenet_g.generation.adopting.listing import Listing
 from imagenet_g.generation.near_duplicates.hashing import compute_phash
 from imagenet_g.generation.near_duplicates.reference import FLAT_STD
-from imagenet_g.generation.rendering.renderer import is_flat
+from imagenet_g.generation.rendering.pixel_scorer import is_flat
 
 _AHEAD = 256
 _MAX_NAMED = 3

@@ -77,4 +77,7 @@ def _time_built(spec: VersionSpec, out: Path) -> float:
     write_plan(job.plan_path, plan)
     for shard in range(plan.meta.num_shards):
         worker.run(ShardTask("render", shard))
-    return time.perf_counter() - started
+    worker.finish()
+    seconds = time.perf_counter() - started
+    worker.close()
+    return seconds

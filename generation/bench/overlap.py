@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -47,8 +48,13 @@ class BuildSide:
 
         self.job, self.name = job, name
         self.turns: list[dict[str, Spent]] = []
-        self._clock, self._pooled = StepClock(), ENCODE
-        self._worker = Worker(job) if name == OVERLAPPED else Worker(job, make_pool=self._make_pool)
+        self._clock = StepClock()
+        self._pool = TurnExecutor(self._clock, ENCODE)
+        self._worker = Worker(job)
+        if name == IN_TURN:
+            # What is written for the thread behind the renderer belongs to no step of its own.
+            behind = TurnExecutor(StepClock(), "")
+            self._worker = Worker(job, make_pool=lambda: self._pool, make_thread=lambda: behind)
         generator = self._worker.generator
         # On the object alone, so that the worker is that of a build.
         setattr(generator, "render", self._clock.wrap(RENDER, generator.render))  # noqa: B010
@@ -59,13 +65,21 @@ class BuildSide:
 
         self._clock.spent.clear()
         with self._clock.time(WHOLE):
-            self._pooled = ENCODE
-            with self._clock.time(WRITE):
-                self._worker.run(ShardTask("render", shard))
-            self._pooled = DECODE
-            with self._clock.time(SCORE):
-                self._worker.run(ShardTask("score", shard, (SCORER,)))
+            if self.name == OVERLAPPED:
+                self._worker.run(ShardTask("render", shard, (SCORER,)))
+                self._worker.finish()
+            else:
+                self._pool.step = ENCODE
+                with self._clock.time(WRITE):
+                    self._worker.run(ShardTask("render", shard))
+                self._pool.step = DECODE
+                with self._clock.time(SCORE):
+                    self._worker.run(ShardTask("score", shard, (SCORER,)))
         self.turns.append(_take_out(dict(self._clock.spent)))
+
+    def close(self) -> None:
+        """End the threads of the worker."""
+        self._worker.close()
 
     def hash_files(self, shard: int) -> tuple[str, str]:
         """Hashes of the shard and of its scores."""
@@ -76,15 +90,12 @@ class BuildSide:
         images = make_work_folder(self.job.out, self.job.split) / f"{shard:05d}.parquet"
         return hash_file(images), hash_file(make_score_path(self.job, SCORER, shard))
 
-    def _make_pool(self) -> TurnExecutor:
-        return TurnExecutor(self._clock, self._pooled)
-
 
 def _take_out(spent: dict[str, Spent]) -> dict[str, Spent]:
     """Steps without those that ran inside of them."""
     for outer, inner in ((WRITE, RENDER), (WRITE, ENCODE), (SCORE, DECODE)):
-        part = spent.get(inner, Spent())
-        spent[outer] = Spent(spent[outer].wall - part.wall, spent[outer].cpu - part.cpu)
+        whole, part = spent.get(outer, Spent()), spent.get(inner, Spent())
+        spent[outer] = Spent(whole.wall - part.wall, whole.cpu - part.cpu)
     return spent
 
 
@@ -95,9 +106,11 @@ def bench_overlap(report: Report, cases: Sequence[OverlapCase], *, rounds: int =
         DataError: The two ways wrote different files.
     """
     for case in cases:
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
             spec = make_case_spec(case, num_shards=rounds + 1)
             sides = [_prepare_side(spec, Path(name) / str(place), side) for place, side in enumerate(SIDES)]
+            for side in sides:
+                stack.callback(side.close)
             for shard in range(rounds + 1):
                 # Each goes first in turn, so that neither always finds the files read by the other.
                 for side in sides if shard % 2 else reversed(sides):

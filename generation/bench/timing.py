@@ -68,6 +68,9 @@ class TurnExecutor(Executor):
         clock: Adds up the time of the work.
         step: The step that the work belongs to.
 
+    Attributes:
+        step: The same; may be set anew.
+
     Example:
         >>> with TurnExecutor(StepClock(), "size") as pool:
         ...     pool.submit(len, "abc").result()
@@ -75,13 +78,13 @@ class TurnExecutor(Executor):
     """
 
     def __init__(self, clock: StepClock, step: str) -> None:
-        self._clock, self._step = clock, step
+        self._clock, self.step = clock, step
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """The result of the work, or its error."""
         future: Future[R] = Future()
         try:
-            future.set_result(self._clock.wrap(self._step, fn)(*args, **kwargs))
+            future.set_result(self._clock.wrap(self.step, fn)(*args, **kwargs))
         # As the executors of Python do: the error is raised where the result is asked for.
         except Exception as error:
             future.set_exception(error)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from imagenet_g.benchmark.differences import list_differences
-from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.identity import hash_json
+from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME
+from imagenet_g.benchmark.storage import sweep_leftovers
 from imagenet_g.generation.building.guards import validate_files, validate_scorers, validate_views
 from imagenet_g.generation.building.machine import list_machine_notes, validate_machine
+from imagenet_g.generation.building.passes import (
+    ShardPass,
+    choose_shards,
+    list_pending,
+    make_render_tasks,
+    make_score_tasks,
+)
 from imagenet_g.generation.plans.plan import Plan, PlanMeta, load_plan_meta, make_plan, write_plan
 from imagenet_g.generation.plans.prompt_checks import (
     list_prompt_warnings,
@@ -25,10 +37,19 @@ from imagenet_g.generation.rendering.continuing import (
     list_done_records,
     validate_code,
 )
-from imagenet_g.generation.rendering.jobs import identify_scorer, load_job_sources
-from imagenet_g.generation.rendering.score_files import list_unscored
-from imagenet_g.generation.rendering.shards import inspect_shard, load_shard_record
-from imagenet_g.generation.rendering.tasks import BuildJob, BuildSettings, Engine, ShardTask, TaskReport
+from imagenet_g.generation.rendering.score_files import identify_scorer, list_unscored
+from imagenet_g.generation.rendering.shards import load_shard_record
+from imagenet_g.generation.rendering.tasks import (
+    BuildJob,
+    BuildSettings,
+    Engine,
+    ShardTask,
+    TaskReport,
+    load_job_sources,
+    open_leases,
+)
+from imagenet_g.generation.sharing.builders import join_builders, list_builders
+from imagenet_g.generation.sharing.leases import LeaseBook
 from imagenet_g.generation.specs.version import validate_pins
 
 
@@ -67,7 +88,7 @@ class BuildRequest(BuildSettings):
 
 
 def run_build(request: BuildRequest, listener: BuildListener) -> Path | None:
-    """Build splits of a version; safe to interrupt and to run again.
+    """Build splits of a version; safe to interrupt, to run again, and to run several times at once.
 
     Returns:
         Path of the manifest; None if only some shards were requested.
@@ -86,20 +107,85 @@ def run_build(request: BuildRequest, listener: BuildListener) -> Path | None:
     if request.with_scores:
         validate_scorers(request.spec, request.splits)
     # Every plan before the first image: a mistake in the last split should not wait for the others.
-    metas = [prepare_plan(job, listener) for job in jobs]
-    for job, meta in zip(jobs, metas, strict=True):
-        _run_render(request, job, meta, listener)
-    if request.shards is not None:
-        return None
-    if request.with_scores:
-        for job in jobs:
-            _run_scores(request, job, listener)
-    return write_release(
-        jobs,
-        listener.note,
-        leave_out_failed=request.leave_out_failed,
-        with_scores=request.with_scores,
-    )
+    plans = [_make_checked_plan(job, listener) for job in jobs]
+    with closing(open_leases(request, request.out)) as book:
+        return _build(request, jobs, plans, book, listener)
+
+
+def _build(
+    request: BuildRequest,
+    jobs: Sequence[BuildJob],
+    plans: Sequence[Plan],
+    book: LeaseBook,
+    listener: BuildListener,
+) -> Path | None:
+    purpose = hash_json(request.spec.model_dump(mode="json"))
+    with join_builders(book, request.out, purpose) as others:
+        if others:
+            listener.note(f"sharing the work with {', '.join(other.format_owner() for other in others)}")
+        # Two processes that begin at once must not each write a plan of their own.
+        with book.hold("plans"):
+            metas = [keep_plan(job, plan, listener) for job, plan in zip(jobs, plans, strict=True)]
+        for job, meta in zip(jobs, metas, strict=True):
+            _run_job(request, job, meta, book, listener)
+        return None if request.shards is not None else _release(request, jobs, book, listener)
+
+
+def _run_job(
+    request: BuildRequest, job: BuildJob, meta: PlanMeta, book: LeaseBook, listener: BuildListener
+) -> None:
+    shards = choose_shards(job, meta, request.shards)
+    names = job.split_spec.scorers if request.with_scores else ()
+    work = ShardPass(job, request.engine, book, listener.report, listener.note)
+    pending = list_pending(job, meta, shards)
+    _check_generator(request, job, is_finished=not pending)
+    listener.start(f"{job.split}: rendering", len(shards), len(shards) - len(pending))
+    work.run(make_render_tasks(job, pending, names))
+    records = [load_shard_record(job.out, job.split, number) for number in pending]
+    if failed := sum(len(record.failures) for record in records if record is not None):
+        listener.note(f"{job.split}: {failed} rows failed; run the same command again to retry them")
+    # What was rendered now is scored already; this is for shards of earlier runs, and for other scorers.
+    unscored = _list_unscored(job, names, shards, fresh=bool(pending))
+    if unscored or (names and not pending):
+        listener.start(
+            f"{job.split}: scoring with {', '.join(names)}", len(shards), len(shards) - len(unscored)
+        )
+        work.run(make_score_tasks(job, unscored))
+
+
+def _list_unscored(
+    job: BuildJob, names: Sequence[str], shards: Sequence[int], *, fresh: bool
+) -> dict[int, tuple[str, ...]]:
+    """The scorers that each shard lacks: one pass for all of them, so that each image is decoded once."""
+    pending = {
+        name: list_unscored(job, name, shards, partial(identify_scorer, job, name), fresh=fresh)
+        for name in names
+    }
+    found = {shard: tuple(name for name in names if shard in pending[name]) for shard in shards}
+    return {shard: missing for shard, missing in found.items() if missing}
+
+
+def _release(
+    request: BuildRequest, jobs: Sequence[BuildJob], book: LeaseBook, listener: BuildListener
+) -> Path:
+    before = _read_time(request.out / MANIFEST_NAME)
+    with book.hold("release") as waited:
+        # Another process that built the same has just written it; to read it all again would take long.
+        if waited and _read_time(request.out / MANIFEST_NAME) != before:
+            return request.out / MANIFEST_NAME
+        path = write_release(
+            jobs,
+            listener.note,
+            leave_out_failed=request.leave_out_failed,
+            with_scores=request.with_scores,
+        )
+        # Of processes that were killed; a folder is also cleared when this process first writes to it.
+        sweep_leftovers(request.out, everybodys=not list_builders(book))
+        return path
+
+
+def _read_time(path: Path) -> int | None:
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def make_job_plan(job: BuildJob) -> Plan:
@@ -119,16 +205,19 @@ def make_job_plan(job: BuildJob) -> Plan:
     )
 
 
-def prepare_plan(job: BuildJob, listener: BuildListener) -> PlanMeta:
-    """Make the plan and write it, or check that the existing one is the same.
-
-    Raises:
-        DataError: The folder belongs to another plan; the message lists the differences.
-        InputError: A prompt names its class behind the text encoder's limit.
-    """
+def _make_checked_plan(job: BuildJob, listener: BuildListener) -> Plan:
     plan = make_job_plan(job)
     for warning in check_job_prompts(job, plan):
         listener.note(f"{job.split}: {warning}")
+    return plan
+
+
+def keep_plan(job: BuildJob, plan: Plan, listener: BuildListener) -> PlanMeta:
+    """Write a plan, or check that the existing one is the same.
+
+    Raises:
+        DataError: The folder belongs to another plan; the message lists the differences.
+    """
     try:
         begun = load_plan_meta(job.plan_path)
     except DataError:
@@ -153,48 +242,12 @@ def check_job_prompts(job: BuildJob, plan: Plan) -> list[str]:
     return list_prompt_warnings(report, job.generator_spec)
 
 
-def list_pending(job: BuildJob, meta: PlanMeta, shards: tuple[int, int] | None) -> tuple[list[int], int]:
-    """Shards still to be rendered, and the number of shards in the range.
-
-    Raises:
-        InputError: The range is not within the plan.
-        DataError: A shard belongs to another plan.
-    """
-    first, last = shards or (0, meta.num_shards)
-    if not 0 <= first < last <= meta.num_shards:
-        raise InputError(f"--shards {first}:{last} is not within 0:{meta.num_shards} of '{job.split}'.")
-    states = {n: inspect_shard(job.out, job.split, n, meta.plan_sha256) for n in range(first, last)}
-    return [number for number, state in states.items() if state != "done"], last - first
-
-
-def _run_render(request: BuildRequest, job: BuildJob, meta: PlanMeta, listener: BuildListener) -> None:
-    pending, total = list_pending(job, meta, request.shards)
-    _check_generator(request, job, is_finished=not pending)
-    listener.start(f"{job.split}: rendering", total, total - len(pending))
-    request.engine(job, [ShardTask("render", number) for number in pending], listener.report)
-    records = [load_shard_record(job.out, job.split, number) for number in pending]
-    if failed := sum(len(record.failures) for record in records if record is not None):
-        listener.note(f"{job.split}: {failed} rows failed; run the same command again to retry them")
-
-
 def _check_generator(request: BuildRequest, job: BuildJob, *, is_finished: bool) -> None:
     """Refuse to continue with another generator; one with shards to render is checked once it is loaded."""
     done, origin = list_done_records(job), identify_origin(job.generator_spec)
     validate_code(job, done, origin)
     if is_finished and has_other_files(done, origin):
         request.engine(job, [ShardTask("check", done[0].shard)], lambda report: None)
-
-
-def _run_scores(request: BuildRequest, job: BuildJob, listener: BuildListener) -> None:
-    names, total = job.split_spec.scorers, load_plan_meta(job.plan_path).num_shards
-    if not names:
-        return
-    pending = {name: list_unscored(job, name, total, partial(identify_scorer, job, name)) for name in names}
-    # One pass over a shard for all that score it, so that each image is decoded once.
-    found = {n: tuple(name for name in names if n in pending[name]) for n in range(total)}
-    tasks = [ShardTask("score", number, missing) for number, missing in found.items() if missing]
-    listener.start(f"{job.split}: scoring with {', '.join(names)}", total, total - len(tasks))
-    request.engine(job, tasks, listener.report)
 
 
 def _format_changed_plan(job: BuildJob, begun: PlanMeta, now: PlanMeta) -> str:

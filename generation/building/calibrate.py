@@ -25,12 +25,12 @@ from imagenet_g.generation.generators.runtime import (
     set_determinism,
 )
 from imagenet_g.generation.plans.plan import Plan
-from imagenet_g.generation.rendering.jobs import Worker, load_job_sources
-from imagenet_g.generation.rendering.renderer import PlanRow, WorkRow, make_threads
-from imagenet_g.generation.rendering.score_batches import score_rows
+from imagenet_g.generation.rendering.jobs import Worker
+from imagenet_g.generation.rendering.renderer import PlanRow, make_threads
+from imagenet_g.generation.rendering.score_batches import WorkRow, score_rows
 from imagenet_g.generation.rendering.scorers import Scorers
 from imagenet_g.generation.rendering.shards import commit_shard, make_work_features
-from imagenet_g.generation.rendering.tasks import BuildJob
+from imagenet_g.generation.rendering.tasks import BuildJob, load_job_sources
 
 NUM_BATCHES = 4
 """Timed batches, after one that is not: enough that encoding overlaps with rendering, as in a build."""

@@ -35,8 +35,8 @@ from imagenet_g.generation.plans.class_counts import format_counts
 from imagenet_g.generation.plans.plan import Plan, make_plan
 from imagenet_g.generation.plans.prompt_checks import report_prompts
 from imagenet_g.generation.plans.sources import Sources
-from imagenet_g.generation.rendering.jobs import Worker, load_job_sources
-from imagenet_g.generation.rendering.tasks import BuildJob
+from imagenet_g.generation.rendering.jobs import Worker
+from imagenet_g.generation.rendering.tasks import BuildJob, load_job_sources
 from imagenet_g.generation.specs.repos import is_available
 from imagenet_g.generation.specs.version import VersionSpec
 

@@ -29,6 +29,9 @@ class PrintingListener:
     def report(self, report: TaskReport) -> None:
         """Print the state of the pass."""
         self._done += 1
+        if report.skipped:
+            print_line(f"{self._what}: shard {self._done} of {self._total}, done by another process")
+            return
         self._shards += 1
         self._images += report.num_rows
         elapsed = max(time.perf_counter() - self._started, 1e-9)

@@ -10,6 +10,7 @@ from imagenet_g.benchmark.commands.command import parse_positive
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.terminal.text import print_block, print_line, print_message
 from imagenet_g.generation.building.machine import add_machine_arguments, read_machine
+from imagenet_g.generation.sharing.leases import DEFAULT_SECONDS
 
 if TYPE_CHECKING:
     from imagenet_g.generation.building.build import BuildRequest
@@ -102,8 +103,11 @@ def _add_engine_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--cpus-per-worker", type=float, default=1.0, metavar="C",
                        help="CPUs an actor reserves, fractions allowed (default: %(default)s)")  # fmt: skip
     group.add_argument("--shards", metavar="I:J",
-                       help="render only shards I to J-1, for job arrays; the release is made by a last run "
-                       "without it")  # fmt: skip
+                       help="render and score only shards I to J-1, for job arrays; the release is made by "
+                       "a last run without it")  # fmt: skip
+    group.add_argument("--lease-seconds", type=parse_positive, metavar="S", default=round(DEFAULT_SECONDS),
+                       help="several processes may build one --out and share its shards; after so long "
+                       "without a sign of life one's work is taken over (default: %(default)s)")  # fmt: skip
 
 
 def parse_shards(text: str | None) -> tuple[int, int] | None:
@@ -242,6 +246,7 @@ def _make_request(source: str, arguments: Namespace) -> BuildRequest:
         data=data,
         cache=choose_cache_folder(arguments.cache),
         machine=read_machine(arguments),
+        lease_seconds=arguments.lease_seconds,
     )
 
 

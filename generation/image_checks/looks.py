@@ -26,8 +26,7 @@ from imagenet_g.benchmark.images.hashes import ProgressCallback
 from imagenet_g.benchmark.splits.readable import load_image
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.generation.near_duplicates.hashing import compute_phash
-from imagenet_g.generation.rendering.pixel_scorer import measure_greys
-from imagenet_g.generation.rendering.renderer import compute_spread
+from imagenet_g.generation.rendering.pixel_scorer import compute_spread, measure_greys
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -13,7 +13,7 @@ from imagenet_g.benchmark.images.hashes import ProgressCallback
 from imagenet_g.benchmark.splits.readable import load_image
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.generation.near_duplicates.hashing import compute_phash
-from imagenet_g.generation.rendering.renderer import is_flat
+from imagenet_g.generation.rendering.pixel_scorer import is_flat
 from imagenet_g.generation.specs.version import FlatSpec
 
 FLAT_STD = FlatSpec().max_std

@@ -38,7 +38,7 @@ from imagenet_g.generation.releases.card import format_card
 from imagenet_g.generation.releases.probes import write_probe
 from imagenet_g.generation.releases.recipe import SplitRecipe
 from imagenet_g.generation.releases.summary import summarize_split
-from imagenet_g.generation.rendering.renderer import WorkRow
+from imagenet_g.generation.rendering.score_batches import WorkRow
 from imagenet_g.generation.rendering.score_files import load_scores
 from imagenet_g.generation.rendering.scorers import list_score_columns
 from imagenet_g.generation.rendering.shards import (

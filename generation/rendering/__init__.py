@@ -1,4 +1,4 @@
-"""Jobs, engines, shards and second-pass scores.
+"""Jobs, engines, shards, and scores behind the renderer.
 
 Imports generators, plans and everything below.
 """

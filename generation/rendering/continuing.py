@@ -21,7 +21,8 @@ from imagenet_g.benchmark.identity import hash_file, hash_json
 from imagenet_g.benchmark.images.decoding import decode_image
 from imagenet_g.generation.generators.python import import_user_module
 from imagenet_g.generation.plans.plan import load_plan_meta, load_shard_rows
-from imagenet_g.generation.rendering.renderer import PlanRow, WorkRow
+from imagenet_g.generation.rendering.renderer import PlanRow
+from imagenet_g.generation.rendering.score_batches import WorkRow
 from imagenet_g.generation.rendering.shards import (
     ShardRecord,
     inspect_shard,

@@ -32,5 +32,12 @@ def choose_engine(
 def run_serial(job: BuildJob, tasks: Sequence[ShardTask], report: Callable[[TaskReport], None]) -> None:
     """Do all tasks in order; without tasks nothing is loaded."""
     worker = Worker(job)
-    for task in tasks:
-        report(worker.run(task))
+    try:
+        for task in tasks:
+            for done in worker.run(task):
+                report(done)
+        if tasks:
+            for done in worker.finish():
+                report(done)
+    finally:
+        worker.close()

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack
+from functools import cached_property, partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.errors import DataError, ImagenetGError, ModelError
+from imagenet_g.benchmark.errors import DataError, ImagenetGError
 from imagenet_g.generation.generators.generator import Generator
 from imagenet_g.generation.generators.machine import choose_machine
 from imagenet_g.generation.generators.make import make_generator
 from imagenet_g.generation.generators.runtime import choose_generation_device, read_runtime, set_determinism
 from imagenet_g.generation.plans.plan import PlanMeta, load_plan_meta, load_shard_rows
-from imagenet_g.generation.plans.sources import Sources, load_sources
-from imagenet_g.generation.prompts.mixing import name_prompt_recipe
+from imagenet_g.generation.plans.sources import Sources
 from imagenet_g.generation.rendering.continuing import (
     GeneratorOrigin,
     has_other_files,
@@ -25,19 +26,42 @@ from imagenet_g.generation.rendering.continuing import (
     validate_generator,
 )
 from imagenet_g.generation.rendering.neighbours import check_neighbours, make_check_key
+from imagenet_g.generation.rendering.pipeline import (
+    MAX_IMAGES_BEHIND,
+    Background,
+    ShardWork,
+    draws_random_numbers,
+    keep_threads,
+    translate_scoring_errors,
+)
 from imagenet_g.generation.rendering.renderer import (
     MakePool,
     PlanRow,
     Renderer,
     RenderSettings,
-    WorkRow,
+    make_one_thread,
     make_threads,
 )
-from imagenet_g.generation.rendering.score_files import score_shard
-from imagenet_g.generation.rendering.scorers import Scorers, load_scorer
-from imagenet_g.generation.rendering.shards import commit_shard, inspect_shard, load_work_rows
-from imagenet_g.generation.rendering.tasks import BuildJob, ShardTask, TaskReport
-from imagenet_g.generation.specs.inputs import CaptionPromptSpec
+from imagenet_g.generation.rendering.score_batches import RowScorer, WorkRow
+from imagenet_g.generation.rendering.score_files import is_scored, score_shard
+from imagenet_g.generation.rendering.scorer import Scorer
+from imagenet_g.generation.rendering.scorers import Scorers
+from imagenet_g.generation.rendering.shards import (
+    ShardRecord,
+    commit_shard,
+    load_kept_rows,
+    read_state,
+)
+from imagenet_g.generation.rendering.tasks import (
+    BuildJob,
+    ShardTask,
+    TaskReport,
+    load_job_sources,
+    make_lease_name,
+    name_recipe,
+    open_leases,
+)
+from imagenet_g.generation.sharing.leases import LeaseBook
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -46,34 +70,60 @@ if TYPE_CHECKING:
 class Worker:
     """Does tasks of one job; loads the generator, the sources and each scorer once, when first needed.
 
+    Rows are committed and scored behind the renderer: `run` returns while that goes on, `finish` waits for
+    it, and `close` ends the threads.
+
     Args:
         job: The job.
         make_pool: What decodes and encodes beside the generator and the scorers.
+        make_thread: What commits and scores behind them, one piece at a time.
     """
 
-    def __init__(self, job: BuildJob, *, make_pool: MakePool = make_threads) -> None:
-        self._job, self._make_pool = job, make_pool
+    def __init__(
+        self, job: BuildJob, *, make_pool: MakePool = make_threads, make_thread: MakePool = make_one_thread
+    ) -> None:
+        self._job, self._make_pool, self._make_thread = job, make_pool, make_thread
+        self._reports: SimpleQueue[TaskReport] = SimpleQueue()
+        self._closing = ExitStack()
+        self._behind: dict[tuple[str, ...], dict[str, Scorer]] = {(): {}}
 
-    def run(self, task: ShardTask) -> TaskReport:
-        """Do one task and commit its result.
+    def run(self, task: ShardTask) -> list[TaskReport]:
+        """Begin a task; gives the reports of those that were done meanwhile, perhaps not of this one.
 
         Raises:
-            ImagenetGError: As rendering, scoring and writing do.
+            ImagenetGError: As rendering, scoring and writing do, of this task or of one before.
         """
-        started = time.perf_counter()
-        failed, flat, rows = 0, 0, 0
-        match task.kind:
-            case "render":
-                failed, flat, rows = self._render(task.shard, started)
-            case "score":
-                rows = self._score(task)
-            case "check":
-                _ = self._continuing
-        return TaskReport(task, rows, failed, flat, time.perf_counter() - started)
+        try:
+            match task.kind:
+                case "render":
+                    self._render(task)
+                case "score":
+                    self._reports.put(self._score(task))
+                case "check":
+                    _ = self._continuing
+                    self._reports.put(TaskReport(task))
+        except ImagenetGError:
+            # What is rendered already is worth keeping, whatever is wrong with the next shard.
+            self._background.settle()
+            raise
+        return self._take_reports()
+
+    def finish(self) -> list[TaskReport]:
+        """Wait for what is behind the renderer; gives the reports that were not given yet.
+
+        Raises:
+            ImagenetGError: As committing and scoring do.
+        """
+        self._background.finish()
+        return self._take_reports()
+
+    def close(self) -> None:
+        """End all threads and give back all leases; what is not committed by now is given up."""
+        self._closing.close()
 
     def render_rows(self, rows: Iterable[PlanRow]) -> list[WorkRow]:
         """Render planned rows without committing anything."""
-        return list(self._renderer.render_shard(list(rows), {}))
+        return self._renderer.render_rows(list(rows))
 
     def load(self) -> None:
         """Load the generator now, so that what follows can be timed without it."""
@@ -84,50 +134,97 @@ class Worker:
         """The generator, loaded."""
         return self._renderer.generator
 
-    def _render(self, shard: int, started: float) -> tuple[int, int, int]:
-        job, meta = self._job, self._meta
+    def _render(self, task: ShardTask) -> None:
+        job, shard = self._job, task.shard
+        lease = self._leases.acquire(make_lease_name(job.split, shard))
+        # Somebody else renders it, or has rendered it since it was given out.
+        if lease is None or read_state(job.out, job.split, shard) != task.found:
+            if lease is not None:
+                lease.release()
+            self._reports.put(TaskReport(task, skipped=True))
+            return
+        # Before the generator: loading a model draws random numbers, which rendering must not be mixed with.
+        scorers = self._load_behind(task)
+        scoring = RowScorer(scorers, self._sources, self._pool) if scorers else None
+        kept = load_kept_rows(job.out, job.split, shard, self._meta.plan_sha256)
+        renderer = self._checked
         planned = load_shard_rows(job.plan_path, shard).to_pylist()
-        rows = list(self._checked.render_shard(planned, self._load_kept(shard)))
-        record = commit_shard(
-            job.out,
-            job.split,
+        work = ShardWork(job, task, lease, partial(self._commit, shard), scorers, scoring)
+        prepare = None if scoring is None else scoring.prepare
+        for futures in renderer.render_batches(planned, kept, self._pool, prepare):
+            self._background.put(partial(work.take, futures))
+        self._background.put(lambda: self._reports.put(work.commit()))
+        self._background.put(work.score)
+        self._background.put(lease.release)
+
+    def _commit(self, shard: int, rows: Sequence[WorkRow], seconds: float) -> ShardRecord:
+        return commit_shard(
+            self._job.out,
+            self._job.split,
             shard,
             rows,
-            plan_sha256=meta.plan_sha256,
+            plan_sha256=self._meta.plan_sha256,
             generator=self._renderer.generator.describe(),
             origin=(self._origin.code_sha256, self._origin.files_sha256),
             runtime=self._runtime,
-            seconds=time.perf_counter() - started,
+            seconds=seconds,
         )
-        return len(record.failures), record.num_flat, len(rows)
 
-    def _load_kept(self, shard: int) -> dict[object, WorkRow]:
-        """Rows of an earlier attempt that were rendered without an error."""
-        job = self._job
-        # A damaged file gives no row that can be trusted.
-        if inspect_shard(job.out, job.split, shard, self._meta.plan_sha256) != "failed rows":
-            return {}
-        rows = load_work_rows(job.out, job.split, shard)
-        return {row["image_id"]: row for row in rows if row["error"] is None}
-
-    def _score(self, task: ShardTask) -> int:
-        # Scoring may run in a process that rendered nothing, and its last bits depend on this as well.
-        set_determinism(self._device, cpu_threads=self._job.generator_spec.num_cpu_threads)
-        pool = self._make_pool()
+    def _score(self, task: ShardTask) -> TaskReport:
+        started, job = time.perf_counter(), self._job
+        lease = self._leases.acquire(make_lease_name(job.split, task.shard))
+        if lease is None:
+            return TaskReport(task, skipped=True)
         try:
-            scorers = {name: self._scorers.load(name) for name in task.scorers}
-            return score_shard(self._job, task.shard, scorers, self._sources, pool)
-        except ImagenetGError:
-            raise
-        except Exception as error:
-            # A judge may be the user's own and raise anything.
-            raise ModelError(
-                f"Scoring shard {task.shard} of '{self._job.split}' with {', '.join(task.scorers)} fails: "
-                f"{type(error).__name__}: {error}"
-            ) from error
+            # Scoring may run in a process that rendered nothing, and its last bits depend on this as well.
+            set_determinism(self._device, cpu_threads=job.generator_spec.num_cpu_threads)
+            with translate_scoring_errors(job, task.shard, dict.fromkeys(task.scorers)):
+                scorers = {name: self._scorers.load(name) for name in task.scorers}
+                missing = {
+                    name: one for name, one in scorers.items() if not is_scored(job, name, task.shard, one)
+                }
+                if not missing:
+                    return TaskReport(task, skipped=True)
+                rows = score_shard(job, task.shard, missing, self._sources, self._pool)
         finally:
-            # Without this, Ctrl-C would wait for every image in the queue.
-            pool.shutdown(wait=True, cancel_futures=True)
+            lease.release()
+        return TaskReport(task, rows, seconds=time.perf_counter() - started)
+
+    def _load_behind(self, task: ShardTask) -> dict[str, Scorer]:
+        """The scorers that can score beside the generator; the others score in a pass of their own."""
+        key = task.scorers
+        if key not in self._behind:
+            threads = self._job.generator_spec.num_cpu_threads
+            fix = partial(set_determinism, self._device, cpu_threads=threads)
+            self._background.put(fix)
+            with translate_scoring_errors(self._job, task.shard, dict.fromkeys(key)), keep_threads():
+                fix()
+                scorers = {name: self._scorers.load(name) for name in key}
+                self._behind[key] = {} if draws_random_numbers(scorers) else scorers
+        return self._behind[key]
+
+    def _take_reports(self) -> list[TaskReport]:
+        return [self._reports.get() for _ in range(self._reports.qsize())]
+
+    @cached_property
+    def _background(self) -> Background:
+        ahead = max(2, MAX_IMAGES_BEHIND // self._job.split_spec.batch_size)
+        background = Background(self._make_thread(), ahead)
+        self._closing.callback(background.close)
+        return background
+
+    @cached_property
+    def _pool(self) -> Executor:
+        pool = self._make_pool()
+        # Without `cancel_futures`, Ctrl-C would wait for every image in the queue.
+        self._closing.callback(pool.shutdown, wait=True, cancel_futures=True)
+        return pool
+
+    @cached_property
+    def _leases(self) -> LeaseBook:
+        book = open_leases(self._job, self._job.out)
+        self._closing.callback(book.close)
+        return book
 
     @cached_property
     def _scorers(self) -> Scorers:
@@ -199,34 +296,3 @@ class Worker:
         if self._sources is None:
             raise DataError(f"source image '{image_id}' is planned, but the split has no sources")
         return self._sources.load_image(image_id)
-
-
-def load_job_sources(job: BuildJob) -> Sources | None:
-    """The sources of a job's split; None for a split without sources.
-
-    Raises:
-        ImagenetGError: They are not available or damaged.
-    """
-    sources = job.split_spec.sources
-    return None if sources is None else load_sources(sources.ref, data=job.data, cache=job.cache)
-
-
-def identify_scorer(job: BuildJob, name: str) -> str:
-    """Load a scorer on the CPU for its identity.
-
-    Raises:
-        ImagenetGError: As `load_scorer`.
-    """
-    # As in `_load_scorer`: another number of threads would round to other digits.
-    set_determinism("cpu", cpu_threads=job.generator_spec.num_cpu_threads)
-    return load_scorer(name, job.spec.scorers[name], "cpu").identify()
-
-
-def name_recipe(job: BuildJob) -> Callable[[PlanRow], str]:
-    """Value of the column `recipe` of a row: its prompt recipe, or the input of the generator."""
-    prompts = job.split_spec.prompts
-    if prompts is None:
-        return lambda row: job.generator_spec.inputs
-    if isinstance(prompts, CaptionPromptSpec):
-        return lambda row: f"{prompts.recipe}:{Path(prompts.file).stem}"
-    return lambda row: name_prompt_recipe(prompts, int(str(row["label"])), int(str(row["index"])))

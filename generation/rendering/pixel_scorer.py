@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from PIL import ImageStat
 
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.generation.rendering.scorer import Columns, ImageModel
@@ -62,6 +63,31 @@ class PixelScorer:
             f"{measure}.{self._name}": outputs[:, place].tolist()
             for place, measure in enumerate(PIXEL_MEASURES)
         }
+
+
+def compute_spread(image: Image.Image) -> float:
+    """Largest standard deviation of any RGB channel over the image, in levels of 0..255.
+
+    Example:
+        >>> from PIL import Image
+        >>> halves = Image.new("L", (2, 1))
+        >>> halves.putpixel((1, 0), 200)
+        >>> compute_spread(halves)
+        100.0
+    """
+    # From the histogram of each channel: exact, and much faster than over all pixels.
+    return float(max(ImageStat.Stat(image.convert("RGB")).stddev))
+
+
+def is_flat(image: Image.Image, *, max_std: float) -> bool:
+    """Whether no channel varies by more than `max_std` levels.
+
+    Example:
+        >>> from PIL import Image
+        >>> is_flat(Image.new("RGB", (8, 8), "black"), max_std=2.0)
+        True
+    """
+    return compute_spread(image) <= max_std
 
 
 def measure_greys(image: Image.Image) -> tuple[float, float]:

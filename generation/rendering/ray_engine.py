@@ -57,8 +57,10 @@ def run_ray(
     actors = [actor_class.remote(job) for _ in range(count)]
     try:
         # In the order they are done: each shard is a file of its own, and no other waits for it.
-        for result in ray.util.ActorPool(actors).map_unordered(_submit, list(tasks)):
-            report(result)
+        for done in ray.util.ActorPool(actors).map_unordered(_submit, list(tasks)):
+            _report_all(report, done)
+        for done in ray.get([actor.finish.remote() for actor in actors]):
+            _report_all(report, done)
     except ray.exceptions.RayTaskError as error:
         raise _unwrap(error) from error
     except ray.exceptions.RayActorError as error:
@@ -78,9 +80,21 @@ class RayWorker:
     def __init__(self, job: BuildJob) -> None:
         self._worker = Worker(job)
 
-    def run(self, task: ShardTask) -> TaskReport:
-        """Do one task."""
+    def run(self, task: ShardTask) -> list[TaskReport]:
+        """Begin a task; the reports are of those that were done meanwhile."""
         return self._worker.run(task)
+
+    def finish(self) -> list[TaskReport]:
+        """Wait for what goes on behind the renderer, then end its threads."""
+        try:
+            return self._worker.finish()
+        finally:
+            self._worker.close()
+
+
+def _report_all(report: Callable[[TaskReport], None], done: Sequence[TaskReport]) -> None:
+    for one in done:
+        report(one)
 
 
 def _submit(actor: Any, task: ShardTask) -> Any:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""Rendering planned rows, one canonical batch at a time.
+"""Rendering planned rows, one canonical batch at a time; encoding and hashing go on behind it in threads.
 
 A batch always has the planned size: the tail, and the slot of a row that cannot be made, are filled with
 repeats that are discarded. An image's last bits depend on the batch size and its slot, not on its neighbours.
@@ -6,7 +6,6 @@ repeats that are discarded. An image's last bits depend on the batch size and it
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -15,8 +14,6 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from PIL import ImageStat
-
 from imagenet_g.benchmark.environment import choose_workers
 from imagenet_g.benchmark.errors import DataError, ImagenetGError, ModelError
 from imagenet_g.benchmark.feeding.ahead import map_ahead
@@ -24,6 +21,9 @@ from imagenet_g.benchmark.identity import hash_bytes
 from imagenet_g.benchmark.images.decoding import decode_image, hash_pixels
 from imagenet_g.generation.generators.generator import Generator, Rendering, RenderRow
 from imagenet_g.generation.plans.cells import read_settings
+from imagenet_g.generation.rendering.pixel_scorer import is_flat
+from imagenet_g.generation.rendering.score_batches import PreparedRow, WorkRow
+from imagenet_g.generation.rendering.shards import encode_image
 from imagenet_g.generation.specs.version import EncodingSpec, FlatSpec
 
 if TYPE_CHECKING:
@@ -31,14 +31,21 @@ if TYPE_CHECKING:
 
 MAX_FAILURES_IN_A_ROW = 3
 """Consecutive failed batches after which the run stops: the next ones would fail too."""
+BATCHES_AHEAD = 4
+"""Batches whose sources are read before they are rendered, so that a slow disk does not stop a GPU."""
 PlanRow = Mapping[str, object]
-WorkRow = dict[str, object]
 MakePool = Callable[[], Executor]
+Prepare = Callable[["Image.Image", "Image.Image | None"], PreparedRow]
 
 
 def make_threads() -> Executor:
     """Threads that decode and encode beside the generator and the scorers, as many as the cores take."""
     return ThreadPoolExecutor(choose_workers())
+
+
+def make_one_thread() -> Executor:
+    """A thread that does one piece of work after the other."""
+    return ThreadPoolExecutor(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +70,14 @@ class RenderOutcome:
     error: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class MadeRow:
+    """A row of a shard, and what scorers take of its image."""
+
+    row: WorkRow
+    prepared: PreparedRow | None
+
+
 @dataclass(slots=True)
 class Renderer:
     """Renders batches with a loaded generator.
@@ -80,36 +95,49 @@ class Renderer:
     make_pool: MakePool = field(default=make_threads, kw_only=True)
     _failures: int = 0
 
-    def render_shard(self, rows: Sequence[PlanRow], kept: Mapping[object, WorkRow]) -> Iterator[WorkRow]:
-        """Rows of a shard with their images, in plan order.
+    def render_rows(self, rows: Sequence[PlanRow]) -> list[WorkRow]:
+        """Rows of whole batches with their images, in plan order.
+
+        Raises:
+            ModelError: As `render_batches`.
+        """
+        pool = self.make_pool()
+        try:
+            batches = [*self.render_batches(rows, {}, pool)]
+            return [future.result().row for futures in batches for future in futures]
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def render_batches(
+        self,
+        rows: Sequence[PlanRow],
+        kept: Mapping[object, WorkRow],
+        pool: Executor,
+        prepare: Prepare | None = None,
+    ) -> Iterator[list[Future[MadeRow]]]:
+        """Batches of a shard, each given out once it is rendered; its rows are encoded meanwhile.
 
         Args:
             rows: Planned rows, whole batches.
             kept: Rows rendered before, by image id; a batch is rendered again as a whole unless all its rows
                 are among them.
+            pool: Reads the sources of the next batches and encodes the last ones.
+            prepare: Makes of an image as it is stored, and its source, what scorers take.
 
         Raises:
             ModelError: Several consecutive batches failed, or the generator cannot be reproduced.
         """
         # A plan is in the order of batches, which grouping neighbours needs.
         batches = (list(group) for _, group in groupby(rows, key=itemgetter("batch_id")))
-        pool = self.make_pool()
-        try:
-            # While a batch is rendered, the one before is encoded and the sources of the next one are read.
-            behind: list[Future[WorkRow]] = []
-            prepare = partial(self._prepare_batch, kept)
-            for batch, prepared in map_ahead(pool, prepare, batches, window=2):
-                if prepared is None:
-                    coming = [pool.submit(kept.__getitem__, row["image_id"]) for row in batch]
-                else:
-                    outcomes = self._render_batch(batch, prepared)
-                    parts = zip(batch, prepared, outcomes, strict=True)
-                    coming = [pool.submit(self._make_row, *part) for part in parts]
-                yield from (future.result() for future in behind)
-                behind = coming
-            yield from (future.result() for future in behind)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        read = partial(self._prepare_batch, kept)
+        for batch, prepared in map_ahead(pool, read, batches, window=BATCHES_AHEAD):
+            if prepared is None:
+                known = (kept[row["image_id"]] for row in batch)
+                yield [pool.submit(_keep_row, row, prepare) for row in known]
+            else:
+                outcomes = self._render_batch(batch, prepared)
+                parts = zip(batch, prepared, outcomes, strict=True)
+                yield [pool.submit(self._make_row, *part, prepare) for part in parts]
 
     def draw_batch(self, batch: Sequence[PlanRow]) -> list[Image.Image]:
         """Images of one planned batch as the generator gives them, without a second attempt at flat ones.
@@ -211,16 +239,24 @@ class Renderer:
             raise ModelError(f"{self._failures} consecutive batches failed: {reason}") from error
         return [RenderOutcome(None, row.seed, 0, False, reason) for row in slots]
 
-    def _make_row(self, row: PlanRow, prepared: RenderRow | str, outcome: RenderOutcome) -> WorkRow:
-        data, pixel_sha256 = None, None
+    def _make_row(
+        self,
+        row: PlanRow,
+        prepared: RenderRow | str,
+        outcome: RenderOutcome,
+        prepare: Prepare | None,
+    ) -> MadeRow:
+        data, pixel_sha256, inputs = None, None, None
+        source = prepared.source if isinstance(prepared, RenderRow) else None
         if outcome.rendering is not None:
             image = outcome.rendering.image
             data = encode_image(image, self.settings.encoding)
             is_exact = self.settings.encoding.format == "png" and image.mode == "RGB"
             # Of the file as it will be read: after JPEG the pixels differ from the generator's.
-            pixel_sha256 = hash_pixels(image if is_exact else decode_image(data))
-        source = prepared.source if isinstance(prepared, RenderRow) else None
-        return {
+            stored = image if is_exact else decode_image(data)
+            pixel_sha256 = hash_pixels(stored)
+            inputs = None if prepare is None else prepare(stored, source)
+        made = {
             "image": data,
             **{key: row[key] for key in ("label", "image_id", "wnid", "prompt", "slot", "source_image_id")},
             "recipe": self.settings.recipe(row),
@@ -234,35 +270,19 @@ class Renderer:
             "source_pixel_sha256": None if source is None else hash_pixels(source),
             "error": outcome.error,
         }
+        return MadeRow(made, inputs)
+
+
+def _keep_row(row: WorkRow, prepare: Prepare | None) -> MadeRow:
+    """A row of an earlier attempt, whose source is not in memory."""
+    data = row["image"]
+    if prepare is None or not isinstance(data, bytes):
+        return MadeRow(row, None)
+    return MadeRow(row, prepare(decode_image(data), None))
 
 
 def _fail(row: PlanRow, reason: str) -> RenderOutcome:
     return RenderOutcome(None, int(str(row["seed"])), 0, False, reason)
-
-
-def compute_spread(image: Image.Image) -> float:
-    """Largest standard deviation of any RGB channel over the image, in levels of 0..255.
-
-    Example:
-        >>> from PIL import Image
-        >>> halves = Image.new("L", (2, 1))
-        >>> halves.putpixel((1, 0), 200)
-        >>> compute_spread(halves)
-        100.0
-    """
-    # From the histogram of each channel: exact, and much faster than over all pixels.
-    return float(max(ImageStat.Stat(image.convert("RGB")).stddev))
-
-
-def is_flat(image: Image.Image, *, max_std: float) -> bool:
-    """Whether no channel varies by more than `max_std` levels.
-
-    Example:
-        >>> from PIL import Image
-        >>> is_flat(Image.new("RGB", (8, 8), "black"), max_std=2.0)
-        True
-    """
-    return compute_spread(image) <= max_std
 
 
 def make_retry_seed(seed: int, attempt: int) -> int:
@@ -275,26 +295,3 @@ def make_retry_seed(seed: int, attempt: int) -> int:
     if attempt == 0:
         return seed
     return int(hash_bytes(f"retry/{seed}/{attempt}".encode())[:16], 16) % 2**63
-
-
-def encode_image(image: Image.Image, spec: EncodingSpec) -> bytes:
-    """The image as PNG (lossless) or JPEG (4:4:4).
-
-    Raises:
-        ModelError: The format cannot hold such an image, as JPEG cannot hold transparency.
-    """
-    stream = io.BytesIO()
-    try:
-        if spec.format == "png":
-            # The level is spelt out, so that another default of Pillow does not change the size of releases.
-            image.save(stream, format="PNG", compress_level=6)
-        else:
-            # Pillow's default halves the resolution of colours, which classifiers would see.
-            image.save(stream, format="JPEG", quality=spec.quality, subsampling=0)
-    # Pillow raises it for a mode or a size: nothing is written to a disk here.
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"An image of mode '{image.mode}' and {image.width} x {image.height} pixels cannot be encoded as "
-            f"{spec.format.upper()}: {error}. The generator must give RGB images."
-        ) from error
-    return stream.getvalue()

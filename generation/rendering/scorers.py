@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -180,26 +181,31 @@ class ClipScorer:
     compares_sources = True
 
     def __init__(self, name: str, spec: ClipScorerSpec, encoder: ClipEncoder, model: ImageModel) -> None:
-        import open_clip
-
-        from imagenet_g.benchmark.texts.prompts import load_class_names
-
         self._name = name
         self._text = spec.text
         self._encoder = encoder
         self.model = model
+        encoder.model.to(model.device)
+
+    @cached_property
+    def _head(self) -> torch.Tensor:
+        """`(D, 1000)` embeddings of the labels; made when first needed, which may be behind a renderer."""
+        import open_clip
+
+        from imagenet_g.benchmark.texts.prompts import load_class_names
+
         # By open_clip's own loop in fixed batches: `texts.heads` orders and batches prompts by length and
         # memory. The last bits of every score depend on this, and releases record them.
         head: torch.Tensor = open_clip.build_zero_shot_classifier(
-            encoder.model.to(model.device),
-            tokenizer=encoder.tokenizer,
+            self._encoder.model,
+            tokenizer=self._encoder.tokenizer,
             classnames=load_class_names(),
-            templates=(spec.text.replace("{c}", "{}"),),
+            templates=(self._text.replace("{c}", "{}"),),
             num_classes_per_batch=10,
-            device=model.device,
+            device=self.model.device,
             use_tqdm=sys.stderr.isatty(),
         )
-        self._head = head.float().cpu()
+        return head.float().cpu()
 
     def describe(self) -> dict[str, JsonValue]:
         """The model's record and the text."""

@@ -8,6 +8,7 @@ A shard is done only if its record has the hash of the current plan and its file
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,16 +16,18 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import JsonValue, ValidationError
 
 from imagenet_g.benchmark.environment import format_now
-from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.errors import DataError, ModelError
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.records import Count, FileModel, Sha256
 from imagenet_g.benchmark.splits.manifests import FileRecord
 from imagenet_g.benchmark.splits.releases import make_release_features, write_shard
 from imagenet_g.benchmark.storage import write_text
-from imagenet_g.generation.rendering.renderer import WorkRow
+from imagenet_g.generation.rendering.score_batches import WorkRow
+from imagenet_g.generation.specs.version import EncodingSpec
 
 if TYPE_CHECKING:
     import datasets
+    from PIL import Image
 
 ShardState = Literal["done", "failed rows", "missing", "damaged"]
 
@@ -131,6 +134,12 @@ def commit_shard(
     return record
 
 
+def read_state(out: Path, split: str, shard: int) -> str | None:
+    """What tells one commit of a shard from another; None for a shard without a record."""
+    record = load_shard_record(out, split, shard)
+    return None if record is None else f"{record.file.sha256} {record.finished_utc}"
+
+
 def load_shard_record(out: Path, split: str, shard: int) -> ShardRecord | None:
     """The record of a shard; None if it is missing or cannot be read."""
     try:
@@ -189,3 +198,35 @@ def load_work_rows(
             f"'{path}' cannot be read: {error}. Run the build again to render it again."
         ) from error
     return [{**row, "image": row["image"]["bytes"]} for row in rows]
+
+
+def load_kept_rows(out: Path, split: str, shard: int, plan_sha256: str) -> dict[object, WorkRow]:
+    """Rows of an earlier attempt at a shard that were rendered without an error, by image id."""
+    # A damaged file gives no row that can be trusted.
+    if inspect_shard(out, split, shard, plan_sha256) != "failed rows":
+        return {}
+    rows = load_work_rows(out, split, shard)
+    return {row["image_id"]: row for row in rows if row["error"] is None}
+
+
+def encode_image(image: Image.Image, spec: EncodingSpec) -> bytes:
+    """The image as PNG (lossless) or JPEG (4:4:4).
+
+    Raises:
+        ModelError: The format cannot hold such an image, as JPEG cannot hold transparency.
+    """
+    stream = io.BytesIO()
+    try:
+        if spec.format == "png":
+            # The level is spelt out, so that another default of Pillow does not change the size of releases.
+            image.save(stream, format="PNG", compress_level=6)
+        else:
+            # Pillow's default halves the resolution of colours, which classifiers would see.
+            image.save(stream, format="JPEG", quality=spec.quality, subsampling=0)
+    # Pillow raises it for a mode or a size: nothing is written to a disk here.
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"An image of mode '{image.mode}' and {image.width} x {image.height} pixels cannot be encoded as "
+            f"{spec.format.upper()}: {error}. The generator must give RGB images."
+        ) from error
+    return stream.getvalue()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
 from imagenet_g.generation.generators.machine import MachineOptions
+from imagenet_g.generation.plans.sources import Sources, load_sources
+from imagenet_g.generation.prompts.mixing import name_prompt_recipe
+from imagenet_g.generation.sharing.leases import DEFAULT_SECONDS, LeaseBook
 from imagenet_g.generation.specs.generator import GeneratorSpec
+from imagenet_g.generation.specs.inputs import CaptionPromptSpec
 from imagenet_g.generation.specs.version import SplitSpec, VersionSpec, load_split_spec
 
 TaskKind = Literal["render", "score", "check"]
@@ -23,12 +27,14 @@ class LocalSettings:
         data: Local copies of real sets by name.
         cache: Folder of cached file hashes of sources.
         machine: How pipelines use memory and compilers.
+        lease_seconds: After how long without a sign of life the work of a process is taken over by others.
     """
 
     device: str = "auto"
     data: dict[str, Path] = field(default_factory=dict)
     cache: Path | None = None
     machine: MachineOptions = field(default_factory=MachineOptions)
+    lease_seconds: float = DEFAULT_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,28 +90,84 @@ class BuildJob(BuildSettings):
 
 @dataclass(frozen=True, slots=True)
 class ShardTask:
-    """One shard to render, to score with some scorers, or to draw again in part for a check."""
+    """One shard to render, to score, or to draw again in part for a check.
+
+    Attributes:
+        kind: What to do.
+        shard: Number of the shard.
+        scorers: Names of the scorers; for "render" those that score behind the renderer.
+        found: State of the shard when the task was made, from `shards.read_state`: where it is another one by
+            the time the task begins, somebody else has done it.
+    """
 
     kind: TaskKind
     shard: int
     scorers: tuple[str, ...] = ()
+    found: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TaskReport:
-    """Result of a finished task."""
+    """Result of a finished task.
+
+    Attributes:
+        task: The task.
+        num_rows: Images rendered or scored.
+        num_failed: Of them could not be rendered.
+        num_flat: Of them stayed flat.
+        seconds: From its begin to its commit; tasks of one worker overlap.
+        skipped: Whether it was left to another process, which does it or has done it.
+    """
 
     task: ShardTask
-    num_rows: int
-    num_failed: int
-    num_flat: int
-    seconds: float
+    num_rows: int = 0
+    num_failed: int = 0
+    num_flat: int = 0
+    seconds: float = 0.0
+    skipped: bool = False
 
 
 Engine = Callable[[BuildJob, Sequence[ShardTask], Callable[[TaskReport], None]], None]
-"""Runs tasks, in any order and anywhere, and reports each when it is committed."""
+"""Runs tasks, in any order and anywhere, and reports each when it is committed.
+
+A task that a worker took with it when it died is not reported; the caller gives it out again."""
 
 
 def make_plan_path(out: Path, split: str) -> Path:
     """Path of a split's plan in the release."""
     return out / "plan" / f"{split}.parquet"
+
+
+def open_leases(settings: LocalSettings, out: Path) -> LeaseBook:
+    """The leases of a release that is being made."""
+    return LeaseBook(out / ".build" / "leases", seconds=settings.lease_seconds)
+
+
+def make_lease_name(split: str, shard: int) -> str:
+    """Name of the lease of a shard.
+
+    Example:
+        >>> make_lease_name("sd-l", 7)
+        'shards/sd-l/00007'
+    """
+    return f"shards/{split}/{shard:05d}"
+
+
+def load_job_sources(job: BuildJob) -> Sources | None:
+    """The sources of a job's split; None for a split without sources.
+
+    Raises:
+        ImagenetGError: They are not available or damaged.
+    """
+    sources = job.split_spec.sources
+    return None if sources is None else load_sources(sources.ref, data=job.data, cache=job.cache)
+
+
+def name_recipe(job: BuildJob) -> Callable[[Mapping[str, object]], str]:
+    """Value of the column `recipe` of a row: its prompt recipe, or the input of the generator."""
+    prompts = job.split_spec.prompts
+    if prompts is None:
+        return lambda row: job.generator_spec.inputs
+    if isinstance(prompts, CaptionPromptSpec):
+        return lambda row: f"{prompts.recipe}:{Path(prompts.file).stem}"
+    return lambda row: name_prompt_recipe(prompts, int(str(row["label"])), int(str(row["index"])))
