@@ -104,14 +104,18 @@ class LeaseBook:
             path.parent.mkdir(parents=True, exist_ok=True)
             # The second attempt is for a lease whose owner turned out to be gone.
             for _ in range(2):
+                # Before the file: Ctrl-C in between must not leave one that nobody gives back.
+                lease = self._hold(Lease(path, self))
                 try:
                     with path.open("x", encoding="utf-8") as file:
                         file.write(record.model_dump_json() + "\n")
                 except FileExistsError:
+                    with self._lock:
+                        del self._held[path]
                     if not self.end_stale(name):
                         return None
                 else:
-                    return self._hold(Lease(path, self))
+                    return lease
         return None
 
     @contextlib.contextmanager
@@ -159,7 +163,8 @@ class LeaseBook:
         with self._lock:
             self._held.pop(lease.path, None)
         with contextlib.suppress(OSError):
-            if self._is_own(lease):
+            # An empty one is of this process too, interrupted before it could write its name.
+            if self._is_own(lease) or not lease.path.stat().st_size:
                 lease.path.unlink()
 
     def close(self) -> None:

@@ -16,9 +16,13 @@ JUDGE = {"kind": "judge", "model": "python:toy_models:make_colour_model"}
 
 @pytest.fixture(scope="module")
 def spec() -> VersionSpec:
-    """Noise in four shards of three batches, scored by a judge."""
+    """Noise in four shards of three batches, scored by a judge; slow, so that no signal comes late."""
     return make_noise_spec(
-        images_per_class=16, rows_per_shard=12, scorers=["judge"], scorer_tables={"judge": JUDGE}
+        images_per_class=16,
+        rows_per_shard=12,
+        factory="build_specs:SlowGenerator",
+        scorers=["judge"],
+        scorer_tables={"judge": JUDGE},
     )
 
 
