@@ -14,6 +14,8 @@ MIN_MODULES = {"benchmark": 100, "generation": 100, "baselines": 30, "leaderboar
 MAKERS = {
     # Draws the edition's own split; everything that reads it reads its manifest.
     "generation/edition/renditions.py",
+    # Chooses the classes of an embedded version by drawings of that split.
+    "generation/edition/read_classes.py",
 }
 _NAME = re.compile(r"mini(?:$|[-/:])")
 

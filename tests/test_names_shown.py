@@ -36,6 +36,7 @@ TYPED = [
     ["expect", "--accuracy", "0.7", "--split", "@"],
     ["distance", "--split", "@", "--reference", "mini/real"], ["gallery", "@"],
     ["critique", "@", "--reference", "mini/real"],
+    ["convert", "@", "--out", "o"], ["finetune", "@", "--out", "o"],
     ["inspect", "@", "--release", "@"], ["validate", "@"], ["verify-submission", "@", "--by", "me"],
     ["publish-results", "@", "--repo", "a/b"], ["leaderboard", "export", "--board", "@", "--to", "o"],
     ["lab", "caption-trial", "@"],

@@ -13,7 +13,7 @@ FOR_MACHINES = {
     # Each prints figures of its own, or a document for another program.
     "baselines/bench.py", "benchmark/bench/__main__.py", "benchmark/bench/report.py",
     "benchmark/bench/timm_loop.py", "generation/bench/quality.py", "leaderboard/ci.py",
-    "leaderboard/validation/worker.py",
+    "leaderboard/validation/worker.py", "generation/plans/devkit.py",
 }  # fmt: skip
 
 

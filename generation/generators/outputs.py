@@ -19,7 +19,7 @@ Output: TypeAlias = Any
 FIELDS = ("images", "image", "frames")
 """Where the outputs of diffusers keep images; its 200 pipelines have no common name for them."""
 FRAME_COUNTS = ("num_frames", "video_length", "frames")
-"""Arguments by which a pipeline of videos is told how long they are."""
+"""Arguments that say how long a video is."""
 MARKERS = ("watermark", "watermarker")
 """Attributes of the XL pipelines and of DeepFloyd IF that stamp the pixels, or None."""
 

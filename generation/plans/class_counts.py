@@ -91,7 +91,7 @@ def resolve_counts(
         data: Local copies by name, as `--data` gives them.
 
     Raises:
-        InputError: Counts are needed and there are none, or the file has another form.
+        InputError: Counts are needed and missing, or the file has another form.
         DataError: They are not those of ImageNet's training set.
     """
     wanted = [name for name in splits if _needs_counts(spec.splits[name])]

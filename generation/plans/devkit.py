@@ -44,7 +44,8 @@ def read_devkit_counts(path: Path) -> dict[str, int]:
         raise InputError(f"'{path}' cannot be read: {error.strerror or error}.") from error
     if size > _MAX_BYTES:
         raise InputError(f"{problem}: it has {size:,} bytes, and the kit's has less than a million.")
-    command = [sys.executable, "-m", "imagenet_g.generation.plans.devkit", str(path.resolve())]
+    # -P: the current folder may be a stranger's, with files named like modules of ours.
+    command = [sys.executable, "-P", "-m", "imagenet_g.generation.plans.devkit", str(path.resolve())]
     try:
         # Not checked: what went wrong is said below, and the reader's traceback tells a user nothing.
         done = subprocess.run(

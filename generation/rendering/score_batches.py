@@ -33,7 +33,7 @@ Outputs = Mapping[ImageModel, "torch.Tensor"]
 
 @dataclass(frozen=True, slots=True)
 class PreparedRow:
-    """An image, and the source it was made from if it was at hand, as models take them."""
+    """An image, and the source it was made from, where that was read, as models take them."""
 
     inputs: Inputs
     source: Inputs | None = None

@@ -19,8 +19,9 @@ from imagenet_g.leaderboard.submissions.problems import ValidationReport, error
 from imagenet_g.leaderboard.validation.validate import make_report
 from imagenet_g.leaderboard.validation.worker import Request
 
-# The interpreter of this process, so that the same release validates; no shell, so that names stay words.
-WORKER = (sys.executable, "-m", "imagenet_g.leaderboard.validation.worker")
+# The interpreter of this process, so that the same release validates; no shell, so that names stay words; and
+# never the current folder on the import path (-P): it may hold a stranger's files, named like ours.
+WORKER = (sys.executable, "-P", "-m", "imagenet_g.leaderboard.validation.worker")
 SECONDS = 120
 """For one file; the first one of a process has the start of the process beside it."""
 

@@ -59,16 +59,25 @@ def test_one_of_two_has_a_lease_until_it_gives_it_back(open_book: Open) -> None:
 
 def test_of_many_processes_at_once_one_has_the_lease(tmp_path: Path) -> None:
     """Eight forked ones try together, each holding what it gets until all have tried."""
-    start = time.monotonic() + 0.3
+    results, held = os.pipe(), os.pipe()
     children = []
     for _ in range(8):
         if (child := os.fork()) == 0:
-            time.sleep(max(0.0, start - time.monotonic()))
+            os.close(held[1])
             won = LeaseBook(tmp_path).acquire("one") is not None
-            time.sleep(0.5)
-            os._exit(int(won))
+            os.write(results[1], b"1" if won else b"0")
+            # Until the parent closes its end: the lease of a process that has ended is free.
+            os.read(held[0], 1)
+            os._exit(0)
         children.append(child)
-    assert sum(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children) == 1
+    found = b""
+    while len(found) < len(children):
+        found += os.read(results[0], 8)
+    for end in (*held, *results):
+        os.close(end)
+    for child in children:
+        os.waitpid(child, 0)
+    assert found.count(b"1") == 1
 
 
 def test_the_lease_of_a_dead_process_of_this_machine_is_free_at_once(open_book: Open, tmp_path: Path) -> None:
