@@ -95,3 +95,20 @@ def choose_workers(device: str = "cpu", *, processes: int = 1) -> int:
         True
     """
     return max(1, min(16 if device.startswith("cuda") else 8, count_cores() // processes))
+
+
+def limit_memory(most: int) -> None:
+    """Make an allocation fail in this process alone, once so much address space is in use.
+
+    For a process that reads a stranger's file: checks of sizes that the file itself states are not enough.
+
+    Args:
+        most: Bytes; libraries reserve much of them and use little.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit; a limit of time holds there too.
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))

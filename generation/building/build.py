@@ -119,7 +119,8 @@ def _build(
     book: LeaseBook,
     listener: BuildListener,
 ) -> Path | None:
-    purpose = hash_json(request.spec.model_dump(mode="json"))
+    options = {"with_scores": request.with_scores, "leave_out_failed": request.leave_out_failed}
+    purpose = hash_json({"spec": request.spec.model_dump(mode="json"), **options})
     with join_builders(book, request.out, purpose) as others:
         if others:
             listener.note(f"sharing the work with {', '.join(other.format_owner() for other in others)}")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_g.benchmark.classes import load_index_by_wnid
+from imagenet_g.benchmark.environment import limit_memory
 from imagenet_g.benchmark.errors import InputError, shorten
 
 DEVKIT_FILE = "meta.mat"
@@ -91,20 +92,9 @@ def _make_environment() -> dict[str, str]:
     return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-def _limit_memory() -> None:
-    """Make an allocation beyond the limit fail in this process alone."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit; the time limit holds there too.
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = _MAX_MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(_MAX_MEMORY_BYTES, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
-
-
 def main(argv: list[str]) -> int:
     """Write the counts of a file to standard output as JSON, or what is wrong with it to standard error."""
-    _limit_memory()
+    limit_memory(_MAX_MEMORY_BYTES)
     try:
         sys.stdout.write(json.dumps(read_synsets(Path(argv[0]))))
     # A reader of a hostile file fails in any way, memory included.

@@ -151,7 +151,7 @@ class RowScorer:
         theirs = [one.source for one in waiting if one.source is not None]
         if self._comparing and len(theirs) == len(waiting):
             ids = [str(row["source_image_id"]) for row in self._rows[-len(waiting) :]]
-            self._known[_make_key(ids)] = _encode(self._comparing, theirs)
+            self._known[tuple(ids)] = _encode(self._comparing, theirs)
 
     def _list_pair(self, first: int) -> tuple[Stack, ...]:
         """The sources of a batch and other sources; nothing where none are compared."""
@@ -162,7 +162,7 @@ class RowScorer:
         shifts = (0, len(rows) // 2)
         theirs = [[str(rows[(n + by) % len(rows)]["source_image_id"]) for n in numbers] for by in shifts]
         return tuple(
-            Stack(_make_key(ids), tuple(_load_source(self._sources, one) for one in ids), self._comparing)
+            Stack(tuple(ids), tuple(_load_source(self._sources, one) for one in ids), self._comparing)
             for ids in theirs
         )
 
@@ -195,10 +195,6 @@ def score_rows(
 
 def _encode(models: Sequence[ImageModel], inputs: Sequence[Inputs]) -> Outputs:
     return {model: model.encode([one[place] for one in inputs]) for place, model in enumerate(models)}
-
-
-def _make_key(source_ids: Sequence[str]) -> tuple[str, ...]:
-    return tuple(source_ids)
 
 
 def _load_source(sources: Sources, image_id: str) -> Load:

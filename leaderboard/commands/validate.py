@@ -31,19 +31,19 @@ def run(arguments: Namespace) -> int:
     Returns:
         0 when all were accepted, 2 when one was refused.
     """
+    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
     from imagenet_g.benchmark.errors import InputError
     from imagenet_g.leaderboard.submissions.problems import RECOMPUTED_LIMITS, format_report
     from imagenet_g.leaderboard.validation.bounded import validate_bounded
-    from imagenet_g.leaderboard.validation.validate import list_submission_files
+    from imagenet_g.leaderboard.validation.validate import list_submission_files, load_known_baselines
 
     files = [file for path in arguments.paths for file in list_submission_files(path)]
     if not files:
         raise InputError("No submission found; their names are <org>__<model>.json.")
     # The caller's own baselines: a mistake in one of them is no finding about a submission.
-    context = make_context(arguments)
-    reports = validate_bounded(
-        files, arguments.against, data=context.store.data, baselines=arguments.baseline
-    )
+    load_known_baselines(arguments.against, arguments.baseline)
+    data = parse_data_pairs(arguments.data)
+    reports = validate_bounded(files, arguments.against, data=data, baselines=arguments.baseline)
     refused = recomputed = 0
     for file, report in zip(files, reports, strict=True):
         print_block(report.model_dump_json() if arguments.json else format_report(report, limits=False))

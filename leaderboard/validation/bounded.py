@@ -47,7 +47,11 @@ def validate_bounded(
     left = list(files)
     while left:
         request = Request(
-            files=tuple(left), against=against, data=dict(data or {}), baselines=tuple(baselines)
+            files=tuple(left),
+            beside=tuple(files),
+            against=against,
+            data=dict(data or {}),
+            baselines=tuple(baselines),
         )
         with _Worker(request) as worker:
             for file in tuple(left):

@@ -5,11 +5,13 @@ It is started by `bounded.py`, which outlives it whatever a file does.
 
 from __future__ import annotations
 
+import mmap
 import sys
 from pathlib import Path
 
 from pydantic import BaseModel
 
+from imagenet_g.benchmark.environment import limit_memory
 from imagenet_g.leaderboard.submissions.problems import ValidationReport, error
 from imagenet_g.leaderboard.validation.split_store import SplitStore
 from imagenet_g.leaderboard.validation.validate import (
@@ -29,24 +31,21 @@ class Request(BaseModel):
     """What to validate, and with what."""
 
     files: tuple[Path, ...]
-    """Each is compared with the others too: two of one pull request must not be copies of one another."""
+    beside: tuple[Path, ...]
+    """All files of the same request, those that were validated before too: two of one pull request must not
+    be copies of one another."""
     against: Path
     data: dict[str, Path] = {}
     baselines: tuple[Path, ...] = ()
 
 
-def limit_memory(more: int = MAX_MORE_BYTES) -> None:
+def limit_more_memory(more: int = MAX_MORE_BYTES) -> None:
     """Make an allocation fail in this process alone, once so much more is in use than now."""
-    # A parquet file can claim small sizes and unpack to large ones: checks of its footer are not enough.
     try:
-        import resource
-
-        now = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-    except (ImportError, OSError):  # Only Linux says what is in use; the time limit holds everywhere.
+        now = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * mmap.PAGESIZE
+    except OSError:  # Only Linux says what is in use; the time limit holds everywhere.
         return
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = now + more if hard == resource.RLIM_INFINITY else min(now + more, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+    limit_memory(now + more)
 
 
 def main() -> int:
@@ -54,13 +53,13 @@ def main() -> int:
     request = Request.model_validate_json(sys.stdin.buffer.read())
     known = load_known_submissions(request.against)
     there = {one.path for one in known}
-    new = [one for file in request.files for one in load_known(file) if one.path not in there]
+    new = [one for file in request.beside for one in load_known(file) if one.path not in there]
     context = ValidationContext(
         SplitStore(request.data),
         (*known, *new),
         load_known_baselines(request.against, request.baselines),
     )
-    limit_memory()
+    limit_more_memory()
     for file in request.files:
         try:
             report = validate_submission(file, context)

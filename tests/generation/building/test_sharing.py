@@ -119,13 +119,16 @@ def test_the_shard_of_a_silent_machine_is_taken_over_when_its_lease_has_expired(
     assert read_release(tmp_path) == straight
 
 
-def test_a_build_of_another_spec_is_refused_while_one_runs(spec: VersionSpec, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("title", "with_scores"), [("Other", True), (None, False)])
+def test_a_build_of_something_else_is_refused_while_one_runs(
+    spec: VersionSpec, tmp_path: Path, title: str | None, with_scores: bool
+) -> None:
     """With who builds there; and the one that runs is not disturbed."""
     first = fork(lambda: build(spec, tmp_path))
     wait_for_shards(tmp_path, 1)
-    other = spec.model_copy(update={"title": "Other"})
+    other = spec.model_copy(update={"title": title or spec.title})
     with pytest.raises(InputError, match=rf"\(process {first}\) builds something else"):
-        build(other, tmp_path)
+        build(other, tmp_path, with_scores=with_scores)
     assert os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) == 0
 
 

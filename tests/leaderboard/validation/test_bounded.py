@@ -17,7 +17,10 @@ from imagenet_g.leaderboard.validation.validate import make_report
 
 STAND_IN = """
 import json, sys, time
-for file in json.load(sys.stdin)["files"]:
+request = json.load(sys.stdin)
+# A process that is started again compares with the files before the crash as well.
+assert request["beside"] == ["first", "deadly", "second", "slow", "third"]
+for file in request["files"]:
     if file == "slow":
         time.sleep(600)
     if file == "deadly":
@@ -46,8 +49,8 @@ def test_a_file_that_kills_or_holds_the_process_costs_its_own_report(
 def test_memory_ends_in_that_process_alone() -> None:
     """So much more than the libraries take, and an allocation fails."""
     code = (
-        "from imagenet_g.leaderboard.validation.worker import limit_memory\n"
-        "limit_memory(50_000_000)\n"
+        "from imagenet_g.leaderboard.validation.worker import limit_more_memory\n"
+        "limit_more_memory(50_000_000)\n"
         "bytearray(20_000_000)\n"
         "try:\n    bytearray(100_000_000)\n"
         "except MemoryError:\n    print('refused')"

@@ -184,12 +184,14 @@ def test_a_robustness_that_comes_twice_is_refused(case: Case, tmp_path: Path) ->
     assert "repeated" in list_codes(case.validate(spoil(case, tmp_path, repeat)))
 
 
-@pytest.mark.parametrize("number", [10**30, 10**9])
-def test_numbers_of_images_that_cannot_be_are_refused(case: Case, tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize(("number", "code"), [(10**30, "schema"), (10**9, "other-axis")])
+def test_numbers_of_images_that_cannot_be_are_refused(
+    case: Case, tmp_path: Path, number: int, code: str
+) -> None:
     """Before anything is drawn from them."""
     path = spoil(case, tmp_path, set_at("result.entries.1.n", number))
     shutil.rmtree(path.with_suffix(""))
-    assert {"other-axis", "schema"} & set(list_codes(case.validate(path)))
+    assert code in list_codes(case.validate(path))
 
 
 def test_doubts_about_the_clean_accuracy_cannot_be_left_out(case: Case, tmp_path: Path) -> None:
