@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
-from imagenet_g.benchmark.critiques.shipped import CRITIQUES_INDEX
+from imagenet_g.benchmark.critiques.shipped import CRITIQUES
 from imagenet_g.benchmark.errors import DataError, InputError, format_problems
 from imagenet_g.benchmark.hub.errors import require_account, translate_hub_errors
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.lines.version_lines import LINES_INDEX
+from imagenet_g.benchmark.lines.version_lines import LINES
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME
 from imagenet_g.benchmark.splits.registry import Publication
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 RECORD_NAME = "published.json"
 # Files elsewhere, such as .gitattributes or a person's notes, are left alone.
 _OWNED_FOLDERS = ("audits/", "critiques/", "data/", "plan/", "probe/", "lines/")
-_INDICES = {LINES_INDEX: "lines", CRITIQUES_INDEX: "critiques"}
+_INDICES = {kind.index_path: kind.name for kind in (LINES, CRITIQUES)}
 _BRANCH = "main"
 
 

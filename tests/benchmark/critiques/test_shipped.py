@@ -10,9 +10,9 @@ from critique_cases import make_critique
 from image_sets import write_release
 
 from imagenet_g.benchmark.critiques.shipped import (
+    CRITIQUES,
     list_critique_files,
     load_critiques,
-    name_critiques_folder,
     store_critique,
 )
 from imagenet_g.benchmark.errors import DataError, InputError
@@ -52,7 +52,7 @@ def test_a_changed_critique_is_refused(release: Path) -> None:
     """The index has its hash."""
     path = store_critique(release, make_critique())
     path.write_text(path.read_text().replace('"num_images": 48', '"num_images": 49'))
-    with pytest.raises(DataError, match="is not the critique that was stored"):
+    with pytest.raises(DataError, match="is not the file that was stored"):
         load_critiques(release)
 
 
@@ -64,7 +64,7 @@ def test_a_published_tree_holds_them_with_the_index_last(release: Path) -> None:
     for name, path in files.items():
         (release / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(path, release / name)
-    shutil.rmtree(name_critiques_folder(release))
+    shutil.rmtree(CRITIQUES.name_folder(release))
     assert list(load_critiques(release)) == ["v9/sd-l"]
 
 

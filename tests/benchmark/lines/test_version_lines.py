@@ -79,9 +79,9 @@ def test_a_changed_line_is_refused(release: Path) -> None:
     folder = store_lines(release, [make_line()])
     (file,) = folder.glob("toy-*.json")
     file.write_text(file.read_text().replace('"model-0"', '"model-9"'))
-    with pytest.raises(DataError, match="is not the line that was stored"):
+    with pytest.raises(DataError, match="is not the file that was stored"):
         load_lines(release, "v9")
-    with pytest.raises(DataError, match="is not the line that was stored"):
+    with pytest.raises(DataError, match="is not the file that was stored"):
         list_line_files(release)
 
 
@@ -96,7 +96,7 @@ def test_an_index_leads_nowhere_else(release: Path) -> None:
 
 def test_lines_of_another_version_are_refused(release: Path) -> None:
     """When they are stored, and when the folder was copied beside another release."""
-    with pytest.raises(InputError, match=r"The line is of 'v1/sd-l', the release holds v9/sd-l"):
+    with pytest.raises(InputError, match=r"One of the lines is of 'v1/sd-l', the release holds v9/sd-l"):
         store_lines(release, [make_line("v1/sd-l")])
     store_lines(release, [make_line()])
     with pytest.raises(DataError, match="holds the lines of version 'v9', not of 'v8'"):

@@ -9,7 +9,7 @@ from critique_cases import make_critique
 from image_sets import write_release
 
 from imagenet_g.benchmark.cli import main
-from imagenet_g.benchmark.critiques.shipped import load_critiques, name_critiques_folder, store_critique
+from imagenet_g.benchmark.critiques.shipped import CRITIQUES, load_critiques, store_critique
 
 
 @pytest.fixture
@@ -45,5 +45,5 @@ def test_a_changed_critique_stops_the_publication(
     path = store_critique(release, make_critique())
     path.write_text(path.read_text().replace('"num_images": 48', '"num_images": 4'))
     assert main(["publish", str(release), "--to", str(tmp_path / "tree")]) == 2
-    assert name_critiques_folder(release).name in capsys.readouterr().err
+    assert CRITIQUES.name_folder(release).name in capsys.readouterr().err
     assert not (tmp_path / "tree").exists()
