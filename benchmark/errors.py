@@ -58,6 +58,10 @@ class UnknownNameError(InputError):
         super().__init__(_format_unknown_name(kind, shorten(name), known, self.suggestions, hint, where))
 
 
+class TrainingSetError(InputError):
+    """A set to train on was named where a model is measured."""
+
+
 class UntrustedFileError(InputError):
     """A file from elsewhere was refused before anything in it was used."""
 

@@ -81,7 +81,7 @@ def _list_release(manifest: Manifest, folder: Path, *, embedded: bool) -> list[S
     return [
         SplitListing(
             ref=f"{manifest.version}/{name}",
-            title=manifest.title,
+            title=manifest.title if split.role == "test" else f"{manifest.title} (training set)",
             num_images=split.num_images,
             num_classes=len(split.class_indices),
             status="embedded" if embedded else "local",

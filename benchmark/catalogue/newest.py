@@ -11,7 +11,7 @@ from imagenet_g.benchmark.catalogue.downloads import find_download, list_downloa
 from imagenet_g.benchmark.errors import DataError, ImagenetGError, InputError
 from imagenet_g.benchmark.hub.sources import HubSource
 from imagenet_g.benchmark.splits.hub_releases import HubRelease, open_hub_release, require_within_reach
-from imagenet_g.benchmark.splits.manifests import Manifest
+from imagenet_g.benchmark.splits.manifests import Manifest, is_for_training
 from imagenet_g.benchmark.splits.registry import KnownVersion, load_versions
 
 HOW_TO_GET_ONE = (
@@ -76,7 +76,8 @@ def choose_newest_version(data: Mapping[str, Path], *, cache: Path | None) -> Ch
         except _OutOfReachError as obstacle:
             skipped.append(f"'{name}' is not taken: {obstacle}")
             continue
-        if manifest is not None:
+        # Nothing is measured on training sets: a version of these alone is passed over.
+        if manifest is not None and not is_for_training(manifest):
             return _choose(name, spec, manifest, place, tuple(skipped))
     # Versions inside the package need nothing, so only a package without any of them gets here.
     raise InputError("No version is available. " + HOW_TO_GET_ONE)
@@ -142,10 +143,11 @@ def _choose(
 
 
 def _choose_splits(spec: KnownVersion | None, manifest: Manifest) -> tuple[str, ...]:
-    """The default splits that the copy has; where it has none of them, all that are not superseded."""
+    """The default splits that the copy has; where it has none, all test sets that are not superseded."""
     superseded = {} if spec is None else spec.superseded_splits
     wanted = () if spec is None else spec.default_splits
-    found = tuple(name for name in wanted if name in manifest.splits)
-    current = tuple(name for name in manifest.splits if name not in superseded)
+    tests = tuple(name for name, split in manifest.splits.items() if split.role == "test")
+    found = tuple(name for name in wanted if name in tests)
+    current = tuple(name for name in tests if name not in superseded)
     # A copy may hold superseded splits only; they carry their notice.
-    return found or current or tuple(manifest.splits)
+    return found or current or tests

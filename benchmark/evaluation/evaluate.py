@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from imagenet_g.benchmark.catalogue.catalogue import load_split, validate_set_view
+from imagenet_g.benchmark.catalogue.roles import require_test_split
 from imagenet_g.benchmark.evaluation.groups import choose_memory, form_groups
 from imagenet_g.benchmark.evaluation.model_evaluation import ModelEvaluation
 from imagenet_g.benchmark.evaluation.model_run import ModelRun
@@ -29,7 +30,8 @@ def run_evaluation(request: EvaluationRequest, listener: EvaluationListener) -> 
     """Evaluate every model on every split.
 
     Raises:
-        InputError: A split is unknown, empty or not available here; checked before any model is loaded.
+        InputError: A split is unknown, empty, a training set or not available here; checked before any model
+            is loaded.
         FetchError: A split is on the Hub and cannot be fetched.
         DataError: A split is damaged, or none of its images can be read.
         StorageError: Results or the cache cannot be written.
@@ -48,7 +50,7 @@ def load_splits(request: EvaluationRequest, listener: EvaluationListener) -> dic
     """The splits and clean sets of an evaluation, by reference without a view.
 
     Raises:
-        InputError: One is unknown, empty or not available here.
+        InputError: One is unknown, empty, a training set or not available here.
         FetchError: One is on the Hub and cannot be fetched.
         DataError: One is damaged, or none of its images can be read.
     """
@@ -56,6 +58,7 @@ def load_splits(request: EvaluationRequest, listener: EvaluationListener) -> dic
     for ref in [*request.splits, *request.list_references()]:
         validate_set_view(ref)
         if ref.base not in splits:
+            require_test_split(ref, request.data, cache=request.split_cache or request.cache.folder)
             splits[ref.base] = load_split(
                 replace(ref, view=None),
                 data=request.data,

@@ -72,6 +72,7 @@ def add_image_options(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Choose the options, write the questions, say where they are."""
     from imagenet_g.benchmark.catalogue.catalogue import load_split, parse_data_pairs
+    from imagenet_g.benchmark.catalogue.roles import require_test_split
     from imagenet_g.benchmark.errors import InputError
     from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
     from imagenet_g.benchmark.evaluation.selection import choose_rows
@@ -91,7 +92,9 @@ def run(arguments: Namespace) -> int:
     if ref.view is not None:
         raise InputError(f"Questions are about whole splits: name '{ref.base}', and score a view of it.")
     cache = choose_cache_folder(arguments.cache)
-    split = load_split(ref, data=parse_data_pairs(arguments.data), cache=cache)
+    data = parse_data_pairs(arguments.data)
+    require_test_split(ref, data, cache=cache)
+    split = load_split(ref, data=data, cache=cache)
     ranking, chooser = rank(arguments, split, choose_rows(len(split.rows), arguments.limit))
     count = export_questions(split, ranking, request, chooser=chooser, on_unreadable=report_unreadable)
     print_line(f"wrote {count} questions of {request.num_options} options: {request.path}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from imagenet_g.benchmark.answers.top_five import TOP_K, TopFive
 from imagenet_g.benchmark.catalogue.catalogue import load_split
+from imagenet_g.benchmark.catalogue.roles import require_test_split
 from imagenet_g.benchmark.classes import NUM_CLASSES, ClassSet, name_class_set
 from imagenet_g.benchmark.environment import format_now, list_versions
 from imagenet_g.benchmark.errors import DataError, InputError, shorten
@@ -59,7 +60,7 @@ def convert_answers(
         cache: Where hashes of files are remembered; None for nowhere.
 
     Raises:
-        InputError: The reference has a view, or is unknown or not available.
+        InputError: The reference has a view, or is unknown, not available or a training set.
         DataError: The answers are malformed, or about other images.
         StorageError: The folder cannot be written.
     """
@@ -69,6 +70,7 @@ def convert_answers(
             f"Answers are stored for whole splits: name '{ref.base}', and score the view with --view "
             f"{ref.view}."
         )
+    require_test_split(ref, data, cache=cache)
     questions, numbers = ({}, {}) if answers.questions is None else load_questions(answers.questions)
     rules = AnswerRules(questions, numbers, answers.unmatched_is_wrong)
     found = load_answers(answers.path, rules)

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from imagenet_g.benchmark.answers.pairs import add_pairs, format_pairs
 from imagenet_g.benchmark.catalogue.origins import restore_origin
+from imagenet_g.benchmark.catalogue.roles import require_test_record
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.formats.relabels import RelabelRecord
@@ -64,7 +65,7 @@ def rescore(request: RescoreRequest) -> Result:
 
     Raises:
         DataError: A file is damaged, or the files are of different models.
-        InputError: The view leaves no row.
+        InputError: The view leaves no row, or the answers are to a training set.
         UnknownNameError: There is no such view.
     """
     loaded = [_load_evidence(path, request) for path in request.files]
@@ -199,6 +200,7 @@ def _make_relabelled(evidence: Evidence, relabel: Relabel, *, skip_unscored: boo
 def _load_evidence(path: Path, request: RescoreRequest) -> Evidence:
     # `Path.relative_to` cannot step upwards, and predictions need not lie below the result.
     found = Evidence.from_file(path, name=Path(os.path.relpath(path, request.out)).as_posix())
+    require_test_record(found.record, request.data)
     return replace(found, record=restore_origin(found.record, request.data))
 
 

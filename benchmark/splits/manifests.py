@@ -18,6 +18,10 @@ from imagenet_g.benchmark.storage import write_text
 
 MANIFEST_NAME = "manifest.json"
 AuditView = Literal["audited", "audited-simulated"]
+SplitRole = Literal["test", "train"]
+HubSplit = Literal["validation", "train"]
+# A test set is "validation" to `datasets`, as that of ImageNet is: published releases are named so.
+HUB_SPLITS: dict[SplitRole, HubSplit] = {"test": "validation", "train": "train"}
 _RELATIVE_PATH = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$"
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
@@ -138,6 +142,15 @@ class SplitManifest(FileModel):
     )
     """Audits by the view that each gives the split; see `format_audit_view`."""
 
+    # Absent for a test set, for the same reason.
+    role: Annotated[SplitRole, Field(exclude_if=lambda value: value == "test")] = "test"
+    """What the images are for: models are measured on a test set, and trained on the other."""
+
+    @property
+    def hub_split(self) -> HubSplit:
+        """What `load_dataset` calls it, and how its files are named."""
+        return HUB_SPLITS[self.role]
+
     @model_validator(mode="after")
     def _validate_audits(self) -> Self:
         for view, audit in self.audits.items():
@@ -201,6 +214,24 @@ def format_audit_view(*, simulated: bool) -> AuditView:
         ('audited', 'audited-simulated')
     """
     return "audited-simulated" if simulated else "audited"
+
+
+def is_for_training(manifest: Manifest) -> bool:
+    """Whether a release has training sets alone, on which no model is measured."""
+    roles = {split.role for split in manifest.splits.values()}
+    return roles == {"train"}
+
+
+def make_shard_path(split: str, number: int, total: int, role: SplitRole = "test") -> str:
+    """Path of a shard relative to the release, by whose first word `datasets` tells test from training sets.
+
+    Example:
+        >>> make_shard_path("sd-l", 0, 10)
+        'data/sd-l/validation-00000-of-00010.parquet'
+        >>> make_shard_path("sd-l", 0, 10, "train")
+        'data/sd-l/train-00000-of-00010.parquet'
+    """
+    return f"data/{split}/{HUB_SPLITS[role]}-{number:05d}-of-{total:05d}.parquet"
 
 
 def format_manifest(manifest: Manifest) -> str:

@@ -1,6 +1,7 @@
 """A release: the parquet shards and manifest of one version, written here and read here.
 
-    data/<split>/validation-00000-of-000NN.parquet   images and what is known of them, 100 rows a row group
+    data/<split>/validation-00000-of-000NN.parquet   images and what is known of them, 100 rows a row group;
+                                                     train-... in a training set
     manifest.json                                    written last: its presence means the release is whole
 
 `label` is a `datasets` ClassLabel whose names are the 1000 wnids in class order: the display names are not
@@ -31,6 +32,7 @@ from imagenet_g.benchmark.splits.manifests import (
     FileRecord,
     Manifest,
     SplitManifest,
+    SplitRole,
     ViewSpec,
     list_parts,
     load_manifest,
@@ -83,16 +85,6 @@ def make_release_features(extra: Mapping[str, object] | None = None) -> datasets
     if clash := sorted(standard.keys() & (extra or {}).keys()):
         raise InputError(f"Column '{clash[0]}' is one of a release's own columns; choose another name.")
     return Features({**standard, **(extra or {})})
-
-
-def make_shard_path(split: str, number: int, total: int) -> str:
-    """Path of a shard relative to the release: `data/sd-l/validation-00000-of-00010.parquet`.
-
-    Example:
-        >>> make_shard_path("sd-l", 0, 10)
-        'data/sd-l/validation-00000-of-00010.parquet'
-    """
-    return f"data/{split}/validation-{number:05d}-of-{total:05d}.parquet"
 
 
 def write_shard(
@@ -149,7 +141,12 @@ def _make_tables(rows: Rows, schema: pa.Schema, name: str, rows_per_group: int) 
 
 
 def make_split_manifest(
-    folder: Path, files: Sequence[FileRecord], *, views: Mapping[str, ViewSpec], recipe: JsonValue
+    folder: Path,
+    files: Sequence[FileRecord],
+    *,
+    views: Mapping[str, ViewSpec],
+    recipe: JsonValue,
+    role: SplitRole = "test",
 ) -> SplitManifest:
     """Describe shards that are in place, reading their labels and checking every row.
 
@@ -158,6 +155,7 @@ def make_split_manifest(
         files: Its shards of this split, in row order, as `write_shard` returned them.
         views: Named row filters.
         recipe: How the images were made.
+        role: What they are for.
 
     Raises:
         DataError: The rows break the contract, or a view is on a column or class set that is not there.
@@ -172,6 +170,7 @@ def make_split_manifest(
         class_indices=tuple(int(index) for index in np.unique(rows.labels[:, 0])),
         views=dict(views),
         recipe=recipe,
+        role=role,
     )
 
 

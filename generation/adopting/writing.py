@@ -17,13 +17,13 @@ from imagenet_g.benchmark.splits.manifests import (
     Manifest,
     SplitManifest,
     load_manifest,
+    make_shard_path,
     write_manifest,
 )
 from imagenet_g.benchmark.splits.release_rows import ALSO_COLUMN
 from imagenet_g.benchmark.splits.releases import (
     ROWS_PER_GROUP,
     make_release_features,
-    make_shard_path,
     make_split_manifest,
     write_shard,
 )

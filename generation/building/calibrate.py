@@ -11,7 +11,8 @@ from pathlib import Path
 from imagenet_g.benchmark.devices import format_device_name
 from imagenet_g.benchmark.environment import count_cores, format_now
 from imagenet_g.benchmark.errors import InputError, ModelError
-from imagenet_g.benchmark.splits.releases import make_shard_path, write_shard
+from imagenet_g.benchmark.splits.manifests import make_shard_path
+from imagenet_g.benchmark.splits.releases import write_shard
 from imagenet_g.generation.building.build import BuildRequest, make_job_plan
 from imagenet_g.generation.building.guards import validate_scorers
 from imagenet_g.generation.building.machine import validate_machine

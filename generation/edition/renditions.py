@@ -16,10 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.identity import make_image_id
-from imagenet_g.benchmark.splits.manifests import EqualsView, FileRecord, Manifest, write_manifest
+from imagenet_g.benchmark.splits.manifests import (
+    EqualsView,
+    FileRecord,
+    Manifest,
+    make_shard_path,
+    write_manifest,
+)
 from imagenet_g.benchmark.splits.releases import (
     make_release_features,
-    make_shard_path,
     make_split_manifest,
     write_shard,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagenet_g.benchmark.splits.manifests import Manifest, SplitManifest
+from imagenet_g.benchmark.splits.manifests import Manifest, SplitManifest, is_for_training
 from imagenet_g.benchmark.terminal.markdown import escape_heading, format_code
 from imagenet_g.generation.plans.prompt_checks import format_sharing
 from imagenet_g.generation.releases.adopted import find_adopted, format_adopted_facts
@@ -14,13 +14,66 @@ def format_card(manifest: Manifest) -> str:
     parts = [
         _format_front_matter(manifest),
         f"# {escape_heading(manifest.title)}\n\nVersion `{manifest.version}` of ImageNet-G: images of "
-        "ImageNet classes made by generative models, to measure how much accuracy image classifiers lose on "
-        "them.\n",
+        f"ImageNet classes made by generative models, {_describe_purpose(manifest)}.\n",
     ]
     if manifest.notice:
         parts.append(f"> {manifest.notice}\n")
     parts += [_format_split(manifest, name, split) for name, split in manifest.splits.items()]
     return "\n".join(parts)
+
+
+def _describe_purpose(manifest: Manifest) -> str:
+    if is_for_training(manifest):
+        return "to train image classifiers on"
+    return "to measure how much accuracy image classifiers lose on them"
+
+
+def format_introduction(manifest: Manifest) -> str:
+    """What a published version is, in a paragraph."""
+    num_images = sum(split.num_images for split in manifest.splits.values())
+    purpose = "made to measure how much accuracy image classifiers lose on images unlike its photos"
+    if is_for_training(manifest):
+        purpose = "made to train image classifiers on; no model is measured on them"
+    return (
+        f"Version `{manifest.version}` of ImageNet-G: {num_images:,} images for the classes of ImageNet-1k, "
+        f"{purpose}. Splits: "
+        + ", ".join(f"`{name}`" for name in manifest.splits)
+        + ". A published version never changes; a better generator gives a new version.\n"
+    )
+
+
+def format_use(manifest: Manifest, *, repo: str, tag: str) -> str:
+    """How to evaluate a model on a published version, and how to load its images.
+
+    Args:
+        manifest: Of the release.
+        repo: Dataset on the Hub.
+        tag: Its revision.
+    """
+    tests = [name for name, split in manifest.splits.items() if split.role == "test"]
+    name = next(iter([*tests, *manifest.splits]))
+    evaluation = f"""Evaluate a model, with its gap to the clean accuracy and its effective robustness:
+
+```bash
+pip install imagenet-g
+imagenet-g evaluate --model timm:resnet50 --split {manifest.version}/{name} \\
+  --data {manifest.version}=hub:{repo}@{tag}
+```
+
+Or load the images without it:
+"""
+    return f"""## Use
+
+{evaluation if tests else "Load the images:"}
+```python
+from datasets import load_dataset
+
+images = load_dataset("{repo}", "{name}", split="{manifest.splits[name].hub_split}", revision="{tag}")
+```
+
+Each view is a config named `split--view`. Give the tag as `revision`; without it, a later version may be
+loaded. `manifest.json` has the sha256 of every file.
+"""
 
 
 def _format_front_matter(manifest: Manifest) -> str:
@@ -30,14 +83,14 @@ def _format_front_matter(manifest: Manifest) -> str:
         "task_categories: [image-classification]",
         "configs:",
     ]
-    for name in manifest.splits:
+    for name, split in manifest.splits.items():
         lines += [
             f"- config_name: {name}",
             "  data_files:",
-            "  - split: validation",
+            f"  - split: {split.hub_split}",
             # A pattern and not a list: the number of shards changes with the images, the card's head does
             # not.
-            f"    path: data/{name}/validation-*.parquet",
+            f"    path: data/{name}/{split.hub_split}-*.parquet",
         ]
     return "\n".join([*lines, "---", ""])
 
@@ -46,7 +99,7 @@ def _format_split(manifest: Manifest, name: str, split: SplitManifest) -> str:
     lines = [
         f"## {name}",
         "",
-        f'`load_dataset("<this repository or folder>", "{name}", split="validation")`',
+        f'`load_dataset("<this repository or folder>", "{name}", split="{split.hub_split}")`',
         "",
         *format_split_facts(split),
     ]

@@ -131,6 +131,9 @@ def _check_split(folder: Path, name: str, split: SplitManifest) -> None:
     import pyarrow.parquet as pq
 
     for file in split.files:
+        # By their names `datasets` finds the shards of a split, and tells test from training sets.
+        if not file.path.startswith(start := f"data/{name}/{split.hub_split}-"):
+            raise DataError(f"'{file.path}' should begin with '{start}': '{name}' is a {split.role} set.")
         parquet = pq.ParquetFile(folder / file.path)
         # Without this note in the schema `datasets` loads the column as bytes and a path.
         if b"huggingface" not in (parquet.schema_arrow.metadata or {}):

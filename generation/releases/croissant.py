@@ -71,9 +71,9 @@ def _make_metadata(source: CardSource) -> mlcroissant.Metadata:
                     name=f"files-{name}",
                     contained_in=[_REPO_FILE],
                     encoding_formats=["application/x-parquet"],
-                    includes=[f"data/{name}/validation-*.parquet"],
+                    includes=[f"data/{name}/{split.hub_split}-*.parquet"],
                 )
-                for name in manifest.splits
+                for name, split in manifest.splits.items()
             ),
         ],
         record_sets=[_make_records(source, name) for name in manifest.splits],

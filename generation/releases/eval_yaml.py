@@ -12,12 +12,9 @@ import yaml  # type: ignore[import-untyped]
 from imagenet_g.benchmark.publishing.eval_tasks import EVAL_FRAMEWORK, make_task_id
 from imagenet_g.benchmark.splits.manifests import Manifest
 
-_SPLIT = "validation"
-"""What the card's configs call the only split of each."""
-
 
 def make_eval_table(manifest: Manifest) -> dict[str, object]:
-    """The content of `eval.yaml`: what it measures, and a task for each split.
+    """The content of `eval.yaml`: what it measures, and a task for each split that is no training set.
 
     Args:
         manifest: Of the release.
@@ -32,8 +29,9 @@ def make_eval_table(manifest: Manifest) -> dict[str, object]:
         ),
         "evaluation_framework": EVAL_FRAMEWORK,
         "tasks": [
-            {"id": make_task_id(manifest.version, name), "config": name, "split": _SPLIT}
-            for name in manifest.splits
+            {"id": make_task_id(manifest.version, name), "config": name, "split": split.hub_split}
+            for name, split in manifest.splits.items()
+            if split.role == "test"
         ],
     }
 

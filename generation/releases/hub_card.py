@@ -18,10 +18,11 @@ from imagenet_g.benchmark.splits.manifests import (
     Manifest,
     SplitManifest,
     ViewSpec,
+    is_for_training,
 )
 from imagenet_g.benchmark.terminal.markdown import escape_heading
 from imagenet_g.generation.releases.adopted import find_adopted, list_citations
-from imagenet_g.generation.releases.card import format_split_facts
+from imagenet_g.generation.releases.card import format_introduction, format_split_facts, format_use
 from imagenet_g.generation.releases.check import CheckedRelease, count_classes
 from imagenet_g.generation.releases.recipe import fill_defaults
 
@@ -36,6 +37,9 @@ _HUB_LICENSES = {
 _BOOLEANS = ("is_flat", "is_flagged_unsafe")
 # The Hub's own names of sizes.
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+# In `dataset_card_notes.md`.
+_FOR_TESTS = "The set is made to measure classifiers. It is not meant for training, and must not"
+_FOR_TRAINING = "The set is made to train classifiers, not to measure them, and must not"
 PAPER_BIBTEX = """@article{bansal2023leaving,
   title   = {Leaving Reality to Imagination: Robust Classification via Generated Datasets},
   author  = {Bansal, Hritik and Grover, Aditya},
@@ -77,17 +81,16 @@ class CardSource:
 def format_dataset_card(source: CardSource) -> str:
     """The README.md of a published release: YAML for the Hub, then text for people."""
     manifest = source.release.manifest
-    notes = (files("imagenet_g.generation.data") / "dataset_card_notes.md").read_text(encoding="utf-8")
     parts = [
         f"---\n{_format_yaml(source)}---\n",
         f"# {escape_heading(manifest.title)}\n",
         f"> {manifest.notice}\n" if manifest.notice else "",
-        _format_introduction(source),
+        format_introduction(manifest),
         f"![Images of every split, one class a row]({SAMPLES_NAME})\n",
-        _format_use(source),
+        format_use(manifest, repo=source.shown_repo, tag=source.shown_tag),
         *(_format_split(source, name, split) for name, split in manifest.splits.items()),
         *list_card_sections(source.release.folder),
-        notes,
+        _load_notes(manifest),
         _format_terms(source),
         _format_citation(source),
     ]
@@ -99,7 +102,7 @@ def make_card_metadata(source: CardSource) -> dict[str, object]:
     manifest = source.release.manifest
     configs: list[dict[str, object]] = []
     for name, split in manifest.splits.items():
-        files_of = {"split": "validation", "path": f"data/{name}/validation-*.parquet"}
+        files_of = {"split": split.hub_split, "path": f"data/{name}/{split.hub_split}-*.parquet"}
         # The Hub's viewer opens this one, and `load_dataset` takes it where no name is given.
         first = {"default": True} if not configs else {}
         configs.append({"config_name": name, **first, "data_files": [files_of]})
@@ -111,9 +114,20 @@ def make_card_metadata(source: CardSource) -> dict[str, object]:
         **_make_license(manifest.license),
         "task_categories": ["image-classification"],
         "size_categories": [_choose_size(source.num_images)],
-        "tags": ["imagenet", "robustness", "distribution-shift", "synthetic", "benchmark", "croissant"],
+        "tags": ["imagenet", *_list_purposes(manifest), "croissant"],
         "configs": configs,
     }
+
+
+def _list_purposes(manifest: Manifest) -> list[str]:
+    if is_for_training(manifest):
+        return ["synthetic"]
+    return ["robustness", "distribution-shift", "synthetic", "benchmark"]
+
+
+def _load_notes(manifest: Manifest) -> str:
+    notes = (files("imagenet_g.generation.data") / "dataset_card_notes.md").read_text(encoding="utf-8")
+    return notes.replace(_FOR_TESTS, _FOR_TRAINING) if is_for_training(manifest) else notes
 
 
 def make_filters(view: ViewSpec) -> list[list[object]]:
@@ -156,43 +170,6 @@ def _format_yaml(source: CardSource) -> str:
     # Through JSON, so that no two places share an object: YAML would write the second as an alias.
     metadata = json.loads(json.dumps(make_card_metadata(source)))
     return DatasetCardData(**metadata).to_yaml() + "\n"
-
-
-def _format_introduction(source: CardSource) -> str:
-    manifest = source.release.manifest
-    return (
-        f"Version `{manifest.version}` of ImageNet-G: {source.num_images:,} images for the classes of "
-        "ImageNet-1k, made to measure how much accuracy image classifiers lose on images unlike its photos. "
-        "Splits: "
-        + ", ".join(f"`{name}`" for name in manifest.splits)
-        + ". A published version never changes; a better generator gives a new version.\n"
-    )
-
-
-def _format_use(source: CardSource) -> str:
-    manifest = source.release.manifest
-    name = next(iter(manifest.splits))
-    return f"""## Use
-
-Evaluate a model, with its gap to the clean accuracy and its effective robustness:
-
-```bash
-pip install imagenet-g
-imagenet-g evaluate --model timm:resnet50 --split {manifest.version}/{name} \\
-  --data {manifest.version}=hub:{source.shown_repo}@{source.shown_tag}
-```
-
-Or load the images without it:
-
-```python
-from datasets import load_dataset
-
-images = load_dataset("{source.shown_repo}", "{name}", split="validation", revision="{source.shown_tag}")
-```
-
-Each view is a config named `split--view`. Give the tag as `revision`; without it, a later version may be
-loaded. `manifest.json` has the sha256 of every file.
-"""
 
 
 def _format_split(source: CardSource, name: str, split: SplitManifest) -> str:

@@ -14,7 +14,7 @@ from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.lines.version_lines import list_line_files
 from imagenet_g.benchmark.publishing.eval_tasks import EVAL_YAML
 from imagenet_g.benchmark.redaction import has_token
-from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, load_manifest
+from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, is_for_training, load_manifest
 from imagenet_g.benchmark.storage import replace_file, write_bytes
 from imagenet_g.generation.releases.check import CheckedRelease
 from imagenet_g.generation.releases.croissant import CROISSANT_NAME, format_croissant
@@ -62,10 +62,12 @@ def make_tree(
     """
     folder = release.folder
     source = CardSource(release=release, repo=repo, tag=tag)
+    # Without a test set there is no task.
+    training = is_for_training(release.manifest)
     texts = {
         CARD_NAME: format_dataset_card(source),
         CROISSANT_NAME: format_croissant(source),
-        **({EVAL_YAML: format_eval_yaml(release.manifest)} if with_tasks else {}),
+        **({EVAL_YAML: format_eval_yaml(release.manifest)} if with_tasks and not training else {}),
     }
     # The manifest was checked before; these texts are made now, from the same facts and this machine.
     for name, text in texts.items():

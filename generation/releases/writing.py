@@ -20,12 +20,12 @@ from imagenet_g.benchmark.splits.manifests import (
     ViewSpec,
     list_parts,
     load_manifest,
+    make_shard_path,
     write_manifest,
 )
 from imagenet_g.benchmark.splits.release_rows import ALSO_COLUMN
 from imagenet_g.benchmark.splits.releases import (
     make_release_features,
-    make_shard_path,
     make_split_manifest,
     write_shard,
 )
@@ -147,7 +147,9 @@ def _write_split(
     recipe = summarize_split(job, meta, records, files=files, views=views, scorers=scorers, probe=probe)
     if recipe.counts.flat:
         note(f"{job.split}: {recipe.counts.flat} images stayed flat after every attempt; see column is_flat")
-    return make_split_manifest(job.out, files, views=views, recipe=recipe.model_dump(mode="json"))
+    return make_split_manifest(
+        job.out, files, views=views, recipe=recipe.model_dump(mode="json"), role=job.split_spec.role
+    )
 
 
 def _load_records(job: BuildJob, *, allow_failures: bool) -> list[ShardRecord]:
@@ -175,7 +177,7 @@ def _load_records(job: BuildJob, *, allow_failures: bool) -> list[ShardRecord]:
 
 def _write_data(job: BuildJob, scorers: tuple[str, ...], number: int, total: int) -> FileRecord:
     """One release file, written unless it exists with the same inputs."""
-    path = make_shard_path(job.split, number, total)
+    path = make_shard_path(job.split, number, total, job.split_spec.role)
     memo = make_work_folder(job.out, job.split) / "released" / f"{number:05d}.json"
     key = _make_key(job, scorers, number, path)
     try:

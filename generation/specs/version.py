@@ -19,7 +19,7 @@ from imagenet_g.benchmark.classes import list_class_indices
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names, parse_toml
-from imagenet_g.benchmark.splits.manifests import ViewSpec
+from imagenet_g.benchmark.splits.manifests import SplitRole, ViewSpec
 from imagenet_g.generation.specs.extending import EXTENDS, expand_tables
 from imagenet_g.generation.specs.generator import Inputs
 from imagenet_g.generation.specs.inputs import PROMPT_TAGS, Counts, Prompts, SourceSpec
@@ -99,6 +99,8 @@ class SplitSpec(FileModel):
     """One split of a version."""
 
     title: Title
+    role: SplitRole = "test"
+    """"train" for a set to train on: its files are named so, and no model is evaluated on it."""
     generator: Name
     classes: str | tuple[str, ...]
     """"all", a registered class set, or a list of wnids."""

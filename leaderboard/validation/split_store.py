@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagenet_g.benchmark.catalogue.catalogue import load_split
-from imagenet_g.benchmark.errors import FetchError, InputError, UnknownNameError
+from imagenet_g.benchmark.catalogue.roles import require_test_split
+from imagenet_g.benchmark.errors import FetchError, InputError, TrainingSetError, UnknownNameError
 from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.benchmark.splits.splits import Split
 
@@ -29,6 +30,7 @@ class SplitStore:
 
         Raises:
             UnknownNameError: There is no such version or split.
+            TrainingSetError: It is a set to train on.
             DataError: The local copy is damaged.
         """
         base = parse_split_ref(ref).base
@@ -42,8 +44,9 @@ class SplitStore:
             # A validation must not fetch gigabytes because a stranger's file asks for them.
             return f"no local copy of '{base}' was given with --data"
         try:
+            require_test_split(parsed, self.data, cache=None)
             return load_split(parsed, data=self.data, cache=None)
-        except UnknownNameError:
+        except (UnknownNameError, TrainingSetError):
             raise
         except (InputError, FetchError) as problem:
             # A missing copy is no fault of the submission: it becomes a warning and lowers the trust level.

@@ -71,7 +71,7 @@ def make_spec(
 
 def make_noise_spec(**changes: object) -> VersionSpec:
     """A version of one split made by the noise generator below."""
-    wanted = ("classes", "images_per_class", "batch_size", "sources", "scorers", "views")
+    wanted = ("role", "classes", "images_per_class", "batch_size", "sources", "scorers", "views")
     split = make_split("noise", **{key: changes.pop(key) for key in wanted if key in changes})
     options = changes.pop("options", {})
     if "scorer_tables" in changes:

@@ -15,10 +15,15 @@ from PIL import Image
 
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.images.decoding import hash_pixels
-from imagenet_g.benchmark.splits.manifests import Manifest, ViewSpec, write_manifest
+from imagenet_g.benchmark.splits.manifests import (
+    Manifest,
+    SplitRole,
+    ViewSpec,
+    make_shard_path,
+    write_manifest,
+)
 from imagenet_g.benchmark.splits.releases import (
     make_release_features,
-    make_shard_path,
     make_split_manifest,
     write_shard,
 )
@@ -74,16 +79,17 @@ def write_release(
     views: Mapping[str, ViewSpec] | None = None,
     extra: Mapping[str, object] | None = None,
     columns: Mapping[str, Sequence[object]] | None = None,
+    role: SplitRole = "test",
 ) -> Path:
     """A whole release of one split."""
     features = make_release_features(extra)
     rows = list(make_rows(indices, columns))
     pieces = [rows[start : start + rows_per_shard] for start in range(0, len(rows), rows_per_shard)]
     files = [
-        write_shard(folder, make_shard_path(split, number, len(pieces)), piece, features)
+        write_shard(folder, make_shard_path(split, number, len(pieces), role), piece, features)
         for number, piece in enumerate(pieces)
     ]
-    described = make_split_manifest(folder, files, views=views or {}, recipe=None)
+    described = make_split_manifest(folder, files, views=views or {}, recipe=None, role=role)
     write_manifest(
         folder,
         Manifest(

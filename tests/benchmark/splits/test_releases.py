@@ -23,12 +23,12 @@ from imagenet_g.benchmark.splits.manifests import (
     EqualsView,
     format_manifest,
     load_manifest,
+    make_shard_path,
     write_manifest,
 )
 from imagenet_g.benchmark.splits.releases import (
     load_release_split,
     make_release_features,
-    make_shard_path,
     make_split_manifest,
     write_shard,
 )

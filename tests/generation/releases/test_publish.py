@@ -32,6 +32,8 @@ rows = load_dataset(repo, "sd-l", revision="v1.0.0", split="validation")
 print(len(rows), rows[0]["image"].size, rows.features["label"].int2str(rows[0]["label"]))
 stream = load_dataset(repo, "sd-l--first-hand", revision="v1.0.0", split="validation", streaming=True)
 print([row["image_id"] for row in stream])
+splits = load_dataset("org/train", "sd-l", revision="v1.0.0")
+print({name: rows.num_rows for name, rows in splits.items()})
 """
 
 
@@ -101,11 +103,18 @@ def test_publishing_tags_last_and_notes_the_commit(hub: StandInHub, owner: Clien
     assert {path for path in repo.commits[commit].tree if not path.startswith("data/")} == names
 
 
-def test_datasets_loads_what_was_published(hub: StandInHub, owner: Client, release: Path) -> None:
-    """Without us; a view is a config of its own."""
-    assert publish(owner, release).code == 0
+def test_datasets_loads_what_was_published(
+    hub: StandInHub, owner: Client, release: Path, tmp_path: Path
+) -> None:
+    """Without us; a view is a config of its own, and a training set is called so."""
+    train = write_release(tmp_path / "train", [3, 7, 11], rows_per_shard=1, role="train")
+    tag = ("--tag", "v1.0.0")
+    done = owner.run_all(
+        ("publish", release, "--repo", REPO, *tag), ("publish", train, "--repo", "org/train", *tag)
+    )
+    assert [one.code for one in done] == [0, 0], done
     lines = owner.run_python(LOAD, hub.url, REPO).splitlines()
-    assert lines == [f"4 (8, 8) {load_classes()[3].wnid}", "['id-00001']"]
+    assert lines == [f"4 (8, 8) {load_classes()[3].wnid}", "['id-00001']", "{'train': 3}"]
 
 
 def test_a_tag_is_never_moved(hub: StandInHub, owner: Client, release: Path, tmp_path: Path) -> None:

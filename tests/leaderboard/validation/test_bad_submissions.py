@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from image_sets import write_release
 from submission_cases import (
     SEALED,
     STEM,
@@ -30,7 +31,12 @@ from submission_cases import (
 
 from imagenet_g.leaderboard.submissions.problems import format_report
 from imagenet_g.leaderboard.submissions.reviews import load_review, make_review, write_review
-from imagenet_g.leaderboard.validation.validate import load_known_submissions
+from imagenet_g.leaderboard.validation.split_store import SplitStore
+from imagenet_g.leaderboard.validation.validate import (
+    ValidationContext,
+    load_known_submissions,
+    validate_submission,
+)
 
 ENTRY = "result.entries.0"
 MODEL = "result.model"
@@ -143,6 +149,14 @@ def test_a_false_claim_is_refused(name: str, tmp_path: Path) -> None:
     assert not report.accepted
     assert report.trust is None
     assert code in list_codes(report), format_report(report)
+
+
+def test_a_result_on_a_training_set_is_refused(tmp_path: Path) -> None:
+    """Not only unverified: no images beside the training set's would make it a measurement."""
+    train = write_release(tmp_path / "release", [0], version="mini", split="renditions", role="train")
+    context = ValidationContext(SplitStore({"mini": train}))
+    report = validate_submission(write_case(tmp_path), context)
+    assert list_codes(report) == {"training-set"}, format_report(report)
 
 
 def _make_right_everywhere(table: pa.Table) -> pa.Table:
