@@ -153,8 +153,8 @@ def make_spec(config: str, clip: str, seed: int) -> CaptionSpec:
     return spec.model_copy(update={"objective": objective, "seed": seed})
 
 
-def build_random_clip(folder: Path) -> Path:
-    """A tiny open_clip model with random weights of a fixed seed: embeddings without meaning."""
+def build_random_clip(folder: Path, *, seed: int = 7) -> Path:
+    """A tiny open_clip model with random weights of a seed: embeddings without meaning."""
     import open_clip
     import torch
     from safetensors.torch import save_file
@@ -167,8 +167,8 @@ def build_random_clip(folder: Path) -> Path:
         "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
     }
     with torch.random.fork_rng(devices=[]):
-        # Any fixed number: runs in one folder must share one CLIP.
-        torch.manual_seed(7)
+        # Fixed: runs in one folder must share one CLIP.
+        torch.manual_seed(seed)
         state = open_clip.CLIP(**config).state_dict()
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in state.items()}
