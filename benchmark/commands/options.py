@@ -75,6 +75,19 @@ def add_inference_options(holder: OptionHolder, *, batch_note: str = "") -> None
     )
 
 
+HASHED_OPTIONS = ("checkpoint", "checkpoint_key", "class_map", "templates", "class_names")
+"""What `add_hashed_options` declares, as attributes of the parsed arguments."""
+
+
+def add_hashed_options(holder: OptionHolder) -> None:
+    """The options for what a result holds by its hash alone, to run it again."""
+    holder.add_argument("--checkpoint", type=Path, metavar="FILE", help="the weights of your own")
+    holder.add_argument("--checkpoint-key", metavar="KEY", help="which of the file's state dicts it was")
+    holder.add_argument("--class-map", type=Path, metavar="FILE", help="the class of each output")
+    holder.add_argument("--templates", type=Path, metavar="FILE", help="the prompts of your own")
+    holder.add_argument("--class-names", type=Path, metavar="FILE", help="the class names of your own")
+
+
 def add_cache_option(holder: OptionHolder) -> None:
     """`--cache DIR`, for `choose_cache_folder`."""
     holder.add_argument("--cache", type=Path, metavar="DIR", help="folder for what is kept between runs")

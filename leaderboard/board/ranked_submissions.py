@@ -14,6 +14,7 @@ from imagenet_g.benchmark.predictions.scoring import select_outputs
 from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.statistics.accuracy import compute_correct
 from imagenet_g.leaderboard.board.ranks import (
+    LISTED,
     NO_ANSWERS,
     OTHER_IMAGES,
     RankedAnswers,
@@ -21,7 +22,11 @@ from imagenet_g.leaderboard.board.ranks import (
     rank_answers,
 )
 from imagenet_g.leaderboard.board.rows import ScoreRow
+from imagenet_g.leaderboard.submissions.problems import Trust
 from imagenet_g.leaderboard.validation.split_store import SplitStore
+
+TIERS: Mapping[Trust, int] = {"verified": 0, "recomputed": 1}
+"""The trust levels that are ranked, and in which order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +80,28 @@ class AnswerStore:
 def rank_rows(rows: Iterable[ScoreRow], answered: Mapping[tuple[str, str], AnsweredEntry]) -> list[ScoreRow]:
     """The rows with their rank ranges, or with the reason why a row has no rank.
 
+    Verified rows are ranked first, and self-reported ones never, whatever is stored of them.
+
     Args:
         rows: Rows of the board.
         answered: Entries with stored answers, by split and model id.
     """
     listed, store = list(rows), AnswerStore()
+    tiers = {(row.split, row.model_id): TIERS[row.trust] for row in listed if row.trust in TIERS}
     by_split: dict[str, dict[str, AnsweredEntry]] = {}
     for (split, model_id), one in answered.items():
-        by_split.setdefault(split, {})[model_id] = one
-    found = {split: _rank_split(models, store) for split, models in by_split.items()}
+        if (split, model_id) in tiers:
+            by_split.setdefault(split, {})[model_id] = one
+    found = {
+        split: _rank_split(models, {model: tiers[split, model] for model in models}, store)
+        for split, models in by_split.items()
+    }
     return [_place(row, found.get(row.split, {}).get(row.model_id, NO_ANSWERS)) for row in listed]
 
 
-def _rank_split(models: Mapping[str, AnsweredEntry], store: AnswerStore) -> dict[str, RankRange | str]:
+def _rank_split(
+    models: Mapping[str, AnsweredEntry], tiers: Mapping[str, int], store: AnswerStore
+) -> dict[str, RankRange | str]:
     found: dict[str, RankRange | str] = {}
     answers: dict[str, RankedAnswers] = {}
     for model_id, one in models.items():
@@ -96,11 +110,13 @@ def _rank_split(models: Mapping[str, AnsweredEntry], store: AnswerStore) -> dict
         except ImagenetGError as problem:
             # A board is built where the images of a version may be missing; its other splits have ranks.
             found[model_id] = f"its answers could not be restricted to this view here: {problem}"
-    ranked = rank_answers(answers)
+    ranked = rank_answers(answers, tiers)
     return found | {model_id: ranked.get(model_id, OTHER_IMAGES) for model_id in answers}
 
 
 def _place(row: ScoreRow, ranked: RankRange | str) -> ScoreRow:
+    if row.trust == "self-reported":
+        return replace(row, unranked=LISTED)
     if isinstance(ranked, str):
         return replace(row, unranked=ranked)
     return replace(row, rank_best=ranked.best, rank_worst=ranked.worst, unranked="")

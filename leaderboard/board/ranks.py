@@ -3,7 +3,10 @@
 A model's best rank is one more than the number of models that are better beyond chance; its worst rank is the
 number of models less those that are worse beyond chance. "Beyond chance" is the paired test of
 `statistics.paired`: on the same images, clustered by class, with Holm's correction over all pairs. The chance
-of any wrong order in the whole ranking is at most 5 %.
+of any wrong order among the models of one trust level is at most 5 %.
+
+Verified models are ranked first, recomputed ones behind them: answers that nobody has seen the model give may
+be invented, and must not push down those of a model that was run again. Self-reported numbers are not ranked.
 """
 
 from __future__ import annotations
@@ -19,11 +22,13 @@ from imagenet_g.benchmark.statistics.accuracy import BoolArray
 from imagenet_g.benchmark.statistics.paired import compare_pairs, compute_rank_ranges
 
 NO_ANSWERS = "no stored answers, so no test and no rank"
+LISTED = "self-reported: listed and not ranked, because not every number follows from checked predictions"
 OTHER_IMAGES = "scored on other images or among other classes than the ranked rows, so not comparable"
 RULE = (
     "A rank range holds the places that paired tests leave open: same images, clustered by class, Holm's "
-    "correction over all pairs; the chance of any wrong order in the table is at most 5 %. Rows without "
-    "stored answers have an interval and no rank."
+    "correction over all pairs of one trust level; the chance of a wrong order among them is at most 5 %. "
+    "Verified rows are ranked first, recomputed ones behind them. Published rows have an interval and no "
+    "rank; self-reported ones are listed last and never ranked."
 )
 
 
@@ -52,7 +57,9 @@ class RankRange:
     worst: int
 
 
-def rank_answers(answers: Mapping[str, RankedAnswers]) -> dict[str, RankRange]:
+def rank_answers(
+    answers: Mapping[str, RankedAnswers], tiers: Mapping[str, int] | None = None
+) -> dict[str, RankRange]:
     """Rank ranges of models on one split.
 
     Only models with the same images and as many classes to choose among are compared. Where there are several
@@ -60,6 +67,8 @@ def rank_answers(answers: Mapping[str, RankedAnswers]) -> dict[str, RankRange]:
 
     Args:
         answers: By model.
+        tiers: By model; those of a lower number are ranked before all of a higher one, and no model is
+            tested against one of another tier. Without a number a model is in tier 0.
 
     Returns:
         By model; models of other groups are absent.
@@ -81,9 +90,24 @@ def rank_answers(answers: Mapping[str, RankedAnswers]) -> dict[str, RankRange]:
     sizes = Counter(groups.values())
     chosen = max(sizes, key=lambda group: (sizes[group], len(group[0]), group[1]))
     compared = [model for model, group in groups.items() if group == chosen]
-    first = answers[compared[0]]
-    right = np.stack([_order_right(answers[model], first.image_ids) for model in compared])
-    return dict(zip(compared, rank_right(right, first.classes), strict=True))
+    by_tier: dict[int, list[str]] = {}
+    for model in compared:
+        by_tier.setdefault((tiers or {}).get(model, 0), []).append(model)
+    found: dict[str, RankRange] = {}
+    for _, models in sorted(by_tier.items()):
+        found |= _rank_behind(len(found), {model: answers[model] for model in models})
+    return found
+
+
+def _rank_behind(before: int, answers: Mapping[str, RankedAnswers]) -> dict[str, RankRange]:
+    """Rank ranges of one tier, of which so many ranks are taken by those before it."""
+    first = next(iter(answers.values()))
+    right = np.stack([_order_right(one, first.image_ids) for one in answers.values()])
+    ranked = rank_right(right, first.classes)
+    return {
+        model: RankRange(before + one.best, before + one.worst)
+        for model, one in zip(answers, ranked, strict=True)
+    }
 
 
 def rank_right(right: BoolArray, classes: npt.ArrayLike) -> list[RankRange]:

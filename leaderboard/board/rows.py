@@ -201,7 +201,8 @@ def _make_frame(rows: Iterable[ScoreRow] | Iterable[RobustnessRow], kind: type) 
             columns |= _list_metric_columns([row.metrics for row in listed if isinstance(row, ScoreRow)])
         else:
             columns[field.name] = [getattr(row, field.name) for row in listed]
-    frame = pd.DataFrame(columns)
+    # Without a row pandas takes every column for numbers, and merges no names with them.
+    frame = pd.DataFrame(columns, dtype=None if listed else object)
     for name in set(_OPTIONAL_FLOATS) & set(columns):
         frame[name] = frame[name].astype("float64")
     return frame

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from imagenet_g.benchmark.commands.options import HASHED_OPTIONS, add_hashed_options
 from imagenet_g.benchmark.terminal.text import print_block, print_line
 from imagenet_g.leaderboard.commands.validate import add_context_arguments, make_context
 
@@ -22,6 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="the result of a second run of your own (default: run the model on every image now)",
     )
     add_context_arguments(parser)
+    add_hashed_options(parser.add_argument_group("what a submission holds by its hash alone"))
     parser.add_argument(
         "--allow",
         type=int,
@@ -38,7 +40,8 @@ def run(arguments: Namespace) -> int:
     """Validate, run again, compare, record."""
     from imagenet_g.leaderboard.submissions.problems import format_report
     from imagenet_g.leaderboard.submissions.reviews import make_review, write_review
-    from imagenet_g.leaderboard.validation.second_run import load_second_run, verify_run
+    from imagenet_g.leaderboard.validation.second_runs.comparing import verify_run
+    from imagenet_g.leaderboard.validation.second_runs.running import HashedInputs, load_second_run
     from imagenet_g.leaderboard.validation.validate import validate_submission
 
     report = validate_submission(arguments.submission, make_context(arguments))
@@ -46,7 +49,8 @@ def run(arguments: Namespace) -> int:
     if not report.accepted:
         print_block(format_report(report))
         return 2
-    again = load_second_run(arguments.submission, arguments.result, arguments.out, arguments.data)
+    inputs = HashedInputs(**{name: getattr(arguments, name) for name in HASHED_OPTIONS})
+    again = load_second_run(arguments.submission, arguments.result, arguments.out, arguments.data, inputs)
     verification = verify_run(arguments.submission, again, by=arguments.by, allowed=arguments.allow)
     for ref, difference in verification.differences.items():
         others = verification.other_answers.get(ref)

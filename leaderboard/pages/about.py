@@ -33,9 +33,10 @@ DEFINITIONS = """\
   version is harder" and "the model is worse" can be distinguished.
 * **Rank**: a range, such as 3–7. Its best rank is one more than the number of models that are better beyond
   chance, its worst the number of ranked models less those that are worse beyond chance. Models are compared
-  in pairs on the same images, with classes as the independent units and Holm's correction over all pairs: the
-  chance of any wrong order in a table is at most 5 %. Only rows with stored answers can be tested; published
-  and self-reported rows have an interval and no rank. Ranks hold within one split of one version; filters do
+  in pairs on the same images, with classes as the independent units and Holm's correction over all pairs of
+  one trust level: the chance of a wrong order among them is at most 5 %. Verified rows are ranked first,
+  recomputed ones behind them. Published rows have an interval and no rank. Self-reported rows are listed
+  last and never ranked. Ranks hold within one split of one version; filters do
   not change them. AG and ER have intervals and no ranks.
 """
 

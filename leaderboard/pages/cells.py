@@ -44,18 +44,21 @@ def is_missing(value: object) -> bool:
 
 
 def format_rank(row: Row) -> str:
-    """The range of ranks, or a dash with the reason why there is not any.
+    """The range of ranks, or a dash with the reason why there is not any; self-reported rows are "listed".
 
     Example:
         >>> format_rank({"rank_best": 3, "rank_worst": 7}), format_rank({"rank_best": 2, "rank_worst": 2})
         ('3–7', '2')
         >>> format_rank({"unranked": "no stored answers"})
         '<span class="none" title="no stored answers">–</span>'
+        >>> format_rank({"unranked": "the authors' word", "trust": "self-reported"})
+        '<span class="none" title="the authors&#x27; word">listed</span>'
     """
     # A board that was built before there were ranges has no such columns.
     best, worst = row.get("rank_best"), row.get("rank_worst")
     if is_missing(best) or is_missing(worst):
-        return f'<span class="none" title="{escape(row.get("unranked", "unknown"))}">–</span>'
+        word = "listed" if row.get("trust") == "self-reported" else "–"
+        return f'<span class="none" title="{escape(row.get("unranked", "unknown"))}">{word}</span>'
     return str(best) if best == worst else f"{best}–{worst}"
 
 

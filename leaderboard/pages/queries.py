@@ -143,7 +143,9 @@ def settle_query(board: Board, query: BoardQuery) -> BoardQuery:
 
 _SORTABLE = ("model", "clean", "gap", "er", "equated", "parameters", "trust", "training_data", "family", "n")
 _SMALLEST_FIRST = ("model", "family", "training_data")
-_TRUST_ORDER = ("published", "self-reported", "recomputed", "verified")
+_TRUST_ORDER = ("self-reported", "published", "recomputed", "verified")
+_LISTED = "self-reported"
+"""The trust level of rows that are listed and not ranked."""
 
 
 def list_sortable() -> tuple[str, ...]:
@@ -165,19 +167,27 @@ def is_smallest_first(sort: str) -> bool:
 def select_rows(board: Board, query: BoardQuery) -> pd.DataFrame:
     """Rows of one version and split with their effective robustness, filtered and sorted, all pages.
 
-    Rank ranges are those within the whole ranking; a filter hides rows and does not change ranks.
+    Rank ranges are those within the whole ranking; a filter hides rows and does not change ranks. The best
+    top-1 first is the ranking: verified rows, then recomputed, then published ones. Self-reported rows come
+    last in every order but that by trust.
     """
     rows = find_scores(board, query).merge(find_robustness(board, query), on="model_id", how="left")
     rows = rows[match_rows(rows, query)]
     # A board that was built before a metric was added has no such column.
     key = query.sort if query.sort in rows else HEADLINE
+    # By how well a number is supported, not by the alphabet.
+    supported = rows["trust"].map({name: number for number, name in enumerate(_TRUST_ORDER)}).fillna(-1)
     if key == "trust":
-        # By how well a number is supported, not by the alphabet.
-        order = rows["trust"].map({name: number for number, name in enumerate(_TRUST_ORDER)})
-        return rows.iloc[order.argsort(kind="stable").to_numpy()[:: 1 if query.ascending else -1]]
-    return rows.sort_values(
-        [key, "top1", "model_id"], ascending=[query.ascending, False, True], na_position="last", kind="stable"
+        return rows.iloc[supported.argsort(kind="stable").to_numpy()[:: 1 if query.ascending else -1]]
+    is_ranking = key == HEADLINE and not query.ascending
+    tiers = supported if is_ranking else rows["trust"] != _LISTED
+    ordered = rows.assign(_tier=tiers).sort_values(
+        ["_tier", key, "top1", "model_id"],
+        ascending=[False, query.ascending, False, True],
+        na_position="last",
+        kind="stable",
     )
+    return ordered.drop(columns="_tier")
 
 
 def find_scores(board: Board, query: BoardQuery) -> pd.DataFrame:
@@ -249,9 +259,12 @@ def match_search(rows: pd.DataFrame, search: str) -> pd.Series[bool]:
 def find_places(board: Board, query: BoardQuery, by: str) -> pd.Series[float]:
     """Places in the order of a query's split by "er", "gap" or "top1", by model id; equal values share one.
 
-    Values from a clean set of other classes have no place beside those on the split's own classes.
+    Values from a clean set of other classes have no place beside those on the split's own classes, and
+    self-reported rows have none at all.
     """
-    rows = find_robustness(board, query) if by == "er" else find_scores(board, query)
+    scores = find_scores(board, query)
+    rows = find_robustness(board, query) if by == "er" else scores
+    rows = rows[rows["model_id"].isin(scores.loc[scores["trust"] != _LISTED, "model_id"])]
     if by != "top1":
         rows = keep_comparable(rows, "er_same_classes" if by == "er" else "same_classes")
     return rows.set_index("model_id")[by].dropna().rank(method="min", ascending=False)

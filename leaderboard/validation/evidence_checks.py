@@ -21,6 +21,7 @@ from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
 from imagenet_g.benchmark.predictions.sanity import check_clean_accuracy
 from imagenet_g.benchmark.results import Entry, has_widened_intervals
 from imagenet_g.benchmark.robustness.attach import Baseline
+from imagenet_g.benchmark.splits.registry import load_versions
 from imagenet_g.leaderboard.submissions.problems import Problem, error, warning
 from imagenet_g.leaderboard.submissions.submission import Submission
 from imagenet_g.leaderboard.validation.compare_numbers import check_notice, compare_entries
@@ -67,7 +68,7 @@ def check_evidence(
     Args:
         submission: The claim.
         files: Available predictions, by the path the submission names; a missing one makes the entry
-            self-reported.
+            self-reported, and refuses it where the split comes with the package.
         store: Splits.
         baselines: Published tables and measured baselines that effective robustness is computed again with.
     """
@@ -81,7 +82,8 @@ def check_evidence(
     }
     evidence = SubmissionEvidence(submission=submission, files=whole, store=store, baselines=baselines)
     for ref, entry in entries.items():
-        if not any(problem.severity == "error" for problem in found[ref]):
+        # What can be checked without predictions is said in the same report.
+        if all(problem.severity != "error" or problem.code == "no-predictions" for problem in found[ref]):
             found[ref] += recompute_entry(entry, evidence)
     return EvidenceFindings(
         # A finding about the whole file comes up with every split.
@@ -110,12 +112,20 @@ def _check_entry_file(
     else:
         yield from check_revision(entry, split)
     path = files.get(entry.predictions.file)
-    if path is None:
+    if path is None and _ships(ref):
+        message = f"no predictions were given ('{entry.predictions.file}'); its images come with imagenet-g"
+        yield error("no-predictions", ref, f"{message}, so that whoever has a score has them: add the file")
+    elif path is None:
         yield warning(
             "no-predictions", ref, "no predictions were given, so its numbers are the authors' word"
         )
     else:
         yield from check_file(path, entry, submission, split)
+
+
+def _ships(ref: str) -> bool:
+    version = load_versions().get(ref.partition("/")[0])
+    return version is not None and version.embedded
 
 
 def recompute_entry(entry: Entry, evidence: SubmissionEvidence) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from submission_cases import ROOT
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.leaderboard.board.board import load_board
 from imagenet_g.leaderboard.board.build import build_board
-from imagenet_g.leaderboard.validation.second_run import load_submission
+from imagenet_g.leaderboard.validation.second_runs.running import load_submission
 from imagenet_g.leaderboard.validation.validate import list_submission_files
 
 

@@ -11,7 +11,7 @@ from submission_cases import ROOT, STEM, edit_cell, set_at, write_case
 
 from imagenet_g.leaderboard.board.build import build_board
 from imagenet_g.leaderboard.ci import MAX_SUBMISSIONS, main, quote, run_ci
-from imagenet_g.leaderboard.validation.second_run import load_submission
+from imagenet_g.leaderboard.validation.second_runs.running import load_submission
 
 
 def test_an_honest_submission_gets_two_references(tmp_path: Path) -> None:

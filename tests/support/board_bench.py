@@ -34,7 +34,7 @@ from imagenet_g.leaderboard.submissions.submission import (
     make_stem,
     make_submission,
 )
-from imagenet_g.leaderboard.validation.second_run import load_submission
+from imagenet_g.leaderboard.validation.second_runs.running import load_submission
 from imagenet_g.leaderboard.validation.validate import list_submission_files
 
 NUM_SUBMISSIONS, NUM_SPLITS = 2000, 12

@@ -6,7 +6,13 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from imagenet_g.benchmark.commands.options import add_data_option, add_inference_options, add_sets_option
+from imagenet_g.benchmark.commands.options import (
+    HASHED_OPTIONS,
+    add_data_option,
+    add_hashed_options,
+    add_inference_options,
+    add_sets_option,
+)
 from imagenet_g.benchmark.terminal.text import print_block, print_line, print_message
 
 
@@ -22,11 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--out", type=Path, metavar="DIR", help="keep the new result in this folder (default: not kept)"
     )
     group = parser.add_argument_group("what a result holds by its hash alone")
-    group.add_argument("--checkpoint", type=Path, metavar="FILE", help="the weights of your own")
-    group.add_argument("--checkpoint-key", metavar="KEY", help="which of the file's state dicts it was")
-    group.add_argument("--class-map", type=Path, metavar="FILE", help="the class of each output")
-    group.add_argument("--templates", type=Path, metavar="FILE", help="the prompts of your own")
-    group.add_argument("--class-names", type=Path, metavar="FILE", help="the class names of your own")
+    add_hashed_options(group)
     group.add_argument(
         "--baseline",
         action="append",
@@ -50,11 +52,7 @@ def run(arguments: Namespace) -> int:
     from imagenet_g.benchmark.terminal.progress import ProgressListener
 
     given = RerunInputs(
-        checkpoint=arguments.checkpoint,
-        checkpoint_key=arguments.checkpoint_key,
-        class_map=arguments.class_map,
-        templates=arguments.templates,
-        class_names=arguments.class_names,
+        **{name: getattr(arguments, name) for name in HASHED_OPTIONS},
         baseline=tuple(arguments.baseline),
         data=tuple(arguments.data),
         sets=tuple(arguments.sets),

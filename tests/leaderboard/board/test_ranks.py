@@ -78,6 +78,19 @@ def test_of_two_groups_of_one_size_the_one_with_more_images_is_ranked() -> None:
     assert set(rank_answers({"whole": whole, "part": part})) == {"whole"}
 
 
+def test_verified_models_are_ranked_before_recomputed_ones() -> None:
+    """However many answers those have right; within a level the better one is first."""
+    accuracies = {"honest": 0.6, "labels as answers": 1.0, "weaker": 0.3, "plain": 0.5}
+    answers = {name: make_answers(top1, len(name)) for name, top1 in accuracies.items()}
+    found = rank_answers(answers, {"honest": 0, "weaker": 0, "labels as answers": 1, "plain": 1})
+    assert found == {
+        "honest": RankRange(1, 1),
+        "weaker": RankRange(2, 2),
+        "labels as answers": RankRange(3, 3),
+        "plain": RankRange(4, 4),
+    }
+
+
 @pytest.mark.parametrize("split", ["mini/renditions", "mini/sd-l", "mini-v2/sd-i"])
 def test_ranks_of_the_board_follow_from_its_answers(board: Board, split: str) -> None:
     """The stored answers, tested again."""

@@ -24,7 +24,7 @@ from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.results import Result
 from imagenet_g.leaderboard.submissions.reviews import Review, load_review
 from imagenet_g.leaderboard.validation.model_checks import check_library
-from imagenet_g.leaderboard.validation.second_run import load_submission, make_command
+from imagenet_g.leaderboard.validation.second_runs.running import load_submission, make_command
 
 OTHERS = (
     ROW.replace("LIBRARY", "OWN")

@@ -23,7 +23,7 @@ from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions.predictions import Predictions
 from imagenet_g.leaderboard.submissions.problems import RECOMPUTED_LIMITS
 from imagenet_g.leaderboard.submissions.reviews import Review, load_review
-from imagenet_g.leaderboard.validation.second_run import ROUNDING, find_other_answers
+from imagenet_g.leaderboard.validation.second_runs.comparing import ROUNDING, find_other_answers
 
 MODEL = "python:small_models:make_scaled_model"
 STEM = "example-lab__colour-net"

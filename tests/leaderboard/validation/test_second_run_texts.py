@@ -9,7 +9,7 @@ import pytest
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.records import ZeroShot
 from imagenet_g.leaderboard.submissions.submission import Submission
-from imagenet_g.leaderboard.validation.second_run import load_submission, make_command
+from imagenet_g.leaderboard.validation.second_runs.running import HashedInputs, load_submission, make_command
 
 SUBMISSIONS = Path(__file__).resolve().parents[3] / "submissions"
 
@@ -42,3 +42,11 @@ def test_texts_of_the_authors_own_are_not_guessed(
     """With what to do."""
     with pytest.raises(InputError, match="give --result"):
         make_command(load_with_texts(templates, class_names), tmp_path, [])
+
+
+def test_texts_of_the_authors_own_can_be_given(tmp_path: Path) -> None:
+    """They take the place of the names in the submission."""
+    texts = HashedInputs(templates=tmp_path / "t.txt", class_names=tmp_path / "c.csv")
+    words = make_command(load_with_texts("own-1", "own-2"), tmp_path, [], texts)
+    assert [word for word in words if word.startswith("--templates")] == [f"--templates={tmp_path / 't.txt'}"]
+    assert f"--class-names={tmp_path / 'c.csv'}" in words

@@ -25,13 +25,14 @@ from imagenet_g.benchmark.errors import InputError, UntrustedFileError
 from imagenet_g.benchmark.predictions.rescoring import RescoreRequest, rescore
 from imagenet_g.benchmark.results import STATISTICS_VERSION, Result, has_widened_intervals
 from imagenet_g.leaderboard.submissions.names import explain_bad_name, find_lookalike, make_skeleton
-from imagenet_g.leaderboard.submissions.problems import ValidationReport, clip_text
+from imagenet_g.leaderboard.submissions.problems import ValidationReport, clip_text, format_report
 from imagenet_g.leaderboard.submissions.reviews import load_review
 from imagenet_g.leaderboard.submissions.submission import Submission, compute_seal, join_stem, make_submission
 from imagenet_g.leaderboard.submissions.untrusted import parse_json
 from imagenet_g.leaderboard.submitting.submit import make_statement, suggest_answers, write_submission
 from imagenet_g.leaderboard.validation.model_checks import check_preprocessing
-from imagenet_g.leaderboard.validation.second_run import SecondRun, make_command, verify_run
+from imagenet_g.leaderboard.validation.second_runs.comparing import verify_run
+from imagenet_g.leaderboard.validation.second_runs.running import SecondRun, make_command
 from imagenet_g.leaderboard.validation.validate import list_submission_files
 
 GOOD = SEALED / "mini" / f"{STEM}.json"
@@ -72,13 +73,13 @@ def test_statistics_of_a_newer_release_are_refused_by_name(tmp_path: Path) -> No
     assert list_codes(report) == {"future-schema"}
 
 
-def test_without_predictions_it_is_self_reported(tmp_path: Path) -> None:
-    """What nobody can recompute is the authors' word."""
+def test_on_a_split_that_ships_predictions_are_required(tmp_path: Path) -> None:
+    """Whoever has a score on it has the answers; withheld, they would hide where the score comes from."""
     path = write_case(tmp_path)
     shutil.rmtree(path.parent / STEM)
     report = validate_case(path)
-    assert report.accepted
-    assert report.trust == "self-reported"
+    assert list_codes(report) == {"no-predictions"}
+    assert "add the file" in format_report(report)
 
 
 @pytest.mark.parametrize("path", list_submission_files(ROOT), ids=lambda path: path.stem)

@@ -6,30 +6,21 @@ again: an answer that rounding on another machine cannot explain was edited, or 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
 
 from imagenet_g.benchmark.answers.top_five import TopFive
-from imagenet_g.benchmark.cli import main
-from imagenet_g.benchmark.composing.places import DEFAULT_TEMPLATES, make_model_slug
-from imagenet_g.benchmark.errors import DataError, InputError, UntrustedFileError
+from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.naming.libraries import find_library
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.predictions import Predictions, load_predictions
-from imagenet_g.benchmark.predictions.result_files import RESULT_NAME, find_result_folder, load_result
-from imagenet_g.benchmark.results import Entry, Result
+from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
-from imagenet_g.benchmark.storage import validate_writable
 from imagenet_g.leaderboard.submissions.reviews import Verification
-from imagenet_g.leaderboard.submissions.submission import Submission
-from imagenet_g.leaderboard.submissions.untrusted import read_json
-from imagenet_g.leaderboard.validation.validate import list_predictions, parse_submission
+from imagenet_g.leaderboard.validation.second_runs.running import SecondRun, load_submission
+from imagenet_g.leaderboard.validation.validate import list_predictions
 
 MAX_DIFFERENCE = 0.003
 """Another machine or library moves a few images near a tie; half a point is another model."""
@@ -38,93 +29,6 @@ ROUNDING = 0.01
 HALF_ROUNDING = 0.05
 """The same where a run was in half precision."""
 MAX_NAMED = 5
-
-
-@dataclass(frozen=True, slots=True)
-class SecondRun:
-    """A maintainer's result, and the folder its predictions lie in."""
-
-    result: Result
-    folder: Path
-
-
-def load_second_run(path: Path, given: Path | None, out: Path, data: Sequence[str]) -> SecondRun:
-    """The maintainer's result: the one given, or a fresh one of the same model on the same splits.
-
-    A fresh run computes every prediction: its cache starts empty and is removed at the end.
-
-    Raises:
-        InputError: The model cannot be run by name, or the run failed.
-        StorageError: `out` cannot be written.
-    """
-    if given is not None:
-        return SecondRun(load_result(given), find_result_folder(given))
-    submission = load_submission(path)
-    words = make_command(submission, out, data)
-    validate_writable(out)
-    out.mkdir(parents=True, exist_ok=True)
-    # The usual cache may hold the submission's own predictions, where both were made on one machine. They
-    # would be compared with themselves, and the submission verified although no image was run.
-    with TemporaryDirectory(prefix="cache-", dir=out) as cache:
-        if main([*words, f"--cache={cache}"]) != 0:
-            raise InputError(f"The second run failed: imagenet-g {' '.join(words)}")
-    folder = out / make_model_slug(submission.result.model, dtype=_find_dtype(submission))
-    return SecondRun(load_result(folder / RESULT_NAME), folder)
-
-
-def load_submission(path: Path) -> Submission:
-    """A submission that was validated before.
-
-    Raises:
-        UntrustedFileError: It does not parse.
-    """
-    submission, problems = parse_submission(read_json(path)[1])
-    if submission is None:
-        raise UntrustedFileError(f"'{path}' is not a submission: {problems[0].message}")
-    return submission
-
-
-def make_command(submission: Submission, out: Path, data: Sequence[str]) -> list[str]:
-    """Words of the `evaluate` that repeats a submission.
-
-    Raises:
-        UnknownNameError: No installed package registers its model library.
-        InputError: Its model is code of its authors, which is never run from a submission, or it was run
-            with texts of theirs.
-    """
-    spec = submission.result.model.spec
-    if not find_library(spec.partition(":")[0]).runs_again:
-        raise InputError(f"'{spec}' is not run from a submission. Run it yourself and give --result.")
-    texts = submission.result.model.zero_shot
-    if texts is not None and (texts.class_names is not None or texts.templates.startswith("own-")):
-        raise InputError(
-            f"'{spec}' was run with texts of its authors' own, which a submission does not hold. Run it "
-            "yourself with --templates and --class-names, and give --result."
-        )
-    measured = {
-        gap.reference.predictions_sha256
-        for entry in submission.result.entries
-        for gap in entry.gaps
-        if gap.reference.kind == "measured"
-    }
-    # The whole set: it has the images of each of its views, and only one --reference can be given.
-    references = {
-        entry.split.base_ref for entry in submission.result.entries if entry.predictions.sha256 in measured
-    }
-    # With "=": a spec or reference from the file that starts with a dash would otherwise be an option.
-    words = ["evaluate", f"--model={spec}", f"--out={out}"]
-    words += [f"--split={entry.split.ref}" for entry in submission.result.entries]
-    words += [f"--data={pair}" for pair in data]
-    if (dtype := _find_dtype(submission)) != "float32":
-        words.append(f"--dtype={dtype}")
-    if texts is not None and texts.templates != DEFAULT_TEMPLATES:
-        words.append(f"--templates={texts.templates}")
-    return words + [f"--reference={reference}" for reference in sorted(references)]
-
-
-def _find_dtype(submission: Submission) -> str:
-    dtypes = sorted({entry.predictions.run.dtype for entry in submission.result.entries})
-    return dtypes[0] if dtypes else "float32"
 
 
 def verify_run(path: Path, again: SecondRun, *, by: str, allowed: int = 0) -> Verification:
@@ -137,11 +41,12 @@ def verify_run(path: Path, again: SecondRun, *, by: str, allowed: int = 0) -> Ve
         allowed: Images of a split that may have another answer, because the maintainer looked at them.
 
     Raises:
-        InputError: Weights differ, a split is missing, a score is more than `MAX_DIFFERENCE` off, or more
-            images than allowed have another answer.
+        InputError: Weights or class maps differ, a split is missing, a score is more than `MAX_DIFFERENCE`
+            off, or more images than allowed have another answer.
         DataError: Predictions are damaged, or not those a result was computed from.
     """
     submission = load_submission(path)
+    _compare_class_maps(submission.result.model.class_map, again.result.model.class_map)
     if again.result.model.weights_sha256 != submission.result.model.weights_sha256:
         raise InputError("The second run used other weights, so it cannot verify the submission.")
     theirs = {entry.split.ref: entry for entry in again.result.entries}
@@ -164,6 +69,14 @@ def verify_run(path: Path, again: SecondRun, *, by: str, allowed: int = 0) -> Ve
         differences=differences,
         other_answers=other_answers,
     )
+
+
+def _compare_class_maps(claimed: str | None, again: str | None) -> None:
+    if claimed != again:
+        raise InputError(
+            f"The submission has the class map '{claimed or 'none'}', the second run '{again or 'none'}'. "
+            "Ask the authors for the file, and give it with --class-map FILE."
+        )
 
 
 def _compare_scores(entry: Entry, other: Entry | None) -> float:
