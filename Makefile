@@ -6,7 +6,7 @@ LITES := wheel:efficientnet-lite0 wheel:efficientnet-lite1 wheel:efficientnet-li
 DEMO := results/demo
 DATA := --data mini-demo=$(DEMO)/release
 
-.PHONY: demo test fuzz check submissions bench clean
+.PHONY: demo test nightly fuzz check submissions bench clean
 
 # Main job: draw new images with the embedded generator, filter them by the embedded CLIP, score models on them, and
 # write the board as one page. Classifiers of photographs read none of these images; they are scored on drawings.
@@ -25,6 +25,10 @@ demo: .venv/installed-demo
 # tests/conftest.py, longest first, and not by the number of their tests.
 test: .venv/installed-dev
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+# What takes too long for every change: each text-to-image class of the installed diffusers.
+nightly: .venv/installed-dev
+	$(BIN)/pytest -m nightly --numprocesses auto --maxprocesses 4
 
 # What comes in from outside, with new examples until the time is over; a failure prints its seed.
 fuzz: .venv/installed-dev

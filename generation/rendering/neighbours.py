@@ -3,7 +3,8 @@
 Some pipelines read a batch as one request: FLUX.2 takes all its source images as references of every image. A
 plan promises that an image follows from its own row. So the first batch is rendered twice, the second time
 with other rows beside the first one, and the first image must stay as it is. A record is kept beside the
-shards, and a build that continues does not check again.
+shards, and a build that continues does not check again. A generator that renders one row and fails for a
+batch is refused here too, before every batch of its plan fails.
 """
 
 from __future__ import annotations
@@ -127,14 +128,14 @@ def check_neighbours(job: BuildJob, key: str, described: JsonValue, draw: Draw) 
         job: The split, its plan written.
         key: What the check holds for; see `make_check_key`.
         described: What the loaded generator says of itself.
-        draw: Renders the rows of one batch, without a second attempt at any.
+        draw: Renders rows in one call, without a second attempt at any.
 
     Returns:
         The check, from the folder where it was made before; None where no image has a neighbour, or where a
         row could not be rendered, which the shard then reports.
 
     Raises:
-        ModelError: The first image changed.
+        ModelError: The first image changed, or the generator renders one row and fails for several at once.
     """
     if (known := load_check(job, key)) is not None:
         return known
@@ -143,10 +144,13 @@ def check_neighbours(job: BuildJob, key: str, described: JsonValue, draw: Draw) 
     batch, neighbours = rows[:size], choose_neighbours(rows[:size], _load_last_rows(job, rows), size)
     if neighbours is None:
         return None
+    batch += batch[:1] * (size - len(batch))
     try:
         first, second = draw(batch)[0], draw([batch[0], *neighbours])[0]
     # Whatever a generator raises here it raises for its shard as well, where it is counted and reported.
-    except Exception:
+    except Exception as error:
+        if _renders_alone(batch[0], size, draw):
+            raise ModelError(_format_alone(job, error)) from error
         return None
     mean, largest = compare_images(first, second)
     tolerance = choose_tolerance(described)
@@ -192,6 +196,30 @@ def _load_last_rows(job: BuildJob, first: Sequence[PlanRow]) -> Sequence[PlanRow
 
 def _make_path(job: BuildJob, key: str) -> Path:
     return make_work_folder(job.out, job.split) / "neighbours" / f"{key}.json"
+
+
+def _renders_alone(row: PlanRow, batch_size: int, draw: Draw) -> bool:
+    """Whether a row is rendered on its own, and not with copies of itself: it is the number that fails."""
+    return not _fails(draw, [row]) and _fails(draw, [row] * batch_size)
+
+
+def _fails(draw: Draw, rows: Sequence[PlanRow]) -> bool:
+    try:
+        draw(rows)
+    # A generator may raise anything.
+    except Exception:
+        return True
+    return False
+
+
+def _format_alone(job: BuildJob, error: Exception) -> str:
+    reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"[:300]
+    return (
+        f"Generator '{job.split_spec.generator}' renders one image, and fails for "
+        f"{job.split_spec.batch_size} at once ({reason}). Render one image at a time: write batch_size = 1 "
+        f"for the split '{job.split}' in the spec (or a smaller one where memory ran out), and choose "
+        "another --out, because the batch size is part of the plan."
+    )
 
 
 def _format_mixing(job: BuildJob, image_id: str, mean: float, tolerance: float, *, is_stable: bool) -> str:

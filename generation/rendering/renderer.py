@@ -140,7 +140,7 @@ class Renderer:
                 yield [pool.submit(self._make_row, *part, prepare) for part in parts]
 
     def draw_batch(self, batch: Sequence[PlanRow]) -> list[Image.Image]:
-        """Images of one planned batch as the generator gives them, without a second attempt at flat ones.
+        """Images of rows in one call, as the generator gives them, without a second attempt at flat ones.
 
         Raises:
             Exception: Whatever the generator raises; DataError for a source that cannot be read.
@@ -150,7 +150,6 @@ class Renderer:
             if isinstance(row, str):
                 raise DataError(row)
             slots.append(row)
-        slots += [slots[0]] * (self.settings.batch_size - len(slots))
         return [made.image for made in self.generator.render(slots)]
 
     def _prepare_batch(

@@ -230,6 +230,16 @@ class RestlessGenerator(NoiseGenerator):
         return Image.fromarray(self.stream.integers(0, 256, (8, 8, 3), dtype=np.uint8))
 
 
+class LonelyGenerator(NoiseGenerator):
+    """Cannot render two rows at once."""
+
+    def render(self, rows: Sequence[RenderRow]) -> list[Rendering]:
+        """Noise, or an error."""
+        if len(rows) > 1:
+            raise RuntimeError("the sizes of two tensors differ")
+        return super().render(rows)
+
+
 class FailingGenerator(NoiseGenerator):
     """Always fails."""
 

@@ -25,6 +25,8 @@ from tiny_pipelines import (
     build_vae,
 )
 
+from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
+
 Parts = dict[str, Any]
 
 
@@ -36,13 +38,11 @@ class TinyPipeline:
         make: Its parts.
         arguments: Further arguments of its call.
         spec: Further keys of a generator's table.
-        batch_size: Images rendered together.
     """
 
     make: Callable[[], Parts]
     arguments: dict[str, Any] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
-    batch_size: int = 2
 
 
 def make_flow(**options: Any) -> Any:
@@ -532,12 +532,12 @@ PIPELINES: dict[str, TinyPipeline] = {
     ),
     "FluxKontextPipeline": TinyPipeline(make_flux, {"max_area": 32 * 32}),
     "FluxPipeline": TinyPipeline(make_flux),
-    "HiDreamImagePipeline": TinyPipeline(make_hidream, {"max_sequence_length": 77}, {"steps": 1}, 1),
+    "HiDreamImagePipeline": TinyPipeline(make_hidream, {"max_sequence_length": 77}, {"steps": 1}),
     "HunyuanDiTPAGPipeline": TinyPipeline(make_hunyuan_dit, UNBINNED),
     "HunyuanDiTPipeline": TinyPipeline(make_hunyuan_dit, UNBINNED),
     "HunyuanImagePipeline": TinyPipeline(make_hunyuan_image),
     "Kandinsky3Pipeline": TinyPipeline(make_kandinsky3),
-    "Kandinsky5T2IPipeline": TinyPipeline(make_kandinsky5, spec={"steps": 1}, batch_size=1),
+    "Kandinsky5T2IPipeline": TinyPipeline(make_kandinsky5, spec={"steps": 1}),
     "Krea2Pipeline": TinyPipeline(make_krea2),
     "LatentConsistencyModelPipeline": TinyPipeline(make_lcm),
     "LattePipeline": TinyPipeline(make_latte, {"video_length": 1}),
@@ -547,8 +547,8 @@ PIPELINES: dict[str, TinyPipeline] = {
     "NucleusMoEImagePipeline": TinyPipeline(make_nucleus, {"return_index": -1}),
     "OmniGenPipeline": TinyPipeline(make_omnigen),
     "OvisImagePipeline": TinyPipeline(make_ovis),
-    "PRXPipeline": TinyPipeline(make_prx, UNBINNED, batch_size=1),
-    "PRXPixelPipeline": TinyPipeline(lambda: make_prx(pixels=True), UNBINNED, batch_size=1),
+    "PRXPipeline": TinyPipeline(make_prx, UNBINNED),
+    "PRXPixelPipeline": TinyPipeline(lambda: make_prx(pixels=True), UNBINNED),
     "PixArtAlphaPipeline": TinyPipeline(make_pixart, UNBINNED),
     "PixArtSigmaPAGPipeline": TinyPipeline(make_pixart, UNBINNED),
     "PixArtSigmaPipeline": TinyPipeline(make_pixart, UNBINNED),
@@ -561,7 +561,7 @@ PIPELINES: dict[str, TinyPipeline] = {
     "StableDiffusionPAGPipeline": TinyPipeline(make_sd),
     "StableDiffusionPanoramaPipeline": TinyPipeline(make_sd),
     "StableDiffusionPipeline": TinyPipeline(make_sd),
-    "StableDiffusionSAGPipeline": TinyPipeline(make_sd),
+    "StableDiffusionSAGPipeline": TinyPipeline(make_sd, spec={"height_px": 64, "width_px": 64}),
     "StableDiffusionXLPAGPipeline": TinyPipeline(make_sdxl),
     "StableDiffusionXLPipeline": TinyPipeline(make_sdxl),
     "WanPipeline": TinyPipeline(make_wan, FRAME),
@@ -572,7 +572,9 @@ PIPELINES: dict[str, TinyPipeline] = {
 def build_tiny(name: str, folder: Path) -> Path:
     """Save a pipeline of that class into a folder."""
     torch.manual_seed(0)
-    getattr(diffusers, name)(**PIPELINES[name].make()).save_pretrained(folder)
+    # Some modules of diffusers use what it will remove.
+    with ignore_library_warnings():
+        getattr(diffusers, name)(**PIPELINES[name].make()).save_pretrained(folder)
     return folder
 
 

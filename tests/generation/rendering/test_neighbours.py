@@ -88,6 +88,17 @@ def test_one_image_at_a_time_the_same_generator_builds(tmp_path: Path) -> None:
     assert load_checks(tmp_path) == ()
 
 
+def test_a_generator_that_fails_for_several_rows_at_once_is_refused_with_what_to_write(
+    tmp_path: Path,
+) -> None:
+    """Before each batch of the plan fails; one image at a time it builds."""
+    told = r"fails for 4 at once \(RuntimeError: the sizes of two tensors differ\).*write batch_size = 1 for"
+    with pytest.raises(ModelError, match=told):
+        build(make_noise_spec(factory="build_specs:LonelyGenerator"), tmp_path / "out")
+    assert not list_shards(tmp_path / "out")
+    build(make_noise_spec(factory="build_specs:LonelyGenerator", batch_size=1), tmp_path / "alone")
+
+
 def test_images_that_hang_on_the_run_are_not_called_mixed(tmp_path: Path) -> None:
     """The same batch a second time gives another image, so neighbours are not what is wrong."""
     with pytest.raises(ModelError, match="do not depend on their seeds alone"):
