@@ -30,6 +30,19 @@ def test_a_shipped_generator_is_of_its_recipe(name: str, library: str) -> None:
     assert record.steps == recipe.schedule.steps
 
 
+@pytest.mark.parametrize("name", ["mini-sd-3", "mini-sd-3-autoencoder"])
+def test_every_stage_on_plain_drawings_has_a_recipe_that_ships(name: str) -> None:
+    """So that the weights can be trained again; the stages before them are those of other generators."""
+    recipes = [load_training_spec(recipe) for recipe in ("mini-sd-3-plain", "mini-sd-3")]
+    stages = load_record(find_packaged_model(name, "diffusers-part")).stages
+    found = [stage for stage in stages if stage.data["version"] == "mini-v3-train"]
+    assert [stage.data["ref"] for stage in found] == [recipe.data for recipe in recipes]
+    for stage, recipe in zip(found, recipes, strict=True):
+        part = getattr(recipe, stage.stage)
+        assert stage.recipe_sha256 == hash_json(part.model_dump(mode="json"))
+        assert stage.steps == part.schedule.steps
+
+
 @pytest.mark.parametrize(("name", "library"), GENERATORS)
 def test_the_card_of_a_shipped_generator_says_whether_it_copies(name: str, library: str) -> None:
     """Beside the data that its last stage learnt from."""
