@@ -12,6 +12,9 @@ from pathlib import Path
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
+# One core for each process that a test starts: others wait for theirs, and tiny models gain nothing by two.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Scores that the user keeps are no part of a test.
 os.environ["IMAGENET_G_SCORES"] = os.devnull
 

@@ -70,10 +70,13 @@ def print_parts(parts: Iterable[object]) -> list[str]:
 
 def follow_imports(files: Iterable[Path]) -> list[Path]:
     """The files, and those they import, and so on; sorted."""
+    files = set(files)
+    # Thousands of modules are loaded: only the paths that may be a file's own are parsed.
+    endings = tuple(path.name for path in files)
     names = {
         Path(origin): name
         for name, module in list(sys.modules.items())
-        if isinstance(origin := getattr(module, "__file__", None), str)
+        if isinstance(origin := getattr(module, "__file__", None), str) and origin.endswith(endings)
     }
     found: set[Path] = set()
     waiting = [(path, names.get(path, path.stem)) for path in files]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from imagenet_g.benchmark.classes import load_classes
@@ -56,8 +56,12 @@ def find_twins(prompts: AnyPromptSpec | None) -> dict[int, tuple[int, ...]]:
         >>> find_twins(PromptSpec(recipe="c-definition", class_names="open_clip"))  # definitions differ
         {}
     """
-    if prompts is None:
-        return {}
+    return {} if prompts is None else dict(_group_twins(prompts))
+
+
+# Asked for every shard of a release; the texts of a thousand classes are formatted once for each.
+@lru_cache(maxsize=16)
+def _group_twins(prompts: AnyPromptSpec) -> dict[int, tuple[int, ...]]:
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for info in load_classes():
         groups[_list_texts(prompts, info.index)].append(info.index)

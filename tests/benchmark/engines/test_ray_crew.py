@@ -27,6 +27,8 @@ def marker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "support"))
         patch.setenv("DIED_MARKER", str(path))
         patch.setenv("RAY_IGNORE_UNHANDLED_ERRORS", "1")
+        # Ray lets its workers wait behind every other process; beside other tests that takes minutes.
+        patch.setenv("RAY_worker_niceness", "0")
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         yield path
         ray.shutdown()

@@ -26,6 +26,8 @@ def cluster() -> Iterator[None]:
         # Workers are processes of their own and must find the generators of the tests.
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "support"))
         patch.setenv("RAY_IGNORE_UNHANDLED_ERRORS", "1")
+        # Ray lets its workers wait behind every other process; beside other tests that takes minutes.
+        patch.setenv("RAY_worker_niceness", "0")
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         yield
         ray.shutdown()
