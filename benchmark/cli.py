@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run([word for word in given if word != "--debug"])
     except BrokenPipeError:
         # `imagenet-g splits | head`: whoever read the output has enough, which is no error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_closed()
         return 0
     except (ImagenetGError, OSError) as error:
         if (message := format_failure(error)) is None:
@@ -46,6 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_block("\nimagenet-g: interrupted; run the same command again to resume.", error=True)
         # 128 and the number of SIGINT, as shells report it.
         return 130
+
+
+def _silence_closed() -> None:
+    """Send what waits for a closed pipe to nowhere; Python would end with a message and another code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def format_failure(error: ImagenetGError | OSError) -> str | None:

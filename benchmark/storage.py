@@ -157,6 +157,9 @@ def translate_storage_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
+    except BrokenPipeError:
+        # Not of a file: whoever read what is printed has closed the pipe, as `head` does.
+        raise
     except OSError as error:
         raise StorageError(_format_storage_error(path, error)) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ Model = Any
 Tokenizer = Any
 """A tokenizer of transformers."""
 END_OF_TEXT = "<|endoftext|>"
+UNKNOWN = "<|unknown|>"
+# A word with its inner apostrophes and hyphens, or one mark, each with the blank before it. Python and the
+# tokenizers library both read it: nothing in it may differ between the two.
+_WORDS = r" ?[^\W_]+(?:['’-][^\W_]+)*| ?[^\w\s]|_|\s"
 LOCAL_REVISION = "local"
 # Facts of a place, a library and a file, which change no output.
 _NO_SETTINGS = {"_name_or_path", "transformers_version", "dtype", "torch_dtype", "_commit_hash"}
@@ -103,11 +108,16 @@ def fit_tokenizer(tokenizer: Tokenizer, name: str) -> Tokenizer:
 
 
 def build_tiny_model(spec: TinySpec, texts: Sequence[str], seed: int) -> tuple[Model, Tokenizer]:
-    """A GPT-2 with random weights, and a byte-pair tokenizer trained on some texts."""
+    """A GPT-2 with random weights, and a tokenizer made from some texts.
+
+    Raises:
+        InputError: The texts have more words than the vocabulary may hold.
+    """
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    tokenizer = build_tokenizer(texts, spec.vocabulary)
+    build = build_word_tokenizer if spec.tokens == "words" else build_tokenizer
+    tokenizer = build(texts, spec.vocabulary)
     end = tokenizer.eos_token_id
     # No dropout: stage 2 compares the policy with its reference model, and dropout would be noise in the KL
     # term.
@@ -128,7 +138,6 @@ def build_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
     """A byte-level byte-pair tokenizer, which can encode any text."""
     import tokenizers
     from tokenizers import decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
 
     raw = tokenizers.Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -142,10 +151,39 @@ def build_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
         show_progress=False,
     )
     raw.train_from_iterator(texts, trainer)
+    return _wrap_tokenizer(raw)
+
+
+def build_word_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
+    """A tokenizer whose tokens are the words and marks of some texts; any other word is one unknown token.
+
+    Raises:
+        InputError: The texts have more words than the vocabulary may hold.
+    """
+    import tokenizers
+    from tokenizers import decoders, models, pre_tokenizers
+
+    # With the blank before it, so that a decoded text is what was encoded.
+    pieces = sorted({piece for text in texts for piece in re.findall(_WORDS, text)})
+    if len(pieces) + 2 > vocabulary:
+        raise InputError(
+            f"The seed captions have {len(pieces)} words and marks, and language_model.vocabulary = "
+            f'{vocabulary} allows {vocabulary - 2}. Raise it, or set tokens = "pieces".'
+        )
+    ids = {piece: number for number, piece in enumerate([END_OF_TEXT, UNKNOWN, *pieces])}
+    raw = tokenizers.Tokenizer(models.WordLevel(ids, unk_token=UNKNOWN))
+    raw.pre_tokenizer = pre_tokenizers.Split(tokenizers.Regex(_WORDS), behavior="isolated")
+    raw.decoder = decoders.Fuse()
+    return _wrap_tokenizer(raw, unk_token=UNKNOWN)
+
+
+def _wrap_tokenizer(raw: Any, **special: str) -> Tokenizer:  # noqa: ANN401
+    from transformers import PreTrainedTokenizerFast
+
     return PreTrainedTokenizerFast(
         # Cleaning up would drop blanks before marks, and decoded text would differ from what was encoded.
         tokenizer_object=raw, eos_token=END_OF_TEXT, bos_token=END_OF_TEXT, pad_token=END_OF_TEXT,
-        padding_side="left", clean_up_tokenization_spaces=False,
+        padding_side="left", clean_up_tokenization_spaces=False, **special,
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from imagenet_g.generation.captions.diversity import compute_distinct, compute_s
 from imagenet_g.generation.captions.files import CaptionSet
 from imagenet_g.generation.captions.names import split_words
 from imagenet_g.generation.captions.records import CaptionRecord
-from imagenet_g.generation.captions.sentences import Fault, find_banned, find_faults
+from imagenet_g.generation.captions.sentences import Fault, Grammar, find_banned, find_faults
 from imagenet_g.generation.prompts.recipes import ClassNames
 
 NUM_SHOWN = 5
@@ -104,8 +104,8 @@ def make_report(captions: CaptionSet, scores: RunScores | None, *, min_words: in
         scores: From `score_with_run`; None without a run.
         min_words: Fewest words of a valid caption.
     """
-    rows, names = captions.rows, read_class_names(captions)
-    faults = [_find_faults(row, names, min_words) for row in rows]
+    rows, rules = captions.rows, (read_class_names(captions), read_grammar(captions))
+    faults = [_find_faults(row, *rules, min_words) for row in rows]
     # Only the CLIP's own tokenizer can count; without the run this check is left out.
     if scores is not None:
         faults = [
@@ -186,8 +186,17 @@ def read_class_names(captions: CaptionSet) -> ClassNames:
     return "open_clip"
 
 
-def _find_faults(row: CaptionRecord, names: ClassNames, min_words: int) -> tuple[Fault, ...]:
-    return find_faults(row.caption, load_index_by_wnid()[row.wnid], names=names, min_words=min_words)
+def read_grammar(captions: CaptionSet) -> Grammar:
+    """Whether the grammar was checked when the captions were written; not if the card is missing."""
+    card = captions.header.card
+    return "checked" if card is not None and card.objective.get("grammar") == "checked" else "unchecked"
+
+
+def _find_faults(
+    row: CaptionRecord, names: ClassNames, grammar: Grammar, min_words: int
+) -> tuple[Fault, ...]:
+    index = load_index_by_wnid()[row.wnid]
+    return find_faults(row.caption, index, names=names, min_words=min_words, grammar=grammar)
 
 
 def _make_class_score(wnid: str, rows: Sequence[CaptionRecord]) -> ClassScore:

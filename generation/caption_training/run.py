@@ -46,6 +46,7 @@ from imagenet_g.generation.caption_training.seeds import (
 from imagenet_g.generation.caption_training.stages import Note, load_finished
 from imagenet_g.generation.captions.class_means import (
     FILE_NAME,
+    ClassMeans,
     load_class_means,
     validate_clip,
 )
@@ -127,7 +128,7 @@ def run_training(request: TrainRequest) -> CaptionRun:
     sft = run_sft(spec, seeds, model, tokenizer, settings=sft_settings, out=out,
                   device=request.device, note=request.note)  # fmt: skip
     rl_settings = make_rl_settings(spec, sft, clip, means.record)
-    scorer = CaptionScorer(clip, means, names=spec.class_names, min_words=spec.objective.min_words)
+    scorer = make_scorer(spec, clip, means)
     # The tokenizer as it was saved, whether or not it was resumed: the same file is used.
     rl = run_rl(spec, scorer, out / "sft" / "model", load_finished(out / "sft", sft)[1],
                 settings=rl_settings, out=out, device=request.device, note=request.note)  # fmt: skip
@@ -174,7 +175,15 @@ def load_scorer(run: CaptionRun, folder: Path, device: str) -> CaptionScorer:
         raise DataError(f"The CLIP or the class means are not those that '{folder}' was trained with.")
     validate_clip(means, clip, name=str(folder / FILE_NAME))
     clip.model.to(device)
-    return CaptionScorer(clip, means, names=run.spec.class_names, min_words=run.spec.objective.min_words)
+    return make_scorer(run.spec, clip, means)
+
+
+def make_scorer(spec: CaptionSpec, clip: ClipEncoder, means: ClassMeans) -> CaptionScorer:
+    """The scorer of some settings."""
+    objective = spec.objective
+    return CaptionScorer(
+        clip, means, names=spec.class_names, min_words=objective.min_words, grammar=objective.grammar
+    )
 
 
 def list_texts(spec: CaptionSpec, seeds: tuple[SeedCaption, ...]) -> list[str]:
@@ -254,7 +263,7 @@ def _load_seeds(request: TrainRequest, clip: ClipEncoder) -> tuple[SeedCaption, 
     spec, path = request.spec, request.out / _SEEDS_FILE
     # Kept, because a language model's captions cannot be drawn again alike on another machine.
     if path.exists():
-        return tuple(load_file_seeds(spec, path))
+        return tuple(load_file_seeds(spec, path, are_judged=True))
     found = load_seeds(
         spec, lambda settings, asked, seed: write_with_model(settings, asked, seed, device=request.device)
     )

@@ -12,28 +12,13 @@ from imagenet_g.benchmark.classes import load_classes, load_index_by_wnid
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.identity import hash_lines, make_seed
 from imagenet_g.generation.captions.names import list_class_names
-from imagenet_g.generation.captions.sentences import find_faults
+from imagenet_g.generation.captions.sentences import Fault, find_faults
 from imagenet_g.generation.captions.specs import CaptionSpec, FileSeeds, ModelSeeds, SceneSeeds
-from imagenet_g.generation.prompts.recipes import ClassNames, load_lines, load_scenes
+from imagenet_g.generation.grammar.articles import is_plural_name, takes_an
+from imagenet_g.generation.prompts.recipes import ClassNames, load_lines, load_readable_scenes
 
 SeedWriter = Callable[[ModelSeeds, Sequence[str], int], list[list[str]]]
 """From settings, requests and a seed to several texts for each request."""
-# Written with a vowel and spoken with a consonant: "a unicycle", "a European", "a ukulele".
-_NO_VOWEL = ("uni", "use", "util", "eu", "one", "uk")
-# Places365 puts these last: "market/outdoor".
-_QUALIFIERS = (
-    "indoor",
-    "outdoor",
-    "interior",
-    "exterior",
-    "natural",
-    "urban",
-    "public",
-    "snowy",
-    "wild",
-    "cultivated",
-)
-_SILENT_H = ("hour", "honest", "heir")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +100,7 @@ def make_scene_seeds(spec: CaptionSpec, settings: SceneSeeds) -> list[SeedCaptio
 
     Pairs of pattern and scene are sampled without replacement.
     """
-    patterns, scenes = load_lines("caption_patterns.txt"), load_scenes()
+    patterns, scenes = load_lines("caption_patterns.txt"), load_readable_scenes()
     seeds = []
     for index in spec.class_indices:
         info = load_classes()[index]
@@ -126,14 +111,19 @@ def make_scene_seeds(spec: CaptionSpec, settings: SceneSeeds) -> list[SeedCaptio
         # One number for the pair, so that drawing without replacement rules out repeated pairs.
         for draw in rng.choice(len(patterns) * len(scenes), size=size, replace=False):
             scene, pattern = divmod(int(draw), len(patterns))
-            text = patterns[pattern].format(c=named, b=add_article(turn_scene(scenes[scene])))
+            text = patterns[pattern].format(c=named, b=scenes[scene])
             # Not `capitalize`, which would write "St. bernard".
             seeds.append(SeedCaption(index, text[0].upper() + text[1:]))
     return seeds
 
 
-def load_file_seeds(spec: CaptionSpec, path: Path) -> list[SeedCaption]:
+def load_file_seeds(spec: CaptionSpec, path: Path, *, are_judged: bool = False) -> list[SeedCaption]:
     """Seeds of the wanted classes from a file of lines "wnid<TAB>caption"; "#" begins a comment.
+
+    Args:
+        spec: The run's settings.
+        path: The file.
+        are_judged: The captions were found valid before, and are not judged again.
 
     Raises:
         InputError: It cannot be read, a line has another form, or a caption is invalid.
@@ -153,7 +143,8 @@ def load_file_seeds(spec: CaptionSpec, path: Path) -> list[SeedCaption]:
             raise UnknownNameError("wnid", wnid, load_index_by_wnid(), hint=f"'{path}', line {number}.")
         index = load_index_by_wnid()[wnid]
         if index in wanted:
-            _validate_seed(spec, index, caption.strip(), where=f"'{path}', line {number}")
+            if not are_judged:
+                _validate_seed(spec, index, caption.strip(), where=f"'{path}', line {number}")
             seeds.append(SeedCaption(index, caption.strip()))
     return seeds
 
@@ -180,25 +171,9 @@ def add_article(noun: str) -> str:
         >>> add_article("unicycle"), add_article("hourglass"), add_article("binoculars")
         ('a unicycle', 'an hourglass', 'a heap of binoculars')
     """
-    lower = noun.casefold()
-    # Singular names in these endings: "glass", "cactus", "iris", "triceratops".
-    if lower.endswith("s") and not lower.endswith(("ss", "us", "is", "ps")):
+    if is_plural_name(noun):
         return f"a heap of {noun}"
-    vowel = lower.startswith(_SILENT_H) or (lower[0] in "aeiou" and not lower.startswith(_NO_VOWEL))
-    return f"{'an' if vowel else 'a'} {noun}"
-
-
-def turn_scene(scene: str) -> str:
-    """A scene in natural word order: "church indoor" becomes "indoor church".
-
-    Example:
-        >>> turn_scene("church indoor"), turn_scene("tree farm")
-        ('indoor church', 'tree farm')
-    """
-    words = scene.split()
-    if words[-1] in _QUALIFIERS:
-        words = [words[-1], *words[:-1]]
-    return " ".join(words)
+    return f"{'an' if takes_an(noun) else 'a'} {noun}"
 
 
 def _validate_covered(spec: CaptionSpec, seeds: Sequence[SeedCaption]) -> None:
@@ -212,12 +187,18 @@ def _validate_covered(spec: CaptionSpec, seeds: Sequence[SeedCaption]) -> None:
 
 
 def _validate_seed(spec: CaptionSpec, index: int, caption: str, *, where: str) -> None:
-    faults = find_faults(caption, index, names=spec.class_names, min_words=spec.objective.min_words)
-    if faults:
+    if faults := _find_faults(spec, index, caption):
         raise InputError(
             f"{where}: '{caption}' is not a valid caption of {load_classes()[index].name}: "
             f"{', '.join(faults)}."
         )
+
+
+def _find_faults(spec: CaptionSpec, index: int, caption: str) -> tuple[Fault, ...]:
+    objective = spec.objective
+    return find_faults(
+        caption, index, names=spec.class_names, min_words=objective.min_words, grammar=objective.grammar
+    )
 
 
 def _write_model_seeds(spec: CaptionSpec, settings: ModelSeeds, write: SeedWriter) -> list[SeedCaption]:
@@ -233,7 +214,7 @@ def _write_model_seeds(spec: CaptionSpec, settings: ModelSeeds, write: SeedWrite
         lines = dict.fromkeys(text.strip().strip('"').strip() for text in texts[index])
         valid = [
             line for line in lines
-            if not find_faults(line, index, names=spec.class_names, min_words=spec.objective.min_words)
+            if not _find_faults(spec, index, line)
         ]  # fmt: skip
         seeds += [SeedCaption(index, line) for line in valid[: settings.per_class]]
     return seeds

@@ -20,7 +20,7 @@ from imagenet_g.generation.captions.files import CaptionSet, make_caption_set
 from imagenet_g.generation.captions.names import split_words
 from imagenet_g.generation.captions.records import CaptionCard, CaptionRecord
 from imagenet_g.generation.captions.scoring import CaptionScorer
-from imagenet_g.generation.captions.sentences import find_banned, hash_banned
+from imagenet_g.generation.captions.sentences import Grammar, find_banned, hash_banned
 from imagenet_g.generation.captions.specs import CaptionSpec, SamplingSpec
 from imagenet_g.generation.generators.runtime import set_determinism
 
@@ -28,8 +28,12 @@ BATCH_SIZE = 64
 """Captions a forward pass; fixed, because what is drawn depends on it."""
 REMARK = (
     "Ramos et al. trained with PPO; this run used {method}, which compares the captions of a class with each "
-    "other in place of a learned value function. Whether a sentence has a verb is not checked."
+    "other in place of a learned value function. {judged}"
 )
+JUDGED: dict[Grammar, str] = {
+    "checked": "Grammar is checked by parts of speech and agreement alone.",
+    "unchecked": "Whether a sentence has a verb is not checked.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +165,7 @@ def make_card(run: CaptionRun, *, seed: int, per_class: int) -> CaptionCard:
         sampling=sampling,
         seed=seed,
         versions=run.versions,
-        remark=REMARK.format(method=spec.rl.method.upper()),
+        remark=REMARK.format(method=spec.rl.method.upper(), judged=JUDGED[spec.objective.grammar]),
     )
 
 

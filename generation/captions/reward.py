@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from imagenet_g.benchmark.distances.geometry import normalize_rows
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.generation.captions.sentences import FAULTS
+from imagenet_g.generation.captions.sentences import count_checks
 
 Floats = npt.NDArray[np.float64]
 Normalization = Literal["images", "images-and-mean"]
@@ -80,7 +80,12 @@ def compute_row_cosines(embeddings: npt.ArrayLike, means: npt.ArrayLike) -> Floa
 
 
 def compute_rewards(
-    cosines: npt.ArrayLike, num_faults: Sequence[int], *, grading: Grading, direction: Direction = "far"
+    cosines: npt.ArrayLike,
+    num_faults: Sequence[int],
+    *,
+    grading: Grading,
+    direction: Direction = "far",
+    num_checks: int = count_checks("unchecked"),
 ) -> Floats:
     """Rewards: minus the cosine for valid captions, the lower bound or less for others.
 
@@ -91,6 +96,7 @@ def compute_rewards(
             invalid then has no gradient. "graded" continues below: -1 minus the share of checks that failed,
             down to -2, so that fewer faults are always better and validity still comes first.
         direction: "far" minimises the cosine; "near" flips its sign, a control that must make it worse.
+        num_checks: How many checks each caption was given; no caption has more faults.
 
     Returns:
         `(N,)`: in [-1, 1] for valid captions, in [-2, -1] for others.
@@ -105,6 +111,6 @@ def compute_rewards(
     faults = np.asarray(num_faults, dtype=np.float64)
     valid = -values if direction == "far" else values
     # Not flipped with the direction: the control differs in the sign of the cosine and in nothing else.
-    invalid = FLOOR - (faults / len(FAULTS) if grading == "graded" else 0.0)
+    invalid = FLOOR - (faults / num_checks if grading == "graded" else 0.0)
     rewards: Floats = np.where(faults == 0, valid, invalid)
     return rewards

@@ -19,7 +19,7 @@ from imagenet_g.generation.captions.reward import (
     compute_rewards,
     compute_row_cosines,
 )
-from imagenet_g.generation.captions.sentences import Fault, find_faults
+from imagenet_g.generation.captions.sentences import Fault, Grammar, count_checks, find_faults
 from imagenet_g.generation.prompts.recipes import ClassNames
 
 if TYPE_CHECKING:
@@ -35,12 +35,14 @@ class CaptionScores:
         class_indices: Their classes.
         faults: Faults of each; empty for valid ones.
         cosines: `(N,)` R of Eq. 1, in [-1, 1].
+        num_checks: How many checks each was given.
     """
 
     captions: tuple[str, ...]
     class_indices: tuple[int, ...]
     faults: tuple[tuple[Fault, ...], ...]
     cosines: Floats
+    num_checks: int
 
     @property
     def valid(self) -> tuple[bool, ...]:
@@ -50,7 +52,9 @@ class CaptionScores:
     def make_rewards(self, grading: Grading, direction: Direction = "far") -> Floats:
         """`(N,)` rewards; see `captions.reward.compute_rewards`."""
         num_faults = [len(faults) for faults in self.faults]
-        return compute_rewards(self.cosines, num_faults, grading=grading, direction=direction)
+        return compute_rewards(
+            self.cosines, num_faults, grading=grading, direction=direction, num_checks=self.num_checks
+        )
 
 
 class CaptionScorer:
@@ -61,13 +65,23 @@ class CaptionScorer:
         means: Class means.
         names: Which names of a class count.
         min_words: Fewest words of a valid caption.
+        grammar: Whether a valid caption is grammatical.
     """
 
-    def __init__(self, clip: ClipEncoder, means: ClassMeans, *, names: ClassNames, min_words: int) -> None:
+    def __init__(
+        self,
+        clip: ClipEncoder,
+        means: ClassMeans,
+        *,
+        names: ClassNames,
+        min_words: int,
+        grammar: Grammar = "unchecked",
+    ) -> None:
         self.clip = clip
         self.means = means
         self._names: ClassNames = names
         self._min_words = min_words
+        self._grammar: Grammar = grammar
         self._limit = read_context_length(clip)
 
     def score(self, captions: Sequence[str], class_indices: Sequence[int]) -> CaptionScores:
@@ -75,10 +89,14 @@ class CaptionScorer:
         embeddings = encode_captions(self.clip, captions)
         cosines = compute_row_cosines(embeddings, self.means.take(class_indices)) if captions else np.zeros(0)
         faults = tuple(self._find(*pair) for pair in zip(captions, class_indices, strict=True))
-        return CaptionScores(tuple(captions), tuple(class_indices), faults, cosines)
+        return CaptionScores(
+            tuple(captions), tuple(class_indices), faults, cosines, count_checks(self._grammar)
+        )
 
     def _find(self, caption: str, class_index: int) -> tuple[Fault, ...]:
-        found = find_faults(caption, class_index, names=self._names, min_words=self._min_words)
+        found = find_faults(
+            caption, class_index, names=self._names, min_words=self._min_words, grammar=self._grammar
+        )
         too_long = count_tokens(self.clip, caption) > self._limit
         return (*found, "too-long") if too_long else found
 

@@ -1,7 +1,7 @@
 """Faults of a caption, by name; a caption without faults is valid.
 
-Whether a sentence has a verb is not checked, which would need a parser. Fluency under the language model (the
-KL term, and perplexity in `captions check`) takes its place.
+Grammar is checked where the settings ask for it (`grammar.sentences`). Where they do not, fluency under the
+language model (the KL term, and perplexity in `captions check`) takes its place.
 """
 
 from __future__ import annotations
@@ -9,23 +9,30 @@ from __future__ import annotations
 import re
 from functools import cache
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.identity import hash_lines
 from imagenet_g.generation.captions.names import list_class_names, names_class, split_words
-from imagenet_g.generation.prompts.recipes import ClassNames, load_lines
+from imagenet_g.generation.prompts.recipes import ClassNames, load_lines, load_readable_scenes
+
+if TYPE_CHECKING:
+    from imagenet_g.generation.grammar.words import Lexicon
 
 # Written twice, because a type checker cannot make a Literal from a tuple.
 Fault = Literal[
     "class-not-named", "no-capital", "no-end", "several-sentences", "too-short", "stutter", "odd-text",
-    "too-long",
+    "too-long", "unknown-word", "ungrammatical",
 ]  # fmt: skip
-# The graded reward divides by the number of checks: another check changes the rewards of stored runs.
+Grammar = Literal["checked", "unchecked"]
+# The graded reward divides by the number of checks: another check changes the rewards of stored runs. Those
+# whose settings do not check the grammar go on dividing by the number without its two.
 FAULTS: tuple[Fault, ...] = (
     "class-not-named", "no-capital", "no-end", "several-sentences", "too-short", "stutter", "odd-text",
-    "too-long",
+    "too-long", "unknown-word", "ungrammatical",
 )  # fmt: skip
+_OF_GRAMMAR = ("unknown-word", "ungrammatical")
 """Every check of a caption.
 
 class-not-named     see `captions.names`
@@ -36,6 +43,8 @@ too-short           fewer words than required
 stutter             one word twice in a row
 odd-text            line breaks, control characters, or bytes that are not text
 too-long            longer than the CLIP's text encoder accepts; checked where the CLIP is loaded
+unknown-word        a word that no dictionary has; only where the grammar is checked
+ungrammatical       no reading of the words is a sentence; only where the grammar is checked
 """
 # Without their full stop, in lower case; "no" is "No. 5".
 ABBREVIATIONS = frozenset({"dr", "mr", "mrs", "ms", "mt", "no", "st", "vs"})
@@ -43,14 +52,38 @@ _END = re.compile(r"[.!?][\"'”’)]*$")
 _INNER_END = re.compile(r"(\w*)[.!?]+[\"'”’)]*\s+\S")
 
 
-def find_faults(caption: str, class_index: int, *, names: ClassNames, min_words: int) -> tuple[Fault, ...]:
+def count_checks(grammar: Grammar) -> int:
+    """How many checks a caption is given.
+
+    Example:
+        >>> count_checks("checked"), count_checks("unchecked")
+        (10, 8)
+    """
+    return len(FAULTS) - (0 if grammar == "checked" else len(_OF_GRAMMAR))
+
+
+def find_faults(
+    caption: str, class_index: int, *, names: ClassNames, min_words: int, grammar: Grammar = "unchecked"
+) -> tuple[Fault, ...]:
     """Faults of a caption, in the order of `FAULTS`; empty for one complete sentence that names the class.
+
+    Args:
+        caption: Any text.
+        class_index: 0..999.
+        names: Which names of the class count.
+        min_words: Fewest words of a valid caption.
+        grammar: "checked" needs `imagenet-g[captions]`.
+
+    Raises:
+        InputError: Grammar is to be checked, and the dictionaries are not installed.
 
     Example:
         >>> find_faults("Two goldfish read in a library.", 1, names="open_clip", min_words=4)
         ()
         >>> find_faults("two fish read in in a library", 1, names="open_clip", min_words=4)
         ('class-not-named', 'no-capital', 'no-end', 'stutter')
+        >>> find_faults("Aud a candle rainforest.", 470, names="open_clip", min_words=4, grammar="checked")
+        ('unknown-word', 'ungrammatical')
     """
     words = split_words(caption)
     # A sentence may begin inside a quotation.
@@ -65,6 +98,8 @@ def find_faults(caption: str, class_index: int, *, names: ClassNames, min_words:
         # A byte-level tokenizer decodes bytes that are no UTF-8 as the replacement character.
         "odd-text": not caption.isprintable() or "�" in caption,
     }
+    if grammar == "checked":
+        found |= _check_grammar(caption)
     return tuple(fault for fault in FAULTS if found.get(fault))
 
 
@@ -87,6 +122,34 @@ def find_banned(caption: str) -> tuple[str, ...]:
 def hash_banned() -> str:
     """sha256 of the list of banned words."""
     return hash_lines(sorted(_load_banned()))
+
+
+def _check_grammar(caption: str) -> dict[Fault, bool]:
+    # Imported late: its dictionaries are an extra, and take a second.
+    from imagenet_g.generation.grammar.sentences import find_unknown_words, is_grammatical
+
+    lexicon = load_lexicon()
+    return {
+        "unknown-word": bool(find_unknown_words(caption, lexicon)),
+        "ungrammatical": not is_grammatical(caption, lexicon),
+    }
+
+
+@cache
+def load_lexicon() -> Lexicon:
+    """Dictionaries with the names of all classes and scenes.
+
+    Raises:
+        InputError: The dictionaries are not installed.
+    """
+    try:
+        from imagenet_g.generation.grammar.words import Lexicon
+    except ImportError as error:
+        raise InputError(
+            f"Checking grammar needs {error.name}. Run: pip install 'imagenet-g[captions]'"
+        ) from error
+    names = [name for info in load_classes() for name in list_class_names(info, "open_clip")]
+    return Lexicon([*names, *load_readable_scenes()])
 
 
 @cache

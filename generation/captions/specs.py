@@ -17,6 +17,7 @@ from imagenet_g.benchmark.errors import InputError, shorten
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.shipped_specs import find_shipped_spec, list_shipped_names, parse_toml
 from imagenet_g.generation.captions.records import Positive, Slug
+from imagenet_g.generation.captions.sentences import Grammar
 
 Rate = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
@@ -26,15 +27,15 @@ TopP = Annotated[float, Field(gt=0, le=1)]
 class PretrainedSpec(FileModel):
     """A causal language model from the Hub or a folder."""
 
-    kind: Literal["pretrained"]
+    kind: Literal["pretrained"] = "pretrained"
     repo: str
     """Hub repository, or a local folder that transformers loads."""
-    revision: str
-    """Commit, branch or tag; "local" for a folder."""
+    revision: str = "main"
+    """Commit, branch or tag; a folder has none."""
 
 
 class TinySpec(FileModel):
-    """A GPT-2 with random weights and a byte-pair tokenizer trained on the seed captions: no download."""
+    """A GPT-2 with random weights and a tokenizer made from the seed captions: no download."""
 
     kind: Literal["tiny"]
     layers: Positive
@@ -42,7 +43,11 @@ class TinySpec(FileModel):
     heads: Positive
     # A byte-level tokenizer has at least 257 tokens; 300 leaves a few merges to learn.
     vocabulary: Annotated[int, Field(ge=300)]
-    """Upper bound of tokens; 257 of them are the bytes and the end of text."""
+    """Upper bound of tokens; of pieces, 257 are the bytes and the end of text."""
+    # The default is what runs from before this key had.
+    tokens: Literal["pieces", "words"] = "pieces"
+    """With "words", each word and mark of the seed captions is a token: no two pieces make a word that does
+    not exist, and no other word can be written. "pieces" are byte pairs, which can write any text."""
 
 
 LanguageModelSpec = Annotated[PretrainedSpec | TinySpec, Field(discriminator="kind")]
@@ -99,6 +104,10 @@ class ObjectiveSpec(FileModel):
     direction: Literal["far", "near"] = "far"
     """"near" is a control: the same training with the sign of the reward flipped."""
     min_words: Positive = 4
+    # Left out where it is not checked, so that settings from before this key keep their hash.
+    grammar: Annotated[Grammar, Field(exclude_if=lambda value: value == "unchecked")] = "unchecked"
+    """With "checked", a valid caption is a sentence of known words, see `grammar.sentences`. That knows parts
+    of speech and agreement, and may refuse a rare construction of a large model."""
 
 
 class SftSpec(FileModel):

@@ -142,3 +142,21 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     """Only who asks sees the insides."""
     assert main(["show", "absent.json", "--debug"]) == 2
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_reader_that_has_enough_is_no_error(stream: str) -> None:
+    """As in `imagenet-g captions train | head`, and with `2>&1`, where the notes of training go as well."""
+    noted = "cli._run = lambda words: [print_line('a note', error=True)] and 0; "
+    code = (
+        "import sys; from imagenet_g.benchmark import cli; "
+        "from imagenet_g.benchmark.terminal.text import print_line; "
+        f"{noted if stream == 'stderr' else ''}sys.exit(cli.main(['captions', 'train']))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout and process.stderr
+    other = {"stdout": process.stderr, "stderr": process.stdout}[stream]
+    {"stdout": process.stdout, "stderr": process.stderr}[stream].close()
+    said = other.read()
+    other.close()
+    assert (process.wait(), said) == (0, b"")

@@ -86,6 +86,12 @@ def test_a_read_only_folder_is_a_storage_error(tmp_path: Path) -> None:
         write_bytes(tmp_path / "f", b"x")
 
 
+def test_a_closed_pipe_is_no_storage_error(tmp_path: Path) -> None:
+    """Training that prints into `head` ends as every command does, with nothing said of a file."""
+    with pytest.raises(BrokenPipeError), translate_storage_errors(tmp_path):
+        raise BrokenPipeError
+
+
 def test_a_full_disk_is_a_storage_error() -> None:
     """A real one: /dev/full takes nothing."""
     if not Path("/dev/full").exists():

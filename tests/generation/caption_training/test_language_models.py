@@ -17,6 +17,7 @@ from imagenet_g.generation.caption_training.fluency import compute_perplexities
 from imagenet_g.generation.caption_training.language_models import (
     build_tiny_model,
     build_tokenizer,
+    build_word_tokenizer,
     describe_language_model,
     encode_request,
     fit_tokenizer,
@@ -95,6 +96,29 @@ def test_any_text_survives_the_tiny_tokenizer(text: str) -> None:
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
 
 
+@given(st.lists(st.sampled_from(["ox", "An", "sleeps", "cave", "in", "a"]), min_size=1, max_size=9))
+def test_texts_of_known_words_survive_the_word_tokenizer(words: list[str]) -> None:
+    """One token a word, its blank included, and one for the full stop."""
+    tokenizer = _WORD_TOKENIZER
+    text = f"ox: {' '.join(words)}."
+    ids = tokenizer(text)["input_ids"]
+    # "ox" and ":" stand before; a word without its blank is another token.
+    assert tokenizer.decode(ids) == text and len(ids) == len(words) + 3
+
+
+def test_a_word_model_writes_no_other_words() -> None:
+    """What was not in the texts is one unknown token, and dropped where text is decoded."""
+    ids = _WORD_TOKENIZER("ox: An oxcart sleeps.")["input_ids"]
+    assert _WORD_TOKENIZER.convert_ids_to_tokens(ids)[3] == "<|unknown|>"
+    assert _WORD_TOKENIZER.decode(ids, skip_special_tokens=True) == "ox: An sleeps."
+
+
+def test_a_vocabulary_too_small_for_the_words_is_refused() -> None:
+    """With both numbers."""
+    with pytest.raises(InputError, match=r"have 16 words and marks, and .* = 10 allows 8"):
+        build_word_tokenizer(TEXTS, 10)
+
+
 def test_perplexity_is_the_models_own_loss(folder: Path) -> None:
     """Against transformers' loss over the caption's tokens, one text at a time."""
     model, tokenizer = load(folder)
@@ -137,3 +161,4 @@ def test_a_model_is_asked_twice_as_often_as_is_wanted(folder: Path) -> None:
 
 
 _TOKENIZER = build_tokenizer(TEXTS, 300)
+_WORD_TOKENIZER = build_word_tokenizer([*TEXTS, "ox sleeps in a An cave."], 300)

@@ -17,7 +17,6 @@ from imagenet_g.generation.caption_training.seeds import (
     load_seeds,
     make_prompt,
     make_scene_seeds,
-    turn_scene,
 )
 from imagenet_g.generation.captions.sentences import find_faults
 from imagenet_g.generation.captions.specs import (
@@ -134,6 +133,20 @@ def test_a_model_is_asked_for_each_class_and_its_invalid_answers_are_dropped() -
     assert [seed.caption for seed in found] == ["A tench naps in a taxi.", "A tench sings at noon."]
 
 
+def test_a_model_that_writes_seeds_needs_its_repository_alone(tmp_path: Path) -> None:
+    """As the comment in the shipped settings says."""
+    from importlib.resources import files
+
+    text = (files("imagenet_g.generation.data") / "captions" / "gpt2.toml").read_text(encoding="utf-8")
+    old = '[seeds]\nkind = "scenes"\nper_class = 64\n'
+    assert old in text and 'kind = "model" and\n# model.repo = "ORG/NAME"' in text
+    path = tmp_path / "asked.toml"
+    path.write_text(text.replace(old, '[seeds]\nkind = "model"\nmodel.repo = "ORG/NAME"\n'))
+    seeds = load_caption_spec(str(path)).seeds
+    assert isinstance(seeds, ModelSeeds)
+    assert (seeds.model.repo, seeds.model.revision, seeds.per_class) == ("ORG/NAME", "main", 16)
+
+
 def test_long_seeds_are_left_out_and_a_persons_own_are_refused() -> None:
     """As long as every class keeps one."""
     spec = change(classes=[TENCH])
@@ -154,12 +167,6 @@ def test_long_seeds_are_left_out_and_a_persons_own_are_refused() -> None:
 def test_articles_fit(noun: str, phrase: str) -> None:
     """By sound; plurals become singular."""
     assert add_article(noun) == phrase
-
-
-def test_scenes_read_as_people_say_them() -> None:
-    """The kind of place comes first."""
-    assert turn_scene("church indoor") == "indoor church"
-    assert turn_scene("cathedral") == "cathedral"
 
 
 def test_prompts_name_the_class() -> None:

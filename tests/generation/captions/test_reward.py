@@ -12,7 +12,7 @@ from scipy.spatial.distance import cosine
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.generation.captions.reward import compute_class_mean, compute_rewards, compute_row_cosines
-from imagenet_g.generation.captions.sentences import FAULTS, find_faults
+from imagenet_g.generation.captions.sentences import FAULTS, count_checks, find_faults
 
 INDEX = {info.name: info.index for info in load_classes()}
 ROWS = arrays(np.float64, (5, 4), elements=st.floats(0.1, 10.0))
@@ -97,14 +97,36 @@ def test_the_hard_floor_is_the_papers() -> None:
 def test_grading_puts_validity_first_and_fewer_faults_before_more(cos: float, few: int, more: int) -> None:
     """Whatever the cosine."""
     few, more = sorted((few, more))
-    valid, better, worse = compute_rewards([cos, cos, cos], [0, few, more], grading="graded")
+    num_faults = [0, few, more]
+    valid, better, worse = compute_rewards([cos] * 3, num_faults, grading="graded", num_checks=len(FAULTS))
     assert valid >= -1 > better >= worse >= -2
 
 
 def test_the_control_flips_the_sign_for_valid_captions_only() -> None:
     """Near instead of far."""
-    rewards = compute_rewards([0.3, 0.3], [0, len(FAULTS)], grading="graded", direction="near")
+    rewards = compute_rewards([0.3, 0.3], [0, 8], grading="graded", direction="near")
     np.testing.assert_allclose(rewards, [0.3, -2.0])
+
+
+def test_rewards_of_runs_that_check_no_grammar_stay_as_they_were() -> None:
+    """One fault of eight; one of ten where the grammar is checked too."""
+    assert compute_rewards([0.3], [1], grading="graded").tolist() == [-1.125]
+    num_checks = count_checks("checked")
+    assert compute_rewards([0.3], [1], grading="graded", num_checks=num_checks).tolist() == [-1.1]
+
+
+@pytest.mark.parametrize(
+    ("caption", "faults"),
+    [("A goose candle aud a cathedral.", ("unknown-word", "ungrammatical")),
+     ("A goose sleeps.", ("too-short",)), ("A goose sleep in cathedral.", ("ungrammatical",))],
+)  # fmt: skip
+def test_grammar_is_judged_where_it_is_asked_for(caption: str, faults: tuple[str, ...]) -> None:
+    """And nowhere else."""
+    words = 4
+    found = find_faults(caption, INDEX["goose"], names="open_clip", min_words=words, grammar="checked")
+    assert found == faults
+    plain = find_faults(caption, INDEX["goose"], names="open_clip", min_words=words)
+    assert set(plain) == set(faults) - {"unknown-word", "ungrammatical"}
 
 
 def test_nan_is_passed_on_for_whoever_must_stop() -> None:
