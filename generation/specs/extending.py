@@ -1,7 +1,9 @@
-"""A version that is another one by another generator: written in a few lines, read as a whole spec.
+"""A version that extends another: written in a few lines, read as a whole spec.
 
-The splits, counts, prompts, sources, scorers and views are those of the version that is extended. Each split
-gets the generator of the named family that is made from the same inputs.
+With `generator`, the splits, counts, prompts, sources, scorers and views are those of the version that is
+extended, and each split gets the generator of the named family that is made from the same inputs. With
+`splits`, the splits are new, and generators, scorers and encoding those of the version that is extended: a
+training set is made as its test set is, and pinned with it.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -21,6 +23,7 @@ from imagenet_g.generation.specs.spec_errors import format_first_error
 from imagenet_g.generation.specs.stages import Positive
 
 Tables = dict[str, Any]
+Extension = TypeVar("Extension", bound=FileModel)
 EXTENDS = "extends"
 TITLES = {
     "prompt": "from labels",
@@ -48,6 +51,25 @@ class ExtensionSpec(FileModel):
     """Absent: the family's."""
     revisions: dict[str, str] = Field(default_factory=dict)
     """Commits by repository, as 'imagenet-g build pin' writes them; they replace the family's revisions."""
+
+
+class OwnSplitsSpec(FileModel):
+    """The file of a version that has splits of its own, made as those of another version are."""
+
+    schema_version: Literal[1]
+    version: str
+    extends: str
+    """A shipped version such as "v1", or a .toml file."""
+    title: str
+    status: Literal["draft", "stable"] = "draft"
+    license: str | None = None
+    """Absent: the other version's, and so below."""
+    notice: str | None = None
+    rows_per_shard: int | None = None
+    splits: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    """As in any spec; the generators and scorers that they name are the other version's."""
+    revisions: dict[str, str] = Field(default_factory=dict)
+    """Commits by repository, where they are to differ from the other version's."""
 
 
 class GeneratorFamilySpec(FileModel):
@@ -90,11 +112,11 @@ def expand_tables(tables: Tables, load_base: Callable[[str], Tables], *, source:
         InputError: A key is wrong, or the family has no generator for the inputs of a split.
         UnknownNameError: There is no such version or family.
     """
-    try:
-        spec = ExtensionSpec.model_validate(tables)
-    except ValidationError as error:
-        problem = format_first_error(error, ExtensionSpec, ignore=())
-        raise InputError(f"Version spec '{source}' cannot be used: {problem}") from error
+    # Beside 'generator' the key 'splits' is unknown, and reported so.
+    if "splits" in tables and "generator" not in tables:
+        own = _validate(OwnSplitsSpec, tables, source)
+        return _take_generators(own, load_base(own.extends))
+    spec = _validate(ExtensionSpec, tables, source)
     base, family = load_base(spec.extends), load_family(spec.generator)
     generators = {
         name: replace_revisions(table.model_dump(mode="json", exclude_none=True), spec.revisions)
@@ -116,6 +138,32 @@ def expand_tables(tables: Tables, load_base: Callable[[str], Tables], *, source:
     notice = spec.notice or family.notice
     rest = {key: value for key, value in base.items() if key != "notice"}
     return {**rest, **described, **({} if notice is None else {"notice": notice})}
+
+
+def _validate(model: type[Extension], tables: Tables, source: str) -> Extension:
+    try:
+        return model.model_validate(tables)
+    except ValidationError as error:
+        problem = format_first_error(error, model, ignore=())
+        raise InputError(f"Version spec '{source}' cannot be used: {problem}") from error
+
+
+def _take_generators(spec: OwnSplitsSpec, base: Tables) -> Tables:
+    """The tables of a whole spec; a name that the base has not got is reported with the whole spec."""
+    made_by = {str(split.get("generator")) for split in spec.splits.values()}
+    lists = [split.get("scorers") for split in spec.splits.values()]
+    # Of another type it is an error of the whole spec, which names the split.
+    scored_by = {str(name) for names in lists if isinstance(names, list) for name in names}
+    described = {
+        "generators": {
+            name: replace_revisions(table, spec.revisions)
+            for name, table in base["generators"].items()
+            if name in made_by
+        },
+        "scorers": {name: table for name, table in base.get("scorers", {}).items() if name in scored_by},
+    }
+    own = spec.model_dump(mode="json", exclude_none=True, exclude={"extends", "revisions"})
+    return {**base, **described, **own}
 
 
 def replace_revisions(table: Tables, revisions: Mapping[str, str]) -> Tables:
