@@ -27,6 +27,7 @@ from imagenet_g.leaderboard.app.page import (
 )
 from imagenet_g.leaderboard.app.plot_script import find_plot_script, make_fetch_js
 from imagenet_g.leaderboard.app.state import Order, click_table, make_query, split_query
+from imagenet_g.leaderboard.app.upload_store import UploadStore
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages.about import format_about
 from imagenet_g.leaderboard.pages.queries import BoardQuery, parse_query, settle_query
@@ -54,17 +55,21 @@ SETTLE_JS = """(again, answered, ...values) => {
 """A new number raises an event. What was asked for again is not asked for a third time."""
 
 
-def build_app(board: Board, *, submissions: Path, reports: Path) -> gr.Blocks:
+def build_app(board: Board, *, submissions: Path, reports: Path, store: UploadStore) -> gr.Blocks:
     """All tabs over one board.
 
     Args:
         board: The board shown.
         submissions: Folder that uploads are compared with.
         reports: Folder that readers' reports on images go to.
+        store: Where uploads lie until their report.
     """
     start = settle_query(board, BoardQuery())
     app: gr.Blocks
-    with gr.Blocks(title="ImageNet-G leaderboard", analytics_enabled=False, fill_width=True) as app:
+    # Whatever Gradio itself writes is deleted within minutes.
+    with gr.Blocks(
+        title="ImageNet-G leaderboard", analytics_enabled=False, fill_width=True, delete_cache=(60, 300)
+    ) as app:
         gr.Markdown(TITLE)
         controls, columns = build_controls(board, start)
         order = gr.State(split_query(start)[1])
@@ -82,7 +87,7 @@ def build_app(board: Board, *, submissions: Path, reports: Path) -> gr.Blocks:
                 build_compare_tab(board, controls),
                 build_image_tab(board, controls, reports),
             ]
-            submit_tab = build_submit_tab(submissions)
+            submit_tab = build_submit_tab(submissions, store)
             with gr.Tab("About", id="about") as about_tab:
                 gr.Markdown(format_about(board), elem_id="about")
         page = Page(

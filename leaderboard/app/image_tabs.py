@@ -10,7 +10,8 @@ from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.leaderboard.app.controls import Controls
 from imagenet_g.leaderboard.app.image_reports import REASONS, write_image_report
 from imagenet_g.leaderboard.app.number_tabs import QUIET, TYPING, View, wire_view
-from imagenet_g.leaderboard.app.uploads import check_upload
+from imagenet_g.leaderboard.app.upload_store import UploadStore
+from imagenet_g.leaderboard.app.uploads import check_stored
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages import pages
 from imagenet_g.leaderboard.pages.image_cards import FACETS, ImageFilter, find_facet, list_classes
@@ -115,13 +116,14 @@ def build_report_form(split: gr.components.Component, reports: Path) -> None:
     send.click(report, [split, image_id, reason, remark], answer, **{**QUIET, "preprocess": True})
 
 
-def build_submit_tab(submissions: Path) -> gr.Tab:
+def build_submit_tab(submissions: Path, store: UploadStore) -> gr.Tab:
     """Upload a submission with its predictions, see the report; nothing is kept."""
     tab: gr.Tab
     with gr.Tab("Submit", id="submit") as tab:
         gr.Markdown(
             "Check a submission before you open a pull request with it: the `.json` that `imagenet-g submit` "
-            "wrote and the `.parquet` files of the folder beside it. Nothing you upload is kept or executed."
+            "wrote and the `.parquet` files of the folder beside it. Nothing you upload is kept or executed: "
+            "the files are deleted with the report, and after five minutes where you ask for none."
         )
         files = gr.File(
             file_count="multiple", file_types=[".json", ".parquet"], label="Submission and predictions"
@@ -130,10 +132,13 @@ def build_submit_tab(submissions: Path) -> gr.Tab:
         verdict = gr.Textbox(label="Report", lines=8, elem_id="report")
         machine = gr.Code(label="For machines", language="json")
 
-    def run(paths: list[str] | None) -> tuple[str, str]:
-        report = check_upload([Path(path) for path in paths or []], submissions)
-        return format_report(report), report.model_dump_json(indent=2)
+    def run(sent: list[dict[str, object]] | None) -> tuple[str, str, None]:
+        report = check_stored([file.get("path") for file in sent or []], store, submissions)
+        return format_report(report), report.model_dump_json(indent=2), None
 
-    # Through the queue, unlike all else here: each check is a process that may take gigabytes.
-    check.click(run, files, [verdict, machine], concurrency_limit=2, api_visibility="private")
+    # Through the queue, unlike all else here: each check is a process that may take gigabytes. Not processed
+    # by Gradio, which would leave an empty file behind for each one that is uploaded.
+    check.click(
+        run, files, [verdict, machine, files], concurrency_limit=2, api_visibility="private", preprocess=False
+    )
     return tab

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,19 +12,39 @@ from fastapi import FastAPI, Request, Response
 
 from imagenet_g.leaderboard.app.app import build_app
 from imagenet_g.leaderboard.app.plot_script import HEAD
+from imagenet_g.leaderboard.app.upload_route import add_upload_route
+from imagenet_g.leaderboard.app.upload_store import UploadStore, open_store
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages.cells import format_csv
 from imagenet_g.leaderboard.pages.pages import show_scatter
 from imagenet_g.leaderboard.pages.queries import BoardQuery, parse_query, select_rows, settle_query
-from imagenet_g.leaderboard.serving.serving import make_server, make_theme, require_port, run_until_stopped
+from imagenet_g.leaderboard.serving.serving import (
+    HeaderSender,
+    list_headers,
+    make_server,
+    make_theme,
+    require_port,
+    run_until_stopped,
+)
 
 CSS = Path(str(files("imagenet_g.leaderboard.data") / "board.css"))
-MAX_UPLOAD = "200mb"
 
 
-def build_server(board: Board, *, submissions: Path, reports: Path) -> FastAPI:
-    """A FastAPI application: `/board.csv`, `/board.parquet` and the page; no telemetry, no remote fonts."""
+def build_server(
+    board: Board, *, submissions: Path, reports: Path, store: UploadStore, framed_by: Sequence[str] = ()
+) -> FastAPI:
+    """A FastAPI application: `/board.csv`, `/board.parquet` and the page; no telemetry, no remote fonts.
+
+    Args:
+        board: The board shown.
+        submissions: Folder that uploads are compared with.
+        reports: Folder that readers' reports on images go to.
+        store: Where uploads lie until their report.
+        framed_by: Other sites that may show the page in a frame.
+    """
     server = make_server()
+    server.add_middleware(HeaderSender, headers=list_headers(framed_by))
+    add_upload_route(server, store)
 
     @server.get("/board.csv")
     def send_csv(request: Request) -> Response:
@@ -42,7 +63,7 @@ def build_server(board: Board, *, submissions: Path, reports: Path) -> FastAPI:
 
     # Loads the libraries and groups the rows by split before the first reader has to wait for it.
     show_scatter(board, settle_query(board, BoardQuery()), []).to_json()
-    page = build_app(board, submissions=submissions, reports=reports)
+    page = build_app(board, submissions=submissions, reports=reports, store=store)
     # `api_open` off: requests that go past the page would also go past its queue.
     page.queue(default_concurrency_limit=8, max_size=200, api_open=False)
     gr.mount_gradio_app(
@@ -53,21 +74,32 @@ def build_server(board: Board, *, submissions: Path, reports: Path) -> FastAPI:
         css_paths=CSS,
         head=HEAD,
         footer_links=[],
-        max_file_size=MAX_UPLOAD,
         # Rendering on the server needs Node.js beside Python.
         ssr_mode=False,
     )
     return server
 
 
-def run_server(board: Board, *, submissions: Path, reports: Path, host: str, port: int) -> None:
-    """Serve until interrupted.
+def run_server(
+    board: Board,
+    *,
+    submissions: Path,
+    reports: Path,
+    host: str,
+    port: int,
+    framed_by: Sequence[str] = (),
+) -> None:
+    """Serve until interrupted; uploads and Gradio's own files lie in a temporary folder, which is removed.
 
     Raises:
         InputError: The port is taken, or the host is no address of this machine.
     """
     require_port(host, port)
-    run_until_stopped(build_server(board, submissions=submissions, reports=reports), host=host, port=port)
+    with open_store() as store:
+        server = build_server(
+            board, submissions=submissions, reports=reports, store=store, framed_by=framed_by
+        )
+        run_until_stopped(server, host=host, port=port)
 
 
 def _name(file: str) -> dict[str, str]:

@@ -63,6 +63,8 @@ if __name__ == "__main__":
         reports=(STORED if STORED.is_dir() else HERE) / "reports",
         host=os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"),
         port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        # The Hub shows a Space in a frame of its own page.
+        framed_by=["https://huggingface.co"],
     )
 '''
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from imagenet_g.benchmark.errors import UntrustedFileError
+from imagenet_g.leaderboard.app.upload_store import UploadStore
 from imagenet_g.leaderboard.submissions.problems import Problem, ValidationReport, error
 from imagenet_g.leaderboard.submissions.submission import make_stem
 from imagenet_g.leaderboard.submissions.untrusted import MAX_PREDICTIONS_BYTES, read_json, validate_plain_file
@@ -20,14 +21,40 @@ MAX_FILES = 60
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}\.parquet")
 
 
-def check_upload(files: Sequence[Path], submissions: Path) -> ValidationReport:
-    """The report on uploaded files: one JSON, and its predictions under the names they have beside it."""
+def check_stored(paths: Sequence[object], store: UploadStore, submissions: Path) -> ValidationReport:
+    """The report on files of a store, which are deleted with it, whatever happens.
+
+    Args:
+        paths: As the visitor's browser sends them; whatever does not lie in the store is not opened.
+        store: Where they lie.
+        submissions: Folder that they are compared with.
+    """
+    files = store.find(paths)
+    try:
+        if paths and len(files) != len(paths):
+            message = "the files are no longer here; upload them again"
+            return make_report(Path("upload"), None, None, [error("upload", "files", message)])
+        return check_upload(files, submissions, scratch=store.folder)
+    finally:
+        store.drop(list({file.parent for file in files}))
+
+
+def check_upload(
+    files: Sequence[Path], submissions: Path, *, scratch: Path | None = None
+) -> ValidationReport:
+    """The report on uploaded files: one JSON, and its predictions under the names they have beside it.
+
+    Args:
+        files: What was uploaded.
+        submissions: Folder that it is compared with.
+        scratch: Where the files are laid out while they are checked; None for the system's folder.
+    """
     documents = [file for file in files if file.suffix == ".json"]
     predictions = [file for file in files if file.suffix == ".parquet"]
     if len(documents) != 1 or len(files) > MAX_FILES or len(documents) + len(predictions) != len(files):
         message = "upload one submission (.json) and its predictions (.parquet), nothing else"
         return make_report(Path("upload"), None, None, [error("upload", "files", message)])
-    with TemporaryDirectory(prefix="imagenet-g-") as folder:
+    with TemporaryDirectory(prefix="imagenet-g-", dir=scratch) as folder:
         placed = place_files(documents[0], predictions, Path(folder))
         if isinstance(placed, ValidationReport):
             return placed

@@ -18,6 +18,7 @@ from imagenet_g.leaderboard.rating_page.desk import RatingDesk
 from imagenet_g.leaderboard.rating_page.page import build_page
 from imagenet_g.leaderboard.rating_page.pictures import open_pictures
 from imagenet_g.leaderboard.serving.serving import (
+    HEADERS,
     HeaderSender,
     make_server,
     make_theme,
@@ -26,14 +27,6 @@ from imagenet_g.leaderboard.serving.serving import (
 )
 
 CSS = Path(str(files("imagenet_g.leaderboard.data") / "rating.css"))
-HEADERS = {
-    # Pictures are data addresses and everything else comes from here; Gradio's own scripts stand in the page.
-    "Content-Security-Policy": "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
-    "frame-ancestors 'self'; form-action 'self'",
-    "X-Content-Type-Options": "nosniff",
-    # The address of the page holds the rater's code.
-    "Referrer-Policy": "no-referrer",
-}
 _NO_UPLOAD = 1024
 """Bytes: the page takes no files, and Gradio would keep those that are sent to it."""
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import signal
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.errors import InputError
 
 if TYPE_CHECKING:
     import gradio as gr
+    import uvicorn
     from fastapi import FastAPI
 
 Message = MutableMapping[str, Any]
@@ -19,6 +22,15 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 MAX_PORT = 65_535
+HEADERS = {
+    # Pictures are data addresses and everything else comes from here; Gradio's own scripts stand in the page.
+    "Content-Security-Policy": "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    # The address of a page may hold what its reader chose, or a rater's code.
+    "Referrer-Policy": "no-referrer",
+}
+"""Of every page and file."""
 
 
 def make_server() -> FastAPI:
@@ -37,6 +49,20 @@ def make_theme() -> gr.themes.Base:
     return gr.themes.Default(
         font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"], primary_hue="blue"
     )
+
+
+def list_headers(framed_by: Sequence[str] = ()) -> dict[str, str]:
+    """Security headers.
+
+    Args:
+        framed_by: Other sites that may show the page in a frame, as a Space of the Hub is shown.
+
+    Example:
+        >>> list_headers(["https://example.org"])["Content-Security-Policy"][-41:]
+        "frame-ancestors 'self' https://example.org"
+    """
+    policy = " ".join([HEADERS["Content-Security-Policy"], *framed_by])
+    return HEADERS | {"Content-Security-Policy": policy}
 
 
 class HeaderSender:
@@ -81,11 +107,31 @@ def require_port(host: str, port: int) -> None:
 
 
 def run_until_stopped(server: FastAPI, *, host: str, port: int) -> None:
-    """Serve until Ctrl-C."""
+    """Serve until Ctrl-C or a request to end."""
     import uvicorn
 
+    # uvicorn raises the signal again when it has stopped; the default would end the process on the spot, and
+    # leave its temporary files.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    uvicorn.Server(make_config(server, host=host, port=port)).run()
+
+
+def make_config(server: FastAPI, *, host: str, port: int) -> uvicorn.Config:
+    """How an application is served: with limits of time for requests, and no wait for readers at the end."""
+    import uvicorn
+
+    from imagenet_g.leaderboard.serving import patience
+
+    server.add_middleware(patience.BodyClock, pause=patience.PAUSE_SECONDS, whole=patience.BODY_SECONDS)
     # Every open page holds a stream that never ends by itself; Ctrl-C must not wait for the readers.
-    uvicorn.run(server, host=host, port=port, log_level="warning", timeout_graceful_shutdown=2)
+    return uvicorn.Config(
+        server,
+        host=host,
+        port=port,
+        log_level="warning",
+        timeout_graceful_shutdown=2,
+        http=patience.PatientProtocol,
+    )
 
 
 def _explain_port(host: str, port: int, error: OSError) -> str:

@@ -28,6 +28,8 @@ CHROMIUM_FLAGS = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 START_SECONDS, STOP_SECONDS = 240, 30
+TEMPORARY = "temporary"
+"""Folder beside the board's files that the server has its temporary files in."""
 # A proxy of the machine has no business between a page and its own server.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -78,11 +80,12 @@ def serve_board(board: Path, submissions: Path) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}/"
     words = [sys.executable, "-m", "imagenet_g.benchmark.cli", "leaderboard", "serve"]
     words += ["--board", str(board), "--submissions", str(submissions), "--port", str(port)]
-    log = board / "server.log"
+    log, temporary = board / "server.log", board / TEMPORARY
+    temporary.mkdir(exist_ok=True)
+    # Temporary files in a folder of its own, where a test sees what is left.
+    env = {**os.environ, "HF_HUB_OFFLINE": "1", "TMPDIR": str(temporary)}
     with log.open("wb") as output:
-        server = subprocess.Popen(
-            words, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "HF_HUB_OFFLINE": "1"}
-        )
+        server = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, env=env)
     try:
         wait_for_server(address, server, log)
         yield address

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from live_board import open_page, wait_until_settled
+from live_board import TEMPORARY, open_page, wait_until_settled
 from playwright.sync_api import BrowserContext, Page, Route, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from submission_cases import STEM, set_at, write_case
@@ -389,6 +389,15 @@ def test_the_page_does_not_describe_its_events(context: BrowserContext, address:
     assert '"named_endpoints":{}' in page
 
 
+def test_pages_and_files_say_what_a_browser_may_do_with_them(context: BrowserContext, address: str) -> None:
+    """Neither other hosts nor frames of other sites; types are not guessed."""
+    for path in ("", "board.csv", "config", "gradio_api/file=nowhere"):
+        headers = context.request.get(address + path).headers
+        assert headers["x-content-type-options"] == "nosniff", path
+        assert "default-src 'self'" in headers["content-security-policy"], path
+        assert "frame-ancestors 'self'" in headers["content-security-policy"], path
+
+
 def test_nothing_of_a_visit_is_kept_in_the_browser(page: Page) -> None:
     """Neither what was searched nor what was uploaded."""
     page.get_by_label("Search").press_sequentially("lite1")
@@ -453,8 +462,10 @@ def test_a_reader_reports_a_wrong_image(page: Page, board_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("good", "words"), [(True, "accepted, trust level 'recomputed'"), (False, "not-reproduced")]
 )
-def test_a_submission_is_checked_on_the_page(page: Page, tmp_path: Path, *, good: bool, words: str) -> None:
-    """A good one and a bad one."""
+def test_a_submission_is_checked_on_the_page(
+    page: Page, board_folder: Path, tmp_path: Path, *, good: bool, words: str
+) -> None:
+    """A good one and a bad one; nothing is left of either."""
     bad = set_at("result.entries.0.scores.0.top1.low", 0.188)
     path = write_case(tmp_path, *(() if good else (bad,)))
     open_tab(page, "Submit")
@@ -463,6 +474,8 @@ def test_a_submission_is_checked_on_the_page(page: Page, tmp_path: Path, *, good
     expect(page.get_by_text("mini-renditions").first).to_be_visible()
     page.get_by_role("button", name="Check", exact=True).click()
     page.wait_for_function("w => document.querySelector('#report textarea')?.value.includes(w)", arg=words)
+    # "Nothing you upload is kept": neither by the board nor by Gradio.
+    assert [file for file in (board_folder / TEMPORARY).rglob("*") if file.is_file()] == []
 
 
 def test_the_csv_has_the_rows_of_the_page(page: Page, tmp_path: Path) -> None:
