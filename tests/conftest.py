@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import signal
@@ -76,8 +77,6 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
-
-
-def pytest_unconfigure() -> None:
-    """Put it back, so that libraries find all of their own when they look for leaks at the end."""
-    gc.unfreeze()
+    # Libraries look for leaks of theirs as Python ends, and must find all of their own. Not before: pytest
+    # collects garbage five times after the last test, which would take seconds.
+    atexit.register(gc.unfreeze)

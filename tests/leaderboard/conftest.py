@@ -96,9 +96,29 @@ def context(desktop: BrowserContext) -> Iterator[BrowserContext]:
         opened.close()
 
 
+@pytest.fixture(scope="module")
+def kept_page(keep: Callable[..., BrowserContext]) -> Page:
+    """The page of a visitor on a desktop: a new one for each test would compile the board's scripts anew."""
+    return keep(viewport={"width": 1280, "height": 900}).new_page()
+
+
 @pytest.fixture
-def page(context: BrowserContext, address: str) -> Page:
+def show(kept_page: Page, address: str) -> Iterator[Callable[[str], Page]]:
+    """Opens the board in the kept page, with the words that it is given behind the address."""
+
+    def open_words(words: str) -> Page:
+        open_page(kept_page, address + words)
+        return kept_page
+
+    kept_page.context.clear_cookies()
+    yield open_words
+    kept_page.unroute_all()
+    # From an address to the same one, the browser would keep the state by which a page counts as settled; and
+    # the server is not to wait for a page at its end.
+    kept_page.goto("about:blank")
+
+
+@pytest.fixture
+def page(show: Callable[[str], Page]) -> Page:
     """The board, opened on the ranking that has submissions."""
-    opened = context.new_page()
-    open_page(opened, f"{address}?version=mini")
-    return opened
+    return show("?version=mini")

@@ -1,6 +1,6 @@
 """Random-weight pipelines of diffusers' real classes, small enough to run on a CPU in a second.
 
-Nothing is downloaded: CLIP's tokenizer is made from the byte-pair merges that open_clip ships.
+Nothing is downloaded: CLIP's tokenizer is made from byte-pair merges that open_clip ships.
 """
 
 from __future__ import annotations
@@ -49,12 +49,15 @@ from transformers import (
 )
 
 WIDTH = 32
+ALL_MERGES, NUM_MERGES = 48_894, 8_000
+"""CLIP's, and the most frequent of them: with all, a pipeline spends most of its loading on its words."""
+VOCABULARY = 2 * 256 + NUM_MERGES + 2
 
 
-def build_clip_tokenizer() -> CLIPTokenizer:
-    """CLIP's own tokenizer from open_clip's merges."""
+def build_clip_tokenizer(num_merges: int = NUM_MERGES) -> CLIPTokenizer:
+    """CLIP's tokenizer from open_clip's merges; without all of them, rare words have more tokens."""
     data = Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"
-    lines = gzip.decompress(data.read_bytes()).decode().split("\n")[1 : 49152 - 256 - 2 + 1]
+    lines = gzip.decompress(data.read_bytes()).decode().split("\n")[1 : num_merges + 1]
     merges = [tuple(line.split()) for line in lines]
     base = list(open_clip.tokenizer.bytes_to_unicode().values())
     words = base + [f"{b}</w>" for b in base] + ["".join(m) for m in merges]
@@ -86,8 +89,8 @@ def build_t5_tokenizer() -> PreTrainedTokenizerFast:
 def build_text_encoder(kind: type = CLIPTextModel, **options: object) -> torch.nn.Module:
     """A CLIP text encoder of two layers."""
     config = CLIPTextConfig(
-        vocab_size=49408, hidden_size=WIDTH, intermediate_size=37, num_hidden_layers=2,
-        num_attention_heads=4, projection_dim=WIDTH, **options,
+        vocab_size=VOCABULARY, bos_token_id=VOCABULARY - 2, eos_token_id=VOCABULARY - 1, hidden_size=WIDTH,
+        intermediate_size=37, num_hidden_layers=2, num_attention_heads=4, projection_dim=WIDTH, **options,
     )  # fmt: skip
     encoder: torch.nn.Module = kind(config)
     return encoder

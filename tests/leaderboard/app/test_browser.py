@@ -18,6 +18,7 @@ from submission_cases import STEM, set_at, write_case
 
 from imagenet_g.leaderboard.app.plot_script import FETCHED
 
+Show = Callable[[str], Page]
 REAL = "?version=real-sets&split=imagenet-r"
 CHOICES, CHOICE_MS = 5, 10_000
 MULTIPLE = ("Columns",)
@@ -88,12 +89,9 @@ def read_names(page: Page) -> list[str]:
     return [cell.splitlines()[0] for cell in page.locator(".board tbody th").all_inner_texts()]
 
 
-def test_the_page_opens_on_the_newest_version_with_the_papers_rows(
-    context: BrowserContext, address: str
-) -> None:
+def test_the_page_opens_on_the_newest_version_with_the_papers_rows(show: Show) -> None:
     """v1 is not empty before anybody has run it."""
-    page = context.new_page()
-    open_page(page, address)
+    page = show("")
     expect(page.locator(".board tbody th")).to_have_count(6)
     assert "ResNeXt-101" in read_names(page)
 
@@ -128,10 +126,9 @@ def test_a_click_on_a_heading_sorts_and_another_turns_it_round(page: Page) -> No
     expect_names(page, [f"EfficientNet-Lite{n}" for n in (2, 1, 0)])
 
 
-def test_the_search_leaves_the_models_it_names(context: BrowserContext, address: str) -> None:
+def test_the_search_leaves_the_models_it_names(show: Show) -> None:
     """As they are typed, with no button."""
-    page = context.new_page()
-    open_page(page, address + REAL)
+    page = show(REAL)
     page.get_by_label("Search").press_sequentially("dfn2b; dfn5b")
     expect(page.locator(".board caption")).to_contain_text("imagenet-r: 4 models")
     assert all("dfn" in name for name in read_names(page))
@@ -146,12 +143,9 @@ def test_an_emptied_search_brings_every_model_back(page: Page) -> None:
     expect(page.locator(".board caption")).to_contain_text("3 models")
 
 
-def test_an_address_with_a_search_opens_its_own_page_of_the_table(
-    context: BrowserContext, address: str
-) -> None:
+def test_an_address_with_a_search_opens_its_own_page_of_the_table(show: Show) -> None:
     """Filling the controls does not turn back to the first: "next" leads to the third."""
-    page = context.new_page()
-    open_page(page, f"{address}{REAL}&search=resnet&part=1")
+    page = show(f"{REAL}&search=resnet&part=1")
     expect(page.get_by_label("Search")).to_have_value("resnet")
     expect(page.get_by_text("page 2 of")).to_be_visible()
     assert "part=1" in page.url
@@ -160,10 +154,9 @@ def test_an_address_with_a_search_opens_its_own_page_of_the_table(
     expect(page.get_by_text("page 3 of")).to_be_visible()
 
 
-def test_a_filter_leaves_what_it_names(context: BrowserContext, address: str) -> None:
+def test_a_filter_leaves_what_it_names(show: Show) -> None:
     """Zero-shot models only."""
-    page = context.new_page()
-    open_page(page, address + REAL)
+    page = show(REAL)
     page.get_by_role("button", name="Filters and columns").click()
     choose(page, "Supervision", "zero-shot")
     wait_until_settled(page, "supervision=zero-shot")
@@ -207,12 +200,9 @@ def test_leaving_a_box_takes_back_no_later_choice(page: Page) -> None:
     expect(page.locator(".board caption")).to_contain_text("objectnet: 4 models")
 
 
-def test_the_filtered_view_of_a_generated_split_has_its_own_numbers(
-    context: BrowserContext, address: str
-) -> None:
+def test_the_filtered_view_of_a_generated_split_has_its_own_numbers(show: Show) -> None:
     """With the same models; accuracy is higher where a CLIP agrees with the label."""
-    page = context.new_page()
-    open_page(page, f"{address}?version=mini-v2&split=mini-v2%2Fsd-i")
+    page = show("?version=mini-v2&split=mini-v2%2Fsd-i")
     caption = page.locator(".board caption")
     expect(caption).to_contain_text("mini-v2/sd-i: 3 models")
     before = str(page.locator(".board tbody").text_content())
@@ -221,48 +211,43 @@ def test_the_filtered_view_of_a_generated_split_has_its_own_numbers(
     expect(page.locator(".board tbody")).not_to_have_text(before)
 
 
-def test_a_superseded_split_names_the_one_to_use_instead(context: BrowserContext, address: str) -> None:
+def test_a_superseded_split_names_the_one_to_use_instead(show: Show) -> None:
     """Above its table; a split that nothing supersedes does not."""
-    page = context.new_page()
-    open_page(page, f"{address}?version=mini&split=mini%2Fsd-l")
+    page = show("?version=mini&split=mini%2Fsd-l")
     expect(page.get_by_role("note")).to_contain_text("mini/sd-l is superseded by mini-v2/sd-l.")
     choose(page, "Split", "mini/real")
     expect(page.get_by_role("note")).not_to_contain_text("superseded")
 
 
-def test_another_baseline_gives_other_effective_robustness(context: BrowserContext, address: str) -> None:
+def test_another_baseline_gives_other_effective_robustness(show: Show) -> None:
     """On the same rows."""
-    page = context.new_page()
-    open_page(page, address + REAL)
+    page = show(REAL)
     first = page.locator(".board tbody tr").first
     before = str(first.text_content())
     choose(page, "Baseline of ER", "timm-in1k")
     expect(first).not_to_have_text(before)
 
 
-def test_another_link_gives_other_effective_robustness(context: BrowserContext, address: str) -> None:
+def test_another_link_gives_other_effective_robustness(show: Show) -> None:
     """On the same rows."""
-    page = context.new_page()
-    open_page(page, address + REAL)
+    page = show(REAL)
     first = page.locator(".board tbody tr").first
     before = str(first.text_content())
     page.get_by_role("radio", name="linear").first.check()
     expect(first).not_to_have_text(before)
 
 
-def test_an_address_opens_the_state_it_names(context: BrowserContext, address: str) -> None:
+def test_an_address_opens_the_state_it_names(show: Show) -> None:
     """A link in a paper shows what its author saw."""
-    page = context.new_page()
-    open_page(page, f"{address}?version=real-sets&split=imagenet-sketch&search=resnet50&sort=er")
+    page = show("?version=real-sets&split=imagenet-sketch&search=resnet50&sort=er")
     expect(page.locator(".board caption")).to_contain_text("imagenet-sketch")
     expect(page.locator("th[aria-sort]")).to_contain_text("ER")
     expect(page.get_by_label("Search")).to_have_value("resnet50")
 
 
-def test_an_address_of_a_filtered_view_opens_it(context: BrowserContext, address: str) -> None:
+def test_an_address_of_a_filtered_view_opens_it(show: Show) -> None:
     """Its switch and its table, also after every event that filling the controls raises."""
-    page = context.new_page()
-    open_page(page, f"{address}?version=mini-v2&split=mini-v2%2Fsd-i%3Aclip-filtered")
+    page = show("?version=mini-v2&split=mini-v2%2Fsd-i%3Aclip-filtered")
     expect(page.get_by_role("radio", name="clip-filtered")).to_be_checked()
     page.wait_for_timeout(SETTLED_MS)
     expect(page.locator(".board caption")).to_contain_text("mini-v2/sd-i:clip-filtered: 3 models")
@@ -279,10 +264,9 @@ def test_the_address_follows_the_page(page: Page) -> None:
     expect_names(page, ["EfficientNet-Lite1"])
 
 
-def test_the_pager_turns_pages(context: BrowserContext, address: str) -> None:
+def test_the_pager_turns_pages(show: Show) -> None:
     """Fifty rows a page."""
-    page = context.new_page()
-    open_page(page, address + REAL)
+    page = show(REAL)
     expect(page.locator(".board tbody th")).to_have_count(50)
     first = read_names(page)
     page.get_by_role("button", name="next").click()
@@ -313,10 +297,9 @@ def test_the_plot_says_what_a_point_is(page: Page) -> None:
     expect(page.locator("#scatter .hoverlayer .hovertext")).to_contain_text("EfficientNet")
 
 
-def test_an_open_plot_follows_the_link(context: BrowserContext, address: str) -> None:
+def test_an_open_plot_follows_the_link(show: Show) -> None:
     """Axes of the baseline's line are redrawn."""
-    page = context.new_page()
-    open_page(page, f"{address}{REAL}&search=dfn")
+    page = show(f"{REAL}&search=dfn")
     open_tab(page, "Accuracy against accuracy")
     legend = page.locator("#scatter .legend")
     expect(legend).to_contain_text("testbed")
@@ -325,10 +308,9 @@ def test_an_open_plot_follows_the_link(context: BrowserContext, address: str) ->
     expect(legend).not_to_have_text(before)
 
 
-def test_an_open_plot_follows_the_split_with_one_request(context: BrowserContext, address: str) -> None:
+def test_an_open_plot_follows_the_split_with_one_request(show: Show) -> None:
     """With the table and the address; a second request would take as long again."""
-    page = context.new_page()
-    open_page(page, f"{address}{REAL}&search=dfn&tab=scatter")
+    page = show(f"{REAL}&search=dfn&tab=scatter")
     expect(page.locator("#scatter .ytitle")).to_contain_text("imagenet-r")
     page.wait_for_function(f"performance.getEntriesByName('{FETCHED}').length")
     asked: list[str] = []
@@ -358,10 +340,9 @@ def test_a_choice_by_keyboard_is_taken(page: Page) -> None:
     expect(page.locator(".board caption")).to_contain_text("objectnet")
 
 
-def test_a_model_beyond_the_first_ones_is_named_on_the_plot(context: BrowserContext, address: str) -> None:
+def test_a_model_beyond_the_first_ones_is_named_on_the_plot(show: Show) -> None:
     """The picker finds it as its name is typed."""
-    page = context.new_page()
-    open_page(page, f"{address}{REAL}&tab=scatter")
+    page = show(f"{REAL}&tab=scatter")
     box = page.get_by_label("Name these models", exact=False)
     box.click()
     box.press_sequentially("resnet50.a1_in1k", delay=50)
@@ -488,12 +469,11 @@ def test_the_csv_has_the_rows_of_the_page(page: Page, tmp_path: Path) -> None:
     assert all(0 < float(row["top1"]) < 1 for row in rows)
 
 
-def test_the_parquet_has_all_rows_not_only_the_pages(context: BrowserContext, address: str) -> None:
+def test_the_parquet_has_all_rows_not_only_the_pages(show: Show, address: str) -> None:
     """Of the split that is shown."""
-    page = context.new_page()
-    open_page(page, address + REAL)
+    page = show(REAL)
     expect(page.locator(".board caption")).to_contain_text("imagenet-r")
     link = str(page.get_by_role("link", name="parquet").get_attribute("href"))
-    rows = pd.read_parquet(BytesIO(context.request.get(address + link).body()))
+    rows = pd.read_parquet(BytesIO(page.context.request.get(address + link).body()))
     assert set(rows["split"]) == {"imagenet-r"}
     assert len(rows) > 1000

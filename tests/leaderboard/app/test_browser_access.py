@@ -33,20 +33,20 @@ CONTRAST_JS = """selector => {
     return (high + 0.05) / (low + 0.05);
   });
 }"""
+Show = Callable[[str], Page]
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
-def phone(keep: Callable[..., BrowserContext]) -> BrowserContext:
-    """A visitor with a narrow screen."""
-    return keep(viewport=PHONE)
+def phone(keep: Callable[..., BrowserContext]) -> Page:
+    """The page of a visitor with a narrow screen."""
+    return keep(viewport=PHONE).new_page()
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_every_control_has_a_name(context: BrowserContext, address: str, tab: str) -> None:
+def test_every_control_has_a_name(show: Show, tab: str) -> None:
     """A screen reader can say what each is for."""
-    page = context.new_page()
-    open_page(page, f"{address}?tab={tab}")
+    page = show(f"?tab={tab}")
     assert page.evaluate(NAMELESS_JS) == []
 
 
@@ -67,10 +67,9 @@ def test_the_table_is_a_named_region_with_scoped_headings(page: Page) -> None:
     expect(page.get_by_role("rowheader")).to_have_count(3)
 
 
-def test_the_plot_is_also_said_in_words(context: BrowserContext, address: str) -> None:
+def test_the_plot_is_also_said_in_words(show: Show) -> None:
     """How many points, and which line."""
-    page = context.new_page()
-    open_page(page, f"{address}?version=mini&split=mini%2Frenditions&tab=scatter")
+    page = show("?version=mini&split=mini%2Frenditions&tab=scatter")
     expect(page.locator("#scatter-words")).to_contain_text("3 of 3 models are drawn")
 
 
@@ -87,9 +86,9 @@ def test_small_text_can_be_read(invite: Callable[..., BrowserContext], address: 
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_a_phone_never_scrolls_the_page_sideways(phone: BrowserContext, address: str, tab: str) -> None:
+def test_a_phone_never_scrolls_the_page_sideways(phone: Page, address: str, tab: str) -> None:
     """The table scrolls inside its own frame."""
-    with phone.new_page() as page:
-        open_page(page, f"{address}?tab={tab}")
-        width = page.evaluate("() => document.documentElement.scrollWidth")
+    open_page(phone, f"{address}?tab={tab}")
+    width = phone.evaluate("() => document.documentElement.scrollWidth")
+    phone.goto("about:blank")
     assert width <= PHONE["width"]
