@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from build_specs import build, make_spec, make_split, make_stage
+from image_sets import write_class_folders
 from tiny_captions import RL_STEPS, WNIDS, make_caption_spec, train, train_and_die, write_seeds
 from tiny_clip import build_tiny_clip
 
+from imagenet_g.benchmark.classes import load_class_set, load_classes
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError, InputError, ModelError, StorageError
 from imagenet_g.benchmark.hub.quiet import quiet_training
@@ -221,6 +224,19 @@ def test_gpt2_asks_for_a_training_set_before_any_model_is_fetched(tmp_path: Path
     )
     with pytest.raises(InputError, match=r"means of 128 images, and class n\d+ \(.+\) has 10 in 'mini/real'"):
         train(val, tmp_path / "run")
+
+
+def test_gpt2_counts_the_images_of_the_training_set_that_is_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its name, as every other command takes it; two images a class are no mean of 128."""
+    wnids = [load_classes()[index].wnid for index in load_class_set("imagenet-r-a").indices]
+    data = write_class_folders(tmp_path / "train", wnids, per_class=2)
+    words = ["captions", "train", "gpt2", "--data", f"imagenet-train={data}", "--out", str(tmp_path / "run")]
+    assert main(words) == 2
+    found = capsys.readouterr().err.splitlines()
+    assert re.search(r"means of 128 images, and class n\d+ \(.+\) has 2 in 'imagenet-train'", found[-1])
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_class_without_images_is_named(clip: Path, tmp_path: Path) -> None:

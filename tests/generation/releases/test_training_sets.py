@@ -14,6 +14,7 @@ from image_sets import write_release
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.splits.manifests import format_manifest, load_manifest, write_manifest
+from imagenet_g.benchmark.training.pictures import load_pictures
 from imagenet_g.generation.plans.plan import load_plan_meta
 from imagenet_g.generation.releases.check import check_release
 from imagenet_g.generation.releases.eval_yaml import make_eval_table
@@ -88,6 +89,12 @@ def test_classifiers_train_on_it(release: Path, tmp_path: Path) -> None:
     command = ["baselines", "train", str(recipe), "--out", str(tmp_path / "models"), "--device", "cpu"]
     assert main([*command, "--data", f"tiny={release}"]) == 0
     assert list((tmp_path / "models").rglob("model.safetensors"))
+
+
+def test_its_prompts_are_captions_to_train_on(release: Path) -> None:
+    """As 'imagenet-g train' reads them for a CLIP and a generator."""
+    pictures = load_pictures("tiny/sd-l", {"tiny": release}, cache=None, say=print)
+    assert (len(pictures), len(set(pictures.captions))) == (100, 100)
 
 
 def test_its_tree_has_no_task_and_its_texts_say_what_it_is_for(release: Path) -> None:
