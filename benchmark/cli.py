@@ -34,8 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # `imagenet-g splits | head`: whoever read the output has enough, which is no error.
         _silence_closed()
         return 0
-    except (ImagenetGError, OSError) as error:
-        if (message := format_failure(error)) is None:
+    except Exception as error:
+        if (message := format_failure(error) or describe_fault(error)) is None:
             raise
         if debug:
             print_block(redact(traceback.format_exc()), error=True)
@@ -57,7 +57,7 @@ def _silence_closed() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def format_failure(error: ImagenetGError | OSError) -> str | None:
+def format_failure(error: Exception) -> str | None:
     """The message of an error that a user can act on; None for one that is a fault of the program.
 
     Example:
@@ -70,9 +70,41 @@ def format_failure(error: ImagenetGError | OSError) -> str | None:
     if isinstance(error, ImagenetGError):
         return str(error)
     # Wherever a path is looked at, the system may refuse: no permission, a name too long, a lost disk.
-    if error.filename is None:
+    if not isinstance(error, OSError) or error.filename is None:
         return None
     return f"'{shorten(str(error.filename))}' cannot be used: {error.strerror or type(error).__name__}."
+
+
+def describe_fault(error: Exception) -> str | None:
+    """One line for an error that data or the machine can cause in any command; None for any other.
+
+    Example:
+        >>> describe_fault(MemoryError())
+        'Memory ran out. Use a smaller --batch-size or fewer --workers, or close other programs.'
+        >>> describe_fault(KeyError("a fault of the program")) is None
+        True
+    """
+    first = shorten(next(iter(str(error).splitlines()), ""))
+    # By the name of the package: none of these is imported for the sake of an `except`.
+    package = type(error).__module__.partition(".")[0]
+    # torch has an error of its own for the memory of a GPU.
+    if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "ArrowMemoryError"):
+        return "Memory ran out. Use a smaller --batch-size or fewer --workers, or close other programs."
+    if isinstance(error, OverflowError):
+        return f"A number is too large to compute with ({first}). Check those of files and options."
+    if package in ("pydantic", "pydantic_core"):
+        return f"A file does not have the fields that it should ({first}). --debug shows which."
+    if package in ("pyarrow", "zstandard") or "pyarrow" in _find_place(error):
+        return f"A parquet file is damaged ({first}). --debug shows which; fetch it or make it anew."
+    return None
+
+
+def _find_place(error: BaseException) -> str:
+    """The file of code that raised an error."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else trace.tb_frame.f_code.co_filename
 
 
 class _Parser(argparse.ArgumentParser):

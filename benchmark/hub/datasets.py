@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagenet_g.benchmark.errors import FetchError
+from imagenet_g.benchmark.hub.errors import find_busy
+from imagenet_g.benchmark.hub.patience import wait_when_asked
 
 TIMEOUT_S = 8.0
 
@@ -67,6 +69,7 @@ def fetch_hub_files(
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     commit = None
+    wait_when_asked()
     try:
         # The commit first: files that are fetched one after the other must be of one state of the branch.
         commit = HfApi().dataset_info(repo, revision=revision, timeout=TIMEOUT_S).sha
@@ -82,6 +85,8 @@ def fetch_hub_files(
         # the cache may hold some of its files.
         if commit is None and (cached := find_cached_files(repo, patterns, revision)) is not None:
             return cached
+        if busy := find_busy(error, repo):
+            raise FetchError(busy) from error
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise FetchError(f"Dataset '{repo}' could not be fetched from the Hub ({reason}). {hint}") from error
     return HubFiles(Path(folder), str(commit))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from imagenet_g.benchmark.errors import FetchError, ImagenetGError, StorageError, UnknownNameError
+from imagenet_g.benchmark.hub.patience import wait_when_asked
 from imagenet_g.benchmark.redaction import redact
 
 Purpose = Literal["read", "write"]
@@ -26,6 +27,7 @@ def translate_hub_errors(
         UnknownNameError: The dataset has no such revision.
         StorageError: The disk is full, or the cache cannot be written.
     """
+    wait_when_asked()
     try:
         yield
     except ImagenetGError:
@@ -149,6 +151,13 @@ def _format_no_answer(chain: list[BaseException], repo: str, endpoint: str) -> s
         f"The Hub at {redact(endpoint)} could not be used for '{repo}' ({reason.rstrip('.')}). Check the "
         "network and run the command again: the transfer resumes, and what is in the cache needs no network."
     )
+
+
+def find_busy(error: BaseException, repo: str) -> str | None:
+    """What to do about a Hub that is busy or broken, in words; None for any other error."""
+    status = next((code for link in walk_chain(error) if (code := _find_status(link)) is not None), None)
+    busy = status is not None and (status == 429 or status >= 500)
+    return _FORMATS.get(status or 0, "").format(repo=repo) or None if busy else None
 
 
 def _find_status(error: BaseException) -> int | None:

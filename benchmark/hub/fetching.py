@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from imagenet_g.benchmark.errors import FetchError, ImagenetGError, ModelError, StorageError
 from imagenet_g.benchmark.hub.errors import walk_chain
+from imagenet_g.benchmark.hub.patience import MAX_WAIT_S, answer_at_once, find_wait, wait_when_asked
 from imagenet_g.benchmark.hub.quiet import quiet_logs
 
 PROBE_TIMEOUT_S = 4.0
@@ -37,6 +38,8 @@ _NETWORK_PACKAGES = (
     "urllib3",
     "urllib",
 )
+BUSY = "the server answers "
+"""Begins an obstacle that is no fault of the network."""
 _SNAPSHOT = re.compile(r"/snapshots/([0-9a-f]{40})/")
 
 
@@ -140,6 +143,7 @@ def fetch(file: RemoteFile | None) -> Iterator[None]:
     if file is not None and obstacle and not file.cached:
         raise FetchError(_format_fetch_error(file, obstacle))
     try:
+        wait_when_asked()
         with _offline(obstacle is not None), _short_stalls(), quiet_logs():
             yield
     except ImagenetGError:
@@ -170,12 +174,17 @@ def _ask(url: str, timeout_s: float) -> str | None:
     from huggingface_hub import get_session
 
     try:
-        response = get_session().head(url, timeout=timeout_s)
+        with answer_at_once():
+            response = get_session().head(url, timeout=timeout_s)
     except Exception as error:
         if "Timeout" in type(error).__name__:
             return f"no answer within {timeout_s:.0f} s"
         return str(error) or type(error).__name__
-    return f"the server answers {response.status_code}" if response.status_code in _BUSY_STATUS else None
+    wait = find_wait(response.status_code, response.headers)
+    # Who says when to come back can be used: the library's own request waits.
+    if response.status_code not in _BUSY_STATUS or (wait is not None and wait <= MAX_WAIT_S):
+        return None
+    return BUSY + str(response.status_code) + (f" and asks to wait {wait} s" if wait else "")
 
 
 @contextmanager
@@ -211,7 +220,9 @@ def _translate(error: Exception, file: RemoteFile | None, obstacle: str | None) 
         )
     network = next((link for link in chain if _is_network_error(link)), None)
     if network is not None and file is not None:
-        return FetchError(_format_fetch_error(file, obstacle or _format_reason(network)))
+        status = getattr(getattr(network, "response", None), "status_code", None)
+        busy = f"{BUSY}{status}" if status in _BUSY_STATUS else None
+        return FetchError(_format_fetch_error(file, obstacle or busy or _format_reason(network)))
     if isinstance(error, ImportError):
         return ModelError(f"A library the model needs is missing: {error}")
     origin = f" from {file.name}" if file is not None else ""
@@ -237,6 +248,11 @@ def _format_reason(error: BaseException) -> str:
 def _format_fetch_error(file: RemoteFile, reason: str) -> str:
     parts = urlsplit(file.url)
     place = f"{parts.scheme}://{parts.netloc}"
+    if reason.startswith(BUSY):
+        return (
+            f"Cannot fetch {file.name} from {place}: {reason}, so it is busy; the network is not to blame. "
+            "Wait some minutes and run the command again."
+        )
     return f"Cannot fetch {file.name} from {place} ({reason}), and it is not cached. {file.advice}"
 
 

@@ -107,7 +107,18 @@ def _hash_one(root: Path, name: str) -> Entry:
         stamp = _stamp(status)
         return (*stamp, hash_file(path))
     except OSError as error:
-        raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+        raise DataError(
+            f"'{path}' cannot be read: {error.strerror or error}.{_explain_link(path)}"
+        ) from error
+
+
+def _explain_link(path: Path) -> str:
+    """What to do about a link to nothing; empty for any other file."""
+    if not path.is_symlink() or path.exists():
+        return ""
+    return (
+        f" It is a link to '{path.readlink()}', which is not there: restore that file, or take the link out."
+    )
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from imagenet_g.benchmark.errors import DataError, FetchError, StorageError
 from imagenet_g.benchmark.hub.errors import translate_hub_errors
-from imagenet_g.benchmark.hub.fetching import find_obstacle
+from imagenet_g.benchmark.hub.fetching import BUSY, find_obstacle
 from imagenet_g.benchmark.hub.quiet import quiet_logs
 from imagenet_g.benchmark.hub.sources import HubSource, find_snapshot_source
 from imagenet_g.benchmark.identity import hash_file
@@ -72,16 +72,32 @@ def open_hub_release(
     if obstacle and cached is None:
         raise FetchError(_format_unreachable(source, obstacle))
     origin: Origin = "cache" if cached and (obstacle or source.is_pinned) else "hub"
+    before = cached.parent.name if cached else None
     path = cached if cached and origin == "cache" else _fetch_manifest(source)
     folder = path.parent
     if manifest_sha256 is not None and (found := hash_file(path)) != manifest_sha256:
+        _drop_file(path)
         raise DataError(
             f"The manifest of '{source.repo}' at {source.revision} has sha256 {found}, and {manifest_sha256} "
             "is the published one: it is not the release it claims to be. Report it to the maintainers."
         )
     commit = HubSource(source.repo, folder.name)
     note = f"the Hub was not reached ({obstacle}); using the copy fetched earlier" if obstacle else ""
-    return HubRelease(folder=folder, source=commit, manifest=load_manifest(folder), origin=origin, note=note)
+    if before not in (None, folder.name):
+        note = (
+            f"'{source.revision}' of '{source.repo}' has moved: it was commit {before} before and is "
+            f"{folder.name} now. Their images may differ; name the commit to stay with one."
+        )
+    return HubRelease(folder=folder, source=commit, manifest=_load_or_drop(folder), origin=origin, note=note)
+
+
+def _load_or_drop(folder: Path) -> Manifest:
+    """The manifest; one that cannot be read leaves the cache, where it would stay broken for ever."""
+    try:
+        return load_manifest(folder)
+    except DataError as error:
+        _drop_file(folder / MANIFEST_NAME)
+        raise DataError(f"{error}\nIt was taken out of the cache; run the command again.") from error
 
 
 def complete_files(
@@ -265,9 +281,10 @@ def _find_obstacle(source: HubSource, *, patient: bool) -> str | None:
 def _format_unreachable(source: HubSource, obstacle: str) -> str:
     from huggingface_hub import constants
 
+    step = "Wait some minutes" if obstacle.startswith(BUSY) else "Check the network"
     return (
         f"'{source.repo}' at {source.revision} cannot be fetched from {constants.ENDPOINT} ({obstacle}), and "
-        "no whole copy is in the cache. Check the network, or give a local copy with --data VERSION=PATH."
+        f"no whole copy is in the cache. {step}, or give a local copy with --data VERSION=PATH."
     )
 
 

@@ -66,6 +66,7 @@ def run(arguments: Namespace) -> int:
 
 def _validate_options(arguments: Namespace) -> None:
     from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.benchmark.hub.errors import require_account
     from imagenet_g.benchmark.hub.sources import make_hub_source
 
     stays = arguments.to is not None or arguments.dry_run
@@ -76,6 +77,9 @@ def _validate_options(arguments: Namespace) -> None:
         make_hub_source(arguments.repo, arguments.tag or "main")
     if arguments.tag == "main":
         raise InputError("'main' is the branch; a --tag is a name such as 'v1.0.0'.")
+    # Before hours of hashing and not behind them.
+    if not stays:
+        require_account()
 
 
 def _publish(arguments: Namespace, release: CheckedRelease, tree: tuple[TreeFile, ...]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 
 import pytest
@@ -160,3 +161,59 @@ def test_a_reader_that_has_enough_is_no_error(stream: str) -> None:
     said = other.read()
     other.close()
     assert (process.wait(), said) == (0, b"")
+
+
+def read_no_parquet() -> object:
+    """A parquet file that breaks while it is decompressed, as pyarrow says it."""
+    import pyarrow as pa
+
+    return pa.decompress(b"no frame", decompressed_size=100, codec="zstd")
+
+
+def read_no_record() -> object:
+    """A record that lacks a field."""
+    from imagenet_g.benchmark.records import ZeroShot
+
+    return ZeroShot.model_validate({})
+
+
+def use_all_memory() -> object:
+    """Memory that is not there."""
+    raise MemoryError
+
+
+def compute_too_far() -> object:
+    """A number that no float holds, with a token beside it."""
+    raise OverflowError("int too large for hf_abcdefgh12345678")
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (read_no_parquet, "A parquet file is damaged"),
+        (read_no_record, "does not have the fields"),
+        (use_all_memory, "Memory ran out"),
+        (compute_too_far, "too large to compute with (int too large for hf_***)"),
+    ],
+)
+def test_what_data_or_the_machine_breaks_is_one_line(
+    fault: Callable[[], object],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In any command; with --debug it is the whole traceback."""
+    monkeypatch.setattr("imagenet_g.benchmark.cli._run", lambda _: fault())
+    assert main(["anything"]) == 2
+    said = capsys.readouterr().err.replace("\n", " ").strip()
+    assert said.startswith("imagenet-g: ") and words in said
+    assert "Traceback" not in said and "https://errors.pydantic" not in said
+    assert main(["anything", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_fault_of_the_program_stays_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is for whoever mends it."""
+    monkeypatch.setattr("imagenet_g.benchmark.cli._run", lambda _: dict[str, int]()["missing"])
+    with pytest.raises(KeyError):
+        main(["anything"])

@@ -25,6 +25,7 @@ class Fault:
             after `after` bytes of the body, "flip" changes one byte of the answer.
         times: How many requests it strikes.
         skip: How many matching requests are let through first.
+        retry_after: Seconds that a refusal asks to wait; None for no such header.
     """
 
     method: str
@@ -35,6 +36,7 @@ class Fault:
     times: int = 1
     skip: int = 0
     struck: int = 0
+    retry_after: int | None = None
 
 
 @dataclass
@@ -65,7 +67,7 @@ class FaultyConnection:
         if fault is None:
             return await self._app(scope, receive, send)
         if fault.kind == "status":
-            return await _refuse(send, fault.status)
+            return await _refuse(send, fault.status, fault.retry_after)
         if fault.kind == "stall":
             return await asyncio.sleep(60)
         if fault.kind == "cut-request":
@@ -84,10 +86,11 @@ class FaultyConnection:
         return None
 
 
-async def _refuse(send: Send, status: int) -> None:
-    await send(
-        {"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]},
-    )
+async def _refuse(send: Send, status: int, retry_after: int | None) -> None:
+    headers = [(b"content-length", b"0")]
+    if retry_after is not None:
+        headers.append((b"retry-after", str(retry_after).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
 
 
