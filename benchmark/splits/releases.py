@@ -50,6 +50,12 @@ if TYPE_CHECKING:
 
 ROWS_PER_GROUP = 100
 """Small enough for the Hub's viewer: 100 images of 512 x 512 are some 40 MB."""
+STANDARD_COLUMNS = {
+    "image": "image", "label": "label", "image_id": "string", "wnid": "string", "prompt": "string",
+    "recipe": "string", "seed": "int64", "batch_id": "string", "slot": "int32", "source_image_id": "string",
+    "generator": "string", "pixel_sha256": "string", "is_flat": "bool", "is_flagged_unsafe": "bool",
+}  # fmt: skip
+"""The columns of every release by name, and what they hold."""
 Verify = Literal["hashes", "size"]
 Rows = Iterable[Mapping[str, object]]
 
@@ -66,22 +72,8 @@ def make_release_features(extra: Mapping[str, object] | None = None) -> datasets
     """
     from datasets import ClassLabel, Features, Image, Value
 
-    standard = {
-        "image": Image(),
-        "label": ClassLabel(names=[info.wnid for info in load_classes()]),
-        "image_id": Value("string"),
-        "wnid": Value("string"),
-        "prompt": Value("string"),
-        "recipe": Value("string"),
-        "seed": Value("int64"),
-        "batch_id": Value("string"),
-        "slot": Value("int32"),
-        "source_image_id": Value("string"),
-        "generator": Value("string"),
-        "pixel_sha256": Value("string"),
-        "is_flat": Value("bool"),
-        "is_flagged_unsafe": Value("bool"),
-    }
+    special = {"image": Image(), "label": ClassLabel(names=[info.wnid for info in load_classes()])}
+    standard = {name: special.get(name) or Value(kind) for name, kind in STANDARD_COLUMNS.items()}
     if clash := sorted(standard.keys() & (extra or {}).keys()):
         raise InputError(f"Column '{clash[0]}' is one of a release's own columns; choose another name.")
     return Features({**standard, **(extra or {})})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -11,9 +11,11 @@ from typing import Protocol
 
 from imagenet_g.benchmark.differences import list_differences
 from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.file_stamps import FileStamp
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME
 from imagenet_g.benchmark.storage import sweep_leftovers
+from imagenet_g.generation.building.ahead import FilesAhead
 from imagenet_g.generation.building.guards import validate_files, validate_scorers, validate_views
 from imagenet_g.generation.building.machine import list_machine_notes, validate_machine
 from imagenet_g.generation.building.passes import (
@@ -127,17 +129,29 @@ def _build(
         # Two processes that begin at once must not each write a plan of their own.
         with book.hold("plans"):
             metas = [keep_plan(job, plan, listener) for job, plan in zip(jobs, plans, strict=True)]
-        for job, meta in zip(jobs, metas, strict=True):
-            _run_job(request, job, meta, book, listener)
-        return None if request.shards is not None else _release(request, jobs, book, listener)
+        with closing(FilesAhead()) as ahead:
+            for job, meta in zip(jobs, metas, strict=True):
+                _run_job(request, job, meta, book, listener, ahead)
+        return None if request.shards is not None else _release(request, jobs, book, listener, ahead.stamps)
 
 
 def _run_job(
-    request: BuildRequest, job: BuildJob, meta: PlanMeta, book: LeaseBook, listener: BuildListener
+    request: BuildRequest,
+    job: BuildJob,
+    meta: PlanMeta,
+    book: LeaseBook,
+    listener: BuildListener,
+    ahead: FilesAhead,
 ) -> None:
     shards = choose_shards(job, meta, request.shards)
     names = job.split_spec.scorers if request.with_scores else ()
-    work = ShardPass(job, request.engine, book, listener.report, listener.note)
+    write_ahead = ahead.follow(job, names, meta.num_shards)
+
+    def receive(report: TaskReport) -> None:
+        listener.report(report)
+        write_ahead(report)
+
+    work = ShardPass(job, request.engine, book, receive, listener.note)
     pending = list_pending(job, meta, shards)
     _check_generator(request, job, is_finished=not pending)
     listener.start(f"{job.split}: rendering", len(shards), len(shards) - len(pending))
@@ -167,7 +181,11 @@ def _list_unscored(
 
 
 def _release(
-    request: BuildRequest, jobs: Sequence[BuildJob], book: LeaseBook, listener: BuildListener
+    request: BuildRequest,
+    jobs: Sequence[BuildJob],
+    book: LeaseBook,
+    listener: BuildListener,
+    stamps: Mapping[Path, FileStamp],
 ) -> Path:
     before = _read_time(request.out / MANIFEST_NAME)
     with book.hold("release") as waited:
@@ -179,6 +197,7 @@ def _release(
             listener.note,
             leave_out_failed=request.leave_out_failed,
             with_scores=request.with_scores,
+            stamps=stamps,
         )
         # Of processes that were killed; a folder is also cleared when this process first writes to it.
         sweep_leftovers(request.out, everybodys=not list_builders(book))

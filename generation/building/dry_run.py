@@ -22,6 +22,7 @@ from imagenet_g.generation.building.other_costs import (
     estimate_writing,
     find_pixels,
 )
+from imagenet_g.generation.costs.batches import describe_batch
 from imagenet_g.generation.costs.estimates import (
     BuildEstimate,
     GpuEstimate,
@@ -138,7 +139,7 @@ def _estimate_split(request: BuildRequest, job: BuildJob, known: KnownCosts) -> 
         disk=estimate_disk(
             job, pixels, meta.num_rows, size, None if timed is None else timed.bytes_per_image
         ),
-        notes=(*_describe_contents(job, plan), *sources_note),
+        notes=(*_describe_contents(job, plan), _describe_batch(known, job), *sources_note),
     )
 
 
@@ -157,6 +158,11 @@ def _describe_contents(job: BuildJob, plan: Plan) -> list[Note]:
     )
     made_by = Note(label="made by", text=job.generator_spec.format_settings())
     return [Note(label="images", text=counts), made_by, *_describe_prompts(job, plan)]
+
+
+def _describe_batch(known: KnownCosts, job: BuildJob) -> Note:
+    text = describe_batch(job.generator_spec.list_work(), job.split_spec.batch_size, known.memory_gb)
+    return Note(label="batch", text=text)
 
 
 def make_dry_plan(job: BuildJob) -> tuple[Plan, list[Note]]:

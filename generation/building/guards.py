@@ -9,7 +9,8 @@ from imagenet_g.benchmark.naming.resolve import resolve_model_spec
 from imagenet_g.benchmark.naming.specs import parse_model_spec
 from imagenet_g.benchmark.splits.manifests import ClassView, list_parts
 from imagenet_g.generation.captions.prompts import load_pinned_captions
-from imagenet_g.generation.releases.writing import list_views, make_split_features
+from imagenet_g.generation.releases.files import list_split_columns
+from imagenet_g.generation.releases.writing import list_views
 from imagenet_g.generation.rendering.safety_scorer import require_safety
 from imagenet_g.generation.specs.inputs import CaptionPromptSpec
 from imagenet_g.generation.specs.version import (
@@ -105,7 +106,7 @@ def validate_views(spec: VersionSpec, splits: tuple[str, ...], *, with_scores: b
     """
     for name in splits:
         split = spec.splits[name]
-        columns = make_split_features(spec, split, with_scores=with_scores)
+        columns = list_split_columns(spec, split, with_scores=with_scores)
         for view, described in list_views(split, with_scores=with_scores).items():
             for part in list_parts(described):
                 if not isinstance(part, ClassView) and part.column not in columns:

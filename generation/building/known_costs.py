@@ -11,6 +11,7 @@ from itertools import product
 from imagenet_g.benchmark.devices import format_device_name
 from imagenet_g.benchmark.environment import count_cores
 from imagenet_g.generation.building.build import BuildRequest
+from imagenet_g.generation.costs.batches import find_memory_gb
 from imagenet_g.generation.costs.gpus import name_gpu
 from imagenet_g.generation.costs.measured import (
     hash_render,
@@ -25,7 +26,7 @@ from imagenet_g.generation.costs.table import (
     find_score_rate,
     list_gpus,
 )
-from imagenet_g.generation.generators.runtime import choose_generation_device
+from imagenet_g.generation.generators.runtime import choose_generation_device, read_memory_gb
 from imagenet_g.generation.rendering.tasks import BuildJob
 from imagenet_g.generation.specs.stages import StageWork
 from imagenet_g.generation.specs.version import ClipScorerSpec, JudgeScorerSpec
@@ -86,6 +87,13 @@ class KnownCosts:
         """The GPU that is asked for, else that of this machine; None on a machine without."""
         here = format_device_name(self._device) if self._device.startswith("cuda") else None
         return self.wanted.gpu or here
+
+    @cached_property
+    def memory_gb(self) -> float | None:
+        """Memory of that GPU, read from this machine's own and else from the table; None where unknown."""
+        if self.wanted.gpu is None and self._device.startswith("cuda"):
+            return read_memory_gb(self._device)
+        return None if self.gpu is None else find_memory_gb(self.gpu)
 
     @property
     def may_time(self) -> bool:

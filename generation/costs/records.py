@@ -22,6 +22,8 @@ class GpuSpeed(FileModel):
     gpu: Text
     float32_tflops: Annotated[float, Field(gt=0.0)]
     """Peak of 32-bit products without TF32, in 10^12 operations a second."""
+    memory_gb: Annotated[float, Field(gt=0.0)]
+    """Of the smallest card of that name."""
     source: Text
 
 
@@ -43,6 +45,25 @@ class RenderCost(FileModel):
     batch_size: Positive
     gpu: Text
     seconds_per_image: Seconds
+    origin: Literal["paper", "published", "estimate"]
+    source: Text
+
+
+class BatchSize(FileModel):
+    """A batch that one pipeline rendered within the memory of a GPU."""
+
+    pipeline: Text
+    """Class name in diffusers."""
+    repos: Text
+    """As of `RenderCost`."""
+    height_px: Positive
+    width_px: Positive
+    bits: Positive
+    """Of its numbers: 16 or 32."""
+    gpu: Text
+    memory_gb: Annotated[float, Field(gt=0.0)]
+    """Of the GPU; of the largest of that name, where the source does not say which it was."""
+    batch_size: Positive
     origin: Literal["paper", "published", "estimate"]
     source: Text
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.generation.costs.gpus import name_gpu
 from imagenet_g.generation.costs.rates import Rate, add_rates, make_unknown
-from imagenet_g.generation.costs.records import CoreStep, CoreWork, GpuSpeed, ModelWork, RenderCost
+from imagenet_g.generation.costs.records import BatchSize, CoreStep, CoreWork, GpuSpeed, ModelWork, RenderCost
 from imagenet_g.generation.specs.stages import StageWork
 
 FLOAT32_SHARE = 0.5
@@ -36,6 +36,12 @@ def load_render_costs() -> tuple[RenderCost, ...]:
 def load_gpu_speeds() -> tuple[GpuSpeed, ...]:
     """Peaks of GPUs."""
     return _load_rows("costs_gpus.csv", GpuSpeed)
+
+
+@cache
+def load_batch_sizes() -> tuple[BatchSize, ...]:
+    """Batches that fit a GPU's memory."""
+    return _load_rows("batch_sizes.csv", BatchSize)
 
 
 @cache

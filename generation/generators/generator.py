@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from imagenet_g.benchmark.identity import hash_bytes
+
 if TYPE_CHECKING:
     from PIL import Image
     from pydantic import JsonValue
@@ -73,3 +75,15 @@ class TunedGenerator(Protocol):
 
     def use_machine(self, machine: MachineOptions) -> None:
         """Take the choices of a run; called once, before `load`."""
+
+
+def make_retry_seed(seed: int, attempt: int) -> int:
+    """Seed of a further attempt at an image, an int in [0, 2**63); attempt 0 keeps the planned one.
+
+    Example:
+        >>> make_retry_seed(7, 0), make_retry_seed(7, 1) == make_retry_seed(7, 2)
+        (7, False)
+    """
+    if attempt == 0:
+        return seed
+    return int(hash_bytes(f"retry/{seed}/{attempt}".encode())[:16], 16) % 2**63

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import ExitStack
 from functools import cached_property, partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.errors import DataError, ImagenetGError
+from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.generation.generators.generator import Generator
 from imagenet_g.generation.generators.machine import choose_machine
 from imagenet_g.generation.generators.make import make_generator
-from imagenet_g.generation.generators.runtime import choose_generation_device, read_runtime, set_determinism
+from imagenet_g.generation.generators.runtime import (
+    choose_generation_device,
+    fix_gpu,
+    read_runtime,
+    set_determinism,
+)
 from imagenet_g.generation.plans.plan import PlanMeta, load_plan_meta, load_shard_rows
 from imagenet_g.generation.plans.sources import Sources
 from imagenet_g.generation.rendering.continuing import (
@@ -30,8 +34,8 @@ from imagenet_g.generation.rendering.pipeline import (
     MAX_IMAGES_BEHIND,
     Background,
     ShardWork,
-    draws_random_numbers,
-    keep_threads,
+    load_before,
+    load_beside,
     translate_scoring_errors,
 )
 from imagenet_g.generation.rendering.renderer import (
@@ -42,29 +46,22 @@ from imagenet_g.generation.rendering.renderer import (
     make_one_thread,
     make_threads,
 )
-from imagenet_g.generation.rendering.score_batches import RowScorer, WorkRow
+from imagenet_g.generation.rendering.score_batches import WorkRow
 from imagenet_g.generation.rendering.score_files import is_scored, score_shard
 from imagenet_g.generation.rendering.scorer import Scorer
-from imagenet_g.generation.rendering.scorers import Scorers
-from imagenet_g.generation.rendering.shards import (
-    ShardRecord,
-    commit_shard,
-    load_kept_rows,
-    read_state,
-)
+from imagenet_g.generation.rendering.scorers import Scorers, can_load_beside
+from imagenet_g.generation.rendering.shards import ShardRecord, commit_shard, load_kept_rows, read_state
 from imagenet_g.generation.rendering.tasks import (
     BuildJob,
     ShardTask,
     TaskReport,
     load_job_sources,
+    load_source,
     make_lease_name,
     name_recipe,
     open_leases,
 )
 from imagenet_g.generation.sharing.leases import LeaseBook
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 
 class Worker:
@@ -85,7 +82,7 @@ class Worker:
         self._job, self._make_pool, self._make_thread = job, make_pool, make_thread
         self._reports: SimpleQueue[TaskReport] = SimpleQueue()
         self._closing = ExitStack()
-        self._behind: dict[tuple[str, ...], dict[str, Scorer]] = {(): {}}
+        self._behind: dict[tuple[str, ...], Future[dict[str, Scorer]]] = {}
 
     def run(self, task: ShardTask) -> list[TaskReport]:
         """Begin a task; gives the reports of those that were done meanwhile, perhaps not of this one.
@@ -143,14 +140,12 @@ class Worker:
                 lease.release()
             self._reports.put(TaskReport(task, skipped=True))
             return
-        # Before the generator: loading a model draws random numbers, which rendering must not be mixed with.
         scorers = self._load_behind(task)
-        scoring = RowScorer(scorers, self._sources, self._pool) if scorers else None
         kept = load_kept_rows(job.out, job.split, shard, self._meta.plan_sha256)
         renderer = self._checked
         planned = load_shard_rows(job.plan_path, shard).to_pylist()
-        work = ShardWork(job, task, lease, partial(self._commit, shard), scorers, scoring)
-        prepare = None if scoring is None else scoring.prepare
+        work = ShardWork(job, task, lease, partial(self._commit, shard), scorers, self._sources, self._pool)
+        prepare = work.prepare if task.scorers else None
         for futures in renderer.render_batches(planned, kept, self._pool, prepare):
             self._background.put(partial(work.take, futures))
         self._background.put(lambda: self._reports.put(work.commit()))
@@ -177,9 +172,8 @@ class Worker:
             return TaskReport(task, skipped=True)
         try:
             # Scoring may run in a process that rendered nothing, and its last bits depend on this as well.
-            set_determinism(self._device, cpu_threads=job.generator_spec.num_cpu_threads)
-            with translate_scoring_errors(job, task.shard, dict.fromkeys(task.scorers)):
-                scorers = {name: self._scorers.load(name) for name in task.scorers}
+            scorers = self._load_scorers(task.scorers, task.shard)
+            with translate_scoring_errors(job, task.shard, task.scorers):
                 missing = {
                     name: one for name, one in scorers.items() if not is_scored(job, name, task.shard, one)
                 }
@@ -190,18 +184,27 @@ class Worker:
             lease.release()
         return TaskReport(task, rows, seconds=time.perf_counter() - started)
 
-    def _load_behind(self, task: ShardTask) -> dict[str, Scorer]:
+    def _load_behind(self, task: ShardTask) -> Future[dict[str, Scorer]]:
         """The scorers that can score beside the generator; the others score in a pass of their own."""
-        key = task.scorers
-        if key not in self._behind:
-            threads = self._job.generator_spec.num_cpu_threads
-            fix = partial(set_determinism, self._device, cpu_threads=threads)
-            self._background.put(fix)
-            with translate_scoring_errors(self._job, task.shard, dict.fromkeys(key)), keep_threads():
-                fix()
-                scorers = {name: self._scorers.load(name) for name in key}
-                self._behind[key] = {} if draws_random_numbers(scorers) else scorers
-        return self._behind[key]
+        names = task.scorers
+        if names not in self._behind:
+            load = partial(self._load_scorers, names, task.shard)
+            self._background.put(self._fix_threads)
+            if all(can_load_beside(self._job.spec.scorers[name]) for name in names):
+                # The generator first: a device that waits costs more than scores that come later.
+                _ = self._renderer
+                self._behind[names] = load_beside(load, self._make_thread())
+            else:
+                self._behind[names] = load_before(load)
+        return self._behind[names]
+
+    def _load_scorers(self, names: Sequence[str], shard: int) -> dict[str, Scorer]:
+        with translate_scoring_errors(self._job, shard, names):
+            self._fix_threads()
+            return {name: self._scorers.load(name) for name in names}
+
+    def _fix_threads(self) -> None:
+        set_determinism(self._device, cpu_threads=self._job.generator_spec.num_cpu_threads)
 
     def _take_reports(self) -> list[TaskReport]:
         return [self._reports.get() for _ in range(self._reports.qsize())]
@@ -281,18 +284,17 @@ class Worker:
     @cached_property
     def _renderer(self) -> Renderer:
         job = self._job
+        # Before it: what a user's generator changes after that is what its runs record.
+        fix_gpu(self._device)
         generator = make_generator(job.generator_spec, job.machine)
         generator.load(self._device)
         settings = RenderSettings(
-            batch_size=job.split_spec.batch_size,
-            encoding=job.spec.encoding,
-            flat=job.spec.flat,
-            recipe=name_recipe(job),
-            generator=job.split_spec.generator,
+            batch_size=job.split_spec.batch_size, encoding=job.spec.encoding, flat=job.spec.flat,
+            recipe=name_recipe(job), generator=job.split_spec.generator,
+        )  # fmt: skip
+        return Renderer(
+            generator,
+            settings,
+            lambda image_id: load_source(self._sources, image_id),
+            make_pool=self._make_pool,
         )
-        return Renderer(generator, settings, self._load_source, make_pool=self._make_pool)
-
-    def _load_source(self, image_id: str) -> Image.Image:
-        if self._sources is None:
-            raise DataError(f"source image '{image_id}' is planned, but the split has no sources")
-        return self._sources.load_image(image_id)

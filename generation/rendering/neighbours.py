@@ -1,8 +1,8 @@
 """Whether an image depends on the images beside it in its batch: one check before the first shard.
 
 Some pipelines read a batch as one request: FLUX.2 takes all its source images as references of every image. A
-plan promises that an image follows from its own row. So the first batch is rendered twice, the second time
-with other rows beside the first one, and the first image must stay as it is. A record is kept beside the
+plan promises that an image follows from its own row. So the first batch is rendered again, with
+other rows beside the first one, and the first image must stay as it is. A record is kept beside the
 shards, and a build that continues does not check again. A generator that renders one row and fails for a
 batch is refused here too, before every batch of its plan fails.
 """

@@ -7,27 +7,35 @@ and scores need no pass of their own.
 
 from __future__ import annotations
 
-import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-
-import numpy as np
+from functools import partial
+from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.errors import ImagenetGError, ModelError
+from imagenet_g.benchmark.feeding.ahead import map_ahead
+from imagenet_g.benchmark.images.decoding import decode_image
+from imagenet_g.generation.generators.runtime import keep_threads, own_random_numbers, read_random_states
+from imagenet_g.generation.plans.sources import Sources
 from imagenet_g.generation.rendering.renderer import MadeRow
-from imagenet_g.generation.rendering.score_batches import RowScorer, WorkRow
+from imagenet_g.generation.rendering.score_batches import PreparedRow, RowScorer, WorkRow
 from imagenet_g.generation.rendering.score_files import write_score_files
-from imagenet_g.generation.rendering.scorer import Scorer
+from imagenet_g.generation.rendering.scorer import BATCH_SIZE, Scorer
+from imagenet_g.generation.rendering.scorers import ClipScorer
 from imagenet_g.generation.rendering.shards import ShardRecord
 from imagenet_g.generation.rendering.tasks import BuildJob, ShardTask, TaskReport
 from imagenet_g.generation.sharing.leases import Lease
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 MAX_IMAGES_BEHIND = 64
 """Images that may wait behind the renderer before it stops for them: two batches of the scorers."""
+LoadScorers = Callable[[], dict[str, Scorer]]
 Commit = Callable[[Sequence[WorkRow], float], ShardRecord]
 
 
@@ -95,35 +103,44 @@ class ShardWork:
         task: What is to be done.
         lease: Given back when all is written.
         commit_rows: Writes the shard from its rows and the time it took.
-        scorers: The scorers, by name.
-        scoring: Takes the images as they come; None without scorers.
+        scorers: The scorers, by name, once they are loaded; none where nothing is scored here.
+        sources: The sources of the split; None for a split without.
+        pool: Decodes images that came before the scorers.
     """
 
     job: BuildJob
     task: ShardTask
     lease: Lease
     commit_rows: Commit
-    scorers: Mapping[str, Scorer]
-    scoring: RowScorer | None
+    scorers: Future[dict[str, Scorer]]
+    sources: Sources | None
+    pool: Executor
     _started: float = field(default_factory=time.perf_counter)
     _rows: list[WorkRow] = field(default_factory=list)
+    _unscored: list[MadeRow] = field(default_factory=list)
+    _scoring: RowScorer | None = None
     _ids: list[str] = field(default_factory=list)
     _images_sha256: str = ""
+
+    def prepare(self, image: Image.Image, source: Image.Image | None) -> PreparedRow | None:
+        """An image as the scorers take it, from any thread; None while they are being loaded."""
+        return None if self._scoring is None else self._scoring.prepare(image, source)
 
     def take(self, futures: Sequence[Future[MadeRow]]) -> None:
         """Take the rows of a batch once they are encoded, and score what makes a whole batch of the scorers.
 
         Raises:
-            ModelError: A scorer fails.
+            ImagenetGError: A scorer fails, or cannot be loaded.
         """
-        with suppress(CancelledError), translate_scoring_errors(self.job, self.task.shard, self.scorers):
+        with suppress(CancelledError), translate_scoring_errors(self.job, self.task.shard, self.task.scorers):
             for future in futures:
                 made = future.result()
                 self._rows.append(made.row)
-                if self.scoring is not None and made.prepared is not None:
-                    self._ids.append(str(made.row["image_id"]))
-                    # Without the image: its bytes are let go with the shard, not with its scores.
-                    self.scoring.add({**made.row, "image": None}, made.prepared)
+                if made.row["image"] is not None:
+                    self._unscored.append(made)
+            # Before that the rows wait, which are in memory until the shard is written anyway.
+            if self.scorers.done():
+                self._score_rows()
 
     def commit(self) -> TaskReport:
         """Write the shard.
@@ -142,24 +159,84 @@ class ShardWork:
 
         Raises:
             ModelError: A scorer fails.
-            ImagenetGError: A source cannot be read, or the scores cannot be written.
+            ImagenetGError: A scorer cannot be loaded, a source cannot be read, or the scores be written.
         """
-        if self.scoring is None:
+        with translate_scoring_errors(self.job, self.task.shard, self.task.scorers):
+            scorers = self.scorers.result()
+            self._score_rows()
+            columns = None if self._scoring is None else self._scoring.finish()
+        if columns is not None:
+            write_score_files(
+                self.job,
+                self.task.shard,
+                scorers,
+                self._ids,
+                columns,
+                images_sha256=self._images_sha256,
+            )
+
+    def _score_rows(self) -> None:
+        """Score the rows that were taken and not scored yet."""
+        made, self._unscored = self._unscored, []
+        if not (scorers := self.scorers.result()):
             return
-        with translate_scoring_errors(self.job, self.task.shard, self.scorers):
-            columns = self.scoring.finish()
-        write_score_files(
-            self.job,
-            self.task.shard,
-            self.scorers,
-            self._ids,
-            columns,
-            images_sha256=self._images_sha256,
-        )
+        scoring = self._scoring = self._scoring or RowScorer(scorers, self.sources, self.pool)
+        steps = map_ahead(self.pool, partial(_prepare_late, scoring), made, window=2 * BATCH_SIZE)
+        for one, prepared in zip(made, steps, strict=True):
+            self._ids.append(str(one.row["image_id"]))
+            # Without the image: its bytes are let go with the shard, not with its scores.
+            scoring.add({**one.row, "image": None}, prepared)
+
+
+def _prepare_late(scoring: RowScorer, made: MadeRow) -> PreparedRow:
+    """A row as the scorers take it, decoded again where it came before them."""
+    if made.prepared is not None:
+        return made.prepared
+    return scoring.prepare(decode_image(made.row["image"]))  # type: ignore[arg-type]
+
+
+def load_beside(load: LoadScorers, executor: Executor) -> Future[dict[str, Scorer]]:
+    """Load scorers while images are rendered; `scorers.can_load_beside` says which ones may be.
+
+    Args:
+        load: Loads them.
+        executor: A thread for it, which ends with that.
+    """
+    import torch
+
+    # Asked for first, as in `keep_threads`: the number is set in the other thread.
+    torch.get_num_threads()
+
+    def run() -> dict[str, Scorer]:
+        with own_random_numbers():
+            scorers = load()
+        # While rows only gather: behind the first shard the renderer would come to wait for it.
+        for scorer in scorers.values():
+            if isinstance(scorer, ClipScorer):
+                _ = scorer.head
+        return scorers
+
+    future = executor.submit(run)
+    executor.shutdown(wait=False)
+    return future
+
+
+def load_before(load: LoadScorers) -> Future[dict[str, Scorer]]:
+    """Load scorers in this thread, before anything is rendered: loading a model draws random numbers.
+
+    Raises:
+        ImagenetGError: As `load` does.
+    """
+    future: Future[dict[str, Scorer]] = Future()
+    with keep_threads():
+        scorers = load()
+        # Those that draw random numbers themselves score in a pass of their own.
+        future.set_result({} if draws_random_numbers(scorers) else scorers)
+    return future
 
 
 @contextmanager
-def translate_scoring_errors(job: BuildJob, shard: int, names: Mapping[str, object]) -> Iterator[None]:
+def translate_scoring_errors(job: BuildJob, shard: int, names: Iterable[str]) -> Iterator[None]:
     """Name the scorers in whatever one of them raises: a judge may be the user's own and raise anything.
 
     Raises:
@@ -176,19 +253,6 @@ def translate_scoring_errors(job: BuildJob, shard: int, names: Mapping[str, obje
         ) from error
 
 
-@contextmanager
-def keep_threads() -> Iterator[None]:
-    """Give a thread back its number of torch threads afterwards: the last bits of images depend on it."""
-    import torch
-
-    # Asked for first: a thread that never was would take over the number that is set meanwhile.
-    before = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def draws_random_numbers(scorers: Mapping[str, Scorer]) -> bool:
     """Whether a scorer takes random numbers from the process's own state, by a pass of one grey image.
 
@@ -197,16 +261,7 @@ def draws_random_numbers(scorers: Mapping[str, Scorer]) -> bool:
     from PIL import Image
 
     grey = Image.new("RGB", (64, 64), (128, 128, 128))
-    before = _read_states()
+    before = read_random_states()
     for model in {scorer.model: None for scorer in scorers.values()}:
         model.encode([model.transform(grey)])
-    return before != _read_states()
-
-
-def _read_states() -> list[object]:
-    """States of Python's, numpy's and torch's own random numbers, as values that can be compared."""
-    import torch
-
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    states = [torch.get_rng_state(), *devices]
-    return [random.getstate(), repr(np.random.get_state()), *(state.numpy().tobytes() for state in states)]
+    return before != read_random_states()

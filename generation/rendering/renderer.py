@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 from imagenet_g.benchmark.environment import choose_workers
 from imagenet_g.benchmark.errors import DataError, ImagenetGError, ModelError
 from imagenet_g.benchmark.feeding.ahead import map_ahead
-from imagenet_g.benchmark.identity import hash_bytes
 from imagenet_g.benchmark.images.decoding import decode_image, hash_pixels
-from imagenet_g.generation.generators.generator import Generator, Rendering, RenderRow
+from imagenet_g.generation.generators.generator import Generator, Rendering, RenderRow, make_retry_seed
 from imagenet_g.generation.plans.cells import read_settings
 from imagenet_g.generation.rendering.pixel_scorer import is_flat
 from imagenet_g.generation.rendering.score_batches import PreparedRow, WorkRow
@@ -35,7 +34,7 @@ BATCHES_AHEAD = 4
 """Batches whose sources are read before they are rendered, so that a slow disk does not stop a GPU."""
 PlanRow = Mapping[str, object]
 MakePool = Callable[[], Executor]
-Prepare = Callable[["Image.Image", "Image.Image | None"], PreparedRow]
+Prepare = Callable[["Image.Image", "Image.Image | None"], PreparedRow | None]
 
 
 def make_threads() -> Executor:
@@ -94,6 +93,7 @@ class Renderer:
     load_source: Callable[[str], Image.Image]
     make_pool: MakePool = field(default=make_threads, kw_only=True)
     _failures: int = 0
+    _drawn: tuple[list[RenderRow], list[Rendering]] | None = None
 
     def render_rows(self, rows: Sequence[PlanRow]) -> list[WorkRow]:
         """Rows of whole batches with their images, in plan order.
@@ -142,6 +142,8 @@ class Renderer:
     def draw_batch(self, batch: Sequence[PlanRow]) -> list[Image.Image]:
         """Images of rows in one call, as the generator gives them, without a second attempt at flat ones.
 
+        Those of the first call are kept, and taken where the same batch is rendered next.
+
         Raises:
             Exception: Whatever the generator raises; DataError for a source that cannot be read.
         """
@@ -150,7 +152,10 @@ class Renderer:
             if isinstance(row, str):
                 raise DataError(row)
             slots.append(row)
-        return [made.image for made in self.generator.render(slots)]
+        made = self.generator.render(slots)
+        # The first one is the plan's first batch, which is rendered next.
+        self._drawn = self._drawn or (slots, made)
+        return [one.image for one in made]
 
     def _prepare_batch(
         self, kept: Mapping[object, WorkRow], batch: Sequence[PlanRow]
@@ -197,7 +202,7 @@ class Renderer:
         try:
             # A flat image is rendered again with its whole batch, because its bits depend on its slot and the
             # batch size.
-            outcomes = self._judge(slots, self.generator.render(slots), 0)
+            outcomes = self._judge(slots, self._take_drawn(slots) or self.generator.render(slots), 0)
             for attempt in range(1, self.settings.flat.retries + 1):
                 if not any(outcome.is_flat for outcome in outcomes):
                     break
@@ -210,6 +215,11 @@ class Renderer:
             return self._fail_all(slots, error)
         self._failures = 0
         return outcomes
+
+    def _take_drawn(self, slots: list[RenderRow]) -> list[Rendering]:
+        """What `draw_batch` drew from the same rows; nothing but for the first batch after it."""
+        drawn, self._drawn = self._drawn, None
+        return drawn[1] if drawn is not None and drawn[0] == slots else []
 
     def _retry_flat(
         self, slots: list[RenderRow], outcomes: list[RenderOutcome], attempt: int
@@ -282,15 +292,3 @@ def _keep_row(row: WorkRow, prepare: Prepare | None) -> MadeRow:
 
 def _fail(row: PlanRow, reason: str) -> RenderOutcome:
     return RenderOutcome(None, int(str(row["seed"])), 0, False, reason)
-
-
-def make_retry_seed(seed: int, attempt: int) -> int:
-    """Seed of a further attempt at an image, an int in [0, 2**63); attempt 0 keeps the planned one.
-
-    Example:
-        >>> make_retry_seed(7, 0), make_retry_seed(7, 1) == make_retry_seed(7, 2)
-        (7, False)
-    """
-    if attempt == 0:
-        return seed
-    return int(hash_bytes(f"retry/{seed}/{attempt}".encode())[:16], 16) % 2**63

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.errors import ImagenetGError, InputError
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.generation.rendering.pixel_scorer import PIXEL_MEASURES, PixelScorer
 from imagenet_g.generation.rendering.safety_scorer import SAFE_COLUMN, SafetyScorer, load_safety_network
@@ -106,6 +106,37 @@ class Scorers:
         return ClipScorer(name, spec, *self._encoders[spec.model])
 
 
+def can_load_beside(spec: ScorerSpec) -> bool:
+    """Whether a scorer may be loaded while images are rendered.
+
+    Only what loads without settings of the whole process: transformers changes the number format of every
+    thread while it makes a text tower, and other libraries may do what they like.
+    """
+    if isinstance(spec, PixelScorerSpec):
+        return True
+    if not isinstance(spec, ClipScorerSpec):
+        return False
+    try:
+        return "hf_model_name" not in _find_clip_settings(spec.model).read_text(encoding="utf-8")
+    # A model that cannot be found is refused where it is loaded.
+    except (ImagenetGError, OSError):
+        return False
+
+
+def _find_clip_settings(model: str) -> Path:
+    """Where open_clip keeps the settings of a model, without importing it."""
+    from importlib.util import find_spec
+
+    from imagenet_g.benchmark.models.packaged import place_packaged
+    from imagenet_g.benchmark.naming.specs import parse_model_spec
+
+    name = place_packaged(parse_model_spec(model)).name
+    library = find_spec("open_clip")
+    if name.startswith("local-dir:"):
+        return Path(name.removeprefix("local-dir:")) / "open_clip_config.json"
+    return Path(str(library and library.origin)).parent / "model_configs" / f"{name}.json"
+
+
 def load_scorer(name: str, spec: ScorerSpec, device: str) -> Scorer:
     """Load the model behind one scorer.
 
@@ -188,8 +219,8 @@ class ClipScorer:
         encoder.model.to(model.device)
 
     @cached_property
-    def _head(self) -> torch.Tensor:
-        """`(D, 1000)` embeddings of the labels; made when first needed, which may be behind a renderer."""
+    def head(self) -> torch.Tensor:
+        """`(D, 1000)` embeddings of the labels; made when first needed, which may be beside a renderer."""
         import open_clip
 
         from imagenet_g.benchmark.texts.prompts import load_class_names
@@ -221,7 +252,7 @@ class ClipScorer:
         """Cosine, margin and rank of the label; similarity to the sources where there are any."""
         import torch
 
-        cosines = outputs @ self._head
+        cosines = outputs @ self.head
         own = cosines[torch.arange(len(labels)), torch.tensor(labels)]
         columns = {f"clip_score.{self._name}": own.tolist(), **compare_labels(cosines, labels, self._name)}
         for column, theirs in zip(SOURCE_COLUMNS, sources, strict=False):

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import datasets
     from PIL import Image
 
+EXTRA_COLUMNS = {"attempt": "int32", "source_pixel_sha256": "string"}
+"""What a built release has beyond the standard columns, before scores."""
 ShardState = Literal["done", "failed rows", "missing", "damaged"]
 
 
@@ -79,7 +81,7 @@ def make_extra_features() -> dict[str, object]:
     """Columns a built release has beyond the standard ones, before scores."""
     from datasets import Value
 
-    return {"attempt": Value("int32"), "source_pixel_sha256": Value("string")}
+    return {name: Value(kind) for name, kind in EXTRA_COLUMNS.items()}
 
 
 def commit_shard(

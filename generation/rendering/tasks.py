@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from imagenet_g.benchmark.errors import DataError
 from imagenet_g.generation.generators.machine import MachineOptions
 from imagenet_g.generation.plans.sources import Sources, load_sources
 from imagenet_g.generation.prompts.mixing import name_prompt_recipe
@@ -14,6 +15,9 @@ from imagenet_g.generation.sharing.leases import DEFAULT_SECONDS, LeaseBook
 from imagenet_g.generation.specs.generator import GeneratorSpec
 from imagenet_g.generation.specs.inputs import CaptionPromptSpec
 from imagenet_g.generation.specs.version import SplitSpec, VersionSpec, load_split_spec
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 TaskKind = Literal["render", "score", "check"]
 
@@ -161,6 +165,17 @@ def load_job_sources(job: BuildJob) -> Sources | None:
     """
     sources = job.split_spec.sources
     return None if sources is None else load_sources(sources.ref, data=job.data, cache=job.cache)
+
+
+def load_source(sources: Sources | None, image_id: str) -> Image.Image:
+    """A source image.
+
+    Raises:
+        DataError: There are no sources, or it cannot be read.
+    """
+    if sources is None:
+        raise DataError(f"source image '{image_id}' is planned, but the split has no sources")
+    return sources.load_image(image_id)
 
 
 def name_recipe(job: BuildJob) -> Callable[[Mapping[str, object]], str]:

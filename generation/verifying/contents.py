@@ -19,13 +19,13 @@ from imagenet_g.benchmark.errors import DataError, ImagenetGError
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, FileRecord, Manifest
 from imagenet_g.generation.captions.prompts import load_pinned_captions
+from imagenet_g.generation.generators.generator import make_retry_seed
 from imagenet_g.generation.plans.cells import map_cell_columns
 from imagenet_g.generation.plans.plan import hash_plan_rows, load_plan_meta, make_plan
 from imagenet_g.generation.prompts.mixing import name_prompt_recipe
 from imagenet_g.generation.releases.probes import choose_probe_batches
 from imagenet_g.generation.releases.reading import Damage, load_table
 from imagenet_g.generation.releases.recipe import SplitRecipe
-from imagenet_g.generation.rendering.renderer import make_retry_seed
 from imagenet_g.generation.specs.inputs import CaptionPromptSpec, MixedPromptSpec
 from imagenet_g.generation.specs.version import SplitSpec
 from imagenet_g.generation.verifying.numbers import find_wrong_numbers

@@ -10,7 +10,7 @@ from typing import Literal
 from imagenet_g.benchmark.errors import DataError, ImagenetGError
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, Manifest
-from imagenet_g.generation.generators.runtime import choose_generation_device, read_runtime
+from imagenet_g.generation.generators.runtime import choose_generation_device, fix_gpu, read_runtime
 from imagenet_g.generation.releases.adopted import find_adopted
 from imagenet_g.generation.releases.reading import (
     Damage,
@@ -207,7 +207,10 @@ def _remake_split(
         claimed = "R0"
         if broken := list_damage(manifest, split, damaged):
             raise DataError(f"{broken[0].path} is damaged")
-        here = read_runtime(choose_generation_device(request.settings.device))
+        device = choose_generation_device(request.settings.device)
+        # As a build does: it is among the facts that are compared.
+        fix_gpu(device)
+        here = read_runtime(device)
         here |= describe_machine(recipe, request.settings)
         differs = list_runtime_differences(here, recipe.runtimes)
         # Other libraries or hardware give other last bits, and no release claims otherwise.

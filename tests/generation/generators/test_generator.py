@@ -22,7 +22,7 @@ from imagenet_g.benchmark.errors import (
     UntrustedFileError,
 )
 from imagenet_g.benchmark.identity import make_seed
-from imagenet_g.generation.generators.generator import Rendering, RenderRow
+from imagenet_g.generation.generators.generator import Rendering, RenderRow, make_retry_seed
 from imagenet_g.generation.generators.make import make_generator
 from imagenet_g.generation.generators.schedulers import (
     explain_irreproducible,
@@ -34,7 +34,6 @@ from imagenet_g.generation.generators.schedulers import (
 from imagenet_g.generation.plans.sources import CLIP_MEAN, CLIP_STD, transform_source
 from imagenet_g.generation.prompts.token_limit import check_prompts, count_clip_tokens
 from imagenet_g.generation.rendering.pixel_scorer import compute_spread, is_flat
-from imagenet_g.generation.rendering.renderer import make_retry_seed
 from imagenet_g.generation.rendering.shards import encode_image
 from imagenet_g.generation.specs.diffusers import DiffusersSpec
 from imagenet_g.generation.specs.kinds import parse_generator_spec
