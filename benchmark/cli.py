@@ -10,11 +10,12 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
 from typing import NoReturn
 
 from imagenet_g.benchmark.commands.command import Circle, Command
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError, shorten
+from imagenet_g.benchmark.plugins import find_points
 from imagenet_g.benchmark.redaction import redact
 from imagenet_g.benchmark.terminal.text import print_block, print_message, use_escapes
 
@@ -117,7 +118,7 @@ class _Parser(argparse.ArgumentParser):
 def list_commands() -> dict[str, Command]:
     """All commands by name in the order of `--help`, from the entry points of this and other packages."""
     circles = list(Circle)
-    found = (command for point in entry_points(group=COMMAND_GROUP) for command in point.load())
+    found = (command for point in find_points(COMMAND_GROUP) for command in point.load())
     ordered = sorted(found, key=lambda row: (circles.index(row.circle), row.place, row.name))
     return {command.name: command for command in ordered}
 

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
+import sys
+from functools import lru_cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from pathlib import Path
 
 from imagenet_g.benchmark.errors import InputError
+
+
+def find_points(group: str) -> EntryPoints:
+    """Entry points of a group; imports no other package."""
+    return _read_points(group, tuple((place, _read_stamp(place)) for place in sys.path))
+
+
+# Each command asks for several groups, and each time hundreds of packages would be looked through. They are
+# looked through again when a folder of the path has changed, as after an installation.
+@lru_cache(maxsize=64)
+def _read_points(group: str, places: tuple[tuple[str, tuple[int, int] | None], ...]) -> EntryPoints:
+    return entry_points(group=group)
+
+
+def _read_stamp(place: str) -> tuple[int, int] | None:
+    try:
+        status = Path(place).stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def list_points(group: str) -> dict[str, tuple[EntryPoint, ...]]:
     """Entry points of a group by name, names sorted; imports no other package."""
     found: dict[str, dict[tuple[str, str], EntryPoint]] = {}
     # Sorted, so that the order of names does not depend on the order of installation.
-    for point in sorted(entry_points(group=group), key=lambda point: point.name):
+    for point in sorted(find_points(group), key=lambda point: point.name):
         # One package may be found twice on the path: as installed, and as the folder of its sources.
         found.setdefault(point.name, {})[name_package(point), point.value] = point
     return {name: tuple(points.values()) for name, points in found.items()}

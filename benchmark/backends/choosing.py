@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 
 from imagenet_g.benchmark.backends.settings import BackendName, InferenceSettings, RunSettings
-from imagenet_g.benchmark.environment import choose_workers
+from imagenet_g.benchmark.environment import choose_workers, find_version
 from imagenet_g.benchmark.errors import InputError
 
 BACKENDS: tuple[str, ...] = ("auto", "torch", "openvino")
@@ -36,7 +36,7 @@ def is_installed() -> bool:
         True
     """
     try:
-        return bool(version("openvino"))
+        return bool(find_version("openvino"))
     except PackageNotFoundError:
         return False
 
@@ -139,8 +139,8 @@ def name_backend(backend: BackendName, device: str, *, compiled: bool = False) -
         True
     """
     if backend == "openvino":
-        return f"openvino-{version('openvino')}/{device}/f32"
-    return f"torch-{version('torch')}/{device}/{_MEMORY_FORMAT}" + ("/compiled" if compiled else "")
+        return f"openvino-{find_version('openvino')}/{device}/f32"
+    return f"torch-{find_version('torch')}/{device}/{_MEMORY_FORMAT}" + ("/compiled" if compiled else "")
 
 
 def choose_batch_size(backend: BackendName, device: str) -> int:

@@ -7,7 +7,6 @@ import sys
 import warnings
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import torch
 
 from imagenet_g.benchmark.backends.backend import BackendRefusedError
 from imagenet_g.benchmark.backends.fixed_steps import copy_structure, require_fixed_steps
+from imagenet_g.benchmark.environment import find_version
 from imagenet_g.benchmark.feeding.normalising import normalise
 from imagenet_g.benchmark.feeding.preparation import Normalisation
 from imagenet_g.benchmark.identity import hash_json
@@ -46,7 +46,7 @@ class CompiledShape:
             identity: Hash of all that decides what the module computes.
         """
         steps = self.normalisation and [self.normalisation.mean, self.normalisation.std]
-        libraries = [version("openvino"), version("torch")]
+        libraries = [find_version("openvino"), find_version("torch")]
         return hash_json([identity, self.batch, steps, self.num_streams, libraries, describe_cpu()])
 
     def make_config(self) -> dict[str, object]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.classes import ClassSet
 from imagenet_g.benchmark.composing.part_files import PartMeta, load_part, name_part, write_part
 from imagenet_g.benchmark.composing.row_shares import RowShare
+from imagenet_g.benchmark.environment import find_version
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.evaluation.model_evaluation import ModelEvaluation
 from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome
@@ -79,7 +79,7 @@ class PartEvaluation(ModelEvaluation):
             predictions=self.run.make_meta(outcome, split, class_sets, limit),
             model=self.load_declared(),
             plan=self.request.make_scoring_plan(),
-            imagenet_g=version("imagenet-g"),
+            imagenet_g=find_version("imagenet-g"),
             statistics=STATISTICS_VERSION,
         )
         self.run.computed += 1
@@ -126,7 +126,7 @@ class PartEvaluation(ModelEvaluation):
             and (meta.start, meta.stop) == self.run.find_bounds(split, limit=limit, share=self._share)
             and stored == {name: one.indices for name, one in class_sets.items()}
             # Shares of two versions of the code are not joined.
-            and (meta.imagenet_g, meta.statistics) == (version("imagenet-g"), STATISTICS_VERSION)
+            and (meta.imagenet_g, meta.statistics) == (find_version("imagenet-g"), STATISTICS_VERSION)
         )
 
     def _make_key(self, split: Split) -> str:

@@ -10,8 +10,8 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache, partial
 from importlib.machinery import PathFinder
 from importlib.util import resolve_name
 from pathlib import Path
@@ -99,24 +99,28 @@ def _belongs(path: Path, name: str, *, of: str) -> bool:
     return not _INSTALLED & set(path.parts) or name.partition(".")[0] == of.partition(".")[0]
 
 
-def _list_imports(path: Path, name: str) -> Iterator[str]:
+def _list_imports(path: Path, name: str) -> tuple[str, ...]:
     """Names of the modules that a file's import statements may mean, inside functions too."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     try:
-        tree = ast.parse(path.read_bytes())
+        return _parse_imports(path.read_bytes(), package)
     except (OSError, SyntaxError, ValueError):
         # Not Python, such as a compiled module: it imports nothing that could be read.
-        return
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(tree):
+        return ()
+
+
+# By content, so that a file that is edited between two models is read anew.
+@lru_cache(maxsize=256)
+def _parse_imports(content: bytes, package: str) -> tuple[str, ...]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(content)):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield from _list_parents(alias.name)
-        elif isinstance(node, ast.ImportFrom):
-            base = _resolve_base(node, package)
-            if base:
-                yield from _list_parents(base)
-                # `from package import name` may name a module of the package.
-                yield from (f"{base}.{alias.name}" for alias in node.names)
+                names += _list_parents(alias.name)
+        elif isinstance(node, ast.ImportFrom) and (base := _resolve_base(node, package)):
+            # `from package import name` may name a module of the package.
+            names += [*_list_parents(base), *(f"{base}.{alias.name}" for alias in node.names)]
+    return tuple(names)
 
 
 def _resolve_base(node: ast.ImportFrom, package: str) -> str:

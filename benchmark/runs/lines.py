@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.plugins import find_points
 
 if TYPE_CHECKING:
     from imagenet_g.benchmark.evaluation.requests import EvaluationOutcome
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def load_robustness(name: str) -> Callable[..., Any]:
     """What states effective robustness: "check", "apply" or "draw" a baseline, or find a split's "line"."""
-    loaded: Callable[..., Any] = entry_points(group="imagenet_g.robustness")[name].load()
+    loaded: Callable[..., Any] = find_points("imagenet_g.robustness")[name].load()
     return loaded
 
 

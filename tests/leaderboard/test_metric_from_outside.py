@@ -156,7 +156,7 @@ def test_a_board_without_the_package_names_the_metric_that_it_does_not_show(
     export = ["leaderboard", "export", "--board", str(tmp_path / "b"), "--to", str(tmp_path / "p.html")]
     assert main(export) == 0
     assert "not shown" not in capsys.readouterr().out
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [])
+    monkeypatch.setattr(plugins, "find_points", lambda group: [])
     forget_metrics()
     assert main(export) == 0
     assert "not shown: the metric 'doubt'" in capsys.readouterr().out

@@ -156,7 +156,7 @@ def test_a_broken_entry_point_is_refused_by_name(spec_path: Path, name: str, mes
 def test_two_packages_with_one_kind_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which of them was meant would depend on the order of installation."""
     points = [EntryPoint("twice", f"package_{n}:Spec", kinds.ENTRY_POINTS) for n in range(2)]
-    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
+    monkeypatch.setattr(plugins, "find_points", lambda group: points)
     with pytest.raises(InputError, match=r"\(package_0:Spec\) and .*\(package_1:Spec\)"):
         find_generator_kind("twice")
 
@@ -167,7 +167,7 @@ def test_a_package_cannot_take_the_name_of_a_kind_of_ours(
     """The message names the package, which would otherwise be ignored in silence."""
     own = next(iter(metadata.entry_points(group=kinds.ENTRY_POINTS, name="stripes"))).dist
     point = EntryPoint("diffusers", "outside_stripes:StripesSpec", kinds.ENTRY_POINTS)._for(own)  # type: ignore[attr-defined]
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
+    monkeypatch.setattr(plugins, "find_points", lambda group: [point])
     with pytest.raises(InputError, match=r"'diffusers' is built in, and outside-stripes \(outside_stripes"):
         find_generator_kind("diffusers")
 
@@ -209,7 +209,7 @@ def test_without_the_package_nothing_is_verified_and_the_exit_code_says_so(
     release: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The files match, and the next step is named once."""
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [])
+    monkeypatch.setattr(plugins, "find_points", lambda group: [])
     assert main(["verify", str(release)]) == 2
     printed = capsys.readouterr()
     assert "match the manifest" in printed.out
