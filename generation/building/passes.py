@@ -26,7 +26,7 @@ from imagenet_g.generation.rendering.tasks import (
     TaskReport,
     make_lease_name,
 )
-from imagenet_g.generation.sharing.leases import POLL_SECONDS, LeaseBook
+from imagenet_g.generation.sharing.leases import LeaseBook
 
 MAX_LOSSES = 3
 """How often a shard is given out again after a worker died with it."""
@@ -92,7 +92,7 @@ class ShardPass:
 
     def _wait(self) -> list[ShardTask]:
         """Tasks that nobody does any more, once there are any; empty where all is done."""
-        told = False
+        told, started = False, time.monotonic()
         while self._left:
             names = {shard: make_lease_name(self.job.split, shard) for shard in self._left}
             free = [task for shard, task in self._left.items() if self.book.end_stale(names[shard])]
@@ -108,7 +108,7 @@ class ShardPass:
                 )
                 told = True
             if self._left:
-                time.sleep(min(POLL_SECONDS, self.job.lease_seconds / 4))
+                self.book.pause(started)
         return []
 
 

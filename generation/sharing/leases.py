@@ -31,6 +31,7 @@ DEFAULT_SECONDS = 120.0
 BEATS = 6
 """How often a lease is touched within its time: one beat may be late without harm."""
 POLL_SECONDS = 2.0
+_SHORTEST_POLL, _POLL_SHARE = 0.02, 0.05
 
 
 class LeaseRecord(FileModel):
@@ -121,14 +122,22 @@ class LeaseBook:
     @contextlib.contextmanager
     def hold(self, name: str) -> Iterator[bool]:
         """Wait for a lease and hold it; gives whether there was a wait."""
-        waited = False
+        waited, started = False, time.monotonic()
         while (lease := self.acquire(name)) is None:
             waited = True
-            time.sleep(min(POLL_SECONDS, self._seconds / BEATS))
+            self.pause(started)
         try:
             yield waited
         finally:
             lease.release()
+
+    def pause(self, started: float) -> None:
+        """Sleep before the next look at what another process does: the shorter, the less was waited.
+
+        Args:
+            started: When the waiting began, by `time.monotonic`.
+        """
+        time.sleep(min(choose_pause(time.monotonic() - started), self._seconds / BEATS))
 
     def is_mine(self, name: str) -> bool:
         """Whether this process holds the lease of that name."""
@@ -235,3 +244,13 @@ class LeaseBook:
                 return False
         aside.unlink(missing_ok=True)
         return True
+
+
+def choose_pause(waited: float) -> float:
+    """Seconds to sleep before the next look, after so many of waiting: a twentieth, within limits.
+
+    Example:
+        >>> choose_pause(0.0), choose_pause(10.0), choose_pause(3600.0)
+        (0.02, 0.5, 2.0)
+    """
+    return min(max(_SHORTEST_POLL, _POLL_SHARE * waited), POLL_SECONDS)
