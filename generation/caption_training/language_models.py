@@ -107,6 +107,31 @@ def fit_tokenizer(tokenizer: Tokenizer, name: str) -> Tokenizer:
     return tokenizer
 
 
+def count_positions(model: Model) -> Model:
+    """Make a model count positions from the first token that is no padding; returns the same model.
+
+    Generation does so by itself. In a plain call GPT-2 counts padding on the left as well, and TRL's losses
+    are such calls: what stage 2 learns from prompts shorter than the longest would belong to other positions
+    than those the captions were drawn at.
+    """
+    from inspect import signature
+
+    def add(
+        _: Model, words: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        mask = named.get("attention_mask")
+        if mask is None or named.get("position_ids") is not None or named.get("input_ids") is None:
+            return words, named
+        positions = (mask.long().cumsum(-1) - 1).clamp(min=0)
+        # With a cache only the last tokens are given.
+        return words, {**named, "position_ids": positions[:, -named["input_ids"].shape[1] :]}
+
+    # Some models have no positions to count.
+    if "position_ids" in signature(model.forward).parameters:
+        model.register_forward_pre_hook(add, with_kwargs=True)
+    return model
+
+
 def build_tiny_model(spec: TinySpec, texts: Sequence[str], seed: int) -> tuple[Model, Tokenizer]:
     """A GPT-2 with random weights, and a tokenizer made from some texts.
 

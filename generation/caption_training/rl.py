@@ -17,7 +17,7 @@ from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.hub.quiet import quiet_training
 from imagenet_g.benchmark.identity import make_seed
-from imagenet_g.generation.caption_training.language_models import Tokenizer
+from imagenet_g.generation.caption_training.language_models import Tokenizer, count_positions
 from imagenet_g.generation.caption_training.seeds import make_prompt
 from imagenet_g.generation.caption_training.stages import (
     Note,
@@ -133,6 +133,10 @@ def run_rl(
             train_dataset=Dataset.from_list(make_questions(spec)),
             callbacks=[StepLog(out / "log.jsonl", "rl", resumed_at, note)],
         )
+    count_positions(trainer.model)
+    # None where the KL term has no weight.
+    if trainer.ref_model is not None:
+        count_positions(trainer.ref_model)
     run_trainer(trainer, checkpoint, folder)
     # On the CPU, so that weights trained on a GPU are saved and hashed like any others.
     return finish_stage(

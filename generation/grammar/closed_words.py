@@ -44,7 +44,7 @@ CLOSED: dict[Use, str] = {
     "plural-pronoun": "they we you i these those many several some few both all hundreds thousands dozens",
     "object-pronoun": "me him her us them it you someone somebody something nobody everyone everybody "
     "everything nothing anyone anybody anything itself himself herself themselves "
-    "myself yourself ourselves one this that these those all",
+    "myself yourself mine yours hers ours theirs ourselves one this that these those all",
     "is": "is was",
     "are": "are were am",
     "be": "be",
@@ -71,7 +71,7 @@ CLOSED: dict[Use, str] = {
 """What each closed word may be, words apart."""
 # Among them words of the open classes as well, which a caption uses: "a light", "the back", "looks down".
 ALSO_OPEN = frozenset([
-    "one", "past", "back", "light", "half", "well", "like", "down", "still", "second", "even", "high",
+    "one", "mine", "past", "back", "light", "half", "well", "like", "down", "still", "second", "even", "high",
     "low", "far", "inside", "outside", "opposite", "round", "own", "being", "past", "hundreds", "thousands",
     "dozens", "nothing", "something", "once", "dozen", "hundred", "thousand", "million", "together", "long",
     "over", "lit",

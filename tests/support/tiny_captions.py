@@ -16,7 +16,7 @@ from imagenet_g.generation.captions.specs import CaptionSpec, load_caption_spec
 WNIDS = ("n02129604", "n02206856", "n02403003", "n02701002")
 """Tiger, bee, ox and ambulance, which mini/renditions has images of."""
 PLACES = ("taxi", "cave", "pool", "snow field", "green bus", "dark cellar")
-SFT_STEPS, RL_STEPS = 160, 8
+SFT_STEPS, RL_STEPS = 80, 8
 
 
 def write_seeds(path: Path, wnids: tuple[str, ...] = WNIDS) -> Path:
@@ -42,11 +42,12 @@ def make_caption_spec(folder: Path, clip: Path, **changes: object) -> CaptionSpe
     small = {
         "classes": list(WNIDS),
         "max_tokens": 24,
-        "language_model": {"kind": "tiny", "layers": 2, "width": 48, "heads": 2, "vocabulary": 400},
+        "language_model": {"kind": "tiny", "layers": 2, "width": 48, "heads": 2, "vocabulary": 300,
+                           "tokens": "words"},
         "seeds": {"kind": "file", "path": str(seeds)},
         "means": {"ref": "mini/renditions", "images_per_class": 4},
-        "objective": {"clip": f"open_clip:local-dir:{clip}"},
-        "sft": {"steps": SFT_STEPS, "batch_size": 16, "learning_rate": 0.01, "save_steps": 40},
+        "objective": {"clip": f"open_clip:local-dir:{clip}", "grammar": "checked"},
+        "sft": {"steps": SFT_STEPS, "batch_size": 16, "learning_rate": 0.01, "save_steps": 20},
         "rl": {"method": "grpo", "steps": RL_STEPS, "prompts_per_step": 2, "group_size": 4,
                "learning_rate": 2e-4, "beta": 0.1, "save_steps": 3},
         "sampling": {"candidates": 2, "rounds": 2},

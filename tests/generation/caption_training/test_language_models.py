@@ -18,6 +18,7 @@ from imagenet_g.generation.caption_training.language_models import (
     build_tiny_model,
     build_tokenizer,
     build_word_tokenizer,
+    count_positions,
     describe_language_model,
     encode_request,
     fit_tokenizer,
@@ -54,6 +55,21 @@ def test_a_tokenizer_without_pad_pads_with_its_end(folder: Path) -> None:
     assert tokenizer.pad_token == tokenizer.eos_token and tokenizer.padding_side == "left"
     ids = tokenizer(["ox:", "ox: An ox sleeps"], padding=True)["input_ids"]
     assert ids[0][0] == tokenizer.eos_token_id and len(ids[0]) == len(ids[1])
+
+
+def test_padding_moves_no_position() -> None:
+    """A plain call, as in TRL's losses, gives each token of a short prompt the logits it has alone."""
+    model, tokenizer = build_tiny_model(TINY, TEXTS, 0)
+    model.eval()
+    batch = tokenizer(["ox:", "ox: An ox sleeps in a cave."], padding=True, return_tensors="pt")
+    alone = tokenizer("ox:", return_tensors="pt")
+    length = alone["input_ids"].shape[1]
+    with torch.inference_mode():
+        expected = model(**alone).logits[0]
+        before = model(**batch).logits[0, -length:]
+        after = count_positions(model)(**batch).logits[0, -length:]
+    assert not torch.allclose(before, expected, atol=1e-4)
+    torch.testing.assert_close(after, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_a_tokenizer_without_an_end_is_refused() -> None:
