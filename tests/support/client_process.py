@@ -1,4 +1,4 @@
-"""What a person's process does: it takes over their environment and runs their commands.
+"""What a person's process does: it runs their commands, in their environment or in a group of its own.
 
 In a module of its own, which imports nothing: the Hub's client reads the environment when it is imported.
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 
 def run_commands(
@@ -33,6 +35,20 @@ def run_commands(
             answers.send((code, out.getvalue(), err.getvalue()))
     except BaseException:
         answers.send(traceback.format_exc())
+
+
+def run_in_group(command: Sequence[str], errors: Path) -> None:
+    """Run a command of `imagenet-g` in a process group of its own, as a shell does; end with its exit code.
+
+    What it prints goes nowhere, its errors into a file.
+    """
+    os.setsid()
+    _silence()
+    with errors.open("wb") as file:
+        os.dup2(file.fileno(), 2)
+    from imagenet_g.benchmark.cli import main
+
+    sys.exit(main(list(command)))
 
 
 def _silence() -> None:

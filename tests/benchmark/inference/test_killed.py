@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
+from client_process import run_in_group
 from toy_models import write_toy_folder
+from warm_processes import get_warm_context
 
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.predictions.predictions import load_predictions, make_table
 
-SUPPORT = Path(__file__).parents[2] / "support"
 MODELS = ("make_slow_model", "make_colour_model")
 
 
@@ -27,16 +28,12 @@ def make_words(home: Path, folder: Path, feeding: str = "threads") -> list[str]:
     return ["evaluate", *words, "--out", str(home / "out"), "--cache", str(home / "cache")]
 
 
-def start(home: Path, folder: Path, feeding: str = "threads") -> subprocess.Popen[str]:
+def start(home: Path, folder: Path, feeding: str = "threads") -> ForkServerProcess:
     """The command, in a process group of its own, as a shell starts it."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "imagenet_g.benchmark.cli", *make_words(home, folder, feeding)],
-        env={**os.environ, "PYTHONPATH": str(SUPPORT)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    words = (make_words(home, folder, feeding), home / "errors")
+    process = get_warm_context().Process(target=run_in_group, args=words)
+    process.start()
+    return process
 
 
 def wait_for_parts(home: Path, number: int) -> None:
@@ -91,8 +88,9 @@ def test_killed_with_9_both_models_end_with_the_answers_of_an_undisturbed_run(
         process = start(tmp_path, folder, feeding)
         wait_for_parts(tmp_path, number)
         process.kill()
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+        assert process.pid is not None
         require_gone(process.pid)
     assert not list(tmp_path.glob("out/*/result.json"))
     assert main(make_words(tmp_path, folder)) == 0
@@ -113,10 +111,11 @@ def test_a_run_that_is_stopped_leaves_no_process_and_no_traceback(
     """Ctrl-C ends with 130; whatever was started is gone."""
     process = start(tmp_path, folder)
     wait_for_parts(tmp_path, 1)
+    assert process.pid is not None
     stopped = time.monotonic()
     os.killpg(process.pid, getattr(signal, name))
-    _, printed = process.communicate(timeout=30)
+    process.join(30)
     assert time.monotonic() - stopped < 10
-    assert process.returncode == (130 if name == "SIGINT" else -signal.SIGTERM)
-    assert "Traceback" not in printed
+    assert process.exitcode == (130 if name == "SIGINT" else -signal.SIGTERM)
+    assert "Traceback" not in (tmp_path / "errors").read_text()
     require_gone(process.pid)
