@@ -8,6 +8,10 @@ import re
 # Tokens of users start with `hf_`, those of organizations with `api_org_`.
 # Those that a login by OAuth or a workflow's identity gives are JSON web tokens, which begin with `eyJ`.
 _TOKEN = re.compile(r"\b(hf|api_org)_[A-Za-z0-9]{8,}|\b(hf_oauth|hf_jwt)_eyJ[A-Za-z0-9._-]{8,}")
+# Of GitHub, of OpenAI and those who copied its form, and of Amazon.
+_KEY = re.compile(
+    r"\b(gh[pousr]_|github_pat_)[A-Za-z0-9_]{20,}|\b(sk-)[A-Za-z0-9_-]{20,}|\b(AKIA|ASIA)[0-9A-Z]{16}\b"
+)
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
 _URL_LOGIN = re.compile(r"(https?://)[^/\s@]+@")
 _URL_QUERY = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>]+")
@@ -30,6 +34,7 @@ def redact(text: str) -> str:
         if len(value := os.environ.get(name, "").strip()) >= 8:
             text = text.replace(value, "***")
     text = _TOKEN.sub(lambda match: f"{match[1] or match[2]}_***", text)
+    text = _KEY.sub(lambda match: f"{match[1] or match[2] or match[3]}***", text)
     text = _BEARER.sub(r"\1 ***", text)
     text = _URL_LOGIN.sub(r"\1", text)
     return _URL_QUERY.sub(r"\1", text)
@@ -41,6 +46,10 @@ def has_token(text: str) -> bool:
     Example:
         >>> has_token("export HF_TOKEN=hf_abcdefgh12345678"), has_token("see hf_hub for more")
         (True, False)
+        >>> has_token("AKIAABCDEFGHIJKLMNOP"), has_token("ghp_abcdefghijklmnopqrst"), has_token("task-sk-1")
+        (True, True, False)
     """
     given = [os.environ.get(name, "").strip() for name in _TOKEN_VARIABLES]
-    return bool(_TOKEN.search(text)) or any(len(value) >= 8 and value in text for value in given)
+    return bool(_TOKEN.search(text) or _KEY.search(text)) or any(
+        len(value) >= 8 and value in text for value in given
+    )

@@ -78,7 +78,8 @@ def _measure_column(column: pa.ChunkedArray) -> int:
     total = 0
     for chunk in column.chunks:
         lengths = pc.binary_length(chunk.dictionary)
-        total += pc.sum(lengths.take(chunk.indices)).as_py() or 0
+        # A dictionary may hold gigabytes of texts that no row has.
+        total += max(pc.sum(lengths.take(chunk.indices)).as_py() or 0, chunk.dictionary.nbytes)
     return int(total)
 
 

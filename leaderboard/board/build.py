@@ -96,13 +96,24 @@ def load_reviewed(root: Path) -> tuple[list[Reviewed], list[LeftOut]]:
             try:
                 submission, problems = parse_submission(read_json(path)[1])
                 reason = reason if submission else problems[0].message
+                if submission is not None and isinstance(reason, Review):
+                    _try_rows(submission, reason)
             except UntrustedFileError as refused:
                 reason = str(refused)
+            # A stranger's file may break anything; it costs its own rows, not the board.
+            except Exception as failure:
+                reason = f"its rows cannot be made ({type(failure).__name__}: {failure})"
         if submission is None or isinstance(reason, str):
             left_out.append(LeftOut(file=path.name, reason=str(reason)))
         else:
             reviewed.append(Reviewed(path, submission, reason))
     return reviewed, left_out
+
+
+def _try_rows(submission: Submission, review: Review) -> None:
+    """Make the rows of one file alone, to find out whether they can be made."""
+    make_score_frame(list_submission_scores(submission, review, has_answers=False))
+    make_robustness_frame(list_submission_robustness(submission))
 
 
 def list_answer_files(reviewed: Iterable[Reviewed]) -> dict[str, dict[str, AnswerFile]]:

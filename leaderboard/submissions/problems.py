@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from imagenet_g.benchmark.records import FileModel
+from imagenet_g.benchmark.redaction import redact
 
 Severity = Literal["error", "warning", "note"]
 Trust = Literal["self-reported", "recomputed", "verified", "published"]
@@ -91,7 +92,7 @@ def clip_text(text: str) -> str:
         300
     """
     # Escape sequences would be run by a reader's terminal, and a line break would forge a line of the report.
-    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in redact(text))
     return printable if len(printable) <= MAX_TEXT else printable[: MAX_TEXT - 1] + "…"
 
 

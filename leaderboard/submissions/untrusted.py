@@ -25,6 +25,9 @@ MAX_PREDICTIONS_BYTES = 200_000_000
 MAX_UNPACKED_BYTES = 200_000_000
 # List columns hold many values in a row, at most a few for each of the top five and the labels.
 MAX_VALUES_PER_ROW = 64
+MAX_ROW_GROUPS = 1000
+"""An honest file has one for each 100,000 rows or more; each costs memory, however few its rows."""
+MAX_COLUMNS = 200
 SINGLE_COLUMNS = ("image_id", "label", "source_image_id", "error", STRENGTH_COLUMN, SERIES_COLUMN)
 _BEST = "top5_index"
 TOP_FIVE_COLUMNS = (_BEST, "top5_probability", LOG_COLUMN, SQUARES_COLUMN)
@@ -142,6 +145,11 @@ def validate_predictions_file(path: Path, *, max_rows: int) -> None:
         ).metadata
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UntrustedFileError(f"'{path.name}' is not a parquet file: {error}") from error
+    if footer.num_row_groups > MAX_ROW_GROUPS or footer.num_columns > MAX_COLUMNS:
+        raise UntrustedFileError(
+            f"'{path.name}' has {footer.num_row_groups} row groups and {footer.num_columns} columns; at most "
+            f"{MAX_ROW_GROUPS} and {MAX_COLUMNS} are read"
+        )
     _validate_columns(path.name, footer)
     if footer.num_rows > max_rows:
         raise UntrustedFileError(f"'{path.name}' claims {footer.num_rows} rows where {max_rows} belong")

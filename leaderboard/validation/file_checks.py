@@ -12,6 +12,7 @@ from imagenet_g.benchmark.errors import DataError, UntrustedFileError
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions.predictions import Predictions, PredictionsMeta, load_predictions
 from imagenet_g.benchmark.records import ModelRecord, is_same_model
+from imagenet_g.benchmark.redaction import has_token
 from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
@@ -48,6 +49,11 @@ def check_file(path: Path, entry: Entry, submission: Submission, split: Split | 
         predictions, meta = load_predictions(path)
     except (UntrustedFileError, DataError) as refused:
         yield error("bad-predictions", ref, str(refused))
+        return
+    texts = (meta.model_dump_json(), *predictions.image_ids, *predictions.errors)
+    if any(map(has_token, filter(None, (*texts, *predictions.source_image_ids)))):
+        # Alone: other findings quote the file.
+        yield error("secret", ref, "the predictions hold what looks like an access token or a key; revoke it")
         return
     if hash_file(path) != entry.predictions.sha256:
         yield error("wrong-hash", ref, "the predictions are not the ones whose sha256 the result names")

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.leaderboard.submissions.names import find_lookalike
 from imagenet_g.leaderboard.submissions.problems import Problem, error, note, warning
 from imagenet_g.leaderboard.submissions.submission import Submission, make_stem
+from imagenet_g.leaderboard.validation.identity_checks import is_same_preprocessing, ships
 
 WEIGHTY_FIELDS = ("training_data", "generated_training_data", "supervision")
 """A change of these moves a model to another group of the board."""
@@ -59,8 +61,9 @@ def check_copies(submission: Submission, others: Sequence[KnownSubmission]) -> I
     for known in others:
         name = known.submission.statement.model
         result = known.submission.result
+        yield from _check_weights(submission, known)
         if result.model.weights_sha256 == submission.result.model.weights_sha256:
-            same = result.model.preprocessing == submission.result.model.preprocessing
+            same = is_same_preprocessing(result.model.preprocessing, submission.result.model.preprocessing)
             how = "and the same preprocessing" if same else "with other preprocessing"
             # The same weights with another input size can be a fair comparison, which a reviewer must see.
             finding = error if same else warning
@@ -78,6 +81,21 @@ def check_copies(submission: Submission, others: Sequence[KnownSubmission]) -> I
             yield error("copied", shared[0], f"the predictions are those of '{name}', byte for byte")
         elif alike := _find_equal_scores(submission, known.submission):
             yield warning("identical", alike, f"every score equals that of '{name}'; is it the same model?")
+
+
+def _check_weights(submission: Submission, known: KnownSubmission) -> Iterator[Problem]:
+    """Whether a model that another submission names alike has the same weights."""
+    ours, theirs = submission.result.model, known.submission.result.model
+    if ours.spec != theirs.spec or ours.spec.endswith(OWN_WEIGHTS) or ours.revision != theirs.revision:
+        return
+    if ours.weights_sha256 != theirs.weights_sha256:
+        # What ships never changes under its name; elsewhere a publisher may have renewed its weights.
+        finding = error if ships(ours) else warning
+        yield finding(
+            "other-weights",
+            "model.weights_sha256",
+            f"'{ours.spec}' has other weights than in the submission '{known.submission.statement.model}'",
+        )
 
 
 def _find_equal_scores(one: Submission, other: Submission) -> str | None:

@@ -28,6 +28,7 @@ from imagenet_g.leaderboard.validation.claim_checks import (
 )
 from imagenet_g.leaderboard.validation.evidence_checks import check_evidence
 from imagenet_g.leaderboard.validation.flag_checks import check_flag_rules
+from imagenet_g.leaderboard.validation.identity_checks import check_identity, check_secrets
 from imagenet_g.leaderboard.validation.lines import load_tables
 from imagenet_g.leaderboard.validation.model_checks import check_model
 from imagenet_g.leaderboard.validation.peers import KnownSubmission, check_peers
@@ -60,6 +61,9 @@ def validate_submission(path: Path, context: ValidationContext) -> ValidationRep
     except UntrustedFileError as refused:
         return make_report(path, None, None, [error("unreadable", path.name, str(refused))])
     sha256 = hash_bytes(data)
+    # First and alone: other findings quote the file, and a report may be public.
+    if secrets := list(check_secrets(data, content)):
+        return make_report(path, sha256, None, secrets)
     submission, problems = parse_submission(content)
     if submission is None:
         return make_report(path, sha256, None, problems)
@@ -67,6 +71,7 @@ def validate_submission(path: Path, context: ValidationContext) -> ValidationRep
         *check_seal(submission, content),
         *check_place(submission, path.absolute()),
         *check_statement(submission),
+        *check_identity(submission),
         *check_consistency(submission),
         *check_model(submission),
         *check_statistics(submission),

@@ -1,0 +1,112 @@
+"""Small files that would become large, and files that say something else of themselves than is true."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from submission_cases import ROOT, SEALED, STEM, seal
+
+from imagenet_g.benchmark.answers import bounded_table
+from imagenet_g.benchmark.answers.bounded_table import read_bounded
+from imagenet_g.benchmark.errors import UntrustedFileError
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.leaderboard.board.build import load_reviewed
+from imagenet_g.leaderboard.submissions.untrusted import MAX_ROW_GROUPS, validate_predictions_file
+
+GOOD = SEALED / "mini" / STEM / "mini-renditions.parquet"
+
+
+def write_row_groups(path: Path) -> None:
+    """Many row groups of one row."""
+    table = pa.table({"image_id": pa.array([str(number) for number in range(MAX_ROW_GROUPS + 1)])})
+    pq.write_table(table, path, row_group_size=1)
+
+
+def write_columns(path: Path) -> None:
+    """Many columns of known names, for class sets without number."""
+    pq.write_table(pa.table({f"top5_index@{number}": pa.array([1]) for number in range(300)}), path)
+
+
+def write_deep(path: Path) -> None:
+    """Lists within lists."""
+    values: object = 1
+    for _ in range(60):
+        values = [values]
+    pq.write_table(pa.table({"top5_index": pa.array([values])}), path)
+
+
+def write_zip(path: Path) -> None:
+    """An archive with the file in it, under the file's name."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(GOOD, "mini-renditions.parquet")
+
+
+def write_lie(path: Path) -> None:
+    """A footer that begins elsewhere than it says."""
+    data = bytearray(GOOD.read_bytes())
+    data[-8:-4] = (2**31 - 1).to_bytes(4, "little")
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("write", [write_row_groups, write_columns, write_deep, write_zip, write_lie])
+def test_a_bomb_is_refused_before_its_rows_are_read(write: Callable[[Path], None], tmp_path: Path) -> None:
+    """With its name, in one message."""
+    write(tmp_path / "bomb.parquet")
+    with pytest.raises((UntrustedFileError, ValueError), match=r"bomb|column 'top5_index' holds"):
+        validate_predictions_file(tmp_path / "bomb.parquet", max_rows=10_000)
+        read_bounded(tmp_path / "bomb.parquet")
+
+
+def test_a_dictionary_that_no_row_uses_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its texts are in memory all the same."""
+    monkeypatch.setattr(bounded_table, "MAX_TABLE_BYTES", 1_000_000)
+    texts = pa.array([f"{number:0>200}" for number in range(20_000)])
+    column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(3, dtype=np.int32)), texts)
+    table = pa.table({"image_id": column})
+    assert bounded_table.measure_bytes(table) > 1_000_000
+
+
+@pytest.fixture(scope="module")
+def submissions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One shipped submission, reviewed, and a copy whose model has 10^30 parameters, reviewed by hand."""
+    folder = tmp_path_factory.mktemp("many") / "mini"
+    folder.mkdir()
+    for suffix in (".json", ".review.json"):
+        shutil.copy(ROOT / "mini" / f"{STEM}{suffix}", folder)
+    content = json.loads((folder / f"{STEM}.json").read_text())
+    content["result"]["model"]["num_parameters"] = 10**30
+    bad = folder / "lab__huge.json"
+    bad.write_text(json.dumps(seal(content)))
+    review = json.loads((folder / f"{STEM}.review.json").read_text())
+    (folder / "lab__huge.review.json").write_text(json.dumps({**review, "submission_sha256": hash_file(bad)}))
+    return folder.parent
+
+
+def test_a_number_beyond_bounds_leaves_its_file_out_and_no_other(submissions: Path) -> None:
+    """And says which, and why."""
+    reviewed, left_out = load_reviewed(submissions)
+    assert [one.path.stem for one in reviewed] == [STEM]
+    assert [one.file for one in left_out] == ["lab__huge.json"]
+    assert "less than or equal to 1000000000000000" in left_out[0].reason
+
+
+def test_a_file_whose_rows_cannot_be_made_is_left_out(
+    submissions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the reason; the build goes on."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OverflowError("int too large to convert")
+
+    monkeypatch.setattr("imagenet_g.leaderboard.board.build.list_submission_scores", fail)
+    reviewed, left_out = load_reviewed(submissions)
+    assert reviewed == []
+    assert any("its rows cannot be made (OverflowError" in one.reason for one in left_out)
