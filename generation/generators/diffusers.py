@@ -22,7 +22,7 @@ from imagenet_g.generation.generators.runtime import set_determinism
 from imagenet_g.generation.generators.schedulers import guard_random_state
 from imagenet_g.generation.plans.sources import transform_source
 from imagenet_g.generation.specs.diffusers import DiffusersSpec
-from imagenet_g.generation.specs.pipeline_classes import PipelineClass, list_call_arguments
+from imagenet_g.generation.specs.pipeline_classes import PipelineClass, list_call_arguments, takes_one_text
 from imagenet_g.generation.specs.stages import StageSpec
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class DiffusersGenerator:
             # Said although it is the usual default: pipelines of videos give arrays unless they are asked.
             arguments["output_type"] = "pt" if hands_tensors else "pil"
         with ignore_library_warnings(), guard_random_state(self.device, type(pipe).__name__):
-            output = pipe(**_keep_known(type(pipe), arguments))
+            output = pipe(**_fit_call(type(pipe), arguments))
         made = read_images(output, expected=len(rows), name=type(pipe).__name__)
         return made if hands_tensors else [image.convert("RGB") for image in made]
 
@@ -246,7 +246,7 @@ def _require_source(row: RenderRow) -> Image.Image:
     return row.source
 
 
-def _keep_known(pipeline_class: PipelineClass, arguments: dict[str, Any]) -> dict[str, Any]:
+def _fit_call(pipeline_class: PipelineClass, arguments: dict[str, Any]) -> dict[str, Any]:
     known = list_call_arguments(pipeline_class)
     # Python would name only the argument; the message names the settings of the spec that may be wrong.
     if unknown := [name for name in arguments if name not in known]:
@@ -254,6 +254,9 @@ def _keep_known(pipeline_class: PipelineClass, arguments: dict[str, Any]) -> dic
             f"{pipeline_class.__name__} takes no '{unknown[0]}': the spec's inputs, size, steps or strength "
             "do not fit this pipeline."
         )
+    if takes_one_text(pipeline_class) and len(arguments["generator"]) == 1:
+        texts = {name: given[0] for name, given in arguments.items() if name in TEXTS}
+        return arguments | texts
     return arguments
 
 

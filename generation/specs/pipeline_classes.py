@@ -62,6 +62,24 @@ def list_call_arguments(pipeline_class: PipelineClass) -> tuple[str, ...]:
     return tuple(inspect.signature(pipeline_class.__call__).parameters)[1:]
 
 
+def takes_one_text(pipeline_class: PipelineClass) -> bool:
+    """Whether a call takes one prompt and no list, by the type that it or its check of inputs declares.
+
+    Example:
+        >>> class OneByOne:
+        ...     def __call__(self, prompt: str | None = None): ...
+        >>> class InBatches:
+        ...     def __call__(self, prompt: str | list[str] | None = None): ...
+        >>> takes_one_text(OneByOne), takes_one_text(InBatches)
+        (True, False)
+    """
+    # The call of DreamLite's mobile pipeline declares lists, which its check refuses.
+    methods = (pipeline_class.__call__, getattr(pipeline_class, "check_inputs", None))
+    parameters = (inspect.signature(one).parameters.get("prompt") for one in methods if one is not None)
+    declared = [str(prompt.annotation).lower() for prompt in parameters if prompt is not None]
+    return any("str" in text and "list" not in text for text in declared)
+
+
 def list_call_defaults(pipeline_class: PipelineClass) -> dict[str, JsonValue]:
     """Plain default values of a pipeline's call, such as steps and guidance."""
     parameters = inspect.signature(pipeline_class.__call__).parameters

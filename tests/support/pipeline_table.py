@@ -127,8 +127,9 @@ def format_summary(rows: Iterable[Outcome]) -> str:
     return "\n".join([HEADER, "|---|---:|---|", *lines]).replace("|  |", "| |")
 
 
-def _join_notes(rows: Iterable[Outcome]) -> str:
-    return "; ".join(f"`{row.name}`: {row.note}" for row in rows)
+def _join_notes(rows: Sequence[Outcome]) -> str:
+    notes = {row.note: [one.name for one in rows if one.note == row.note] for row in rows}
+    return "; ".join(f"{note}: {', '.join(f'`{name}`' for name in names)}" for note, names in notes.items())
 
 
 def main(words: Sequence[str]) -> int:

@@ -110,11 +110,13 @@ def make_qwen25_vl() -> Any:
     return transformers.Qwen2_5_VLForConditionalGeneration(config)
 
 
-def make_qwen3_vl(kind: str = "Qwen3VLForConditionalGeneration") -> Any:
+def make_qwen3_vl(kind: str = "Qwen3VLForConditionalGeneration", layers: int = 2) -> Any:
     """An encoder as Krea 2's."""
     eyes = {**_EYES, "deepstack_visual_indexes": [0], "num_position_embeddings": 16}
     config = transformers.Qwen3VLConfig(
-        text_config={**_LAYERS, "rope_parameters": _MROPE}, vision_config=eyes, **_SPECIAL
+        text_config={**_LAYERS, "rope_parameters": _MROPE, "num_hidden_layers": layers},
+        vision_config=eyes,
+        **_SPECIAL,
     )
     return getattr(transformers, kind)(config)
 

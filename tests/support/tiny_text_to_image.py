@@ -14,6 +14,7 @@ from typing import Any
 import diffusers
 import tiny_encoders as encoders
 import torch
+import transformers
 from tiny_encoders import make_clip_with_projection, make_tokenizer
 from tiny_pipelines import (
     WIDTH,
@@ -106,12 +107,10 @@ def make_movq() -> Any:
     )  # fmt: skip
 
 
-def _make_t5_parts() -> Parts:
-    return {"text_encoder": build_t5_encoder(), "tokenizer": make_tokenizer()}
-
-
-def _make_gemma2_parts() -> Parts:
-    return {"text_encoder": encoders.make_gemma2(), "tokenizer": make_tokenizer()}
+def _join(transformer: Any, vae: Any, text_encoder: Any, **others: Any) -> Parts:
+    """Parts of a flow model with one text encoder; `others` are further ones, or another scheduler."""
+    return {"scheduler": make_flow(), "transformer": transformer, "vae": vae, "text_encoder": text_encoder,
+            "tokenizer": make_tokenizer(), **others}  # fmt: skip
 
 
 def _make_sd_parts(**options: Any) -> Parts:
@@ -174,7 +173,7 @@ def make_chroma() -> Parts:
         joint_attention_dim=WIDTH, axes_dims_rope=(4, 4, 8), approximator_num_channels=16,
         approximator_hidden_dim=32, approximator_layers=1,
     )  # fmt: skip
-    return {"scheduler": make_flow(), "vae": make_flow_vae(), "transformer": transformer, **_make_t5_parts()}
+    return _join(transformer, make_flow_vae(), build_t5_encoder())
 
 
 def make_bria() -> Parts:
@@ -183,7 +182,7 @@ def make_bria() -> Parts:
         in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=8, num_attention_heads=2,
         joint_attention_dim=WIDTH, axes_dims_rope=[0, 4, 4],
     )  # fmt: skip
-    return {"scheduler": make_flow(), "vae": make_flow_vae(), "transformer": transformer, **_make_t5_parts()}
+    return _join(transformer, make_flow_vae(), build_t5_encoder())
 
 
 def make_bria_fibo() -> Parts:
@@ -192,8 +191,7 @@ def make_bria_fibo() -> Parts:
         in_channels=4, num_layers=1, num_single_layers=1, attention_head_dim=8, num_attention_heads=2,
         joint_attention_dim=2 * 16, axes_dims_rope=[0, 4, 4], text_encoder_dim=16,
     )  # fmt: skip
-    return {"scheduler": make_flow(), "vae": make_wan_vae(), "transformer": transformer,
-            "text_encoder": encoders.make_smollm3(), "tokenizer": make_tokenizer()}  # fmt: skip
+    return _join(transformer, make_wan_vae(), encoders.make_smollm3())
 
 
 def _make_flux2_transformer(joint: int, *, guidance: bool) -> Any:
@@ -206,17 +204,14 @@ def _make_flux2_transformer(joint: int, *, guidance: bool) -> Any:
 
 def make_flux2() -> Parts:
     """FLUX.2."""
-    return {"scheduler": make_flow(), "vae": make_flux2_vae(), "text_encoder": encoders.make_mistral3(),
-            "tokenizer": make_tokenizer(), "transformer": _make_flux2_transformer(48,
-            guidance=True)}  # fmt: skip
+    vae, encoder = make_flux2_vae(), encoders.make_mistral3()
+    return _join(_make_flux2_transformer(48, guidance=True), vae, encoder)
 
 
 def make_klein() -> Parts:
     """FLUX.2 Klein."""
-    return {"scheduler": make_flow(), "vae": make_flux2_vae(),
-    "text_encoder": encoders.make_qwen3("Qwen3ForCausalLM"),
-            "tokenizer": make_tokenizer(), "transformer": _make_flux2_transformer(48, guidance=False),
-            "is_distilled": True}  # fmt: skip
+    vae, encoder = make_flux2_vae(), encoders.make_qwen3("Qwen3ForCausalLM")
+    return _join(_make_flux2_transformer(48, guidance=False), vae, encoder, is_distilled=True)
 
 
 def make_qwen_image() -> Parts:
@@ -225,9 +220,7 @@ def make_qwen_image() -> Parts:
         in_channels=16, out_channels=4, num_layers=1, attention_head_dim=16, num_attention_heads=2,
         joint_attention_dim=16, axes_dims_rope=(8, 4, 4),
     )  # fmt: skip
-    return {"scheduler": make_flow(), "vae": make_wan_vae("AutoencoderKLQwenImage"),
-    "transformer": transformer,
-            "text_encoder": encoders.make_qwen25_vl(), "tokenizer": make_tokenizer()}  # fmt: skip
+    return _join(transformer, make_wan_vae("AutoencoderKLQwenImage"), encoders.make_qwen25_vl())
 
 
 def make_krea2() -> Parts:
@@ -239,10 +232,8 @@ def make_krea2() -> Parts:
         text_num_key_value_heads=2, text_intermediate_size=32, num_layerwise_text_blocks=1,
         num_refiner_text_blocks=1, axes_dims_rope=(8, 4, 4),
     )  # fmt: skip
-    return {"scheduler": make_flow(), "vae": make_wan_vae("AutoencoderKLQwenImage"),
-    "transformer": transformer,
-            "text_encoder": encoders.make_qwen3_vl("Qwen3VLModel"), "tokenizer": make_tokenizer(),
-            "text_encoder_select_layers": (1, 2)}  # fmt: skip
+    vae, encoder = make_wan_vae("AutoencoderKLQwenImage"), encoders.make_qwen3_vl("Qwen3VLModel")
+    return _join(transformer, vae, encoder, text_encoder_select_layers=(1, 2))
 
 
 def make_nucleus() -> Parts:
@@ -283,8 +274,7 @@ def make_z_image(**options: Any) -> Parts:
         in_channels=4, dim=32, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=16,
         axes_dims=[8, 4, 4], axes_lens=[512, 32, 32], **options,
     )  # fmt: skip
-    return {"scheduler": make_flow(), "vae": make_flow_vae(), "transformer": transformer,
-            "text_encoder": encoders.make_qwen3(), "tokenizer": make_tokenizer()}  # fmt: skip
+    return _join(transformer, make_flow_vae(), encoders.make_qwen3())
 
 
 def make_ovis() -> Parts:
@@ -293,8 +283,7 @@ def make_ovis() -> Parts:
         in_channels=16, out_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
         num_attention_heads=2, joint_attention_dim=16, axes_dims_rope=(4, 4, 8),
     )  # fmt: skip
-    return {"scheduler": make_flow(), "vae": make_flow_vae(), "transformer": transformer,
-            "text_encoder": encoders.make_qwen3(), "tokenizer": make_tokenizer()}  # fmt: skip
+    return _join(transformer, make_flow_vae(), encoders.make_qwen3())
 
 
 def make_longcat() -> Parts:
@@ -303,9 +292,8 @@ def make_longcat() -> Parts:
         in_channels=64, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
         joint_attention_dim=16, pooled_projection_dim=16, axes_dims_rope=[4, 4, 8],
     )  # fmt: skip
-    return {"scheduler": make_flow(), "vae": make_flow_vae(16), "transformer": transformer,
-            "text_encoder": encoders.make_qwen25_vl(), "tokenizer": make_tokenizer(),
-            "text_processor": encoders.make_qwen_processor()}  # fmt: skip
+    processor = encoders.make_qwen_processor()
+    return _join(transformer, make_flow_vae(16), encoders.make_qwen25_vl(), text_processor=processor)
 
 
 def make_ernie() -> Parts:
@@ -315,9 +303,7 @@ def make_ernie() -> Parts:
         out_channels=16,
         text_in_dim=16, rope_axes_dim=(4, 4, 8),
     )  # fmt: skip
-    return {"scheduler": make_flow(), "vae": make_flux2_vae(), "transformer": transformer,
-            "text_encoder": encoders.make_mistral3("Mistral3Model"),
-            "tokenizer": make_tokenizer()}  # fmt: skip
+    return _join(transformer, make_flux2_vae(), encoders.make_mistral3("Mistral3Model"))
 
 
 def make_lumina2() -> Parts:
@@ -327,12 +313,7 @@ def make_lumina2() -> Parts:
         num_attention_heads=3,
         num_kv_heads=1, multiple_of=2, axes_dim_rope=(4, 2, 2), axes_lens=(512, 32, 32), cap_feat_dim=16,
     )  # fmt: skip
-    return {
-        "scheduler": make_flow(),
-        "vae": make_flow_vae(),
-        "transformer": transformer,
-        **_make_gemma2_parts(),
-    }
+    return _join(transformer, make_flow_vae(), encoders.make_gemma2())
 
 
 def make_lumina() -> Parts:
@@ -342,8 +323,7 @@ def make_lumina() -> Parts:
         num_kv_heads=1,
         multiple_of=16, cross_attention_dim=16,
     )  # fmt: skip
-    return {"scheduler": make_flow(), "vae": make_vae(), "transformer": transformer,
-            "text_encoder": encoders.make_gemma(), "tokenizer": make_tokenizer()}  # fmt: skip
+    return _join(transformer, make_vae(), encoders.make_gemma())
 
 
 def make_sana(**options: Any) -> Parts:
@@ -353,12 +333,7 @@ def make_sana(**options: Any) -> Parts:
         num_cross_attention_heads=2, cross_attention_head_dim=4, cross_attention_dim=8, caption_channels=16,
         **options,
     )  # fmt: skip
-    return {
-        "scheduler": make_flow(),
-        "vae": make_deep_vae(),
-        "transformer": transformer,
-        **_make_gemma2_parts(),
-    }
+    return _join(transformer, make_deep_vae(), encoders.make_gemma2())
 
 
 def make_sana_sprint() -> Parts:
@@ -373,7 +348,7 @@ def make_pixart() -> Parts:
         sample_size=16, num_layers=2, attention_head_dim=8, num_attention_heads=3, caption_channels=WIDTH,
         in_channels=4, cross_attention_dim=24, out_channels=8,
     )  # fmt: skip
-    return {"scheduler": build_ddim(), "vae": make_vae(), "transformer": transformer, **_make_t5_parts()}
+    return _join(transformer, make_vae(), build_t5_encoder(), scheduler=build_ddim())
 
 
 def make_hunyuan_dit() -> Parts:
@@ -397,8 +372,7 @@ def make_aura_flow() -> Parts:
         sample_size=32, num_mmdit_layers=1, num_single_dit_layers=1, attention_head_dim=8,
         num_attention_heads=4, caption_projection_dim=32, joint_attention_dim=WIDTH, pos_embed_max_size=256,
     )  # fmt: skip
-    return {"scheduler": make_flow(), "vae": make_vae(), "transformer": transformer,
-            "text_encoder": encoders.make_umt5(), "tokenizer": make_tokenizer()}  # fmt: skip
+    return _join(transformer, make_vae(), encoders.make_umt5())
 
 
 def make_cogview3() -> Parts:
@@ -408,8 +382,7 @@ def make_cogview3() -> Parts:
         text_embed_dim=WIDTH,
         time_embed_dim=8, condition_dim=2, pos_embed_max_size=32, sample_size=16,
     )  # fmt: skip
-    return {"scheduler": diffusers.CogVideoXDDIMScheduler(), "vae": make_vae(), "transformer": transformer,
-            **_make_t5_parts()}  # fmt: skip
+    return _join(transformer, make_vae(), build_t5_encoder(), scheduler=diffusers.CogVideoXDDIMScheduler())
 
 
 def make_cogview4() -> Parts:
@@ -419,8 +392,7 @@ def make_cogview4() -> Parts:
         text_embed_dim=16,
         time_embed_dim=8, condition_dim=4, rope_axes_dim=(64, 64),
     )  # fmt: skip
-    return {"scheduler": make_flow(), "vae": make_vae(), "transformer": transformer,
-            "text_encoder": encoders.make_glm(), "tokenizer": make_tokenizer()}  # fmt: skip
+    return _join(transformer, make_vae(), encoders.make_glm())
 
 
 def make_hidream() -> Parts:
@@ -457,7 +429,8 @@ def make_kandinsky3() -> Parts:
         in_channels=4, time_embedding_dim=4, groups=2, attention_head_dim=4, layers_per_block=3,
         block_out_channels=(32, 64), cross_attention_dim=4, encoder_hid_dim=WIDTH,
     )  # fmt: skip
-    return {"scheduler": build_ddim(), "unet": unet, "movq": make_movq(), **_make_t5_parts()}
+    return {"scheduler": build_ddim(), "unet": unet, "movq": make_movq(), "text_encoder": build_t5_encoder(),
+            "tokenizer": make_tokenizer()}  # fmt: skip
 
 
 def make_kandinsky5() -> Parts:
@@ -494,8 +467,7 @@ def make_wan() -> Parts:
         freq_dim=16,
         ffn_dim=32, num_layers=1, rope_max_seq_len=32,
     )  # fmt: skip
-    return {"scheduler": make_flow(), "vae": make_wan_vae(), "transformer": transformer,
-            "text_encoder": encoders.make_umt5(), "tokenizer": make_tokenizer()}  # fmt: skip
+    return _join(transformer, make_wan_vae(), encoders.make_umt5())
 
 
 def make_latte() -> Parts:
@@ -507,7 +479,61 @@ def make_latte() -> Parts:
         activation_fn="gelu-approximate", num_embeds_ada_norm=1000, norm_type="ada_norm_single",
         norm_elementwise_affine=False, norm_eps=1e-6, video_length=1,
     )  # fmt: skip
-    return {"scheduler": build_ddim(), "vae": make_vae(), "transformer": transformer, **_make_t5_parts()}
+    return _join(transformer, make_vae(), build_t5_encoder(), scheduler=build_ddim())
+
+
+def make_z_image_omni() -> Parts:
+    """Z-Image that also reads images; it is given none."""
+    eyes = transformers.Siglip2VisionConfig(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, num_patches=16,
+        patch_size=8,
+    )  # fmt: skip
+    return {**make_z_image(siglip_feat_dim=16), "siglip": transformers.Siglip2VisionModel(eyes),
+            "siglip_processor": transformers.Siglip2ImageProcessor()}  # fmt: skip
+
+
+def make_qwen_image21() -> Parts:
+    """Qwen-Image 2.1."""
+    transformer = diffusers.QwenImage21Transformer2DModel(
+        in_channels=4, out_channels=4, num_layers=1, attention_head_dim=16, num_attention_heads=2,
+        context_in_dim=16, axes_dims_rope=(8, 4, 4),
+    )  # fmt: skip
+    vae = diffusers.AutoencoderKLQwenImage21(
+        base_dim=4, decoder_base_dim=4, z_dim=4, dim_mult=[1] * 5, num_res_blocks=1, latents_mean=[0.0] * 4,
+        latents_std=[1.0] * 4,
+    )  # fmt: skip
+    processor = encoders.make_qwen3_processor()
+    # The transformer puts pixels where this token is, so that no text may be read as it.
+    processor.tokenizer.add_special_tokens({"additional_special_tokens": ["<|image_pad|>"]})
+    return {"scheduler": make_flow(), "vae": vae, "transformer": transformer,
+            "text_encoder": encoders.make_qwen3_vl(), "processor": processor}  # fmt: skip
+
+
+def make_bria_fibo2() -> Parts:
+    """Bria FIBO 2, which reads layers up to the 35th."""
+    transformer = diffusers.BriaFibo2Transformer2DModel(
+        in_channels=4, dim=32, n_layers=2, n_refiner_layers=1, n_heads=2, cap_feat_dim=3 * 16,
+        injection_layer_ids=(0,), perceiver_num_layers=1, min_num_gist_tokens=4, max_num_gist_tokens=8,
+        gist_step=4, gist_min_text_len=4, gist_max_text_len=32, axes_dims=(8, 4, 4), axes_lens=(512, 32, 32),
+    )  # fmt: skip
+    return {"scheduler": make_flow(), "vae": make_flux2_vae(), "transformer": transformer,
+            "text_encoder": encoders.make_qwen3_vl(layers=36),
+            "processor": encoders.make_qwen3_processor()}  # fmt: skip
+
+
+def make_dreamlite() -> Parts:
+    """DreamLite."""
+    sides = {f"{side}_block_out_channels": (8,) * 4 for side in ("encoder", "decoder")}
+    blocks = {f"num_{side}_blocks": (1,) * 4 for side in ("encoder", "decoder")}
+    unet = diffusers.DreamLiteUNetModel(
+        sample_size=4, block_out_channels=(16,) * 3, layers_per_block=1, norm_num_groups=4,
+        cross_attention_dim=16, attention_head_dim=8,
+    )  # fmt: skip
+    return {
+        "scheduler": make_flow(), "vae": diffusers.AutoencoderTiny(**sides, **blocks), "unet": unet,
+        "text_encoder": encoders.make_qwen3_vl(), "tokenizer": make_tokenizer(),
+        "processor": encoders.make_qwen3_processor(),
+    }  # fmt: skip
 
 
 FRAME = {"num_frames": 1}
@@ -515,11 +541,14 @@ UNBINNED = {"use_resolution_binning": False}
 """Otherwise the size is rounded to one that real weights were trained on."""
 PIPELINES: dict[str, TinyPipeline] = {
     "AuraFlowPipeline": TinyPipeline(make_aura_flow),
+    "BriaFibo2Pipeline": TinyPipeline(make_bria_fibo2),
     "BriaFiboPipeline": TinyPipeline(make_bria_fibo),
     "BriaPipeline": TinyPipeline(make_bria),
     "ChromaPipeline": TinyPipeline(make_chroma),
     "CogView3PlusPipeline": TinyPipeline(make_cogview3),
     "CogView4Pipeline": TinyPipeline(make_cogview4),
+    "DreamLiteMobilePipeline": TinyPipeline(make_dreamlite),
+    "DreamLitePipeline": TinyPipeline(make_dreamlite),
     "ErnieImagePipeline": TinyPipeline(make_ernie),
     "Flux2KleinPipeline": TinyPipeline(
         make_klein, {"text_encoder_out_layers": [0, 1, 2], "max_sequence_length": 32}
@@ -552,6 +581,7 @@ PIPELINES: dict[str, TinyPipeline] = {
     "PixArtAlphaPipeline": TinyPipeline(make_pixart, UNBINNED),
     "PixArtSigmaPAGPipeline": TinyPipeline(make_pixart, UNBINNED),
     "PixArtSigmaPipeline": TinyPipeline(make_pixart, UNBINNED),
+    "QwenImage21Pipeline": TinyPipeline(make_qwen_image21),
     "QwenImagePipeline": TinyPipeline(make_qwen_image),
     "SanaPAGPipeline": TinyPipeline(make_sana, UNBINNED),
     "SanaPipeline": TinyPipeline(make_sana, UNBINNED),
@@ -565,6 +595,7 @@ PIPELINES: dict[str, TinyPipeline] = {
     "StableDiffusionXLPAGPipeline": TinyPipeline(make_sdxl),
     "StableDiffusionXLPipeline": TinyPipeline(make_sdxl),
     "WanPipeline": TinyPipeline(make_wan, FRAME),
+    "ZImageOmniPipeline": TinyPipeline(make_z_image_omni),
     "ZImagePipeline": TinyPipeline(make_z_image),
 }
 

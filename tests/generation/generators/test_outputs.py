@@ -55,6 +55,14 @@ def test_a_video_of_many_frames_is_refused_before_it_is_rendered(tmp_path: Path)
         load_tiny("WanPipeline", tmp_path, arguments={})
 
 
+def test_a_pipeline_that_takes_one_prompt_and_no_list_is_given_one(tmp_path: Path) -> None:
+    """DreamLite refuses lists; several rows at once stay its own error."""
+    generator = load_tiny("DreamLitePipeline", tmp_path)
+    assert [rendering.image.size for rendering in generator.render(ROWS[:1])] == [(32, 32)]
+    with pytest.raises(ValueError, match="has to be of type `str`"):
+        generator.render(ROWS)
+
+
 @pytest.mark.parametrize(("output", "told"), [
     ({"frames": [["a", "b"]]}, "Some gave 2 frames for a row"),
     ({"images": ["a", "b"]}, "Some gave 2 images for 1 rows"),
