@@ -127,13 +127,26 @@ def check_hashes(folder: Path, files: Sequence[FileRecord]) -> list[str]:
     return problems
 
 
+def find_misnamed(name: str, split: SplitManifest) -> str | None:
+    """What is wrong with the names of a split's files; None where nothing is.
+
+    By the names `datasets` finds the shards of a split, and tells test from training sets.
+    """
+    start = f"data/{name}/{split.hub_split}-"
+    odd = next((file.path for file in split.files if not file.path.startswith(start)), None)
+    return (
+        None
+        if odd is None
+        else f"'{odd}' should begin with '{start}', because '{name}' is a {split.role} set"
+    )
+
+
 def _check_split(folder: Path, name: str, split: SplitManifest) -> None:
     import pyarrow.parquet as pq
 
+    if (problem := find_misnamed(name, split)) is not None:
+        raise DataError(f"{problem}.")
     for file in split.files:
-        # By their names `datasets` finds the shards of a split, and tells test from training sets.
-        if not file.path.startswith(start := f"data/{name}/{split.hub_split}-"):
-            raise DataError(f"'{file.path}' should begin with '{start}': '{name}' is a {split.role} set.")
         parquet = pq.ParquetFile(folder / file.path)
         # Without this note in the schema `datasets` loads the column as bytes and a path.
         if b"huggingface" not in (parquet.schema_arrow.metadata or {}):

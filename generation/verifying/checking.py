@@ -21,6 +21,7 @@ from imagenet_g.benchmark.images.parquet import ParquetImages
 from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, Manifest, SplitManifest
 from imagenet_g.generation.plans.sources import load_sources
 from imagenet_g.generation.releases.adopted import CANNOT_BE_REMADE, AdoptedRecipe, find_adopted
+from imagenet_g.generation.releases.check import find_misnamed
 from imagenet_g.generation.releases.reading import Damage
 from imagenet_g.generation.releases.recipe import list_split_files, parse_split_recipe
 from imagenet_g.generation.verifying.contents import BuiltSplit, find_contradictions
@@ -67,6 +68,8 @@ def check_split(
         return ["nothing in it was compared with its recipe, because a file is damaged"], []
     with listener.track("pixels", split) as advance:
         faults = find_pixel_faults(folder, manifest.splits[split], advance)
+    if (misnamed := find_misnamed(split, manifest.splits[split])) is not None:
+        faults.append(Damage(MANIFEST_NAME, misnamed))
     try:
         built = BuiltSplit(folder, manifest, split, parse_split_recipe(manifest, split))
     # Adopted, or made by other means: there is no plan to compare with.

@@ -99,6 +99,11 @@ def change_licence(release: Path) -> None:
     change_manifest(release, lambda tables: tables.update(license="MIT"))
 
 
+def change_role(release: Path) -> None:
+    """To a set to train on."""
+    change_manifest(release, lambda tables: tables["splits"]["sd-l"].update(role="train"))
+
+
 def change_threshold(release: Path) -> None:
     """Of the view, which keeps other images then."""
 
@@ -145,6 +150,7 @@ TAMPERINGS: dict[str, tuple[Tamper, str]] = {
     ),
     "a pixel of the stored probe": (change_probe_pixel, "it is not a copy of its images in data/"),
     "the threshold of a view": (change_threshold, "view 'light' is not the one of the recipe"),
+    "what a split is for": (change_role, "should begin with 'data/sd-l/train-'"),
     "the licence": (change_licence, "the manifest's licence is 'MIT', the recipe's is 'CC0-1.0'"),
 }
 
