@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import inflect
+import warnings
+
 import pytest
 
 from imagenet_g.benchmark.classes import load_classes
@@ -15,6 +16,10 @@ NAMES = sorted({name for info in load_classes() for name in list_class_names(inf
 
 def test_articles_of_all_classes_agree_with_inflect() -> None:
     """By sound: "a unicycle", "an hourglass"."""
+    # Here, because importing it takes longer than all other imports of a file.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import inflect
     engine = inflect.engine()
     differ = {name for name in NAMES if (engine.a(name).split()[0] == "an") != takes_an(name.split()[0])}
     assert differ == set()
