@@ -49,7 +49,8 @@ def count_tokens(clip: ClipEncoder, caption: str) -> int:
     # `encode`, and the tokenizer inside adds the marks.
     if hasattr(tokenizer, "encode"):
         return len(tokenizer.encode(caption)) + 2
-    return len(tokenizer.tokenizer(caption)["input_ids"])
+    # Not verbose: it would warn of each text that is too long, which is what is asked here.
+    return len(tokenizer.tokenizer(caption, verbose=False)["input_ids"])
 
 
 def find_too_long(clip: ClipEncoder, captions: Sequence[str]) -> list[str]:
