@@ -10,17 +10,21 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from imagenet_g.benchmark.errors import UntrustedFileError
+from imagenet_g.benchmark.errors import ImagenetGError, UntrustedFileError
 from imagenet_g.benchmark.predictions.entries import choose_headline
+from imagenet_g.benchmark.splits.registry import load_versions
 from imagenet_g.leaderboard.pages.cells import escape
 from imagenet_g.leaderboard.submissions.problems import ValidationReport, clip_text
 from imagenet_g.leaderboard.submissions.reviews import Review, find_review_path, load_review
 from imagenet_g.leaderboard.submissions.submission import REVIEW_SUFFIX, SUFFIX, Submission
 from imagenet_g.leaderboard.submissions.untrusted import read_json
 from imagenet_g.leaderboard.validation.bounded import validate_bounded
+from imagenet_g.leaderboard.validation.identity_checks import ships
 from imagenet_g.leaderboard.validation.peers import KnownSubmission
 from imagenet_g.leaderboard.validation.validate import load_known_submissions, parse_submission
 
@@ -100,6 +104,48 @@ def run_ci(paths: Sequence[Path], root: Path) -> tuple[str, bool]:
     return "\n\n".join(parts) or "No submission was changed.", accepted
 
 
+def run_second_runs(paths: Sequence[Path]) -> tuple[str, bool]:
+    """The models of changed submissions run again, and whether every one that was run gave the same answers.
+
+    Only models that ship with the package, on splits that do: nothing is fetched, and no code of a request is
+    run. The findings of `run_ci` come first; a file that it refuses must not come here.
+
+    Args:
+        paths: Changed files.
+    """
+    lines, same = [], True
+    for path in sort_changes(paths).submissions:
+        submission = _parse(path)
+        if submission is None or not _can_run_again(submission):
+            lines.append(f"{quote(path.name)}: not run again here; a maintainer does.")
+            continue
+        words, equal = _run_again(path)
+        lines.append(f"{quote(path.name)}: {words}")
+        same &= equal
+    return "\n".join(f"* {line}" for line in lines) or "No submission was changed.", same
+
+
+def _can_run_again(submission: Submission) -> bool:
+    known = load_versions()
+    versions = (known.get(entry.split.version or "") for entry in submission.result.entries)
+    return ships(submission.result.model) and all(one is not None and one.embedded for one in versions)
+
+
+def _run_again(path: Path) -> tuple[str, bool]:
+    # Not before: the validation of a request needs no library that runs models.
+    from imagenet_g.leaderboard.validation.second_runs.comparing import verify_run
+    from imagenet_g.leaderboard.validation.second_runs.running import load_second_run
+
+    # Standard output is the comment.
+    with TemporaryDirectory(prefix="imagenet-g-") as folder, redirect_stdout(sys.stderr):
+        try:
+            again = load_second_run(path, None, Path(folder), ())
+            found = verify_run(path, again, by="CI")
+        except ImagenetGError as problem:
+            return f"**second run failed**: {quote(problem)}", False
+    return f"second run of {len(found.differences)} splits: the same numbers and answers.", True
+
+
 def format_comment(path: Path, report: ValidationReport, known: Sequence[KnownSubmission]) -> str:
     """One submission: verdict, findings, and its scores between two reference models."""
     verdict = f"accepted, `{report.trust}`" if report.accepted else "refused"
@@ -173,11 +219,16 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--against", type=Path, default=Path("submissions"), metavar="DIR", help="default: %(default)s"
     )
+    parser.add_argument(
+        "--second-run",
+        action="store_true",
+        help="run shipped models of accepted submissions again, in place of validating",
+    )
     given = parser.parse_args(argv)
     # A file name may hold newlines and bytes that are not UTF-8; git separates names by null bytes (`-z`).
     named = given.names.read_text(encoding="utf-8", errors="surrogateescape") if given.names else ""
     paths = [*given.paths, *(Path(name) for name in named.split("\0") if name)]
-    comment, accepted = run_ci(paths, given.against)
+    comment, accepted = run_second_runs(paths) if given.second_run else run_ci(paths, given.against)
     sys.stdout.write(comment + "\n")
     return 0 if accepted else 2
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from board_bench import format_bench, time_views, write_many
-from submission_cases import ROOT, STEM, edit_cell, set_at, write_case
+from submission_cases import ROOT, STEM, edit_cell, seal, set_at, write_case
 
+from imagenet_g.benchmark.identity import hash_file
+from imagenet_g.leaderboard import ci
 from imagenet_g.leaderboard.board.build import build_board
-from imagenet_g.leaderboard.ci import MAX_SUBMISSIONS, main, quote, run_ci
+from imagenet_g.leaderboard.ci import MAX_SUBMISSIONS, main, quote, run_ci, run_second_runs
 from imagenet_g.leaderboard.validation.second_runs.running import load_submission
 
 
@@ -114,3 +117,33 @@ def test_the_bench_times_a_small_board(tmp_path: Path) -> None:
     assert board.scores[board.scores["version"] == "mini"]["model_id"].nunique() == 5
     assert {"first table", "sort by gap", "search", "scatter"} <= set(seconds)
     assert "first table" in format_bench(seconds)
+
+
+def test_a_shipped_model_is_run_again_and_edited_answers_fail(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The honest file passes; the same file with another model's answers on one split does not."""
+    stem = "imagenet-g__efficientnet-lite0"
+    folder = tmp_path / "mini"
+    shutil.copytree(ROOT / "mini" / stem, folder / stem)
+    path = folder / f"{stem}.json"
+    content = json.loads((ROOT / "mini" / f"{stem}.json").read_text())
+    content["result"]["entries"] = content["result"]["entries"][:1]
+    path.write_text(json.dumps(seal(content)))
+    assert main(["--second-run", str(path)]) == 0
+    assert "second run of 1 splits: the same numbers and answers." in capsys.readouterr().out
+    other = ROOT / "mini" / "imagenet-g__efficientnet-lite1" / "mini-renditions.parquet"
+    shutil.copyfile(other, folder / stem / "mini-renditions.parquet")
+    content["result"]["entries"][0]["predictions"]["sha256"] = hash_file(other)
+    path.write_text(json.dumps(seal(content)))
+    assert main(["--second-run", str(path)]) == 2
+    assert "**second run failed**" in capsys.readouterr().out
+
+
+def test_a_model_of_the_authors_is_never_run_in_ci(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor one that would have to be fetched."""
+    monkeypatch.setattr(ci, "_run_again", lambda path: pytest.fail(f"{path} was run"))
+    for spec in ("python:mine:make", "timm:resnet50.a1_in1k", "wheel:efficientnet-lite0+checkpoint"):
+        path = write_case(tmp_path, set_at("result.model.spec", spec))
+        assert run_second_runs([path])[1]
+        assert "not run again here" in run_second_runs([path])[0]

@@ -33,9 +33,8 @@ def load_workflow(path: Path) -> dict[str, Any]:
 
 
 def list_steps(path: Path) -> list[dict[str, Any]]:
-    """Steps of the only job."""
-    (job,) = load_workflow(path)["jobs"].values()
-    return list(job["steps"])
+    """Steps of all jobs, in order."""
+    return [step for job in load_workflow(path)["jobs"].values() for step in job["steps"]]
 
 
 def find_script(path: Path, name: str) -> str:
@@ -57,9 +56,23 @@ def test_the_run_beside_hostile_files_can_only_read() -> None:
     """And is never one with the rights of the repository."""
     workflow = load_workflow(VALIDATE)
     assert set(workflow["on"]) == {"pull_request"}
-    assert workflow["jobs"]["validate"]["permissions"] == {"contents": "read"}
-    checkouts = [step for step in list_steps(VALIDATE) if "checkout" in step.get("uses", "")]
-    assert [step["with"]["persist-credentials"] for step in checkouts] == [False, False]
+    assert set(workflow["jobs"]) == {"validate", "second-run"}
+    for job in workflow["jobs"].values():
+        assert job["permissions"] == {"contents": "read"}
+        checkouts = [step for step in job["steps"] if "checkout" in step.get("uses", "")]
+        assert [step["with"]["persist-credentials"] for step in checkouts] == [False, False]
+
+
+def test_models_run_only_behind_an_accepted_request_and_without_the_network_of_the_hub() -> None:
+    """The validator of the target branch decides, and its package is what is installed."""
+    job = load_workflow(VALIDATE)["jobs"]["second-run"]
+    assert job["needs"] == "validate"
+    last = job["steps"][-1]
+    assert last["env"] == {"HF_HUB_OFFLINE": "1"}
+    assert "--second-run" in last["run"] and last["run"].startswith("python -I -m imagenet_g.leaderboard.ci")
+    assert [step["run"] for step in job["steps"] if step.get("name", "").startswith("Install")] == [
+        "python -m pip install --quiet ./trusted"
+    ]
 
 
 def test_the_run_that_may_comment_checks_nothing_out() -> None:

@@ -83,7 +83,10 @@ def _compare_scores(entry: Entry, other: Entry | None) -> float:
     ref = entry.split.ref
     if other is None or other.split.content_sha256 != entry.split.content_sha256 or other.partial:
         raise InputError(f"The second run has no whole '{ref}' of the same images.")
-    difference = choose_headline(other).top1.value - choose_headline(entry).top1.value
+    claimed = choose_headline(entry)
+    # Among as many classes: which score leads follows from the clean set, and that may be another one here.
+    again = next((one for one in other.scores if one.outputs == claimed.outputs), choose_headline(other))
+    difference = again.top1.value - claimed.top1.value
     if abs(difference) > MAX_DIFFERENCE:
         raise InputError(
             f"The second run is {100 * difference:+.2f} points off on '{ref}'; at most "
