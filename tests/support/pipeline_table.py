@@ -37,8 +37,10 @@ OUTCOMES = ("R0", ALONE, "refused", "not tried")
 EXCEPTIONS = (ALONE, "refused")
 NO_WEIGHTS = "no tiny weights written yet"
 UNTRIED = {
+    "AmusedPipeline": "its scheduler takes one generator for a whole batch",
     "BriaFiboEditPipeline": "edits an image",
     "CogVideoXFunControlPipeline": "makes videos",
+    "Cosmos2TextToImagePipeline": "needs the package cosmos_guardrail, which is no dependency here",
     "Flux2KleinInpaintPipeline": "edits an image",
     "FluxFillPipeline": "edits an image",
     "HeliosPipeline": "makes videos",
@@ -49,6 +51,7 @@ UNTRIED = {
     "OnnxStableDiffusionPipeline": "is for ONNX, whose runtime is no dependency here",
     "QwenImageEditPipeline": "edits an image",
     "QwenImageEditPlusPipeline": "edits an image",
+    "StableDiffusionGLIGENPipeline": "needs boxes and a phrase for each",
     "StableDiffusionOnnxPipeline": "is for ONNX, whose runtime is no dependency here",
     "WuerstchenPriorPipeline": "gives embeddings and no images",
 }

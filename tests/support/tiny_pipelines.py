@@ -239,7 +239,8 @@ def build_sd3(folder: Path) -> Path:
     return folder
 
 
-def _build_if_unet(**options: object) -> UNet2DConditionModel:
+def build_if_unet(**options: object) -> UNet2DConditionModel:
+    """The network of DeepFloyd IF, over pixels."""
     return build_unet(
         **{"sample_size": 16, "in_channels": 3, **options},
         out_channels=6,
@@ -255,7 +256,8 @@ def _build_if_unet(**options: object) -> UNet2DConditionModel:
     )
 
 
-def _build_if_scheduler() -> DDPMScheduler:
+def build_if_scheduler() -> DDPMScheduler:
+    """DDPM as IF configures it."""
     return DDPMScheduler(
         num_train_timesteps=1000, beta_schedule="squaredcos_cap_v2", thresholding=True,
         dynamic_thresholding_ratio=0.95, sample_max_value=1.0, prediction_type="epsilon",
@@ -269,8 +271,8 @@ def build_if(folder: Path) -> Path:
     IFPipeline(
         tokenizer=build_t5_tokenizer(),
         text_encoder=build_t5_encoder(),
-        unet=_build_if_unet(),
-        scheduler=_build_if_scheduler(),
+        unet=build_if_unet(),
+        scheduler=build_if_scheduler(),
         safety_checker=None,
         feature_extractor=None,
         watermarker=None,
@@ -285,8 +287,8 @@ def build_if_superresolution(folder: Path) -> Path:
     IFSuperResolutionPipeline(
         tokenizer=build_t5_tokenizer(),
         text_encoder=build_t5_encoder(),
-        unet=_build_if_unet(sample_size=32, in_channels=6, class_embed_type="timestep"),
-        scheduler=_build_if_scheduler(),
+        unet=build_if_unet(sample_size=32, in_channels=6, class_embed_type="timestep"),
+        scheduler=build_if_scheduler(),
         image_noising_scheduler=DDPMScheduler(num_train_timesteps=1000, beta_schedule="squaredcos_cap_v2"),
         safety_checker=None,
         feature_extractor=None,

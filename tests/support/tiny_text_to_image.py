@@ -15,11 +15,14 @@ import diffusers
 import tiny_encoders as encoders
 import torch
 import transformers
+from diffusers.pipelines.latent_diffusion.pipeline_latent_diffusion import LDMBertConfig, LDMBertModel
 from tiny_encoders import make_clip_with_projection, make_tokenizer
 from tiny_pipelines import (
     WIDTH,
     build_clip_tokenizer,
     build_ddim,
+    build_if_scheduler,
+    build_if_unet,
     build_t5_encoder,
     build_text_encoder,
     build_unet,
@@ -29,6 +32,7 @@ from tiny_pipelines import (
 from imagenet_g.benchmark.hub.quiet import ignore_library_warnings
 
 Parts = dict[str, Any]
+_UNCHECKED: Parts = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +124,7 @@ def _make_sd_parts(**options: Any) -> Parts:
 
 def make_sd(**options: Any) -> Parts:
     """Stable Diffusion without its checker."""
-    return {**_make_sd_parts(**options), "safety_checker": None, "feature_extractor": None,
-            "requires_safety_checker": False}  # fmt: skip
+    return {**_make_sd_parts(**options), **_UNCHECKED}
 
 
 def make_lcm() -> Parts:
@@ -362,7 +365,7 @@ def make_hunyuan_dit() -> Parts:
         "scheduler": build_ddim(), "vae": make_vae(), "transformer": transformer,
         "text_encoder": encoders.make_bert(), "tokenizer": make_tokenizer(),
         "text_encoder_2": build_t5_encoder(), "tokenizer_2": make_tokenizer(),
-        "safety_checker": None, "feature_extractor": None, "requires_safety_checker": False,
+        **_UNCHECKED,
     }  # fmt: skip
 
 
@@ -536,6 +539,50 @@ def make_dreamlite() -> Parts:
     }  # fmt: skip
 
 
+def make_if() -> Parts:
+    """The first stage of DeepFloyd IF."""
+    return {"tokenizer": make_tokenizer(), "text_encoder": build_t5_encoder(), "unet": build_if_unet(),
+            "scheduler": build_if_scheduler(), "watermarker": None, **_UNCHECKED}  # fmt: skip
+
+
+def make_ldm() -> Parts:
+    """Latent diffusion as it was first published, with its own Bert."""
+    config = LDMBertConfig(
+        vocab_size=encoders.VOCABULARY, d_model=WIDTH, encoder_layers=1, encoder_attention_heads=4,
+        encoder_ffn_dim=32, head_dim=8,
+    )  # fmt: skip
+    return {"vqvae": build_vae(), "bert": LDMBertModel(config), "tokenizer": make_tokenizer(),
+            "unet": build_unet(), "scheduler": build_ddim()}  # fmt: skip
+
+
+def make_kandinsky22() -> Parts:
+    """Kandinsky 2.2, its prior and its decoder in one."""
+    prior = diffusers.PriorTransformer(
+        num_attention_heads=2, attention_head_dim=12, embedding_dim=WIDTH, num_layers=1
+    )
+    # Zero as it is made, and what the prior gives is multiplied by it.
+    prior.clip_std.data.fill_(1)
+    eyes = transformers.CLIPVisionConfig(
+        hidden_size=WIDTH, intermediate_size=37, num_hidden_layers=1, num_attention_heads=4, image_size=32,
+        patch_size=8, projection_dim=WIDTH,
+    )  # fmt: skip
+    unet = build_unet(
+        out_channels=8, addition_embed_type="image", mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+        down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"), encoder_hid_dim=WIDTH,
+        encoder_hid_dim_type="image_proj", resnet_time_scale_shift="scale_shift",
+    )  # fmt: skip
+    return {
+        "unet": unet, "scheduler": build_ddim(), "movq": make_movq(), "prior_prior": prior,
+        "prior_image_encoder": transformers.CLIPVisionModelWithProjection(eyes),
+        "prior_text_encoder": make_clip_with_projection(), "prior_tokenizer": build_clip_tokenizer(),
+        "prior_scheduler": diffusers.UnCLIPScheduler(
+            variance_type="fixed_small_log", prediction_type="sample", clip_sample_range=10.0
+        ),
+        "prior_image_processor": transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=32),
+    }  # fmt: skip
+
+
 FRAME = {"num_frames": 1}
 UNBINNED = {"use_resolution_binning": False}
 """Otherwise the size is rounded to one that real weights were trained on."""
@@ -565,9 +612,12 @@ PIPELINES: dict[str, TinyPipeline] = {
     "HunyuanDiTPAGPipeline": TinyPipeline(make_hunyuan_dit, UNBINNED),
     "HunyuanDiTPipeline": TinyPipeline(make_hunyuan_dit, UNBINNED),
     "HunyuanImagePipeline": TinyPipeline(make_hunyuan_image),
+    "IFPipeline": TinyPipeline(make_if),
     "Kandinsky3Pipeline": TinyPipeline(make_kandinsky3),
     "Kandinsky5T2IPipeline": TinyPipeline(make_kandinsky5, spec={"steps": 1}),
+    "KandinskyV22CombinedPipeline": TinyPipeline(make_kandinsky22),
     "Krea2Pipeline": TinyPipeline(make_krea2),
+    "LDMTextToImagePipeline": TinyPipeline(make_ldm),
     "LatentConsistencyModelPipeline": TinyPipeline(make_lcm),
     "LattePipeline": TinyPipeline(make_latte, {"video_length": 1}),
     "LongCatImagePipeline": TinyPipeline(make_longcat, {"enable_prompt_rewrite": False}),
@@ -586,10 +636,15 @@ PIPELINES: dict[str, TinyPipeline] = {
     "SanaPAGPipeline": TinyPipeline(make_sana, UNBINNED),
     "SanaPipeline": TinyPipeline(make_sana, UNBINNED),
     "SanaSprintPipeline": TinyPipeline(make_sana_sprint, UNBINNED),
+    "SemanticStableDiffusionPipeline": TinyPipeline(make_sd),
     "StableDiffusion3PAGPipeline": TinyPipeline(lambda: make_sd3(layers=2)),
     "StableDiffusion3Pipeline": TinyPipeline(make_sd3),
+    "StableDiffusionModelEditingPipeline": TinyPipeline(make_sd),
     "StableDiffusionPAGPipeline": TinyPipeline(make_sd),
     "StableDiffusionPanoramaPipeline": TinyPipeline(make_sd),
+    "StableDiffusionParadigmsPipeline": TinyPipeline(
+        lambda: {**make_sd(), "scheduler": diffusers.DDIMParallelScheduler()}
+    ),
     "StableDiffusionPipeline": TinyPipeline(make_sd),
     "StableDiffusionSAGPipeline": TinyPipeline(make_sd, spec={"height_px": 64, "width_px": 64}),
     "StableDiffusionXLPAGPipeline": TinyPipeline(make_sdxl),
