@@ -123,17 +123,20 @@ def test_a_shipped_model_is_run_again_and_edited_answers_fail(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The honest file passes; the same file with another model's answers on one split does not."""
-    stem = "imagenet-g__efficientnet-lite0"
+    stem = "imagenet-g__mini-resnet-s"
     folder = tmp_path / "mini"
     shutil.copytree(ROOT / "mini" / stem, folder / stem)
     path = folder / f"{stem}.json"
     content = json.loads((ROOT / "mini" / f"{stem}.json").read_text())
-    content["result"]["entries"] = content["result"]["entries"][:1]
+    # The clean set alone, and a small network: it is run twice.
+    content["result"]["entries"] = [
+        entry for entry in content["result"]["entries"] if entry["split"]["ref"] == "mini/real"
+    ]
     path.write_text(json.dumps(seal(content)))
     assert main(["--second-run", str(path)]) == 0
     assert "second run of 1 splits: the same numbers and answers." in capsys.readouterr().out
-    other = ROOT / "mini" / "imagenet-g__efficientnet-lite1" / "mini-renditions.parquet"
-    shutil.copyfile(other, folder / stem / "mini-renditions.parquet")
+    other = ROOT / "mini" / "imagenet-g__mini-efficientnet-s" / "mini-real.parquet"
+    shutil.copyfile(other, folder / stem / "mini-real.parquet")
     content["result"]["entries"][0]["predictions"]["sha256"] = hash_file(other)
     path.write_text(json.dumps(seal(content)))
     assert main(["--second-run", str(path)]) == 2
