@@ -147,6 +147,13 @@ def test_sets_to_train_on_are_called_so_and_no_others(name: str) -> None:
     assert {split.role for split in load_version_spec(name).splits.values()} == {role}
 
 
+@pytest.mark.parametrize("name", [name for name in IMAGES if not name.startswith("mini")])
+def test_images_drawn_by_a_downloaded_generator_have_a_view_of_the_safe_ones(name: str) -> None:
+    """The embedded generators have only seen drawings, and no classifier of photographs ships."""
+    for split in load_version_spec(name).splits.values():
+        assert split.views["safe"].kind == "threshold"
+
+
 @pytest.mark.parametrize(("name", "split"), FIRST_PROMPTS)
 def test_the_first_class_is_asked_for_as_its_paper_does(name: str, split: str) -> None:
     """Word by word; without prompts where only an image is given."""
