@@ -54,7 +54,12 @@ def run(arguments: Namespace) -> int:
     verification = verify_run(arguments.submission, again, by=arguments.by, allowed=arguments.allow)
     for ref, difference in verification.differences.items():
         others = verification.other_answers.get(ref)
-        compared = "answers not compared, no predictions" if others is None else f"{others} other answers"
+        whole = verification.other_answers.get(ref.partition(":")[0])
+        # A view is rows of its split's file, which is compared once.
+        rest = (
+            "answers not compared, no predictions" if whole is None else "answers compared with its split's"
+        )
+        compared = rest if others is None else f"{others} other answers"
         print_line(f"{ref}: second run {100 * difference:+.3f} points, {compared}")
     print_line(f"wrote {write_review(arguments.submission, make_review(report, verification))}")
     return 0
