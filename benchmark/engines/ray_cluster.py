@@ -25,6 +25,8 @@ def start_ray(address: str | None) -> Any:  # noqa: ANN401
         raise InputError("--engine ray needs Ray. Run: pip install 'imagenet-g[ray]'") from error
     # If one task fails, those in progress fail too; their tracebacks would hide the message.
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
+    # Ray starts its workers at a priority of 15, where any other process takes their time; they are the work.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     if not ray.is_initialized():
         try:
             ray.init(
