@@ -58,7 +58,7 @@ def list_headers(framed_by: Sequence[str] = ()) -> dict[str, str]:
         framed_by: Other sites that may show the page in a frame, as a Space of the Hub is shown.
 
     Example:
-        >>> list_headers(["https://example.org"])["Content-Security-Policy"][-41:]
+        >>> list_headers(["https://example.org"])["Content-Security-Policy"][-42:]
         "frame-ancestors 'self' https://example.org"
     """
     policy = " ".join([HEADERS["Content-Security-Policy"], *framed_by])
