@@ -244,8 +244,11 @@ def make_nucleus() -> Parts:
     transformer = diffusers.NucleusMoEImageTransformer2DModel(
         in_channels=16, out_channels=4, num_layers=2, attention_head_dim=16, num_attention_heads=2,
         joint_attention_dim=16, axes_dims_rope=(8, 4, 4), num_experts=2, moe_intermediate_dim=16,
-        capacity_factors=1.0, dense_moe_strategy="leave_first_block_dense",
+        capacity_factors=1.0, dense_moe_strategy="leave_first_block_dense", mlp_ratio=6.0,
     )  # fmt: skip
+    # Made without values, and whatever lies in memory may be no number.
+    for experts in transformer.transformer_blocks[1].img_mlp.experts.parameters():
+        torch.nn.init.normal_(experts, std=0.1)
     return {"scheduler": make_flow(), "vae": make_wan_vae("AutoencoderKLQwenImage"),
     "transformer": transformer,
             "text_encoder": encoders.make_qwen3_vl(),
