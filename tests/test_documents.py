@@ -17,7 +17,7 @@ FOLDERS = (
 )  # fmt: skip
 DOCUMENTS = (
     *(f"{folder}/README.md" for folder in FOLDERS),
-    "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md",
+    "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "leaderboard/THREATS.md",
 )  # fmt: skip
 # A capital word or three dots stand for what the reader knows and this test does not.
 _PLACEHOLDER = re.compile(r"^\.\.\.$")
@@ -115,3 +115,11 @@ def test_every_document_is_looked_at() -> None:
     # Texts that commands write, or that are parts of pages.
     made = ("benchmark/data/", "baselines/MINIATURE.md", "generation/data/", "leaderboard/data/changes.md")
     assert sorted(path for path in tracked if not path.startswith(made)) == sorted(DOCUMENTS)
+
+
+def test_every_test_that_the_threats_name_exists() -> None:
+    """A row without its test would claim a check that nothing shows."""
+    named = set(re.findall(r"`(test_\w+)`", read_document("leaderboard/THREATS.md")))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert named
+    assert named - set(re.findall(r"^def (test_\w+)\(", code, re.MULTILINE)) == set()

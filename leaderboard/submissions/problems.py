@@ -17,9 +17,9 @@ TRUST_LEVELS: dict[Trust, str] = {
     "published": "a figure from a paper or a public table, not run by the maintainers",
 }
 RECOMPUTED_LIMITS = (
-    "Recomputing shows that the numbers follow from the answers, not that the model gave them. Invented "
-    "answers, or a wrong answer changed into another wrong one, are not detected by recomputing if the file "
-    "is hashed again. "
+    "Recomputing shows that the numbers follow from the answers, not that the model gave them. Answers that "
+    "were edited, invented or taken from the labels are not detected if every number is computed again from "
+    "them. "
     "'imagenet-g verify-submission' runs the model and compares every answer."
 )
 """What the trust level 'recomputed' cannot prove."""

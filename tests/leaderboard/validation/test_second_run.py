@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,17 +14,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from image_sets import write_release
-from submission_cases import edit_cell, seal
+from submission_cases import edit_cell, list_codes, seal
 
 from factories import make_predictions
-from imagenet_g.benchmark.answers.top_five import TopFive
+from imagenet_g.benchmark.answers.top_five import LOG_COLUMN, TopFive
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.predictions.predictions import Predictions
+from imagenet_g.benchmark.predictions.rescoring import rescore_entry
+from imagenet_g.benchmark.results import Result
 from imagenet_g.leaderboard.submissions.problems import RECOMPUTED_LIMITS
 from imagenet_g.leaderboard.submissions.reviews import Review, load_review
 from imagenet_g.leaderboard.validation.second_runs.comparing import ROUNDING, find_other_answers
+from imagenet_g.leaderboard.validation.split_store import SplitStore
+from imagenet_g.leaderboard.validation.validate import ValidationContext, validate_submission
 
 MODEL = "python:small_models:make_scaled_model"
 STEM = "example-lab__colour-net"
@@ -84,6 +89,29 @@ def exchange_wrong_answers(table: pa.Table) -> pa.Table:
     return table
 
 
+def make_right(table: pa.Table) -> pa.Table:
+    """The label first among the answers to each image, with the probability that stood there."""
+    labels = [label[0] for label in table["label"].to_pylist()]
+    for name in [name for name in table.column_names if name.startswith("top5_index")]:
+        chances, logs = name.replace("index", "probability"), name.replace("top5_index", LOG_COLUMN)
+        # A class set has no answer to images of other classes.
+        rows = [row for row, given in enumerate(table[name].to_pylist()) if given]
+        for row in rows:
+            rest = [index for index in table[name][row].as_py() if index != labels[row]]
+            table = edit_cell(name, row, [labels[row], *rest[:4]])(table)
+            table = edit_cell(logs, row, math.log(table[chances][row].as_py()[0]))(table)
+    return table
+
+
+def score_again(path: Path, data: dict[str, Path]) -> None:
+    """Compute every number of a submission again from its edited predictions, and seal it."""
+    content = json.loads(path.read_text())
+    result = Result.model_validate(content["result"])
+    entries = tuple(rescore_entry(entry, result, path.parent, data=data) for entry in result.entries)
+    content["result"] = result.model_copy(update={"entries": entries}).model_dump(mode="json")
+    path.write_text(json.dumps(seal(content)))
+
+
 def verify(made: Path, path: Path, *words: object) -> int:
     """`verify-submission` with the second run given."""
     result = next((made / "out").glob("*/result.json"))
@@ -117,12 +145,29 @@ def test_a_wrong_answer_made_another_wrong_one_passes_validate_and_fails_verify(
     assert run("validate", path, *data) == 0
     validated = capsys.readouterr().out
     assert "trust level 'recomputed'" in validated
-    assert "a wrong answer changed into another wrong one" in validated
+    assert "Answers that were edited, invented or taken from the labels are not detected" in validated
     assert verify(made, path) == 2
     message = capsys.readouterr().err
     assert "has other answers than the submission for 1 of 30 images of 'v9/sd-l'" in message
     assert "id-00000" in message
     assert isinstance(load_review(path), str)
+
+
+def test_wrong_answers_made_right_pass_validate_with_new_numbers_and_fail_verify(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of them, so that the labels are the answers. With the old numbers they are refused."""
+    path = copy_submission(made, tmp_path / "s")
+    forge(path, make_right)
+    data = {"v9": made / "release"}
+    context = ValidationContext(SplitStore(data))
+    assert list_codes(validate_submission(path, context)) == {"not-reproduced"}
+    score_again(path, data)
+    report = validate_submission(path, context)
+    assert report.accepted
+    assert report.trust == "recomputed"
+    assert verify(made, path) == 2
+    assert "-33.33 points off on 'v9/sd-l'" in capsys.readouterr().err
 
 
 def test_validate_says_once_what_recomputing_cannot_prove(
