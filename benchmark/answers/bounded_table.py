@@ -7,6 +7,7 @@ at a time, and measured before any of them becomes a string.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,12 @@ MAX_TEXT_BYTES = 10_000
 """Of one text. Ids are paths, and errors are sentences."""
 
 
-def read_bounded(path: Path) -> pa.Table:
+def read_bounded(path: Path, *, columns: Sequence[str] | None = None) -> pa.Table:
     """All rows of a file.
+
+    Args:
+        path: The file.
+        columns: Those that are read, in the file's own order; None for all. One that it lacks is left out.
 
     Raises:
         ValueError: A column holds neither texts nor numbers nor lists of numbers, or the rows, or one of
@@ -37,7 +42,7 @@ def read_bounded(path: Path) -> pa.Table:
     with pq.ParquetFile(path, read_dictionary=texts) as file:
         pieces, taken = [], 0
         for number in range(file.num_row_groups):
-            piece = _read_group(file, number)
+            piece = _read_group(file, number, columns)
             taken += measure_bytes(piece)
             if taken > MAX_TABLE_BYTES:
                 raise ValueError(f"its rows take more than {MAX_TABLE_BYTES} bytes of memory")
@@ -46,9 +51,9 @@ def read_bounded(path: Path) -> pa.Table:
     return table.cast(_undo_dictionaries(table.schema))
 
 
-def _read_group(file: pq.ParquetFile, number: int) -> pa.Table:
+def _read_group(file: pq.ParquetFile, number: int, columns: Sequence[str] | None) -> pa.Table:
     # Each row group has a dictionary of its own; those of several are never held at once.
-    piece = file.read_row_group(number)
+    piece = file.read_row_group(number, None if columns is None else list(columns))
     for name, column in zip(piece.column_names, piece.columns, strict=True):
         if (longest := _find_longest(column)) > MAX_TEXT_BYTES:
             raise ValueError(

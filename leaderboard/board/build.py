@@ -36,12 +36,9 @@ from imagenet_g.leaderboard.board.submission_rows import list_submission_robustn
 from imagenet_g.leaderboard.submissions.reviews import Review, load_review
 from imagenet_g.leaderboard.submissions.submission import Submission, make_stem
 from imagenet_g.leaderboard.submissions.untrusted import read_json
+from imagenet_g.leaderboard.validation.file_checks import list_predictions
 from imagenet_g.leaderboard.validation.lines import load_lines
-from imagenet_g.leaderboard.validation.validate import (
-    list_predictions,
-    list_submission_files,
-    parse_submission,
-)
+from imagenet_g.leaderboard.validation.validate import list_submission_files, parse_submission
 
 if TYPE_CHECKING:
     import pandas as pd

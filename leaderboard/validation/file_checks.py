@@ -18,11 +18,28 @@ from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
 from imagenet_g.benchmark.strengths.axis import Strengths
 from imagenet_g.leaderboard.submissions.problems import Problem, error, warning
-from imagenet_g.leaderboard.submissions.submission import Submission
+from imagenet_g.leaderboard.submissions.submission import SUFFIX, Submission
 from imagenet_g.leaderboard.submissions.untrusted import validate_predictions_file
 
 MAX_UNKNOWN_ROWS = 200_000
 """Rows read where the split, and with it the right number, is not available."""
+
+
+def list_predictions(path: Path, submission: Submission) -> dict[str, Path]:
+    """Predictions files that are there, by the name the submission gives; names that lead elsewhere are not.
+
+    Only plain files inside the submission's own folder count, whatever path the submission names.
+    """
+    folder = path.parent / path.name.removesuffix(SUFFIX)
+    # Listed from the folder and matched by name: a path of the submission is never opened, so "../" leads
+    # nowhere.
+    inside = (
+        {}
+        if folder.is_symlink()
+        else {f"{folder.name}/{file.name}": file for file in folder.glob("*.parquet")}
+    )
+    named = {entry.predictions.file for entry in submission.result.entries}
+    return {name: file for name, file in inside.items() if name in named and not file.is_symlink()}
 
 
 def check_revision(entry: Entry, split: Split | str) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,21 +24,56 @@ class KnownSubmission:
 
     path: Path
     submission: Submission
+    reviewed: bool = False
+    """Whether it has been accepted: its review is of these bytes."""
 
 
-def check_peers(submission: Submission, others: Sequence[KnownSubmission]) -> Iterator[Problem]:
-    """Findings against submissions of every version, except the earlier file of the same model."""
-    stem = make_stem(submission.statement)
-    strangers = [
-        known
-        for known in others
-        if (make_stem(known.submission.statement), known.submission.version) != (stem, submission.version)
-    ]
+def check_peers(
+    submission: Submission, others: Sequence[KnownSubmission], *, reviewed: bool = False
+) -> Iterator[Problem]:
+    """Findings against submissions of every version, except the earlier file of the same model.
+
+    Args:
+        submission: The newcomer.
+        others: The others; a newcomer among them is no reason to doubt a submission that has been accepted.
+        reviewed: Whether this one has been accepted.
+    """
+    strangers = list_strangers(submission, others, reviewed=reviewed)
     yield from check_names(submission, strangers)
     yield from check_copies(submission, [k for k in strangers if k.submission.version == submission.version])
     for known in others:
-        if known not in strangers:
+        if _is_same(known.submission, submission):
             yield from explain_change(known.submission, submission)
+
+
+def list_strangers(
+    submission: Submission, others: Sequence[KnownSubmission], *, reviewed: bool
+) -> list[KnownSubmission]:
+    """Submissions of other models that stand before this one, so that a likeness is this one's to explain.
+
+    Before an accepted one stand those that have been accepted too; before a new one stand all, because of two
+    in one request neither was first. Who was made from this one, by its own words, does not stand before it.
+    A forged review gains nothing: the accepted ones stand before it all the same.
+    """
+    return [
+        known
+        for known in others
+        if not _is_same(known.submission, submission)
+        and (known.reviewed or not reviewed)
+        and not (reviewed and names_kin(known.submission, submission))
+    ]
+
+
+def _is_same(one: Submission, other: Submission) -> bool:
+    return (make_stem(one.statement), one.version) == (make_stem(other.statement), other.version)
+
+
+def names_kin(submission: Submission, other: Submission) -> bool:
+    """Whether a statement names another's model, as what its own was made from, in its notes or its data."""
+    texts = (submission.statement.notes, submission.statement.training_data_details)
+    # As a word: "Net" is not named by "ResNet".
+    pattern = rf"(?<!\w){re.escape(other.statement.model)}(?!\w)"
+    return any(re.search(pattern, text, re.IGNORECASE) for text in texts if text)
 
 
 def check_names(submission: Submission, others: Sequence[KnownSubmission]) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ from imagenet_g.benchmark.robustness.attach import Baseline
 from imagenet_g.benchmark.robustness.measured_sets import load_measured_baseline
 from imagenet_g.benchmark.splits.registry import load_versions
 from imagenet_g.leaderboard.submissions.problems import Problem, Trust, ValidationReport, error
+from imagenet_g.leaderboard.submissions.reviews import Review, load_review
 from imagenet_g.leaderboard.submissions.submission import REVIEW_SUFFIX, SUFFIX, Submission
 from imagenet_g.leaderboard.submissions.untrusted import read_json
 from imagenet_g.leaderboard.validation.claim_checks import (
@@ -27,11 +28,17 @@ from imagenet_g.leaderboard.validation.claim_checks import (
     check_statistics,
 )
 from imagenet_g.leaderboard.validation.evidence_checks import check_evidence
+from imagenet_g.leaderboard.validation.file_checks import list_predictions
 from imagenet_g.leaderboard.validation.flag_checks import check_flag_rules
 from imagenet_g.leaderboard.validation.identity_checks import check_identity, check_secrets
+from imagenet_g.leaderboard.validation.likeness.findings import check_likeness
 from imagenet_g.leaderboard.validation.lines import load_tables
 from imagenet_g.leaderboard.validation.model_checks import check_model
-from imagenet_g.leaderboard.validation.peers import KnownSubmission, check_peers
+from imagenet_g.leaderboard.validation.peers import (
+    KnownSubmission,
+    check_peers,
+    list_strangers,
+)
 from imagenet_g.leaderboard.validation.split_store import SplitStore
 from imagenet_g.leaderboard.validation.time_checks import check_times
 
@@ -67,6 +74,9 @@ def validate_submission(path: Path, context: ValidationContext) -> ValidationRep
     submission, problems = parse_submission(content)
     if submission is None:
         return make_report(path, sha256, None, problems)
+    files = list_predictions(path, submission)
+    others = [other for other in context.others if other.path != path.absolute()]
+    reviewed = is_reviewed(path)
     problems += [
         *check_seal(submission, content),
         *check_place(submission, path.absolute()),
@@ -78,11 +88,10 @@ def validate_submission(path: Path, context: ValidationContext) -> ValidationRep
         *check_flag_rules(submission.result),
         *check_entries(submission),
         *check_times(submission),
-        *check_peers(submission, [other for other in context.others if other.path != path.absolute()]),
+        *check_peers(submission, others, reviewed=reviewed),
+        *check_likeness(submission, files, list_strangers(submission, others, reviewed=reviewed)),
     ]
-    findings = check_evidence(
-        submission, list_predictions(path, submission), context.store, context.baselines
-    )
+    findings = check_evidence(submission, files, context.store, context.baselines)
     refs = {entry.split.ref for entry in submission.result.entries}
     trust: Trust = "recomputed" if refs == findings.recomputed else "self-reported"
     return make_report(path, sha256, submission, [*problems, *findings.problems], trust=trust)
@@ -108,23 +117,6 @@ def parse_submission(content: object) -> tuple[Submission | None, list[Problem]]
             error("schema", ".".join(map(str, problem["loc"])) or "file", problem["msg"])
             for problem in broken.errors()[:MAX_PROBLEMS]
         ]
-
-
-def list_predictions(path: Path, submission: Submission) -> dict[str, Path]:
-    """Predictions files that are there, by the name the submission gives; names that lead elsewhere are not.
-
-    Only plain files inside the submission's own folder count, whatever path the submission names.
-    """
-    folder = path.parent / path.name.removesuffix(SUFFIX)
-    # Listed from the folder and matched by name: a path of the submission is never opened, so "../" leads
-    # nowhere.
-    inside = (
-        {}
-        if folder.is_symlink()
-        else {f"{folder.name}/{file.name}": file for file in folder.glob("*.parquet")}
-    )
-    named = {entry.predictions.file for entry in submission.result.entries}
-    return {name: file for name, file in inside.items() if name in named and not file.is_symlink()}
 
 
 def make_report(
@@ -169,7 +161,12 @@ def load_known(path: Path) -> tuple[KnownSubmission, ...]:
         submission, _ = parse_submission(read_json(path)[1])
     except UntrustedFileError:
         return ()
-    return () if submission is None else (KnownSubmission(path.absolute(), submission),)
+    return () if submission is None else (KnownSubmission(path.absolute(), submission, is_reviewed(path)),)
+
+
+def is_reviewed(path: Path) -> bool:
+    """Whether a maintainer's review is of exactly these bytes: the submission has been accepted."""
+    return isinstance(load_review(path), Review)
 
 
 def load_known_baselines(root: Path, given: Sequence[Path] = ()) -> tuple[Baseline, ...]:

@@ -19,8 +19,8 @@ from imagenet_g.benchmark.predictions.predictions import Predictions, load_predi
 from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.statistics.accuracy import NO_CLASS
 from imagenet_g.leaderboard.submissions.reviews import Verification
+from imagenet_g.leaderboard.validation.file_checks import list_predictions
 from imagenet_g.leaderboard.validation.second_runs.running import SecondRun, load_submission
-from imagenet_g.leaderboard.validation.validate import list_predictions
 
 MAX_DIFFERENCE = 0.003
 """Another machine or library moves a few images near a tie; half a point is another model."""
