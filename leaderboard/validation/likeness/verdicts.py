@@ -33,8 +33,8 @@ def judge_pair(found: Likeness, name: str, ref: str, *, kin: bool) -> Problem | 
     Example:
         >>> judge_pair(Likeness(1000, 400, 3, 0, 500, 200, 5), "A", "mini/real", kin=False) is None
         True
-        >>> judge_pair(Likeness(1000, 980, 950, 0, 500, 490, 950), "A", "mini/real", kin=False).message[:59]
-        "98 % the same answers as 'A' (980 of 1000 images; the same f"
+        >>> judge_pair(Likeness(1000, 980, 950, 0, 500, 490, 950), "A", "mini/real", kin=False).message[:52]
+        "98 % the same answers as 'A' (980 of 1000 images; th"
     """
     shares = (
         (find_low(found.same_five, found.num_images), ROWS),
@@ -49,7 +49,7 @@ def judge_pair(found: Likeness, name: str, ref: str, *, kin: bool) -> Problem | 
     words = describe(found, name) if in_place else describe_elsewhere(found, name)
     if grave and (same or not kin):
         return error("copied", ref, f"{words}; {'it is that model' if same and kin else ADVICE}")
-    return warning("alike", ref, f"{words}; {'its file names that model' if kin else ADVICE}")
+    return warning("alike", ref, f"{words}; {'its file states the kinship' if kin else ADVICE}")
 
 
 def judge_rows(
