@@ -6,7 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from imagenet_g.leaderboard.app.controls import build_controls, fill_controls
+from imagenet_g.leaderboard.app.controls import build_controls
 from imagenet_g.leaderboard.app.image_tabs import build_compare_tab, build_image_tab, build_submit_tab
 from imagenet_g.leaderboard.app.number_tabs import (
     QUIET,
@@ -21,8 +21,8 @@ from imagenet_g.leaderboard.app.page import (
     Page,
     answer_change,
     draw_open_view,
-    fill_pickers,
     is_shown,
+    show_address,
     show_rows,
 )
 from imagenet_g.leaderboard.app.plot_script import find_plot_script, make_fetch_js
@@ -30,21 +30,40 @@ from imagenet_g.leaderboard.app.state import Order, click_table, make_query, spl
 from imagenet_g.leaderboard.app.upload_store import UploadStore
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages.about import format_about
-from imagenet_g.leaderboard.pages.queries import BoardQuery, parse_query, settle_query
-from imagenet_g.leaderboard.pages.tables import list_columns
+from imagenet_g.leaderboard.pages.queries import BoardQuery, settle_query
 
 TITLE = (
     "# ImageNet-G leaderboard\nAccuracy of image classifiers on generated images and other shifted test sets."
 )
-ADDRESS_JS = "words => { history.replaceState({board: words}, '', '?' + words); return []; }"
+ADDRESS_JS = """words => {
+  const {board: before, typed: typing} = history.state ?? {};
+  const [now, then] = [words, before].map(text => new URLSearchParams(text));
+  const same = before === undefined || `${now}` === `${then}`;
+  const searched = now.get('search') !== then.get('search');
+  for (const all of [now, then]) ['search', 'part'].forEach(name => all.delete(name));
+  const typed = same ? typing : searched && `${now}` === `${then}`;
+  const method = same || (typed && typing) ? 'replaceState' : 'pushState';
+  history[method]({board: words, typed}, '', '?' + words);
+  return [];
+}"""
+"""An entry of the browser's history for each state that a reader makes; one for all letters of a search."""
 OPEN_JS = """() => {
   if (history.state?.board === undefined) return NAME;  // The address has not been read yet.
   const words = new URLSearchParams(location.search);
+  if ((words.get('tab') ?? '') === NAME) return NAME;  // Opened by the address, not by the reader.
   NAME ? words.set('tab', NAME) : words.delete('tab');
-  history.replaceState({board: words.toString()}, '', '?' + words);
+  history.pushState({board: words.toString()}, '', '?' + words);
   return NAME;
 }"""
 """The browser keeps the open tab by itself; the server receives it with the next change."""
+RESTORE = "restore"
+LISTEN_JS = """() => {
+  const restore = () => document.querySelector('#RESTORE').click();
+  window.onpopstate = event => { if (event.state?.board !== undefined) restore(); };
+  return [];
+}""".replace("RESTORE", RESTORE)
+"""Only an event of a component reaches the server: back and forward press a button that nobody sees."""
+READ_JS = "(words, ...others) => [location.search.slice(1), ...others]"
 SETTLE_JS = """(again, answered, ...values) => {
   const words = JSON.stringify(values);
   const settled = !answered || words === answered;
@@ -78,6 +97,7 @@ def build_app(board: Board, *, submissions: Path, reports: Path, store: UploadSt
         answered = gr.Textbox(visible="hidden", elem_id="answered", label="values of the rows shown")
         again = gr.Textbox(visible="hidden", elem_id="again", label="values to be shown")
         opened = gr.Textbox(visible="hidden", elem_id="opened", label="open tab")
+        restore = gr.Button("Restore the address", visible="hidden", elem_id=RESTORE)
         with gr.Tabs() as tabs:
             table_tab, table = build_table_tab(board, start)
             views = [
@@ -98,6 +118,7 @@ def build_app(board: Board, *, submissions: Path, reports: Path, store: UploadSt
         wire_controls(page)
         wire_table(page)
         wire_start(page, app)
+        wire_history(page, restore)
     return app
 
 
@@ -157,27 +178,27 @@ def wire_start(page: Page, app: gr.Blocks) -> None:
     start = split_query(settle_query(page.board, BoardQuery()))[0]
 
     def load(request: gr.Request) -> tuple[object, ...]:
-        query = settle_query(page.board, parse_query(str(request.query_params)))
-        names = list(list_columns(query.columns))
-        # An address may name any tab; Gradio would open none for one that does not exist.
-        opened = query.tab if query.tab in {view.name for view in page.views} | {"submit", "about"} else ""
-        filled = [*fill_controls(page.board, query, start), *fill_pickers(page, query).values()]
-        selected = gr.Tabs(selected=opened) if opened else gr.skip()
-        return (
-            *filled,
-            names,
-            opened,
-            selected,
-            *show_rows(page.board, opened, names, query, split_query(query)[0]),
-        )
+        return show_address(page, str(request.query_params), "", start)
 
-    outputs = [*page.controls, *page.pickers, page.columns, page.opened, page.tabs, *page.outputs]
-    loaded = app.load(load, None, outputs, **QUIET)
+    loaded = app.load(load, None, page.address_outputs, **QUIET)
     # The event of the tab that is opened here may come before its controls are filled.
     draw_after(page, loaded)
     settle(page, loaded)
     loaded.then(None, None, None, js=make_fetch_js(find_plot_script()))
+    loaded.then(None, None, None, js=LISTEN_JS)
     page.address.change(None, page.address, None, js=ADDRESS_JS)
+
+
+def wire_history(page: Page, restore: gr.Button) -> None:
+    """From an earlier or later address of the browser's history to the page."""
+
+    def show(words: str, opened: str, *values: object) -> tuple[object, ...]:
+        return show_address(page, words, opened, values)
+
+    inputs = [page.address, page.opened, *page.controls]
+    shown = restore.click(show, inputs, page.address_outputs, js=READ_JS, **TYPING)
+    draw_after(page, shown)
+    settle(page, shown)
 
 
 def draw_after(page: Page, event: gr.events.Dependency) -> None:

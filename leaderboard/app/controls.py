@@ -10,7 +10,14 @@ from gradio.components import Component
 
 from imagenet_g.leaderboard.app.state import CONTROLS, RAW, list_bases, list_views, part_view, split_query
 from imagenet_g.leaderboard.board.board import Board
-from imagenet_g.leaderboard.pages.queries import ANY, FILTER_COLUMNS, SIZES, BoardQuery, list_choices
+from imagenet_g.leaderboard.pages.queries import (
+    ANY,
+    FILTER_COLUMNS,
+    GENERATED,
+    SIZES,
+    BoardQuery,
+    list_choices,
+)
 from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS, load_columns
 
 Controls: TypeAlias = list[Component]
@@ -61,7 +68,7 @@ def _build_filters(board: Board, version: str) -> Controls:
     return [
         gr.Dropdown(choices["training"], value=ANY, label="Training data", min_width=140),
         gr.Dropdown(choices["supervision"], value=ANY, label="Supervision", min_width=140),
-        gr.Dropdown([ANY, "yes", "none", "unknown"], value=ANY, label="Trained on generated", min_width=140),
+        gr.Dropdown([ANY, *GENERATED], value=ANY, label="Trained on generated", min_width=140),
         gr.Dropdown(choices["trust"], value=ANY, label="Trust", min_width=140),
         gr.Dropdown(choices["family"], value=ANY, label="Family", min_width=140),
         gr.Dropdown([ANY, *SIZES], value=ANY, label="Parameters", min_width=140),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 from gradio.components import Component
 
 from imagenet_g.leaderboard.app.controls import Controls, build_view_switch, fill_controls
@@ -17,8 +18,10 @@ from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages import pages
 from imagenet_g.leaderboard.pages.plots import MAX_PROFILES
 from imagenet_g.leaderboard.pages.queries import BoardQuery, format_query, parse_query, settle_query
-from imagenet_g.leaderboard.pages.tables import format_columns
+from imagenet_g.leaderboard.pages.tables import format_columns, list_columns
 
+FIRST_TAB = "board"
+"""Has no word in the address."""
 NUM_CONTROLS, VIEW = len(CONTROLS), CONTROLS.index("view")
 
 
@@ -86,6 +89,11 @@ class Page:
         return [*self.controls, *self.pickers, *self.outputs, *self.view_outputs]
 
     @property
+    def address_outputs(self) -> list[Block]:
+        """Components that an address fills."""
+        return [*self.controls, *self.pickers, self.columns, self.opened, self.tabs, *self.outputs]
+
+    @property
     def pickers(self) -> list[Component]:
         """Pickers whose choices are the models of the version."""
         return [view.models for view in self.views if view.models is not None]
@@ -146,6 +154,31 @@ def answer_change(
         *(pickers.get(box, gr.skip()) for box in page.pickers),
         *show_rows(page.board, opened, names, query, values),
         *draw_open_view(page, opened, *values, *boxes),
+    )
+
+
+def show_address(page: Page, words: str, open_now: str, given: Sequence[object]) -> tuple[object, ...]:
+    """Values of `Page.address_outputs` for an address.
+
+    Args:
+        page: The components.
+        words: The part of the address behind "?"; what is unknown in it is left out.
+        open_now: Name of the tab that is open.
+        given: Values that the controls have.
+    """
+    query = settle_query(page.board, parse_query(words))
+    names = list(list_columns(query.columns))
+    # An address may name any tab; Gradio would open none for one that does not exist.
+    opened = query.tab if query.tab in {view.name for view in page.views} | {"submit", "about"} else ""
+    # Models that a reader has picked stand in no address.
+    pickers = fill_pickers(page, query) if given[0] != query.version else {}
+    return (
+        *fill_controls(page.board, query, given),
+        *(pickers.get(box, gr.skip()) for box in page.pickers),
+        names,
+        opened,
+        gr.Tabs(selected=opened or FIRST_TAB) if opened != open_now else gr.skip(),
+        *show_rows(page.board, opened, names, query, split_query(query)[0]),
     )
 
 

@@ -20,6 +20,7 @@ from imagenet_g.leaderboard.pages.pages import show_scatter
 from imagenet_g.leaderboard.pages.queries import BoardQuery, parse_query, select_rows, settle_query
 from imagenet_g.leaderboard.serving.serving import (
     HeaderSender,
+    WordDropper,
     list_headers,
     make_server,
     make_theme,
@@ -27,6 +28,9 @@ from imagenet_g.leaderboard.serving.serving import (
     run_until_stopped,
 )
 
+OF_GRADIO = ("page", "deep_link")
+"""Words of an address that Gradio takes for other pages of the application and for states that it stored; the
+board lacks both, and the answer would be an error."""
 CSS = Path(str(files("imagenet_g.leaderboard.data") / "board.css"))
 
 
@@ -43,6 +47,7 @@ def build_server(
         framed_by: Other sites that may show the page in a frame.
     """
     server = make_server()
+    server.add_middleware(WordDropper, words=OF_GRADIO)
     server.add_middleware(HeaderSender, headers=list_headers(framed_by))
     add_upload_route(server, store)
 

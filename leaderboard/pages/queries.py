@@ -28,6 +28,8 @@ MAX_WORDS = 50
 """Of an address that are read."""
 PAGE_WORD = "part"
 """Of the address. Gradio takes `page` for itself and answers an unknown one with an error."""
+GENERATED = ("yes", "none", "unknown")
+"""Whether a model was trained on generated images."""
 FILTER_COLUMNS = {
     "training": "training_data",
     "supervision": "supervision",
@@ -123,7 +125,7 @@ def format_query(query: BoardQuery) -> str:
 def settle_query(board: Board, query: BoardQuery) -> BoardQuery:
     """The nearest query the board can answer: an unknown version, split or baseline becomes the first one.
 
-    A filter on a value that no row of the version has is dropped.
+    A filter on a value that is not offered, or that no row of the version has, is dropped.
     """
     version = board.info.find_version(query.version)
     split = query.split if query.split in version.splits else version.splits[0]
@@ -131,10 +133,10 @@ def settle_query(board: Board, query: BoardQuery) -> BoardQuery:
     baseline = query.baseline if query.baseline in known else (known or ("",))[0]
     link = query.link if query.link in board.links else "logit"
     sort = query.sort if query.sort in list_sortable() else HEADLINE
+    choices = {name: list_choices(board, version.name, name) for name in FILTER_COLUMNS}
+    choices |= {"generated": (ANY, *GENERATED), "size": (ANY, *SIZES)}
     filters: dict[str, Any] = {
-        name: ANY
-        for name in FILTER_COLUMNS
-        if getattr(query, name) not in list_choices(board, version.name, name)
+        name: ANY for name, offered in choices.items() if getattr(query, name) not in offered
     }
     return replace(
         query, version=version.name, split=split, baseline=baseline, link=link, sort=sort, **filters

@@ -250,8 +250,9 @@ def name_sorting(sort: str) -> str:
 
 
 def list_columns(text: str) -> tuple[str, ...]:
-    """Columns as the address names them; the usual ones where it names none."""
-    return tuple(name for name in text.split(",") if name in load_columns()) or DEFAULT_COLUMNS
+    """Columns as the address names them, each once; the usual ones where it names none."""
+    named = dict.fromkeys(text.split(","))
+    return tuple(name for name in named if name in load_columns()) or DEFAULT_COLUMNS
 
 
 def format_columns(names: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
 
 from imagenet_g.benchmark.errors import InputError
 
@@ -88,6 +89,38 @@ class HeaderSender:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class WordDropper:
+    """Takes words out of addresses that an application would read as its own.
+
+    Args:
+        app: The application.
+        words: Names in the part of an address behind "?".
+    """
+
+    def __init__(self, app: App, words: Sequence[str]) -> None:
+        self._app = app
+        self._words = words
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Pass a request on without the words; all others stay as they were sent."""
+        if scope["type"] == "http":
+            scope = {**scope, "query_string": drop_words(scope["query_string"], self._words)}
+        await self._app(scope, receive, send)
+
+
+def drop_words(query: bytes, words: Sequence[str]) -> bytes:
+    """The part of an address behind "?" without some names and their values.
+
+    Example:
+        >>> drop_words(b"split=a&page=2&%70age=3&pages=4", ["page"])
+        b'split=a&pages=4'
+    """
+    parts = query.split(b"&")
+    return b"&".join(
+        p for p in parts if unquote_to_bytes(p.partition(b"=")[0]).decode("latin-1") not in words
+    )
 
 
 def require_port(host: str, port: int) -> None:

@@ -97,9 +97,16 @@ def context(desktop: BrowserContext) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture(scope="module")
-def kept_page(keep: Callable[..., BrowserContext]) -> Page:
-    """The page of a visitor on a desktop: a new one for each test would compile the board's scripts anew."""
-    return keep(viewport={"width": 1280, "height": 900}).new_page()
+def kept_page(keep: Callable[..., BrowserContext]) -> Iterator[Page]:
+    """The page of a visitor on a desktop: a new one for each test would compile the board's scripts anew.
+
+    The server fails none of its requests.
+    """
+    page = keep(viewport={"width": 1280, "height": 900}).new_page()
+    failed: list[str] = []
+    page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 500 else None)
+    yield page
+    assert failed == []
 
 
 @pytest.fixture

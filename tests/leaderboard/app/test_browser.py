@@ -264,6 +264,61 @@ def test_the_address_follows_the_page(page: Page) -> None:
     expect_names(page, ["EfficientNet-Lite1"])
 
 
+def test_back_and_forward_bring_every_state_back(page: Page) -> None:
+    """Of the table, of the controls and of the tabs, none of them twice."""
+    page.get_by_role("columnheader", name="Model").get_by_role("button").click()
+    wait_until_settled(page, "sort=model")
+    choose(page, "Version", "real-sets")
+    wait_until_settled(page, "version=real-sets")
+    open_tab(page, "About")
+    wait_until_settled(page, "tab=about")
+    page.go_back()
+    expect(page.get_by_role("tab", name="Board")).to_have_attribute("aria-selected", "true")
+    page.go_back()
+    expect(page.locator(".board caption")).to_contain_text("mini/renditions: 3 models")
+    expect(page.get_by_label("Version", exact=True)).to_have_value("mini")
+    expect_names(page, [f"EfficientNet-Lite{n}" for n in range(3)])
+    page.go_forward()
+    expect(page.locator(".board caption")).to_contain_text("imagenet-v2")
+    expect(page.get_by_label("Split", exact=True)).to_have_value("imagenet-v2")
+    page.go_forward()
+    expect(page.get_by_role("tab", name="About")).to_have_attribute("aria-selected", "true")
+    assert "tab=about" in page.url
+
+
+def test_a_typed_word_is_one_step_back(page: Page) -> None:
+    """Not one for each letter."""
+    before = page.url
+    for letters in ("lite", "lite1"):
+        page.get_by_label("Search").fill(letters)
+        wait_until_settled(page, f"search={letters}")
+    expect_names(page, ["EfficientNet-Lite1"])
+    page.go_back()
+    expect(page.locator(".board caption")).to_contain_text("3 models")
+    expect(page.get_by_label("Search")).to_have_value("")
+    assert page.url == before
+
+
+def test_an_address_of_words_that_nobody_knows_opens_the_page(show: Show) -> None:
+    """`page` and `deep_link` are Gradio's own words; old links name choices that are gone."""
+    stale = "version=mini&split=mini%2Fgone&baseline=gone&link=cubic&sort=luck&size=huge&generated=perhaps"
+    page = show(f"?page=2&deep_link=none&{stale}&family=gone&columns=gone,model,model&tab=gone&part=99999")
+    expect(page.locator(".board caption")).to_contain_text("mini/renditions: 3 models")
+    many = "&".join(f"word{number}=1" for number in range(60))
+    page = show(f"?version=mini&{many}&search=lite1")
+    expect(page.locator(".board caption")).to_contain_text("mini/renditions: 3 models")
+
+
+def test_versions_chosen_fast_one_after_another_all_get_an_answer(page: Page) -> None:
+    """While earlier answers take the choices of later ones from the boxes."""
+    box = page.get_by_label("Version", exact=True)
+    for name in ("real-sets", "mini-v2", "v1", "mini", "real-sets"):
+        box.click()
+        page.get_by_role("option", name=name, exact=True).click()
+    wait_until_settled(page, "version=real-sets&split=imagenet-v2")
+    expect(page.locator(".board caption")).to_contain_text("imagenet-v2")
+
+
 def test_the_pager_turns_pages(show: Show) -> None:
     """Fifty rows a page."""
     page = show(REAL)
