@@ -23,7 +23,7 @@ COLUMNS = ("image_id", "label", "top5_index", "top5_probability")
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class SplitAnswers:
     """Answers to the images of a split.
 
     Attributes:
@@ -50,7 +50,7 @@ class Answers:
         )
 
 
-def load_answers(path: Path) -> Answers | None:
+def load_answers(path: Path) -> SplitAnswers | None:
     """The answers in a predictions file; None where it cannot be read, which its own report says.
 
     Only the columns that are compared are read.
@@ -65,4 +65,4 @@ def load_answers(path: Path) -> Answers | None:
         labels = parse_classes(table, "label", width=None)
     except (UntrustedFileError, pa.ArrowException, OSError, KeyError, TypeError, ValueError, OverflowError):
         return None
-    return Answers(ids, labels, top5) if len(ids) else None
+    return SplitAnswers(ids, labels, top5) if len(ids) else None

@@ -13,7 +13,7 @@ from imagenet_g.leaderboard.submissions.problems import Problem
 from imagenet_g.leaderboard.submissions.submission import Submission, make_stem
 from imagenet_g.leaderboard.validation.file_checks import list_predictions
 from imagenet_g.leaderboard.validation.identity_checks import is_same_preprocessing
-from imagenet_g.leaderboard.validation.likeness.answers import Answers, load_answers
+from imagenet_g.leaderboard.validation.likeness.answers import SplitAnswers, load_answers
 from imagenet_g.leaderboard.validation.likeness.pairs import compute_likeness, match_fives
 from imagenet_g.leaderboard.validation.likeness.stitching import explain_rows
 from imagenet_g.leaderboard.validation.likeness.verdicts import judge_pair, judge_rows
@@ -47,7 +47,7 @@ def list_whole_splits(submission: Submission) -> dict[str, Entry]:
 
 
 def _check_split(
-    ref: str, entry: Entry, submission: Submission, ours: Answers, others: Sequence[KnownSubmission]
+    ref: str, entry: Entry, submission: Submission, ours: SplitAnswers, others: Sequence[KnownSubmission]
 ) -> Iterator[Problem]:
     names: list[str] = []
     declared: list[bool] = []
