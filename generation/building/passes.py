@@ -76,7 +76,7 @@ class ShardPass:
             free = self._wait()
 
     def _receive(self, report: TaskReport) -> None:
-        if report.skipped:
+        if report.skipped and not report.was_done:
             self._held.add(report.task.shard)
         elif self._left.pop(report.task.shard, None) is not None:
             self.report(report)
@@ -84,7 +84,9 @@ class ShardPass:
     def _drop_done(self) -> None:
         """Report what is done though this process did not do it, or died before it said so."""
         for shard, task in list(self._left.items()):
-            if _read_state(self.job, task) != task.found:
+            changed = _read_state(self.job, task) != task.found
+            # Its owner writes one file after the other, and gives the lease back behind the last one.
+            if changed and self.book.end_stale(make_lease_name(self.job.split, shard)):
                 record = load_shard_record(self.job.out, self.job.split, shard)
                 failed = 0 if record is None or task.kind == "score" else len(record.failures)
                 self.report(TaskReport(task, num_failed=failed, skipped=True))

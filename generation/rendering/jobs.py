@@ -178,7 +178,7 @@ class Worker:
                     name: one for name, one in scorers.items() if not is_scored(job, name, task.shard, one)
                 }
                 if not missing:
-                    return TaskReport(task, skipped=True)
+                    return TaskReport(task, skipped=True, was_done=True)
                 rows = score_shard(job, task.shard, missing, self._sources, self._pool)
         finally:
             lease.release()

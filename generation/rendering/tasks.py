@@ -121,6 +121,7 @@ class TaskReport:
         num_flat: Of them stayed flat.
         seconds: From its begin to its commit; tasks of one worker overlap.
         skipped: Whether it was left to another process, which does it or has done it.
+        was_done: Whether it is certain that the other one has done it.
     """
 
     task: ShardTask
@@ -129,6 +130,7 @@ class TaskReport:
     num_flat: int = 0
     seconds: float = 0.0
     skipped: bool = False
+    was_done: bool = False
 
 
 Engine = Callable[[BuildJob, Sequence[ShardTask], Callable[[TaskReport], None]], None]

@@ -6,16 +6,27 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from build_specs import build, make_noise_spec, read_release
 
 from imagenet_g.benchmark.errors import DataError, InputError
-from imagenet_g.generation.building.passes import list_pending
+from imagenet_g.generation.building.passes import ShardPass, list_pending, make_score_tasks
 from imagenet_g.generation.plans.plan import load_plan_meta
+from imagenet_g.generation.rendering.engines import run_serial
+from imagenet_g.generation.rendering.pixel_scorer import PixelScorer
+from imagenet_g.generation.rendering.score_files import make_score_path, score_shard
 from imagenet_g.generation.rendering.shards import inspect_shard
-from imagenet_g.generation.rendering.tasks import BuildJob, make_lease_name, open_leases
+from imagenet_g.generation.rendering.tasks import (
+    BuildJob,
+    LocalSettings,
+    TaskReport,
+    make_lease_name,
+    open_leases,
+)
 from imagenet_g.generation.specs.version import VersionSpec
 
 JUDGE = {"kind": "judge", "model": "python:toy_models:make_colour_model"}
@@ -153,3 +164,45 @@ def test_shards_are_checked_in_threads_with_the_same_answer(spec: VersionSpec, t
     assert inspect_shard(tmp_path, "sd-l", 2, meta.plan_sha256) == "damaged"
     with pytest.raises(DataError, match="another plan"):
         list_pending(job, meta.model_copy(update={"plan_sha256": "0" * 64}), range(NUM_SHARDS))
+
+
+def make_pixel_job(out: Path) -> BuildJob:
+    """Three rendered shards of noise with two scorers, and no score."""
+    spec = make_noise_spec(
+        scorers=["one", "two"], scorer_tables={"one": {"kind": "pixels"}, "two": {"kind": "pixels"}}
+    )
+    build(spec, out, with_scores=False)
+    return BuildJob(spec=spec, split="sd-l", out=out, device="cpu")
+
+
+def test_the_scores_of_another_process_are_done_when_its_lease_ends(tmp_path: Path) -> None:
+    """Its files come one after the other, and the first of them says nothing of the others."""
+    job, other = make_pixel_job(tmp_path), open_leases(LocalSettings(), tmp_path)
+    lease = other.acquire(make_lease_name(job.split, 0))
+    assert lease is not None
+    tasks = make_score_tasks(job, {0: ("one", "two")})
+
+    def write() -> None:
+        for name in ("one", "two"):
+            with ThreadPoolExecutor(1) as pool:
+                score_shard(job, 0, {name: PixelScorer(name)}, None, pool)
+            time.sleep(0.3)
+        lease.release()
+
+    with ThreadPoolExecutor(1) as thread, closing(open_leases(LocalSettings(), tmp_path)) as book:
+        writing = thread.submit(write)
+        ShardPass(job, run_serial, book, lambda report: None, lambda text: None).run(tasks)
+        assert all(make_score_path(job, name, 0).is_file() for name in ("one", "two"))
+        writing.result()
+    other.close()
+
+
+def test_scores_that_were_written_before_their_task_was_made_end_the_pass(tmp_path: Path) -> None:
+    """Nothing changes any more, so that waiting for a change would never end."""
+    job, reports = make_pixel_job(tmp_path), list[TaskReport]()
+    with ThreadPoolExecutor(1) as pool:
+        score_shard(job, 0, {name: PixelScorer(name) for name in ("one", "two")}, None, pool)
+    with closing(open_leases(LocalSettings(), tmp_path)) as book:
+        work = ShardPass(job, run_serial, book, reports.append, lambda text: None)
+        work.run(make_score_tasks(job, {0: ("one", "two")}))
+    assert [(report.skipped, report.was_done) for report in reports] == [(True, True)]
