@@ -18,6 +18,7 @@ from pathlib import Path
 from imagenet_g.benchmark.errors import ImagenetGError, InputError
 from imagenet_g.benchmark.predictions.predictions import load_predictions
 from imagenet_g.benchmark.statistics.intervals import CONFIDENCE
+from imagenet_g.benchmark.terminal.text import print_line, print_message
 from imagenet_g.leaderboard.validation.likeness.answers import load_answers
 from imagenet_g.leaderboard.validation.likeness.pairs import Likeness, compute_likeness
 from imagenet_g.leaderboard.validation.likeness.verdicts import judge_pair
@@ -67,7 +68,7 @@ def compute_upper_bound(total: int) -> float:
     return float(1 - (1 - CONFIDENCE) ** (1 / total))
 
 
-def format_highest(pairs: Sequence[Pair]) -> str:
+def format_highest(pairs: Sequence[Pair]) -> list[str]:
     """The highest of each share with the pair it is of, and how many pairs are flagged.
 
     Raises:
@@ -88,7 +89,7 @@ def format_highest(pairs: Sequence[Pair]) -> str:
         lines.append(f"{title:33} {100 * shares[best]:5.1f} %  {pairs[best].names}")
     accused = sum(pair.accused for pair in pairs)
     bound = f", at most {100 * compute_upper_bound(len(pairs)):.2f} %" if not accused else ""
-    return "\n".join([*lines, f"{accused} of {len(pairs)} pairs flagged{bound}"])
+    return [*lines, f"{accused} of {len(pairs)} pairs flagged{bound}"]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -97,9 +98,11 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="predictions of honest models")
     try:
         pairs = list(compare_all(parser.parse_args(argv).files))
-        sys.stdout.write(format_highest(pairs) + "\n")
+        # One by one: a spec from a file that holds a line break must not become a line of its own.
+        for line in format_highest(pairs):
+            print_line(line)
     except ImagenetGError as problem:
-        sys.stderr.write(f"error: {problem}\n")
+        print_message(f"error: {problem}")
         return 2
     return int(any(pair.accused for pair in pairs))
 
