@@ -22,6 +22,12 @@ from imagenet_g.leaderboard.validation.worker import Request
 # The interpreter of this process, so that the same release validates; no shell, so that names stay words; and
 # never the current folder on the import path (-P): it may hold a stranger's files, named like ours.
 WORKER = (sys.executable, "-P", "-m", "imagenet_g.leaderboard.validation.worker")
+# The limit counts addresses, of which every thread reserves many: on a machine with many cores an honest
+# file would be refused. Arrow's own allocator reserves a gigabyte at once.
+ENVIRONMENT = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system", "ARROW_IO_THREADS": "1", "MALLOC_ARENA_MAX": "2",
+    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+}  # fmt: skip
 SECONDS = 120
 """For one file; the first one of a process has the start of the process beside it."""
 
@@ -72,8 +78,7 @@ class _Worker:
             stdout=subprocess.PIPE,
             # What a library prints when memory ends is no report.
             stderr=subprocess.DEVNULL,
-            # Arrow's own allocator reserves a gigabyte of addresses at once, which the limit would count.
-            env=os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system"},
+            env=os.environ | ENVIRONMENT,
         )
         self._lines: Queue[bytes] = Queue()
         self.ended = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from submission_cases import STEM, list_codes, validate_case, write_case
+from submission_cases import ROOT, STEM, list_codes, validate_case, write_case
 
-from imagenet_g.leaderboard.validation import bounded
+from imagenet_g.leaderboard.validation import bounded, worker
 from imagenet_g.leaderboard.validation.bounded import validate_bounded
 from imagenet_g.leaderboard.validation.validate import make_report
 
@@ -44,6 +45,31 @@ def test_a_file_that_kills_or_holds_the_process_costs_its_own_report(
     assert [[problem.code for problem in report.problems] for report in found] == [
         [], ["crashed"], [], ["too-slow"], [],
     ]  # fmt: skip
+
+
+def test_honest_files_take_a_quarter_of_what_they_may() -> None:
+    """The libraries are loaded before the limit, and few threads reserve addresses."""
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from imagenet_g.leaderboard.validation import worker\n"
+        "def read(key):\n"
+        "    lines = Path('/proc/self/status').read_text().splitlines()\n"
+        "    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(key))\n"
+        "before = []\n"
+        "worker.limit_more_memory = lambda: before.append(read('VmSize'))\n"
+        "worker.main()\n"
+        "print(read('VmPeak') - before[0], file=sys.stderr)\n"
+    )
+    files = tuple(sorted(path for path in ROOT.glob("*/imagenet-g__*.json") if ".review." not in path.name))
+    request = worker.Request(files=files, beside=files, against=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        input=request.model_dump_json(), capture_output=True, text=True, check=True,
+        env=os.environ | bounded.ENVIRONMENT,
+    )  # fmt: skip
+    assert done.stdout.count("\n") == len(files) > 5
+    assert int(done.stderr) < worker.MAX_MORE_BYTES / 4
 
 
 def test_memory_ends_in_that_process_alone() -> None:
