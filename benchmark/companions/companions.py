@@ -7,7 +7,7 @@ the hash of each file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Generic, Literal, TypeVar
@@ -66,23 +66,24 @@ class StoredFile(Generic[Record]):
     record: Record
     remedy: str
 
-    def validate(self) -> None:
-        """Check that the bytes are those that were stored.
+    def read_bytes(self) -> bytes:
+        """The bytes, which are those that were stored.
 
         Raises:
             DataError: The file is missing, or has another hash.
         """
         try:
-            found = hash_bytes(self.path.read_bytes())
+            content = self.path.read_bytes()
         except OSError as error:
             raise DataError(
                 f"'{self.path}' cannot be read: {error.strerror or error}. {self.remedy}"
             ) from error
-        if found != self.record.sha256:
+        if hash_bytes(content) != self.record.sha256:
             raise DataError(
                 f"'{self.path}' is not the file that was stored: '{INDEX_NAME}' has another hash. "
                 f"{self.remedy}"
             )
+        return content
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +150,15 @@ class CompanionKind(Generic[Record]):
         for record, _ in texts:
             _validate_target(record.target, manifest, self.name)
         folder = self.name_folder(release)
-        kept = {file.record.key: file.record for file in self._gather(release, folder, manifest.version)}
+        replaced = {record.key for record, _ in texts}
+        kept = {record.key: record for record, _ in texts}
+        for file in self.list_files(release, manifest.version):
+            if file.record.key not in replaced:
+                kept[file.record.key] = file.record
+                if file.path.parent != folder:
+                    write_bytes(folder / file.record.file, file.read_bytes())
         for record, text in texts:
             write_text(folder / record.file, text)
-            kept[record.key] = record
         content = {"version": manifest.version, self.name: tuple(kept[key] for key in sorted(kept))}
         # Last, because it names the others.
         write_text(
@@ -172,16 +178,9 @@ class CompanionKind(Generic[Record]):
             return {}
         records = self._load_records(folder, version)
         for record in records:
-            StoredFile(folder / record.file, record, self.remedy).validate()
+            StoredFile(folder / record.file, record, self.remedy).read_bytes()
         names = (*(record.file for record in records), INDEX_NAME)
         return {f"{self.name}/{name}": folder / name for name in names}
-
-    def _gather(self, release: Path, folder: Path, version: str) -> Iterator[StoredFile[Record]]:
-        for file in self.list_files(release, version):
-            file.validate()
-            if file.path.parent != folder:
-                write_bytes(folder / file.record.file, file.path.read_bytes())
-            yield file
 
     def _load_records(self, folder: Path, version: str) -> tuple[Record, ...]:
         path = folder / INDEX_NAME

@@ -85,7 +85,7 @@ def _leave_out_files(critique: Critique) -> Critique:
 
 
 def _load_stored(file: StoredFile[CompanionRecord]) -> Critique:
-    file.validate()
+    file.read_bytes()
     critique = load_critique(file.path)
     # An index may name another split for the same bytes.
     if critique.split.ref != file.record.target:

@@ -188,7 +188,7 @@ def _make_file(line: MeasuredBaseline) -> tuple[LineFile, str]:
 
 
 def _load_line(file: StoredFile[LineFile]) -> MeasuredBaseline:
-    file.validate()
+    file.read_bytes()
     measured = load_measured_baseline(file.path)
     if (measured.target, measured.reference_set, measured.id) != file.record.key:
         raise DataError(

@@ -74,6 +74,18 @@ def test_a_damaged_file_is_never_published(release: Path, damage: str) -> None:
         NOTES.list_published(release, "v9")
 
 
+@pytest.mark.parametrize("place", ["beside", "inside"])
+def test_a_damaged_file_is_replaced_when_it_is_made_again(release: Path, place: str) -> None:
+    """As its refusal advises, wherever it lies."""
+    store(release, "text")
+    if place == "inside":
+        move_inside(release)
+    folder = NOTES.name_folder(release) if place == "beside" else release / "notes"
+    (folder / "v9-sd-l.json").write_text("damaged")
+    store(release, "again")
+    assert read_all(release) == {"v9/sd-l": "again"}
+
+
 def test_an_index_of_another_version_is_refused(release: Path) -> None:
     """A folder that was copied beside the wrong release."""
     store(release, "text")
