@@ -37,9 +37,9 @@ _HUB_LICENSES = {
 _BOOLEANS = ("is_flat", "is_flagged_unsafe")
 # The Hub's own names of sizes.
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-# In `dataset_card_notes.md`.
-_FOR_TESTS = "The set is made to measure classifiers. It is not meant for training, and must not"
-_FOR_TRAINING = "The set is made to train classifiers, not to measure them, and must not"
+# `{purpose}` of `dataset_card_notes.md`.
+_FOR_TESTS = "The set is made to measure classifiers. It is not meant for training"
+_FOR_TRAINING = "The set is made to train classifiers, not to measure them"
 PAPER_BIBTEX = """@article{bansal2023leaving,
   title   = {Leaving Reality to Imagination: Robust Classification via Generated Datasets},
   author  = {Bansal, Hritik and Grover, Aditya},
@@ -127,7 +127,7 @@ def _list_purposes(manifest: Manifest) -> list[str]:
 
 def _load_notes(manifest: Manifest) -> str:
     notes = (files("imagenet_g.generation.data") / "dataset_card_notes.md").read_text(encoding="utf-8")
-    return notes.replace(_FOR_TESTS, _FOR_TRAINING) if is_for_training(manifest) else notes
+    return notes.format(purpose=_FOR_TRAINING if is_for_training(manifest) else _FOR_TESTS)
 
 
 def make_filters(view: ViewSpec) -> list[list[object]]:
