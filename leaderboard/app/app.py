@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from imagenet_g.leaderboard.app.controls import build_controls
-from imagenet_g.leaderboard.app.image_tabs import build_compare_tab, build_image_tab, build_submit_tab
+from imagenet_g.leaderboard.app.image_tabs import build_compare_tab, build_image_tab
 from imagenet_g.leaderboard.app.number_tabs import (
     QUIET,
     TYPING,
@@ -27,10 +27,11 @@ from imagenet_g.leaderboard.app.page import (
 )
 from imagenet_g.leaderboard.app.plot_script import find_plot_script, make_fetch_js
 from imagenet_g.leaderboard.app.state import Order, click_table, make_query, split_query
-from imagenet_g.leaderboard.app.upload_store import UploadStore
+from imagenet_g.leaderboard.app.submit_tab import build_submit_tab
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages.about import format_about
 from imagenet_g.leaderboard.pages.queries import BoardQuery, settle_query
+from imagenet_g.leaderboard.uploads.store import UploadStore
 
 TITLE = (
     "# ImageNet-G leaderboard\nAccuracy of image classifiers on generated images and other shifted test sets."

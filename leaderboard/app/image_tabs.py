@@ -1,4 +1,4 @@
-"""The tabs of images and of files: two models on the same images, single images, and uploads."""
+"""The tabs of images: two models on the same images, and single images."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.leaderboard.app.controls import Controls
 from imagenet_g.leaderboard.app.image_reports import REASONS, write_image_report
 from imagenet_g.leaderboard.app.number_tabs import QUIET, TYPING, View, wire_view
-from imagenet_g.leaderboard.app.upload_store import UploadStore
-from imagenet_g.leaderboard.app.uploads import check_stored
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages import pages
 from imagenet_g.leaderboard.pages.image_cards import FACETS, ImageFilter, find_facet, list_classes
 from imagenet_g.leaderboard.pages.queries import BoardQuery
-from imagenet_g.leaderboard.submissions.problems import clip_text, format_report
+from imagenet_g.leaderboard.submissions.problems import clip_text
 
 # "all" has a bound too: every image is a thumbnail within the page.
 SHEETS = {"12": 12, "48": 48, "all": 10_000}
@@ -114,31 +112,3 @@ def build_report_form(split: gr.components.Component, reports: Path) -> None:
         return f"Written as `{path.name}`. Thank you; the maintainers of the data read these reports."
 
     send.click(report, [split, image_id, reason, remark], answer, **{**QUIET, "preprocess": True})
-
-
-def build_submit_tab(submissions: Path, store: UploadStore) -> gr.Tab:
-    """Upload a submission with its predictions, see the report; nothing is kept."""
-    tab: gr.Tab
-    with gr.Tab("Submit", id="submit") as tab:
-        gr.Markdown(
-            "Check a submission before you open a pull request with it: the `.json` that `imagenet-g submit` "
-            "wrote and the `.parquet` files of the folder beside it. Nothing you upload is kept or executed: "
-            "the files are deleted with the report, and after five minutes where you ask for none."
-        )
-        files = gr.File(
-            file_count="multiple", file_types=[".json", ".parquet"], label="Submission and predictions"
-        )
-        check = gr.Button("Check", variant="primary")
-        verdict = gr.Textbox(label="Report", lines=8, elem_id="report")
-        machine = gr.Code(label="For machines", language="json")
-
-    def run(sent: list[dict[str, object]] | None) -> tuple[str, str, None]:
-        report = check_stored([file.get("path") for file in sent or []], store, submissions)
-        return format_report(report), report.model_dump_json(indent=2), None
-
-    # Through the queue, unlike all else here: each check is a process that may take gigabytes. Not processed
-    # by Gradio, which would leave an empty file behind for each one that is uploaded.
-    check.click(
-        run, files, [verdict, machine, files], concurrency_limit=2, api_visibility="private", preprocess=False
-    )
-    return tab

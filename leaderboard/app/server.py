@@ -12,8 +12,6 @@ from fastapi import FastAPI, Request, Response
 
 from imagenet_g.leaderboard.app.app import build_app
 from imagenet_g.leaderboard.app.plot_script import HEAD
-from imagenet_g.leaderboard.app.upload_route import add_upload_route
-from imagenet_g.leaderboard.app.upload_store import UploadStore, open_store
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages.cells import format_csv
 from imagenet_g.leaderboard.pages.pages import show_scatter
@@ -27,6 +25,8 @@ from imagenet_g.leaderboard.serving.serving import (
     require_port,
     run_until_stopped,
 )
+from imagenet_g.leaderboard.uploads.route import add_upload_route
+from imagenet_g.leaderboard.uploads.store import UploadStore, open_store
 
 OF_GRADIO = ("page", "deep_link")
 """Words of an address that Gradio takes for other pages of the application and for states that it stored; the

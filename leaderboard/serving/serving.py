@@ -153,9 +153,11 @@ def make_config(server: FastAPI, *, host: str, port: int) -> uvicorn.Config:
     """How an application is served: with limits of time for requests, and no wait for readers at the end."""
     import uvicorn
 
-    from imagenet_g.leaderboard.serving import patience
+    from imagenet_g.leaderboard.serving import slow_requests
 
-    server.add_middleware(patience.BodyClock, pause=patience.PAUSE_SECONDS, whole=patience.BODY_SECONDS)
+    server.add_middleware(
+        slow_requests.BodyClock, pause=slow_requests.PAUSE_SECONDS, whole=slow_requests.BODY_SECONDS
+    )
     # Every open page holds a stream that never ends by itself; Ctrl-C must not wait for the readers.
     return uvicorn.Config(
         server,
@@ -163,7 +165,7 @@ def make_config(server: FastAPI, *, host: str, port: int) -> uvicorn.Config:
         port=port,
         log_level="warning",
         timeout_graceful_shutdown=2,
-        http=patience.PatientProtocol,
+        http=slow_requests.ClosingProtocol,
     )
 
 

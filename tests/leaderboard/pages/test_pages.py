@@ -24,7 +24,6 @@ from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.terminal.spreadsheets import neutralise
 from imagenet_g.leaderboard.app.image_reports import write_image_report
 from imagenet_g.leaderboard.app.state import click_table
-from imagenet_g.leaderboard.app.uploads import check_upload
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.board.ranks import NO_ANSWERS, RULE
 from imagenet_g.leaderboard.pages.about import format_about
@@ -54,6 +53,7 @@ from imagenet_g.leaderboard.pages.queries import (
 )
 from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS, format_table
 from imagenet_g.leaderboard.pages.ticks import MAX_TICKS, choose_ticks
+from imagenet_g.leaderboard.uploads.checking import check_upload
 
 REAL = BoardQuery(version="real-sets", split="imagenet-r")
 LITE0, LITE1 = STEM, "imagenet-g__efficientnet-lite1"

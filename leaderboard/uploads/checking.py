@@ -9,10 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from imagenet_g.benchmark.errors import UntrustedFileError
-from imagenet_g.leaderboard.app.upload_store import UploadStore
 from imagenet_g.leaderboard.submissions.problems import Problem, ValidationReport, error
 from imagenet_g.leaderboard.submissions.submission import make_stem
 from imagenet_g.leaderboard.submissions.untrusted import MAX_PREDICTIONS_BYTES, read_json, validate_plain_file
+from imagenet_g.leaderboard.uploads.store import UploadStore
 from imagenet_g.leaderboard.validation.bounded import validate_bounded
 from imagenet_g.leaderboard.validation.validate import make_report, parse_submission
 

@@ -17,17 +17,17 @@ import uvicorn
 from live_board import find_free_port
 from submission_cases import ROOT, write_case
 
-from imagenet_g.leaderboard.app.upload_route import ADDRESS, add_upload_route
-from imagenet_g.leaderboard.app.upload_store import (
+from imagenet_g.leaderboard.serving import slow_requests
+from imagenet_g.leaderboard.serving.serving import HeaderSender, list_headers, make_config, make_server
+from imagenet_g.leaderboard.uploads.checking import check_stored
+from imagenet_g.leaderboard.uploads.route import ADDRESS, add_upload_route
+from imagenet_g.leaderboard.uploads.store import (
     GRADIO_FOLDER,
     UploadLimits,
     UploadRefusedError,
     UploadStore,
     open_store,
 )
-from imagenet_g.leaderboard.app.uploads import check_stored
-from imagenet_g.leaderboard.serving import patience
-from imagenet_g.leaderboard.serving.serving import HeaderSender, list_headers, make_config, make_server
 
 LIMITS = UploadLimits(file_bytes=2000, visitor_bytes=5000, all_bytes=8000, uploads=3, seconds=60)
 BOUNDARY = "part"
@@ -131,7 +131,7 @@ def test_files_are_deleted_where_the_check_fails(
     store: UploadStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the reason."""
-    monkeypatch.setattr("imagenet_g.leaderboard.app.uploads.check_upload", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("imagenet_g.leaderboard.uploads.checking.check_upload", lambda *_, **__: 1 / 0)
     path = store.keep(store.reserve("ann", 1000), "a.json", BytesIO(b"{}"))
     with pytest.raises(ZeroDivisionError):
         check_stored([str(path)], store, tmp_path)
@@ -156,7 +156,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[UploadSto
     folder = tmp_path_factory.mktemp("served")
     with pytest.MonkeyPatch.context() as changed:
         for name in ("HEADER_SECONDS", "PAUSE_SECONDS", "BODY_SECONDS"):
-            changed.setattr(patience, name, 1.0)
+            changed.setattr(slow_requests, name, 1.0)
         store, server, port = UploadStore(folder, LIMITS), make_server(), find_free_port()
         server.add_middleware(HeaderSender, headers=list_headers())
         add_upload_route(server, store)

@@ -11,8 +11,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.datastructures import UploadFile
 
-from imagenet_g.leaderboard.app.upload_store import UploadRefusedError, UploadStore
-from imagenet_g.leaderboard.app.uploads import MAX_FILES
+from imagenet_g.leaderboard.uploads.checking import MAX_FILES
+from imagenet_g.leaderboard.uploads.store import UploadRefusedError, UploadStore
 
 ADDRESS = "/gradio_api/upload"
 """Where Gradio's page sends files."""

@@ -18,7 +18,7 @@ BODY_SECONDS = 240.0
 """For a whole body; less than an upload is kept without a report."""
 
 
-class PatientProtocol(H11Protocol):
+class ClosingProtocol(H11Protocol):
     """Closes a connection whose request has not begun in time; uvicorn alone would wait for ever."""
 
     _waiting: asyncio.TimerHandle | None = None
