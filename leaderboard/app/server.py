@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
 import gradio as gr
@@ -16,6 +15,7 @@ from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages.cells import format_csv
 from imagenet_g.leaderboard.pages.pages import show_scatter
 from imagenet_g.leaderboard.pages.queries import BoardQuery, parse_query, select_rows, settle_query
+from imagenet_g.leaderboard.pages.styles import load_style
 from imagenet_g.leaderboard.serving.serving import (
     HeaderSender,
     WordDropper,
@@ -31,7 +31,6 @@ from imagenet_g.leaderboard.uploads.store import UploadStore, open_store
 OF_GRADIO = ("page", "deep_link")
 """Words of an address that Gradio takes for other pages of the application and for states that it stored; the
 board lacks both, and the answer would be an error."""
-CSS = Path(str(files("imagenet_g.leaderboard.data") / "board.css"))
 
 
 def build_server(
@@ -76,7 +75,7 @@ def build_server(
         page,
         path="/",
         theme=make_theme(),
-        css_paths=CSS,
+        css=load_style(),
         head=HEAD,
         footer_links=[],
         # Rendering on the server needs Node.js beside Python.

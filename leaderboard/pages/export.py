@@ -5,24 +5,22 @@ Plotly's own script is written into the page once, so that the file still opens 
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 from imagenet_g.leaderboard.board.board import Board, BoardVersion
 from imagenet_g.leaderboard.pages.about import COMMANDS
 from imagenet_g.leaderboard.pages.cells import escape
 from imagenet_g.leaderboard.pages.pages import choose_line, format_rule
 from imagenet_g.leaderboard.pages.plots import build_scatter
 from imagenet_g.leaderboard.pages.queries import BoardQuery, keep_comparable, select_rows, settle_query
+from imagenet_g.leaderboard.pages.styles import load_style
 from imagenet_g.leaderboard.pages.tables import format_table, list_filled_columns
 
 # The published tables have over a thousand models on a set, and a browser must still open the one file.
 MAX_ROWS = 200
 _STYLE = """
-:root { color-scheme: light dark; --border-color-primary: #8884; --background-fill-secondary: #8881;
-  --body-text-color: CanvasText; --link-text-color: LinkText; }
-@media (prefers-color-scheme: dark) { :root { --board-good: #6fd39f; --board-sound: #7db8ee;
-  --board-doubt: #e8a955; --board-plain: #a9b0ba; --board-bad: #f0918d; } }
-body { font-family: system-ui, sans-serif; margin: 24px auto; max-width: 1280px; padding: 0 16px; }
+:root { color-scheme: light dark; }
+body { font: var(--board-size-3)/1.5 system-ui, sans-serif; margin: var(--board-gap-5) auto;
+  max-width: 1280px; padding: 0 var(--board-gap-4);
+  background: var(--board-paper); color: var(--board-ink); }
 """
 
 
@@ -30,12 +28,11 @@ def format_page(board: Board) -> str:
     """The whole page; each split of each version has a table of at most `MAX_ROWS` rows and a plot."""
     from plotly.offline import get_plotlyjs
 
-    css = (files("imagenet_g.leaderboard.data") / "board.css").read_text(encoding="utf-8")
     sections = "".join(_format_version(board, version) for version in board.info.versions)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>ImageNet-G leaderboard</title><style>{css}{_STYLE}</style>"
+        f"<title>ImageNet-G leaderboard</title><style>{load_style()}{_STYLE}</style>"
         f"<script>{get_plotlyjs()}</script></head><body><h1>ImageNet-G leaderboard</h1>"
         f"<p>Built {escape(board.info.built_utc)} by imagenet-g {escape(board.info.imagenet_g)}.</p>"
         f"{sections}<h2>Evaluate your own model</h2><pre>{escape(COMMANDS)}</pre></body></html>\n"
