@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
 
 from imagenet_g.leaderboard.app.controls import build_controls
 from imagenet_g.leaderboard.app.image_tabs import build_compare_tab, build_image_tab
+from imagenet_g.leaderboard.app.model_tab import VISIT_JS, build_model_tab
 from imagenet_g.leaderboard.app.number_tabs import (
     QUIET,
     TYPING,
@@ -48,10 +50,11 @@ ADDRESS_JS = """words => {
   return [];
 }"""
 """An entry of the browser's history for each state that a reader makes; one for all letters of a search."""
-OPEN_JS = """() => {
+OPEN_JS = """model => {
   if (history.state?.board === undefined) return NAME;  // The address has not been read yet.
   const words = new URLSearchParams(location.search);
   if ((words.get('tab') ?? '') === NAME) return NAME;  // Opened by the address, not by the reader.
+  NAME === 'model' && model ? words.set('model', model) : words.delete('model');
   NAME ? words.set('tab', NAME) : words.delete('tab');
   history.pushState({board: words.toString()}, '', '?' + words);
   return NAME;
@@ -98,6 +101,7 @@ def build_app(board: Board, *, submissions: Path, reports: Path, store: UploadSt
         answered = gr.Textbox(visible="hidden", elem_id="answered", label="values of the rows shown")
         again = gr.Textbox(visible="hidden", elem_id="again", label="values to be shown")
         opened = gr.Textbox(visible="hidden", elem_id="opened", label="open tab")
+        model = gr.Textbox(visible="hidden", elem_id="model", label="model")
         restore = gr.Button("Restore the address", visible="hidden", elem_id=RESTORE)
         with gr.Tabs() as tabs:
             table_tab, table = build_table_tab(board, start)
@@ -107,13 +111,14 @@ def build_app(board: Board, *, submissions: Path, reports: Path, store: UploadSt
                 build_order_tab(board, controls),
                 build_compare_tab(board, controls),
                 build_image_tab(board, controls, reports),
+                build_model_tab(board, controls, model),
             ]
             submit_tab = build_submit_tab(submissions, store)
             with gr.Tab("About", id="about") as about_tab:
                 gr.Markdown(format_about(board), elem_id="about")
         page = Page(
-            board=board, controls=controls, columns=columns, order=order, opened=opened, address=address,
-            answered=answered, again=again, tabs=tabs, table=table, views=views,
+            board=board, controls=controls, columns=columns, order=order, opened=opened, model=model,
+            address=address, answered=answered, again=again, tabs=tabs, table=table, views=views,
         )  # fmt: skip
         wire_tabs(page, [table_tab, *(view.tab for view in views), submit_tab, about_tab])
         wire_controls(page)
@@ -127,16 +132,17 @@ def wire_tabs(page: Page, tabs: list[gr.Tab]) -> None:
     """Which tab is open, in the address too."""
     for tab in tabs:
         name = "" if tab is tabs[0] else str(tab.id)
-        tab.select(None, None, page.opened, js=OPEN_JS.replace("NAME", repr(name)))
+        tab.select(None, page.model, page.opened, js=OPEN_JS.replace("NAME", repr(name)))
 
 
 def wire_controls(page: Page) -> None:
     """Controls, to the table, to one another and to the view that is open."""
 
     def change(
-        words: str, opened: str, names: list[str], order: Order, *values: object
+        words: str, model: str, opened: str, names: list[str], order: Order, *values: object
     ) -> tuple[object, ...]:
         query = make_query(page.board, values[:NUM_CONTROLS], (order[0], order[1], 0))
+        query = replace(query, model=str(model or ""))
         if is_shown(page.board, words, query):
             return tuple(gr.skip() for _ in page.change_outputs)
         return answer_change(page, query, (words, opened, names), values)
@@ -187,6 +193,7 @@ def wire_start(page: Page, app: gr.Blocks) -> None:
     settle(page, loaded)
     loaded.then(None, None, None, js=make_fetch_js(find_plot_script()))
     loaded.then(None, None, None, js=LISTEN_JS)
+    loaded.then(None, None, None, js=VISIT_JS.replace("RESTORE", RESTORE))
     page.address.change(None, page.address, None, js=ADDRESS_JS)
 
 

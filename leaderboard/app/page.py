@@ -15,7 +15,9 @@ from imagenet_g.leaderboard.app.controls import Controls, build_view_switch, fil
 from imagenet_g.leaderboard.app.number_tabs import PLOT_ORDER, View
 from imagenet_g.leaderboard.app.state import CONTROLS, Order, make_query, part_view, split_query
 from imagenet_g.leaderboard.board.board import Board
+from imagenet_g.leaderboard.model_page.models import place_model
 from imagenet_g.leaderboard.pages import pages
+from imagenet_g.leaderboard.pages.model_links import MODEL_TAB
 from imagenet_g.leaderboard.pages.plots import MAX_PROFILES
 from imagenet_g.leaderboard.pages.queries import BoardQuery, format_query, parse_query, settle_query
 from imagenet_g.leaderboard.pages.tables import format_columns, list_columns
@@ -35,6 +37,7 @@ class Page:
         columns: Column picker.
         order: Sorting and page of the table.
         opened: Name of the open tab.
+        model: Id of the model whose page is shown, hidden.
         address: The page's address, hidden.
         answered: Values of the controls that the rows shown belong to, as JSON, hidden.
         again: Changed by the browser where the controls have other values, hidden.
@@ -48,6 +51,7 @@ class Page:
     columns: gr.Dropdown
     order: gr.State
     opened: gr.Textbox
+    model: gr.Textbox
     address: gr.Textbox
     answered: gr.Textbox
     again: gr.Textbox
@@ -78,7 +82,7 @@ class Page:
     @property
     def change_inputs(self) -> list[Component]:
         """Components that decide the answer to a choice."""
-        return [self.address, *self.inputs, *self.view_inputs]
+        return [self.address, self.model, *self.inputs, *self.view_inputs]
 
     @property
     def change_outputs(self) -> list[Component]:
@@ -91,7 +95,9 @@ class Page:
     @property
     def address_outputs(self) -> list[Block]:
         """Components that an address fills."""
-        return [*self.controls, *self.pickers, self.columns, self.opened, self.tabs, *self.outputs]
+        return [
+            *self.controls, *self.pickers, self.columns, self.opened, self.model, self.tabs, *self.outputs,
+        ]  # fmt: skip
 
     @property
     def pickers(self) -> list[Component]:
@@ -103,7 +109,8 @@ def show_rows(
     board: Board, opened: str, names: list[str], query: BoardQuery, values: Sequence[object]
 ) -> tuple[Order, str, str, str]:
     """Outputs of a page: order, table, address, and the values of the controls as they are with it."""
-    words = format_query(replace(query, tab=opened, columns=format_columns(names)))
+    model = query.model if opened == MODEL_TAB else ""
+    words = format_query(replace(query, tab=opened, columns=format_columns(names), model=model))
     answered = json.dumps(list(values), ensure_ascii=False, separators=(",", ":"))
     return split_query(query)[1], pages.show_table(board, query, names), words, answered
 
@@ -115,7 +122,7 @@ def is_shown(board: Board, words: str, query: BoardQuery) -> bool:
     has not been filled yet.
     """
     shown = settle_query(board, parse_query(words))
-    same = replace(query, page=shown.page, columns=shown.columns, tab=shown.tab)
+    same = replace(query, page=shown.page, columns=shown.columns, tab=shown.tab, model=shown.model)
     return not words or shown == same
 
 
@@ -166,10 +173,11 @@ def show_address(page: Page, words: str, open_now: str, given: Sequence[object])
         open_now: Name of the tab that is open.
         given: Values that the controls have.
     """
-    query = settle_query(page.board, parse_query(words))
+    query = settle_query(page.board, place_model(page.board, parse_query(words)))
     names = list(list_columns(query.columns))
     # An address may name any tab; Gradio would open none for one that does not exist.
-    opened = query.tab if query.tab in {view.name for view in page.views} | {"submit", "about"} else ""
+    tab = MODEL_TAB if query.model else query.tab
+    opened = tab if tab in {view.name for view in page.views} | {"submit", "about"} else ""
     # Models that a reader has picked stand in no address.
     pickers = fill_pickers(page, query) if given[0] != query.version else {}
     return (
@@ -177,6 +185,7 @@ def show_address(page: Page, words: str, open_now: str, given: Sequence[object])
         *(pickers.get(box, gr.skip()) for box in page.pickers),
         names,
         opened,
+        query.model,
         gr.Tabs(selected=opened or FIRST_TAB) if opened != open_now else gr.skip(),
         *show_rows(page.board, opened, names, query, split_query(query)[0]),
     )

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.storage import replace_file, write_text
-from imagenet_g.leaderboard.board.board import BOARD_NAME, load_board
+from imagenet_g.leaderboard.board.board import BOARD_NAME, FACTS_NAME, load_board
 
-BOARD_FILES = ("answers/*.parquet", "*.parquet", "lines.json", BOARD_NAME)
+BOARD_FILES = ("answers/*.parquet", "*.parquet", "lines.json", FACTS_NAME, BOARD_NAME)
 """`board.json` comes last, as the build writes it."""
 SUBMISSION_FILES = ("*/*__*.json", "*/baselines/*.json")
 """Files that an upload is compared with; predictions are not copied."""

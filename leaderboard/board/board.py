@@ -4,6 +4,7 @@ board.json           versions, their splits, what was left out and why
 scores.parquet       one row a model and split
 robustness.parquet   one row a model, split, baseline and link
 lines.json           baseline lines
+models.json          what each submission says of its model; absent from boards of version 1
 answers/<split>.parquet   the first answer of every model to every image, where predictions are stored
 """
 
@@ -22,12 +23,18 @@ from imagenet_g.benchmark.identity import make_slug
 from imagenet_g.benchmark.records import Count, FileModel
 from imagenet_g.benchmark.robustness.fits import LineFit
 from imagenet_g.benchmark.storage import replace_file, write_text
+from imagenet_g.leaderboard.board.answer_tables import ANSWER, PROBABILITY
+from imagenet_g.leaderboard.board.model_facts import SubmissionFacts
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BOARD_NAME = "board.json"
+FACTS_NAME = "models.json"
+BOARD_FORMAT = 2
+"""Version of the files. Those of version 1 have no facts about models."""
 ROBUSTNESS_KEYS = ("version", "split", "baseline", "link")
+_FACTS = TypeAdapter(tuple[SubmissionFacts, ...])
 
 
 class BoardVersion(FileModel):
@@ -53,7 +60,7 @@ class LeftOut(FileModel):
 class BoardInfo(FileModel):
     """`board.json`."""
 
-    schema_version: int = 1
+    schema_version: int = BOARD_FORMAT
     imagenet_g: str
     built_utc: str
     versions: tuple[BoardVersion, ...]
@@ -77,6 +84,13 @@ class Board:
     lines: tuple[LineFit, ...]
     answers: dict[str, bytes] = field(default_factory=dict)
     """Parquet files of stored answers by split: compressed, as they were when the board was read."""
+    facts: tuple[SubmissionFacts, ...] = ()
+    """Of submissions; empty on a board of version 1."""
+
+    @cached_property
+    def facts_by_model(self) -> dict[tuple[str, str], SubmissionFacts]:
+        """Facts by version and model id; absent for published rows."""
+        return {(one.version, one.model_id): one for one in self.facts}
 
     @cached_property
     def baselines(self) -> tuple[str, ...]:
@@ -117,6 +131,11 @@ class Board:
         return {str(version): _name_models(rows) for version, rows in self.scores.groupby("version")}
 
     @cached_property
+    def ids_by_version(self) -> dict[str, frozenset[str]]:
+        """Ids of the models of a version."""
+        return {name: frozenset(model_id for _, model_id in models) for name, models in self.models.items()}
+
+    @cached_property
     def scores_by_split(self) -> dict[tuple[str, str], pd.DataFrame]:
         """Score rows by version and split: every view of the page begins with those of one."""
         # Grouped once and kept: the board does not change while it is served, and every click needs a group.
@@ -140,12 +159,23 @@ class Board:
             for key, group in rows.groupby(keys, sort=False)
         }
 
-    def load_answers(self, split: str) -> pd.DataFrame | None:
-        """First answers by image, one column pair for each model; None where no predictions are stored."""
+    def load_answers(self, split: str, model_id: str | None = None) -> pd.DataFrame | None:
+        """First answers by image, one column pair for each model; None where no predictions are stored.
+
+        Args:
+            split: The whole split.
+            model_id: Read the answers of this model alone; None where it has none.
+        """
         import pandas as pd
+        import pyarrow.parquet as pq
 
         data = self.answers.get(split)
-        return None if data is None else pd.read_parquet(BytesIO(data))
+        if data is None or model_id is None:
+            return None if data is None else pd.read_parquet(BytesIO(data))
+        own = [prefix + model_id for prefix in (ANSWER, PROBABILITY)]
+        if not set(own) <= set(pq.read_schema(BytesIO(data)).names):
+            return None
+        return pd.read_parquet(BytesIO(data), columns=["image_id", "labels", *own])
 
 
 def _name_models(rows: pd.DataFrame) -> list[tuple[str, str]]:
@@ -168,6 +198,8 @@ def write_board(folder: Path, board: Board, answers: dict[str, pd.DataFrame]) ->
             frame.to_parquet(temporary, index=False, compression="zstd")
     lines = TypeAdapter(tuple[LineFit, ...]).dump_json(board.lines, indent=1)
     write_text(folder / "lines.json", lines.decode() + "\n")
+    facts = _FACTS.dump_json(board.facts, indent=1)
+    write_text(folder / FACTS_NAME, facts.decode() + "\n")
     write_text(folder / BOARD_NAME, board.info.model_dump_json(indent=2) + "\n")
 
 
@@ -175,14 +207,21 @@ def load_board(folder: Path) -> Board:
     """Read a board.
 
     Raises:
-        DataError: The board is missing or damaged.
+        DataError: The board is missing or damaged, or a later release wrote it.
     """
     import pandas as pd
     import pyarrow as pa
 
     try:
         info = BoardInfo.model_validate_json((folder / BOARD_NAME).read_bytes())
+        if info.schema_version > BOARD_FORMAT:
+            raise DataError(
+                f"The board in '{folder}' has format {info.schema_version}; this release knows up to "
+                f"{BOARD_FORMAT}. Update imagenet-g, or build it again."
+            )
         lines = TypeAdapter(tuple[LineFit, ...]).validate_json((folder / "lines.json").read_bytes())
+        # By the version and not by the file: one left by a later release would be of other submissions.
+        facts = _FACTS.validate_json((folder / FACTS_NAME).read_bytes()) if info.schema_version > 1 else ()
         scores = pd.read_parquet(folder / "scores.parquet")
         robustness = pd.read_parquet(folder / "robustness.parquet")
     except FileNotFoundError as error:
@@ -195,4 +234,4 @@ def load_board(folder: Path) -> Board:
     answers = {split: folder / "answers" / f"{make_slug(split)}.parquet" for split in splits}
     # Read now and not when a visitor asks: a board built again meanwhile would mix with the tables above.
     found = {split: path.read_bytes() for split, path in answers.items() if path.is_file()}
-    return Board(info=info, scores=scores, robustness=robustness, lines=lines, answers=found)
+    return Board(info=info, scores=scores, robustness=robustness, lines=lines, answers=found, facts=facts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from imagenet_g.leaderboard.board.answer_tables import AnswerFile, build_answers
 from imagenet_g.leaderboard.board.board import Board, BoardInfo, BoardVersion, LeftOut, write_board
 from imagenet_g.leaderboard.board.equated import equate_rows
 from imagenet_g.leaderboard.board.image_figures import add_image_figures
+from imagenet_g.leaderboard.board.model_facts import make_model_facts
 from imagenet_g.leaderboard.board.ranked_submissions import AnsweredEntry, rank_rows
 from imagenet_g.leaderboard.board.rows import (
     RobustnessRow,
@@ -111,6 +112,7 @@ def _try_rows(submission: Submission, review: Review) -> None:
     """Make the rows of one file alone, to find out whether they can be made."""
     make_score_frame(list_submission_scores(submission, review, has_answers=False))
     make_robustness_frame(list_submission_robustness(submission))
+    make_model_facts(submission, review)
 
 
 def list_answer_files(reviewed: Iterable[Reviewed]) -> dict[str, dict[str, AnswerFile]]:
@@ -152,7 +154,7 @@ def list_answered(
 def assemble_board(
     scores: list[ScoreRow],
     robustness: list[RobustnessRow],
-    reviewed: Iterable[Reviewed],
+    reviewed: Sequence[Reviewed],
     left_out: list[LeftOut],
 ) -> Board:
     """Tables of the rows, and what the versions are."""
@@ -165,7 +167,8 @@ def assemble_board(
         left_out=tuple(left_out),
         unknown_metrics=list_unknown_metrics(name for row in scores for name in row.metrics),
     )
-    return Board(info, frame, make_robustness_frame(robustness), load_lines())
+    facts = tuple(make_model_facts(one.submission, one.review) for one in reviewed)
+    return Board(info, frame, make_robustness_frame(robustness), load_lines(), facts=facts)
 
 
 def list_notices(reviewed: Iterable[Reviewed]) -> dict[str, str | None]:

@@ -13,6 +13,7 @@ from imagenet_g.benchmark.predictions.metric import Metric
 from imagenet_g.benchmark.reports.numbers import format_percent, format_points
 from imagenet_g.benchmark.robustness.wording import state_verdict
 from imagenet_g.benchmark.terminal.spreadsheets import neutralise
+from imagenet_g.leaderboard.pages.model_links import link_model
 from imagenet_g.leaderboard.submissions.problems import TRUST_LEVELS
 
 if TYPE_CHECKING:
@@ -147,16 +148,9 @@ def format_robustness(row: Row, why_missing: str) -> str:
 
 
 def format_model(row: Row) -> str:
-    """The name, linked where there is an address, with the organisation below."""
-    name = escape(row["model"])
-    url = str(row["url"])
-    linked = (
-        f'<a href="{escape(url)}" rel="noopener nofollow" target="_blank">{name}</a>'
-        # Validation allows https only; a board's file may have been written by other means.
-        if url.startswith("https://")
-        else name
-    )
-    return f"{linked}<small>{escape(row['organisation'])}</small>"
+    """The name, which links to the model's own page, with the organisation below."""
+    name = link_model(row["model_id"], row["model"], row["version"])
+    return f"{name}<small>{escape(row['organisation'])}</small>"
 
 
 def format_trust(row: Row) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from imagenet_g.leaderboard.board.board import Board, BoardVersion
 from imagenet_g.leaderboard.pages.about import COMMANDS
 from imagenet_g.leaderboard.pages.cells import escape
+from imagenet_g.leaderboard.pages.model_links import strip_links
 from imagenet_g.leaderboard.pages.pages import choose_line, format_rule
 from imagenet_g.leaderboard.pages.plots import build_scatter
 from imagenet_g.leaderboard.pages.queries import BoardQuery, keep_comparable, select_rows, settle_query
@@ -55,7 +56,7 @@ def _format_split(board: Board, version: str, split: str) -> str:
     figure = build_scatter(drawn, choose_line(board, query, drawn), link=query.link, split=split)
     plot = figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False})
     # A button that does nothing would mislead: this page has no script that sorts.
-    plain = table.replace('<button type="button"', "<span").replace("</button>", "</span>")
+    plain = strip_links(table).replace('<button type="button"', "<span").replace("</button>", "</span>")
     head = f'<summary><h3 style="display:inline">{escape(split)}</h3></summary>'
     return f"<details open>{head}{format_rule(rows)}{plain}{plot}</details>"
 

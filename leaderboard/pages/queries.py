@@ -60,6 +60,7 @@ class BoardQuery:
         page: 0 for the first page.
         columns: Names of the table's columns with commas between them; empty for the usual ones.
         tab: The open tab; empty for the table's.
+        model: Id of the model whose page is open; empty for none.
     """
 
     version: str = ""
@@ -78,6 +79,7 @@ class BoardQuery:
     page: int = 0
     columns: str = ""
     tab: str = ""
+    model: str = ""
 
 
 def parse_query(text: str) -> BoardQuery:
