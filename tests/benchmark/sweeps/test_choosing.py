@@ -8,7 +8,7 @@ import pytest
 import timm
 
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
-from imagenet_g.benchmark.naming.facts import SubmissionFacts, load_facts
+from imagenet_g.benchmark.naming.facts import ModelFacts, load_facts
 from imagenet_g.benchmark.naming.libraries import find_library, list_names
 from imagenet_g.benchmark.sweeps.choosing import choose_models
 from imagenet_g.benchmark.sweeps.conditions import parse_condition
@@ -90,9 +90,9 @@ def test_what_fits_nothing_is_refused(spec: str, error: type[InputError], words:
 def test_models_of_unknown_size_are_left_out_and_named() -> None:
     """Neither side of the condition may be assumed."""
 
-    def find_facts(spec: str, count: bool) -> SubmissionFacts:
+    def find_facts(spec: str, count: bool) -> ModelFacts:
         size = {"a": (1.0, 1.0), "b": (9.0, 9.0)}.get(spec[-1], (float("-inf"), float("inf")))
-        return SubmissionFacts(library="wheel", name=spec, num_parameters=size)
+        return ModelFacts(library="wheel", name=spec, num_parameters=size)
 
     patterns = [ModelPattern("wheel:*", parse_condition("num_parameters < 5"))]
     with pytest.raises(InputError, match="3 are left out, since what the condition asks for is not known"):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from imagenet_g.benchmark.errors import InputError
-from imagenet_g.benchmark.naming.facts import UNKNOWN, SubmissionFacts
+from imagenet_g.benchmark.naming.facts import UNKNOWN, ModelFacts
 from imagenet_g.benchmark.sweeps.conditions import parse_condition
 
-FACTS = SubmissionFacts(
+FACTS = ModelFacts(
     library="timm",
     name="vit_base.augreg_in21k_ft_in1k",
     architecture="vit_base",
@@ -61,7 +61,7 @@ def test_a_rounded_figure_decides_only_what_it_can(condition: str, answer: bool 
 
 def test_an_unknown_figure_decides_nothing() -> None:
     """It is neither above nor below anything."""
-    unknown = SubmissionFacts(library="timm", name="a", top1=UNKNOWN)
+    unknown = ModelFacts(library="timm", name="a", top1=UNKNOWN)
     answers = [parse_condition(f"top1 {sign} 50%").judge(unknown) for sign in ("<", ">=", "==", "!=")]
     assert answers == [None] * 4
 

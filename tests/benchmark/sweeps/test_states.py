@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagenet_g.benchmark.errors import DataError
-from imagenet_g.benchmark.naming.facts import SubmissionFacts, make_exact
+from imagenet_g.benchmark.naming.facts import ModelFacts, make_exact
 from imagenet_g.benchmark.sweeps.choosing import ChosenModel
 from imagenet_g.benchmark.sweeps.journal import (
     JOURNAL_NAME,
@@ -23,7 +23,7 @@ ASKED, OTHER = "a" * 64, "b" * 64
 
 def make_model(name: str, *, size: float | None = 1e6, pixels: int | None = 100) -> ChosenModel:
     """A chosen model of a size."""
-    facts = SubmissionFacts(
+    facts = ModelFacts(
         library="timm", name=name, num_parameters=make_exact(size), input_size=make_exact(pixels)
     )
     return ChosenModel(name, name, facts)
