@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI, Request, Response
+from gradio import routes
 
 from imagenet_g.leaderboard.app.app import build_app
 from imagenet_g.leaderboard.app.plot_script import HEAD
@@ -67,21 +70,38 @@ def build_server(
 
     # Loads the libraries and groups the rows by split before the first reader has to wait for it.
     show_scatter(board, settle_query(board, BoardQuery()), []).to_json()
-    page = build_app(board, submissions=submissions, reports=reports, store=store)
-    # `api_open` off: requests that go past the page would also go past its queue.
-    page.queue(default_concurrency_limit=8, max_size=200, api_open=False)
-    gr.mount_gradio_app(
-        server,
-        page,
-        path="/",
-        theme=make_theme(),
-        css=load_style(),
-        head=HEAD,
-        footer_links=[],
-        # Rendering on the server needs Node.js beside Python.
-        ssr_mode=False,
-    )
+    with keep_no_edits(store):
+        page = build_app(board, submissions=submissions, reports=reports, store=store)
+        # `api_open` off: requests that go past the page would also go past its queue.
+        page.queue(default_concurrency_limit=8, max_size=200, api_open=False)
+        gr.mount_gradio_app(
+            server,
+            page,
+            path="/",
+            theme=make_theme(),
+            css=load_style(),
+            head=HEAD,
+            footer_links=[],
+            # Rendering on the server needs Node.js beside Python.
+            ssr_mode=False,
+        )
     return server
+
+
+@contextmanager
+def keep_no_edits(store: UploadStore) -> Iterator[None]:
+    """Remove the folder `vibe_edit_history` that Gradio makes for its editor, which is off here.
+
+    Gradio makes it with each page and once more as it mounts one, in a folder that it chose when it was
+    imported and that other programs share. Within this it makes it in the store's folder.
+    """
+    before = routes.DEFAULT_TEMP_DIR
+    routes.DEFAULT_TEMP_DIR = str(store.folder)
+    try:
+        yield
+    finally:
+        routes.DEFAULT_TEMP_DIR = before
+        shutil.rmtree(store.folder / "vibe_edit_history", ignore_errors=True)
 
 
 def run_server(
@@ -92,8 +112,18 @@ def run_server(
     host: str,
     port: int,
     framed_by: Sequence[str] = (),
+    trusted_proxies: Sequence[str] = (),
 ) -> None:
     """Serve until interrupted; uploads and Gradio's own files lie in a temporary folder, which is removed.
+
+    Args:
+        board: The board shown.
+        submissions: Folder that uploads are compared with.
+        reports: Folder that readers' reports on images go to.
+        host: Address that it listens at.
+        port: Its port.
+        framed_by: Other sites that may show the page in a frame.
+        trusted_proxies: Addresses or networks of proxies that say who their visitors are.
 
     Raises:
         InputError: The port is taken, or the host is no address of this machine.
@@ -103,7 +133,7 @@ def run_server(
         server = build_server(
             board, submissions=submissions, reports=reports, store=store, framed_by=framed_by
         )
-        run_until_stopped(server, host=host, port=port)
+        run_until_stopped(server, host=host, port=port, trusted_proxies=trusted_proxies)
 
 
 def _name(file: str) -> dict[str, str]:

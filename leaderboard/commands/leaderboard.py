@@ -58,6 +58,14 @@ def _add_server(parser: ArgumentParser, *, inherit: bool = False) -> None:
     # This machine only: who reaches the port can upload files.
     _add_option(parser, "--host", "127.0.0.1", kind=str, metavar="HOST", inherit=inherit)
     _add_option(parser, "--port", 7860, kind=int, metavar="PORT", inherit=inherit)
+    parser.add_argument(
+        "--trusted-proxy",
+        action="append",
+        default=SUPPRESS,
+        metavar="ADDRESS",
+        help="a proxy in front of the board, by IP address or network: who a visitor is says its "
+        "X-Forwarded-For; that of others is ignored; repeatable",
+    )
 
 
 def _add_option(
@@ -121,8 +129,10 @@ def run_serve(arguments: Namespace) -> int:
     from imagenet_g.benchmark.errors import InputError
     from imagenet_g.leaderboard.board.board import BOARD_NAME, load_board
     from imagenet_g.leaderboard.board.build import build_board
-    from imagenet_g.leaderboard.serving.serving import require_port
+    from imagenet_g.leaderboard.serving.serving import require_port, require_proxies
 
+    proxies = tuple(getattr(arguments, "trusted_proxy", ()))
+    require_proxies(proxies)
     try:
         from imagenet_g.leaderboard.app.server import run_server
     # Gradio and its web server are an optional extra; everything else of the board works without them.
@@ -141,6 +151,7 @@ def run_serve(arguments: Namespace) -> int:
         reports=arguments.board / "reports",
         host=arguments.host,
         port=arguments.port,
+        trusted_proxies=proxies,
     )
     return 0
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
@@ -139,18 +140,53 @@ def require_port(host: str, port: int) -> None:
         raise InputError(_explain_port(host, port, error)) from error
 
 
-def run_until_stopped(server: FastAPI, *, host: str, port: int) -> None:
+def require_proxies(addresses: Sequence[str]) -> None:
+    """Check the addresses of proxies.
+
+    Raises:
+        InputError: One is neither an address nor a network, or it is the network of all addresses, by which
+            visitors could name themselves.
+
+    Example:
+        >>> require_proxies(["10.0.0.5", "10.1.0.0/16"])
+        >>> require_proxies(["*"])
+        Traceback (most recent call last):
+            ...
+        imagenet_g.benchmark.errors.InputError: --trusted-proxy '*' is neither an IP address, ...
+    """
+    for address in addresses:
+        try:
+            network = ip_network(address)
+        except ValueError as error:
+            raise InputError(
+                f"--trusted-proxy '{address}' is neither an IP address, such as 10.0.0.5, nor a network, "
+                "such as 10.0.0.0/8."
+            ) from error
+        if network.prefixlen == 0:
+            raise InputError(f"--trusted-proxy '{address}' is every address; name the proxy's own.")
+
+
+def run_until_stopped(server: FastAPI, *, host: str, port: int, trusted_proxies: Sequence[str] = ()) -> None:
     """Serve until Ctrl-C or a request to end."""
     import uvicorn
 
     # uvicorn raises the signal again when it has stopped; the default would end the process on the spot, and
     # leave its temporary files.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    uvicorn.Server(make_config(server, host=host, port=port)).run()
+    uvicorn.Server(make_config(server, host=host, port=port, trusted_proxies=trusted_proxies)).run()
 
 
-def make_config(server: FastAPI, *, host: str, port: int) -> uvicorn.Config:
-    """How an application is served: with limits of time for requests, and no wait for readers at the end."""
+def make_config(
+    server: FastAPI, *, host: str, port: int, trusted_proxies: Sequence[str] = ()
+) -> uvicorn.Config:
+    """How an application is served: with limits of time for requests, and no wait for readers at the end.
+
+    Args:
+        server: The application.
+        host: Address that it listens at.
+        port: Its port.
+        trusted_proxies: Addresses or networks whose `X-Forwarded-For` says who a visitor is.
+    """
     import uvicorn
 
     from imagenet_g.leaderboard.serving import slow_requests
@@ -165,6 +201,9 @@ def make_config(server: FastAPI, *, host: str, port: int) -> uvicorn.Config:
         port=port,
         log_level="warning",
         timeout_graceful_shutdown=2,
+        # By itself uvicorn believes whoever asks from this machine, and an environment variable.
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
         http=slow_requests.ClosingProtocol,
     )
 

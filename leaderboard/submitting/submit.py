@@ -21,6 +21,7 @@ from imagenet_g.leaderboard.submissions.submission import (
     make_stem,
 )
 from imagenet_g.leaderboard.submissions.untrusted import read_json
+from imagenet_g.leaderboard.submitting.proposals import propose_name
 from imagenet_g.leaderboard.validation.split_store import SplitStore
 from imagenet_g.leaderboard.validation.validate import (
     ValidationContext,
@@ -68,14 +69,19 @@ def refuse_partial(result: Result) -> None:
         )
 
 
-def suggest_answers(result: Result) -> dict[str, str]:
-    """Answers that follow from the result."""
+def suggest_answers(result: Result, taken: Sequence[str] = ()) -> dict[str, str]:
+    """Answers that follow from the result.
+
+    Args:
+        result: The result.
+        taken: Names of models on the board, which the proposed name must not look like.
+    """
     model = result.model
     generated = model.generated_training_data
     # Any other data set that the result names is more than ImageNet-1k; a person can correct the suggestion.
     known_data = {"imagenet-1k": "imagenet-1k", None: "unknown"}
     return {
-        "name": model.spec.split(":", 1)[-1].replace("/", " "),
+        "name": propose_name(model.spec, taken),
         "training_data": known_data.get(model.training_data, "more-data"),
         "generated_training_data": "unknown" if generated is None else "; ".join(generated) or "none",
         "supervision": "zero-shot" if model.zero_shot else "unknown",

@@ -66,8 +66,8 @@ class _Held:
 class UploadStore:
     """Uploads of all visitors, each in a folder of its own until it is dropped.
 
-    A visitor is an address of the network. Behind a proxy all have the proxy's, and share one visitor's
-    limits.
+    A visitor is an address of the network. Behind a proxy that was not named as trusted all have the proxy's,
+    and share one visitor's limits.
 
     Args:
         folder: For uploads alone.

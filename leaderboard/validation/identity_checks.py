@@ -46,14 +46,26 @@ def check_identity(submission: Submission) -> Iterator[Problem]:
     if reserved is not None and not (reserved == OWN_ORGANISATION and ships(model)):
         message = f"{statement.organisation!r} is reserved ('{reserved}'); submit under your own organisation"
         yield error("reserved", "statement.organisation", message)
-    published = list_published_names().get(make_skeleton(statement.model))
-    if published is not None and not _is_of(published, model.spec):
+    if published := find_reserved_model(statement.model, model.spec):
         message = (
             f"{statement.model!r} is the name of the published model '{published}', and '{model.spec}' is "
             "another one; choose another name"
         )
         yield error("reserved", "statement.model", message)
     yield from check_size(model)
+
+
+def find_reserved_model(name: str, spec: str) -> str | None:
+    """The published model that a name is of, where a spec is of another one; else None.
+
+    Example:
+        >>> find_reserved_model("ResNet-50", "timm:vit_small")
+        'resnet50'
+        >>> find_reserved_model("ResNet-50", "timm:resnet50.a1_in1k") is None
+        True
+    """
+    published = list_published_names().get(make_skeleton(name))
+    return None if published is None or _is_of(published, spec) else published
 
 
 def check_size(model: ModelRecord) -> Iterator[Problem]:

@@ -70,15 +70,24 @@ def open_browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def serve_board(board: Path, submissions: Path) -> Iterator[str]:
+def serve_board(board: Path, submissions: Path, *options: str) -> Iterator[str]:
     """`imagenet-g leaderboard serve` on a free port; the address ends with a slash.
 
     Raises:
         TimeoutError: The server did not answer in time; what it printed is in the message.
     """
+    with start_server(board, submissions, *options) as (address, _):
+        yield address
+
+
+@contextmanager
+def start_server(
+    board: Path, submissions: Path, *options: str
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """As `serve_board`, with the server's process beside the address."""
     port = find_free_port()
     address = f"http://127.0.0.1:{port}/"
-    words = [sys.executable, "-m", "imagenet_g.benchmark.cli", "leaderboard", "serve"]
+    words = [sys.executable, "-m", "imagenet_g.benchmark.cli", "leaderboard", "serve", *options]
     words += ["--board", str(board), "--submissions", str(submissions), "--port", str(port)]
     log, temporary = board / "server.log", board / TEMPORARY
     temporary.mkdir(exist_ok=True)
@@ -88,7 +97,7 @@ def serve_board(board: Path, submissions: Path) -> Iterator[str]:
         server = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, env=env)
     try:
         wait_for_server(address, server, log)
-        yield address
+        yield address, server
     finally:
         server.terminate()
         server.wait(timeout=STOP_SECONDS)
