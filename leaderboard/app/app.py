@@ -18,7 +18,9 @@ from imagenet_g.leaderboard.app.number_tabs import (
     build_scatter_tab,
     build_table_tab,
 )
+from imagenet_g.leaderboard.app.opening_tab import OPENING, build_opening_tab
 from imagenet_g.leaderboard.app.page import (
+    FIRST_TAB,
     NUM_CONTROLS,
     Page,
     answer_change,
@@ -94,7 +96,8 @@ def build_app(board: Board, *, submissions: Path, reports: Path, store: UploadSt
         title="ImageNet-G leaderboard", analytics_enabled=False, fill_width=True, delete_cache=(60, 300)
     ) as app:
         gr.Markdown(TITLE)
-        controls, columns = build_controls(board, start)
+        with gr.Column(elem_id="choices"):
+            controls, columns = build_controls(board, start)
         order = gr.State(split_query(start)[1])
         # Hidden by style and not absent: an event needs a component whose change the script can listen to.
         address = gr.Textbox(visible="hidden", elem_id="address", label="address")
@@ -103,7 +106,8 @@ def build_app(board: Board, *, submissions: Path, reports: Path, store: UploadSt
         opened = gr.Textbox(visible="hidden", elem_id="opened", label="open tab")
         model = gr.Textbox(visible="hidden", elem_id="model", label="model")
         restore = gr.Button("Restore the address", visible="hidden", elem_id=RESTORE)
-        with gr.Tabs() as tabs:
+        with gr.Tabs(selected=OPENING) as tabs:
+            opening_tab = build_opening_tab(board)
             table_tab, table = build_table_tab(board, start)
             views = [
                 build_scatter_tab(board, controls, start),
@@ -120,7 +124,7 @@ def build_app(board: Board, *, submissions: Path, reports: Path, store: UploadSt
             board=board, controls=controls, columns=columns, order=order, opened=opened, model=model,
             address=address, answered=answered, again=again, tabs=tabs, table=table, views=views,
         )  # fmt: skip
-        wire_tabs(page, [table_tab, *(view.tab for view in views), submit_tab, about_tab])
+        wire_tabs(page, [opening_tab, table_tab, *(view.tab for view in views), submit_tab, about_tab])
         wire_controls(page)
         wire_table(page)
         wire_start(page, app)
@@ -131,7 +135,7 @@ def build_app(board: Board, *, submissions: Path, reports: Path, store: UploadSt
 def wire_tabs(page: Page, tabs: list[gr.Tab]) -> None:
     """Which tab is open, in the address too."""
     for tab in tabs:
-        name = "" if tab is tabs[0] else str(tab.id)
+        name = "" if tab.id == FIRST_TAB else str(tab.id)
         tab.select(None, page.model, page.opened, js=OPEN_JS.replace("NAME", repr(name)))
 
 
@@ -185,7 +189,7 @@ def wire_start(page: Page, app: gr.Blocks) -> None:
     start = split_query(settle_query(page.board, BoardQuery()))[0]
 
     def load(request: gr.Request) -> tuple[object, ...]:
-        return show_address(page, str(request.query_params), "", start)
+        return show_address(page, str(request.query_params), OPENING, start)
 
     loaded = app.load(load, None, page.address_outputs, **QUIET)
     # The event of the tab that is opened here may come before its controls are filled.

@@ -40,7 +40,7 @@ def build_controls(board: Board, start: BoardQuery) -> tuple[Controls, gr.Dropdo
 
 def _build_choices(board: Board, start: BoardQuery) -> Controls:
     """Version, split, images, baseline, link and search."""
-    names = [version.name for version in board.info.versions]
+    names = [(version.label, version.name) for version in board.info.versions]
     splits = board.info.find_version(start.version).splits
     return [
         gr.Dropdown(names, value=start.version, label="Version", min_width=140),

@@ -13,7 +13,8 @@ from gradio.components import Component
 
 from imagenet_g.leaderboard.app.controls import Controls, build_view_switch, fill_controls
 from imagenet_g.leaderboard.app.number_tabs import PLOT_ORDER, View
-from imagenet_g.leaderboard.app.state import CONTROLS, Order, make_query, part_view, split_query
+from imagenet_g.leaderboard.app.opening_tab import OPENING
+from imagenet_g.leaderboard.app.state import CONTROLS, Order, has_words, make_query, part_view, split_query
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.model_page.models import place_model
 from imagenet_g.leaderboard.pages import pages
@@ -24,6 +25,8 @@ from imagenet_g.leaderboard.pages.tables import format_columns, list_columns
 
 FIRST_TAB = "board"
 """Has no word in the address."""
+OTHER_TABS = {OPENING, "submit", "about"}
+"""Tabs that are no views."""
 NUM_CONTROLS, VIEW = len(CONTROLS), CONTROLS.index("view")
 
 
@@ -177,7 +180,8 @@ def show_address(page: Page, words: str, open_now: str, given: Sequence[object])
     names = list(list_columns(query.columns))
     # An address may name any tab; Gradio would open none for one that does not exist.
     tab = MODEL_TAB if query.model else query.tab
-    opened = tab if tab in {view.name for view in page.views} | {"submit", "about"} else ""
+    opened = tab if tab in {view.name for view in page.views} | OTHER_TABS else ""
+    opened = opened if has_words(words) else OPENING
     # Models that a reader has picked stand in no address.
     pickers = fill_pickers(page, query) if given[0] != query.version else {}
     return (

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import TypeAlias
 
 from imagenet_g.leaderboard.board.board import Board
-from imagenet_g.leaderboard.pages.queries import BoardQuery, is_smallest_first, settle_query
+from imagenet_g.leaderboard.pages.queries import (
+    MAX_WORDS,
+    PAGE_WORD,
+    BoardQuery,
+    is_smallest_first,
+    settle_query,
+)
 
 Order: TypeAlias = tuple[str, bool, int]
 """Column sorted by, whether ascending, page."""
@@ -77,6 +84,18 @@ def list_views(splits: Sequence[str], base: str) -> tuple[str, ...]:
         ('', 'clip-filtered')
     """
     return tuple(sorted(view for found, view in map(part_view, splits) if found == base))
+
+
+def has_words(text: str) -> bool:
+    """Whether an address says anything about the board, even what the page shows anyway.
+
+    Example:
+        >>> has_words("version=v1"), has_words("part=0"), has_words("__theme=dark"), has_words("")
+        (True, True, False, False)
+    """
+    known = {field.name for field in fields(BoardQuery)} - {"page"} | {PAGE_WORD}
+    # As much as is read of it as a query, and one part at a time: anybody can type an address.
+    return any(part.partition("=")[0] in known for part in text[:4000].split("&")[:MAX_WORDS])
 
 
 def click_table(order: Order, clicked: Mapping[str, object]) -> Order:

@@ -48,6 +48,14 @@ class BoardVersion(FileModel):
     """Notices about single splits and views, such as what should be used instead."""
     splits: tuple[str, ...]
     num_models: Count
+    # Has a default, because boards were written before it existed.
+    practice: bool = False
+    """Whether its numbers are no measure of a model; it stands behind all others."""
+
+    @property
+    def label(self) -> str:
+        """Its name as pickers and headings show it."""
+        return f"{self.name} (practice)" if self.practice else self.name
 
 
 class LeftOut(FileModel):

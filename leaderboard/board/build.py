@@ -181,7 +181,7 @@ def list_notices(reviewed: Iterable[Reviewed]) -> dict[str, str | None]:
 
 
 def list_versions(scores: pd.DataFrame, notices: Mapping[str, str | None]) -> tuple[BoardVersion, ...]:
-    """The rankings: newest ImageNet-G version first, real sets last.
+    """The rankings: newest ImageNet-G version first, then the real sets, and versions for practice last.
 
     A version that only renews splits of another comes after those that do not.
     """
@@ -189,9 +189,12 @@ def list_versions(scores: pd.DataFrame, notices: Mapping[str, str | None]) -> tu
     titles = {name: spec.title for name, spec in known.items()} | {
         published_rows.VERSION: published_rows.TITLE
     }
+    practice = {name for name, spec in known.items() if spec.practice}
     newest = list(reversed(known))
-    renewing = [name for name in newest if known[name].renews is not None]
-    order = [*(name for name in newest if name not in renewing), *renewing, published_rows.VERSION]
+    # Sorting keeps the order of equals: the newest first.
+    newest.sort(key=lambda name: known[name].renews is not None)
+    order = [name for name in newest if name not in practice]
+    order += [published_rows.VERSION, *(name for name in newest if name in practice)]
     present = list(scores["version"].unique())
     names = [name for name in order if name in present] + [name for name in present if name not in order]
     found = []
@@ -207,6 +210,7 @@ def list_versions(scores: pd.DataFrame, notices: Mapping[str, str | None]) -> tu
                 split_notices=_list_split_notices(known.get(name), splits),
                 splits=tuple(ordered + [split for split in splits if split not in ordered]),
                 num_models=rows["model_id"].nunique(),
+                practice=name in practice,
             )
         )
     return tuple(found)

@@ -67,7 +67,7 @@ Changes of the numbers or their order on this board, newest first.
 
 def _format_contents(board: Board) -> str:
     versions = "\n".join(
-        f"* **{escape(v.name)}**: {escape(v.title)}; {v.num_models} models, {len(v.splits)} splits."
+        f"* **{escape(v.label)}**: {escape(v.title)}; {v.num_models} models, {len(v.splits)} splits."
         for v in board.info.versions
     )
     left_out = "\n".join(f"* `{escape(one.file)}`: {escape(one.reason)}." for one in board.info.left_out)

@@ -43,7 +43,8 @@ def format_page(board: Board) -> str:
 def _format_version(board: Board, version: BoardVersion) -> str:
     notice = f'<p class="notice">{escape(version.notice)}</p>' if version.notice else ""
     splits = "".join(_format_split(board, version.name, split) for split in version.splits)
-    return f"<h2>{escape(version.title)}</h2>{notice}{splits}"
+    word = "Practice: " if version.practice else ""
+    return f"<h2>{word}{escape(version.title)}</h2>{notice}{splits}"
 
 
 def _format_split(board: Board, version: str, split: str) -> str:

@@ -89,9 +89,25 @@ def read_names(page: Page) -> list[str]:
     return [cell.splitlines()[0] for cell in page.locator(".board tbody th").all_inner_texts()]
 
 
-def test_the_page_opens_on_the_newest_version_with_the_papers_rows(show: Show) -> None:
-    """v1 is not empty before anybody has run it."""
+def test_the_page_opens_on_the_finding_and_leads_to_the_table_and_back(show: Show) -> None:
+    """Without the controls of the table, and with every model of the newest version."""
     page = show("")
+    heading = page.locator(".opening h2")
+    expect(heading).to_contain_text("the median model loses")
+    expect(page.get_by_label("Version", exact=True)).to_be_hidden()
+    expect(page.locator(".overview tbody tr")).to_have_count(6)
+    open_tab(page, "Board")
+    expect(page.locator(".board tbody th")).to_have_count(6)
+    expect(page.get_by_label("Version", exact=True)).to_be_visible()
+    page.go_back()
+    expect(heading).to_be_visible()
+    page.go_forward()
+    expect(page.locator(".board tbody th").first).to_be_visible()
+
+
+def test_the_newest_version_has_the_papers_rows(show: Show) -> None:
+    """v1 is not empty before anybody has run it; an address with words opens the table."""
+    page = show("?version=v1")
     expect(page.locator(".board tbody th")).to_have_count(6)
     assert "ResNeXt-101" in read_names(page)
 
@@ -276,7 +292,7 @@ def test_back_and_forward_bring_every_state_back(page: Page) -> None:
     expect(page.get_by_role("tab", name="Board")).to_have_attribute("aria-selected", "true")
     page.go_back()
     expect(page.locator(".board caption")).to_contain_text("mini/renditions: 3 models")
-    expect(page.get_by_label("Version", exact=True)).to_have_value("mini")
+    expect(page.get_by_label("Version", exact=True)).to_have_value("mini (practice)")
     expect_names(page, [f"EfficientNet-Lite{n}" for n in range(3)])
     page.go_forward()
     expect(page.locator(".board caption")).to_contain_text("imagenet-v2")
@@ -312,7 +328,7 @@ def test_an_address_of_words_that_nobody_knows_opens_the_page(show: Show) -> Non
 def test_versions_chosen_fast_one_after_another_all_get_an_answer(page: Page) -> None:
     """While earlier answers take the choices of later ones from the boxes."""
     box = page.get_by_label("Version", exact=True)
-    for name in ("real-sets", "mini-v2", "v1", "mini", "real-sets"):
+    for name in ("real-sets", "mini-v2 (practice)", "v1", "mini (practice)", "real-sets"):
         box.click()
         page.get_by_role("option", name=name, exact=True).click()
     wait_until_settled(page, "version=real-sets&split=imagenet-v2")

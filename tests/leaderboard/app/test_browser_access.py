@@ -8,7 +8,7 @@ import pytest
 from live_board import open_page
 from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 
-TABS = ("", "scatter", "profiles", "ranks", "compare", "images", "submit", "about")
+TABS = ("", "finding", "scatter", "profiles", "ranks", "compare", "images", "submit", "about")
 NAMELESS_JS = """() => [...document.querySelectorAll('input, textarea, select, button, summary')]
   .filter(e => e.checkVisibility() && !e.closest('[aria-hidden=true]'))
   .filter(e => !(e.labels?.length || e.ariaLabel?.trim() || e.title?.trim() || e.textContent?.trim()
@@ -82,6 +82,18 @@ def test_small_text_can_be_read(invite: Callable[..., BrowserContext], address: 
         CONTRAST_JS, ".board small, .board caption, .trust, .board a, .board .none, .pager a"
     )
     assert len(ratios) > 100
+    assert min(ratios) >= 4.5
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_numbers_on_colour_can_be_read(
+    invite: Callable[..., BrowserContext], address: str, scheme: str
+) -> None:
+    """On the deepest shade too; an absent score is no empty cell."""
+    page = invite(color_scheme=scheme).new_page()
+    open_page(page, address)
+    ratios = page.evaluate(CONTRAST_JS, ".opening td, .opening small, .opening p, .opening li, .opening a")
+    assert len(ratios) > 50
     assert min(ratios) >= 4.5
 
 

@@ -175,6 +175,12 @@ def test_the_newest_version_stands_first_and_one_that_only_renews_splits_behind(
     assert [version.name for version in found] == ["v2", "v1", "v3"]
 
 
+def test_a_version_for_practice_stands_last_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However new it is."""
+    found = list_made_up(monkeypatch, make_registry("", "practice = true"))
+    assert [(version.name, version.label) for version in found] == [("v1", "v1"), ("v2", "v2 (practice)")]
+
+
 def test_a_superseded_split_says_so_in_every_view(monkeypatch: pytest.MonkeyPatch) -> None:
     """And on its page; the split that supersedes it says nothing."""
     registry = make_registry('superseded_splits = { sd-l = "v2/sd-l" }', "")

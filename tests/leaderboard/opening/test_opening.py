@@ -1,0 +1,120 @@
+"""The opening: its numbers are those of the rows, and what is missing is said."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from statistics import median
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagenet_g.leaderboard.board.board import Board
+from imagenet_g.leaderboard.opening.figure import LABEL_PX, spread_labels
+from imagenet_g.leaderboard.opening.finding import find_real, list_generated, number_models
+from imagenet_g.leaderboard.opening.opening import format_opening
+from imagenet_g.leaderboard.opening.overview import format_overview
+from imagenet_g.leaderboard.opening.sentences import NO_ROWS, format_headline, list_sentences
+
+PAPER = {"SD-L": (55.93, 66.24, 68.61, 71.89, 64.05), "SD-I": (33.38, 35.67, 39.29, 34.45, 34.67)}
+CLEAN = (79.28, 88.54, 88.26, 68.33, 81.31)
+"""Table 9 of the paper, in the order of its rows, without the model that was trained on generated images."""
+
+
+def keep_rows(board: Board, version: str, split: str = "") -> Board:
+    """The board with the rows of one version, and of one split where it is named."""
+    rows = board.scores[board.scores["version"] == version]
+    info = board.info.model_copy(update={"versions": (board.info.find_version(version),)})
+    return replace(board, scores=rows[rows["split"] == split] if split else rows, info=info)
+
+
+def test_the_headline_has_the_medians_of_the_published_rows(board: Board) -> None:
+    """Computed here from the printed accuracies; the model that was trained on such images is not counted."""
+    line = format_headline(list_generated(board))
+    for name, printed in PAPER.items():
+        lost = median(clean - top1 for top1, clean in zip(printed, CLEAN, strict=True))
+        assert f"<b>{lost:.1f} points</b> on {name}" in line
+
+
+def test_the_sentences_follow_the_rows(board: Board) -> None:
+    """Other accuracies, other words: no number is typed."""
+    scores = board.scores.copy()
+    ours = scores["version"] == "v1"
+    scores.loc[ours, "top1"] = scores.loc[ours, "clean"] + 0.01
+    scores.loc[ours, ["top1_low", "top1_high"]] = float("nan")
+    scores.loc[ours, "gap"] = 0.01
+    better = list_generated(replace(board, scores=scores))
+    assert "gains 1.0 points</b> on SD-L" in format_headline(better)
+    first, second, *_ = list_sentences(better, None)
+    assert first == "None of 5 models is less accurate on SD-L than on photographs."
+    assert second.startswith("No pair of models changes its order")
+
+
+def test_pairs_that_turn_round_are_counted(board: Board) -> None:
+    """By hand: zero-shot CLIP passes all four others, and MaxViT passes the ViT."""
+    order = list_sentences(list_generated(board), None)[1]
+    assert "5 of 10 pairs" in order
+    assert "CLIP ViT-B/32, zero-shot, 10.9 points behind ResNeXt-101" in order
+
+
+def test_the_set_beside_it_is_on_the_same_clean_axis(board: Board) -> None:
+    """Of those that cost models most: ImageNet-R and -A cover other classes."""
+    real = find_real(board, "imagenet-val")
+    assert real is not None
+    assert real.split == "imagenet-sketch"
+    assert real.line is not None
+
+
+def test_without_rows_the_headline_says_so(board: Board) -> None:
+    """And the real sets stand below."""
+    alone = keep_rows(board, "real-sets")
+    assert NO_ROWS in format_opening(alone)
+    assert "<svg" not in format_opening(alone)
+
+
+def test_a_practice_version_says_so_where_there_is_no_other(board: Board) -> None:
+    """Its clean set holds drawings and no photographs."""
+    page = format_opening(keep_rows(board, "mini-v2"))
+    assert "mini-v2 (practice)" in page
+    assert "From mini/real to generated images" in page
+    assert "photographs" not in page
+
+
+def test_an_absent_score_is_visibly_absent(board: Board) -> None:
+    """And no average hides it."""
+    scores = board.scores
+    gone = (scores["split"] == "v1/sd-i") & scores["model_id"].str.endswith("/resnext-101")
+    less = replace(board, scores=scores[~gone])
+    models = list(number_models(board, "v1"))
+    assert "not measured" not in format_overview(board, "v1", models)
+    table = format_overview(less, "v1", models)
+    assert table.count("not measured") == 1
+    assert "average" not in re.sub("<caption>.*?</caption>", "", table)
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found |= {tag, *(name for name, _ in attrs if name.startswith("on"))}
+
+
+@pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>", "'\"><script>alert(1)</script>"])
+def test_hostile_names_are_text(board: Board, name: str) -> None:
+    """Of models and of clean sets, in figures and tables alike."""
+    scores = board.scores.assign(model=name, trust=name, organisation=name)
+    parser = _Tags()
+    parser.feed(format_opening(replace(board, scores=scores)))
+    assert not parser.found & {"script", "onerror"}
+
+
+@given(st.lists(st.floats(0, 300), min_size=1, max_size=30).map(sorted))
+def test_numbers_of_points_never_stand_on_one_another(heights: list[float]) -> None:
+    """And keep the order of their points."""
+    spread = spread_labels(heights)
+    assert all(after - before >= LABEL_PX - 1e-6 for before, after in pairwise(spread))
