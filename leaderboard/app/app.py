@@ -118,8 +118,7 @@ def build_app(board: Board, *, submissions: Path, reports: Path, store: UploadSt
                 build_model_tab(board, controls, model),
             ]
             submit_tab = build_submit_tab(submissions, store)
-            with gr.Tab("About", id="about") as about_tab:
-                gr.Markdown(format_about(board), elem_id="about")
+            about_tab = build_about_tab(board)
         page = Page(
             board=board, controls=controls, columns=columns, order=order, opened=opened, model=model,
             address=address, answered=answered, again=again, tabs=tabs, table=table, views=views,
@@ -130,6 +129,14 @@ def build_app(board: Board, *, submissions: Path, reports: Path, store: UploadSt
         wire_start(page, app)
         wire_history(page, restore)
     return app
+
+
+def build_about_tab(board: Board) -> gr.Tab:
+    """Commands, definitions and what the board was built from."""
+    tab: gr.Tab
+    with gr.Tab("About", id="about") as tab:
+        gr.Markdown(format_about(board), elem_id="about")
+    return tab
 
 
 def wire_tabs(page: Page, tabs: list[gr.Tab]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from imagenet_g.leaderboard.board.board import Board, BoardVersion
+from imagenet_g.leaderboard.opening.class_strip import format_class_strip
 from imagenet_g.leaderboard.opening.figure import format_figure
 from imagenet_g.leaderboard.opening.finding import choose_version, find_real, list_generated, number_models
 from imagenet_g.leaderboard.opening.overview import format_overview, rank_models
 from imagenet_g.leaderboard.opening.sentences import format_headline, list_caveats, list_sentences
 from imagenet_g.leaderboard.pages.cells import escape
-from imagenet_g.leaderboard.pages.queries import BoardQuery, format_query
+from imagenet_g.leaderboard.pages.model_links import make_table_address
 
 
 def format_opening(board: Board, *, links: bool = True) -> str:
@@ -18,7 +19,8 @@ def format_opening(board: Board, *, links: bool = True) -> str:
         board: The board.
         links: Whether to link to other states of the page; a file has none.
     """
-    return f'<div class="opening">{format_finding(board, links=links)}{format_practice(board)}</div>'
+    parts = format_finding(board, links=links), format_class_strip(board), format_practice(board)
+    return f'<div class="opening">{"".join(parts)}</div>'
 
 
 def format_finding(board: Board, *, links: bool) -> str:
@@ -48,8 +50,8 @@ def _format_label(version: BoardVersion) -> str:
 def _format_more(version: BoardVersion, *, links: bool) -> str:
     if not links:
         return ""
-    words = format_query(BoardQuery(version=version.name, split=version.splits[0]))
-    return f'<p><a class="more" href="?{escape(words)}">Sort, filter and download this table</a></p>'
+    address = make_table_address(version.name, version.splits[0])
+    return f'<p><a class="more" href="{escape(address)}">Sort, filter and download this table</a></p>'
 
 
 def format_practice(board: Board) -> str:

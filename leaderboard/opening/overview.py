@@ -9,7 +9,7 @@ from imagenet_g.benchmark.reports.numbers import format_percent, format_points
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.opening.finding import STRATEGIES
 from imagenet_g.leaderboard.pages.cells import escape, is_missing
-from imagenet_g.leaderboard.pages.queries import BoardQuery, format_query
+from imagenet_g.leaderboard.pages.model_links import link_model, make_table_address
 
 NUM_SHADES = 10
 MAX_MODELS = 40
@@ -31,13 +31,16 @@ def format_overview(
         version: Whose splits are the columns.
         models: Ids in the order of their rows; at most `MAX_MODELS` are shown.
         numbers: The models' numbers in the figure.
-        links: Whether a heading leads to the split's table; a file has none.
+        links: Whether headings lead to tables and names to the models' pages; a file has neither.
     """
     shown, splits = list(models[:MAX_MODELS]), board.info.find_version(version).splits
     cells = collect_cells(board, version, shown)
     # The clean accuracy of the first split: other splits may cover other classes, and their gaps say it.
     head = "".join(_format_heading(version, split, links=links) for split in splits)
-    body = "".join(_format_row(cells, board.names, model, splits, numbers or {}) for model in shown)
+    names = {
+        model: _format_name(board.names.get(model, model), model, version, links=links) for model in shown
+    }
+    body = "".join(_format_row(cells, names, model, splits, numbers or {}) for model in shown)
     caption = (
         f"{version}: {len(shown)} of {len(board.models[version])} models on {len(splits)} splits. Top-1 in "
         "percent, below it the accuracy gap in points. The deeper the colour, the higher the accuracy. There "
@@ -78,9 +81,12 @@ def _format_heading(version: str, split: str, *, links: bool) -> str:
     short = escape(STRATEGIES[name].partition(",")[0] if name in STRATEGIES else name)
     below = f"<small>{escape(view)}</small>" if view else ""
     if links:
-        words = format_query(BoardQuery(version=version, split=split))
-        short = f'<a href="?{escape(words)}">{short}</a>'
+        short = f'<a href="{escape(make_table_address(version, split))}">{short}</a>'
     return f'<th scope="col" class="num">{short}{below}</th>'
+
+
+def _format_name(name: str, model: str, version: str, *, links: bool) -> str:
+    return link_model(model, name, version) if links else escape(name)
 
 
 def _format_row(
@@ -89,9 +95,7 @@ def _format_row(
     own = [cells[model, split] for split in splits if (model, split) in cells]
     number = f'<span class="number">{numbers[model]}</span>' if model in numbers else ""
     trust = escape(own[0]["trust"]) if own else ""
-    head = (
-        f'<th scope="row">{number}<span>{escape(names.get(model, model))}<small>{trust}</small></span></th>'
-    )
+    head = f'<th scope="row">{number}<span>{names[model]}<small>{trust}</small></span></th>'
     clean = _format_clean(cells.get((model, splits[0])) or (own[0] if own else None))
     return f"<tr>{head}{clean}{''.join(_format_cell(cells.get((model, split))) for split in splits)}</tr>"
 

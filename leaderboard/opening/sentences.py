@@ -87,7 +87,8 @@ def _compare_order(one: SplitFinding) -> str:
 
 def _is_above(one: Mapping[Any, Any], other: Mapping[Any, Any], name: str) -> bool:
     """Whether one is more accurate than the other, and their intervals, where both are known, are apart."""
-    low, high = one.get(f"{name}_low"), other.get(f"{name}_high")
+    low: Any = one.get(f"{name}_low")
+    high: Any = other.get(f"{name}_high")
     if is_missing(low) or is_missing(high):
         return bool(one[name] > other[name])
     return bool(low > high)
