@@ -21,6 +21,7 @@ from imagenet_g.benchmark.hub.sources import HubSource, find_snapshot_source
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.images.hashes import ProgressCallback, hash_files
 from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, FileRecord, Manifest, load_manifest
+from imagenet_g.benchmark.terminal.text import print_message
 
 Origin = Literal["hub", "cache"]
 _PAUSES_S = (0.5, 2.0)
@@ -52,7 +53,8 @@ def open_hub_release(
 ) -> HubRelease:
     """Fetch a release's manifest, and with it the commit its revision stands for.
 
-    Without a network, the commit an earlier run saw under that revision is taken.
+    Without a network, the commit an earlier run saw under that revision is taken. A tag or branch that stands
+    for another commit than at the last time is said on standard error.
 
     Args:
         source: Repository and revision.
@@ -83,8 +85,9 @@ def open_hub_release(
         )
     commit = HubSource(source.repo, folder.name)
     note = f"the Hub was not reached ({obstacle}); using the copy fetched earlier" if obstacle else ""
+    # Here and not in the note: every command that takes a release must say it, whatever it does with notes.
     if before not in (None, folder.name):
-        note = (
+        print_message(
             f"'{source.revision}' of '{source.repo}' has moved: it was commit {before} before and is "
             f"{folder.name} now. Their images may differ; name the commit to stay with one."
         )

@@ -92,13 +92,16 @@ def test_a_longer_wait_than_minutes_is_told_and_not_waited(hub: StandInHub, read
 
 
 def test_a_tag_that_moved_is_said_aloud(hub: StandInHub, reader: Client, tmp_path: Path) -> None:
-    """With both commits; the release that is opened is the new one."""
+    """With both commits, by any command that takes the release; the one that is opened is the new one."""
     first = hub.repos[REPO].tags["v1.0.0"]
     reader.run_python(OPEN, "release")
     second = hub.put_folder(REPO, write_release(tmp_path / "other", [11]), tag="v1.0.0")
     found = reader.run_python(OPEN, "release")
-    assert f"NOTE 'v1.0.0' of '{REPO}' has moved: it was commit {first}" in found
-    assert second in found
+    assert f"'v1.0.0' of '{REPO}' has moved: it was commit {first} before and is {second} now" in found
+    # 'splits' takes it as evaluate, score, critique and all others do that have --data.
+    hub.put_folder(REPO, write_release(tmp_path / "third", [12]), tag="v1.0.0")
+    done = reader.run("splits", "--data", f"v9=hub:{REPO}@v1.0.0")
+    assert f"has moved: it was commit {second} before" in " ".join(done.err.split()), done.out + done.err
 
 
 def test_a_corrupt_manifest_does_not_stay(hub: StandInHub, reader: Client, release: Path) -> None:
