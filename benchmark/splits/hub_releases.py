@@ -74,7 +74,6 @@ def open_hub_release(
     if obstacle and cached is None:
         raise FetchError(_format_unreachable(source, obstacle))
     origin: Origin = "cache" if cached and (obstacle or source.is_pinned) else "hub"
-    before = cached.parent.name if cached else None
     path = cached if cached and origin == "cache" else _fetch_manifest(source)
     folder = path.parent
     if manifest_sha256 is not None and (found := hash_file(path)) != manifest_sha256:
@@ -86,10 +85,10 @@ def open_hub_release(
     commit = HubSource(source.repo, folder.name)
     note = f"the Hub was not reached ({obstacle}); using the copy fetched earlier" if obstacle else ""
     # Here and not in the note: every command that takes a release must say it, whatever it does with notes.
-    if before not in (None, folder.name):
+    if cached is not None and cached.parent.name != folder.name:
         print_message(
-            f"'{source.revision}' of '{source.repo}' has moved: it was commit {before} before and is "
-            f"{folder.name} now. Their images may differ; name the commit to stay with one."
+            f"'{source.revision}' of '{source.repo}' has moved: it was commit {cached.parent.name} before "
+            f"and is {folder.name} now. Their images may differ; name the commit to stay with one."
         )
     return HubRelease(folder=folder, source=commit, manifest=_load_or_drop(folder), origin=origin, note=note)
 

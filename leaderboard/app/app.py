@@ -8,6 +8,7 @@ from pathlib import Path
 import gradio as gr
 
 from imagenet_g.leaderboard.app.controls import build_controls
+from imagenet_g.leaderboard.app.hub_states import make_states
 from imagenet_g.leaderboard.app.image_tabs import build_compare_tab, build_image_tab
 from imagenet_g.leaderboard.app.model_tab import VISIT_JS, build_model_tab
 from imagenet_g.leaderboard.app.number_tabs import (
@@ -117,7 +118,7 @@ def build_app(board: Board, *, submissions: Path, reports: Path, store: UploadSt
                 build_image_tab(board, controls, reports),
                 build_model_tab(board, controls, model),
             ]
-            submit_tab = build_submit_tab(submissions, store)
+            submit_tab = build_submit_tab(submissions, store, make_states(board))
             about_tab = build_about_tab(board)
         page = Page(
             board=board, controls=controls, columns=columns, order=order, opened=opened, model=model,

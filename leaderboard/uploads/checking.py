@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from imagenet_g.benchmark.errors import UntrustedFileError
+from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.leaderboard.submissions.problems import Problem, ValidationReport, error
-from imagenet_g.leaderboard.submissions.submission import make_stem
+from imagenet_g.leaderboard.submissions.submission import make_predictions_path, make_stem
 from imagenet_g.leaderboard.submissions.untrusted import MAX_PREDICTIONS_BYTES, read_json, validate_plain_file
 from imagenet_g.leaderboard.uploads.store import UploadStore
 from imagenet_g.leaderboard.validation.bounded import validate_bounded
@@ -42,7 +43,7 @@ def check_stored(paths: Sequence[object], store: UploadStore, submissions: Path)
 def check_upload(
     files: Sequence[Path], submissions: Path, *, scratch: Path | None = None
 ) -> ValidationReport:
-    """The report on uploaded files: one JSON, and its predictions under the names they have beside it.
+    """The report on uploaded files: one JSON, and its predictions, which are known by their hashes.
 
     Args:
         files: What was uploaded.
@@ -80,14 +81,20 @@ def place_files(document: Path, predictions: Sequence[Path], folder: Path) -> Pa
     target = folder / submission.version / f"{stem}.json"
     (target.parent / stem).mkdir(parents=True)
     shutil.copyfile(document, target)
+    wanted = {
+        entry.predictions.sha256: make_predictions_path(stem, entry) for entry in submission.result.entries
+    }
     for file in predictions:
         try:
             validate_plain_file(file, max_bytes=MAX_PREDICTIONS_BYTES)
         except UntrustedFileError as refused:
             return _refuse(document, [error("upload", file.name, str(refused))])
-        if not _PLAIN.fullmatch(file.name):
-            return _refuse(document, [error("upload", file.name, "is not a name of a predictions file")])
-        shutil.copyfile(file, target.parent / stem / file.name)
+        # A browser renames a second download of one name, and people rename files.
+        place = wanted.get(hash_file(file))
+        if place is None and not _PLAIN.fullmatch(file.name):
+            message = "is none of the predictions that the submission names, by its hash"
+            return _refuse(document, [error("upload", file.name, message)])
+        shutil.copyfile(file, target.parent / (place or PurePosixPath(stem) / file.name))
     return target
 
 

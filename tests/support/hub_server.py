@@ -22,7 +22,7 @@ import yaml  # type: ignore[import-untyped]
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from hub_faults import Fault, FaultyConnection
-from hub_store import Account, Blob, Commit, Repo
+from hub_store import Account, Blob, Commit, PullRequest, Repo
 
 OWNER_TOKEN = "hf_ownerOWNERownerOWNERownerOWNER01"
 READER_TOKEN = "hf_readerREADERreaderREADERreader02"
@@ -189,10 +189,28 @@ def _add_repo_routes(hub: StandInHub) -> None:
     def refs(request: Request) -> Any:
         repo = hub.find_repo(request)
         kinds = {"branches": ("refs/heads/", repo.branches), "tags": ("refs/tags/", repo.tags)}
+        if request.query_params.get("include_prs"):
+            kinds["pullRequests"] = ("", repo.pulls)
         return {
             kind: [{"name": n, "ref": prefix + n, "targetCommit": oid} for n, oid in found.items()]
             for kind, (prefix, found) in kinds.items()
         } | {"converts": []}
+
+    @app.get(base + "/discussions")
+    def discussions(request: Request) -> Any:
+        repo = hub.find_repo(request)
+        name = f"{request.path_params['org']}/{request.path_params['name']}"
+        found = [
+            {
+                "num": number, "title": one.title, "author": {"name": one.author}, "status": one.status,
+                "createdAt": "2026-01-02T03:04:05.000Z", "isPullRequest": True,
+                "repo": {"name": name, "type": "dataset"},
+            }
+            for number, one in enumerate(repo.requests.values(), 1)
+        ]  # fmt: skip
+        start = int(request.query_params.get("p", "0")) * hub.page_size
+        page = found[start : start + hub.page_size]
+        return {"discussions": page, "count": len(found), "start": start}
 
     @app.put(base + "/settings")
     async def settings(request: Request) -> Any:
@@ -305,6 +323,9 @@ def _add_commit_routes(hub: StandInHub) -> None:
         header, tree = lines[0]["value"], _apply(parent.tree, lines[1:], repo)
         wanted = header.get("parentCommit")
         made = repo.commit(request.path_params["rev"], header["summary"], tree, parent=wanted, pull=pull)
+        account = hub.find_account(request)
+        if pull and made is not None and account is not None:
+            repo.requests[f"refs/pr/{len(repo.pulls)}"] = PullRequest(header["summary"], account.name)
         if made is None:
             raise RefusedError(412, message="A commit has happened since. Please refresh and try again.")
         kind = "" if request.path_params["kind"] == "models" else "datasets/"

@@ -42,6 +42,15 @@ class Commit:
 
 
 @dataclass
+class PullRequest:
+    """What a pull request says beside its commits."""
+
+    title: str
+    author: str
+    status: str = "open"
+
+
+@dataclass
 class Repo:
     """One dataset."""
 
@@ -50,6 +59,7 @@ class Repo:
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     pulls: dict[str, str] = field(default_factory=dict)
+    requests: dict[str, PullRequest] = field(default_factory=dict)
     commits: dict[str, Commit] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -77,6 +87,20 @@ class Repo:
             else:
                 self.branches[revision] = made.oid
             return made
+
+    def merge(self, number: int) -> None:
+        """Put what a pull request changes on the main branch."""
+        with self._lock:
+            ours, theirs = self.commits[self.branches["main"]], self.commits[self.pulls[f"refs/pr/{number}"]]
+            self.branches["main"] = self._add(ours.oid, "merged", {**ours.tree, **theirs.tree}).oid
+            self.requests[f"refs/pr/{number}"].status = "merged"
+
+    def change_pull(self, number: int, path: str, data: bytes) -> None:
+        """Push one file to a pull request, as its author may."""
+        with self._lock:
+            before = self.commits[self.pulls[f"refs/pr/{number}"]]
+            tree = {**before.tree, path: Blob(data, lfs=False)}
+            self.pulls[f"refs/pr/{number}"] = self._add(before.oid, "changed", tree).oid
 
     def _add(self, parent: str | None, message: str, tree: dict[str, Blob]) -> Commit:
         oid = hashlib.sha1(f"{id(self)} {next(self._numbers)}".encode()).hexdigest()

@@ -526,6 +526,9 @@ def test_a_submission_is_checked_on_the_page(
     expect(page.get_by_text("mini-renditions").first).to_be_visible()
     page.get_by_role("button", name="Check", exact=True).click()
     page.wait_for_function("w => document.querySelector('#report textarea')?.value.includes(w)", arg=words)
+    expect(page.locator("#verdict .good" if good else "#verdict .bad")).to_have_text(
+        re.compile("^Accepted." if good else "^Refused. 1 error;")
+    )
     # "Nothing you upload is kept": neither by the board nor by Gradio.
     assert len(list((board_folder / TEMPORARY).rglob("*"))) == 1, "more than the empty folder of uploads"
 

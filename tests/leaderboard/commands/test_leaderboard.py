@@ -61,6 +61,6 @@ def test_a_result_of_evaluate_can_be_submitted(
     said += ["--contact", "a@example.org", "--supervision", "supervised", "--training-data", "imagenet-1k"]
     said += ["--generated-training-data", "none", "--yes", "--to", str(tmp_path / "submissions")]
     result = next((tmp_path / "out").glob("*/result.json"))
-    assert main(["submit", str(result), *said, *data]) == 0
+    assert main(["submit", "--local", str(result), *said, *data]) == 0
     assert main(["validate", str(tmp_path / "submissions"), *data]) == 0
     assert "accepted, trust level 'recomputed'" in capsys.readouterr().out

@@ -406,6 +406,17 @@ def test_a_good_upload_is_recomputed(tmp_path: Path) -> None:
     assert report.trust == "recomputed"
 
 
+def test_predictions_are_known_by_their_hash_under_any_name(tmp_path: Path) -> None:
+    """As a browser renames a second download; what fits no hash and no name is refused by its name."""
+    path = write_case(tmp_path)
+    renamed = tmp_path / "mini-renditions (1).parquet"
+    (path.parent / STEM / "mini-renditions.parquet").rename(renamed)
+    assert check_upload([path, renamed], tmp_path / "none").trust == "recomputed"
+    renamed.write_bytes(renamed.read_bytes() + b" ")
+    report = check_upload([path, renamed], tmp_path / "none")
+    assert "is none of the predictions that the submission names" in report.problems[0].message
+
+
 def test_a_bad_upload_is_refused_with_its_reason(tmp_path: Path) -> None:
     """The same report as on the command line."""
     path = write_case(tmp_path, set_at("result.entries.0.scores.0.top1.low", 0.188))

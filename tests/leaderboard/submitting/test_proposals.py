@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from imagenet_g.leaderboard.submitting.proposals import MAX_LENGTH, propose_name
 from imagenet_g.leaderboard.submitting.submit import suggest_answers
 from imagenet_g.leaderboard.validation.claim_checks import check_statement
 from imagenet_g.leaderboard.validation.identity_checks import check_identity
+from imagenet_g.leaderboard.validation.peers import KnownSubmission
 
 ODD = (
     "timm:hf-hub:org/resnet50", "timm:local-dir:/home/jo/my model", "python:my_nets.small:make_model",
@@ -75,9 +78,20 @@ def test_a_proposal_does_not_tell_where_a_folder_lies() -> None:
     assert propose_name("timm:local-dir:/home/jo/secret/my-net") == "my-net"
 
 
+def know(model: str, **changes: object) -> KnownSubmission:
+    """A submission on the board under a name."""
+    pattern = Submission.model_validate_json(load_good())
+    statement = pattern.statement.model_copy(update={"model": model})
+    record = pattern.result.model.model_copy(update=changes)
+    result = pattern.result.model_copy(update={"model": record})
+    return KnownSubmission(
+        Path("x__y.json"), pattern.model_copy(update={"statement": statement, "result": result})
+    )
+
+
 def test_the_question_for_the_name_has_the_proposal() -> None:
-    """Which keeps away from the names on the board."""
-    result = Submission.model_validate_json(load_good()).result
-    named = result.model.model_copy(update={"spec": "python:my_nets:make"})
-    answers = suggest_answers(result.model_copy(update={"model": named}), ["My_Nets make"])
-    assert answers["name"] == "my_nets make (python)"
+    """Which keeps away from the names on the board; a model that is there keeps its own."""
+    there = know("My_Nets make", spec="python:my_nets:make", weights_sha256="a" * 64)
+    result = know("", spec="python:my_nets:make", weights_sha256="b" * 64).submission.result
+    assert suggest_answers(result, [there])["name"] == "my_nets make (python)"
+    assert suggest_answers(there.submission.result, [there])["name"] == "My_Nets make"

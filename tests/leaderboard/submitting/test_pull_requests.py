@@ -64,7 +64,8 @@ def test_without_a_token_nothing_is_asked_or_written(hub: StandInHub, tmp_path: 
     done = submit(Client(hub.url, tmp_path / "home", token=None), tmp_path)
     assert done.code == 2
     assert done.err.strip() == (
-        "imagenet-g: A pull request needs an account: 'hf auth login', or set HF_TOKEN."
+        f"imagenet-g: A pull request on '{REPO}' needs an account. With --local the submission is written "
+        "and checked here, and nothing is sent. To sign in: 'hf auth login', or set HF_TOKEN."
     )
     assert not (tmp_path / "to").exists()
 
@@ -84,6 +85,7 @@ def test_without_a_network_nothing_is_written(tmp_path: Path) -> None:
     assert done.code == 2
     assert done.err.count("imagenet-g:") == 1
     assert "Check the network" in done.err
+    assert "With --local the submission is written" in done.err
     assert "Traceback" not in done.err
     assert not (tmp_path / "to").exists()
 

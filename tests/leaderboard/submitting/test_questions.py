@@ -131,7 +131,7 @@ def test_without_a_terminal_one_message_lists_the_flags(
     result: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit code 2, nothing written."""
-    assert main(["submit", str(result), "--to", str(result.parent / "to")]) == 2
+    assert main(["submit", "--local", str(result), "--to", str(result.parent / "to")]) == 2
     message = capsys.readouterr().err
     assert message.count("imagenet-g:") == 1
     assert "--organisation TEXT" in message
@@ -142,7 +142,7 @@ def test_flags_alone_make_a_submission(result: Path, capsys: pytest.CaptureFixtu
     """For scripts."""
     words = [f"--{field}={value}" for field, value in TYPED.items()]
     to = result.parent / "to"
-    assert main(["submit", str(result), "--to", str(to), "--name=A Net", *words]) == 0
+    assert main(["submit", "--local", str(result), "--to", str(to), "--name=A Net", *words]) == 0
     assert "recomputed" in capsys.readouterr().out
     assert [path.name for path in to.rglob("*.json")] == ["example-lab__a-net.json"]
 
@@ -154,7 +154,7 @@ def test_a_partial_result_is_refused_before_any_question(
     content = json.loads((result / "result.json").read_text())
     content["entries"][0]["limit"] = 5
     (result / "result.json").write_text(json.dumps(content))
-    assert main(["submit", str(result), "--to", str(result.parent / "to")]) == 2
+    assert main(["submit", "--local", str(result), "--to", str(result.parent / "to")]) == 2
     assert "without --limit" in capsys.readouterr().err
 
 
@@ -169,7 +169,9 @@ def type_answers(terminal: Terminal, *, until: str | None = None) -> None:
 
 def test_on_a_terminal_the_answers_make_a_submission(result: Path) -> None:
     """As a person types them."""
-    with open_terminal(["submit", str(result), "--to", "to"], folder=result.parent, seconds=60) as terminal:
+    with open_terminal(
+        ["submit", "--local", str(result), "--to", "to"], folder=result.parent, seconds=60
+    ) as terminal:
         type_answers(terminal)
         assert terminal.wait_for_end() == 0, terminal.screen
     assert (result.parent / "to" / "mini" / "example-lab__a-net.json").is_file()
@@ -177,7 +179,9 @@ def test_on_a_terminal_the_answers_make_a_submission(result: Path) -> None:
 
 def test_ctrl_c_among_the_questions_writes_nothing(result: Path) -> None:
     """And says so."""
-    with open_terminal(["submit", str(result), "--to", "to"], folder=result.parent, seconds=20) as terminal:
+    with open_terminal(
+        ["submit", "--local", str(result), "--to", "to"], folder=result.parent, seconds=20
+    ) as terminal:
         type_answers(terminal, until="contact")
         assert terminal.press_until_end(CTRL_C) == 130, terminal.screen
     assert "nothing was written" in terminal.screen

@@ -62,7 +62,7 @@ def made(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run("evaluate", "--model", "tally:mean/seed0", "--split", "v9/sd-l", "--data", data, *places) == 0
     said = ("--organisation=Example Lab", "--name=Tally", "--authors=A. Author", "--contact=a@example.org")
     result = next((folder / "out").glob("*/result.json"))
-    assert run("submit", result, "--to", folder / "submissions", "--data", data, *said) == 0
+    assert run("submit", "--local", result, "--to", folder / "submissions", "--data", data, *said) == 0
     return folder
 
 

@@ -34,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run("evaluate", "--model", f"timm:packaged:{NAME}", *options) == 0
     said = ("--organisation=Lab", "--name=Mapped", "--authors=A. Author", "--contact=a@example.org")
     result = next((folder / "out").glob("*/result.json"))
-    assert run("submit", result, "--to", folder / "submissions", *data, *said) == 0
+    assert run("submit", "--local", result, "--to", folder / "submissions", *data, *said) == 0
     return folder
 
 
