@@ -10,8 +10,9 @@ import gradio as gr
 from imagenet_g.leaderboard.app.controls import build_controls
 from imagenet_g.leaderboard.app.hub_states import make_states
 from imagenet_g.leaderboard.app.image_tabs import build_compare_tab, build_image_tab
-from imagenet_g.leaderboard.app.model_tab import VISIT_JS, build_model_tab
+from imagenet_g.leaderboard.app.model_tab import VISIT_JS, build_model_tab, build_visit_parts
 from imagenet_g.leaderboard.app.number_tabs import (
+    PLOT_ORDER,
     QUIET,
     TYPING,
     build_order_tab,
@@ -35,7 +36,8 @@ from imagenet_g.leaderboard.app.state import Order, click_table, make_query, spl
 from imagenet_g.leaderboard.app.submit_tab import build_submit_tab
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages.about import format_about
-from imagenet_g.leaderboard.pages.queries import BoardQuery, settle_query
+from imagenet_g.leaderboard.pages.model_links import MODEL_TAB
+from imagenet_g.leaderboard.pages.queries import BoardQuery, parse_query, settle_query
 from imagenet_g.leaderboard.uploads.store import UploadStore
 
 TITLE = (
@@ -105,7 +107,7 @@ def build_app(board: Board, *, submissions: Path, reports: Path, store: UploadSt
         answered = gr.Textbox(visible="hidden", elem_id="answered", label="values of the rows shown")
         again = gr.Textbox(visible="hidden", elem_id="again", label="values to be shown")
         opened = gr.Textbox(visible="hidden", elem_id="opened", label="open tab")
-        model = gr.Textbox(visible="hidden", elem_id="model", label="model")
+        model, visit = build_visit_parts()
         restore = gr.Button("Restore the address", visible="hidden", elem_id=RESTORE)
         with gr.Tabs(selected=OPENING) as tabs:
             opening_tab = build_opening_tab(board)
@@ -128,7 +130,7 @@ def build_app(board: Board, *, submissions: Path, reports: Path, store: UploadSt
         wire_controls(page)
         wire_table(page)
         wire_start(page, app)
-        wire_history(page, restore)
+        wire_history(page, restore, visit)
     return app
 
 
@@ -209,8 +211,8 @@ def wire_start(page: Page, app: gr.Blocks) -> None:
     page.address.change(None, page.address, None, js=ADDRESS_JS)
 
 
-def wire_history(page: Page, restore: gr.Button) -> None:
-    """From an earlier or later address of the browser's history to the page."""
+def wire_history(page: Page, restore: gr.Button, visit: gr.Button) -> None:
+    """From an earlier or later address of the browser's history to the page, and from a link to a model."""
 
     def show(words: str, opened: str, *values: object) -> tuple[object, ...]:
         return show_address(page, words, opened, values)
@@ -219,6 +221,19 @@ def wire_history(page: Page, restore: gr.Button) -> None:
     shown = restore.click(show, inputs, page.address_outputs, js=READ_JS, **TYPING)
     draw_after(page, shown)
     settle(page, shown)
+    wire_visits(page, visit)
+
+
+def wire_visits(page: Page, visit: gr.Button) -> None:
+    """From a link to a model to its page, with the controls as they are: one request, and no table."""
+    view = next(view for view in page.views if view.name == MODEL_TAB)
+
+    def show(words: str, *values: object) -> tuple[object, ...]:
+        query = replace(make_query(page.board, values, PLOT_ORDER), model=parse_query(words).model)
+        return MODEL_TAB, query.model, gr.Tabs(selected=MODEL_TAB), *view.draw(query, query.model)
+
+    outputs = [page.opened, page.model, page.tabs, *view.outputs]
+    visit.click(show, [page.address, *page.controls], outputs, js=READ_JS, **TYPING)
 
 
 def draw_after(page: Page, event: gr.events.Dependency) -> None:

@@ -15,6 +15,7 @@ from gradio import routes
 from imagenet_g.leaderboard.app.app import build_app
 from imagenet_g.leaderboard.app.plot_script import HEAD
 from imagenet_g.leaderboard.board.board import Board
+from imagenet_g.leaderboard.model_page.badge import ADDRESS, format_badge
 from imagenet_g.leaderboard.pages.cells import format_csv
 from imagenet_g.leaderboard.pages.pages import show_scatter
 from imagenet_g.leaderboard.pages.queries import BoardQuery, parse_query, select_rows, settle_query
@@ -68,6 +69,7 @@ def build_server(
         kind = "application/vnd.apache.parquet"
         return Response(stream.getvalue(), media_type=kind, headers=_name("imagenet-g.parquet"))
 
+    add_badge_route(server, board)
     # Loads the libraries and groups the rows by split before the first reader has to wait for it.
     show_scatter(board, settle_query(board, BoardQuery()), []).to_json()
     with keep_no_edits(store):
@@ -104,6 +106,14 @@ def keep_no_edits(store: UploadStore) -> Iterator[None]:
     finally:
         names[name] = before
         shutil.rmtree(store.folder / "vibe_edit_history", ignore_errors=True)
+
+
+def add_badge_route(server: FastAPI, board: Board) -> None:
+    """Badges of models; must be called before Gradio's page is mounted."""
+
+    @server.get(f"/{ADDRESS}")
+    def send_badge(model: str = "", split: str = "") -> Response:
+        return Response(format_badge(board, model, split), media_type="image/svg+xml")
 
 
 def run_server(

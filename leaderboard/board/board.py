@@ -167,6 +167,16 @@ class Board:
             for key, group in rows.groupby(keys, sort=False)
         }
 
+    def has_answers(self, split: str, model_id: str) -> bool:
+        """Whether a model's first answers on a whole split are stored."""
+        return ANSWER + model_id in self._answered.get(split, ())
+
+    @cached_property
+    def _answered(self) -> dict[str, frozenset[str]]:
+        import pyarrow.parquet as pq
+
+        return {split: frozenset(pq.read_schema(BytesIO(data)).names) for split, data in self.answers.items()}
+
     def load_answers(self, split: str, model_id: str | None = None) -> pd.DataFrame | None:
         """First answers by image, one column pair for each model; None where no predictions are stored.
 
@@ -175,14 +185,13 @@ class Board:
             model_id: Read the answers of this model alone; None where it has none.
         """
         import pandas as pd
-        import pyarrow.parquet as pq
 
         data = self.answers.get(split)
         if data is None or model_id is None:
             return None if data is None else pd.read_parquet(BytesIO(data))
-        own = [prefix + model_id for prefix in (ANSWER, PROBABILITY)]
-        if not set(own) <= set(pq.read_schema(BytesIO(data)).names):
+        if not self.has_answers(split, model_id):
             return None
+        own = [prefix + model_id for prefix in (ANSWER, PROBABILITY)]
         return pd.read_parquet(BytesIO(data), columns=["image_id", "labels", *own])
 
 

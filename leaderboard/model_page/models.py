@@ -63,6 +63,10 @@ class BoardEntry:
     versions: tuple[VersionRows, ...]
     absent: tuple[str, ...]
 
+    def find_facts(self, version: str) -> SubmissionFacts | None:
+        """What the submission of a version says."""
+        return next((one.facts for one in self.versions if one.version.name == version), None)
+
     @property
     def first(self) -> Row:
         """A row of the version that stands first."""
@@ -70,11 +74,15 @@ class BoardEntry:
 
 
 def place_model(board: Board, query: BoardQuery) -> BoardQuery:
-    """The query with a version that has its model, where the address names a model and no version."""
+    """The query with a version and a split that have its model, where the address names no version."""
     if not query.model or query.version:
         return query
-    there = (v.name for v in board.info.versions if query.model in board.ids_by_version[v.name])
-    return replace(query, version=next(there, ""))
+    for version in board.info.versions:
+        if query.model in board.ids_by_version[version.name]:
+            placed = replace(query, version=version.name)
+            split = (one.split for one in _find_version(board, placed).splits if one.row is not None)
+            return placed if query.split else replace(placed, split=next(split))
+    return query
 
 
 def find_model(board: Board, query: BoardQuery) -> BoardEntry | None:
@@ -116,8 +124,11 @@ def _find_row(board: Board, query: BoardQuery) -> Row | None:
 
 
 def _find_own(rows: pd.DataFrame, model_id: str) -> dict[str, Any] | None:
-    found = rows[rows["model_id"] == model_id]
-    return None if found.empty else {str(name): value for name, value in found.iloc[0].items()}
+    # By position: a frame of one row takes ten times as long to make as a row, and a page has dozens.
+    places = (rows["model_id"] == model_id).to_numpy().nonzero()[0]
+    if not len(places):
+        return None
+    return {str(name): value for name, value in rows.iloc[int(places[0])].items()}
 
 
 def _list_choices(board: Board, query: BoardQuery) -> Iterator[BoardQuery]:

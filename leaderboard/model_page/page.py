@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from imagenet_g.leaderboard.board.board import Board
+from imagenet_g.leaderboard.model_page.badge import format_badge_section
+from imagenet_g.leaderboard.model_page.classes import format_classes
 from imagenet_g.leaderboard.model_page.facts import format_facts, format_rerun
 from imagenet_g.leaderboard.model_page.history import format_history
 from imagenet_g.leaderboard.model_page.models import BoardEntry, find_model
 from imagenet_g.leaderboard.model_page.profile import format_profile
 from imagenet_g.leaderboard.model_page.trust import format_flags_section, format_trust_section
-from imagenet_g.leaderboard.pages.cells import Row, escape, format_trust, list_row_doubts
+from imagenet_g.leaderboard.pages.cells import Row, escape, format_trust
 from imagenet_g.leaderboard.pages.model_links import link_model, make_table_address
 from imagenet_g.leaderboard.pages.queries import BoardQuery, select_rows
 from imagenet_g.leaderboard.submissions.problems import clip_text
@@ -28,7 +30,8 @@ def show_model(board: Board, query: BoardQuery) -> str:
     if model is None:
         words = escape(f"This board has no model '{clip_text(query.model)}'.")
         return f'<article class="mp">{back}<p>{words}</p></article>'
-    return f'<article class="mp">{back}{_format_head(board, model)}{_format_sections(model)}</article>'
+    sections = _format_sections(model, format_classes(board, model, query.split), query.split)
+    return f'<article class="mp">{back}{_format_head(model)}{sections}</article>'
 
 
 def _suggest_models(board: Board, query: BoardQuery) -> str:
@@ -38,11 +41,11 @@ def _suggest_models(board: Board, query: BoardQuery) -> str:
     return f"<p>Click the name of a model in the table, or one of its first:</p><ul>{links}</ul>"
 
 
-def _format_head(board: Board, model: BoardEntry) -> str:
+def _format_head(model: BoardEntry) -> str:
     row = model.first
-    doubts = dict.fromkeys(
-        doubt for one in model.versions for each in one.rows for doubt in list_row_doubts(each)
-    )
+    # Those of the rows alone: what lines are doubted for stands with the flags.
+    lines = (str(each.get("doubts") or "") for one in model.versions for each in one.rows)
+    doubts = dict.fromkeys(doubt for text in lines for doubt in text.split("\n") if doubt)
     marks = "".join(f'<span class="mp-doubt">{escape(doubt)}</span>' for doubt in doubts)
     levels = dict.fromkeys(str(each["trust"]) for one in model.versions for each in one.rows)
     badges = " ".join(format_trust({"trust": level}) for level in levels)
@@ -60,17 +63,19 @@ def _format_url(row: Row) -> str:
     return f' · <a href="{escape(url)}" rel="noopener nofollow" target="_blank">paper or code</a>'
 
 
-def _format_sections(model: BoardEntry) -> str:
+def _format_sections(model: BoardEntry, classes: str, split: str) -> str:
     absent = f'<p class="mp-note">No row in {escape(", ".join(model.absent))}.</p>' if model.absent else ""
     profiles = "".join(format_profile(one) for one in model.versions) + absent
     return _join_sections(
         [
             ("profile", "Profile", profiles),
+            ("classes", "Classes and confusions", classes),
             ("trust", "Trust", format_trust_section(model)),
             ("flags", "Flags", format_flags_section(model)),
             ("facts", "The model", format_facts(model)),
             ("rerun", "Run it again", format_rerun(model)),
             ("history", "History", format_history(model)),
+            ("badge", "Badge", format_badge_section(model, split)),
         ]
     )
 

@@ -60,18 +60,3 @@ def _format_split(board: Board, version: str, split: str) -> str:
     plain = strip_links(table).replace('<button type="button"', "<span").replace("</button>", "</span>")
     head = f'<summary><h3 style="display:inline">{escape(split)}</h3></summary>'
     return f"<details open>{head}{format_rule(rows)}{plain}{plot}</details>"
-
-
-def format_badge(board: Board, version: str, split: str, model_id: str) -> str:
-    """An SVG badge for a README: split and accuracy of one model."""
-    rows = board.scores
-    found = rows[(rows["version"] == version) & (rows["split"] == split) & (rows["model_id"] == model_id)]
-    value = f"{100 * found['top1'].iloc[0]:.2f} %" if len(found) else "unknown"
-    left, right = escape(split), escape(value)
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" width="220" height="20" role="img" '
-        f'aria-label="{left}: {right}"><rect width="150" height="20" fill="#555"/>'
-        '<rect x="150" width="70" height="20" fill="#3b82c4"/><g fill="#fff" font-size="11" '
-        f'font-family="sans-serif"><text x="8" y="14">{left}</text>'
-        f'<text x="158" y="14">{right}</text></g></svg>\n'
-    )

@@ -21,6 +21,7 @@ from imagenet_g.leaderboard.pages.image_cards import (
     format_gallery,
     read_clip_scores,
 )
+from imagenet_g.leaderboard.pages.model_links import link_model
 from imagenet_g.leaderboard.pages.pairs import compute_pair, format_pair
 from imagenet_g.leaderboard.pages.plots import build_order_changes, build_profiles, build_scatter
 from imagenet_g.leaderboard.pages.queries import (
@@ -234,11 +235,9 @@ def show_pair(
     by_id = {model_id: name for name, model_id in list_comparable(board, split)}
     said = collect_answers(board, base, [str(first), str(second)])
     sheets = ""
-    for title, ids in (
-        (f"Only {by_id[str(first)]} is right", score.first_only_ids),
-        (f"Only {by_id[str(second)]} is right", score.second_only_ids),
-    ):
-        sheets += f"<h3>{escape(title)}: {min(len(ids), sheet)} of {len(ids)}</h3>"
+    for model_id, ids in ((str(first), score.first_only_ids), (str(second), score.second_only_ids)):
+        name = link_model(model_id, by_id[model_id])
+        sheets += f"<h3>Only {name} is right: {min(len(ids), sheet)} of {len(ids)}</h3>"
         sheets += format_gallery(base, find_rows(base, ids[:sheet]), said)
     return format_pair(score, escape(by_id[str(first)]), escape(by_id[str(second)])), sheets
 

@@ -110,6 +110,7 @@ def _make_points(group: pd.DataFrame, training: str, link: str) -> go.Scatter:
         marker={"color": COLORS[training], "symbol": SYMBOLS[training], "size": 7, "opacity": 0.75},
         text=format_hovers(group),
         hoverinfo="text",
+        customdata=group["model_id"].tolist(),
     )
 
 
@@ -123,7 +124,7 @@ def _make_chosen(row: pd.Series[Any], link: str, color: str, position: str) -> g
     return go.Scatter(
         x=[x], y=[y], mode="markers+text", name=escape(row["model"]), text=[escape(row["model"])],
         textposition=position, textfont={"weight": 600, "color": color},
-        hovertext=[format_hover(dict(row))], hoverinfo="text",
+        hovertext=[format_hover(dict(row))], hoverinfo="text", customdata=[row["model_id"]],
         marker={"color": color, "size": 12, "line": {"width": 1, "color": "white"}},
         error_y={"type": "data", "symmetric": False, "array": [bars[1] - y], "arrayminus": [y - bars[0]]},
     )  # fmt: skip
@@ -224,6 +225,7 @@ def build_profiles(rows: pd.DataFrame, chosen: Sequence[str], *, metric: str) ->
             go.Scatter(
                 x=[escape(_shorten(split)) for split in own.index], y=value, mode="lines+markers",
                 name=escape(own["model"].iloc[0]), line={"color": PALETTE[number]},
+                customdata=[model_id] * len(own),
                 error_y={
                     "type": "data", "symmetric": False, "thickness": 1,
                     # An unknown bound is a bar of length 0: the value itself is still drawn.
@@ -262,6 +264,7 @@ def build_order_changes(
             go.Scatter(
                 x=["chosen", "other"], y=[here, there], mode="lines+markers", line={"color": color},
                 name=name, showlegend=False, text=[f"{name}: place {here} to {there}"] * 2, hoverinfo="text",
+                customdata=[model_id] * 2,
             )
         )  # fmt: skip
     figure.update_layout(**LAYOUT)
