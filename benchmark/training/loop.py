@@ -1,8 +1,9 @@
 """One loop for everything this project trains: seeded, resumable after an interruption, and extendable.
 
 The seed and the step's number alone decide what a step draws, so no random state is saved: an interrupted run
-resumes from its last checkpoint with the same draws. The learning rate warms up, stays constant, and falls
-over the last part of the steps; with more steps it stays constant for longer.
+resumes from its last checkpoint with the same draws. How long and how fast it learns is a `TrainingCourse`.
+One made from a schedule warms up, stays constant, and falls over the last part of the steps; with more steps
+it stays constant for longer.
 """
 
 from __future__ import annotations
@@ -14,24 +15,20 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Protocol
 
 import torch
 from pydantic import JsonValue
 
-from imagenet_g.benchmark.differences import list_differences
-from imagenet_g.benchmark.errors import DataError, ModelError
-from imagenet_g.benchmark.identity import format_canonical_json
-from imagenet_g.benchmark.storage import replace_file, translate_storage_errors
-from imagenet_g.benchmark.training.schedules import ScheduleSpec, find_rate
+from imagenet_g.benchmark.errors import ModelError
+from imagenet_g.benchmark.storage import translate_storage_errors, write_text
+from imagenet_g.benchmark.training.courses import TrainingCourse, plan_course
+from imagenet_g.benchmark.training.processes import OneProcess, TrainingProcesses
+from imagenet_g.benchmark.training.schedules import ScheduleSpec
+from imagenet_g.benchmark.training.states import Start, TrainingState
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
-_MAX_GRADIENT_NORM = 1.0
-# A finished run may be given more steps, and what is reported or saved meanwhile changes no weight.
-_MAY_CHANGE = {"steps", "log_every", "save_every", "sample_every"}
-_DAMAGES = (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, UnpicklingError)
 
 
 class TrainingTask(Protocol):
@@ -51,21 +48,6 @@ class TrainingTask(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """Weights of an earlier training to continue from; its optimizer is not kept and starts anew.
-
-    Attributes:
-        weights: By name, as the module has them.
-        steps: Steps they have behind them.
-        seconds: Time they took.
-    """
-
-    weights: dict[str, torch.Tensor]
-    steps: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class Trained:
     """The end of a run.
 
@@ -80,6 +62,26 @@ class Trained:
     steps: int
     seconds: float
     device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingHooks:
+    """What a caller adds to a run.
+
+    Attributes:
+        say: Receives progress messages.
+        sample: Called with the kept weights now and then, to draw what has been learnt.
+        begin: Called once with the step that comes next, before it is taken; a task that reads its examples
+            in order starts there.
+        report: More for a line of the log, such as what the last steps were made of.
+        follow: Receives each line of the log, as it is written.
+    """
+
+    say: Callable[[str], None]
+    sample: Callable[[Mapping[str, torch.Tensor], int], None] | None = None
+    begin: Callable[[int], None] | None = None
+    report: Callable[[], Mapping[str, JsonValue]] | None = None
+    follow: Callable[[Mapping[str, JsonValue]], None] | None = None
 
 
 def run_training(
@@ -111,159 +113,152 @@ def run_training(
         DataError: The checkpoint is damaged, or was made with another seed, schedule or other inputs.
         StorageError: The folder cannot be written.
     """
-    rates: JsonValue = schedule.model_dump(mode="json", exclude=_MAY_CHANGE)
-    state = _TrainingState(task.module, schedule, {**inputs, "seed": seed, "schedule": rates})
+    hooks = TrainingHooks(say=say, sample=sample)
+    return run_course(task, plan_course(schedule), folder, seed=seed, inputs=inputs, hooks=hooks, start=start)
+
+
+def run_course(
+    task: TrainingTask,
+    course: TrainingCourse,
+    folder: Path,
+    *,
+    seed: int,
+    inputs: Mapping[str, JsonValue],
+    hooks: TrainingHooks,
+    start: Start | None = None,
+    processes: TrainingProcesses | None = None,
+) -> Trained:
+    """Train to the course's end, from the folder's checkpoint where there is one.
+
+    Args:
+        task: What is learnt.
+        course: How.
+        folder: Where the checkpoint and the log are.
+        seed: Decides every step's chance; weights at the start are the caller's.
+        inputs: As in `run_training`.
+        hooks: What the caller adds.
+        start: Where to start when there is no checkpoint; None for the module's own weights.
+        processes: Those that train together; None for this one alone. The first of them writes.
+
+    Raises:
+        ModelError: The loss is not a number.
+        DataError: The checkpoint is damaged, or was made with another seed, course or other inputs.
+        StorageError: The folder cannot be written.
+    """
+    processes = processes or OneProcess()
+    state = TrainingState(task.module, course, {**inputs, "seed": seed, "schedule": course.identity})
     if (folder / CHECKPOINT).is_file():
         state.load(folder / CHECKPOINT)
     elif start is not None:
         state.start(start)
-    if state.step:
-        say(f"resuming at step {state.step}")
+    if state.step and processes.index == 0:
+        hooks.say(f"resuming at step {state.step}")
+        forget_lines(folder / LOG, state.step)
+    if hooks.begin is not None:
+        hooks.begin(state.step)
     started, since = time.monotonic(), state.seconds
-    while state.step < schedule.steps:
-        values = _take_step(task, schedule, state, seed)
+    while state.step < course.steps:
+        values = _take_step(task, course, state, seed)
         state.seconds = since + time.monotonic() - started
-        if state.step % schedule.log_every == 0 or state.step == schedule.steps:
-            _report(folder, state, schedule, values, say)
-        if state.step % schedule.save_every == 0 or state.step == schedule.steps:
-            state.save(folder / CHECKPOINT)
-        if sample and (state.step % schedule.sample_every == 0 or state.step == schedule.steps):
-            sample(state.mean, state.step)
+        if is_due(state.step, course.log_every, course.steps):
+            _report(folder, state, course, values, hooks, processes)
+        if is_due(state.step, course.save_every, course.steps):
+            _save(folder, state, course, processes)
+        if hooks.sample and is_due(state.step, course.sample_every, course.steps):
+            hooks.sample(state.mean, state.step)
     weights = {name: value.float().cpu() for name, value in state.mean.items()}
     return Trained(weights, state.step, state.seconds, state.device)
 
 
-class _TrainingState:
-    """All that a later run needs: weights, their mean, the optimizer, the step, and what decided them."""
+def is_due(step: int, every: int, steps: int) -> bool:
+    """Whether something is done after a step: each `every` steps, and after the last one.
 
-    def __init__(self, module: torch.nn.Module, schedule: ScheduleSpec, inputs: dict[str, JsonValue]) -> None:
-        self.module = module
-        self.inputs = inputs
-        self.optimizer = torch.optim.AdamW(_group(module, schedule.weight_decay), betas=(0.9, 0.99))
-        self.mean = deepcopy(module.state_dict())
-        self.step = 0
-        self.since = 0
-        self.seconds = 0.0
-
-    @property
-    def device(self) -> str:
-        return str(next(self.module.parameters()).device)
-
-    def save(self, path: Path) -> None:
-        saved = {
-            "weights": self.module.state_dict(),
-            "mean": self.mean,
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-            "since": self.since,
-            "seconds": self.seconds,
-            # As text: the unpickler for untrusted files reads few kinds of objects.
-            "inputs": format_canonical_json(self.inputs),
-        }
-        with replace_file(path) as temporary:
-            torch.save(saved, temporary)
-
-    def start(self, start: Start) -> None:
-        try:
-            self.module.load_state_dict(start.weights)
-        except RuntimeError as error:
-            raise DataError(
-                f"The weights to continue from are of another recipe: {str(error).splitlines()[0]}"
-            ) from error
-        self.mean = deepcopy(self.module.state_dict())
-        self.step = self.since = start.steps
-        self.seconds = start.seconds
-
-    def load(self, path: Path) -> None:
-        try:
-            # weights_only: a checkpoint is a pickle, and one from elsewhere must not run code.
-            saved = torch.load(path, map_location="cpu", weights_only=True)
-            begun = json.loads(saved["inputs"])
-        except _DAMAGES as error:
-            raise _describe_damage(path, error) from error
-        # Before the weights: those of another recipe often fit, and would end as a mixture of two trainings.
-        if changes := list_differences(begun, json.loads(format_canonical_json(self.inputs))):
-            raise DataError(
-                f"'{path}' was begun with other inputs: {'; '.join(changes[:5])}. Continue with those of the "
-                "first run, or choose another folder."
-            )
-        try:
-            self.module.load_state_dict(saved["weights"])
-            self.optimizer.load_state_dict(saved["optimizer"])
-            # Moved like the fresh module's mean: the checkpoint is read to the CPU.
-            self.mean = {name: saved["mean"][name].to(value) for name, value in self.mean.items()}
-            self.step, self.seconds = int(saved["step"]), float(saved["seconds"])
-            self.since = int(saved["since"])
-        except _DAMAGES as error:
-            raise _describe_damage(path, error) from error
+    Example:
+        >>> [step for step in range(1, 8) if is_due(step, 3, 7)]
+        [3, 6, 7]
+    """
+    return step % every == 0 or step == steps
 
 
-def _describe_damage(path: Path, error: Exception) -> DataError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return DataError(f"'{path}' is no checkpoint of this training: {reason} Delete it to start again.")
+def forget_lines(path: Path, step: int) -> None:
+    """Take out of a log what a killed run wrote after its last checkpoint: those steps are taken again."""
+    if not path.is_file():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if _is_before(line, step)]
+    if len(kept) < len(lines):
+        write_text(path, "".join(kept))
 
 
-def _group(module: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Matrices and kernels decay; biases, norms and single vectors do not."""
-    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    return [
-        {"params": [p for p in learning if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+def _is_before(line: str, step: int) -> bool:
+    try:
+        return int(json.loads(line)["step"]) <= step
+    except (ValueError, KeyError, TypeError):
+        # The last line of a process that was killed while it wrote.
+        return False
+
+
+def _save(folder: Path, state: TrainingState, course: TrainingCourse, processes: TrainingProcesses) -> None:
+    if processes.index == 0:
+        state.save(folder / CHECKPOINT)
+        if course.keep_every is not None and is_due(state.step, course.keep_every, course.steps):
+            state.save(folder / f"checkpoint-{state.step:07}.pt")
+    # No process runs ahead of a checkpoint, so that none is killed in a later step than the one it is of.
+    processes.wait()
 
 
 def _take_step(
-    task: TrainingTask, schedule: ScheduleSpec, state: _TrainingState, seed: int
+    task: TrainingTask, course: TrainingCourse, state: TrainingState, seed: int
 ) -> Mapping[str, torch.Tensor]:
-    rate = schedule.learning_rate * find_rate(state.step, schedule, since=state.since)
+    rate = course.find_rate(state.step, state.since)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     # A prime stride keeps the seeds of two runs apart for a million steps; all devices use the CPU's numbers.
     numbers = torch.Generator("cpu").manual_seed(seed * 1_000_003 + state.step)
     state.module.train()
-    values = task.compute_loss(numbers, schedule.batch_size)
+    values = task.compute_loss(numbers, course.batch_size)
     # Before the step: after it the weights are NaN, and so is the next checkpoint.
     if not torch.isfinite(values["loss"]):
         loss = float(values["loss"].detach())
         raise ModelError(f"The loss at step {state.step} is {loss}: a lower learning_rate may help.")
     state.optimizer.zero_grad(set_to_none=True)
-    values["loss"].backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(state.module.parameters(), _MAX_GRADIENT_NORM)
-    state.optimizer.step()
+    # Without a scaled loss the scaler passes everything through.
+    state.scaler.scale(values["loss"]).backward()  # type: ignore[no-untyped-call]
+    if course.clip_norm is not None:
+        state.scaler.unscale_(state.optimizer)
+        torch.nn.utils.clip_grad_norm_(state.module.parameters(), course.clip_norm)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
     state.step += 1
-    _average(state, schedule.average)
+    state.take_average(course.average)
     return values
-
-
-@torch.no_grad()
-def _average(state: _TrainingState, decay: float) -> None:
-    # Early on the mean forgets faster, so that the random start fades (TensorFlow's ramp for such means).
-    decay = min(decay, (1 + state.step) / (10 + state.step)) if decay else 0.0
-    for name, value in state.module.state_dict().items():
-        # Counters such as BatchNorm's `num_batches_tracked` have no mean.
-        if value.is_floating_point():
-            state.mean[name].lerp_(value, 1 - decay)
-        else:
-            state.mean[name].copy_(value)
 
 
 def _report(
     folder: Path,
-    state: _TrainingState,
-    schedule: ScheduleSpec,
+    state: TrainingState,
+    course: TrainingCourse,
     values: Mapping[str, torch.Tensor],
-    say: Callable[[str], None],
+    hooks: TrainingHooks,
+    processes: TrainingProcesses,
 ) -> None:
-    numbers = {name: round(float(value.detach()), 5) for name, value in values.items()}
-    line = {"step": state.step, "seconds": round(state.seconds, 1), **numbers}
+    means = {name: processes.average(value.detach()) for name, value in values.items()}
+    more = hooks.report() if hooks.report is not None else {}
+    if processes.index:
+        return
+    numbers = {name: round(float(value), 5) for name, value in means.items()}
+    rate = state.optimizer.param_groups[0]["lr"]
+    line = {"step": state.step, "seconds": round(state.seconds, 1), **numbers, "learning_rate": rate, **more}
     with translate_storage_errors(folder / LOG):
         folder.mkdir(parents=True, exist_ok=True)
         # Opened for each line, so that a killed run leaves whole lines behind.
         with (folder / LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-    left = state.seconds / state.step * (schedule.steps - state.step)
+    if hooks.follow is not None:
+        hooks.follow(line)
+    left = state.seconds / state.step * (course.steps - state.step)
     shown = ", ".join(f"{name} {value:.4f}" for name, value in numbers.items())
-    say(f"step {state.step} of {schedule.steps}: {shown}; {_format_minutes(left)} left")
+    hooks.say(f"step {state.step} of {course.steps}: {shown}; {_format_minutes(left)} left")
 
 
 def _format_minutes(seconds: float) -> str:

@@ -9,8 +9,9 @@ import torch
 from imagenet_g.benchmark.environment import list_versions
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.identity import hash_json
-from imagenet_g.benchmark.training.loop import Start, Trained
+from imagenet_g.benchmark.training.loop import Trained
 from imagenet_g.benchmark.training.records import TrainingStageRecord, load_record
+from imagenet_g.benchmark.training.states import Start
 from imagenet_g.generation.generators.runtime import PACKAGES
 from imagenet_g.generation.training.context import TrainingContext
 from imagenet_g.generation.training.export import load_autoencoder, load_exported_clip, load_unet_weights

@@ -13,12 +13,12 @@ from imagenet_g.benchmark.errors import DataError, ModelError
 from imagenet_g.benchmark.training.loop import (
     CHECKPOINT,
     LOG,
-    Start,
     Trained,
     run_training,
     use_weights,
 )
 from imagenet_g.benchmark.training.schedules import ScheduleSpec, find_rate
+from imagenet_g.benchmark.training.states import Start
 
 
 class Line:
