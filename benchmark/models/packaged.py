@@ -16,6 +16,7 @@ from imagenet_g.benchmark.naming.libraries import find_library
 from imagenet_g.benchmark.naming.specs import ModelSpec
 
 PREFIX = "packaged:"
+_LOCAL = "local-dir:"
 CLASS_MAP_NAME = "classes.txt"
 """In a model's folder: the class of each output, where they are not the usual 1000."""
 TRAINING_NAME = "training.json"
@@ -68,11 +69,24 @@ def place_packaged(spec: ModelSpec) -> ModelSpec:
 
 
 def add_packaged_class_map(request: ModelRequest) -> ModelRequest:
-    """The request with the class map that ships beside the model, unless it brings its own."""
-    if request.class_map is not None or not request.spec.name.startswith(PREFIX):
+    """The request with the class map that lies beside the model, unless it brings its own.
+
+    That of a shipped model, or of a folder that `imagenet-g baselines train` wrote, which has its record too:
+    another folder's file of that name may hold anything.
+    """
+    if request.class_map is not None:
         return request
-    path = find_packaged_model(request.spec.name.removeprefix(PREFIX), request.spec.scheme) / CLASS_MAP_NAME
-    return replace(request, class_map=path) if path.is_file() else request
+    folder = _find_model_folder(request.spec)
+    if folder is None or not (folder / CLASS_MAP_NAME).is_file():
+        return request
+    return replace(request, class_map=folder / CLASS_MAP_NAME)
+
+
+def _find_model_folder(spec: ModelSpec) -> Path | None:
+    if spec.name.startswith(PREFIX):
+        return find_packaged_model(spec.name.removeprefix(PREFIX), spec.scheme)
+    folder = Path(spec.name.removeprefix(_LOCAL)) if spec.name.startswith(_LOCAL) else None
+    return folder if folder is not None and (folder / TRAINING_NAME).is_file() else None
 
 
 def find_packaged_training_data(spec: ModelSpec) -> str | None:
