@@ -50,6 +50,7 @@ submissions: .venv/installed-dev
 bench: .venv/installed-dev
 	$(BIN)/python -m imagenet_g.benchmark.bench
 	$(BIN)/python -m imagenet_g.baselines.bench
+	$(BIN)/python -m imagenet_g.baselines.bench_training
 	$(BIN)/python -m imagenet_g.generation.bench
 	PYTHONPATH=tests/support $(BIN)/python -m board_bench
 

@@ -37,7 +37,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     _add_apply(actions.add_parser("apply", help="add effective robustness to a result"))
     _add_table(actions.add_parser("table", help="effective robustness of a table of published figures"))
     _add_plot(actions.add_parser("plot", help="accuracy against accuracy, with the line and its bands"))
-    _add_train(actions.add_parser("train", help="train small classifiers to fit a line through"))
+    _add_train(
+        actions.add_parser("train", help="train classifiers by a recipe, on real and generated images")
+    )
     _add_replay(actions.add_parser("replay", help="repeat a paper's experiments on the splits of a version"))
     _add_coverage(actions.add_parser("coverage", help="check by simulation that the intervals cover"))
 
@@ -147,6 +149,29 @@ def _add_train(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--model", action="append", default=[], metavar="NAME", help="train only this model; repeatable"
     )
+    parser.add_argument(
+        "--mix", action="append", default=[], metavar="NAME", help="train only on this mix; repeatable"
+    )
+    parser.add_argument(
+        "--seed", action="append", default=[], type=int, metavar="N", help="only this seed; repeatable"
+    )
+    parser.add_argument("--dry-run", action="store_true",
+                        help="print images, steps, memory and time, and train nothing")  # fmt: skip
+    parser.add_argument("--gpus", type=parse_positive, default=8, metavar="N",
+                        help="of a dry run: GPUs to estimate for (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--track", metavar="NAME",
+                        help="also hand the log to tensorboard, trackio or wandb")  # fmt: skip
+    parser.add_argument(
+        "--source",
+        action="append",
+        default=[],
+        metavar="NAME=REF",
+        help="take another split for a source of the recipe, such as real=folder:PATH; repeatable",
+    )
+    parser.add_argument("--workers", type=parse_positive, metavar="N",
+                        help="threads that prepare images, or processes for a GPU")  # fmt: skip
+    parser.add_argument("--cache-limit", type=float, metavar="GB",
+                        help="most space of decoded images (default: what the disk has)")  # fmt: skip
     _add_machine(parser)
 
 

@@ -1,4 +1,4 @@
-"""`imagenet-g baselines train`: small classifiers for a line to be fitted through."""
+"""`imagenet-g baselines train`: classifiers by a recipe, and small ones for a line to be fitted through."""
 
 from __future__ import annotations
 
@@ -10,11 +10,27 @@ from imagenet_g.benchmark.terminal.text import print_block, print_line
 
 def run_train(arguments: Namespace) -> int:
     """Train a recipe's models one after the other, or list the recipes."""
-    from imagenet_g.baselines.classifiers.specs import list_recipes, load_recipe
+    from imagenet_g.baselines.classifiers.specs import list_recipes
+    from imagenet_g.baselines.commands.train_recipe import is_recipe, run_recipe
+    from imagenet_g.baselines.recipes import specs
 
     if arguments.recipe is None:
-        print_block("\n".join(list_recipes()))
+        print_block("\n".join((*list_recipes(), *specs.list_recipes())))
         return 0
+    if is_recipe(arguments.recipe):
+        return run_recipe(arguments)
+    if arguments.dry_run or arguments.mix or arguments.seed or arguments.source:
+        raise InputError(
+            f"'{arguments.recipe}' has one data set and one seed; --dry-run, --mix, --seed and --source "
+            "are for recipes with mixes."
+        )
+    return run_small(arguments)
+
+
+def run_small(arguments: Namespace) -> int:
+    """Train small classifiers for a line to be fitted through."""
+    from imagenet_g.baselines.classifiers.specs import load_recipe
+
     recipe = load_recipe(arguments.recipe)
     if arguments.out is None:
         raise InputError("Name the folder of the models: --out DIR.")

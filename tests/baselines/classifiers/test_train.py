@@ -90,7 +90,8 @@ def test_learning_lowers_the_loss(tmp_path: Path) -> None:
     """Three brightnesses are learnt in a few steps."""
     train_classifier(make_school(tmp_path, schedule=SCHEDULE.model_copy(update={"steps": 25})), MODEL)
     losses = read_losses(tmp_path)
-    assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:3])
+    # The median: with so few images one step of Adam may go astray and come back.
+    assert np.median(losses[-9:]) < 0.5 * np.mean(losses[:3])
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
