@@ -11,7 +11,8 @@ FOLDERS = ("baselines", "benchmark", "generation", "leaderboard")
 ROOM = "benchmark/terminal/"
 FOR_MACHINES = {
     # Each prints figures of its own, or a document for another program.
-    "baselines/bench.py", "benchmark/bench/__main__.py", "benchmark/bench/report.py",
+    "baselines/bench.py", "baselines/bench_training.py", "benchmark/bench/__main__.py",
+    "benchmark/bench/report.py",
     "benchmark/bench/timm_loop.py", "generation/bench/quality.py", "leaderboard/ci.py",
     "leaderboard/validation/worker.py", "generation/plans/devkit.py",
 }  # fmt: skip
