@@ -62,6 +62,10 @@ class TrainingSetError(InputError):
     """A set to train on was named where a model is measured."""
 
 
+class SealedSetError(InputError):
+    """A private sibling was given where a test set is wanted."""
+
+
 class UntrustedFileError(InputError):
     """A file from elsewhere was refused before anything in it was used."""
 

@@ -10,7 +10,7 @@ from typing import Literal
 from imagenet_g.benchmark.catalogue.catalogue import find_local_copy, list_releases
 from imagenet_g.benchmark.filters.kept import choose_store, list_kept_views
 from imagenet_g.benchmark.hub.datasets import find_cached_files
-from imagenet_g.benchmark.splits.manifests import Manifest, load_manifest
+from imagenet_g.benchmark.splits.manifests import Manifest, SplitRole, load_manifest
 from imagenet_g.benchmark.splits.real_set_files import RealSet, find_real_set, load_real_sets
 from imagenet_g.benchmark.splits.real_set_specs import RealSetSpec
 from imagenet_g.benchmark.splits.registry import KnownVersion, format_superseded, load_versions
@@ -76,12 +76,19 @@ def list_splits(
     return tuple(listings)
 
 
+_ROLE_TITLES: dict[SplitRole, str] = {"test": "", "train": " (training set)", "sealed": " (private sibling)"}
+
+
+def _format_title(title: str, role: SplitRole) -> str:
+    return title + _ROLE_TITLES[role]
+
+
 def _list_release(manifest: Manifest, folder: Path, *, embedded: bool) -> list[SplitListing]:
     spec = load_versions().get(manifest.version)
     return [
         SplitListing(
             ref=f"{manifest.version}/{name}",
-            title=manifest.title if split.role == "test" else f"{manifest.title} (training set)",
+            title=_format_title(manifest.title, split.role),
             num_images=split.num_images,
             num_classes=len(split.class_indices),
             status="embedded" if embedded else "local",

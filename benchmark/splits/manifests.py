@@ -18,10 +18,11 @@ from imagenet_g.benchmark.storage import write_text
 
 MANIFEST_NAME = "manifest.json"
 AuditView = Literal["audited", "audited-simulated"]
-SplitRole = Literal["test", "train"]
+SplitRole = Literal["test", "train", "sealed"]
 HubSplit = Literal["validation", "train"]
-# A test set is "validation" to `datasets`, as that of ImageNet is: published releases are named so.
-HUB_SPLITS: dict[SplitRole, HubSplit] = {"test": "validation", "train": "train"}
+# A test set is "validation" to `datasets`, as that of ImageNet is: published releases are named so. A sealed
+# set becomes a test set when it is opened, and keeps its files.
+HUB_SPLITS: dict[SplitRole, HubSplit] = {"test": "validation", "train": "train", "sealed": "validation"}
 _RELATIVE_PATH = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$"
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
@@ -126,6 +127,27 @@ class AuditFiles(FileModel):
         return f"images that the majority of {raters} calls valid, of those in `{self.sample.path}`{caution}"
 
 
+class OpenedSibling(FileModel):
+    """What was secret of a private sibling, once its version has retired."""
+
+    key: Sha256
+    """The key itself, 64 hex digits."""
+    plan_sha256: Sha256
+    """Hash of the sibling's plan."""
+
+
+class SiblingRecord(FileModel):
+    """The private sibling of a split: recorded in the public release and in the sibling alike."""
+
+    commitment: Sha256
+    """Hash of the key and of both plans: it tells nothing of them, and fits no others."""
+    num_images: Count
+    images_per_class: Count | None
+    """Twins of each class, where the key chose some; null where every public image has one."""
+    # Absent while it is sealed, so that opening it adds to the manifest and changes nothing else.
+    opened: Annotated[OpenedSibling | None, Field(exclude_if=lambda value: value is None)] = None
+
+
 class SplitManifest(FileModel):
     """One split of a release."""
 
@@ -144,7 +166,10 @@ class SplitManifest(FileModel):
 
     # Absent for a test set, for the same reason.
     role: Annotated[SplitRole, Field(exclude_if=lambda value: value == "test")] = "test"
-    """What the images are for: models are measured on a test set, and trained on the other."""
+    """What the images are for: models are measured on a test set, and trained on a training set; a sealed
+    one is kept by maintainers and scored by 'imagenet-g sibling score' alone."""
+    sibling: Annotated[SiblingRecord | None, Field(exclude_if=lambda value: value is None)] = None
+    """The private sibling; null where there is none."""
 
     @property
     def hub_split(self) -> HubSplit:

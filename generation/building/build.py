@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -79,6 +79,7 @@ class BuildRequest(BuildSettings):
         shards: Range of shards [first, last) to render only; None for all shards and the release.
         leave_out_failed: Release without rows that could not be rendered.
         with_scores: Run the scorers; without, the release has no score columns and no views on them.
+        plan: Makes the plan of a split in place of `make_job_plan`; None for that.
     """
 
     source: str
@@ -87,6 +88,7 @@ class BuildRequest(BuildSettings):
     shards: tuple[int, int] | None = None
     leave_out_failed: bool = False
     with_scores: bool = True
+    plan: Callable[[BuildJob], Plan] | None = None
 
 
 def run_build(request: BuildRequest, listener: BuildListener) -> Path | None:
@@ -109,7 +111,7 @@ def run_build(request: BuildRequest, listener: BuildListener) -> Path | None:
     if request.with_scores:
         validate_scorers(request.spec, request.splits)
     # Every plan before the first image: a mistake in the last split should not wait for the others.
-    plans = [_make_checked_plan(job, listener) for job in jobs]
+    plans = [_make_checked_plan(request.plan or make_job_plan, job, listener) for job in jobs]
     with closing(open_leases(request, request.out)) as book:
         return _build(request, jobs, plans, book, listener)
 
@@ -225,8 +227,8 @@ def make_job_plan(job: BuildJob) -> Plan:
     )
 
 
-def _make_checked_plan(job: BuildJob, listener: BuildListener) -> Plan:
-    plan = make_job_plan(job)
+def _make_checked_plan(make: Callable[[BuildJob], Plan], job: BuildJob, listener: BuildListener) -> Plan:
+    plan = make(job)
     for warning in check_job_prompts(job, plan):
         listener.note(f"{job.split}: {warning}")
     return plan

@@ -22,6 +22,13 @@ COMMANDS = (
         Circle.MAKERS,
         20,
     ),
+    Command(
+        "sibling",
+        "Private twins of a version's images, which find who read its labels",
+        f"{_HERE}.sibling",
+        Circle.MAKERS,
+        35,
+    ),
     Command("publish", "Check a release and upload it to the Hub", f"{_HERE}.publish", Circle.MAKERS, 30),
     Command(
         "critique",

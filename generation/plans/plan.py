@@ -101,14 +101,48 @@ def make_plan(
         for cell in list_cells(split)
         for index in split.class_indices
     ]
-    table = pa.concat_tables(parts)
+    return finish_plan(
+        version,
+        name,
+        pa.concat_tables(parts),
+        batch_size=split.batch_size,
+        rows_per_shard=rows_per_shard,
+        recipe=recipe,
+    )
+
+
+def finish_plan(
+    version: str,
+    name: str,
+    rows: pa.Table,
+    *,
+    batch_size: int,
+    rows_per_shard: int,
+    recipe: dict[str, JsonValue],
+) -> Plan:
+    """A plan from its rows: batches, slots, shards and the hash.
+
+    Args:
+        version: Version name.
+        name: Split name.
+        rows: The columns of a plan in their order, without batch_id, slot and shard; at least one row.
+        batch_size: Images rendered together.
+        rows_per_shard: As for `make_plan`.
+        recipe: As for `make_plan`.
+
+    Raises:
+        InputError: Two images share an id.
+    """
+    import pyarrow as pa
+
+    table = rows
     _validate_ids(table, f"{version}/{name}")
     numbers = np.arange(table.num_rows, dtype=np.int64)
-    batches = numbers // split.batch_size
+    batches = numbers // batch_size
     table = table.append_column("batch_id", pa.array(batches.astype(np.int32)))
-    table = table.append_column("slot", pa.array((numbers % split.batch_size).astype(np.int32)))
+    table = table.append_column("slot", pa.array((numbers % batch_size).astype(np.int32)))
     # A shard is whole batches, so that a shard that is lost is rendered again in the batches it had.
-    shards = batches // max(1, rows_per_shard // split.batch_size)
+    shards = batches // max(1, rows_per_shard // batch_size)
     table = table.append_column("shard", pa.array(shards.astype(np.int32)))
     meta = PlanMeta(
         version=version,
@@ -116,7 +150,7 @@ def make_plan(
         plan_sha256=hash_json({"recipe": recipe, "rows": hash_plan_rows(table)}),
         num_rows=table.num_rows,
         num_shards=int(shards[-1]) + 1,
-        batch_size=split.batch_size,
+        batch_size=batch_size,
         recipe=recipe,
     )
     return Plan(meta, table)

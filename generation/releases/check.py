@@ -111,6 +111,8 @@ def _check_words(manifest: Manifest) -> Iterator[str]:
         yield f"The licence '{manifest.license}' is no SPDX expression like 'CC-BY-4.0' or 'LicenseRef-x'."
     if not manifest.splits:
         yield "It has no splits."
+    if sealed := [name for name, split in manifest.splits.items() if split.role == "sealed"]:
+        yield f"'{sealed[0]}' is a private sibling: 'imagenet-g sibling retire' opens it, and only then."
     if has_token(format_manifest(manifest)):
         yield "The manifest holds something that looks like an access token."
 

@@ -148,10 +148,10 @@ def _load_other_splits(spec: VersionSpec, out: Path, made: Collection[str]) -> d
 
 
 def _keep_audits(out: Path, made: Mapping[str, SplitManifest]) -> dict[str, SplitManifest]:
-    """The splits with the audits that the folder's manifest has of the very same images."""
+    """The splits with the audits and the sibling that the folder's manifest has of the very same images."""
     before = load_manifest(out).splits if (out / MANIFEST_NAME).exists() else {}
     return {
-        name: split.model_copy(update={"audits": before[name].audits})
+        name: split.model_copy(update={"audits": before[name].audits, "sibling": before[name].sibling})
         if name in before and before[name].files == split.files
         else split
         for name, split in made.items()

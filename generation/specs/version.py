@@ -39,6 +39,13 @@ def _validate_line(text: str) -> str:
     return text
 
 
+def _refuse_sealed(role: SplitRole) -> SplitRole:
+    """A sealed set needs a key, and a spec is for everybody to read."""
+    if role == "sealed":
+        raise ValueError("'test' or 'train'; 'imagenet-g sibling build' makes a sealed set")
+    return role
+
+
 Title = Annotated[str, AfterValidator(_validate_line), Field(max_length=200)]
 
 
@@ -99,7 +106,7 @@ class SplitSpec(FileModel):
     """One split of a version."""
 
     title: Title
-    role: SplitRole = "test"
+    role: Annotated[SplitRole, AfterValidator(_refuse_sealed)] = "test"
     """"train" for a set to train on: its files are named so, and no model is evaluated on it."""
     generator: Name
     classes: str | tuple[str, ...]

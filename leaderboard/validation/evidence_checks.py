@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagenet_g.benchmark.catalogue.origins import restore_origin
-from imagenet_g.benchmark.errors import DataError, ImagenetGError, TrainingSetError, UnknownNameError
+from imagenet_g.benchmark.errors import (
+    DataError,
+    ImagenetGError,
+    SealedSetError,
+    TrainingSetError,
+    UnknownNameError,
+)
 from imagenet_g.benchmark.lineage.flags import flag_entry
 from imagenet_g.benchmark.naming.published import load_published_accuracies
 from imagenet_g.benchmark.predictions.class_counts import (
@@ -105,6 +111,9 @@ def _check_entry_file(
         return
     except TrainingSetError as training:
         yield error("training-set", ref, str(training))
+        return
+    except SealedSetError as sealed:
+        yield error("sealed-set", ref, str(sealed))
         return
     except ImagenetGError as damage:
         yield warning("split-not-on-hand", ref, str(damage))

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.catalogue.roles import require_test_split
-from imagenet_g.benchmark.errors import FetchError, InputError, TrainingSetError, UnknownNameError
+from imagenet_g.benchmark.errors import (
+    FetchError,
+    InputError,
+    SealedSetError,
+    TrainingSetError,
+    UnknownNameError,
+)
 from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.benchmark.splits.splits import Split
 
@@ -31,6 +37,7 @@ class SplitStore:
         Raises:
             UnknownNameError: There is no such version or split.
             TrainingSetError: It is a set to train on.
+            SealedSetError: It is a private sibling.
             DataError: The local copy is damaged.
         """
         base = parse_split_ref(ref).base
@@ -46,7 +53,7 @@ class SplitStore:
         try:
             require_test_split(parsed, self.data, cache=None)
             return load_split(parsed, data=self.data, cache=None)
-        except (UnknownNameError, TrainingSetError):
+        except (UnknownNameError, TrainingSetError, SealedSetError):
             raise
         except (InputError, FetchError) as problem:
             # A missing copy is no fault of the submission: it becomes a warning and lowers the trust level.

@@ -375,3 +375,11 @@ def make_source_spec(ref: str, factory: str = "build_specs:NoiseGenerator", **sp
     table = make_split("noise", prompts=None, sources={"ref": ref, "repeat": True}, **split)
     del table["prompts"]
     return make_spec({"noise": generator}, {"sd-i": table}, scorers=scorers)
+
+
+class ColourGenerator(NoiseGenerator):
+    """Draws what `toy_models.make_colour_model` takes for the class: of half of all seeds, the next class."""
+
+    def _draw(self, row: RenderRow) -> Image.Image:
+        shown = row.label + row.seed % 2
+        return Image.new("RGB", (4, 4), (min(shown, 255), max(0, shown - 255), 0))
