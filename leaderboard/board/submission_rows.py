@@ -62,14 +62,17 @@ def list_flags(entry: Entry, review: Review, *, statistics: int) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def list_doubts(submission: Submission, entry: Entry) -> list[str]:
-    """The gravest cautions about an entry, in a few words: old statistics, contamination, circularity."""
+def list_doubts(submission: Submission, entry: Entry, review: Review) -> list[str]:
+    """The gravest cautions about an entry, in a few words: labels read, old statistics, contamination."""
     result, split = submission.result, entry.split
     old = ["old statistics"] if result.statistics < STATISTICS_VERSION else []
     # A damaged release is the fault of this machine: the flags that the file states stay.
     with suppress(DataError):
         split = restore_origin(split, {})
-    return [*old, *describe_flags(entry.model_copy(update={"split": split}), result.model)]
+    base = entry.split.base_ref
+    finding = review.siblings.get(base)
+    read = ["answers used the public images"] if finding is not None and finding.labels_read else []
+    return [*read, *old, *describe_flags(entry.model_copy(update={"split": split}), result.model)]
 
 
 def _make_row(
@@ -106,5 +109,5 @@ def _make_row(
         gap_high=gap.high if gap else None,
         flags="\n".join(list_flags(entry, review, statistics=submission.result.statistics)),
         has_answers=has_answers,
-        doubts="\n".join(list_doubts(submission, entry)),
+        doubts="\n".join(list_doubts(submission, entry, review)),
     )

@@ -32,6 +32,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="images of a split that may have another answer, once you have looked at them (default: 0)",
     )
     parser.add_argument(
+        "--sibling",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="what 'imagenet-g sibling score' kept of these answers; repeatable, one a split",
+    )
+    parser.add_argument(
         "--out", type=Path, default=Path("verification"), metavar="DIR", help="folder of the second run"
     )
 
@@ -39,9 +47,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Validate, run again, compare, record."""
     from imagenet_g.leaderboard.submissions.problems import format_report
-    from imagenet_g.leaderboard.submissions.reviews import make_review, write_review
+    from imagenet_g.leaderboard.submissions.reviews import Review, load_review, make_review, write_review
     from imagenet_g.leaderboard.validation.second_runs.comparing import verify_run
     from imagenet_g.leaderboard.validation.second_runs.running import HashedInputs, load_second_run
+    from imagenet_g.leaderboard.validation.second_runs.siblings import read_siblings
     from imagenet_g.leaderboard.validation.validate import validate_submission
 
     report = validate_submission(arguments.submission, make_context(arguments))
@@ -49,6 +58,20 @@ def run(arguments: Namespace) -> int:
     if not report.accepted:
         print_block(format_report(report))
         return 2
+    before = load_review(arguments.submission)
+    # What was found on these bytes before stays found.
+    siblings = {
+        **(before.siblings if isinstance(before, Review) else {}),
+        **read_siblings(arguments.submission, arguments.sibling),
+    }
+    for ref, finding in siblings.items():
+        verdict = "labels were read" if finding.labels_read else "no sign of label reading"
+        print_line(f"{ref}: private sibling of {finding.num_private} images: {verdict}")
+    # A second run of a model that has learnt the images gives the same answers, and proves nothing.
+    if any(finding.labels_read for finding in siblings.values()):
+        path = write_review(arguments.submission, make_review(report, siblings=siblings))
+        print_line(f"wrote {path}: not verified, listed with a flag and not ranked; no second run was made")
+        return 1
     inputs = HashedInputs(**{name: getattr(arguments, name) for name in HASHED_OPTIONS})
     again = load_second_run(arguments.submission, arguments.result, arguments.out, arguments.data, inputs)
     verification = verify_run(arguments.submission, again, by=arguments.by, allowed=arguments.allow)
@@ -61,5 +84,6 @@ def run(arguments: Namespace) -> int:
         )
         compared = rest if others is None else f"{others} other answers"
         print_line(f"{ref}: second run {100 * difference:+.3f} points, {compared}")
-    print_line(f"wrote {write_review(arguments.submission, make_review(report, verification))}")
+    path = write_review(arguments.submission, make_review(report, verification, siblings))
+    print_line(f"wrote {path}")
     return 0

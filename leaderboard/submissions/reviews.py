@@ -6,7 +6,9 @@ submission only with a review of those very bytes, so an edit after validation t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
@@ -14,11 +16,17 @@ from pydantic import Field, ValidationError
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import InputError, UntrustedFileError
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.records import Count, Difference, FileModel, Sha256
+from imagenet_g.benchmark.records import Count, Difference, FileModel, Fraction, Sha256
 from imagenet_g.benchmark.storage import write_text
-from imagenet_g.leaderboard.submissions.problems import Problem, ValidationReport
+from imagenet_g.leaderboard.submissions.problems import Problem, ValidationReport, warning
 from imagenet_g.leaderboard.submissions.submission import REVIEW_SUFFIX, SUFFIX
 from imagenet_g.leaderboard.submissions.untrusted import read_json
+
+LABELS_READ = "labels-read"
+LABELS_READ_TEXT = (
+    "public accuracy exceeds the accuracy on a private sibling of the split by more than chance gives: these "
+    "answers used the public images or their labels"
+)
 
 
 class Verification(FileModel):
@@ -35,6 +43,16 @@ class Verification(FileModel):
     """Images with another answer in the second run, by split; absent where predictions were not available."""
 
 
+class SiblingFinding(FileModel):
+    """The answers to a split against the model's answers to its private sibling."""
+
+    commitment: Sha256
+    num_private: Count
+    level: Fraction
+    labels_read: bool
+    """Whether the public answers are too good by a test at that level; its p-value is kept by maintainers."""
+
+
 class Review(FileModel):
     """The review of one submission file."""
 
@@ -46,6 +64,11 @@ class Review(FileModel):
     imagenet_g: str
     created_utc: str
     verification: Verification | None
+    # Absent where empty: reviews were written before there were siblings.
+    siblings: Annotated[dict[str, SiblingFinding], Field(exclude_if=lambda value: not value)] = Field(
+        default_factory=dict
+    )
+    """By split."""
 
 
 def find_review_path(submission: Path) -> Path:
@@ -58,8 +81,12 @@ def find_review_path(submission: Path) -> Path:
     return submission.with_name(submission.name.removesuffix(SUFFIX) + REVIEW_SUFFIX)
 
 
-def make_review(report: ValidationReport, verification: Verification | None = None) -> Review:
-    """A review from an accepted report.
+def make_review(
+    report: ValidationReport,
+    verification: Verification | None = None,
+    siblings: Mapping[str, SiblingFinding] = MappingProxyType({}),
+) -> Review:
+    """A review from an accepted report; who read labels is flagged and at most self-reported, so not ranked.
 
     Raises:
         InputError: The submission was refused.
@@ -69,15 +96,22 @@ def make_review(report: ValidationReport, verification: Verification | None = No
     trust: Literal["self-reported", "recomputed", "verified"] = (
         "recomputed" if report.trust == "recomputed" else "self-reported"
     )
+    if verification:
+        trust = "verified"
+    flags = tuple(problem for problem in report.problems if problem.severity == "warning")
+    if read := [ref for ref, finding in siblings.items() if finding.labels_read]:
+        trust = "self-reported"
+        flags += tuple(warning(LABELS_READ, ref, LABELS_READ_TEXT) for ref in read)
     environment = make_environment()
     return Review(
         submission_sha256=report.submission_sha256,
-        trust="verified" if verification else trust,
+        trust=trust,
         # Errors do not reach a review, and notes are for the author alone.
-        flags=tuple(problem for problem in report.problems if problem.severity == "warning"),
+        flags=flags,
         imagenet_g=environment.imagenet_g,
         created_utc=environment.created_utc,
         verification=verification,
+        siblings=dict(siblings),
     )
 
 
