@@ -169,7 +169,7 @@ class SplitManifest(FileModel):
     """What the images are for: models are measured on a test set, and trained on a training set; a sealed
     one is kept by maintainers and scored by 'imagenet-g sibling score' alone."""
     sibling: Annotated[SiblingRecord | None, Field(exclude_if=lambda value: value is None)] = None
-    """The private sibling; null where there is none."""
+    """The private sibling; null for a split without one."""
 
     @property
     def hub_split(self) -> HubSplit:

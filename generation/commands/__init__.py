@@ -25,7 +25,7 @@ COMMANDS = (
     Command(
         "sibling",
         "Private twins of a version's images, which find who read its labels",
-        f"{_HERE}.sibling",
+        "imagenet_g.generation.sealing.command",
         Circle.MAKERS,
         35,
     ),

@@ -32,7 +32,7 @@ class SealingRequest:
     Attributes:
         release: The public release, whose manifest takes the commitments.
         splits: Names of its splits; none for every test set.
-        key: File of the key; made where there is none yet.
+        key: File of the key; a new one is made where no file is.
         out: Folder of the sealed release.
         images_per_class: Twins of each class, chosen by the key; None for a twin of every image.
         settings: Where and with what to render.

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.commands.options import HASHED_OPTIONS, add_hashed_options
 from imagenet_g.benchmark.terminal.text import print_block, print_line
 from imagenet_g.leaderboard.commands.validate import add_context_arguments, make_context
+
+if TYPE_CHECKING:
+    from imagenet_g.leaderboard.submissions.reviews import Verification
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -75,6 +79,13 @@ def run(arguments: Namespace) -> int:
     inputs = HashedInputs(**{name: getattr(arguments, name) for name in HASHED_OPTIONS})
     again = load_second_run(arguments.submission, arguments.result, arguments.out, arguments.data, inputs)
     verification = verify_run(arguments.submission, again, by=arguments.by, allowed=arguments.allow)
+    _print_differences(verification)
+    path = write_review(arguments.submission, make_review(report, verification, siblings))
+    print_line(f"wrote {path}")
+    return 0
+
+
+def _print_differences(verification: Verification) -> None:
     for ref, difference in verification.differences.items():
         others = verification.other_answers.get(ref)
         whole = verification.other_answers.get(ref.partition(":")[0])
@@ -84,6 +95,3 @@ def run(arguments: Namespace) -> int:
         )
         compared = rest if others is None else f"{others} other answers"
         print_line(f"{ref}: second run {100 * difference:+.3f} points, {compared}")
-    path = write_review(arguments.submission, make_review(report, verification, siblings))
-    print_line(f"wrote {path}")
-    return 0

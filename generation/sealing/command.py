@@ -10,7 +10,7 @@ from imagenet_g.benchmark.commands.command import parse_positive, run_action
 from imagenet_g.benchmark.commands.options import add_data_option, add_hashed_options
 from imagenet_g.generation.building.machine import add_machine_arguments
 
-_MODULE = "imagenet_g.generation.commands.sibling_actions"
+_MODULE = "imagenet_g.generation.sealing.actions"
 ACTIONS = {name: (_MODULE, f"run_{name}") for name in ("build", "check", "score", "retire", "simulate")}
 
 
@@ -47,7 +47,7 @@ def _add_sealed(parser: ArgumentParser, *, required: bool, text: str) -> None:
 
 def _add_build(parser: ArgumentParser) -> None:
     _add_release(parser)
-    _add_key(parser, required=True, text="the key, outside both releases; made where there is none yet")
+    _add_key(parser, required=True, text="the key, outside both releases; a new one is made where no file is")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the sealed "
                         "release; an interrupted build resumes there")  # fmt: skip
     parser.add_argument("--split", action="append", default=[], metavar="NAME",
