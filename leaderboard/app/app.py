@@ -15,12 +15,12 @@ from imagenet_g.leaderboard.app.number_tabs import (
     PLOT_ORDER,
     QUIET,
     TYPING,
-    build_order_tab,
     build_profile_tab,
     build_scatter_tab,
     build_table_tab,
 )
 from imagenet_g.leaderboard.app.opening_tab import OPENING, build_opening_tab
+from imagenet_g.leaderboard.app.order_tab import build_order_tab
 from imagenet_g.leaderboard.app.page import (
     FIRST_TAB,
     NUM_CONTROLS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -9,7 +10,7 @@ import gradio as gr
 from imagenet_g.benchmark.errors import ImagenetGError
 from imagenet_g.leaderboard.app.controls import Controls
 from imagenet_g.leaderboard.app.image_reports import REASONS, write_image_report
-from imagenet_g.leaderboard.app.number_tabs import QUIET, TYPING, View, wire_view
+from imagenet_g.leaderboard.app.number_tabs import QUIET, TYPING, View, wire_search, wire_view
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages import pages
 from imagenet_g.leaderboard.pages.image_cards import FACETS, ImageFilter, find_facet, list_classes
@@ -41,9 +42,16 @@ def build_compare_tab(board: Board, controls: Controls) -> View:
         # shown.
         one = one if one in ids else next(iter(ids), None)
         other = other if other in ids and other != one else next((i for i in ids if i != one), None)
-        boxes = (gr.Dropdown(models, value=value) for value in (one, other))
+        boxes = (
+            gr.Dropdown(pages.match_models(models, "", [value or ""]), value=value) for value in (one, other)
+        )
         return *boxes, *show(query.split, one, other, many)
 
+    def offer(name: str, words: str, chosen: Sequence[str]) -> list[tuple[str, str]]:
+        return pages.match_models(pages.list_comparable(board, name), words, chosen)
+
+    for picker in (first, second):
+        wire_search(picker, split, offer)
     boxes: list[gr.Dropdown | gr.Radio] = [first, second, size]
     for box in boxes:
         box.input(show, [split, *boxes], [words, sheets], **TYPING)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -14,6 +14,7 @@ from gradio.components.plot import PlotData
 from imagenet_g.leaderboard.app.controls import Controls
 from imagenet_g.leaderboard.app.state import Order, make_query
 from imagenet_g.leaderboard.board.board import Board
+from imagenet_g.leaderboard.opening.known_models import choose_known_models
 from imagenet_g.leaderboard.pages import pages
 from imagenet_g.leaderboard.pages.axes import list_profile_metrics
 from imagenet_g.leaderboard.pages.plots import MAX_PROFILES
@@ -96,16 +97,24 @@ def write_plot(figure: go.Figure) -> PlotData:
     return PlotData(type="plotly", plot=to_json_plotly(shown))
 
 
-def wire_search(board: Board, picker: gr.Dropdown, version: Component) -> None:
-    """Offer the models whose names hold what is typed into a picker of models."""
+def wire_search(
+    picker: gr.Dropdown, where: Component, offer: Callable[[str, str, Sequence[str]], list[tuple[str, str]]]
+) -> None:
+    """Offer the models whose names hold what is typed into a picker of models.
 
-    def offer(event: gr.KeyUpData, name: str, chosen: list[str]) -> gr.Dropdown:
+    Args:
+        picker: Of one model or of several.
+        where: The control whose value says among which models.
+        offer: Name and id of models, from that value, the words and the chosen ids.
+    """
+
+    def answer(event: gr.KeyUpData, name: str, chosen: list[str] | str | None) -> gr.Dropdown:
         # From the browser, so cut to a length before it is searched for.
         words = str(event.input_value or "")[:MAX_SEARCH]
-        return gr.Dropdown(pages.offer_models(board, name, words, chosen or []))
+        return gr.Dropdown(offer(name, words, [chosen] if isinstance(chosen, str) else chosen or []))
 
     # With "always last" the first of many keys would be sent twice, so each key is an event of its own.
-    picker.key_up(offer, [version, picker], picker, **QUIET, trigger_mode="multiple")
+    picker.key_up(answer, [where, picker], picker, **QUIET, trigger_mode="multiple")
 
 
 def build_table_tab(board: Board, start: BoardQuery) -> tuple[gr.Tab, gr.HTML]:
@@ -134,7 +143,7 @@ def build_scatter_tab(board: Board, controls: Controls, start: BoardQuery) -> Vi
     def draw(query: BoardQuery, names: list[str]) -> tuple[object, ...]:
         return draw_query(query, tuple(names or ()))
 
-    wire_search(board, chosen, controls[0])
+    wire_search(chosen, controls[0], partial(pages.offer_models, board))
     view = View(tab, "scatter", draw, [chosen], [plot, words], chosen)
     return wire_view(board, view, controls, [chosen])
 
@@ -143,10 +152,10 @@ def build_profile_tab(board: Board, controls: Controls, start: BoardQuery) -> Vi
     """One metric over all splits of the version, for a few models."""
     with gr.Tab("Profiles", id="profiles") as tab:
         with gr.Row():
-            models = pages.offer_models(board, start.version)
+            known = choose_known_models(board, start.version)
             chosen = gr.Dropdown(
-                models,
-                value=[model_id for _, model_id in models[:3]],
+                pages.offer_models(board, start.version, "", known),
+                value=known,
                 multiselect=True,
                 max_choices=MAX_PROFILES,
                 label="Up to six models (type to search)",
@@ -164,42 +173,6 @@ def build_profile_tab(board: Board, controls: Controls, start: BoardQuery) -> Vi
     def draw(query: BoardQuery, names: list[str], what: str) -> tuple[object, ...]:
         return draw_query(query, tuple(names or ())[:MAX_PROFILES], what)
 
-    wire_search(board, chosen, controls[0])
+    wire_search(chosen, controls[0], partial(pages.offer_models, board))
     view = View(tab, "profiles", draw, [chosen, metric], [plot, words], chosen)
     return wire_view(board, view, controls, [chosen, metric])
-
-
-def build_order_tab(board: Board, controls: Controls) -> View:
-    """The order as the controls above say, and under another split or filter, baseline and link."""
-    with gr.Tab("Order changes", id="ranks") as tab:
-        with gr.Row():
-            by = gr.Radio(
-                [("ER", "er"), ("AG", "gap"), ("top-1", "top1")],
-                value="er",
-                label="Ordered by",
-                elem_id="ranked-by",
-            )
-            split = gr.Dropdown([("the same", "")], value="", label="Other split or view")
-            baseline = gr.Dropdown(
-                list(board.baselines), value=next(reversed(board.baselines), ""), label="Other baseline"
-            )
-            link = gr.Radio(["logit", "linear"], value="linear", label="Other link")
-        words = gr.Markdown(elem_id="ranks-words")
-        plot = gr.Plot(show_label=False, elem_id="ranks")
-
-    @lru_cache(NUM_REMEMBERED)
-    def draw_queries(here: BoardQuery, there: BoardQuery, how: str) -> tuple[str, PlotData]:
-        words = pages.describe_order_changes(board, here, there, how)
-        return words, write_plot(pages.show_order_changes(board, here, there, how))
-
-    def draw(
-        query: BoardQuery, how: str, other_split: str, other_baseline: str, other_link: str
-    ) -> tuple[object, ...]:
-        splits = board.info.find_version(query.version).splits
-        other = other_split if other_split in splits else ""
-        there = replace(query, split=other or query.split, baseline=other_baseline or "", link=other_link)
-        box = gr.Dropdown([("the same", ""), *((name, name) for name in splits)], value=other)
-        return box, *draw_queries(query, there, how)
-
-    boxes: list[gr.Dropdown | gr.Radio] = [by, split, baseline, link]
-    return wire_view(board, View(tab, "ranks", draw, boxes, [split, words, plot]), controls, boxes)

@@ -17,6 +17,7 @@ from imagenet_g.leaderboard.app.opening_tab import OPENING
 from imagenet_g.leaderboard.app.state import CONTROLS, Order, has_words, make_query, part_view, split_query
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.model_page.models import place_model
+from imagenet_g.leaderboard.opening.known_models import choose_known_models
 from imagenet_g.leaderboard.pages import pages
 from imagenet_g.leaderboard.pages.model_links import MODEL_TAB
 from imagenet_g.leaderboard.pages.plots import MAX_PROFILES
@@ -197,10 +198,10 @@ def show_address(page: Page, words: str, open_now: str, given: Sequence[object])
 
 def fill_pickers(page: Page, query: BoardQuery) -> dict[Component, dict[str, Any]]:
     """The models of the query's version, for every picker of models."""
-    models = pages.offer_models(page.board, query.version)
-    first = [model_id for _, model_id in models[:3]]
+    known = choose_known_models(page.board, query.version)
+    models = pages.offer_models(page.board, query.version, "", known)
     return {
-        picker: gr.update(choices=models, value=first if picker.max_choices == MAX_PROFILES else [])  # type: ignore[attr-defined]
+        picker: gr.update(choices=models, value=known if picker.max_choices == MAX_PROFILES else [])  # type: ignore[attr-defined]
         for picker in page.pickers
     }
 

@@ -23,11 +23,10 @@ from imagenet_g.leaderboard.pages.image_cards import (
 )
 from imagenet_g.leaderboard.pages.model_links import link_model
 from imagenet_g.leaderboard.pages.pairs import compute_pair, format_pair
-from imagenet_g.leaderboard.pages.plots import build_order_changes, build_profiles, build_scatter
+from imagenet_g.leaderboard.pages.plots import build_profiles, build_scatter
 from imagenet_g.leaderboard.pages.queries import (
     PAGE_ROWS,
     BoardQuery,
-    compare_places,
     find_robustness,
     format_query,
     keep_comparable,
@@ -161,31 +160,6 @@ def describe_scatter(board: Board, query: BoardQuery) -> str:
     return f"{drawn} of {len(every)} models are drawn: those with a clean accuracy on one axis. {fit}"
 
 
-def show_order_changes(board: Board, here: BoardQuery, there: BoardQuery, by: str) -> go.Figure:
-    """How the order by effective robustness, gap or accuracy changes from one query to another."""
-    changes = dict(compare_places(board, here, there, by))
-    return build_order_changes(changes, board.names, by=ORDERED_BY[by])
-
-
-def describe_order_changes(board: Board, here: BoardQuery, there: BoardQuery, by: str) -> str:
-    """The number of models that change place, in words."""
-    changes = compare_places(board, here, there, by)
-    sides = [
-        f"{query.split} ({query.baseline}, {query.link})" if by == "er" else query.split
-        for query in (here, there)
-    ]
-    if sides[0] == sides[1]:
-        return "Both sides are the same. Choose another split, baseline or link."
-    between = f"{escape(sides[0])} and {escape(sides[1])}"
-    if not changes:
-        return f"No model has a place by {ORDERED_BY[by]} in both {between}."
-    moved = sum(before != after for before, after in changes.values())
-    return (
-        f"{moved} of {len(changes)} models change place by {ORDERED_BY[by]} between {between}; "
-        f"the plot shows up to 25 that move most. {PLACES}"
-    )
-
-
 def offer_models(
     board: Board, version: str, words: str = "", chosen: Sequence[str] = ()
 ) -> list[tuple[str, str]]:
@@ -193,7 +167,18 @@ def offer_models(
 
     Chosen models that are not among them come last: a picker shows only what is in its list.
     """
-    models = board.models[board.info.find_version(version).name]
+    return match_models(board.models[board.info.find_version(version).name], words, chosen)
+
+
+def match_models(
+    models: Sequence[tuple[str, str]], words: str, chosen: Sequence[str]
+) -> list[tuple[str, str]]:
+    """The first `MAX_OFFERED` of some models whose names hold the words, then the chosen ones.
+
+    Example:
+        >>> match_models([("ResNet", "a"), ("ViT", "b")], "resnet", ["b"])
+        [('ResNet', 'a'), ('ViT', 'b')]
+    """
     found = [model for model in models if words.lower() in model[0].lower()][:MAX_OFFERED]
     return found + [model for model in models if model[1] in chosen and model not in found]
 

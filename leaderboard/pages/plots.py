@@ -247,34 +247,3 @@ def _shorten(split: str) -> str:
     # The version is chosen above; on a phone its name would fill every tick label.
     version, _, name = split.partition("/")
     return name or version
-
-
-def build_order_changes(
-    changes: dict[str, tuple[int, int]], names: dict[str, str], *, by: str, limit: int = 25
-) -> go.Figure:
-    """Places on two sides, for the models that move most."""
-    import plotly.graph_objects as go
-
-    moved = sorted(changes.items(), key=lambda item: (-abs(item[1][0] - item[1][1]), item[1][0]))[:limit]
-    figure = go.Figure()
-    for model_id, (here, there) in moved:
-        color = PALETTE[2] if there < here else PALETTE[4] if there > here else "#8a8f98"
-        name = escape(names.get(model_id, model_id))
-        figure.add_trace(
-            go.Scatter(
-                x=["chosen", "other"], y=[here, there], mode="lines+markers", line={"color": color},
-                name=name, showlegend=False, text=[f"{name}: place {here} to {there}"] * 2, hoverinfo="text",
-                customdata=[model_id] * 2,
-            )
-        )  # fmt: skip
-    figure.update_layout(**LAYOUT)
-    figure.update_layout(
-        xaxis={"type": "category", "gridcolor": GREY, "visible": bool(moved)},
-        yaxis={
-            "autorange": "reversed", "title": {"text": f"place by {by}"}, "gridcolor": GREY,
-            "zeroline": False,
-            "visible": bool(moved),
-        },
-        height=480,
-    )  # fmt: skip
-    return figure

@@ -90,8 +90,9 @@ def list_interactions(page: Page) -> Iterator[tuple[str, Callable[[], Any], str]
     profiles = page.get_by_role("tab", name="Profiles")
     yield "profiles", profiles.click, see_points("profiles", "accuracy gap")
     page.get_by_role("tab", name="Order changes").click()
-    by_top1 = page.locator("#ranked-by").get_by_role("radio", name="top-1")
-    yield "order changes", by_top1.check, see_points("ranks", "place by top-1")
+    by_gap = page.locator("#ranked-by").get_by_role("radio", name="AG")
+    listed = "document.querySelector('#ranks caption')?.innerText.includes('accuracy gap')"
+    yield "order changes", by_gap.check, listed
 
 
 def point_at_split(page: Page, name: str) -> Locator:

@@ -458,18 +458,24 @@ def test_nothing_of_a_visit_is_kept_in_the_browser(page: Page) -> None:
 
 
 def test_profiles_are_drawn_with_their_words(page: Page) -> None:
-    """For the first three models of the version."""
+    """For the models of the version, which are few."""
     open_tab(page, "Profiles")
-    expect(page.locator("#profiles .scatterlayer .trace")).to_have_count(3)
+    expect(page.locator("#profiles .scatterlayer .trace")).to_have_count(6)
     expect(page.locator("#profiles-words")).to_contain_text("EfficientNet-Lite2")
 
 
 def test_order_changes_follow_the_other_split(page: Page) -> None:
-    """By accuracy, where mini has no effective robustness."""
+    """Drawn with their names and listed; where there is nothing to draw, the words say why."""
     open_tab(page, "Order changes")
-    page.get_by_role("radio", name="top-1").last.check()
     choose(page, "Other split or view", "mini/renditions:noto")
     expect(page.locator("#ranks-words")).to_contain_text("of 3 models change place by top-1")
+    expect(page.locator("#ranks tbody tr")).to_have_count(3)
+    expect(page.locator("#ranks svg")).to_contain_text("EfficientNet-Lite2")
+    page.get_by_role("radio", name="ER").last.check()
+    expect(page.locator("#ranks-words")).to_contain_text(
+        "No model has effective robustness on mini/renditions"
+    )
+    expect(page.locator("#ranks svg")).to_have_count(0)
 
 
 def test_two_models_are_compared_with_their_images(page: Page) -> None:

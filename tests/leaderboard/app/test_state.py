@@ -18,7 +18,7 @@ from imagenet_g.leaderboard.app.state import (
 )
 from imagenet_g.leaderboard.board.board import Board, BoardVersion, load_board
 from imagenet_g.leaderboard.board.build import build_board
-from imagenet_g.leaderboard.pages.pages import describe_order_changes
+from imagenet_g.leaderboard.moves.choosing import describe_order_changes
 from imagenet_g.leaderboard.pages.queries import BoardQuery, parse_query, settle_query
 from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS, format_columns, list_columns
 

@@ -41,7 +41,6 @@ from imagenet_g.leaderboard.pages.pages import (
     show_table,
 )
 from imagenet_g.leaderboard.pages.pairs import compute_pair
-from imagenet_g.leaderboard.pages.plots import build_order_changes
 from imagenet_g.leaderboard.pages.queries import (
     PAGE_WORD,
     BoardQuery,
@@ -291,12 +290,6 @@ def test_marks_of_an_axis_keep_their_distance() -> None:
         ticks = np.array(choose_ticks(low, high, "logit"))
         assert len(ticks) >= 3
         assert np.diff(np.log(ticks / (1 - ticks))).min() >= (high - low) / MAX_TICKS - 1e-9
-
-
-def test_order_changes_of_no_model_have_no_axes(board: Board) -> None:
-    """Numbers beside an empty plot would mean nothing."""
-    layout = build_order_changes({}, board.names, by="ER").layout
-    assert layout.xaxis.visible is layout.yaxis.visible is False
 
 
 def test_every_model_of_a_version_can_be_found_under_a_name_of_its_own(board: Board) -> None:
