@@ -36,6 +36,10 @@ OF_GRADIO = ("page", "deep_link")
 """Words of an address that Gradio takes for other pages of the application and for states that it stored; the
 board lacks both, and the answer would be an error."""
 
+MAX_SESSIONS = 200
+"""Visits whose state is kept, of 0.1 MB each. Gradio would keep 10,000, for ever; a reader whose visit is no
+longer among the newest has the order that the address states."""
+
 
 def build_server(
     board: Board, *, submissions: Path, reports: Path, store: UploadStore, framed_by: Sequence[str] = ()
@@ -76,6 +80,7 @@ def build_server(
         page = build_app(board, submissions=submissions, reports=reports, store=store)
         # `api_open` off: requests that go past the page would also go past its queue.
         page.queue(default_concurrency_limit=8, max_size=200, api_open=False)
+        page.state_session_capacity = MAX_SESSIONS
         gr.mount_gradio_app(
             server,
             page,

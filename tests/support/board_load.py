@@ -182,11 +182,14 @@ def main(argv: Sequence[str]) -> int:
     """Run the load and print what was found; 1 where it is not clean."""
     parser = argparse.ArgumentParser(prog="python -m board_load", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0, help="default: %(default)s")
+    parser.add_argument(
+        "--wave", type=float, default=WAVE_SECONDS, metavar="SECONDS", help="default: %(default)s"
+    )
     parser.add_argument("--submissions", type=Path, default=Path("submissions"), help="default: %(default)s")
     given = parser.parse_args(argv)
     with TemporaryDirectory() as name:
-        score = run_load(Path(name), given.submissions, seconds=60 * given.minutes)
-    fit = fit_memory(score.samples)
+        score = run_load(Path(name), given.submissions, seconds=60 * given.minutes, wave=given.wave)
+    fit = fit_memory(score.samples, wave=given.wave)
     sys.stdout.write(format_load(score, fit))
     return 0 if fit.is_flat and not score.errors and not score.left else 1
 
