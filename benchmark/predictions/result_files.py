@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -26,7 +27,11 @@ def load_result(path: Path) -> Result:
     folder = path
     path = path / RESULT_NAME if path.is_dir() else path
     try:
-        if path.stat().st_size > MAX_RESULT_BYTES:
+        status = path.stat()
+        # Opening a pipe waits for a writer, and a device has no end.
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(f"'{path}' is a pipe, a device or a folder and no result file.")
+        if status.st_size > MAX_RESULT_BYTES:
             raise DataError(f"'{path}' is larger than {MAX_RESULT_BYTES} bytes; that is no result file.")
         return Result.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
