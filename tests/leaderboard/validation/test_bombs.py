@@ -4,56 +4,29 @@ from __future__ import annotations
 
 import json
 import shutil
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from submission_cases import ROOT, SEALED, STEM, seal
+from bomb_memory import LIMIT_MB, measure_bomb
+from bombs import (
+    write_bombs,
+    write_columns,
+    write_deep,
+    write_lie,
+    write_row_groups,
+    write_zip,
+)
+from submission_cases import ROOT, STEM, seal
 
 from imagenet_g.benchmark.answers import bounded_table
 from imagenet_g.benchmark.answers.bounded_table import read_bounded
 from imagenet_g.benchmark.errors import UntrustedFileError
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.leaderboard.board.build import load_reviewed
-from imagenet_g.leaderboard.submissions.untrusted import MAX_ROW_GROUPS, validate_predictions_file
-
-GOOD = SEALED / "mini" / STEM / "mini-renditions.parquet"
-
-
-def write_row_groups(path: Path) -> None:
-    """Many row groups of one row."""
-    table = pa.table({"image_id": pa.array([str(number) for number in range(MAX_ROW_GROUPS + 1)])})
-    pq.write_table(table, path, row_group_size=1)
-
-
-def write_columns(path: Path) -> None:
-    """Many columns of known names, for class sets without number."""
-    pq.write_table(pa.table({f"top5_index@{number}": pa.array([1]) for number in range(300)}), path)
-
-
-def write_deep(path: Path) -> None:
-    """Lists within lists."""
-    values: object = 1
-    for _ in range(60):
-        values = [values]
-    pq.write_table(pa.table({"top5_index": pa.array([values])}), path)
-
-
-def write_zip(path: Path) -> None:
-    """An archive with the file in it, under the file's name."""
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.write(GOOD, "mini-renditions.parquet")
-
-
-def write_lie(path: Path) -> None:
-    """A footer that begins elsewhere than it says."""
-    data = bytearray(GOOD.read_bytes())
-    data[-8:-4] = (2**31 - 1).to_bytes(4, "little")
-    path.write_bytes(data)
+from imagenet_g.leaderboard.submissions.untrusted import validate_predictions_file
 
 
 @pytest.mark.parametrize("write", [write_row_groups, write_columns, write_deep, write_zip, write_lie])
@@ -110,3 +83,12 @@ def test_a_file_whose_rows_cannot_be_made_is_left_out(
     reviewed, left_out = load_reviewed(submissions)
     assert reviewed == []
     assert any("its rows cannot be made (OverflowError" in one.reason for one in left_out)
+
+
+@pytest.mark.parametrize("name", ["one text for all rows", "one long list", "many authors"])
+def test_a_bomb_takes_less_than_a_gigabyte(name: str, tmp_path: Path) -> None:
+    """With the libraries of the process that reads it; a command measures the others."""
+    score = measure_bomb(name, write_bombs(tmp_path, only=name)[name])
+    assert score.code == 2, score.words
+    assert "Traceback" not in score.words
+    assert 50 < score.peak_mb < LIMIT_MB
