@@ -8,17 +8,23 @@ Text from a file stands in code spans: in a comment, a name must be neither a li
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
-from collections.abc import Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from imagenet_g.benchmark.errors import ImagenetGError, UntrustedFileError
+from imagenet_g.benchmark.hub.fetching import NOT_CACHED
+from imagenet_g.benchmark.naming.published import load_published_models
 from imagenet_g.benchmark.predictions.entries import choose_headline
+from imagenet_g.benchmark.records import ModelRecord
 from imagenet_g.benchmark.splits.registry import load_versions
 from imagenet_g.leaderboard.pages.cells import escape
+from imagenet_g.leaderboard.submissions.known_weights import load_known_weights
 from imagenet_g.leaderboard.submissions.problems import ValidationReport, clip_text
 from imagenet_g.leaderboard.submissions.reviews import Review, find_review_path, load_review
 from imagenet_g.leaderboard.submissions.submission import REVIEW_SUFFIX, SUFFIX, Submission
@@ -29,6 +35,10 @@ from imagenet_g.leaderboard.validation.peers import KnownSubmission
 from imagenet_g.leaderboard.validation.validate import load_known_submissions, parse_submission
 
 NUM_REFERENCES = 2
+PUBLIC = ("timm", "open_clip")
+"""Libraries whose published models are run again where their weights are here already."""
+DEAD_PROXY = "http://127.0.0.1:9"
+"""Port 9 (discard) answers nowhere."""
 MAX_SUBMISSIONS = 20
 """A larger pull request needs a person; validating it would block the queue for all others."""
 
@@ -107,8 +117,9 @@ def run_ci(paths: Sequence[Path], root: Path) -> tuple[str, bool]:
 def run_second_runs(paths: Sequence[Path]) -> tuple[str, bool]:
     """The models of changed submissions run again, and whether every one that was run gave the same answers.
 
-    Only models that ship with the package, on splits that do: nothing is fetched, and no code of a request is
-    run. The findings of `run_ci` come first; a file that it refuses must not come here.
+    Only models that ship with the package, and public models of timm and open_clip whose weights are here
+    already, on splits that ship: nothing is fetched, and no code of a request is run. The findings of
+    `run_ci` come first; a file that it refuses must not come here.
 
     Args:
         paths: Changed files.
@@ -119,7 +130,7 @@ def run_second_runs(paths: Sequence[Path]) -> tuple[str, bool]:
         if submission is None or not _can_run_again(submission):
             lines.append(f"{quote(path.name)}: not run again here; a maintainer does.")
             continue
-        words, equal = _run_again(path)
+        words, equal = _run_again(path, public=not ships(submission.result.model))
         lines.append(f"{quote(path.name)}: {words}")
         same &= equal
     return "\n".join(f"* {line}" for line in lines) or "No submission was changed.", same
@@ -128,21 +139,63 @@ def run_second_runs(paths: Sequence[Path]) -> tuple[str, bool]:
 def _can_run_again(submission: Submission) -> bool:
     known = load_versions()
     versions = (known.get(entry.split.version or "") for entry in submission.result.entries)
-    return ships(submission.result.model) and all(one is not None and one.embedded for one in versions)
+    model = submission.result.model
+    if not (ships(model) or is_public(model)):
+        return False
+    return all(one is not None and one.embedded for one in versions)
 
 
-def _run_again(path: Path) -> tuple[str, bool]:
+def is_public(model: ModelRecord) -> bool:
+    """Whether a model is one of timm's or open_clip's that is published under its name.
+
+    A repository of the Hub or a folder that a stranger names is none: what it holds is the stranger's.
+    """
+    scheme = model.spec.partition(":")[0]
+    return scheme in PUBLIC and model.spec in {*load_published_models(), *load_known_weights()}
+
+
+@contextmanager
+def no_network() -> Iterator[None]:
+    """Keep libraries to what is on this machine: a request must not make its host fetch anything.
+
+    The Hub's own switch does not hold for weights at other addresses. So every request goes to a proxy that
+    is not there.
+    """
+    words = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    dead = {name: DEAD_PROXY for word in words for name in (word, word.lower())}
+    before = dict(os.environ)
+    os.environ.update({**dead, "HF_HUB_OFFLINE": "1", "NO_PROXY": "", "no_proxy": ""})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _run_again(path: Path, *, public: bool) -> tuple[str, bool]:
     # Not before: the validation of a request needs no library that runs models.
     from imagenet_g.leaderboard.validation.second_runs.comparing import verify_run
     from imagenet_g.leaderboard.validation.second_runs.running import load_second_run
 
+    said = io.StringIO()
     # Standard output is the comment.
-    with TemporaryDirectory(prefix="imagenet-g-") as folder, redirect_stdout(sys.stderr):
+    with (
+        TemporaryDirectory(prefix="imagenet-g-") as folder,
+        redirect_stdout(sys.stderr),
+        redirect_stderr(said),
+        no_network(),
+    ):
         try:
             again = load_second_run(path, None, Path(folder), ())
             found = verify_run(path, again, by="CI")
         except ImagenetGError as problem:
+            if public and NOT_CACHED in " ".join(said.getvalue().split()):
+                return "not run again here: its weights are not here; a maintainer does.", True
             return f"**second run failed**: {quote(problem)}", False
+        finally:
+            # The log of the job has what was said.
+            if sys.__stderr__ is not None:
+                sys.__stderr__.write(said.getvalue())
     return f"second run of {len(found.differences)} splits: the same numbers and answers.", True
 
 
@@ -222,9 +275,19 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--second-run",
         action="store_true",
-        help="run shipped models of accepted submissions again, in place of validating",
+        help="run models of accepted submissions again, in place of validating: those that ship, and public "
+        "ones whose weights are here already",
+    )
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="DIR",
+        help="with --second-run: a folder of the Hub's cache that has weights (default: the user's own)",
     )
     given = parser.parse_args(argv)
+    if given.weights is not None:
+        # Before the Hub's client is imported, which reads it once.
+        os.environ["HF_HUB_CACHE"] = str(given.weights.resolve())
     # A file name may hold newlines and bytes that are not UTF-8; git separates names by null bytes (`-z`).
     named = given.names.read_text(encoding="utf-8", errors="surrogateescape") if given.names else ""
     paths = [*given.paths, *(Path(name) for name in named.split("\0") if name)]

