@@ -91,6 +91,8 @@ def main(words: Sequence[str] | None = None) -> int:
                 for turn in range(arguments.rounds)
             ]
             sys.stdout.write(format_case(case, pairs))
+            # A case takes minutes: its line is there before the next one ends.
+            sys.stdout.flush()
         sys.stdout.write(f"load after: {os.getloadavg()[0]:.1f}\n")
     return 0
 
