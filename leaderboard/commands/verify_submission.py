@@ -55,9 +55,10 @@ def run(arguments: Namespace) -> int:
     from imagenet_g.leaderboard.validation.second_runs.comparing import verify_run
     from imagenet_g.leaderboard.validation.second_runs.running import HashedInputs, load_second_run
     from imagenet_g.leaderboard.validation.second_runs.siblings import read_siblings
-    from imagenet_g.leaderboard.validation.validate import validate_submission
+    from imagenet_g.leaderboard.validation.validate import dispel_doubts, validate_submission
 
-    report = validate_submission(arguments.submission, make_context(arguments))
+    # Doubts about its answers refuse no second run, which is what settles them.
+    report = dispel_doubts(validate_submission(arguments.submission, make_context(arguments)))
     # Checked first: a second run takes hours and could not mend a refused file.
     if not report.accepted:
         print_block(format_report(report))

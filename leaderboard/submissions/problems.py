@@ -18,12 +18,15 @@ TRUST_LEVELS: dict[Trust, str] = {
 }
 RECOMPUTED_LIMITS = (
     "Recomputing shows that the numbers follow from the answers, not that the model gave them. Answers that "
-    "were edited, invented or taken from the labels are not detected if every number is computed again from "
-    "them. "
+    "were edited, invented or taken from the labels are not detected for certain if every number is "
+    "computed again from them. "
     "'imagenet-g verify-submission' runs the model and compares every answer."
 )
 """What the trust level 'recomputed' cannot prove."""
+IMPLAUSIBLE = "implausible"
+"""Code of what is said of answers that are not such as models give."""
 SELF_REPORTED_REASONS = {
+    IMPLAUSIBLE: "the answers are not such as models give; not ranked before a second run",
     "no-predictions": "predictions were not given",
     "split-not-on-hand": "a split is not available here",
     "unknown-metric": "a metric could not be computed here",

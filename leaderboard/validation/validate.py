@@ -15,7 +15,13 @@ from imagenet_g.benchmark.results import SCHEMA_VERSION, STATISTICS_VERSION
 from imagenet_g.benchmark.robustness.attach import Baseline
 from imagenet_g.benchmark.robustness.measured_sets import load_measured_baseline
 from imagenet_g.benchmark.splits.registry import load_versions
-from imagenet_g.leaderboard.submissions.problems import Problem, Trust, ValidationReport, error
+from imagenet_g.leaderboard.submissions.problems import (
+    IMPLAUSIBLE,
+    Problem,
+    Trust,
+    ValidationReport,
+    error,
+)
 from imagenet_g.leaderboard.submissions.reviews import Review, load_review
 from imagenet_g.leaderboard.submissions.submission import REVIEW_SUFFIX, SUFFIX, Submission
 from imagenet_g.leaderboard.submissions.untrusted import read_json
@@ -43,6 +49,7 @@ from imagenet_g.leaderboard.validation.peers import (
     check_peers,
     list_strangers,
 )
+from imagenet_g.leaderboard.validation.plausibility.findings import check_plausibility
 from imagenet_g.leaderboard.validation.split_store import SplitStore
 from imagenet_g.leaderboard.validation.time_checks import check_times
 
@@ -81,6 +88,7 @@ def validate_submission(path: Path, context: ValidationContext) -> ValidationRep
     files = list_predictions(path, submission)
     others = [other for other in context.others if other.path != path.absolute()]
     reviewed = is_reviewed(path)
+    strangers = list_strangers(submission, others, reviewed=reviewed)
     problems += [
         *check_seal(submission, content),
         *check_place(submission, path.absolute()),
@@ -94,12 +102,26 @@ def validate_submission(path: Path, context: ValidationContext) -> ValidationRep
         *check_entries(submission),
         *check_times(submission),
         *check_peers(submission, others, reviewed=reviewed),
-        *check_likeness(submission, files, list_strangers(submission, others, reviewed=reviewed)),
+        *check_likeness(submission, files, strangers),
+        *check_plausibility(submission, files, strangers),
     ]
     findings = check_evidence(submission, files, context.store, context.baselines)
     refs = {entry.split.ref for entry in submission.result.entries}
-    trust: Trust = "recomputed" if refs == findings.recomputed else "self-reported"
-    return make_report(path, sha256, submission, [*problems, *findings.problems], trust=trust)
+    doubted = any(problem.code == IMPLAUSIBLE for problem in problems)
+    trust: Trust = "recomputed" if refs == findings.recomputed and not doubted else "self-reported"
+    report = make_report(path, sha256, submission, [*problems, *findings.problems], trust=trust)
+    return dispel_doubts(report) if is_verified(path) else report
+
+
+def dispel_doubts(report: ValidationReport) -> ValidationReport:
+    """The report on a submission whose model gave the same answers in a second run: no doubt refuses it."""
+    problems = [
+        problem.model_copy(update={"severity": "warning"}) if problem.code == IMPLAUSIBLE else problem
+        for problem in report.problems
+    ]
+    accepted = report.model is not None and all(problem.severity != "error" for problem in problems)
+    trust = report.trust or ("self-reported" if accepted else None)
+    return report.model_copy(update={"problems": tuple(problems), "accepted": accepted, "trust": trust})
 
 
 def parse_submission(content: object) -> tuple[Submission | None, list[Problem]]:
@@ -172,6 +194,12 @@ def load_known(path: Path) -> tuple[KnownSubmission, ...]:
 def is_reviewed(path: Path) -> bool:
     """Whether a maintainer's review is of exactly these bytes: the submission has been accepted."""
     return isinstance(load_review(path), Review)
+
+
+def is_verified(path: Path) -> bool:
+    """Whether a maintainer ran the model of exactly these bytes again, and got the same answers."""
+    review = load_review(path)
+    return isinstance(review, Review) and review.trust == "verified"
 
 
 def load_known_baselines(root: Path, given: Sequence[Path] = ()) -> tuple[Baseline, ...]:

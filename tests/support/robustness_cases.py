@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from image_sets import write_class_folders
+from scipy.stats import norm
 
 from factories import make_run_record
 from imagenet_g.benchmark.answers.top_five import TopFive
@@ -54,7 +55,7 @@ def write_case_result(
     splits = {ref: load_split(parse_split_ref(ref), data=data, cache=None) for ref in (CLEAN, SPLIT)}
     files = {
         ref: _write_case_predictions(
-            folder, model, split, splits[SPLIT], skill=min(1.0, 2 * skill) if ref == CLEAN else skill
+            folder, model, split, splits[SPLIT], skill=min(0.99, 2 * skill) if ref == CLEAN else skill
         )
         for ref, split in splits.items()
     }
@@ -80,11 +81,15 @@ def _write_case_predictions(
     inside = np.array(shifted.class_set.indices)
     # Wrong answers are other classes of the split, so that answers among fewer classes are the same ones.
     wrong = inside[(np.searchsorted(inside, labels) + 1) % len(inside)]
-    best = np.where(rng.random(len(labels)) < skill, labels, wrong)
-    rest = [inside[(np.searchsorted(inside, best) + step) % len(inside)] for step in (2, 3, 4, 5)]
+    # A margin that goes through 0 smoothly, as a model's does: constant ones are doubted.
+    margins = norm.ppf(skill) - norm.ppf(rng.random(len(labels)))
+    best, second = np.where(margins > 0, (labels, wrong), (wrong, labels))
+    rest = [inside[(np.searchsorted(inside, best) + step) % len(inside)] for step in (2, 3, 4)]
+    odds = 0.7 / (1 + np.exp(-np.where(margins > 0, 4, -1) * margins))
+    lower = np.outer(0.7 - odds, [1, 0.14, 0.13, 0.12])
     top5 = TopFive(
-        np.stack([best, *rest], axis=1).astype(np.int16),
-        np.tile(np.array([0.5, 0.2, 0.1, 0.1, 0.05], dtype=np.float32), (len(labels), 1)),
+        np.stack([best, second, *rest], axis=1).astype(np.int16),
+        np.column_stack([odds, lower]).astype(np.float32),
     )
     name = name_class_set(shifted.class_set)
     covered = np.isin(labels, inside)

@@ -54,7 +54,7 @@ def _check_split(
     # Of each submission one bit an image is kept: the answers of all would not fit into memory.
     masks: list[npt.NDArray[np.uint8]] = []
     for known in others:
-        path = _find_twin(known, entry, submission)
+        path = find_twin(known, entry, submission)
         theirs = None if path is None else load_answers(path)
         if theirs is None:
             continue
@@ -74,7 +74,7 @@ def _check_split(
             yield problem
 
 
-def _find_twin(known: KnownSubmission, entry: Entry, submission: Submission) -> Path | None:
+def find_twin(known: KnownSubmission, entry: Entry, submission: Submission) -> Path | None:
     """The other's predictions on the same images; None where nothing is to be compared.
 
     Of the same model in another version, and of what `check_copies` refuses from the file alone.

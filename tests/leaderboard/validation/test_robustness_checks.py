@@ -109,7 +109,7 @@ def test_an_honest_effective_robustness_is_recomputed(case: Case) -> None:
     """Its line, its interval and the sentences that go with them."""
     report = case.validate(case.path)
     assert report.trust == "recomputed"
-    assert report.problems == ()
+    assert [problem for problem in report.problems if problem.severity != "note"] == []
     assert case.result.entries[1].effective_robustness[0].clustered
 
 

@@ -197,7 +197,8 @@ def test_a_copy_does_not_accuse_the_original(tmp_path: Path) -> None:
     both = [*list_known(), copy]
     assert copy not in list_strangers(original.submission, both, reviewed=original.reviewed)
     assert original in list_strangers(copy.submission, both, reviewed=copy.reviewed)
-    assert validate_case(original.path, others=tuple(k for k in both if k is not original)).problems == ()
+    report = validate_case(original.path, others=tuple(k for k in both if k is not original))
+    assert [problem for problem in report.problems if problem.severity != "note"] == []
 
 
 def test_a_forged_review_does_not_hide_a_copy(tmp_path: Path) -> None:
