@@ -17,7 +17,8 @@ FOLDERS = (
 )  # fmt: skip
 DOCUMENTS = (
     *(f"{folder}/README.md" for folder in FOLDERS),
-    "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "leaderboard/THREATS.md",
+    "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md",
+    "leaderboard/SIBLING.md", "leaderboard/THREATS.md",
 )  # fmt: skip
 # A capital word or three dots stand for what the reader knows and this test does not.
 _PLACEHOLDER = re.compile(r"^\.\.\.$")
