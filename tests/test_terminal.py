@@ -14,7 +14,8 @@ FOR_MACHINES = {
     "baselines/bench.py", "baselines/bench_training.py", "benchmark/bench/__main__.py",
     "benchmark/bench/report.py",
     "benchmark/bench/timm_loop.py", "generation/bench/quality.py", "leaderboard/ci.py",
-    "leaderboard/validation/worker.py", "generation/plans/devkit.py",
+    "leaderboard/submissions/known_weights.py", "leaderboard/validation/worker.py",
+    "generation/plans/devkit.py",
 }  # fmt: skip
 
 
