@@ -47,14 +47,15 @@ ADDRESS_JS = """words => {
   const {board: before, typed: typing} = history.state ?? {};
   const [now, then] = [words, before].map(text => new URLSearchParams(text));
   const same = before === undefined || `${now}` === `${then}`;
-  const searched = now.get('search') !== then.get('search');
-  for (const all of [now, then]) ['search', 'part'].forEach(name => all.delete(name));
+  const texts = ['search', 'ranges', 'since'];
+  const searched = texts.some(name => now.get(name) !== then.get(name));
+  for (const all of [now, then]) [...texts, 'part'].forEach(name => all.delete(name));
   const typed = same ? typing : searched && `${now}` === `${then}`;
   const method = same || (typed && typing) ? 'replaceState' : 'pushState';
   history[method]({board: words, typed}, '', '?' + words);
   return [];
 }"""
-"""An entry of the browser's history for each state that a reader makes; one for all letters of a search."""
+"""An entry of the browser's history for each state that a reader makes; one for all letters of a text."""
 OPEN_JS = """model => {
   if (history.state?.board === undefined) return NAME;  // The address has not been read yet.
   const words = new URLSearchParams(location.search);
@@ -155,7 +156,7 @@ def wire_controls(page: Page) -> None:
     def change(
         words: str, model: str, opened: str, names: list[str], order: Order, *values: object
     ) -> tuple[object, ...]:
-        query = make_query(page.board, values[:NUM_CONTROLS], (order[0], order[1], 0))
+        query = make_query(page.board, values[:NUM_CONTROLS], order._replace(page=0))
         query = replace(query, model=str(model or ""))
         if is_shown(page.board, words, query):
             return tuple(gr.skip() for _ in page.change_outputs)

@@ -1,4 +1,4 @@
-"""The controls above the tabs: their choices for a version, and their values for a query."""
+"""The controls above the tabs and in the drawer: their choices for a version, their values for a query."""
 
 from __future__ import annotations
 
@@ -10,36 +10,63 @@ from gradio.components import Component
 
 from imagenet_g.leaderboard.app.state import CONTROLS, RAW, list_bases, list_views, part_view, split_query
 from imagenet_g.leaderboard.board.board import Board
+from imagenet_g.leaderboard.pages.filters import ANY, SIZES
 from imagenet_g.leaderboard.pages.queries import (
-    ANY,
     FILTER_COLUMNS,
     GENERATED,
-    SIZES,
+    NEW_ROWS,
     BoardQuery,
     list_choices,
 )
 from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS, load_columns
+from imagenet_g.leaderboard.selecting.ranges import EXAMPLE
 
 Controls: TypeAlias = list[Component]
+DRAWER, TOGGLE = "drawer", "drawer-button"
+DRAWER_JS = """() => {
+  const drawer = document.querySelector('#DRAWER'), button = document.querySelector('#TOGGLE');
+  const set = open => {
+    drawer.toggleAttribute('data-open', open);
+    button.setAttribute('aria-expanded', open);
+    (open ? drawer.querySelector('button') : button).focus();
+  };
+  drawer.onkeydown = event => { if (event.key === 'Escape' && !event.defaultPrevented) set(false); };
+  set(!drawer.hasAttribute('data-open'));
+  return [];
+}""".replace("DRAWER", DRAWER).replace("TOGGLE", TOGGLE)
 
 
 def build_controls(board: Board, start: BoardQuery) -> tuple[Controls, gr.Dropdown]:
     """The controls in the order of `state.CONTROLS`, and the column picker."""
     with gr.Row(elem_classes="controls"):
         first = _build_choices(board, start)
-    with gr.Accordion("Filters and columns", open=False), gr.Row():
-        rest = _build_filters(board, start.version)
+        search = gr.Textbox(label="Search", placeholder="resnet; vit", min_width=140, elem_id="search")
+        toggle = gr.Button("Filters and columns", min_width=140, elem_id=TOGGLE)
+    # A column that style makes a drawer: Gradio's own sidebar lies over the page, and cannot be put away by
+    # the button that opens it.
+    with gr.Column(elem_id=DRAWER):
+        close = gr.Button("Close", elem_id="close-drawer", size="sm")
+        line = _build_line(board, start)
+        filters = _build_filters(board, start.version)
         columns = gr.Dropdown(
             [(column.title, column.name) for column in load_columns().values()],
             value=list(DEFAULT_COLUMNS),
             multiselect=True,
             label="Columns",
         )
-    return [*first, *rest], columns
+    for button in (toggle, close):
+        button.click(None, js=DRAWER_JS)
+    return [*first, *line, search, *filters, build_axis(start)], columns
+
+
+def build_axis(start: BoardQuery) -> gr.Radio:
+    """What accuracy is drawn against; put onto the page by the tab with the plot."""
+    names = [("clean accuracy", "clean"), ("parameters", "parameters"), ("images a second", "throughput")]
+    return gr.Radio(names, value=start.axis, label="Horizontal axis", elem_id="axis", render=False)
 
 
 def _build_choices(board: Board, start: BoardQuery) -> Controls:
-    """Version, split, images, baseline, link and search."""
+    """Version, split and images."""
     names = [(version.label, version.name) for version in board.info.versions]
     splits = board.info.find_version(start.version).splits
     return [
@@ -51,14 +78,15 @@ def _build_choices(board: Board, start: BoardQuery) -> Controls:
             min_width=220,
         ),
         build_view_switch(splits, start.split),
-        gr.Dropdown(
-            list(board.list_baselines(start.version)),
-            value=start.baseline,
-            label="Baseline of ER",
-            min_width=140,
-        ),
+    ]
+
+
+def _build_line(board: Board, start: BoardQuery) -> Controls:
+    """Baseline and link of the effective robustness."""
+    baselines = list(board.list_baselines(start.version))
+    return [
+        gr.Dropdown(baselines, value=start.baseline, label="Baseline of ER", min_width=140),
         gr.Radio(["logit", "linear"], value=start.link, label="Link", min_width=140),
-        gr.Textbox(label="Search", placeholder="resnet; vit", min_width=160, elem_id="search"),
     ]
 
 
@@ -72,6 +100,9 @@ def _build_filters(board: Board, version: str) -> Controls:
         gr.Dropdown(choices["trust"], value=ANY, label="Trust", min_width=140),
         gr.Dropdown(choices["family"], value=ANY, label="Family", min_width=140),
         gr.Dropdown([ANY, *SIZES], value=ANY, label="Parameters", min_width=140),
+        gr.Textbox(label="Ranges", placeholder=EXAMPLE, min_width=140, elem_id="ranges"),
+        gr.Textbox(label="New since", placeholder="2026-03-31", min_width=140, elem_id="since"),
+        gr.Radio(list(NEW_ROWS), value=NEW_ROWS[0], label="New rows", min_width=140),
     ]
 
 

@@ -12,13 +12,14 @@ from gradio.components import Component
 from gradio.components.plot import PlotData
 
 from imagenet_g.leaderboard.app.controls import Controls
-from imagenet_g.leaderboard.app.state import Order, make_query
+from imagenet_g.leaderboard.app.state import CONTROLS, Order, make_query
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.opening.known_models import choose_known_models
 from imagenet_g.leaderboard.pages import pages
 from imagenet_g.leaderboard.pages.axes import list_profile_metrics
 from imagenet_g.leaderboard.pages.plots import MAX_PROFILES
 from imagenet_g.leaderboard.pages.queries import MAX_SEARCH, BoardQuery
+from imagenet_g.leaderboard.pages.table_view import show_table
 from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS
 
 if TYPE_CHECKING:
@@ -36,15 +37,16 @@ QUIET: dict[str, Any] = {
 }
 # Text typed while a response is under way must not be lost.
 TYPING: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
-PLOT_ORDER: Order = ("top1", False, 0)
+PLOT_ORDER = Order()
 """A constant order: with the table's own, each click on a heading would draw the plots again."""
 NUM_REMEMBERED = 64
 """Drawn plots of each tab, a few hundred kilobytes each on a large board; the board never changes."""
 TABLE_JS = """
 element.addEventListener('click', event => {
-  const target = event.target.closest('[data-sort], [data-page]');
+  const target = event.target.closest('[data-sort], [data-page], [data-pin]');
   if (!target || target.disabled) return;
-  trigger('submit', {sort: target.dataset.sort || null, page: target.dataset.page || null});
+  const {sort, page, pin} = target.dataset;
+  trigger('submit', {sort: sort || null, page: page || null, pin: pin || null});
 });
 """
 
@@ -120,9 +122,7 @@ def wire_search(
 def build_table_tab(board: Board, start: BoardQuery) -> tuple[gr.Tab, gr.HTML]:
     """The table."""
     with gr.Tab("Board", id="board") as tab:
-        table = gr.HTML(
-            pages.show_table(board, start, DEFAULT_COLUMNS), js_on_load=TABLE_JS, elem_id="board-table"
-        )
+        table = gr.HTML(show_table(board, start, DEFAULT_COLUMNS), js_on_load=TABLE_JS, elem_id="board-table")
     return tab, table
 
 
@@ -133,6 +133,7 @@ def build_scatter_tab(board: Board, controls: Controls, start: BoardQuery) -> Vi
         chosen = gr.Dropdown(
             models, value=[], multiselect=True, label="Name these models (type to search)", elem_id="named"
         )
+        controls[CONTROLS.index("axis")].render()  # type: ignore[no-untyped-call]
         plot = gr.Plot(show_label=False, elem_id="scatter")
         words = gr.Markdown(elem_id="scatter-words")
 

@@ -22,6 +22,7 @@ from imagenet_g.leaderboard.pages import pages
 from imagenet_g.leaderboard.pages.model_links import MODEL_TAB
 from imagenet_g.leaderboard.pages.plots import MAX_PROFILES
 from imagenet_g.leaderboard.pages.queries import BoardQuery, format_query, parse_query, settle_query
+from imagenet_g.leaderboard.pages.table_view import show_table
 from imagenet_g.leaderboard.pages.tables import format_columns, list_columns
 
 FIRST_TAB = "board"
@@ -116,7 +117,7 @@ def show_rows(
     model = query.model if opened == MODEL_TAB else ""
     words = format_query(replace(query, tab=opened, columns=format_columns(names), model=model))
     answered = json.dumps(list(values), ensure_ascii=False, separators=(",", ":"))
-    return split_query(query)[1], pages.show_table(board, query, names), words, answered
+    return split_query(query)[1], show_table(board, query, names), words, answered
 
 
 def is_shown(board: Board, words: str, query: BoardQuery) -> bool:

@@ -19,7 +19,6 @@ from imagenet_g.leaderboard.model_page.badge import ADDRESS, format_badge
 from imagenet_g.leaderboard.pages.cells import format_csv
 from imagenet_g.leaderboard.pages.pages import show_scatter
 from imagenet_g.leaderboard.pages.queries import BoardQuery, parse_query, select_rows, settle_query
-from imagenet_g.leaderboard.pages.styles import load_style
 from imagenet_g.leaderboard.serving.serving import (
     HeaderSender,
     WordDropper,
@@ -29,6 +28,7 @@ from imagenet_g.leaderboard.serving.serving import (
     require_port,
     run_until_stopped,
 )
+from imagenet_g.leaderboard.serving.styles import load_style
 from imagenet_g.leaderboard.uploads.route import add_upload_route
 from imagenet_g.leaderboard.uploads.store import UploadStore, open_store
 

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import TypeAlias
+from typing import Any, NamedTuple
 
+from imagenet_g.benchmark.results import HEADLINE
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages.queries import (
+    MAX_PINNED,
     MAX_WORDS,
     PAGE_WORD,
     BoardQuery,
-    is_smallest_first,
     settle_query,
 )
+from imagenet_g.leaderboard.selecting.ordering import is_smallest_first
 
-Order: TypeAlias = tuple[str, bool, int]
-"""Column sorted by, whether ascending, page."""
+
+class Order(NamedTuple):
+    """What a reader sets in the table itself: column sorted by, whether ascending, page and pinned models."""
+
+    sort: str = HEADLINE
+    ascending: bool = False
+    page: int = 0
+    pinned: str = ""
+
+
 CONTROLS = (
     "version", "split", "view", "baseline", "link", "search",
     "training", "supervision", "generated", "trust", "family", "size",
+    "ranges", "since", "new", "axis",
 )  # fmt: skip
-"""Fields of `BoardQuery` that have a control, and `view`, which the address has within the split; sorting
-and paging are in the table itself."""
+"""Fields of `BoardQuery` that have a control, and `view`, which the address has within the split; sorting,
+paging and pins are in the table itself."""
 RAW = ""
 """The view of all images."""
 
@@ -30,14 +41,13 @@ RAW = ""
 def make_query(board: Board, values: Sequence[object], order: Order) -> BoardQuery:
     """The query of the controls' values; whatever a client sends becomes one that can be answered."""
     # An emptied dropdown sends None, and a client of Gradio's interface may send any type.
-    given = {name: str(value or "") for name, value in zip(CONTROLS, values, strict=True)}
+    given: dict[str, Any] = {name: str(value or "") for name, value in zip(CONTROLS, values, strict=True)}
     view, base = given.pop("view"), given["split"]
     splits = board.info.find_version(given["version"]).splits
     if view in list_views(splits, base):
         given["split"] = join_view(base, view)
-    filled = {name: value for name, value in given.items() if value or name == "search"}
-    sort, ascending, page = order
-    return settle_query(board, BoardQuery(**filled, sort=sort, ascending=ascending, page=page))
+    filled = {name: value for name, value in given.items() if value}
+    return settle_query(board, BoardQuery(**(filled | order._asdict())))
 
 
 def part_view(split: str) -> tuple[str, str]:
@@ -99,24 +109,40 @@ def has_words(text: str) -> bool:
 
 
 def click_table(order: Order, clicked: Mapping[str, object]) -> Order:
-    """Sorting and page after a click on a heading or on the pager.
+    """Sorting, page and pins after a click on a heading, on the pager or on a pin.
 
     Example:
-        >>> click_table(("top1", False, 2), {"sort": "top1"})  # the same heading again: the other direction
+        >>> click_table(Order("top1", False, 2), {"sort": "top1"})[:3]  # the same again: the other direction
         ('top1', True, 0)
-        >>> click_table(("top1", False, 2), {"page": "3"})
+        >>> click_table(Order("top1", False, 2), {"page": "3"})[:3]
         ('top1', False, 3)
-        >>> click_table(("top1", False, 2), {"page": "-1"})
+        >>> click_table(Order("top1", False, 2), {"page": "-1"})[:3]
         ('top1', False, 0)
+        >>> click_table(Order(pinned="a;b"), {"pin": "a"}).pinned
+        'b'
     """
-    sort, ascending, page = order
     if wanted := clicked.get("sort"):
-        same = wanted == sort
-        return str(wanted), (not ascending) if same else is_smallest_first(str(wanted)), 0
+        ascending = (not order.ascending) if wanted == order.sort else is_smallest_first(str(wanted))
+        return order._replace(sort=str(wanted), ascending=ascending, page=0)
+    if model_id := clicked.get("pin"):
+        return order._replace(pinned=toggle_pin(order.pinned, str(model_id)))
     # The click comes from the reader's browser and may hold anything; `int` alone would raise, or accept a
     # number of a million digits.
-    text = str(clicked.get("page", page))
-    return sort, ascending, int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
+    text = str(clicked.get("page", order.page))
+    page = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
+    return order._replace(page=page)
+
+
+def toggle_pin(pinned: str, model_id: str) -> str:
+    """Pins with one more, or without it; the newest `MAX_PINNED` stay.
+
+    Example:
+        >>> toggle_pin("a", "b"), toggle_pin("a;b", "a")
+        ('a;b', 'b')
+    """
+    names = [name for name in pinned.split(";") if name]
+    kept = [name for name in names if name != model_id] if model_id in names else [*names, model_id]
+    return ";".join(kept[-MAX_PINNED:])
 
 
 def split_query(query: BoardQuery) -> tuple[tuple[str, ...], Order]:
@@ -124,4 +150,4 @@ def split_query(query: BoardQuery) -> tuple[tuple[str, ...], Order]:
     base, view = part_view(query.split)
     given = {"split": base, "view": view}
     values = tuple(given[name] if name in given else getattr(query, name) for name in CONTROLS)
-    return values, (query.sort, query.ascending, query.page)
+    return values, Order(query.sort, query.ascending, query.page, query.pinned)

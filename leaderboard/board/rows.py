@@ -64,6 +64,9 @@ class ScoreRow:
         rank_best: Best rank that the tests leave open, 1 for the first; None without a rank.
         rank_worst: Worst rank.
         unranked: Why the row has no rank; empty where it has one.
+        throughput: Images a second of the run that gave the answers; None where it was not measured.
+        device: What that run was on; empty where unknown.
+        date: Day on which the numbers were computed, such as "2026-03-31"; empty where unknown.
     """
 
     version: str
@@ -103,6 +106,9 @@ class ScoreRow:
     images_distance: float | None = None
     images_recognised: float | None = None
     images_valid: float | None = None
+    throughput: float | None = None
+    device: str = ""
+    date: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +143,7 @@ _OPTIONAL_FLOATS = (
     "images_distance",
     "images_recognised",
     "images_valid",
+    "throughput",
     "er_low",
     "er_high",
 )

@@ -110,4 +110,7 @@ def _make_row(
         flags="\n".join(list_flags(entry, review, statistics=submission.result.statistics)),
         has_answers=has_answers,
         doubts="\n".join(list_doubts(submission, entry, review)),
+        throughput=entry.predictions.run.images_per_second or None,
+        device=entry.predictions.run.device_name,
+        date=submission.result.environment.created_utc[:10],
     )

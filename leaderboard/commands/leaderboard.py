@@ -160,7 +160,7 @@ def run_export(arguments: Namespace) -> int:
     """Write the page."""
     from imagenet_g.benchmark.storage import write_text
     from imagenet_g.leaderboard.board.board import load_board
-    from imagenet_g.leaderboard.pages.export import format_page
+    from imagenet_g.leaderboard.exporting.page import format_page
 
     board = load_board(arguments.board)
     _print_hidden_metrics(board)

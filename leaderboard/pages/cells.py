@@ -45,16 +45,24 @@ def is_missing(value: object) -> bool:
 
 
 def format_rank(row: Row) -> str:
-    """The range of ranks, or a dash with the reason why there is not any; self-reported rows are "listed".
+    """The place, or else the range of ranks, or a dash with the reason; self-reported rows are "listed".
 
     Example:
         >>> format_rank({"rank_best": 3, "rank_worst": 7}), format_rank({"rank_best": 2, "rank_worst": 2})
         ('3–7', '2')
+        >>> format_rank({"rank_best": 3, "rank_worst": 7, "place": 12})
+        '<span class="place" title="place by this value alone; not tested">12</span>'
         >>> format_rank({"unranked": "no stored answers"})
         '<span class="none" title="no stored answers">–</span>'
         >>> format_rank({"unranked": "the authors' word", "trust": "self-reported"})
         '<span class="none" title="the authors&#x27; word">listed</span>'
     """
+    if not is_missing(row.get("place")):
+        return f'<span class="place" title="place by this value alone; not tested">{row["place"]}</span>'
+    if row.get("behind"):
+        listed = row.get("trust") == "self-reported"
+        why = row.get("unranked") if listed else row["behind"]
+        return f'<span class="none" title="{escape(why)}">{"listed" if listed else "–"}</span>'
     # A board that was built before there were ranges has no such columns.
     best, worst = row.get("rank_best"), row.get("rank_worst")
     if is_missing(best) or is_missing(worst):
@@ -137,6 +145,13 @@ def format_difference(row: Row, name: str, why_missing: str) -> str:
     if is_missing(low) or is_missing(high):
         return format_points(row[name])
     return f"{format_points(row[name])}<small>{format_points(low, 1)} to {format_points(high, 1)}</small>"
+
+
+def format_gap(row: Row) -> str:
+    """The accuracy gap; a row that stands behind the others by it says why."""
+    cell = format_difference(row, "gap", "No clean reference.")
+    behind = str(row.get("behind") or "")
+    return f'{cell}<small class="doubt">{escape(behind)}</small>' if behind.startswith("clean") else cell
 
 
 def format_robustness(row: Row, why_missing: str) -> str:
@@ -222,6 +237,31 @@ def format_count(row: Row) -> str:
         '1000'
     """
     return '<span class="none" title="unknown">–</span>' if is_missing(row["n"]) else str(row["n"])
+
+
+def format_throughput(row: Row) -> str:
+    """Images a second with the device below, or a dash where nobody measured them.
+
+    Example:
+        >>> format_throughput({"throughput": 42.109, "device": "x86_64"})
+        '42.1<small>x86_64</small>'
+    """
+    if is_missing(row.get("throughput")):
+        return '<span class="none" title="Not measured.">–</span>'
+    return f"{row['throughput']:.1f}<small>{escape(row['device'])}</small>"
+
+
+def format_date(row: Row) -> str:
+    """The day, or a dash where it is unknown.
+
+    Example:
+        >>> format_date({"date": "2026-03-31"})
+        '2026-03-31'
+    """
+    date = row.get("date")
+    if is_missing(date) or not date:
+        return '<span class="none" title="The date is unknown.">–</span>'
+    return escape(date)
 
 
 def format_plain(name: str) -> Callable[[Row], str]:

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.results import HEADLINE
 from imagenet_g.benchmark.robustness.fits import LineFit
 from imagenet_g.leaderboard.board.answer_tables import ANSWER, list_answering_models
 from imagenet_g.leaderboard.board.board import Board
-from imagenet_g.leaderboard.board.ranks import RULE
 from imagenet_g.leaderboard.pages.axes import describe_axis
 from imagenet_g.leaderboard.pages.cells import escape
+from imagenet_g.leaderboard.pages.costs import build_cost_scatter, describe_costs
 from imagenet_g.leaderboard.pages.image_cards import (
     PAGE_IMAGES,
     ImageFilter,
@@ -25,14 +24,11 @@ from imagenet_g.leaderboard.pages.model_links import link_model
 from imagenet_g.leaderboard.pages.pairs import compute_pair, format_pair
 from imagenet_g.leaderboard.pages.plots import build_profiles, build_scatter
 from imagenet_g.leaderboard.pages.queries import (
-    PAGE_ROWS,
     BoardQuery,
     find_robustness,
-    format_query,
     keep_comparable,
     select_rows,
 )
-from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS, format_table, is_filled, name_sorting
 from imagenet_g.leaderboard.validation.lines import find_line
 
 if TYPE_CHECKING:
@@ -49,57 +45,10 @@ PLACES = (
 )
 
 
-def show_table(board: Board, query: BoardQuery, columns: Sequence[str]) -> str:
-    """Notice, table of one page, pager and downloads."""
-    rows = select_rows(board, query)
-    last = max(0, (len(rows) - 1) // PAGE_ROWS)
-    # An old address may name a page that no longer exists.
-    page = min(query.page, last)
-    shown = rows.iloc[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
-    if tuple(columns) == DEFAULT_COLUMNS and is_filled(rows, "equated"):
-        columns = _insert_equated(columns)
-    caption = f"{query.split}: {len(rows)} models, sorted by {name_sorting(query.sort)}"
-    table = format_table(shown, columns, sort=query.sort, ascending=query.ascending, caption=caption)
-    return format_notice(board, query) + format_rule(rows) + table + format_pager(page, last, query)
-
-
-def _insert_equated(columns: Sequence[str]) -> list[str]:
-    # Beside the score that it restates.
-    place = list(columns).index(HEADLINE) + 1
-    return [*columns[:place], "equated", *columns[place:]]
-
-
-def format_notice(board: Board, query: BoardQuery) -> str:
-    """Notice about the version and the split; empty without one."""
-    version = board.info.find_version(query.version)
-    notice = " ".join(filter(None, [version.notice, version.split_notices.get(query.split)]))
-    return f'<p class="notice" role="note">{escape(notice)}</p>' if notice else ""
-
-
-def format_rule(rows: pd.DataFrame) -> str:
-    """What a rank says, and how many rows have one."""
-    ranked = int(rows["rank_best"].notna().sum()) if "rank_best" in rows else 0
-    return f'<p class="rule">{escape(RULE)} Here {ranked} of {len(rows)} rows have a rank.</p>'
-
-
-def format_pager(page: int, last: int, query: BoardQuery) -> str:
-    """Buttons to the pages beside this one, and links to the rows as files."""
-    words = format_query(replace(query, page=0, tab="", columns=""))
-
-    def button(target: int, text: str) -> str:
-        off = "" if 0 <= target <= last and target != page else " disabled"
-        return f'<button type="button" data-page="{target}"{off}>{text}</button>'
-
-    return (
-        f'<nav class="pager" aria-label="pages">{button(page - 1, "‹ previous")}'
-        f"<span>page {page + 1} of {last + 1}</span>{button(page + 1, 'next ›')}"
-        f'<a href="board.csv?{escape(words)}" download="imagenet-g.csv">CSV</a>'
-        f'<a href="board.parquet?{escape(words)}" download="imagenet-g.parquet">parquet</a></nav>'
-    )
-
-
 def show_scatter(board: Board, query: BoardQuery, chosen: Sequence[str]) -> go.Figure:
-    """Accuracy against accuracy, for the rows that pass the filters."""
+    """Accuracy against clean accuracy, size or speed, for the rows that pass the filters."""
+    if query.axis != "clean":
+        return build_cost_scatter(select_rows(board, query), query.axis, split=query.split, chosen=chosen)
     # A line is fitted on one clean axis: points of another axis would be compared with it by their position.
     rows = keep_comparable(select_rows(board, query))
     return build_scatter(
@@ -149,6 +98,8 @@ def describe_profiles(figure: go.Figure, metric: str) -> str:
 def describe_scatter(board: Board, query: BoardQuery) -> str:
     """The plot in words: how many points, which line, and what is not on it."""
     every = select_rows(board, query)
+    if query.axis != "clean":
+        return describe_costs(every, query.axis)
     shown = keep_comparable(every)
     drawn = int(shown["clean"].notna().sum())
     line = choose_line(board, query, shown)

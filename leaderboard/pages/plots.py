@@ -9,9 +9,8 @@ import numpy as np
 
 from imagenet_g.benchmark.reports.numbers import format_percent, format_points
 from imagenet_g.benchmark.robustness.fits import LineFit, predict_top1
-from imagenet_g.leaderboard.pages.axes import DIFFERENCES, describe_axis
+from imagenet_g.leaderboard.pages.axes import DIFFERENCES, choose_ticks, describe_axis
 from imagenet_g.leaderboard.pages.cells import escape, is_missing
-from imagenet_g.leaderboard.pages.ticks import choose_ticks
 from imagenet_g.leaderboard.validation.lines import compute_prediction_band, place_on_axis
 
 if TYPE_CHECKING:

@@ -7,22 +7,17 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from imagenet_g.benchmark.predictions.metrics import load_metrics
 from imagenet_g.benchmark.results import HEADLINE
 from imagenet_g.leaderboard.board.board import ROBUSTNESS_KEYS, Board
-from imagenet_g.leaderboard.board.rows import list_board_metrics
+from imagenet_g.leaderboard.pages.filters import ANY, SIZES, match_rows
+from imagenet_g.leaderboard.selecting.ordering import LISTED, leave_floor, list_sortable, order_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ANY = "any"
 PAGE_ROWS = 50
-SIZES = {
-    "under 10 M": (0, 10e6),
-    "10 to 50 M": (10e6, 50e6),
-    "50 to 200 M": (50e6, 200e6),
-    "over 200 M": (200e6, 1e15),
-}
+AXES = ("clean", "parameters", "throughput")
+"""What accuracy is drawn against."""
 MAX_SEARCH = 200
 MAX_WORDS = 50
 """Of an address that are read."""
@@ -37,6 +32,9 @@ FILTER_COLUMNS = {
     "family": "family",
 }
 """Filters whose choices are the values of a column."""
+NEW_ROWS = ("mark", "only these")
+"""What is done with rows that are new since a day."""
+MAX_PINNED, MAX_PINNED_TEXT = 10, 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +53,15 @@ class BoardQuery:
         trust: Trust level, or "any".
         family: Architecture family, or "any".
         size: A key of `SIZES`, or "any".
+        ranges: Ranges of numbers as they are typed; see `parse_ranges`.
+        since: Day from which on rows are new, as it is typed.
+        new: One of `NEW_ROWS`.
+        axis: Horizontal axis of accuracy against accuracy; one of `AXES`.
         sort: Column the rows are ordered by.
         ascending: Whether the smallest comes first.
         page: 0 for the first page.
         columns: Names of the table's columns with commas between them; empty for the usual ones.
+        pinned: Ids of models whose rows stand first on every page, with `;` between them.
         tab: The open tab; empty for the table's.
         model: Id of the model whose page is open; empty for none.
     """
@@ -74,10 +77,15 @@ class BoardQuery:
     trust: str = ANY
     family: str = ANY
     size: str = ANY
+    ranges: str = ""
+    since: str = ""
+    new: str = NEW_ROWS[0]
+    axis: str = AXES[0]
     sort: str = "top1"
     ascending: bool = False
     page: int = 0
     columns: str = ""
+    pinned: str = ""
     tab: str = ""
     model: str = ""
 
@@ -99,7 +107,7 @@ def parse_query(text: str) -> BoardQuery:
         elif name == PAGE_WORD:
             given["page"] = int(value) if value.isascii() and value.isdecimal() and len(value) < 6 else 0
         elif name in known and name != "page":
-            given[name] = value[:MAX_SEARCH]
+            given[name] = value[: MAX_PINNED_TEXT if name == "pinned" else MAX_SEARCH]
     return BoardQuery(**given)
 
 
@@ -127,7 +135,8 @@ def format_query(query: BoardQuery) -> str:
 def settle_query(board: Board, query: BoardQuery) -> BoardQuery:
     """The nearest query the board can answer: an unknown version, split or baseline becomes the first one.
 
-    A filter on a value that is not offered, or that no row of the version has, is dropped.
+    A filter on a value that is not offered, or that no row of the version has, is dropped, and so is a pin of
+    a model that the version lacks.
     """
     version = board.info.find_version(query.version)
     split = query.split if query.split in version.splits else version.splits[0]
@@ -136,62 +145,37 @@ def settle_query(board: Board, query: BoardQuery) -> BoardQuery:
     link = query.link if query.link in board.links else "logit"
     sort = query.sort if query.sort in list_sortable() else HEADLINE
     choices = {name: list_choices(board, version.name, name) for name in FILTER_COLUMNS}
-    choices |= {"generated": (ANY, *GENERATED), "size": (ANY, *SIZES)}
+    choices |= {"generated": (ANY, *GENERATED), "size": (ANY, *SIZES), "new": NEW_ROWS, "axis": AXES}
     filters: dict[str, Any] = {
-        name: ANY for name, offered in choices.items() if getattr(query, name) not in offered
+        name: offered[0] for name, offered in choices.items() if getattr(query, name) not in offered
     }
+    if query.pinned:
+        filters["pinned"] = ";".join(list_pinned(board, query))
     return replace(
         query, version=version.name, split=split, baseline=baseline, link=link, sort=sort, **filters
     )
 
 
-_SORTABLE = ("model", "clean", "gap", "er", "equated", "parameters", "trust", "training_data", "family", "n")
-_SMALLEST_FIRST = ("model", "family", "training_data")
-_TRUST_ORDER = ("self-reported", "published", "recomputed", "verified")
-_LISTED = "self-reported"
-"""The trust level of rows that are listed and not ranked."""
-
-
-def list_sortable() -> tuple[str, ...]:
-    """Columns of the frame that rows can be sorted by: every metric, and the others that have an order."""
-    return (*(metric.name for metric in list_board_metrics()), *_SORTABLE)
-
-
-def is_smallest_first(sort: str) -> bool:
-    """Whether a first click on a heading sorts the smallest first: for text, and where lower is better.
-
-    Example:
-        >>> is_smallest_first("model"), is_smallest_first("top1")
-        (True, False)
-    """
-    metric = load_metrics().get(sort)
-    return sort in _SMALLEST_FIRST or (metric is not None and metric.higher_is_better is False)
-
-
 def select_rows(board: Board, query: BoardQuery) -> pd.DataFrame:
     """Rows of one version and split with their effective robustness, filtered and sorted, all pages.
 
-    Rank ranges are those within the whole ranking; a filter hides rows and does not change ranks. The best
-    top-1 first is the ranking: verified rows, then recomputed, then published ones. Self-reported rows come
-    last in every order but that by trust.
+    Rank ranges and places are those within the whole split; a filter hides rows and changes neither.
     """
+    rows = order_split(board, query)
+    return rows[match_rows(rows, query)]
+
+
+def order_split(board: Board, query: BoardQuery) -> pd.DataFrame:
+    """All rows of a query's version and split, in its order, whatever it filters; see `order_rows`."""
     rows = find_scores(board, query).merge(find_robustness(board, query), on="model_id", how="left")
-    rows = rows[match_rows(rows, query)]
-    # A board that was built before a metric was added has no such column.
-    key = query.sort if query.sort in rows else HEADLINE
-    # By how well a number is supported, not by the alphabet.
-    supported = rows["trust"].map({name: number for number, name in enumerate(_TRUST_ORDER)}).fillna(-1)
-    if key == "trust":
-        return rows.iloc[supported.argsort(kind="stable").to_numpy()[:: 1 if query.ascending else -1]]
-    is_ranking = key == HEADLINE and not query.ascending
-    tiers = supported if is_ranking else rows["trust"] != _LISTED
-    ordered = rows.assign(_tier=tiers).sort_values(
-        ["_tier", key, "top1", "model_id"],
-        ascending=[False, query.ascending, False, True],
-        na_position="last",
-        kind="stable",
-    )
-    return ordered.drop(columns="_tier")
+    return order_rows(rows, query.sort, ascending=query.ascending)
+
+
+def list_pinned(board: Board, query: BoardQuery) -> list[str]:
+    """Ids of pinned models that the query's version has, each once, at most `MAX_PINNED`."""
+    known = {model_id for _, model_id in board.models[board.info.find_version(query.version).name]}
+    pinned = dict.fromkeys(one for one in query.pinned.split(";") if one in known)
+    return list(pinned)[:MAX_PINNED]
 
 
 def find_scores(board: Board, query: BoardQuery) -> pd.DataFrame:
@@ -209,66 +193,17 @@ def find_robustness(board: Board, query: BoardQuery) -> pd.DataFrame:
     return empty.rename(columns={"same_classes": "er_same_classes"})
 
 
-def match_rows(rows: pd.DataFrame, query: BoardQuery) -> pd.Series[bool]:
-    """Which rows pass the filters and the search."""
-    import pandas as pd
-
-    keep = pd.Series(True, index=rows.index)
-    for column, wanted in (
-        ("training_data", query.training),
-        ("supervision", query.supervision),
-        ("trust", query.trust),
-        ("family", query.family),
-    ):
-        if wanted != ANY:
-            keep &= rows[column] == wanted
-    if query.generated in ("none", "unknown"):
-        keep &= rows["generated"] == query.generated
-    elif query.generated == "yes":
-        keep &= ~rows["generated"].isin(["none", "unknown"])
-    if query.size in SIZES:
-        low, high = SIZES[query.size]
-        # An unknown size is in no class of sizes; compared, pandas' NA would stay NA, which is no mask.
-        keep &= rows["parameters"].ge(low).fillna(False) & rows["parameters"].lt(high).fillna(False)
-    return keep & match_search(rows, query.search)
-
-
-def match_search(rows: pd.DataFrame, search: str) -> pd.Series[bool]:
-    """Rows that hold all words of one of the alternatives, as plain text and not as patterns.
-
-    Example:
-        >>> import pandas as pd
-        >>> rows = pd.DataFrame({"model": ["ResNet-50", "ViT-B", "VGG"], "organisation": "lab"})
-        >>> match_search(rows.assign(family="", spec=""), "resnet 50; vit").tolist()
-        [True, True, False]
-    """
-    import pandas as pd
-
-    alternatives = [words for part in search.lower().split(";") if (words := part.split())]
-    if not alternatives:
-        return pd.Series(True, index=rows.index)
-    text = (
-        rows["model"] + " " + rows["organisation"] + " " + rows["family"] + " " + rows["spec"]
-    ).str.lower()
-    found = pd.Series(False, index=rows.index)
-    for words in alternatives:
-        matched = pd.Series(True, index=rows.index)
-        for word in words:
-            # pandas takes a pattern by default, and a visitor's pattern could run for ever.
-            matched &= text.str.contains(word, regex=False)
-        found |= matched
-    return found
-
-
 def find_places(board: Board, query: BoardQuery, by: str) -> pd.Series[float]:
     """Places in the order of a query's split by "er", "gap" or "top1", by model id; equal values share one.
 
-    Values from a clean set of other classes have no place beside those on the split's own classes, and
-    self-reported rows have none at all.
+    Values from a clean set of other classes have no place beside those on the split's own classes, models
+    below `ordering.find_floor` have none by gap, and self-reported rows have none at all.
     """
     scores = find_scores(board, query)
     rows = find_robustness(board, query) if by == "er" else scores
-    rows = rows[rows["model_id"].isin(scores.loc[scores["trust"] != _LISTED, "model_id"])]
+    rows = rows[rows["model_id"].isin(scores.loc[scores["trust"] != LISTED, "model_id"])]
+    if by == "gap":
+        rows = leave_floor(rows)
     if by != "top1":
         rows = keep_comparable(rows, "er_same_classes" if by == "er" else "same_classes")
     return rows.set_index("model_id")[by].dropna().rank(method="min", ascending=False)

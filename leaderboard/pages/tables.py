@@ -1,11 +1,11 @@
-"""The table of the board: which columns there are, and rows to HTML."""
+"""The columns of the board's table, and how its order is said."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache as remember
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.predictions.metric import Metric
@@ -16,9 +16,10 @@ from imagenet_g.leaderboard.pages.cells import (
     escape,
     format_accuracy,
     format_count,
-    format_difference,
+    format_date,
     format_equated,
     format_flags,
+    format_gap,
     format_image_distance,
     format_image_share,
     format_metric,
@@ -27,6 +28,7 @@ from imagenet_g.leaderboard.pages.cells import (
     format_plain,
     format_rank,
     format_robustness,
+    format_throughput,
     format_trust,
 )
 
@@ -45,6 +47,7 @@ class Column:
         cell: HTML of one row's cell, escaped.
         sort: Column of the frame it sorts by; empty for none.
         numeric: Whether it is set flush right.
+        words: What it is sorted by, in a caption; empty for the heading without its unit.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Column:
     cell: Callable[[Row], str]
     sort: str = ""
     numeric: bool = True
+    words: str = ""
 
 
 _NO_ER = "No baseline has been measured on this split, or the clean accuracy covers other classes."
@@ -60,7 +64,7 @@ _LEADING: tuple[Column, ...] = (
     Column(
         name="rank",
         title="#",
-        help="Range of ranks by top-1 that paired tests leave open; only rows with stored answers have one",
+        help="Range of ranks that paired tests leave open; in other orders, the place by their value alone",
         cell=format_rank,
     ),
     Column(
@@ -70,6 +74,7 @@ _LEADING: tuple[Column, ...] = (
         cell=format_model,
         sort="model",
         numeric=False,
+        words="name",
     ),
 )
 _DERIVED: tuple[Column, ...] = (
@@ -77,8 +82,9 @@ _DERIVED: tuple[Column, ...] = (
         name="gap",
         title="AG, points",
         help="Accuracy gap: top-1 minus the clean reference; a drop is negative",
-        cell=lambda r: format_difference(r, "gap", "No clean reference."),
+        cell=format_gap,
         sort="gap",
+        words="accuracy gap",
     ),
     Column(
         name="er",
@@ -86,6 +92,7 @@ _DERIVED: tuple[Column, ...] = (
         help="Effective robustness: top-1 minus the baseline's prediction from the clean accuracy",
         cell=lambda r: format_robustness(r, _NO_ER),
         sort="er",
+        words="effective robustness",
     ),
     Column(
         name="clean",
@@ -93,6 +100,7 @@ _DERIVED: tuple[Column, ...] = (
         help="Clean reference accuracy",
         cell=lambda r: format_accuracy(r, "clean"),
         sort="clean",
+        words="clean accuracy",
     ),
     Column(
         name="trust",
@@ -101,6 +109,7 @@ _DERIVED: tuple[Column, ...] = (
         cell=format_trust,
         sort="trust",
         numeric=False,
+        words="how far the numbers were checked",
     ),
     Column(
         name="flags",
@@ -116,6 +125,7 @@ _DERIVED: tuple[Column, ...] = (
         cell=format_plain("training_data"),
         sort="training_data",
         numeric=False,
+        words="training data",
     ),
     Column(
         name="parameters",
@@ -123,6 +133,7 @@ _DERIVED: tuple[Column, ...] = (
         help="Number of parameters",
         cell=format_parameters,
         sort="parameters",
+        words="number of parameters",
     ),
 )
 _OTHERS: tuple[Column, ...] = (
@@ -132,6 +143,7 @@ _OTHERS: tuple[Column, ...] = (
         help="Top-1 as it would be on the earlier version's split, by the models that were run on both",
         cell=format_equated,
         sort="equated",
+        words="equated top-1",
     ),
     Column(
         name="images_valid",
@@ -180,7 +192,25 @@ _OTHERS: tuple[Column, ...] = (
         cell=lambda r: escape(f"{r['clean_set']} {r['clean_kind']}"),
         numeric=False,
     ),
-    Column(name="n", title="Images", help="Images scored", cell=format_count, sort="n"),
+    Column(
+        name="n", title="Images", help="Images scored", cell=format_count, sort="n", words="number of images"
+    ),
+    Column(
+        name="throughput",
+        title="Images/s",
+        help="Images a second of the run that gave the answers, and on what; devices cannot be compared",
+        cell=format_throughput,
+        sort="throughput",
+        words="images a second",
+    ),
+    Column(
+        name="date",
+        title="Date",
+        help="Day on which the numbers were computed; unknown for published ones",
+        cell=format_date,
+        sort="date",
+        words="date",
+    ),
     Column(
         name="source",
         title="Source",
@@ -239,16 +269,6 @@ def list_filled_columns(rows: pd.DataFrame) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*DEFAULT_COLUMNS, *filled)))
 
 
-def name_sorting(sort: str) -> str:
-    """What a table is sorted by, in the words of its heading without the unit.
-
-    >>> name_sorting("top1")
-    'Top-1'
-    """
-    title = next((column.title for column in load_columns().values() if column.sort == sort), sort)
-    return title.partition(",")[0]
-
-
 def list_columns(text: str) -> tuple[str, ...]:
     """Columns as the address names them, each once; the usual ones where it names none."""
     named = dict.fromkeys(text.split(","))
@@ -258,43 +278,3 @@ def list_columns(text: str) -> tuple[str, ...]:
 def format_columns(names: Sequence[str]) -> str:
     """Columns for the address; empty for the usual ones."""
     return "" if tuple(names) == DEFAULT_COLUMNS else ",".join(names)
-
-
-def format_table(
-    rows: pd.DataFrame, columns: Sequence[str], *, sort: str, ascending: bool, caption: str
-) -> str:
-    """An accessible HTML table: caption, scoped headings that are buttons, the sorted one announced."""
-    known = load_columns()
-    # An address may name columns of metrics that are installed elsewhere.
-    chosen = [known[name] for name in columns if name in known] or [known["model"]]
-    head = "".join(_format_heading(column, sort, ascending) for column in chosen)
-    body = "".join(_format_row(row, chosen) for row in rows.to_dict(orient="records"))
-    if not len(rows):
-        body = f'<tr><td colspan="{len(chosen)}" class="empty">No model matches. Loosen a filter.</td></tr>'
-    return (
-        f'<div class="board-scroll" role="region" tabindex="0" aria-label="{escape(caption)}">'
-        f'<table class="board"><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _format_heading(column: Column, sort: str, ascending: bool) -> str:
-    kind = ' class="num"' if column.numeric else ""
-    if not column.sort:
-        return f'<th scope="col"{kind} title="{escape(column.help)}">{escape(column.title)}</th>'
-    active = column.sort == sort
-    order = f' aria-sort="{"ascending" if ascending else "descending"}"' if active else ""
-    arrow = (" ▲" if ascending else " ▼") if active else ""
-    return (
-        f'<th scope="col"{kind}{order}><button type="button" data-sort="{column.sort}" '
-        f'title="{escape(column.help)}">{escape(column.title)}{arrow}</button></th>'
-    )
-
-
-def _format_row(row: Mapping[Any, Any], columns: Sequence[Column]) -> str:
-    cells = []
-    for column in columns:
-        tag, extra = ("th", ' scope="row"') if column.name == "model" else ("td", "")
-        kind = ' class="num"' if column.numeric else ""
-        cells.append(f"<{tag}{extra}{kind}>{column.cell(row)}</{tag}>")
-    return f"<tr>{''.join(cells)}</tr>"

@@ -20,14 +20,16 @@ from submission_cases import ROOT, STEM, list_codes, renew_scores, set_at, valid
 from imagenet_g.benchmark import plugins
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.predictions.metrics import load_metrics
-from imagenet_g.leaderboard.app.state import click_table
+from imagenet_g.leaderboard.app.state import Order, click_table
 from imagenet_g.leaderboard.board.board import Board, load_board
-from imagenet_g.leaderboard.pages import queries
 from imagenet_g.leaderboard.pages.axes import list_profile_metrics
 from imagenet_g.leaderboard.pages.cells import format_csv
-from imagenet_g.leaderboard.pages.pages import show_profiles, show_table
-from imagenet_g.leaderboard.pages.queries import BoardQuery, is_smallest_first, select_rows, settle_query
+from imagenet_g.leaderboard.pages.pages import show_profiles
+from imagenet_g.leaderboard.pages.queries import BoardQuery, select_rows, settle_query
+from imagenet_g.leaderboard.pages.table_view import show_table
 from imagenet_g.leaderboard.pages.tables import load_columns
+from imagenet_g.leaderboard.selecting import ordering
+from imagenet_g.leaderboard.selecting.ordering import is_smallest_first
 from imagenet_g.leaderboard.submissions.problems import format_report
 from imagenet_g.leaderboard.submissions.reviews import make_review, write_review
 
@@ -172,7 +174,7 @@ def test_a_metric_without_a_better_direction_is_sorted_from_the_highest(
     """One where lower is better is not."""
     assert is_smallest_first("doubt")
     neutral = replace(load_metrics()["doubt"], higher_is_better=None)
-    monkeypatch.setattr(queries, "load_metrics", lambda: {"doubt": neutral})
+    monkeypatch.setattr(ordering, "load_metrics", lambda: {"doubt": neutral})
     assert not is_smallest_first("doubt")
 
 
@@ -183,7 +185,7 @@ def test_the_board_shows_sorts_and_exports_it(outside: None, tmp_path: Path) -> 
     assert query.sort == "doubt"
     table = show_table(board, query, ["model", "doubt"])
     assert 'data-sort="doubt"' in table
-    assert "sorted by Doubt" in table
+    assert "sorted by doubt, highest first" in table
     assert f"{compute_doubt():.4f}<small>" in table
     frame = pd.DataFrame(select_rows(board, query))
     # The model without a value stands last, whichever way the rest is sorted.
@@ -193,7 +195,7 @@ def test_the_board_shows_sorts_and_exports_it(outside: None, tmp_path: Path) -> 
     assert figure.layout.yaxis.title.text == "Doubt"
     assert list(figure.data[0].y) == pytest.approx([compute_doubt()], rel=1e-6)
     assert ("doubt", "doubt") in list_profile_metrics(board)
-    assert click_table(("top1", False, 0), {"sort": "doubt"}) == ("doubt", True, 0)
+    assert click_table(Order(), {"sort": "doubt"}) == Order("doubt", True, 0)
     assert (
         main(["leaderboard", "export", "--board", str(tmp_path / "b"), "--to", str(tmp_path / "p.html")]) == 0
     )

@@ -24,8 +24,9 @@ from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.storage import write_text
 from imagenet_g.leaderboard.board.board import Board, load_board
 from imagenet_g.leaderboard.board.build import build_board
-from imagenet_g.leaderboard.pages.pages import show_scatter, show_table
+from imagenet_g.leaderboard.pages.pages import show_scatter
 from imagenet_g.leaderboard.pages.queries import BoardQuery, settle_query
+from imagenet_g.leaderboard.pages.table_view import show_table
 from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS
 from imagenet_g.leaderboard.submissions.reviews import Review, write_review
 from imagenet_g.leaderboard.submissions.submission import (

@@ -16,7 +16,7 @@ from live_board import open_browser, open_page, serve_board
 
 from imagenet_g.leaderboard.board.board import BOARD_NAME, load_board
 from imagenet_g.leaderboard.board.build import build_board
-from imagenet_g.leaderboard.pages.export import format_page
+from imagenet_g.leaderboard.exporting.page import format_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

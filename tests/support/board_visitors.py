@@ -70,7 +70,11 @@ def time_page(address: str) -> Clock:
 def list_interactions(page: Page) -> Iterator[tuple[str, Callable[[], Any], str]]:
     """What a reader does, one after the other, and what must then be seen on the page."""
     caption = "document.querySelector('.board caption').innerText"
-    yield "sort", page.get_by_role("button", name="AG, points").click, f"{caption}.includes('by AG')"
+    yield (
+        "sort",
+        page.get_by_role("button", name="AG, points").click,
+        f"{caption}.includes('by accuracy gap')",
+    )
     yield (
         "next page",
         page.get_by_role("button", name="next").click,

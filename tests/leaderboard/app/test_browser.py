@@ -63,6 +63,11 @@ def hold_answers(page: Page) -> Callable[[], None]:
     return release
 
 
+def open_drawer(page: Page) -> None:
+    """Click the button of the filters, the columns and the line of the effective robustness."""
+    page.get_by_role("button", name="Filters and columns").click()
+
+
 def open_tab(page: Page, name: str) -> None:
     """Click a tab's title."""
     page.get_by_role("tab", name=name).click()
@@ -81,12 +86,12 @@ def hover_first_point(page: Page) -> None:
 
 def expect_names(page: Page, names: list[str]) -> None:
     """Wait until the table shows these models of mini in this order."""
-    expect(page.locator(".board tbody th")).to_have_text([f"{name}imagenet-g" for name in names])
+    expect(page.locator(".board tbody th")).to_have_text([f"☆{name}imagenet-g" for name in names])
 
 
 def read_names(page: Page) -> list[str]:
     """Models of the table's page, in its order."""
-    return [cell.splitlines()[0] for cell in page.locator(".board tbody th").all_inner_texts()]
+    return page.locator(".board tbody th .model-link").all_inner_texts()
 
 
 def test_the_page_opens_on_the_finding_and_leads_to_the_table_and_back(show: Show) -> None:
@@ -173,7 +178,7 @@ def test_an_address_with_a_search_opens_its_own_page_of_the_table(show: Show) ->
 def test_a_filter_leaves_what_it_names(show: Show) -> None:
     """Zero-shot models only."""
     page = show(REAL)
-    page.get_by_role("button", name="Filters and columns").click()
+    open_drawer(page)
     choose(page, "Supervision", "zero-shot")
     wait_until_settled(page, "supervision=zero-shot")
     expect(page.locator(".board caption")).not_to_contain_text("1716 models")
@@ -194,6 +199,7 @@ def test_a_choice_made_while_an_answer_is_under_way_stands(page: Page) -> None:
     """In whatever order the answers come: here the one to the version comes last."""
     release = hold_answers(page)
     choose(page, "Version", "real-sets")
+    open_drawer(page)
     page.get_by_role("radio", name="linear").first.check()
     page.get_by_label("Search").press_sequentially("dfn")
     release()
@@ -240,6 +246,7 @@ def test_another_baseline_gives_other_effective_robustness(show: Show) -> None:
     page = show(REAL)
     first = page.locator(".board tbody tr").first
     before = str(first.text_content())
+    open_drawer(page)
     choose(page, "Baseline of ER", "timm-in1k")
     expect(first).not_to_have_text(before)
 
@@ -249,6 +256,7 @@ def test_another_link_gives_other_effective_robustness(show: Show) -> None:
     page = show(REAL)
     first = page.locator(".board tbody tr").first
     before = str(first.text_content())
+    open_drawer(page)
     page.get_by_role("radio", name="linear").first.check()
     expect(first).not_to_have_text(before)
 
@@ -356,7 +364,7 @@ def test_a_flag_opens_with_its_reason(page: Page) -> None:
 
 def test_a_column_can_be_added(page: Page) -> None:
     """From the picker."""
-    page.get_by_role("button", name="Filters and columns").click()
+    open_drawer(page)
     choose(page, "Columns", "Top-5, %")
     expect(page.get_by_role("columnheader", name="Top-5, %")).to_be_visible()
 
@@ -375,6 +383,7 @@ def test_an_open_plot_follows_the_link(show: Show) -> None:
     legend = page.locator("#scatter .legend")
     expect(legend).to_contain_text("testbed")
     before = str(legend.text_content())
+    open_drawer(page)
     page.get_by_role("radio", name="linear").first.check()
     expect(legend).not_to_have_text(before)
 

@@ -8,8 +8,8 @@ import pytest
 
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.board.equated import find_earlier, find_panel, list_kin
-from imagenet_g.leaderboard.pages.pages import show_table
 from imagenet_g.leaderboard.pages.queries import BoardQuery, settle_query
+from imagenet_g.leaderboard.pages.table_view import show_table
 
 NEW, OLD = "mini-v2/sd-l", "mini/sd-l"
 

@@ -15,8 +15,8 @@ from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.board.build import build_board
 from imagenet_g.leaderboard.board.ranks import LISTED
 from imagenet_g.leaderboard.pages.cells import format_csv
-from imagenet_g.leaderboard.pages.pages import show_table
 from imagenet_g.leaderboard.pages.queries import BoardQuery, find_places, select_rows
+from imagenet_g.leaderboard.pages.table_view import show_table
 
 LEVELS = {"lite2": "verified", "lite0": "recomputed", "lite1": "self-reported"}
 """The better the model, the less is known of it: by top-1 alone the order would be the reverse."""

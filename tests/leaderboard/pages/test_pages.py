@@ -23,12 +23,13 @@ from submission_cases import ROOT, STEM, set_at, write_case
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.terminal.spreadsheets import neutralise
 from imagenet_g.leaderboard.app.image_reports import write_image_report
-from imagenet_g.leaderboard.app.state import click_table
+from imagenet_g.leaderboard.app.state import Order, click_table
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.board.ranks import NO_ANSWERS, RULE
+from imagenet_g.leaderboard.exporting.page import format_page
 from imagenet_g.leaderboard.pages.about import format_about
+from imagenet_g.leaderboard.pages.axes import MAX_TICKS, choose_ticks
 from imagenet_g.leaderboard.pages.cells import escape, format_csv
-from imagenet_g.leaderboard.pages.export import format_page
 from imagenet_g.leaderboard.pages.image_cards import ImageFilter, choose_images
 from imagenet_g.leaderboard.pages.model_links import strip_links
 from imagenet_g.leaderboard.pages.pages import (
@@ -38,7 +39,6 @@ from imagenet_g.leaderboard.pages.pages import (
     show_pair,
     show_profiles,
     show_scatter,
-    show_table,
 )
 from imagenet_g.leaderboard.pages.pairs import compute_pair
 from imagenet_g.leaderboard.pages.queries import (
@@ -51,8 +51,9 @@ from imagenet_g.leaderboard.pages.queries import (
     select_rows,
     settle_query,
 )
-from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS, format_table
-from imagenet_g.leaderboard.pages.ticks import MAX_TICKS, choose_ticks
+from imagenet_g.leaderboard.pages.table_html import format_table
+from imagenet_g.leaderboard.pages.table_view import show_table
+from imagenet_g.leaderboard.pages.tables import DEFAULT_COLUMNS
 from imagenet_g.leaderboard.uploads.checking import check_upload
 
 REAL = BoardQuery(version="real-sets", split="imagenet-r")
@@ -113,10 +114,11 @@ def test_a_range_of_ranks_is_shown_and_its_rule(board: Board) -> None:
 
 
 def test_a_published_row_has_no_rank_and_says_why(board: Board) -> None:
-    """On hover of the dash."""
+    """On hover of the dash; where no row has one, "#" is the place by top-1 alone."""
     page = show_table(board, settle_query(board, REAL), ["rank", "model"])
+    assert 'title="place by this value alone; not tested">1</span>' in page
     assert f"Here 0 of {len(select_rows(board, settle_query(board, REAL)))} rows have a rank." in page
-    assert f'title="{NO_ANSWERS}">–' in page
+    assert f'title="{NO_ANSWERS}">–' in show_table(board, replace(REAL, sort="model"), ["rank", "model"])
 
 
 def test_a_link_changes_places(board: Board) -> None:
@@ -228,10 +230,11 @@ def test_the_table_is_readable_by_machine(board: Board) -> None:
 
 def test_a_click_on_the_sorted_heading_turns_it_round() -> None:
     """And goes back to the first page."""
-    assert click_table(("top1", False, 4), {"sort": "top1"}) == ("top1", True, 0)
-    assert click_table(("top1", False, 4), {"sort": "model"}) == ("model", True, 0)
-    assert click_table(("top1", False, 0), {"page": "2"}) == ("top1", False, 2)
-    assert click_table(("top1", False, 0), {"page": "x; drop"}) == ("top1", False, 0)
+    fifth = Order("top1", False, 4, "a")
+    assert click_table(fifth, {"sort": "top1"}) == Order("top1", True, 0, "a")
+    assert click_table(fifth, {"sort": "model"}) == Order("model", True, 0, "a")
+    assert click_table(fifth, {"page": "2"}) == Order("top1", False, 2, "a")
+    assert click_table(fifth, {"page": "x; drop"}) == Order("top1", False, 0, "a")
 
 
 def test_the_scatter_has_every_model_with_a_clean_accuracy(board: Board) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-from imagenet_g.leaderboard.pages.styles import DATA, OTHER_PAGES, load_style
+from imagenet_g.leaderboard.serving.styles import DATA, OTHER_PAGES, load_style
 
 
 def test_every_style_file_is_the_boards_unless_it_is_named_as_another_pages() -> None:
