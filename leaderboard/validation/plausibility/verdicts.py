@@ -31,14 +31,15 @@ CLOSE_SHARE = 0.05
 MOST_SURE = 0.05
 """Share of wrong answers of a model that must have images close to a tie."""
 RANKING = 0.6
-"""Least chance that a right answer has the greater margin; honest models have 0.65 and more."""
+"""Least chance that a right answer has the greater margin; shipped models have 0.67 and more. A weak
+classifier had 0.53, with too great an error to be flagged."""
 DIFFICULTY = 0.65
 """Least chance that a right answer is to the easier image; honest models have 0.7 and more."""
 ALONE = -1.0
 """Greatest log odds ratio of being right where no other model is against elsewhere; honest models have at
-most -2."""
-SAME_WRONG = 0.03
-"""Least share of wrong answers that another model gives too, where both are wrong; honest models have 0.06
+most -1.6."""
+SAME_WRONG = 0.015
+"""Least share of wrong answers that another model gives too, where both are wrong; honest models have 0.03
 and more."""
 LEAP = 1 / 3
 """Least part of the errors of the best other model."""
@@ -101,7 +102,8 @@ def judge_confidence(found: Confidence, ref: str) -> Iterator[Problem]:
             ref,
             f"a right answer has a greater margin than a wrong one in {100 * found.ranking:.0f} % of pairs "
             f"(50 % is "
-            f"chance; models have 65 % and more). Do the probabilities belong to these answers? {ADVICE}",
+            f"chance; shipped models have 67 % and more). Do the probabilities "
+            f"belong to these answers? {ADVICE}",
         )
 
 
@@ -146,7 +148,7 @@ def _judge_difficulty(found: Beside, num_others: int, ref: str) -> Iterator[Prob
             CODE,
             ref,
             f"right on {found.alone} of {found.none} images that none of {num_others} other models has right "
-            f"and on {rest} others: hardly more often (log odds {-ratio:.1f} apart, of models 2 and more). "
+            f"and on {rest} others: hardly more often (log odds {-ratio:.1f} apart, of models 1.6 and more). "
             f"{ADVICE}",
         )
 
@@ -159,7 +161,7 @@ def _judge_wrong(found: Beside, num_others: int, ref: str) -> Iterator[Problem]:
             CODE,
             ref,
             f"where it and another model are wrong, {found.same_wrong} of {found.both_wrong} answers are the "
-            f"same ({num_others} others; models have 6 % and more). Are its wrong answers invented? {ADVICE}",
+            f"same ({num_others} others; models have 3 % and more). Are its wrong answers invented? {ADVICE}",
         )
 
 
