@@ -77,7 +77,7 @@ def list_interactions(page: Page) -> Iterator[tuple[str, Callable[[], Any], str]
     )
     yield (
         "next page",
-        page.get_by_role("button", name="next").click,
+        page.get_by_role("button", name="next ›").click,
         "document.querySelector('.pager').innerText.includes('page 2')",
     )
     search = page.get_by_label("Search", exact=True)

@@ -170,7 +170,7 @@ def test_an_address_with_a_search_opens_its_own_page_of_the_table(show: Show) ->
     expect(page.get_by_label("Search")).to_have_value("resnet")
     expect(page.get_by_text("page 2 of")).to_be_visible()
     assert "part=1" in page.url
-    page.get_by_role("button", name="next").click()
+    page.get_by_role("button", name="next ›").click()
     wait_until_settled(page, "part=2")
     expect(page.get_by_text("page 3 of")).to_be_visible()
 
@@ -348,7 +348,7 @@ def test_the_pager_turns_pages(show: Show) -> None:
     page = show(REAL)
     expect(page.locator(".board tbody th")).to_have_count(50)
     first = read_names(page)
-    page.get_by_role("button", name="next").click()
+    page.get_by_role("button", name="next ›").click()
     expect(page.get_by_text("page 2 of")).to_be_visible()
     assert len(first) == len(read_names(page)) == 50
     assert first != read_names(page)
