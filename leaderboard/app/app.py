@@ -59,7 +59,9 @@ ADDRESS_JS = """words => {
 OPEN_JS = """model => {
   if (history.state?.board === undefined) return NAME;  // The address has not been read yet.
   const words = new URLSearchParams(location.search);
-  if ((words.get('tab') ?? '') === NAME) return NAME;  // Opened by the address, not by the reader.
+  // Opened by an address or a link, perhaps of a state that the reader has left again; not by a press.
+  if (!window.pressedTab || (words.get('tab') ?? '') === NAME) return NAME;
+  window.pressedTab = false;
   NAME === 'model' && model ? words.set('model', model) : words.delete('model');
   NAME ? words.set('tab', NAME) : words.delete('tab');
   history.pushState({board: words.toString()}, '', '?' + words);
@@ -69,7 +71,13 @@ OPEN_JS = """model => {
 RESTORE = "restore"
 LISTEN_JS = """() => {
   const restore = () => document.querySelector('#RESTORE').click();
-  window.onpopstate = event => { if (event.state?.board !== undefined) restore(); };
+  window.onpopstate = event => {
+    window.pressedTab = false;
+    if (event.state?.board !== undefined) restore();
+  };
+  document.addEventListener('click', event => {
+    window.pressedTab = Boolean(event.target.closest?.('.tab-wrapper'));
+  }, true);
   return [];
 }""".replace("RESTORE", RESTORE)
 """Only an event of a component reaches the server: back and forward press a button that nobody sees."""

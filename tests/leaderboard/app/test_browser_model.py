@@ -16,8 +16,9 @@ CLIP = "imagenet-g__mini-clip"
 
 
 def expect_model(page: Page, name: str) -> None:
-    """Wait for the page of a model."""
+    """Wait until the page of a model is open."""
     expect(page.locator(".mp h2")).to_have_text(name)
+    expect(page.locator(".mp h2")).to_be_visible()
 
 
 def test_a_name_leads_to_the_models_page_and_back_and_forward_work(show: Show) -> None:
