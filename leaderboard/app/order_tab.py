@@ -12,7 +12,7 @@ from imagenet_g.leaderboard.app.number_tabs import NUM_REMEMBERED, View, wire_vi
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.moves.choosing import SHOWN, TOP, choose_other_split, describe_order_changes
 from imagenet_g.leaderboard.moves.drawing import format_order_changes
-from imagenet_g.leaderboard.pages.queries import BoardQuery
+from imagenet_g.leaderboard.pages.queries import BoardQuery, compare_places
 
 
 def build_order_tab(board: Board, controls: Controls) -> View:
@@ -31,8 +31,13 @@ def build_order_tab(board: Board, controls: Controls) -> View:
         query: BoardQuery, how: str, split: str | None, baseline: str, link: str, shown: str
     ) -> tuple[object, ...]:
         splits = board.info.find_version(query.version).splits
-        other = choose_other_split(splits, query.split, split)
-        there = replace(query, split=other, baseline=baseline or "", link=link)
+        there = replace(query, baseline=baseline or "", link=link)
+
+        def has_shared(other: str) -> bool:
+            return bool(compare_places(board, query, replace(there, split=other), how))
+
+        other = choose_other_split(splits, query.split, split, has_shared)
+        there = replace(there, split=other)
         # A wish that the version cannot meet is shown as what was taken instead.
         box = gr.Dropdown(
             [("the same", ""), *((name, name) for name in splits)], value="" if split == "" else other

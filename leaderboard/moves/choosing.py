@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from imagenet_g.leaderboard.board.board import Board
@@ -57,26 +57,34 @@ def choose_moves(places: Places, shown: str, limit: int = MAX_MOVES) -> tuple[Mo
     return tuple(moves[:limit])
 
 
-def choose_other_split(splits: Sequence[str], split: str, wanted: str | None) -> str:
-    """The split on the other side: the wanted one; without a wish the next whole split.
+def choose_other_split(
+    splits: Sequence[str], split: str, wanted: str | None, has_shared: Callable[[str], bool]
+) -> str:
+    """The split on the other side: the wanted one; without a wish the next one that can be compared.
+
+    Whole splits come before views. Where none can be compared it is the first of them.
 
     Args:
         splits: Of the version.
         split: On the chosen side.
         wanted: A split, "" for the same one, or None for no wish.
+        has_shared: Whether any model has a place both on the chosen side and on a split.
 
     Example:
-        >>> choose_other_split(["v1/sd-l", "v1/sd-l:clip-filtered", "v1/sd-i"], "v1/sd-l", None)
+        >>> splits = ["v1/sd-l", "v1/sd-l:clip-filtered", "v1/sd-i", "v1/sd-li"]
+        >>> choose_other_split(splits, "v1/sd-l", None, lambda other: True)
         'v1/sd-i'
-        >>> choose_other_split(["v1/sd-l"], "v1/sd-l", None), choose_other_split(["v1/sd-l"], "v1/sd-l", "")
-        ('v1/sd-l', 'v1/sd-l')
+        >>> choose_other_split(splits, "v1/sd-l", None, lambda other: other != "v1/sd-i")
+        'v1/sd-li'
+        >>> choose_other_split(splits, "v1/sd-l", "", lambda other: True)
+        'v1/sd-l'
     """
     if wanted == "":
         return split
     if wanted in splits:
         return str(wanted)
-    others = [one for one in splits if one != split]
-    return next((one for one in others if ":" not in one), next(iter(others), split))
+    others = sorted((one for one in splits if one != split), key=lambda one: ":" in one)
+    return next(filter(has_shared, others), next(iter(others), split))
 
 
 def describe_order_changes(board: Board, here: BoardQuery, there: BoardQuery, by: str) -> str:
