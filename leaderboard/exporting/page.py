@@ -5,6 +5,7 @@ from __future__ import annotations
 from imagenet_g.benchmark.results import HEADLINE
 from imagenet_g.leaderboard.board.board import Board, BoardVersion
 from imagenet_g.leaderboard.exporting.svg_plots import draw_scatter
+from imagenet_g.leaderboard.opening.opening import format_opening
 from imagenet_g.leaderboard.pages.about import COMMANDS
 from imagenet_g.leaderboard.pages.cells import escape
 from imagenet_g.leaderboard.pages.model_links import strip_links
@@ -37,15 +38,16 @@ pre { overflow-x: auto; padding: var(--board-gap-3); background: var(--board-fie
 
 
 def format_page(board: Board) -> str:
-    """The whole page; a table of the first `MAX_ROWS` rows of each split, and a plot of all."""
+    """The finding, then of each split a table of the first `MAX_ROWS` rows and a plot of all."""
     sections = "".join(_format_version(board, version) for version in board.info.versions)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>ImageNet-G leaderboard</title><style>{load_style()}{_STYLE}</style>"
-        "</head><body><h1>ImageNet-G leaderboard</h1>"
+        "</head><body><main><h1>ImageNet-G leaderboard</h1>"
         f"<p>Built {escape(board.info.built_utc)} by imagenet-g {escape(board.info.imagenet_g)}.</p>"
-        f"{sections}<h2>Evaluate your own model</h2><pre>{escape(COMMANDS)}</pre></body></html>\n"
+        f"{format_opening(board, links=False)}{sections}"
+        f"<h2>Evaluate your own model</h2><pre>{escape(COMMANDS)}</pre></main></body></html>\n"
     )
 
 

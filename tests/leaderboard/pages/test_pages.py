@@ -437,12 +437,21 @@ def test_a_result_is_told_from_a_submission(tmp_path: Path) -> None:
 
 
 def test_the_exported_page_needs_no_network(board: Board) -> None:
-    """No address is loaded; links remain."""
+    """No address is loaded: pictures are in the file."""
     page = format_page(board)
     body = page[page.index("</head>") :]
     loaded = [attrs for tag, attrs in list_tags(body) if tag in ("script", "link", "img", "iframe")]
-    assert not [attrs for attrs in loaded if attrs.get("src") or attrs.get("href")]
+    sources = [attrs.get("src") or attrs.get("href") or "" for attrs in loaded]
+    assert [source[:60] for source in sources if not source.startswith("data:image/")] == []
     assert "EfficientNet-Lite2" in body
+
+
+def test_the_exported_page_begins_with_the_finding(board: Board) -> None:
+    """Before any table of a split; without links, which lead to other states of the page."""
+    page = format_page(board)
+    opening = page[page.index('<div class="opening">') : page.index("<details")]
+    assert "the median model loses" in opening
+    assert "<a " not in opening
 
 
 def test_the_about_page_names_every_version(board: Board) -> None:
