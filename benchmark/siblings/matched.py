@@ -22,7 +22,7 @@ from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 
 LEVEL = 1e-5
-"""A smaller p-value says that a model read the labels: ten looks at an honest one stay under 1 in 10,000."""
+"""Up to it a model read the labels; ten tests accuse an honest one in at most 1 of 10,000 cases."""
 SMALLEST_P = 1e-200
 """Smaller p-values are given as this one."""
 # What lies below cannot change a tail of `SMALLEST_P`, and would be computed with lost digits.
