@@ -134,7 +134,7 @@ def visit(address: str, start: int, number: int) -> tuple[str, float]:
         fetch(address)
         body = {"data": [], "fn_index": start, "session_hash": f"visitor{number}", "event_data": None}
         answer = json.loads(fetch(f"{address}gradio_api/run/predict?{words}", json.dumps(body).encode()))
-        wrong = "" if "sorted by AG" in json.dumps(answer) else f"no table: {str(answer)[:200]}"
+        wrong = "" if "sorted by accuracy gap" in json.dumps(answer) else f"no table: {str(answer)[:200]}"
         if fetch(f"{address}board.csv?{words}").count(b"\n") < 2:
             wrong = "no rows in the CSV"
     except OSError as error:
