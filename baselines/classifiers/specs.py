@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field, JsonValue, field_validator
 
@@ -23,6 +23,22 @@ class TrainingDataSpec(FileModel):
     ref: str
     images_per_class: Annotated[int, Field(ge=1)] | None = None
     """Only the first so many of each class; absent for all."""
+
+
+class NetworkSpec(Protocol):
+    """What a network is made from, whatever else a recipe says of it."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the recipe."""
+
+    @property
+    def architecture(self) -> str:
+        """An architecture of timm."""
+
+    @property
+    def arguments(self) -> dict[str, JsonValue]:
+        """Of the architecture."""
 
 
 class ClassifierSpec(FileModel):

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from imagenet_g.baselines.classifiers.data import TrainingImages
 from imagenet_g.baselines.classifiers.export import CARD, export_classifier, format_card
-from imagenet_g.baselines.classifiers.specs import ClassifierRecipe, ClassifierSpec
+from imagenet_g.baselines.classifiers.specs import ClassifierRecipe, ClassifierSpec, NetworkSpec
 from imagenet_g.benchmark.environment import list_versions
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.identity import hash_json
@@ -126,7 +126,7 @@ def normalize_pixels(pixels: torch.Tensor) -> torch.Tensor:
     return (pixels.float() / 255 - mean) / std
 
 
-def make_model(spec: ClassifierSpec, num_outputs: int, *, seed: int) -> torch.nn.Module:
+def make_model(spec: NetworkSpec, num_outputs: int, *, seed: int) -> torch.nn.Module:
     """An untrained model.
 
     Raises:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import timm
 import torch
 
+from imagenet_g.baselines.classifiers.train import make_model
 from imagenet_g.baselines.recipes.specs import ModelSpecOfRecipe
 from imagenet_g.benchmark.checkpoints.contents import load_checkpoint
 from imagenet_g.benchmark.checkpoints.fitting import load_into
@@ -39,12 +40,10 @@ def start_model(spec: ModelSpecOfRecipe, wnids: Sequence[str], *, seed: int) -> 
         InputError: The architecture does not take these arguments, or the start has another form.
         ImagenetGError: The weights to start from cannot be fetched, read or fitted.
     """
+    if spec.start is None:
+        return make_model(spec, len(wnids), seed=seed)
     if not timm.is_model(spec.architecture):
         raise UnknownNameError("timm architecture", spec.architecture, timm.list_models())
-    # timm draws initial weights from torch's global generator; it takes none as an argument.
-    torch.manual_seed(seed)
-    if spec.start is None:
-        return _build(spec, len(wnids))
     kind, _, place = spec.start.partition(":")
     if kind not in _KINDS or not place:
         raise InputError(
@@ -58,13 +57,14 @@ def start_model(spec: ModelSpecOfRecipe, wnids: Sequence[str], *, seed: int) -> 
         case "tag":
             module, classes = _load_tag(spec, place)
         case "file":
-            module, classes = _build(spec, len(wnids)), tuple(wnids)
+            module, classes = make_model(spec, len(wnids), seed=seed), tuple(wnids)
             load_into(module, load_checkpoint(Path(place).expanduser()))
         case "packaged":
             module, classes = _load_folder(spec, find_packaged_model(place, "timm"))
         case _:
             module, classes = _load_folder(spec, Path(place).expanduser())
     if classes != tuple(wnids):
+        # timm draws the weights of a new head from torch's global generator; it takes none as an argument.
         torch.manual_seed(seed)
         change_head(module, classes, wnids)
     return module
@@ -90,19 +90,6 @@ def change_head(module: torch.nn.Module, classes: Sequence[str], wnids: Sequence
         after.weight.copy_(before[0][rows])
         if before[1] is not None and after.bias is not None:
             after.bias.copy_(before[1][rows])
-
-
-def _build(spec: ModelSpecOfRecipe, num_outputs: int) -> torch.nn.Module:
-    try:
-        model: torch.nn.Module = timm.create_model(
-            spec.architecture, pretrained=False, num_classes=num_outputs, **spec.arguments
-        )
-    # timm hands the arguments to the architecture unchecked, and each architecture fails in its own way.
-    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
-        raise InputError(
-            f"'{spec.name}': {spec.architecture} cannot be made with {spec.arguments}: {error}"
-        ) from error
-    return model
 
 
 def _load_tag(spec: ModelSpecOfRecipe, tag: str) -> tuple[torch.nn.Module, tuple[str, ...]]:
