@@ -47,8 +47,9 @@ def build_compare_tab(board: Board, controls: Controls) -> View:
         )
         return *boxes, *show(query.split, one, other, many)
 
-    def offer(name: str, words: str, chosen: Sequence[str]) -> list[tuple[str, str]]:
-        return pages.match_models(pages.list_comparable(board, name), words, chosen)
+    def offer(name: str, words: str, chosen: Sequence[str]) -> list[tuple[str, str]] | None:
+        models = pages.list_comparable(board, name)
+        return pages.match_models(models, words, chosen) if len(models) > pages.MAX_OFFERED else None
 
     for picker in (first, second):
         wire_search(picker, split, offer)

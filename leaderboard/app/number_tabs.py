@@ -100,20 +100,26 @@ def write_plot(figure: go.Figure) -> PlotData:
 
 
 def wire_search(
-    picker: gr.Dropdown, where: Component, offer: Callable[[str, str, Sequence[str]], list[tuple[str, str]]]
+    picker: gr.Dropdown,
+    where: Component,
+    offer: Callable[[str, str, Sequence[str]], list[tuple[str, str]] | None],
 ) -> None:
     """Offer the models whose names hold what is typed into a picker of models.
 
     Args:
         picker: Of one model or of several.
         where: The control whose value says among which models.
-        offer: Name and id of models, from that value, the words and the chosen ids.
+        offer: Name and id of models, from that value, the words and the chosen ids; None where the picker has
+            all of them already.
     """
 
-    def answer(event: gr.KeyUpData, name: str, chosen: list[str] | str | None) -> gr.Dropdown:
+    def answer(event: gr.KeyUpData, name: str, chosen: list[str] | str | None) -> object:
         # From the browser, so cut to a length before it is searched for.
         words = str(event.input_value or "")[:MAX_SEARCH]
-        return gr.Dropdown(offer(name, words, [chosen] if isinstance(chosen, str) else chosen or []))
+        found = offer(name, words, [chosen] if isinstance(chosen, str) else chosen or [])
+        # The browser searches in the list that it has. Another list, sent meanwhile, would be mixed with that
+        # one, and a choice from it would be lost.
+        return gr.skip() if found is None else gr.Dropdown(found)
 
     # With "always last" the first of many keys would be sent twice, so each key is an event of its own.
     picker.key_up(answer, [where, picker], picker, **QUIET, trigger_mode="multiple")
