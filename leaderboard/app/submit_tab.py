@@ -32,7 +32,7 @@ def build_submit_tab(submissions: Path, store: UploadStore, states: HubStates) -
         verdict = gr.HTML(elem_id="verdict")
         report = gr.Textbox(label="Report", lines=8, elem_id="report")
         # Not a code box: an empty one has a label on an element without a role.
-        machine = gr.Textbox(label="For machines", lines=4, max_lines=20, buttons=["copy"])
+        machine = gr.Textbox(label="For machines", lines=4, max_lines=20)
         gr.Markdown("## On their way to the board")
         ask = gr.Button("Ask the Hub")
         table = gr.HTML(elem_id="states")
