@@ -121,6 +121,7 @@ class StepImages(Dataset[TrainingBatch]):
     def __getitem__(self, step: int) -> TrainingBatch:
         """This process's share of a step, every `count`-th image of it."""
         index, count = self.share
+        # Of all processes: the log counts the images of the whole step.
         whole = list_positions(len(self.planned), self.batch_size, step, seed=self.seed)
         epoch = step * self.batch_size // len(self.planned)
         side = find_side(self.resolution, epoch)
@@ -153,11 +154,13 @@ def stack_views(views: Sequence[Sequence[Image.Image]]) -> tuple[torch.Tensor, .
         [(3, 3, 8, 8), (3, 3, 4, 4)]
     """
     sizes = [view.size for view in views[0]]
+    # Stacking would fail too, but without a word on the recipe.
     if any([view.size for view in own] != sizes for own in views):
         raise ModelError(
             "The augmentation gives images of several sizes. End it with a crop, such as inception-crop."
         )
     stacked = []
+    # A network takes one size at a time: large and small crops are batches of their own.
     for _, group in itertools.groupby(range(len(sizes)), key=lambda number: sizes[number]):
         numbers = list(group)
         pixels = np.stack([np.asarray(own[number]) for number in numbers for own in views])

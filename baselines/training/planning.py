@@ -122,6 +122,7 @@ def format_plan(
     lines = [f"{recipe.name}: {recipe.title}", f"{recipe.stated}: {recipe.source}"]
     if recipe.notice:
         lines.append(recipe.notice)
+    # What no paper prints is said before the run, not in its card alone.
     for place, mark in recipe.not_printed.items():
         lines.append(f"not printed: {place}; used {mark.used}: {mark.why}")
     lines += ["", f"{num_runs} runs; mixes:"]
@@ -140,6 +141,7 @@ def _format_mix(plan: MixPlan, recipe: RecipeSpec) -> Iterator[str]:
     parts = " + ".join(f"{name} {number:,}" for name, number in plan.images.items())
     total = sum(plan.images.values())
     low, high = plan.per_class
+    # Of uneven classes both ends are said: a mean would hide the small ones.
     each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     epochs = plan.steps * recipe.batch_size / total
     source = "counted" if plan.counted else f"expected; not here: {', '.join(plan.missing)}"

@@ -114,6 +114,7 @@ def train_run(context: RecipeContext, run: RecipeRun) -> Path:
     Raises:
         ImagenetGError: As `prepare_run`, `start_model` and `run_course`.
     """
+    # First, before anything is fetched or decoded.
     validate_share(run.recipe.batch_size, context.processes)
     prepared = prepare_run(run, data=context.data, cache=context.cache)
     model = start_model(run.model, prepared.wnids, seed=run.seed)
@@ -122,6 +123,7 @@ def train_run(context: RecipeContext, run: RecipeRun) -> Path:
     task = make_task(context, prepared, model, images)
     folder = context.out / run.name
     say = context.say
+    # A run is followed once, however many processes share it.
     tracker = None if context.processes.index else context.tracker
     with closing(task), follow_training(tracker, run, folder, prepared.steps, say) as follow:
         trained = run_course(
@@ -138,9 +140,11 @@ def train_run(context: RecipeContext, run: RecipeRun) -> Path:
             ),
             processes=context.processes,
         )
+    # All processes end with the same weights; one writes them.
     if context.processes.index == 0:
         draw_loss(folder / "training", f"{run.recipe.name}: {run.name}")
         _write(prepared, model, trained, folder, recipe_sha256=hash_json(inputs))
+    # No process returns before the folder is whole: the next run may start from it.
     context.processes.wait()
     return folder
 
@@ -175,6 +179,7 @@ def open_images(context: RecipeContext, prepared: PreparedRun) -> tuple[ImageSou
         context.processes.wait()
     images = []
     for number, source in enumerate(prepared.sources):
+        # Only images of this mix: a whole source may be many times larger.
         rows = prepared.planned.rows[prepared.planned.sources == number]
         images.append(load_pixels(source.split, rows.tolist(), request))
     if not context.processes.index:

@@ -69,6 +69,7 @@ def draw_scatter(rows: pd.DataFrame, line: LineFit | None, *, link: str, split: 
     x = make_axis(shown["clean"], LEFT, WIDTH - RIGHT, link)
     y = make_axis(shown["top1"], HEIGHT - BOTTOM, TOP, link)
     words = f"{split}: accuracy of {len(shown)} models against clean accuracy"
+    # What is drawn later covers what was drawn before: points lie above the line.
     parts = [
         _draw_grid(x, y, split),
         "" if line is None else _draw_line(x, y, line),
@@ -83,12 +84,14 @@ def draw_scatter(rows: pd.DataFrame, line: LineFit | None, *, link: str, split: 
 def make_axis(values: pd.Series[float], start: float, end: float, link: str) -> PlotAxis:
     """An axis around values, with a margin; models of one accuracy would give one without length."""
     ends = place_on_axis([float(values.min()), float(values.max())], link)  # type: ignore[arg-type]
+    # On the scale of the link, so that the margin is as wide at either end.
     margin = 0.06 * float(ends[1] - ends[0]) or 0.2
     return PlotAxis(float(ends[0]) - margin, float(ends[1]) + margin, start, end, link)
 
 
 def _draw_grid(x: PlotAxis, y: PlotAxis, split: str) -> str:
     down, across = (choose_ticks(axis.low, axis.high, axis.link) for axis in (x, y))
+    # One path for all lines: an element for each would make the file longer.
     lines = "".join(f"M{at:.1f} {TOP}V{HEIGHT - BOTTOM}" for at in x.place(down))
     lines += "".join(f"M{LEFT} {at:.1f}H{WIDTH - RIGHT}" for at in y.place(across))
     marks = [

@@ -43,11 +43,13 @@ def format_classes(board: Board, entry: BoardEntry, split: str) -> str:
             '<p class="mp-note">No single answers of this model are stored, so its classes are unknown.</p>'
         )
     base = name_base(split)
+    # A reader may come from a split of which no answers are stored.
     chosen = next((one for one in answered if one.split == base), answered[0])
     pair = load_answered_pair(board, entry, chosen.split)
     assert pair is not None, "it was listed because its answers are stored"
     absent = "" if chosen.split == base else f" No answers on {escape(base)} are stored."
     ranked = rank_classes(pair)
+    # Of few classes none may stand among the hardest and the easiest at once.
     half = min(NUM_CLASSES_SHOWN, len(ranked) // 2) or 1
     return (
         f"{_format_choices(entry, answered, chosen)}"
@@ -61,6 +63,7 @@ def format_classes(board: Board, entry: BoardEntry, split: str) -> str:
 
 def order_easiest(ranked: Sequence[ClassRow]) -> list[ClassRow]:
     """The surely easiest first: by the lower end of the interval, then by the share."""
+    # The index comes last: among equals the order is the same each time.
     return sorted(ranked, key=lambda row: (-row.split.bounds[0], -row.split.value, row.index))
 
 
@@ -102,6 +105,7 @@ def _format_class(pair: AnsweredPair, row: ClassRow) -> str:
 
 
 def _format_images(pair: AnsweredPair, index: int) -> str:
+    # Wrong answers first: they are what a reader comes for, right ones are the contrast.
     wrong, right = list_images(pair.shifted, index)
     many_wrong = NUM_IMAGES - min(len(right), NUM_IMAGES // 2)
     shown = [*wrong[:many_wrong], *right][:NUM_IMAGES]

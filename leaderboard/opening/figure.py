@@ -51,6 +51,7 @@ class Scale:
     def y(self, value: float) -> float:
         """Vertical place of an accuracy on the split, in pixels; the highest stands at the top."""
         low, high = self.shifted
+        # A drawing counts its pixels from the top.
         return HEIGHT - BOTTOM - (value - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
 
@@ -67,6 +68,7 @@ def format_figure(
     if not generated:
         return ""
     scale = choose_scale(generated)
+    # The real set stands last: it is there for scale, the finding is about generated images.
     findings = [*generated, *([] if real is None else [real])]
     panels = "".join(_format_panel(one, scale, numbers, n) for n, one in enumerate(findings))
     return (
@@ -90,10 +92,12 @@ def choose_scale(findings: Iterable[SplitFinding]) -> Scale:
     clean = np.concatenate([one.rows["clean"].to_numpy(dtype=float) for one in findings])
     # A little more than the points themselves, so that none lies on the edge.
     low, high = np.floor(10 * clean.min() - 0.1) / 10, np.ceil(10 * clean.max() + 0.1) / 10
+    # The other axis is whole: a cut one would make a small loss look large.
     return Scale((max(0.0, float(low)), min(1.0, float(high))), (0.0, 1.0))
 
 
 def _format_panel(one: SplitFinding, scale: Scale, numbers: Mapping[str, int], place: int) -> str:
+    # Numbers beside a thousand points could not be read.
     few = len(one.rows) <= MAX_NUMBERED
     points = _draw_points(one, scale, numbers) if few else _draw_cloud(one.rows, scale)
     line = _draw_line(one.line, scale) if one.line is not None else ""
@@ -111,6 +115,7 @@ def _format_panel(one: SplitFinding, scale: Scale, numbers: Mapping[str, int], p
 def describe_panel(one: SplitFinding) -> str:
     """A panel in words, for readers who do not see it."""
     rows = one.rows.sort_values("top1", ascending=False)
+    # Read aloud, a thousand models would have no end; the table has them all.
     shown = rows.head(MAX_NUMBERED)
     said = "; ".join(
         f"{model}: {format_percent(top1, 1)} %, clean {format_percent(clean, 1)} %"

@@ -31,6 +31,7 @@ MAX_FILES = 20_000
 MAX_BYTES = 500_000_000
 MAX_PROPOSED = 200
 """Files that one pull request may change."""
+# No part begins with a dot or holds a backslash: a path stays in the folder that it is stored in.
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*){1,3}")
 
 
