@@ -35,6 +35,7 @@ def list_row_facts(row: Row) -> list[tuple[str, str]]:
 def list_weights_facts(facts: SubmissionFacts | None) -> list[tuple[str, str]]:
     """Weights and what an image goes through before them."""
     if facts is None:
+        # A published row, or a board of an earlier format: said, so that nobody looks for it elsewhere.
         return [("Weights, sha256", UNKNOWN), ("Preprocessing", UNKNOWN), ("Licence", UNKNOWN)]
     found = [
         ("Weights, sha256", _code(facts.weights_sha256)),
@@ -55,6 +56,7 @@ def list_statement_facts(row: Row, facts: SubmissionFacts | None) -> list[tuple[
     if facts is not None:
         found.append(("Training data until", _text(facts.trained_until)))
         found.append(("Authors", escape(", ".join(facts.authors))))
+        # Written by the authors, so escaped like every text of a stranger.
         found += [("Notes", escape(facts.notes))] if facts.notes else []
     return [*found, ("Source", _text(row["source"]))]
 

@@ -107,5 +107,6 @@ def format_rise(risen: int) -> str:
     """
     if not risen:
         return "stays"
+    # Up is towards the first place, whatever the number of the place does.
     mark, word = ("▲", "up") if risen > 0 else ("▼", "down")
     return f'<span aria-hidden="true">{mark}</span> {word} {abs(risen)}'

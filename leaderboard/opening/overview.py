@@ -62,6 +62,7 @@ def collect_cells(board: Board, version: str, models: Sequence[str]) -> Cells:
 def rank_models(board: Board, version: str, numbers: Mapping[str, int]) -> list[str]:
     """Models of a version: those on most splits first, then by their number."""
     counts = board.scores[board.scores["version"] == version].groupby("model_id")["split"].nunique()
+    # A model on few splits would leave most of a line empty at the top of the table.
     return sorted(numbers, key=lambda model: (-counts[model], numbers[model]))
 
 
@@ -92,6 +93,7 @@ def _format_name(name: str, model: str, version: str, *, links: bool) -> str:
 def _format_row(
     cells: Cells, names: Mapping[str, str], model: str, splits: Sequence[str], numbers: Mapping[str, int]
 ) -> str:
+    # Only what was measured or published: an absent cell is drawn as absent.
     own = [cells[model, split] for split in splits if (model, split) in cells]
     number = f'<span class="number">{numbers[model]}</span>' if model in numbers else ""
     trust = escape(own[0]["trust"]) if own else ""
