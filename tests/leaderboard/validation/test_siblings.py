@@ -39,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--contact=a@example.org",
     )
     result = next((folder / "out").glob("*/result.json"))
-    assert run("submit", result, "--to", folder / "submissions", "--data", data, *said) == 0
+    assert run("submit", "--local", result, "--to", folder / "submissions", "--data", data, *said) == 0
     return folder
 
 
