@@ -41,7 +41,7 @@ def copy_sealed(folder: Path, stem: str) -> Path:
 
 @pytest.mark.parametrize("stem", [MEASURED, PUBLISHED])
 def test_a_sealed_file_is_recomputed_by_the_rules_of_its_version(stem: str) -> None:
-    """Old statistics are a note and no contradiction; so are later metrics, and tests without other models."""
+    """Old statistics are a note and no contradiction; so are later metrics, and tests that lack models."""
     report = validate(SEALED / "mini" / f"{stem}.json")
     found = {(one.code, one.severity) for one in report.problems}
     assert found == {("old-statistics", "note"), ("no-metric", "note"), ("plausibility", "note")}
