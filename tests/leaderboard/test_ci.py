@@ -146,7 +146,7 @@ def test_a_shipped_model_is_run_again_and_edited_answers_fail(
 def test_a_model_of_the_authors_is_never_run_in_ci(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor what a stranger keeps on the Hub or in a folder."""
     monkeypatch.setattr(ci, "_run_again", lambda path: pytest.fail(f"{path} was run"))
-    own = ("timm:hf-hub:lab/net", "open_clip:local-dir:/tmp/net", "timm:resnet50.a1_in1k+checkpoint")
+    own = ("timm:hf-hub:lab/net", "open_clip:local-dir:/weights/net", "timm:resnet50.a1_in1k+checkpoint")
     for spec in ("python:mine:make", "wheel:efficientnet-lite0+checkpoint", *own):
         path = write_case(tmp_path, set_at("result.model.spec", spec))
         assert run_second_runs([path])[1]
