@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
@@ -47,12 +47,8 @@ def build_compare_tab(board: Board, controls: Controls) -> View:
         )
         return *boxes, *show(query.split, one, other, many)
 
-    def offer(name: str, words: str, chosen: Sequence[str]) -> list[tuple[str, str]] | None:
-        models = pages.list_comparable(board, name)
-        return pages.match_models(models, words, chosen) if len(models) > pages.MAX_OFFERED else None
-
     for picker in (first, second):
-        wire_search(picker, split, offer)
+        wire_search(picker, split, partial(pages.list_comparable, board))
     boxes: list[gr.Dropdown | gr.Radio] = [first, second, size]
     for box in boxes:
         box.input(show, [split, *boxes], [words, sheets], **TYPING)

@@ -100,26 +100,26 @@ def write_plot(figure: go.Figure) -> PlotData:
 
 
 def wire_search(
-    picker: gr.Dropdown,
-    where: Component,
-    offer: Callable[[str, str, Sequence[str]], list[tuple[str, str]] | None],
+    picker: gr.Dropdown, where: Component, list_models: Callable[[str], Sequence[tuple[str, str]]]
 ) -> None:
     """Offer the models whose names hold what is typed into a picker of models.
 
     Args:
         picker: Of one model or of several.
         where: The control whose value says among which models.
-        offer: Name and id of models, from that value, the words and the chosen ids; None where the picker has
-            all of them already.
+        list_models: Name and id of all of them, from that value.
     """
 
     def answer(event: gr.KeyUpData, name: str, chosen: list[str] | str | None) -> object:
-        # From the browser, so cut to a length before it is searched for.
-        words = str(event.input_value or "")[:MAX_SEARCH]
-        found = offer(name, words, [chosen] if isinstance(chosen, str) else chosen or [])
+        models = list_models(name)
         # The browser searches in the list that it has. Another list, sent meanwhile, would be mixed with that
         # one, and a choice from it would be lost.
-        return gr.skip() if found is None else gr.Dropdown(found)
+        if len(models) <= pages.MAX_OFFERED:
+            return gr.skip()
+        # From the browser, so cut to a length before it is searched for.
+        words = str(event.input_value or "")[:MAX_SEARCH]
+        ids = [chosen] if isinstance(chosen, str) else chosen or []
+        return gr.Dropdown(pages.match_models(models, words, ids))
 
     # With "always last" the first of many keys would be sent twice, so each key is an event of its own.
     picker.key_up(answer, [where, picker], picker, **QUIET, trigger_mode="multiple")
@@ -150,7 +150,7 @@ def build_scatter_tab(board: Board, controls: Controls, start: BoardQuery) -> Vi
     def draw(query: BoardQuery, names: list[str]) -> tuple[object, ...]:
         return draw_query(query, tuple(names or ()))
 
-    wire_search(chosen, controls[0], partial(pages.offer_models, board))
+    wire_search(chosen, controls[0], partial(pages.list_models, board))
     view = View(tab, "scatter", draw, [chosen], [plot, words], chosen)
     return wire_view(board, view, controls, [chosen])
 
@@ -180,6 +180,6 @@ def build_profile_tab(board: Board, controls: Controls, start: BoardQuery) -> Vi
     def draw(query: BoardQuery, names: list[str], what: str) -> tuple[object, ...]:
         return draw_query(query, tuple(names or ())[:MAX_PROFILES], what)
 
-    wire_search(chosen, controls[0], partial(pages.offer_models, board))
+    wire_search(chosen, controls[0], partial(pages.list_models, board))
     view = View(tab, "profiles", draw, [chosen, metric], [plot, words], chosen)
     return wire_view(board, view, controls, [chosen, metric])

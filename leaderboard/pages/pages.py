@@ -111,6 +111,11 @@ def describe_scatter(board: Board, query: BoardQuery) -> str:
     return f"{drawn} of {len(every)} models are drawn: those with a clean accuracy on one axis. {fit}"
 
 
+def list_models(board: Board, version: str) -> Sequence[tuple[str, str]]:
+    """Name and id of all models of a version, by name."""
+    return board.models[board.info.find_version(version).name]
+
+
 def offer_models(
     board: Board, version: str, words: str = "", chosen: Sequence[str] = ()
 ) -> list[tuple[str, str]]:
@@ -118,7 +123,7 @@ def offer_models(
 
     Chosen models that are not among them come last: a picker shows only what is in its list.
     """
-    return match_models(board.models[board.info.find_version(version).name], words, chosen)
+    return match_models(list_models(board, version), words, chosen)
 
 
 def match_models(
