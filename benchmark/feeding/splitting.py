@@ -8,6 +8,7 @@ of a pixel; where one bit differs, the transform runs whole.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,9 @@ def make_probes() -> Iterator[Image.Image]:
 
 
 def _take_apart(transform: Any) -> tuple[tuple[Step, ...], Normalisation] | None:  # noqa: ANN401
+    # Where torchvision was never imported no transform is its own, and importing it takes two seconds.
+    if "torchvision.transforms" not in sys.modules:
+        return None
     from torchvision.transforms import Compose
     from torchvision.transforms._presets import ImageClassification
 
@@ -160,8 +164,6 @@ def _keeps_rgb(step: object) -> bool:
 
 def _list_open_clip(name: str) -> tuple[Any, ...]:
     """What open_clip has under a name; nothing where it was never imported, and no transform is its own."""
-    import sys
-
     module = sys.modules.get("open_clip.transform")
     found = getattr(module, name, None)
     return () if found is None else (found,)

@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torchvision import transforms
 
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, ModelError, UnknownNameError
 from imagenet_g.benchmark.fingerprints.code import print_parts
@@ -158,6 +157,9 @@ def call_factory(
 
 def build_default_transform(resize_px: int) -> Callable[[Image.Image], torch.Tensor]:
     """ImageNet's usual evaluation transform: shorter side to `resize_px`, then the middle 224 x 224."""
+    # Two seconds, which a factory with a transform of its own need not wait.
+    from torchvision import transforms
+
     transform: Callable[[Image.Image], torch.Tensor] = transforms.Compose(
         [
             transforms.Resize(resize_px, interpolation=transforms.InterpolationMode.BILINEAR, antialias=True),

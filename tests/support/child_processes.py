@@ -17,6 +17,19 @@ def list_children(pid: int) -> list[int]:
     ]
 
 
+def list_group(group: int) -> list[int]:
+    """Processes of a group that are still at work."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(its_group) == group and state != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
 def is_alive(pid: int) -> bool:
     """Whether a process runs; one that ended and was not waited for does not."""
     return _read_status(Path(f"/proc/{pid}"))[:1] not in ([], ["Z"])

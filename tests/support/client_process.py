@@ -22,9 +22,7 @@ def run_commands(
 
     A traceback goes back as text: the fault is the program's, and the test shows it.
     """
-    os.environ.clear()
-    os.environ.update(environment)
-    _silence()
+    _settle(environment)
     try:
         from imagenet_g.benchmark.cli import main
 
@@ -35,6 +33,32 @@ def run_commands(
             answers.send((code, out.getvalue(), err.getvalue()))
     except BaseException:
         answers.send(traceback.format_exc())
+
+
+def run_program(
+    environment: Mapping[str, str], code: str, arguments: Sequence[str], answers: Connection
+) -> None:
+    """Run Python code as `python -c` does, with its arguments; exit code, output and errors go back."""
+    _settle(environment)
+    # Everything the program imports behind the warm process's modules sees this person's settings.
+    sys.argv = ["-c", *arguments]
+    out, err = io.StringIO(), io.StringIO()
+    exit_code = 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            exec(compile(code, "<program>", "exec"), {"__name__": "__main__"})
+        except BaseException:
+            exit_code = 1
+            traceback.print_exc()
+    answers.send((exit_code, out.getvalue(), err.getvalue()))
+
+
+def run_one(environment: Mapping[str, str], command: Sequence[str]) -> None:
+    """Run a command of `imagenet-g`; end with its exit code."""
+    _settle(environment)
+    from imagenet_g.benchmark.cli import main
+
+    sys.exit(main(list(command)))
 
 
 def run_in_group(command: Sequence[str], errors: Path) -> None:
@@ -49,6 +73,12 @@ def run_in_group(command: Sequence[str], errors: Path) -> None:
     from imagenet_g.benchmark.cli import main
 
     sys.exit(main(list(command)))
+
+
+def _settle(environment: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    _silence()
 
 
 def _silence() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from client_process import run_commands
+from client_process import run_commands, run_one, run_program
 from hub_server import OWNER_TOKEN
 from warm_processes import get_warm_context
 
@@ -49,43 +50,51 @@ class Client:
 
     def run_python(self, code: str, *arguments: str) -> str:
         """Output of a program; it must succeed."""
-        done = self._finish([sys.executable, "-c", code, *arguments])
+        ((code_of_exit, out, err),) = self._answer(run_program, 1, code, list(arguments))
+        assert code_of_exit == 0, err
+        return out
+
+    def run_alone(self, code: str) -> str:
+        """As `run_python`, in an interpreter that has imported nothing, also none of this package."""
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=self.environment, capture_output=True, text=True, timeout=180
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def run_all(self, *commands: Sequence[object]) -> list[Done]:
         """Run several commands of `imagenet-g` one after another in one process."""
-        context = get_warm_context()
-        answers, theirs = context.Pipe(duplex=False)
         words = [[str(word) for word in command] for command in commands]
-        # A daemon ends with the tests, however they end.
-        process = context.Process(target=run_commands, args=(self.environment, words, theirs), daemon=True)
-        process.start()
-        # The other end is the process's alone, so that its death ends the waiting.
-        theirs.close()
-        try:
-            done = [Done(*_receive(answers)) for _ in commands]
-            process.join(ANSWER_SECONDS)
-            assert process.exitcode == 0
-            return done
-        finally:
-            process.kill()
-            answers.close()
+        return [Done(*answer) for answer in self._answer(run_commands, len(words), words)]
 
     def run(self, *command: object) -> Done:
         """Run one command of `imagenet-g`."""
         return self.run_all(command)[0]
 
-    def start(self, *command: object) -> subprocess.Popen[str]:
-        """Start a command of `imagenet-g` and leave it running."""
-        argv = [sys.executable, "-m", "imagenet_g.benchmark.cli", *map(str, command)]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(argv, env=self.environment, stdout=pipe, stderr=pipe, text=True)
+    def start(self, *command: object) -> ForkServerProcess:
+        """Start a command of `imagenet-g` and leave it running; what it says goes nowhere."""
+        words = (self.environment, [str(word) for word in command])
+        process = get_warm_context().Process(target=run_one, args=words, daemon=True)
+        process.start()
+        return process
 
-    def _finish(self, argv: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            argv, env=self.environment, capture_output=True, text=True, check=False, timeout=180
-        )
+    def _answer(self, target: Callable[..., None], number: int, *words: object) -> list[tuple[int, str, str]]:
+        """What a function sends back from a warm process, which ends after so many answers."""
+        context = get_warm_context()
+        answers, theirs = context.Pipe(duplex=False)
+        # A daemon ends with the tests, however they end.
+        process = context.Process(target=target, args=(self.environment, *words, theirs), daemon=True)
+        process.start()
+        # The other end is the process's alone, so that its death ends the waiting.
+        theirs.close()
+        try:
+            found = [_receive(answers) for _ in range(number)]
+            process.join(ANSWER_SECONDS)
+            assert process.exitcode == 0
+            return found
+        finally:
+            process.kill()
+            answers.close()
 
 
 def _receive(answers: Connection) -> tuple[int, str, str]:

@@ -149,12 +149,13 @@ def test_a_gated_release_says_where_to_accept(hub: StandInHub, release: Path, tm
     assert accepted.code == 0, accepted.err
 
 
-@pytest.mark.parametrize("seed", [None, 1, 2, 3])
+# The client waits a second before it goes on, so each place is cut once.
+@pytest.mark.parametrize("seed", [None, 1, 2])
 def test_a_cut_download_ends_whole(client: Client, hub: StandInHub, release: Path, seed: int | None) -> None:
     """Wherever the connection broke, at the first byte or a random one, the files have their hashes."""
     size = (release / SHARDS[1]).stat().st_size
     after = 0 if seed is None else random.Random(seed).randrange(1, size)
-    fault = hub.fail("GET", "resolve/.*00001-of", "cut-response", after=after, times=2)
+    fault = hub.fail("GET", "resolve/.*00001-of", "cut-response", after=after)
     done = client.run(*ASK)
     assert done.code == 0, done.err
     assert fault.struck > 0

@@ -9,8 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from child_processes import list_group, wait_until
 from PIL import Image
+from slow_feeding import feed_slowly
 from timm.data.transforms_factory import create_transform
 from toy_models import read_corner
+from warm_processes import get_warm_context
 
 from imagenet_g.benchmark.errors import DataError, ModelError
 from imagenet_g.benchmark.feeding.feeder import open_feeder
@@ -191,61 +195,48 @@ def test_a_gpu_is_fed_by_processes_and_a_cpu_by_threads(split: Split) -> None:
     assert isinstance(forced, ThreadFeeder)
 
 
-# Without `if __name__ == "__main__"`, as a notebook is: its processes do not run it again. The paths of the
-# images alone are more than the pipe that starts a process holds.
-KILLED = """
-import sys, time
-from dataclasses import replace
-from pathlib import Path
-from toy_models import read_corner
-from imagenet_g.benchmark.feeding.feeder import open_feeder
-from imagenet_g.benchmark.feeding.preparation import Preparation
-from imagenet_g.benchmark.splits.folders import load_folder
-split = load_folder(Path(sys.argv[1]), cache=None)
-split = replace(split, rows=replace(split.rows, image_ids=split.rows.image_ids * 1000))
-with open_feeder(split, Preparation(read_corner), workers=1, kind="processes") as feeder:
-    for batch in feeder.feed(list(range(23)) * 1000, 1):
-        print("batch", flush=True)
-        time.sleep(1)
-"""
+def start_warm(root: Path, said: Path) -> ForkServerProcess:
+    """Feed in a process of its own."""
+    process = get_warm_context().Process(target=feed_slowly, args=(root, said))
+    process.start()
+    return process
 
 
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def start_script(root: Path, said: Path) -> subprocess.Popen[bytes]:
+    """The same at the top level of a script: without `if __name__ == "__main__"`, as a notebook is."""
+    script = said.with_suffix(".py")
+    script.write_text(
+        "import sys\nfrom pathlib import Path\nfrom slow_feeding import feed_slowly\n"
+        "feed_slowly(*map(Path, sys.argv[1:]))\n"
+    )
+    words = [sys.executable, str(script), str(root), str(said)]
+    return subprocess.Popen(words, env={**os.environ, "PYTHONPATH": str(SUPPORT)})
+
+
+@pytest.mark.parametrize(
+    ("by", "start"),
+    # One that is started anew takes seconds to import what it needs; one is enough to run a script.
+    [(signal.SIGKILL, start_warm), (signal.SIGTERM, start_warm), (signal.SIGINT, start_script)],
+)
 def test_workers_end_with_the_process_however_it_ends(
-    by: signal.Signals, split: Split, tmp_path: Path
+    by: signal.Signals,
+    start: Callable[[Path, Path], ForkServerProcess | subprocess.Popen[bytes]],
+    split: Split,
+    tmp_path: Path,
 ) -> None:
     """After kill -9 they notice it; Ctrl-C reaches them too, and they print nothing."""
-    script = tmp_path / "feeding.py"
-    script.write_text(KILLED)
-    command = [sys.executable, str(script), str(split.reader._root)]  # type: ignore[attr-defined]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(SUPPORT)},
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "batch\n"
+    said = tmp_path / "said"
+    process = start(split.reader._root, said)  # type: ignore[attr-defined]
+    group = process.pid
+    assert group is not None
+    wait_until(lambda: said.exists() and said.read_text().startswith("batch\n"))
     if by == signal.SIGINT:
-        os.killpg(process.pid, by)
+        os.killpg(group, by)
     else:
-        process.send_signal(by)
-    # Ends only when the last worker, which holds the other end, has gone.
-    _, said = process.communicate(timeout=60)
+        os.kill(group, by)
+    wait_until(lambda: not list_group(group), seconds=60)
+    process.wait() if isinstance(process, subprocess.Popen) else process.join()
+    words = said.read_text()
     # After kill -9 the standard library's tracker says that it cleans up.
-    assert "SpawnProcess" not in said
-    assert said.count("Traceback") == (by == signal.SIGINT)
-    deadline = time.monotonic() + 20
-    while _is_alive(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert not _is_alive(process.pid)
-
-
-def _is_alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    assert "SpawnProcess" not in words
+    assert words.count("Traceback") == (by == signal.SIGINT)

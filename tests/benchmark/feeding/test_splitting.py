@@ -17,8 +17,10 @@ from PIL import Image
 from timm.data.transforms_factory import create_transform
 from torchvision import models, transforms
 from torchvision.transforms import v2
+from torchvision.transforms.functional import _compute_resized_output_size
 
 from imagenet_g.benchmark.feeding.normalising import normalise
+from imagenet_g.benchmark.feeding.pixel_steps import find_resized_size
 from imagenet_g.benchmark.feeding.preparation import Preparation
 from imagenet_g.benchmark.feeding.resampling import load_kernel
 from imagenet_g.benchmark.feeding.splitting import gives_same_bits, split_transform
@@ -183,3 +185,14 @@ def test_every_offered_preprocessing_of_timm_is_split() -> None:
         options = {"crop_pct": config.crop_pct, "crop_mode": config.crop_mode}
         transform = make_timm(interpolation=config.interpolation, **options)
         assert split_transform(transform).normalisation is not None, config
+
+
+@given(sizes, st.integers(1, 700))
+def test_an_image_is_resized_to_torchvisions_size(size: tuple[int, int], shorter: int) -> None:
+    """Computed here, so that a process that prepares images need not import torchvision."""
+    assert list(find_resized_size(size, (shorter,))) == _compute_resized_output_size(size, [shorter])
+
+
+def test_a_size_of_both_sides_is_taken_as_it_is() -> None:
+    """Height first, whatever the image."""
+    assert list(find_resized_size((7, 9), (5, 3))) == _compute_resized_output_size((7, 9), [5, 3])

@@ -10,6 +10,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
+from child_processes import list_group
 from client_process import run_in_group
 from toy_models import write_toy_folder
 from warm_processes import get_warm_context
@@ -41,19 +42,6 @@ def wait_for_parts(home: Path, number: int) -> None:
     deadline = time.monotonic() + 120
     while len(list(home.glob("cache/parts/*/*.parquet"))) < number and time.monotonic() < deadline:
         time.sleep(0.02)
-
-
-def list_group(group: int) -> list[int]:
-    """Processes of a group that are still at work."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        if int(its_group) == group and state != "Z":
-            found.append(int(path.parent.name))
-    return found
 
 
 def require_gone(group: int) -> None:

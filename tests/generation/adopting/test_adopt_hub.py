@@ -72,5 +72,5 @@ def test_a_dataset_of_the_hub_is_adopted_published_evaluated_and_loaded_without_
     assert (source["name"], source["revision"]) == ("hub:someone/set", commit)
     (result,) = (tmp_path / "results").rglob("result.json")
     assert json.loads(result.read_text())["entries"][0]["n"] == 6
-    loaded = Client(hub.url, tmp_path / "reader", token=None).run_python(LOAD)
+    loaded = Client(hub.url, tmp_path / "reader", token=None).run_alone(LOAD)
     assert json.loads(loaded.replace("'", '"')) == [[image_id, wnid] for image_id, wnid, _ in expected]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -146,10 +147,11 @@ def test_an_upload_killed_three_times_ends_complete(hub: StandInHub, owner: Clie
     for _ in range(3):
         stall = hub.fail("PUT", "^/lfs/", "stall", times=9, skip=1)
         process = owner.start("publish", release, "--repo", REPO, "--tag", "v1.0.0")
-        while not stall.struck and process.poll() is None:
+        while not stall.struck and process.is_alive():
             time.sleep(0.02)
         process.kill()
-        process.communicate()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
         hub.connection.faults.clear()
         assert hub.repos[REPO].tags == {}
         assert hub.repos[REPO].resolve("main").tree == {}  # type: ignore[union-attr]
