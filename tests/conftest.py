@@ -35,7 +35,7 @@ BEGUN_FIRST = (
     "generation/rendering/test_ray_engine.py", "leaderboard/rating_page/test_browser.py",
     "generation/building/test_sharing.py", "benchmark/engines/test_ray_crew.py",
     "leaderboard/validation/test_robustness_checks.py", "leaderboard/test_metric_from_outside.py",
-    "leaderboard/test_bench.py", "generation/filtering/test_filter.py",
+    "leaderboard/test_load.py", "generation/filtering/test_filter.py",
     "generation/commands/test_build.py", "benchmark/evaluation/test_evaluate.py",
     "generation/specs/test_extending.py", "generation/verifying/test_tampering.py",
     "generation/training/test_stages.py", "generation/edition/test_embed.py",

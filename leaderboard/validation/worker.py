@@ -52,17 +52,22 @@ def limit_more_memory(more: int = MAX_MORE_BYTES) -> None:
     limit_memory(now + more)
 
 
-def main() -> int:
-    """Validate the files in order; a report is out before the next file is opened."""
-    request = Request.model_validate_json(sys.stdin.buffer.read())
+def make_context(request: Request) -> ValidationContext:
+    """What the files of a request are validated with."""
     known = load_known_submissions(request.against)
     there = {one.path for one in known}
     new = [one for file in request.beside for one in load_known(file) if one.path not in there]
-    context = ValidationContext(
+    return ValidationContext(
         SplitStore(request.data),
         (*known, *new),
         load_known_baselines(request.against, request.baselines),
     )
+
+
+def main() -> int:
+    """Validate the files in order; a report is out before the next file is opened."""
+    request = Request.model_validate_json(sys.stdin.buffer.read())
+    context = make_context(request)
     for name in LIBRARIES:
         import_module(name)
     limit_more_memory()

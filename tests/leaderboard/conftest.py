@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,12 @@ from live_board import open_browser, open_page, serve_board
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from submission_cases import ROOT
 
+from imagenet_g.leaderboard import ci
 from imagenet_g.leaderboard.board.board import Board, load_board
 from imagenet_g.leaderboard.board.build import build_board
+from imagenet_g.leaderboard.submissions.problems import ValidationReport
+from imagenet_g.leaderboard.validation import bounded, worker
+from imagenet_g.leaderboard.validation.validate import validate_submission
 
 TIMEOUT_MS = 60_000
 expect.set_options(timeout=TIMEOUT_MS)
@@ -36,6 +40,20 @@ def board_folder(built: tuple[Path, Board]) -> Path:
 def board(board_folder: Path) -> Board:
     """The repository's board, read back; tests must not change its tables."""
     return load_board(board_folder)
+
+
+@pytest.fixture
+def validated_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are validated in this process: another one takes seconds to start, and has tests of its own."""
+
+    def validate(files: Sequence[Path], against: Path, **options: Any) -> Iterator[ValidationReport]:
+        given = {name: options[name] for name in ("data", "baselines") if options.get(name)}
+        request = worker.Request(files=tuple(files), beside=tuple(files), against=against, **given)
+        context = worker.make_context(request)
+        return (validate_submission(file, context) for file in files)
+
+    monkeypatch.setattr(bounded, "validate_bounded", validate)
+    monkeypatch.setattr(ci, "validate_bounded", validate)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from board_bench import LIMITS, NUM_SPLITS, format_bench, time_views, write_many
-from board_visitors import run_visitors
-from live_board import find_chromium, serve_board
+from live_board import find_chromium
 from submission_cases import ROOT
 
 from imagenet_g.benchmark.errors import InputError
@@ -27,19 +26,13 @@ def write_board(folder: Path, count: int) -> Path:
 
 def test_every_written_submission_is_on_the_board(tmp_path: Path) -> None:
     """On every split, so that the time is that of the whole work; and every view is timed."""
-    board = load_board(write_board(tmp_path, 30))
+    board = load_board(write_board(tmp_path, 8))
     rows = board.scores[board.scores["version"] == "mini"]
-    assert rows["model_id"].nunique() == 30
+    assert rows["model_id"].nunique() == 8
     assert rows["split"].nunique() == NUM_SPLITS
-    assert min(time_views(board).values()) > 0
-
-
-def test_fifty_visitors_at_once_are_served_without_an_error(tmp_path: Path) -> None:
-    """By the real server: the page, its first table and the rows as CSV."""
-    with serve_board(write_board(tmp_path, 30), tmp_path / "submissions") as address:
-        score = run_visitors(address, count=50)
-    assert score.errors == ()
-    assert len(score.seconds) == 50
+    seconds = time_views(board)
+    assert min(seconds.values()) > 0
+    assert {"first table", "sort by gap", "search", "scatter"} <= set(seconds)
 
 
 def test_a_step_over_its_limit_is_marked() -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from board_load import LoadScore, fit_memory, format_load, read_resident, run_load
+from board_load import TRUSTED, LoadScore, fit_memory, format_load, load_server, read_resident
+from board_visitors import run_visitors
+from live_board import start_server
 from submission_cases import ROOT
 
 
@@ -45,10 +49,29 @@ def test_what_is_wrong_is_in_words() -> None:
     assert "1 files ('a.json',)" in text
 
 
-def test_a_wave_of_visitors_is_served_and_leaves_nothing(tmp_path: Path) -> None:
-    """Pages, tables, rows, a good upload and an edited one, by addresses that a proxy states."""
-    score = run_load(tmp_path, ROOT, seconds=1, wave=1, count=20)
+@pytest.fixture(scope="module")
+def served(board_folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """One server for both loads: to start it takes longer than either."""
+    with start_server(board_folder, ROOT, "--trusted-proxy", TRUSTED) as running:
+        yield running
+
+
+def test_fifty_visitors_at_once_are_served_without_an_error(
+    served: tuple[str, subprocess.Popen[bytes]],
+) -> None:
+    """By the real server: the page, its first table and the rows as CSV."""
+    score = run_visitors(served[0], count=50)
     assert score.errors == ()
-    assert score.visits == 20
+    assert len(score.seconds) == 50
+
+
+def test_a_wave_of_visitors_is_served_and_leaves_nothing(
+    served: tuple[str, subprocess.Popen[bytes]], board_folder: Path
+) -> None:
+    """Pages, tables, rows, a good upload and an edited one, by addresses that a proxy states."""
+    # Visitors 0 and 17 are the first who upload, the others only read.
+    score = load_server(board_folder, ROOT, *served, seconds=1, wave=1, numbers=(0, 1, 17))
+    assert score.errors == ()
+    assert score.visits == 3
     assert score.left == ()
     assert len(score.samples) > 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -114,26 +115,51 @@ def run_load(
     *,
     seconds: float,
     wave: float = WAVE_SECONDS,
-    count: int = NUM_VISITORS,
+    numbers: Sequence[int] = range(NUM_VISITORS),
 ) -> LoadScore:
-    """Serve a board, let visitors come until the time is over, and sample the server's memory."""
-    build_board(submissions, folder / "board")
+    """Build a board, serve it, and load its server."""
+    board = folder / "board"
+    build_board(submissions, board)
+    with start_server(board, submissions, "--trusted-proxy", TRUSTED) as running:
+        return load_server(board, submissions, *running, seconds=seconds, wave=wave, numbers=numbers)
+
+
+def load_server(
+    board: Path,
+    submissions: Path,
+    address: str,
+    server: subprocess.Popen[bytes],
+    *,
+    seconds: float,
+    wave: float,
+    numbers: Sequence[int],
+) -> LoadScore:
+    """Let visitors come to a server until the time is over, and sample its memory.
+
+    Args:
+        board: Folder of the board that it serves; its temporary files are there.
+        submissions: Whose first one visitors upload.
+        address: Of the server, which trusts this machine as a proxy.
+        server: Its process.
+        seconds: How long visitors come.
+        wave: Seconds from one wave of visitors to the next.
+        numbers: Of the visitors of a wave; they decide who uploads.
+    """
     files = find_upload_files(submissions)
-    with start_server(folder / "board", submissions, "--trusted-proxy", TRUSTED) as (address, server):
-        visitors = [Visitor(address, number, files) for number in range(count)]
-        samples, done = [], Event()
-        started = time.monotonic()
+    visitors = [Visitor(address, number, files) for number in numbers]
+    samples, done = [], Event()
+    started = time.monotonic()
 
-        def sample() -> None:
-            while not done.wait(SAMPLE_SECONDS):
-                samples.append((time.monotonic() - started, read_resident(server.pid)))
+    def sample() -> None:
+        while not done.wait(SAMPLE_SECONDS):
+            samples.append((time.monotonic() - started, read_resident(server.pid)))
 
-        sampler = Thread(target=sample, daemon=True)
-        sampler.start()
-        seen = _run_waves(visitors, seconds=seconds, wave=wave)
-        done.set()
-        sampler.join()
-        left = _list_left(folder / "board" / TEMPORARY)
+    sampler = Thread(target=sample, daemon=True)
+    sampler.start()
+    seen = _run_waves(visitors, seconds=seconds, wave=wave)
+    done.set()
+    sampler.join()
+    left = _list_left(board / TEMPORARY)
     slowest = max(took for _, took in seen)
     return LoadScore(len(seen), tuple(w for w, _ in seen if w), tuple(samples), left, slowest)
 
@@ -143,7 +169,7 @@ def _run_waves(visitors: Sequence[Visitor], *, seconds: float, wave: float) -> l
     with ThreadPoolExecutor(len(visitors)) as pool:
         for number in range(max(1, int(seconds // wave))):
             # Spread over half of the wave, so that the machine has a rest in each.
-            pauses = [wave * visitor.number / (2 * len(visitors)) for visitor in visitors]
+            pauses = [wave * place / (2 * len(visitors)) for place in range(len(visitors))]
             tasks = [pool.submit(v.visit, number, pause) for v, pause in zip(visitors, pauses, strict=True)]
             seen += [task.result() for task in tasks]
             time.sleep(max(0.0, start + (number + 1) * wave - time.monotonic()))

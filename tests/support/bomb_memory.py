@@ -45,16 +45,16 @@ class BombScore:
     words: str
 
 
-def measure_bomb(name: str, path: Path) -> BombScore:
-    """Run `imagenet-g validate` on one submission."""
-    command = [sys.executable, "-m", "imagenet_g.benchmark.cli", "validate", str(path)]
+def measure_bomb(name: str, *paths: Path) -> BombScore:
+    """Run `imagenet-g validate` on one submission, or on several in turn."""
+    command = [sys.executable, "-m", "imagenet_g.benchmark.cli", "validate", *map(str, paths)]
     started = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-S", "-c", _MEASURE, *command], capture_output=True, text=True, check=True
     )
     seconds = time.monotonic() - started
     peak, code, words = done.stdout.split("\n", 2)
-    files = [path, *path.with_suffix("").glob("*.parquet")]
+    files = [file for path in paths for file in (path, *path.with_suffix("").glob("*.parquet"))]
     size = sum(file.stat().st_size for file in files)
     return BombScore(name, size, int(peak) * 1024 / 1e6, seconds, int(code), words)
 

@@ -14,7 +14,7 @@ from submission_cases import ROOT, STEM, list_codes, validate_case, write_case
 
 from imagenet_g.leaderboard.validation import bounded, worker
 from imagenet_g.leaderboard.validation.bounded import validate_bounded
-from imagenet_g.leaderboard.validation.validate import make_report
+from imagenet_g.leaderboard.validation.validate import list_submission_files, make_report
 
 STAND_IN = """
 import json, sys, time
@@ -61,14 +61,17 @@ def test_honest_files_take_a_quarter_of_what_they_may() -> None:
         "worker.main()\n"
         "print(read('VmPeak') - before[0], file=sys.stderr)\n"
     )
-    files = tuple(sorted(path for path in ROOT.glob("*/imagenet-g__*.json") if ".review." not in path.name))
+    # Those of the largest predictions; nine take as much, one after the other, and half a minute.
+    sizes = {path: sum(one.stat().st_size for one in path.with_suffix("").iterdir())
+             for path in list_submission_files(ROOT)}  # fmt: skip
+    files = tuple(sorted(sizes, key=sizes.__getitem__)[-2:])
     request = worker.Request(files=files, beside=files, against=ROOT)
     done = subprocess.run(
         [sys.executable, "-P", "-c", code],
         input=request.model_dump_json(), capture_output=True, text=True, check=True,
         env=os.environ | bounded.ENVIRONMENT,
     )  # fmt: skip
-    assert done.stdout.count("\n") == len(files) > 5
+    assert done.stdout.count("\n") == 2
     assert int(done.stderr) < worker.MAX_MORE_BYTES / 4
 
 

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,13 @@ class Case:
         """The report, with or without the baseline's file."""
         root = self.path.parent.parent
         baselines = load_known_baselines(root if baseline else root / "nowhere")
-        return validate_submission(
-            path, ValidationContext(SplitStore({CLEAN: self.clean_copy}), (), baselines)
-        )
+        return validate_submission(path, ValidationContext(open_splits(self.clean_copy), (), baselines))
+
+
+@cache
+def open_splits(clean_copy: Path) -> SplitStore:
+    """The splits, opened once for all tests: to hash the clean images takes longer than all else."""
+    return SplitStore({CLEAN: clean_copy})
 
 
 def make_statement() -> Statement:

@@ -136,7 +136,7 @@ def test_an_honest_submission_is_verified(
 
 
 def test_a_wrong_answer_made_another_wrong_one_passes_validate_and_fails_verify(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    validated_here: None, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No number changes; only the second run shows the image."""
     path = copy_submission(made, tmp_path / "s")
@@ -171,7 +171,7 @@ def test_wrong_answers_made_right_pass_validate_with_new_numbers_and_fail_verify
 
 
 def test_validate_says_once_what_recomputing_cannot_prove(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    validated_here: None, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """At the end, for however many files; not among reports for machines."""
     path = copy_submission(made, tmp_path / "s")

@@ -15,6 +15,7 @@ from submission_cases import (
     STEM,
     list_codes,
     list_known,
+    load_good,
     renew_scores,
     set_at,
     validate_case,
@@ -41,6 +42,11 @@ GOOD = SEALED / "mini" / f"{STEM}.json"
 def load_committed() -> Submission:
     """A sealed submission of statistics 1."""
     return Submission.model_validate_json(GOOD.read_bytes())
+
+
+def load_small() -> Submission:
+    """The same, cut down to its whole split: each view would be computed again as well."""
+    return Submission.model_validate_json(load_good())
 
 
 def test_an_honest_submission_is_recomputed(tmp_path: Path) -> None:
@@ -161,7 +167,7 @@ def test_an_answer_that_is_not_allowed_is_named() -> None:
 
 def test_a_refused_submission_leaves_nothing_behind(tmp_path: Path) -> None:
     """Neither a file nor a draft."""
-    submission = load_committed()
+    submission = load_small()
     bad = submission.model_copy(update={"seal": "0" * 64})
     _, report = write_submission(
         bad, results_folder=SEALED / "mini", source=bad.result, root=tmp_path / "to", data=()
@@ -172,7 +178,7 @@ def test_a_refused_submission_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_an_accepted_submission_is_written_with_its_predictions(tmp_path: Path) -> None:
     """Beside the file, under the name it gives."""
-    before = load_committed()
+    before = load_small()
     submission = make_submission(before.version, before.statement, before.result)
     path, report = write_submission(
         submission, results_folder=SEALED / "mini", source=submission.result, root=tmp_path, data=()
@@ -183,7 +189,7 @@ def test_an_accepted_submission_is_written_with_its_predictions(tmp_path: Path) 
 
 def test_a_resubmission_leaves_no_predictions_that_it_does_not_name(tmp_path: Path) -> None:
     """What the earlier one had on other splits would look like evidence."""
-    before = load_committed()
+    before = load_small()
     submission = make_submission(before.version, before.statement, before.result)
     for _ in range(2):
         path, report = write_submission(
