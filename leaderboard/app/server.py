@@ -19,6 +19,7 @@ from imagenet_g.leaderboard.model_page.badge import ADDRESS, format_badge
 from imagenet_g.leaderboard.pages.cells import format_csv
 from imagenet_g.leaderboard.pages.pages import show_scatter
 from imagenet_g.leaderboard.pages.queries import BoardQuery, parse_query, select_rows, settle_query
+from imagenet_g.leaderboard.serving.memory import keep_memory_low
 from imagenet_g.leaderboard.serving.serving import (
     HeaderSender,
     WordDropper,
@@ -36,8 +37,9 @@ OF_GRADIO = ("page", "deep_link")
 """Words of an address that Gradio takes for other pages of the application and for states that it stored; the
 board lacks both, and the answer would be an error."""
 
+PARQUET = "application/vnd.apache.parquet"
 MAX_SESSIONS = 200
-"""Visits whose state is kept, of 0.1 MB each. Gradio would keep 10,000, for ever; a reader whose visit is no
+"""Visits whose state is kept, of 0.3 MB each. Gradio would keep 10,000, for ever; a reader whose visit is no
 longer among the newest has the order that the address states."""
 
 
@@ -57,6 +59,7 @@ def build_server(
     server.add_middleware(WordDropper, words=OF_GRADIO)
     server.add_middleware(HeaderSender, headers=list_headers(framed_by))
     add_upload_route(server, store)
+    refuse_deep_links(server)
 
     @server.get("/board.csv")
     def send_csv(request: Request) -> Response:
@@ -70,8 +73,7 @@ def build_server(
         rows = select_rows(board, settle_query(board, parse_query(str(request.query_params))))
         stream = io.BytesIO()
         rows.to_parquet(stream, index=False)
-        kind = "application/vnd.apache.parquet"
-        return Response(stream.getvalue(), media_type=kind, headers=_name("imagenet-g.parquet"))
+        return Response(stream.getvalue(), media_type=PARQUET, headers=_name("imagenet-g.parquet"))
 
     add_badge_route(server, board)
     # Loads the libraries and groups the rows by split before the first reader has to wait for it.
@@ -93,6 +95,18 @@ def build_server(
             ssr_mode=False,
         )
     return server
+
+
+def refuse_deep_links(server: FastAPI) -> None:
+    """Have no links to stored states; must be called before Gradio's page is mounted.
+
+    By itself Gradio writes a file for whoever asks, and keeps it: anybody could fill the disk. Here the state
+    is in the address.
+    """
+
+    @server.get("/gradio_api/deep_link")
+    def refuse() -> Response:
+        return Response(status_code=404)
 
 
 @contextmanager
@@ -146,7 +160,7 @@ def run_server(
         InputError: The port is taken, or the host is no address of this machine.
     """
     require_port(host, port)
-    with open_store() as store:
+    with keep_memory_low(), open_store() as store:
         server = build_server(
             board, submissions=submissions, reports=reports, store=store, framed_by=framed_by
         )

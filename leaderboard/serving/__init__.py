@@ -1,4 +1,4 @@
-"""What the web servers of this folder share: the theme, the port, and the run until Ctrl-C.
+"""What the web servers of this folder share: theme, port, limits of time, memory, and the run until Ctrl-C.
 
 Imports nothing of leaderboard.
 """
