@@ -9,8 +9,11 @@ from pathlib import Path
 from imagenet_g.benchmark.errors import FetchError
 from imagenet_g.benchmark.hub.errors import find_busy
 from imagenet_g.benchmark.hub.patience import wait_when_asked
+from imagenet_g.benchmark.terminal.text import print_message
 
 TIMEOUT_S = 8.0
+MAIN = "main"
+"""The branch that is meant where none is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ def fetch_hub_files(
 ) -> HubFiles:
     """Download matching files of a dataset, at the commit that its branch is at now.
 
-    Without a network, what an earlier download left in the Hub's cache is taken.
+    Without a network, what an earlier download left in the Hub's cache is taken. A tag or branch that stands
+    for another commit than at the last time is said on standard error.
 
     Args:
         repo: "owner/name" of a dataset.
@@ -68,7 +72,7 @@ def fetch_hub_files(
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
-    commit = None
+    commit, before = None, read_last_commit(repo, revision or MAIN)
     wait_when_asked()
     try:
         # The commit first: files that are fetched one after the other must be of one state of the branch.
@@ -89,7 +93,47 @@ def fetch_hub_files(
             raise FetchError(busy) from error
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise FetchError(f"Dataset '{repo}' could not be fetched from the Hub ({reason}). {hint}") from error
+    _remember_commit(Path(folder), revision or MAIN, str(commit))
+    say_if_moved(repo, revision or MAIN, before, str(commit))
     return HubFiles(Path(folder), str(commit))
+
+
+def say_if_moved(repo: str, revision: str, before: str | None, now: str) -> None:
+    """Say on standard error that a tag or branch stands for another commit than at the last time.
+
+    Args:
+        repo: "owner/name" of a dataset.
+        revision: Tag or branch.
+        before: The commit at the last time; None where there was none.
+        now: The commit now.
+    """
+    if before not in (None, now):
+        print_message(
+            f"'{revision}' of '{repo}' has moved: it was commit {before} before and is {now} now. "
+            "Their images may differ; name the commit to stay with one."
+        )
+
+
+def read_last_commit(repo: str, revision: str) -> str | None:
+    """The commit that a tag or branch stood for when it was last fetched; None where it never was."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo, repo_type="dataset")
+    try:
+        return (folder / "refs" / revision).read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
+def _remember_commit(snapshot: Path, revision: str, commit: str) -> None:
+    # The Hub's client does so itself only where it is asked for the tag; it is asked for the commit here. Its
+    # own place, so that it finds the copy without a network.
+    if revision == commit:
+        return
+    path = snapshot.parents[1] / "refs" / revision
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(commit, encoding="utf-8")
 
 
 def find_cached_files(repo: str, patterns: Sequence[str], revision: str | None = None) -> HubFiles | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from imagenet_g.benchmark.errors import DataError, FetchError, StorageError
+from imagenet_g.benchmark.hub.datasets import say_if_moved
 from imagenet_g.benchmark.hub.errors import translate_hub_errors
 from imagenet_g.benchmark.hub.fetching import BUSY, find_obstacle
 from imagenet_g.benchmark.hub.quiet import quiet_logs
@@ -21,7 +22,6 @@ from imagenet_g.benchmark.hub.sources import HubSource, find_snapshot_source
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.benchmark.images.hashes import ProgressCallback, hash_files
 from imagenet_g.benchmark.splits.manifests import MANIFEST_NAME, FileRecord, Manifest, load_manifest
-from imagenet_g.benchmark.terminal.text import print_message
 
 Origin = Literal["hub", "cache"]
 _PAUSES_S = (0.5, 2.0)
@@ -85,11 +85,7 @@ def open_hub_release(
     commit = HubSource(source.repo, folder.name)
     note = f"the Hub was not reached ({obstacle}); using the copy fetched earlier" if obstacle else ""
     # Here and not in the note: every command that takes a release must say it, whatever it does with notes.
-    if cached is not None and cached.parent.name != folder.name:
-        print_message(
-            f"'{source.revision}' of '{source.repo}' has moved: it was commit {cached.parent.name} before "
-            f"and is {folder.name} now. Their images may differ; name the commit to stay with one."
-        )
+    say_if_moved(source.repo, source.revision, cached and cached.parent.name, folder.name)
     return HubRelease(folder=folder, source=commit, manifest=_load_or_drop(folder), origin=origin, note=note)
 
 

@@ -74,3 +74,30 @@ def test_a_dataset_of_the_hub_is_adopted_published_evaluated_and_loaded_without_
     assert json.loads(result.read_text())["entries"][0]["n"] == 6
     loaded = Client(hub.url, tmp_path / "reader", token=None).run_alone(LOAD)
     assert json.loads(loaded.replace("'", '"')) == [[image_id, wnid] for image_id, wnid, _ in expected]
+
+
+def test_a_tag_that_moved_is_said_aloud_and_its_new_images_are_adopted(
+    hub: StandInHub, tmp_path: Path
+) -> None:
+    """With both commits, once; a commit that is named never moves, and nothing is said of it."""
+    commits, items = [], make_set()
+    for place in range(2):
+        labels, images = [label for label, _ in items][place:], [*items.values()][place:]
+        file = tmp_path / str(place) / "data" / "test-0.parquet"
+        write_hub_parquet(file, images, labels, column="label", names=WNIDS)
+        commits.append(hub.put_folder("someone/set", tmp_path / str(place), tag="v1.0.0"))
+        words = ("--version", "gen-1", "--split", "drawn", "--license", "MIT")
+        person = Client(hub.url, tmp_path / "person", token=None)
+        done = person.run_all(
+            ["adopt", "hub:someone/set@v1.0.0", *words, "--out", tmp_path / f"{place}a"],
+            ["adopt", "hub:someone/set@v1.0.0", *words, "--out", tmp_path / f"{place}b"],
+            ["adopt", f"hub:someone/set@{commits[0]}", *words, "--out", tmp_path / f"{place}c"],
+        )
+        assert [one.code for one in done] == [0, 0, 0], done
+        said = [" ".join(one.err.split()) for one in done]
+        moved = f"'v1.0.0' of 'someone/set' has moved: it was commit {commits[0]} before and is {commits[-1]}"
+        assert [moved in one for one in said] == [place == 1, False, False], said
+        assert "has moved" not in said[1] + said[2]
+    assert [len(read_ids(tmp_path / name)) for name in ("0a", "1a", "1c")] == [
+        len(items), len(items) - 1, len(items),
+    ]  # fmt: skip
