@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MAX_JSON_BYTES = 5_000_000
 # A result nests fewer than ten levels; parsers and everything that walks the content recurse on each.
 MAX_JSON_DEPTH = 20
+MAX_JSON_VALUES = 100_000
+"""Nearly fifty times those of a shipped submission. Messages about a million wrong ones take gigabytes."""
 MAX_PREDICTIONS_BYTES = 200_000_000
 MAX_UNPACKED_BYTES = 200_000_000
 # List columns hold many values in a row, at most a few for each of the top five and the labels.
@@ -72,6 +74,9 @@ def parse_json(data: bytes) -> object:
             f"not UTF-8 text (byte {error.start}); a submission is a JSON file"
         ) from error
     validate_depth(text)
+    # Every value stands behind one of these, so there are at most as many; counted before any is made.
+    if (most := 1 + sum(map(text.count, "[{,"))) > MAX_JSON_VALUES:
+        raise UntrustedFileError(f"holds up to {most} values; a submission has at most {MAX_JSON_VALUES}")
     try:
         content = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeats)
     except (ValueError, RecursionError) as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mmap
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -53,15 +54,19 @@ def limit_more_memory(more: int = MAX_MORE_BYTES) -> None:
 
 
 def make_context(request: Request) -> ValidationContext:
-    """What the files of a request are validated with."""
-    known = load_known_submissions(request.against)
-    there = {one.path for one in known}
-    new = [one for file in request.beside for one in load_known(file) if one.path not in there]
+    """What the files of a request are validated with; none of them is opened yet."""
     return ValidationContext(
         SplitStore(request.data),
-        (*known, *new),
+        load_known_submissions(request.against),
         load_known_baselines(request.against, request.baselines),
     )
+
+
+def add_others(context: ValidationContext, request: Request) -> ValidationContext:
+    """The context with all files of a request; strangers wrote them."""
+    there = {one.path for one in context.others}
+    new = [one for file in request.beside for one in load_known(file) if one.path not in there]
+    return replace(context, others=(*context.others, *new))
 
 
 def main() -> int:
@@ -71,6 +76,7 @@ def main() -> int:
     for name in LIBRARIES:
         import_module(name)
     limit_more_memory()
+    context = add_others(context, request)
     for file in request.files:
         try:
             report = validate_submission(file, context)

@@ -49,7 +49,7 @@ def validated_here(monkeypatch: pytest.MonkeyPatch) -> None:
     def validate(files: Sequence[Path], against: Path, **options: Any) -> Iterator[ValidationReport]:
         given = {name: options[name] for name in ("data", "baselines") if options.get(name)}
         request = worker.Request(files=tuple(files), beside=tuple(files), against=against, **given)
-        context = worker.make_context(request)
+        context = worker.add_others(worker.make_context(request), request)
         return (validate_submission(file, context) for file in files)
 
     monkeypatch.setattr(bounded, "validate_bounded", validate)

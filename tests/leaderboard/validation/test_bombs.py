@@ -26,7 +26,12 @@ from imagenet_g.benchmark.answers.bounded_table import read_bounded
 from imagenet_g.benchmark.errors import UntrustedFileError
 from imagenet_g.benchmark.identity import hash_file
 from imagenet_g.leaderboard.board.build import load_reviewed
-from imagenet_g.leaderboard.submissions.untrusted import validate_predictions_file
+from imagenet_g.leaderboard.submissions.untrusted import (
+    MAX_JSON_VALUES,
+    parse_json,
+    validate_predictions_file,
+)
+from imagenet_g.leaderboard.validation.validate import list_submission_files
 
 
 @pytest.mark.parametrize("write", [write_row_groups, write_columns, write_deep, write_zip, write_lie])
@@ -36,6 +41,15 @@ def test_a_bomb_is_refused_before_its_rows_are_read(write: Callable[[Path], None
     with pytest.raises((UntrustedFileError, ValueError), match=r"bomb|column 'top5_index' holds"):
         validate_predictions_file(tmp_path / "bomb.parquet", max_rows=10_000)
         read_bounded(tmp_path / "bomb.parquet")
+
+
+def test_more_values_than_a_submission_has_are_refused_before_they_are_made() -> None:
+    """A message about each of 1.2 million empty entries took 5.7 GB; a shipped file has a fiftieth."""
+    with pytest.raises(UntrustedFileError, match=r"up to 100002 values; a submission has at most 100000"):
+        # No JSON either, which would be said if it had been parsed.
+        parse_json(b"[" + b"{}," * 50_000 + b"?")
+    values = [path.read_text().count(",") for path in list_submission_files(ROOT)]
+    assert 1000 < max(values) < MAX_JSON_VALUES / 40
 
 
 def test_a_dictionary_that_no_row_uses_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pyarrow as pa
@@ -73,6 +74,21 @@ def test_honest_files_take_a_quarter_of_what_they_may() -> None:
     )  # fmt: skip
     assert done.stdout.count("\n") == 2
     assert int(done.stderr) < worker.MAX_MORE_BYTES / 4
+
+
+def test_no_file_of_a_stranger_is_opened_before_memory_is_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor to compare another one with it."""
+    path, done = write_case(tmp_path), []
+    report = make_report(path, None, None, [])
+    request = worker.Request(files=(path,), beside=(path,), against=tmp_path / "nowhere")
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(request.model_dump_json().encode())))
+    monkeypatch.setattr(worker, "limit_more_memory", lambda: done.append("limited"))
+    monkeypatch.setattr(worker, "load_known", lambda file: done.append(file.name) or ())
+    monkeypatch.setattr(worker, "validate_submission", lambda file, _: done.append("validated") or report)
+    assert worker.main() == 0
+    assert done == ["limited", path.name, "validated"]
 
 
 def test_memory_ends_in_that_process_alone() -> None:
