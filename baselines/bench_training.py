@@ -150,7 +150,7 @@ def time_recipe(case: BenchCase, photos: Path, out: Path) -> float:
     )  # fmt: skip
     model = start_model(run.model, prepared.wnids, seed=0)
     images = open_images(context, prepared)
-    task = make_task(context, prepared, model, make_steps(prepared, images, context.processes))
+    task = make_task(context, prepared, model, make_steps(prepared, images, context.processes, cache=None))
     hooks = TrainingHooks(say=context.say, begin=task.begin)
     with closing(task):
         trained = run_course(

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
 
-from imagenet_g.baselines.augmenting import crops, multi_crop
+from imagenet_g.baselines.augmenting import crops, multi_crop, noise2net, pixmix
+from imagenet_g.baselines.augmenting.batches import BatchStep, ChosenBatchStep
 from imagenet_g.benchmark.errors import UnknownNameError
+from imagenet_g.benchmark.identity import hash_file, hash_lines
 from imagenet_g.benchmark.records import FileModel
 
 Step = Callable[[Image.Image, np.random.Generator, int], Sequence[Image.Image]]
@@ -24,28 +27,52 @@ Step = Callable[[Image.Image, np.random.Generator, int], Sequence[Image.Image]]
 
 @dataclass(frozen=True, slots=True)
 class StepKind:
-    """A kind of augmentation.
+    """A kind of augmentation of one image.
 
     Attributes:
         name: In recipes.
         options: Its keys, strictly checked.
-        make: A step from its options; called once in each process.
+        make: A step from its options and a cache folder, which may be None; called once in each process.
+        list_files: Files of its options that decide what it does; None where there can be none.
     """
 
     name: str
     options: type[FileModel]
-    make: Callable[[Any], Step]
+    make: Callable[[Any, Path | None], Step]
+    list_files: Callable[[Any], Sequence[Path]] | None = None
 
 
-KINDS = (
-    StepKind("inception-crop", crops.InceptionCropSpec, crops.make_inception_crop),
-    StepKind("centre-crop", crops.CentreCropSpec, crops.make_centre_crop),
-    StepKind("flip", crops.FlipSpec, crops.make_flip),
-    StepKind("dino-multi-crop", multi_crop.MultiCropSpec, multi_crop.make_multi_crop),
+@dataclass(frozen=True, slots=True)
+class BatchKind:
+    """A kind of augmentation of a whole step at once, on the device of the model, after all others.
+
+    Attributes:
+        name: In recipes.
+        options: Its keys, strictly checked.
+        make: A batch step from its options.
+    """
+
+    name: str
+    options: type[FileModel]
+    make: Callable[[Any], BatchStep]
+
+
+def ignore_cache(make: Callable[[Any], Step]) -> Callable[[Any, Path | None], Step]:
+    """The maker of a step that keeps nothing."""
+    return lambda options, cache: make(options)
+
+
+KINDS: tuple[StepKind | BatchKind, ...] = (
+    StepKind("inception-crop", crops.InceptionCropSpec, ignore_cache(crops.make_inception_crop)),
+    StepKind("centre-crop", crops.CentreCropSpec, ignore_cache(crops.make_centre_crop)),
+    StepKind("flip", crops.FlipSpec, ignore_cache(crops.make_flip)),
+    StepKind("dino-multi-crop", multi_crop.MultiCropSpec, ignore_cache(multi_crop.make_multi_crop)),
+    StepKind("pixmix", pixmix.PixMixSpec, pixmix.make_pixmix, pixmix.list_files),
+    BatchKind("noise2net", noise2net.Noise2NetSpec, noise2net.make_noise2net),
 )
 
 
-def find_kind(name: str) -> StepKind:
+def find_kind(name: str) -> StepKind | BatchKind:
     """A kind by its name.
 
     Raises:
@@ -58,11 +85,14 @@ def find_kind(name: str) -> StepKind:
 
 
 class StepSpec(BaseModel):
-    """A step of a recipe: the name of a kind, and the kind's own keys."""
+    """A step of a recipe: the name of a kind, the sources it is for, and the kind's own keys."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     name: str
+    only: tuple[str, ...] | None = None
+    """Sources whose images it changes; absent for all. A source may stand twice in a recipe under two names,
+    to be learnt from as it is and changed."""
 
     @model_validator(mode="after")
     def _validate_options(self) -> StepSpec:
@@ -73,10 +103,51 @@ class StepSpec(BaseModel):
         kind.options.model_validate(self.model_extra or {})
         return self
 
-    def make(self) -> Step:
-        """What does it."""
+    @property
+    def is_batch(self) -> bool:
+        """Whether it changes a whole step at once."""
+        return isinstance(find_kind(self.name), BatchKind)
+
+    def read_options(self) -> FileModel:
+        """The kind's own keys."""
+        return find_kind(self.name).options.model_validate(self.model_extra or {})
+
+    def describe(self) -> dict[str, JsonValue]:
+        """What decides its effect: its keys as they were given, and the contents of files that they name.
+
+        Raises:
+            DataError: They name a folder that has nothing.
+        """
+        # Without `only` where it is absent: recipes of runs that began before it existed have no such key.
+        described = self.model_dump(mode="json", exclude_none=True)
         kind = find_kind(self.name)
-        return kind.make(kind.options.model_validate(self.model_extra or {}))
+        list_files = kind.list_files if isinstance(kind, StepKind) else None
+        if list_files is not None and (files := list_files(self.read_options())):
+            # By content: a folder of the same name may hold other pictures tomorrow.
+            described["files_sha256"] = hash_lines(hash_file(path) for path in files)
+        return described
+
+
+def make_image_steps(
+    specs: Sequence[StepSpec], *, cache: Path | None
+) -> tuple[tuple[tuple[str, ...] | None, Step], ...]:
+    """What changes single images, in order, each with the sources that it is for."""
+    made = []
+    for spec in specs:
+        kind = find_kind(spec.name)
+        if isinstance(kind, StepKind):
+            made.append((spec.only, kind.make(spec.read_options(), cache)))
+    return tuple(made)
+
+
+def make_batch_steps(specs: Sequence[StepSpec]) -> tuple[ChosenBatchStep, ...]:
+    """What changes whole steps, in order."""
+    made = []
+    for spec in specs:
+        kind = find_kind(spec.name)
+        if isinstance(kind, BatchKind):
+            made.append(ChosenBatchStep(kind.make(spec.read_options()), spec.only))
+    return tuple(made)
 
 
 def make_views(

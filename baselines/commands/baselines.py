@@ -21,6 +21,7 @@ _ACTIONS = {
     "table": ("imagenet_g.baselines.commands.table", "run_table"),
     "plot": ("imagenet_g.baselines.commands.table", "run_plot"),
     "train": ("imagenet_g.baselines.commands.train", "run_train"),
+    "fractals": ("imagenet_g.baselines.commands.fractals", "run_fractals"),
     "replay": ("imagenet_g.baselines.commands.replay", "run_replay_command"),
     "coverage": ("imagenet_g.baselines.commands.coverage", "run"),
 }
@@ -40,6 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     _add_train(
         actions.add_parser("train", help="train classifiers by a recipe, on real and generated images")
     )
+    _add_fractals(actions.add_parser("fractals", help="draw fractals, to be mixed into images by PixMix"))
     _add_replay(actions.add_parser("replay", help="repeat a paper's experiments on the splits of a version"))
     _add_coverage(actions.add_parser("coverage", help="check by simulation that the intervals cover"))
 
@@ -173,6 +175,17 @@ def _add_train(parser: ArgumentParser) -> None:
     parser.add_argument("--cache-limit", type=float, metavar="GB",
                         help="most space of decoded images (default: what the disk has)")  # fmt: skip
     _add_machine(parser)
+
+
+def _add_fractals(parser: ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR",
+                        help="each seed and size has its folder there; what is there is kept")  # fmt: skip
+    parser.add_argument("-n", "--number", type=parse_positive, default=10_000, metavar="N",
+                        help="how many (default: %(default)s, as many as pixmix draws from)")  # fmt: skip
+    parser.add_argument("--size", type=parse_positive, default=256, metavar="PX",
+                        help="side in pixels (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help="also draw the first 64 on one .png")
 
 
 def _add_replay(parser: ArgumentParser) -> None:

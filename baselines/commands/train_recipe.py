@@ -117,8 +117,14 @@ def replace_sources(recipe: RecipeSpec, pairs: Sequence[str]) -> RecipeSpec:
     known = [source.name for source in recipe.sources]
     if strange := next((name for name in refs if name not in known), None):
         raise UnknownNameError("source", strange, known, where=f"of '{recipe.name}'")
+    if copied := next((source for source in recipe.sources if source.copy_of and source.name in refs), None):
+        raise InputError(
+            f"'{copied.name}' has the images of '{copied.copy_of}'; name that one with --source."
+        )
     sources = tuple(
-        source.model_copy(update={"ref": refs.get(source.name, source.ref)}) for source in recipe.sources
+        # A copy follows its original, or a model would learn from other images changed than as they are.
+        source.model_copy(update={"ref": refs.get(source.copy_of or source.name, source.ref)})
+        for source in recipe.sources
     )
     return recipe.model_copy(update={"sources": sources})
 

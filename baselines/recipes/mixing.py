@@ -115,7 +115,13 @@ def count_wanted(mix: MixSpec, available: IntArray) -> IntArray:
 
 
 def choose_images(
-    mix: MixSpec, labels: Sequence[IntArray], rows: Sequence[IntArray], *, num_outputs: int, seed: int
+    mix: MixSpec,
+    labels: Sequence[IntArray],
+    rows: Sequence[IntArray],
+    *,
+    num_outputs: int,
+    seed: int,
+    drawn_as: Sequence[str] | None = None,
 ) -> PlannedMix:
     """The images of a mix, drawn class by class.
 
@@ -127,6 +133,7 @@ def choose_images(
         rows: And its row.
         num_outputs: K.
         seed: Decides which images.
+        drawn_as: For each source the name that decides with it; None for its own.
 
     Raises:
         DataError: A source has too few images of a class, and the mix does not let them come again.
@@ -136,7 +143,9 @@ def choose_images(
     _require_enough(mix, wanted, available)
     taken = [
         _draw(own_labels, own_rows, numbers, name=name, seed=seed)
-        for own_labels, own_rows, numbers, name in zip(labels, rows, wanted, mix.sources, strict=True)
+        for own_labels, own_rows, numbers, name in zip(
+            labels, rows, wanted, drawn_as or mix.sources, strict=True
+        )
     ]
     outputs = [np.repeat(np.arange(num_outputs), numbers) for numbers in wanted]
     sources = [np.full(len(own), number) for number, own in enumerate(taken)]

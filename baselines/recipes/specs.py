@@ -54,6 +54,9 @@ class TrainingSourceSpec(FileModel):
     name: Name
     ref: str
     """A split, one of its views, or `folder:PATH`."""
+    copy_of: Name | None = None
+    """Another source, of which it has the very images: for a mix that learns from each as it is and changed.
+    Its other keys are then that source's, and absent here."""
     generators: tuple[str, ...] = ()
     """What drew the images; empty for real ones. It is declared when the model is evaluated."""
     expected: Whole | None = None
@@ -171,6 +174,13 @@ class RecipeSpec(FileModel):
             raise ValueError(str(error)) from error
         return settled | {"not_printed": places}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_copies(cls, content: Any) -> Any:  # noqa: ANN401
+        if isinstance(content, dict) and isinstance(content.get("sources"), list | tuple):
+            return content | {"sources": fill_copies(content["sources"])}
+        return content
+
     @model_validator(mode="after")
     def _validate_names(self) -> Self:
         for kind, names in (
@@ -192,9 +202,58 @@ class RecipeSpec(FileModel):
             raise ValueError("a recipe has exactly one of epochs and steps")
         return self
 
+    @model_validator(mode="after")
+    def _validate_augmentations(self) -> Self:
+        known = [source.name for source in self.sources]
+        batch = ""
+        for step in self.augment:
+            if strange := next((name for name in step.only or () if name not in known), None):
+                raise ValueError(
+                    f"augmentation '{step.name}' names '{strange}', which is not one of {', '.join(known)}"
+                )
+            if batch and not step.is_batch:
+                raise ValueError(f"'{batch}' changes a whole step and must stand behind '{step.name}'")
+            batch = step.name if step.is_batch else ""
+        return self
+
     def find_source(self, name: str) -> TrainingSourceSpec:
         """A source by its name."""
         return next(source for source in self.sources if source.name == name)
+
+    def list_drawn_as(self, mix: MixSpec) -> tuple[str, ...]:
+        """For each source of a mix the name that its images are drawn by: of a copy that of the original."""
+        return tuple(self.find_source(name).copy_of or name for name in mix.sources)
+
+
+def fill_copies(sources: Sequence[Any]) -> list[Any]:
+    """Sources in which each copy has the keys of its original.
+
+    Raises:
+        ValueError: A copy names no other source, or one that is a copy itself, or has keys of its own.
+
+    Example:
+        >>> fill_copies([{"name": "a", "ref": "v1/sd-l"}, {"name": "b", "copy_of": "a"}])[1]
+        {'name': 'b', 'ref': 'v1/sd-l', 'copy_of': 'a'}
+    """
+    tables = [source for source in sources if isinstance(source, dict)]
+    originals = {str(table.get("name")): table for table in tables if table.get("copy_of") is None}
+    filled = []
+    for source in sources:
+        original = source.get("copy_of") if isinstance(source, dict) else None
+        # What is no text is refused with its place, like every other key of a wrong kind.
+        if not isinstance(original, str):
+            filled.append(source)
+            continue
+        if original not in originals:
+            raise ValueError(f"source '{source.get('name')}' is a copy of '{original}', which is no source")
+        whole = originals[original] | {"name": source.get("name"), "copy_of": original}
+        # Written out again they may be there, as long as they say the same.
+        if own := sorted(key for key, value in source.items() if key not in whole or whole[key] != value):
+            raise ValueError(
+                f"source '{source.get('name')}' is a copy and has keys of its own: {', '.join(own)}"
+            )
+        filled.append(whole)
+    return filled
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from imagenet_g.baselines.augmenting.registry import Step, StepSpec, make_views
+from imagenet_g.baselines.augmenting.registry import Step, StepSpec, make_image_steps, make_views
 from imagenet_g.baselines.recipes.mixing import PlannedMix, list_positions
 from imagenet_g.baselines.recipes.resolutions import ResolutionSpec, find_side
 from imagenet_g.benchmark.errors import DataError, ImagenetGError, ModelError
@@ -100,6 +101,7 @@ class StepImages(Dataset[TrainingBatch]):
         batch_size: Images of a step, over all processes.
         seed: Of order and views.
         share: Number of this process, and of all.
+        cache: Folder in which augmentations may keep what they draw; None keeps nothing.
     """
 
     planned: PlannedMix
@@ -109,11 +111,13 @@ class StepImages(Dataset[TrainingBatch]):
     batch_size: int
     seed: int
     share: tuple[int, int] = (0, 1)
+    cache: Path | None = None
 
     @cached_property
-    def _steps(self) -> list[Step]:
+    def _steps(self) -> list[list[Step]]:
         # Made in each process: a step may hold what cannot be sent, such as a network or pictures to mix in.
-        return [spec.make() for spec in self.augment]
+        made = make_image_steps(self.augment, cache=self.cache)
+        return [[step for only, step in made if only is None or name in only] for name in self.planned.names]
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_steps"}
@@ -136,10 +140,11 @@ class StepImages(Dataset[TrainingBatch]):
         )
 
     def _make_views(self, position: int, step: int, place: int, side: int) -> list[Image.Image]:
-        image = self.sources[int(self.planned.sources[position])].read(int(self.planned.rows[position]))
+        source = int(self.planned.sources[position])
+        image = self.sources[source].read(int(self.planned.rows[position]))
         # By step and place in the batch, and not by image: one that comes again has other views.
         chance = np.random.default_rng([_VIEWS, self.seed, step, place])
-        return make_views(image, self._steps, chance, side)
+        return make_views(image, self._steps[source], chance, side)
 
 
 def stack_views(views: Sequence[Sequence[Image.Image]]) -> tuple[torch.Tensor, ...]:

@@ -11,7 +11,8 @@ from PIL import Image
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from imagenet_g.baselines.augmenting.registry import make_views
+from imagenet_g.baselines.augmenting.batches import ChosenBatchStep, StepChance, StepImage, change_batch
+from imagenet_g.baselines.augmenting.registry import make_batch_steps, make_image_steps, make_views
 from imagenet_g.baselines.recipes.rates import make_optimizer
 from imagenet_g.baselines.recipes.specs import ModelSpecOfRecipe, RecipeSpec
 from imagenet_g.baselines.training.feeding import stack_views
@@ -86,7 +87,7 @@ def measure_step(
 
 def make_example(recipe: RecipeSpec, num_images: int) -> list[torch.Tensor]:
     """Inputs of a step, with the sizes that the recipe's augmentation gives."""
-    steps = [step.make() for step in recipe.augment]
+    steps = [step for _, step in make_image_steps(recipe.augment, cache=None)]
     side = recipe.resolution.largest_px
     image = Image.new("RGB", (side, side), (128, 128, 128))
     chance = np.random.default_rng(0)
@@ -104,7 +105,15 @@ def _take_step(
     device: str,
 ) -> None:
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    inputs = [view.to(device).contiguous(memory_format=layout) for view in views]
+    # Of a step in which each of these changes every image: a mix decides how many it changes.
+    changes = [ChosenBatchStep(chosen.step, None) for chosen in make_batch_steps(recipe.augment)]
+    chance = StepChance(seed=0, epoch=0, step=0, batch_size=len(views[0]))
+    inputs = [
+        change_batch(
+            view.to(device), [StepImage(place, 0, "") for place in range(len(view))], changes, chance
+        ).contiguous(memory_format=layout)
+        for view in views
+    ]
     model.train()
     kind = PRECISIONS.get(recipe.precision)
     with torch.autocast(torch.device(device).type, dtype=kind, enabled=kind is not None):

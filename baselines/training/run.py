@@ -100,7 +100,8 @@ def prepare_run(run: RecipeRun, *, data: Mapping[str, Path], cache: Path | None)
     """
     recipe, class_set = run.recipe, load_class_set(run.recipe.class_set)
     sources = open_sources(recipe, run.mix, class_set, data=data, cache=cache)
-    planned = plan_mix(run.mix, sources, class_set, seed=run.seed)
+    drawn_as = recipe.list_drawn_as(run.mix)
+    planned = plan_mix(run.mix, sources, class_set, seed=run.seed, drawn_as=drawn_as)
     steps = count_steps(len(planned), recipe.batch_size, epochs=recipe.epochs, steps=recipe.steps)
     return PreparedRun(run, class_set, sources, planned, steps)
 
@@ -119,7 +120,8 @@ def train_run(context: RecipeContext, run: RecipeRun) -> Path:
     prepared = prepare_run(run, data=context.data, cache=context.cache)
     model = start_model(run.model, prepared.wnids, seed=run.seed)
     inputs = list_inputs(prepared, model)
-    images = make_steps(prepared, open_images(context, prepared), context.processes)
+    sources = open_images(context, prepared)
+    images = make_steps(prepared, sources, context.processes, cache=context.cache)
     task = make_task(context, prepared, model, images)
     folder = context.out / run.name
     say = context.say
@@ -188,7 +190,11 @@ def open_images(context: RecipeContext, prepared: PreparedRun) -> tuple[ImageSou
 
 
 def make_steps(
-    prepared: PreparedRun, images: tuple[ImageSource, ...], processes: TrainingProcesses
+    prepared: PreparedRun,
+    images: tuple[ImageSource, ...],
+    processes: TrainingProcesses,
+    *,
+    cache: Path | None,
 ) -> StepImages:
     """The steps of a run."""
     recipe = prepared.run.recipe
@@ -200,6 +206,7 @@ def make_steps(
         batch_size=recipe.batch_size,
         seed=prepared.run.seed,
         share=(processes.index, processes.count),
+        cache=cache,
     )
 
 
@@ -264,12 +271,20 @@ def list_inputs(prepared: PreparedRun, model: torch.nn.Module) -> dict[str, Json
         "model": run.model.model_dump(mode="json", exclude={"name", "family", "start"}),
         # By content: a folder of the same name may hold other weights tomorrow.
         "start_sha256": None if run.model.start is None else hash_state_dict(model.state_dict()),
-        "mix": run.mix.model_dump(mode="json", exclude={"name"}),
+        "mix": run.mix.model_dump(mode="json", exclude={"name"}) | _describe_copies(run),
         "classes": hash_json(list(prepared.wnids)),
         "data": identify_data(describe_data(prepared.planned, prepared.sources)),
     }
 
 
+def _describe_copies(run: RecipeRun) -> dict[str, JsonValue]:
+    """Which sources have the images of others; nothing where no source has, as in runs begun before."""
+    sources = [run.recipe.find_source(name) for name in run.mix.sources]
+    copies: dict[str, JsonValue] = {source.name: source.copy_of for source in sources if source.copy_of}
+    return {"copies": copies} if copies else {}
+
+
 def describe_recipe(recipe: RecipeSpec) -> dict[str, JsonValue]:
     """The part of a recipe that decides the weights of each of its runs."""
-    return recipe.model_dump(mode="json", exclude=_NOT_DECIDING)
+    described: dict[str, JsonValue] = recipe.model_dump(mode="json", exclude=_NOT_DECIDING)
+    return described | {"augment": [step.describe() for step in recipe.augment]}

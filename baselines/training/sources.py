@@ -68,7 +68,12 @@ def open_source(
 
 
 def plan_mix(
-    mix: MixSpec, sources: Sequence[TrainingSource], class_set: ClassSet, *, seed: int
+    mix: MixSpec,
+    sources: Sequence[TrainingSource],
+    class_set: ClassSet,
+    *,
+    seed: int,
+    drawn_as: Sequence[str] | None = None,
 ) -> PlannedMix:
     """The images of a mix.
 
@@ -81,6 +86,7 @@ def plan_mix(
         [source.rows for source in sources],
         num_outputs=len(class_set.indices),
         seed=seed,
+        drawn_as=drawn_as,
     )
     counts = planned.count(len(class_set.indices)).sum(axis=0)
     # Cross-entropy would only ever push such an output down, and no table would show why it is never right.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from imagenet_g.baselines.augmenting.batches import StepChance, StepImage, change_batch
+from imagenet_g.baselines.augmenting.registry import make_batch_steps
 from imagenet_g.baselines.recipes.counting import EpochCounter, recount
 from imagenet_g.baselines.recipes.specs import RecipeSpec
 from imagenet_g.baselines.training.feeding import StepImages, TrainingBatch, feed_steps
@@ -55,6 +57,7 @@ class RecipeTask:
         self._mean, self._std = (
             torch.tensor(values, device=device).view(1, 3, 1, 1) * 255 for values in (recipe.mean, recipe.std)
         )
+        self._changes = make_batch_steps(images.augment)
         self._counter = EpochCounter(
             images.planned.names, num_outputs=num_outputs, num_images=len(images.planned)
         )
@@ -93,8 +96,9 @@ class RecipeTask:
         # What a model draws itself comes from torch's global generator, which no checkpoint holds.
         index, count = self._images.share
         torch.manual_seed(self._seed * _SEED_STRIDE + self._step * count + index)
+        inputs = self._change([self._normalise(view) for view in batch.views], batch)
         self._step += 1
-        logits = torch.cat([self._run(view) for view in batch.views])
+        logits = torch.cat([self._run(view) for view in inputs])
         views = len(logits) // len(batch.outputs)
         targets = batch.outputs.to(self._device, non_blocking=True).repeat(views)
         smoothing = self._recipe.label_smoothing
@@ -107,10 +111,35 @@ class RecipeTask:
         """What a line of the log says of the images."""
         return self._counter.take()
 
+    def _normalise(self, view: torch.Tensor) -> torch.Tensor:
+        moved = view.to(self._device, non_blocking=True)
+        return (moved.float() - self._mean) / self._std
+
+    def _change(self, inputs: list[torch.Tensor], batch: TrainingBatch) -> list[torch.Tensor]:
+        """The views after what changes a whole step; each view of an image is changed in its own way."""
+        if not self._changes:
+            return inputs
+        images = self._images
+        index, count = images.share
+        epoch = self._step * images.batch_size // len(images.planned)
+        chance = StepChance(images.seed, epoch, self._step, images.batch_size)
+        sources = [images.planned.names[number] for number in batch.step_sources[index::count].tolist()]
+        changed, first = [], 0
+        for view in inputs:
+            numbers = range(first, first + len(view) // len(sources))
+            # As they were stacked: the first view of each image, then the second.
+            listed = [
+                StepImage(index + place * count, number, source)
+                for number in numbers
+                for place, source in enumerate(sources)
+            ]
+            changed.append(change_batch(view, listed, self._changes, chance))
+            first = numbers.stop
+        return changed
+
     def _run(self, view: torch.Tensor) -> torch.Tensor:
         layout = torch.channels_last if self._recipe.channels_last else torch.contiguous_format
-        moved = view.to(self._device, non_blocking=True)
-        inputs = ((moved.float() - self._mean) / self._std).contiguous(memory_format=layout)
+        inputs = view.contiguous(memory_format=layout)
         kind = PRECISIONS.get(self._recipe.precision)
         with torch.autocast(torch.device(self._device).type, dtype=kind, enabled=kind is not None):
             outputs: torch.Tensor = self._run_model(inputs)

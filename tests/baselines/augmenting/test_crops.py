@@ -17,10 +17,15 @@ from imagenet_g.baselines.augmenting.crops import (
     make_flip,
 )
 from imagenet_g.baselines.augmenting.multi_crop import MultiCropSpec, make_multi_crop, shift_hue
-from imagenet_g.baselines.augmenting.registry import StepSpec, make_views
+from imagenet_g.baselines.augmenting.registry import Step, StepSpec, make_image_steps, make_views
 
 RNG = np.random.default_rng(0)
 PHOTO = Image.fromarray(RNG.integers(0, 256, (90, 120, 3), dtype=np.uint8))
+
+
+def make_steps(*names: str) -> list[Step]:
+    """Steps with their defaults."""
+    return [step for _, step in make_image_steps([StepSpec(name=name) for name in names], cache=None)]
 
 
 def test_boxes_are_spread_as_those_of_torchvision() -> None:
@@ -63,7 +68,7 @@ def test_a_centre_crop_is_the_middle() -> None:
 
 def test_multi_crop_gives_one_wide_view_and_eight_near_ones() -> None:
     """At 224 and 96 pixels."""
-    views = make_views(PHOTO, [StepSpec(name="dino-multi-crop").make()], np.random.default_rng(0), 224)
+    views = make_views(PHOTO, make_steps("dino-multi-crop"), np.random.default_rng(0), 224)
     assert [view.size for view in views] == [(224, 224)] + 8 * [(96, 96)]
 
 
@@ -88,8 +93,8 @@ def test_hues_turn_as_in_torchvision(turn: float) -> None:
 
 def test_the_same_chance_gives_the_same_views() -> None:
     """All of a view's chance comes from its generator."""
-    step = StepSpec(name="dino-multi-crop").make()
+    steps = make_steps("dino-multi-crop")
     first, again = (
-        [np.asarray(view) for view in make_views(PHOTO, [step], np.random.default_rng(7), 32)] for _ in "ab"
+        [np.asarray(view) for view in make_views(PHOTO, steps, np.random.default_rng(7), 32)] for _ in "ab"
     )
     assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
