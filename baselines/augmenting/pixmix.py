@@ -56,7 +56,7 @@ class PixMixSpec(FileModel):
     picture_seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
 
 
-class Pictures(Protocol):
+class MixingSet(Protocol):
     """Pictures by number."""
 
     def __len__(self) -> int: ...
@@ -100,7 +100,7 @@ def make_pixmix(options: PixMixSpec, cache: Path | None) -> Maker:
     return mix
 
 
-def open_pictures(options: PixMixSpec, cache: Path | None) -> Pictures:
+def open_pictures(options: PixMixSpec, cache: Path | None) -> MixingSet:
     """The mixing set.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 from imagenet_g.benchmark.commands.command import parse_positive, run_action
@@ -21,6 +21,7 @@ _ACTIONS = {
     "table": ("imagenet_g.baselines.commands.table", "run_table"),
     "plot": ("imagenet_g.baselines.commands.table", "run_plot"),
     "train": ("imagenet_g.baselines.commands.train", "run_train"),
+    "distort": ("imagenet_g.baselines.commands.distort", "run_distort"),
     "fractals": ("imagenet_g.baselines.commands.fractals", "run_fractals"),
     "replay": ("imagenet_g.baselines.commands.replay", "run_replay_command"),
     "coverage": ("imagenet_g.baselines.commands.coverage", "run"),
@@ -40,6 +41,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     _add_plot(actions.add_parser("plot", help="accuracy against accuracy, with the line and its bands"))
     _add_train(
         actions.add_parser("train", help="train classifiers by a recipe, on real and generated images")
+    )
+    _add_distort(
+        actions.add_parser("distort", help="make a set of distorted images by a network, as DeepAugment")
     )
     _add_fractals(actions.add_parser("fractals", help="draw fractals, to be mixed into images by PixMix"))
     _add_replay(actions.add_parser("replay", help="repeat a paper's experiments on the splits of a version"))
@@ -175,6 +179,41 @@ def _add_train(parser: ArgumentParser) -> None:
     parser.add_argument("--cache-limit", type=float, metavar="GB",
                         help="most space of decoded images (default: what the disk has)")  # fmt: skip
     _add_machine(parser)
+
+
+def _add_distort(parser: ArgumentParser) -> None:
+    parser.add_argument("split", metavar="REF", help="the images, such as imagenet-train:imagenet-100")
+    parser.add_argument("--network", required=True, metavar="NAME", help="edsr or cae")
+    parser.add_argument("--weights", type=Path, required=True, metavar="FILE",
+                        help="its trained weights: safetensors, or a checkpoint of PyTorch")  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR",
+                        help="folder of the set; the same command resumes a stopped one")  # fmt: skip
+    parser.add_argument("--fit", type=parse_positive, metavar="STEPS",
+                        help="where there are no weights, train a small network into FILE")  # fmt: skip
+    parser.add_argument("--width", type=parse_width, default=16, metavar="N",
+                        help="channels of a small network, by fours (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--short", type=parse_positive, metavar="PX",
+                        help="short side of its input (default: 128 of edsr, 512 of cae)")  # fmt: skip
+    parser.add_argument("--per-class", type=parse_positive, metavar="N", help="only so many of each class")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
+    _add_machine(parser)
+
+
+def parse_width(text: str) -> int:
+    """A number of channels that both small networks can have.
+
+    Raises:
+        ArgumentTypeError: It is no multiple of 4 from 4 to 256.
+
+    Example:
+        >>> parse_width("16")
+        16
+    """
+    width = parse_positive(text)
+    # The autoencoder divides it by 4; a wide network takes hours to train and is better taken from elsewhere.
+    if width % 4 or width > 256:
+        raise ArgumentTypeError(f"'{text}' is no multiple of 4 from 4 to 256")
+    return width
 
 
 def _add_fractals(parser: ArgumentParser) -> None:

@@ -19,6 +19,7 @@ from imagenet_g.baselines.classifiers.specs import Name
 from imagenet_g.baselines.recipes.printed import NotPrinted, settle
 from imagenet_g.baselines.recipes.rates import OptimizerSpec, RateSpec
 from imagenet_g.baselines.recipes.resolutions import ResolutionSpec
+from imagenet_g.baselines.recipes.sources import TrainingSourceSpec, Whole, fill_copies
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.identity import make_slug
 from imagenet_g.benchmark.records import FileModel
@@ -26,7 +27,6 @@ from imagenet_g.benchmark.shipped_specs import list_shipped_names, load_shipped_
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Whole = Annotated[int, Field(ge=1, le=10**12)]
 Channel = Annotated[float, Field(ge=0, le=1)]
 Channels = tuple[Channel, Channel, Channel]
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -46,21 +46,6 @@ class ModelSpecOfRecipe(FileModel):
     start: str | None = None
     """Weights to fine-tune: "tag:TAG" of timm, "packaged:NAME", "folder:PATH" of a trained model, or
     "file:PATH"; absent for training from scratch."""
-
-
-class TrainingSourceSpec(FileModel):
-    """Images that mixes draw from."""
-
-    name: Name
-    ref: str
-    """A split, one of its views, or `folder:PATH`."""
-    copy_of: Name | None = None
-    """Another source, of which it has the very images: for a mix that learns from each as it is and changed.
-    Its other keys are then that source's, and absent here."""
-    generators: tuple[str, ...] = ()
-    """What drew the images; empty for real ones. It is declared when the model is evaluated."""
-    expected: Whole | None = None
-    """Images there should be, for a plan where the images are not."""
 
 
 class BudgetSpec(FileModel):
@@ -223,37 +208,6 @@ class RecipeSpec(FileModel):
     def list_drawn_as(self, mix: MixSpec) -> tuple[str, ...]:
         """For each source of a mix the name that its images are drawn by: of a copy that of the original."""
         return tuple(self.find_source(name).copy_of or name for name in mix.sources)
-
-
-def fill_copies(sources: Sequence[Any]) -> list[Any]:
-    """Sources in which each copy has the keys of its original.
-
-    Raises:
-        ValueError: A copy names no other source, or one that is a copy itself, or has keys of its own.
-
-    Example:
-        >>> fill_copies([{"name": "a", "ref": "v1/sd-l"}, {"name": "b", "copy_of": "a"}])[1]
-        {'name': 'b', 'ref': 'v1/sd-l', 'copy_of': 'a'}
-    """
-    tables = [source for source in sources if isinstance(source, dict)]
-    originals = {str(table.get("name")): table for table in tables if table.get("copy_of") is None}
-    filled = []
-    for source in sources:
-        original = source.get("copy_of") if isinstance(source, dict) else None
-        # What is no text is refused with its place, like every other key of a wrong kind.
-        if not isinstance(original, str):
-            filled.append(source)
-            continue
-        if original not in originals:
-            raise ValueError(f"source '{source.get('name')}' is a copy of '{original}', which is no source")
-        whole = originals[original] | {"name": source.get("name"), "copy_of": original}
-        # Written out again they may be there, as long as they say the same.
-        if own := sorted(key for key, value in source.items() if key not in whole or whole[key] != value):
-            raise ValueError(
-                f"source '{source.get('name')}' is a copy and has keys of its own: {', '.join(own)}"
-            )
-        filled.append(whole)
-    return filled
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imagenet_g.baselines.recipes.mixing import PlannedMix, choose_images
-from imagenet_g.baselines.recipes.specs import MixSpec, RecipeSpec, TrainingSourceSpec
+from imagenet_g.baselines.recipes.sources import TrainingSourceSpec
+from imagenet_g.baselines.recipes.specs import MixSpec, RecipeSpec
 from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.classes import ClassSet, load_classes
 from imagenet_g.benchmark.errors import DataError

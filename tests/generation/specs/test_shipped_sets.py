@@ -46,6 +46,8 @@ TRAINING: dict[str, dict[str, int]] = {
     "in100-sd-10x": {"sd": 10 * HUNDRED},
     "in1k-sd-definition": {"sd": WHOLE},
     "in1k-sd-scene": {"sd": WHOLE},
+    "draft-ldm-imagenet-100-train": {"class": HUNDRED},
+    "draft-sd15-finetuned-imagenet-100-train": {"sd-l": HUNDRED},
 }
 EMBEDDED_TRAINING = {
     "mini-train": {"real": 41_600, "posed": 41_600},

@@ -1,0 +1,108 @@
+"""`imagenet-g baselines distort`: a split through a disturbed image-to-image network (DeepAugment)."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.terminal.text import print_line
+
+if TYPE_CHECKING:
+    from imagenet_g.baselines.distorting.networks import NetworkKind
+    from imagenet_g.benchmark.splits.splits import Split
+
+_FITTED_ON = 1024
+"""Images that a small network is trained on; they are held in memory."""
+
+
+def run_distort(arguments: Namespace) -> int:
+    """Make a set, or what is missing of it, and print its folder."""
+    import numpy as np
+    import torch
+
+    from imagenet_g.baselines.distorting.networks import DisturbedNetwork, find_kind
+    from imagenet_g.baselines.distorting.sets import CHANGED, QUALITY, choose_rows, write_distorted
+    from imagenet_g.benchmark.catalogue.catalogue import load_split, parse_data_pairs
+    from imagenet_g.benchmark.checkpoints.contents import load_checkpoint
+    from imagenet_g.benchmark.devices import choose_device
+    from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
+    from imagenet_g.benchmark.identity import hash_file
+    from imagenet_g.benchmark.splits.references import parse_split_ref
+    from imagenet_g.benchmark.splits.views import apply_view
+    from imagenet_g.benchmark.storage import validate_writable
+
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
+    kind, device = find_kind(arguments.network), choose_device(arguments.device)
+    short_px = arguments.short or kind.short_px
+    if not arguments.weights.exists() and arguments.fit is None:
+        raise InputError(
+            f"'{arguments.weights}' does not exist. Name a checkpoint of {kind.name}, such as the one of "
+            "github.com/hendrycks/imagenet-r, or let '--fit 500' train a small one into that file."
+        )
+    validate_writable(arguments.out)
+    ref = parse_split_ref(arguments.split)
+    split = load_split(ref, data=parse_data_pairs(arguments.data), cache=choose_cache_folder(arguments.cache))
+    rows, record = np.arange(len(split.rows)), split.record
+    if ref.view is not None:
+        rows, _, record = apply_view(split, ref.view)
+    if arguments.per_class is not None:
+        labels = split.rows.labels[rows, 0]
+        rows = choose_rows(labels, rows, per_class=arguments.per_class, seed=arguments.seed)
+    if not arguments.weights.exists():
+        fit_small(arguments, kind, split, rows.tolist(), short_px=short_px, device=device)
+    network = DisturbedNetwork(kind, load_checkpoint(arguments.weights), device=device)
+    made = write_distorted(
+        split,
+        rows,
+        network,
+        arguments.out,
+        short_px=short_px,
+        seed=arguments.seed,
+        settings={
+            "schema_version": 1,
+            "network": kind.name,
+            # By content: where the file lies decides nothing.
+            "weights_sha256": hash_file(arguments.weights),
+            "source": record.ref,
+            "source_sha256": record.content_sha256,
+            "images": len(rows),
+            "per_class": arguments.per_class,
+            "short_px": short_px,
+            "seed": arguments.seed,
+            "new_weights": CHANGED,
+            "jpeg_quality": QUALITY,
+        },
+        say=say,
+    )
+    say(f"{made} made now")
+    print_line(arguments.out)
+    return 0
+
+
+def fit_small(
+    arguments: Namespace, kind: NetworkKind, split: Split, rows: Sequence[int], *, short_px: int, device: str
+) -> None:
+    """Train a small network on some images of the split, and write its weights where they were looked for."""
+    import numpy as np
+
+    from imagenet_g.baselines.distorting.fitting import fit_network, make_network, write_network
+    from imagenet_g.benchmark.splits.readable import load_image
+
+    # Spread over the split, whose images lie class by class.
+    chosen = np.random.default_rng(arguments.seed).permutation(np.asarray(rows))[:_FITTED_ON]
+    images = [load_image(split, int(row)) for row in chosen]
+    module = make_network(kind.name, width=arguments.width, seed=arguments.seed)
+    fit_network(
+        module, images, short_px=short_px, steps=arguments.fit, seed=arguments.seed, device=device, say=say
+    )
+    write_network(module, Path(arguments.weights))
+
+
+def say(text: str) -> None:
+    """A line of progress on stderr."""
+    # Not stdout, which holds the folder of the set and may be piped.
+    print_line(text, error=True)

@@ -1,0 +1,4 @@
+"""DeepAugment: images through a trained image-to-image network whose weights and states are disturbed.
+
+Imports benchmark only.
+"""
