@@ -192,11 +192,44 @@ def _add_distort(parser: ArgumentParser) -> None:
                         help="where there are no weights, train a small network into FILE")  # fmt: skip
     parser.add_argument("--width", type=parse_width, default=16, metavar="N",
                         help="channels of a small network, by fours (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--short", type=parse_positive, metavar="PX",
+    parser.add_argument("--short", type=parse_side, metavar="PX",
                         help="short side of its input (default: 128 of edsr, 512 of cae)")  # fmt: skip
     parser.add_argument("--per-class", type=parse_positive, metavar="N", help="only so many of each class")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
+    parser.add_argument("--seed", type=parse_seed, default=0, metavar="N", help="default: %(default)s")
     _add_machine(parser)
+
+
+def parse_seed(text: str) -> int:
+    """A seed.
+
+    Raises:
+        ArgumentTypeError: It is no whole number from 0 to 2147483647.
+
+    Example:
+        >>> parse_seed("0")
+        0
+    """
+    # NumPy takes no negative seed, and would say so with a traceback.
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise ArgumentTypeError(f"'{text}' is not a whole number from 0 to {2**31 - 1}")
+    return int(text)
+
+
+def parse_side(text: str) -> int:
+    """The side of an image in pixels.
+
+    Raises:
+        ArgumentTypeError: It is no whole number from 4 to 1024.
+
+    Example:
+        >>> parse_side("64")
+        64
+    """
+    side = parse_positive(text)
+    # Networks have no input below this, and one of a thousand times the side would fill the memory.
+    if not 4 <= side <= 1024:
+        raise ArgumentTypeError(f"'{text}' is not a whole number from 4 to 1024")
+    return side
 
 
 def parse_width(text: str) -> int:
@@ -221,9 +254,9 @@ def _add_fractals(parser: ArgumentParser) -> None:
                         help="each seed and size has its folder there; what is there is kept")  # fmt: skip
     parser.add_argument("-n", "--number", type=parse_positive, default=10_000, metavar="N",
                         help="how many (default: %(default)s, as many as pixmix draws from)")  # fmt: skip
-    parser.add_argument("--size", type=parse_positive, default=256, metavar="PX",
+    parser.add_argument("--size", type=parse_side, default=256, metavar="PX",
                         help="side in pixels (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
+    parser.add_argument("--seed", type=parse_seed, default=0, metavar="N", help="default: %(default)s")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="also draw the first 64 on one .png")
 
 

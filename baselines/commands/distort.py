@@ -13,6 +13,7 @@ from imagenet_g.benchmark.terminal.text import print_line
 if TYPE_CHECKING:
     from imagenet_g.baselines.distorting.networks import NetworkKind
     from imagenet_g.benchmark.splits.splits import Split
+    from imagenet_g.benchmark.statistics.accuracy import IntArray
 
 _FITTED_ON = 1024
 """Images that a small network is trained on; they are held in memory."""
@@ -46,7 +47,8 @@ def run_distort(arguments: Namespace) -> int:
     validate_writable(arguments.out)
     ref = parse_split_ref(arguments.split)
     split = load_split(ref, data=parse_data_pairs(arguments.data), cache=choose_cache_folder(arguments.cache))
-    rows, record = np.arange(len(split.rows)), split.record
+    rows: IntArray = np.arange(len(split.rows))
+    record = split.record
     if ref.view is not None:
         rows, _, record = apply_view(split, ref.view)
     if arguments.per_class is not None:

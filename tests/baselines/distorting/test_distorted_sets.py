@@ -125,3 +125,21 @@ def test_a_network_is_trained_to_the_same_bits_again() -> None:
         fit_network(module, [image], short_px=2, steps=2, seed=3, device="cpu", say=lambda _: None)
         states.append(module.state_dict())
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--seed", "-1"], "'-1' is not a whole number from 0"),
+        (["--short", "9999"], "'9999' is not a whole number from 4 to 1024"),
+        (["--width", "6"], "'6' is no multiple of 4"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_before_anything_is_read(
+    made: Path, pictures: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what is allowed."""
+    with pytest.raises(SystemExit) as left:
+        run_command(*list_words(pictures, made / "none", made / "none.pt"), *words)
+    assert left.value.code == 2
+    assert message in capsys.readouterr().err
