@@ -11,7 +11,10 @@ from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.terminal.text import print_line
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from imagenet_g.baselines.distorting.networks import NetworkKind
+    from imagenet_g.benchmark.records import SplitRecord
     from imagenet_g.benchmark.splits.splits import Split
     from imagenet_g.benchmark.statistics.accuracy import IntArray
 
@@ -21,18 +24,12 @@ _FITTED_ON = 1024
 
 def run_distort(arguments: Namespace) -> int:
     """Make a set, or what is missing of it, and print its folder."""
-    import numpy as np
     import torch
 
     from imagenet_g.baselines.distorting.networks import DisturbedNetwork, find_kind
-    from imagenet_g.baselines.distorting.sets import CHANGED, QUALITY, choose_rows, write_distorted
-    from imagenet_g.benchmark.catalogue.catalogue import load_split, parse_data_pairs
+    from imagenet_g.baselines.distorting.sets import write_distorted
     from imagenet_g.benchmark.checkpoints.contents import load_checkpoint
     from imagenet_g.benchmark.devices import choose_device
-    from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
-    from imagenet_g.benchmark.identity import hash_file
-    from imagenet_g.benchmark.splits.references import parse_split_ref
-    from imagenet_g.benchmark.splits.views import apply_view
     from imagenet_g.benchmark.storage import validate_writable
 
     if arguments.threads is not None:
@@ -45,15 +42,7 @@ def run_distort(arguments: Namespace) -> int:
             "github.com/hendrycks/imagenet-r, or let '--fit 500' train a small one into that file."
         )
     validate_writable(arguments.out)
-    ref = parse_split_ref(arguments.split)
-    split = load_split(ref, data=parse_data_pairs(arguments.data), cache=choose_cache_folder(arguments.cache))
-    rows: IntArray = np.arange(len(split.rows))
-    record = split.record
-    if ref.view is not None:
-        rows, _, record = apply_view(split, ref.view)
-    if arguments.per_class is not None:
-        labels = split.rows.labels[rows, 0]
-        rows = choose_rows(labels, rows, per_class=arguments.per_class, seed=arguments.seed)
+    split, rows, record = open_images(arguments)
     if not arguments.weights.exists():
         fit_small(arguments, kind, split, rows.tolist(), short_px=short_px, device=device)
     network = DisturbedNetwork(kind, load_checkpoint(arguments.weights), device=device)
@@ -64,25 +53,57 @@ def run_distort(arguments: Namespace) -> int:
         arguments.out,
         short_px=short_px,
         seed=arguments.seed,
-        settings={
-            "schema_version": 1,
-            "network": kind.name,
-            # By content: where the file lies decides nothing.
-            "weights_sha256": hash_file(arguments.weights),
-            "source": record.ref,
-            "source_sha256": record.content_sha256,
-            "images": len(rows),
-            "per_class": arguments.per_class,
-            "short_px": short_px,
-            "seed": arguments.seed,
-            "new_weights": CHANGED,
-            "jpeg_quality": QUALITY,
-        },
+        settings=describe_settings(arguments, record, short_px=short_px, images=len(rows)),
         say=say,
     )
     say(f"{made} made now")
     print_line(arguments.out)
     return 0
+
+
+def open_images(arguments: Namespace) -> tuple[Split, IntArray, SplitRecord]:
+    """The split, which of its rows are asked for, and its record with its view."""
+    import numpy as np
+
+    from imagenet_g.baselines.distorting.sets import choose_rows
+    from imagenet_g.benchmark.catalogue.catalogue import load_split, parse_data_pairs
+    from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
+    from imagenet_g.benchmark.splits.references import parse_split_ref
+    from imagenet_g.benchmark.splits.views import apply_view
+
+    ref = parse_split_ref(arguments.split)
+    split = load_split(ref, data=parse_data_pairs(arguments.data), cache=choose_cache_folder(arguments.cache))
+    rows: IntArray = np.arange(len(split.rows))
+    record = split.record
+    if ref.view is not None:
+        rows, _, record = apply_view(split, ref.view)
+    if arguments.per_class is not None:
+        labels = split.rows.labels[rows, 0]
+        rows = choose_rows(labels, rows, per_class=arguments.per_class, seed=arguments.seed)
+    return split, rows, record
+
+
+def describe_settings(
+    arguments: Namespace, record: SplitRecord, *, short_px: int, images: int
+) -> dict[str, JsonValue]:
+    """What decides the images of a set."""
+    from imagenet_g.baselines.distorting.sets import CHANGED, QUALITY
+    from imagenet_g.benchmark.identity import hash_file
+
+    return {
+        "schema_version": 1,
+        "network": arguments.network,
+        # By content: where the file lies decides nothing.
+        "weights_sha256": hash_file(arguments.weights),
+        "source": record.ref,
+        "source_sha256": record.content_sha256,
+        "images": images,
+        "per_class": arguments.per_class,
+        "short_px": short_px,
+        "seed": arguments.seed,
+        "new_weights": CHANGED,
+        "jpeg_quality": QUALITY,
+    }
 
 
 def fit_small(
