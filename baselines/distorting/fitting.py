@@ -20,7 +20,7 @@ Pixels = npt.NDArray[np.uint8]
 _BLOCKS, _DOUBLINGS = 8, 2
 _BATCH = 16
 _RATE, _BIT_RATE = 1e-3, 5e-3
-"""Of networks that enlarge, and of those that go through bits: at the lower one these did not begin to learn."""
+"""Of networks that enlarge, and of those that go through bits, which hardly learn at the lower one."""
 _EVERY = 50
 
 
