@@ -35,6 +35,7 @@ TYPED = [
     ["sibling", "retire", "@", "--key", "k", "--sealed", "s"],
     ["baselines", "show", "@"], ["baselines", "run", "--split", "@"], ["baselines", "apply", "@"],
     ["baselines", "plot", "--split", "@", "--out", "o"], ["baselines", "train", "@"],
+    ["baselines", "distort", "mini/real", "--network", "edsr", "--weights", "@", "--out", "o"],
     ["baselines", "replay", "@"], ["published", "@"], ["plan-sample", "--difference", "@"],
     ["expect", "--accuracy", "0.7", "--split", "@"],
     ["distance", "--split", "@", "--reference", "mini/real"], ["gallery", "@"],
