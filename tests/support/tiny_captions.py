@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 from warm_processes import get_warm_context
@@ -68,13 +69,39 @@ def train(spec: CaptionSpec, out: Path, *, kill_at: str | None = None) -> tuple[
     return run_training(request), notes
 
 
-def train_and_die(spec: CaptionSpec, out: Path, kill_at: str) -> int:
-    """Train in a process of its own, which is killed as `kill -9` kills; returns the signal.
+def train_and_die_each(spec: CaptionSpec, out: Path, kills_at: Sequence[str]) -> int:
+    """Train once for each note and die there, as `kill -9` kills; behind each a checkpoint is half written.
 
-    Not forked off this one: a fork would take over threads and signals that other tests left here.
+    In processes of their own, which are not forked off this one: a fork would take over threads and signals
+    that other tests left here. They share what imports the trainers, which takes longer than the training.
+
+    Returns:
+        Exit code of the process that sees to it; 0 where each was killed.
     """
-    context = get_warm_context()
-    child = context.Process(target=train, args=(spec, out), kwargs={"kill_at": kill_at})
-    child.start()
-    child.join()
-    return -(child.exitcode or 0)
+    watcher = get_warm_context().Process(target=_die_each, args=(spec, out, kills_at))
+    watcher.start()
+    watcher.join()
+    return watcher.exitcode or 0
+
+
+def _die_each(spec: CaptionSpec, out: Path, kills_at: Sequence[str]) -> None:
+    import open_clip  # noqa: F401
+    from trl import GRPOTrainer, SFTTrainer  # noqa: F401
+
+    for kill_at in kills_at:
+        child = os.fork()
+        if child == 0:
+            try:
+                train(spec, out, kill_at=kill_at)
+            finally:
+                os._exit(1)
+        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+        _leave_half_written(out)
+
+
+def _leave_half_written(out: Path) -> None:
+    """A checkpoint behind the last one of stage 1, where that has none yet."""
+    half = out / "sft" / "checkpoints" / "checkpoint-60"
+    if half.parent.is_dir() and not half.exists():
+        half.mkdir()
+        (half / "trainer_state.json").write_text('{"global_step": 6')

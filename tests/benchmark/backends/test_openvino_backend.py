@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from compiled_runs import run_compiled
 from toy_models import make_toy_classifier
+from warm_processes import get_warm_context
 
-from imagenet_g.benchmark.backends import openvino_backend, openvino_model
+from imagenet_g.benchmark.backends import choosing, openvino_backend, openvino_model
 from imagenet_g.benchmark.backends.backend import BackendRefusedError
 from imagenet_g.benchmark.backends.kept_models import KeptModels
 from imagenet_g.benchmark.backends.openvino_backend import OpenVINOBackend
@@ -24,9 +23,9 @@ from imagenet_g.benchmark.feeding.normalising import normalise
 from imagenet_g.benchmark.feeding.preparation import Normalisation
 from imagenet_g.benchmark.models.classifiers import Classifier
 
-pytest.importorskip("openvino", reason="the extra openvino is not installed")
+# The library is imported by the package alone, which keeps it from reporting over the network how it is used.
+pytestmark = pytest.mark.skipif(not choosing.is_installed(), reason="the extra openvino is not installed")
 
-SUPPORT = Path(__file__).parents[2] / "support"
 IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 SETTINGS = InferenceSettings(device="cpu", dtype="float32", batch_size=4, workers=1, backend="openvino")
 
@@ -284,39 +283,16 @@ def test_a_kept_model_under_another_name_counts_as_absent(tmp_path: Path) -> Non
     assert kept.load("1" * 64) is None
 
 
-KILLED = """
-import os, signal, sys, time
-from dataclasses import replace
-from pathlib import Path
-from toy_models import make_toy_classifier, make_toy_split
-from imagenet_g.benchmark.backends.settings import InferenceSettings
-from imagenet_g.benchmark.inference.part_store import PartStore
-from imagenet_g.benchmark.inference.passes import run_inference
-
-def stop(done, total):
-    if done >= 400 and sys.argv[2] == "kill":
-        # It is written beside the model.
-        while not list(Path(sys.argv[1]).glob("*.parquet")):
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-outcome = run_inference(
-    make_toy_classifier()[0], make_toy_split([(7 * row) % 500 for row in range(600)]), range(600),
-    class_sets={}, parts=PartStore(Path(sys.argv[1])), on_progress=stop,
-    settings=InferenceSettings(device="cpu", dtype="float32", batch_size=16, workers=2, backend="openvino"),
-)
-assert outcome.num_computed == int(sys.argv[3]), outcome.num_computed
-assert outcome.predictions.top5.indices[:, 0].tolist() == [(7 * row) % 500 for row in range(600)]
-"""
-
-
 def test_killed_with_9_it_resumes_with_the_answers_of_an_undisturbed_run(tmp_path: Path) -> None:
     """The part that was finished stays, and the rest is computed."""
 
-    def start(*words: str) -> int:
-        command = [sys.executable, "-c", KILLED, str(tmp_path), *words]
-        environment = {**os.environ, "PYTHONPATH": str(SUPPORT)}
-        return subprocess.run(command, env=environment, check=False, timeout=200).returncode
+    def run(*, kill: bool, num_computed: int) -> int | None:
+        options = {"kill": kill, "num_computed": num_computed}
+        # Not forked off this one, whose compiler has threads.
+        process = get_warm_context().Process(target=run_compiled, args=(tmp_path,), kwargs=options)
+        process.start()
+        process.join(200)
+        return process.exitcode
 
-    assert start("kill", "0") == -signal.SIGKILL
-    assert start("go", "344") == 0
+    assert run(kill=True, num_computed=0) == -signal.SIGKILL
+    assert run(kill=False, num_computed=344) == 0

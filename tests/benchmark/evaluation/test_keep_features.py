@@ -11,6 +11,7 @@ import torch
 from tiny_clip import build_tiny_clip
 from toy_models import write_toy_folder
 
+from imagenet_g.benchmark.backends import choosing
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.composing.places import make_model_slug
 from imagenet_g.benchmark.features import load_features
@@ -159,7 +160,8 @@ def test_a_killed_run_keeps_the_features_of_what_was_done(
 
 def test_a_compiled_encoder_keeps_features_as_well(home: Path) -> None:
     """Its answers are those of PyTorch, and those of the compiled model as a whole."""
-    pytest.importorskip("openvino")
+    if not choosing.is_installed():
+        pytest.skip("the extra openvino is not installed")
     kept = run(home, *SINGLE, "--keep-features", "--backend", "openvino")
     plain = run(home, *SINGLE, *BY_TORCH, out="plain", cache="plain-cache")
     assert kept and plain
