@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from client_process import run_in_group
 from PIL import Image
+from warm_processes import get_warm_context
 
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.generation.building.build import BuildRequest, run_build
@@ -330,15 +332,19 @@ def run_cli(*words: object, wait: bool = True) -> subprocess.Popen[str]:
 def kill_build(
     spec: Path, out: Path, *, after_shards: int, by: signal.Signals = signal.SIGKILL
 ) -> tuple[int, str]:
-    """Start a build and end it soon after this many shards are committed; its exit code and output."""
-    process = run_cli("build", spec, "--out", out, wait=False)
+    """Start a build and end it soon after this many shards are committed; its exit code and errors."""
+    errors = out.with_name(f"{out.name}-errors")
+    words = ["build", str(spec), "--out", str(out)]
+    process = get_warm_context().Process(target=run_in_group, args=(words, errors))
+    process.start()
     while len(list((out / ".build").glob("*/*.json"))) < after_shards:
-        assert process.poll() is None, process.communicate()[0]
+        assert process.is_alive(), errors.read_text()
         time.sleep(0.005)
     time.sleep(random.uniform(0, 0.15))
-    process.send_signal(by)
-    output, _ = process.communicate()
-    return process.returncode, output
+    assert process.pid is not None
+    os.kill(process.pid, by)
+    process.join()
+    return process.exitcode or 0, errors.read_text()
 
 
 def kill_forked_build(spec: VersionSpec, out: Path, *, after_shards: int) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from child_processes import is_alive, list_children, wait_until
+from client_process import run_in_group
 from toy_models import write_toy_folder
+from warm_processes import get_warm_context
 
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.predictions.predictions import load_predictions
@@ -18,7 +18,6 @@ from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.results import Entry
 
 COLOUR, SCALED = "python:toy_models:make_colour_model", "python:small_models:make_scaled_model"
-SUPPORT = Path(__file__).parents[2] / "support"
 TWO = ("--devices", "cpu,cpu")
 
 
@@ -63,17 +62,16 @@ def test_two_processes_give_the_results_of_one(images: Path, capfd: pytest.Captu
 def test_no_process_outlives_the_command(images: Path, ending: signal.Signals) -> None:
     """However it ends."""
     words = [*make_words("out", "python:toy_models:make_slow_model"), *TWO]
-    command = subprocess.Popen(
-        [sys.executable, "-m", "imagenet_g.benchmark.cli", *words],
-        env={**os.environ, "PYTHONPATH": str(SUPPORT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    # Two, and the one by which multiprocessing keeps track of what is shared.
-    wait_until(lambda: len(list_children(command.pid)) >= 3)
-    children = list_children(command.pid)
-    command.send_signal(ending)
-    command.wait(60)
+    command = get_warm_context().Process(target=run_in_group, args=(words, Path("errors")))
+    command.start()
+    assert command.pid is not None
+    pid = command.pid
+    # The one by which multiprocessing keeps track of what is shared is that of the tests.
+    wait_until(lambda: len(list_children(pid)) >= 2)
+    children = list_children(pid)
+    os.kill(pid, ending)
+    command.join(60)
+    assert command.exitcode == (-ending if ending == signal.SIGKILL else 130)
     wait_until(lambda: not any(map(is_alive, children)))
 
 
