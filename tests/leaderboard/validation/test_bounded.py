@@ -13,9 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 from submission_cases import ROOT, STEM, list_codes, validate_case, write_case
 
+from imagenet_g.leaderboard.submissions.problems import ValidationReport
 from imagenet_g.leaderboard.validation import bounded, worker
 from imagenet_g.leaderboard.validation.bounded import validate_bounded
-from imagenet_g.leaderboard.validation.validate import list_submission_files, make_report
+from imagenet_g.leaderboard.validation.validate import (
+    ValidationContext,
+    list_submission_files,
+    make_report,
+)
 
 STAND_IN = """
 import json, sys, time
@@ -80,13 +85,22 @@ def test_no_file_of_a_stranger_is_opened_before_memory_is_limited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor to compare another one with it."""
-    path, done = write_case(tmp_path), []
-    report = make_report(path, None, None, [])
+    path = write_case(tmp_path)
+    done: list[str] = []
+
+    def load(file: Path) -> tuple[()]:
+        done.append(file.name)
+        return ()
+
+    def validate(file: Path, context: ValidationContext) -> ValidationReport:
+        done.append("validated")
+        return make_report(file, None, None, [])
+
     request = worker.Request(files=(path,), beside=(path,), against=tmp_path / "nowhere")
     monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(request.model_dump_json().encode())))
     monkeypatch.setattr(worker, "limit_more_memory", lambda: done.append("limited"))
-    monkeypatch.setattr(worker, "load_known", lambda file: done.append(file.name) or ())
-    monkeypatch.setattr(worker, "validate_submission", lambda file, _: done.append("validated") or report)
+    monkeypatch.setattr(worker, "load_known", load)
+    monkeypatch.setattr(worker, "validate_submission", validate)
     assert worker.main() == 0
     assert done == ["limited", path.name, "validated"]
 
