@@ -267,6 +267,12 @@ def _add_replay(parser: ArgumentParser) -> None:
                         help="folder of page and models; the same command resumes a stopped run")  # fmt: skip
     parser.add_argument("--no-training", action="store_true",
                         help="only the tables of standard models, not those of training")  # fmt: skip
+    parser.add_argument("--only", action="append", default=[], metavar="EXPERIMENT",
+                        help="of a file of experiments: only this one; repeatable")  # fmt: skip
+    parser.add_argument("--seeds", type=parse_positive, metavar="N",
+                        help="of a file of experiments: at most N seeds of each recipe")  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true",
+                        help="of a file of experiments: print the plan, and run nothing")  # fmt: skip
     _add_machine(parser)
 
 

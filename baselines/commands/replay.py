@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.terminal.text import print_block, print_line
 
 if TYPE_CHECKING:
@@ -19,12 +19,27 @@ RECORD_NAME = "replay.json"
 
 def run_replay_command(arguments: Namespace) -> int:
     """Run a replay and write its page, or list the replays."""
+    from imagenet_g.baselines.commands.replay_experiments import is_experiments, run_experiments_command
+    from imagenet_g.baselines.replays.experiments import list_experiments
     from imagenet_g.baselines.replays.specs import list_replays, load_replay
 
+    known = (*list_replays(), *list_experiments())
     if arguments.replay is None:
-        print_block("\n".join(list_replays()))
+        print_block("\n".join(known))
         return 0
-    spec = load_replay(arguments.replay)
+    if is_experiments(arguments.replay):
+        return run_experiments_command(arguments)
+    if not arguments.replay.endswith(".toml") and arguments.replay not in known:
+        raise UnknownNameError("replay", arguments.replay, known, hint="Or give your own .toml file.")
+    if arguments.dry_run or arguments.only or arguments.seeds:
+        raise InputError(
+            f"'{arguments.replay}' is no file of experiments; --dry-run, --only and --seeds are for those."
+        )
+    return run_paper(load_replay(arguments.replay), arguments)
+
+
+def run_paper(spec: ReplaySpec, arguments: Namespace) -> int:
+    """Run a replay of one paper's tables and write its page."""
     if arguments.out is None:
         raise InputError("Name the folder of results and page: --out DIR.")
 

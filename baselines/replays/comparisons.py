@@ -128,10 +128,8 @@ def _record(difference: Difference, p_value: float | None, p_holm: float | None)
         label=difference.label,
         column=difference.column,
         value=difference.value,
-        # The bounds are the estimate plus and minus a stretched spread, which may leave [-1, 1]; the type of
-        # the record refuses such a difference.
-        low=None if low is None else max(-1.0, low),
-        high=None if high is None else min(1.0, high),
+        low=low,
+        high=high,
         expected="above 0" if difference.rises else "below 0",
         p_value=p_value,
         p_holm=p_holm,

@@ -21,7 +21,8 @@ from imagenet_g.benchmark.reports.numbers import format_percent, format_points
 from imagenet_g.benchmark.robustness.wording import state_verdict
 from imagenet_g.benchmark.terminal.markdown import escape_cell, escape_heading, format_code, format_name
 
-_VERDICTS = {
+Show = Callable[[float, float | None, float | None], str]
+VERDICTS = {
     "agrees": "agrees",
     "disagrees": "does not agree",
     "open": "open: too few images to decide",
@@ -63,8 +64,8 @@ def _format_head(replay: ReplayRecord) -> str:
 
 def _format_claims(claims: Sequence[ClaimRecord]) -> str:
     rows = [
-        f"| {escape_cell(claim.text)} | {escape_cell(claim.source)} | {_VERDICTS[claim.verdict]} "
-        f"| {_format_counts(count_answers(claim.comparisons))} |"
+        f"| {escape_cell(claim.text)} | {escape_cell(claim.source)} | {VERDICTS[claim.verdict]} "
+        f"| {format_counts(count_answers(claim.comparisons))} |"
         for claim in claims
     ]
     head = [
@@ -76,15 +77,25 @@ def _format_claims(claims: Sequence[ClaimRecord]) -> str:
         "| claim | source | here | of the comparisons |",
         "| --- | --- | --- | --- |",
     ]
-    return "\n\n".join(["\n".join([*head, *rows]), *(_format_claim(claim) for claim in claims)])
+    return "\n\n".join(["\n".join([*head, *rows]), *(format_claim(claim) for claim in claims)])
 
 
-def _format_counts(counts: Mapping[Answer, int]) -> str:
+def format_counts(counts: Mapping[Answer, int]) -> str:
+    """How many comparisons had each answer."""
     return f"{counts['yes']} as expected, {counts['no']} contrary, {counts['open']} open"
 
 
-def _format_claim(claim: ClaimRecord) -> str:
-    parts = [f"### {escape_heading(claim.text)}", _format_comparisons(claim.comparisons)]
+def format_claim(claim: ClaimRecord, show: Show | None = None) -> str:
+    """A claim as a section: each comparison in a row, and counts by column.
+
+    Args:
+        claim: As it was judged.
+        show: How a difference and its bounds are written; None for points.
+    """
+    parts = [
+        f"### {escape_heading(claim.text)}",
+        _format_comparisons(claim.comparisons, show or format_difference),
+    ]
     columns = dict.fromkeys(one.column for one in claim.comparisons)
     # Columns that differ must not hide in one sum: a split may be easier where another is harder.
     if len(columns) > 1 and len(columns) < len(claim.comparisons):
@@ -95,14 +106,14 @@ def _format_claim(claim: ClaimRecord) -> str:
 def _format_column(comparisons: Sequence[ComparisonRecord], column: str | None) -> str:
     found = [one for one in comparisons if one.column == column]
     return (
-        f"- {format_name(str(column))}: {_format_counts(count_answers(found))}; each tested alone: "
-        f"{_format_counts(count_answers_alone(found))}"
+        f"- {format_name(str(column))}: {format_counts(count_answers(found))}; each tested alone: "
+        f"{format_counts(count_answers_alone(found))}"
     )
 
 
-def _format_comparisons(comparisons: Sequence[ComparisonRecord]) -> str:
+def _format_comparisons(comparisons: Sequence[ComparisonRecord], show: Show) -> str:
     rows = [
-        f"| {_format_label(it)} | {_format_difference(it.value, it.low, it.high)} | {it.expected} "
+        f"| {_format_label(it)} | {show(it.value, it.low, it.high)} | {it.expected} "
         f"| {_format_p_value(it.p_value)} | {_format_p_value(it.p_holm)} | {it.answer} |"
         for it in comparisons
     ]
@@ -128,7 +139,7 @@ def _format_section(title: str, cells: Sequence[CellRecord], published: str, pap
         "Accuracy:",
         _format_table(cells, "clean", _format_clean, _format_accuracy),
         *_list_cautions(cells),
-        _format_published(published, papers),
+        format_published(published, papers),
     ]
     return "\n\n".join(parts)
 
@@ -154,7 +165,7 @@ def _format_training(cells: Sequence[CellRecord], spec: ReplaySpec, papers: Pape
         f"Effective robustness ({spec.link} link):",
         _format_table(cells, "clean", _format_clean, _format_robustness),
         "\n".join(lines),
-        *(_format_published(name, papers) for name in spec.training.published),
+        *(format_published(name, papers) for name in spec.training.published),
     ]
     return "\n\n".join(parts)
 
@@ -197,7 +208,7 @@ def _format_accuracy(cell: CellRecord) -> str:
 
 def _format_gap(cell: CellRecord) -> str:
     gap = cell.entry.gaps[0]
-    return _format_difference(gap.value, gap.low, gap.high)
+    return format_difference(gap.value, gap.low, gap.high)
 
 
 def _format_robustness(cell: CellRecord) -> str:
@@ -207,18 +218,20 @@ def _format_robustness(cell: CellRecord) -> str:
     verdict = state_verdict(found.low, found.high)
     flag = f": {verdict}" if verdict else ""
     flag += ", extrapolated" if found.extrapolated else ""
-    return _format_difference(found.value, found.low, found.high) + flag
+    return format_difference(found.value, found.low, found.high) + flag
 
 
 def _format_estimate(estimate: Estimate) -> str:
-    return f"{format_percent(estimate.value, 1)}{_format_bounds(estimate.low, estimate.high, format_percent)}"
+    return f"{format_percent(estimate.value, 1)}{format_bounds(estimate.low, estimate.high, format_percent)}"
 
 
-def _format_difference(value: float, low: float | None, high: float | None) -> str:
-    return f"{format_points(value, 1)}{_format_bounds(low, high, format_points)}"
+def format_difference(value: float, low: float | None, high: float | None) -> str:
+    """A difference in points, with its interval."""
+    return f"{format_points(value, 1)}{format_bounds(low, high, format_points)}"
 
 
-def _format_bounds(low: float | None, high: float | None, show: Callable[[float, int], str]) -> str:
+def format_bounds(low: float | None, high: float | None, show: Callable[[float, int], str]) -> str:
+    """An interval in brackets."""
     return " [unknown]" if low is None or high is None else f" [{show(low, 1)}, {show(high, 1)}]"
 
 
@@ -240,7 +253,8 @@ def _list_cautions(cells: Sequence[CellRecord]) -> Iterator[str]:
         )
 
 
-def _format_published(name: str, papers: Papers) -> str:
+def format_published(name: str, papers: Papers) -> str:
+    """A printed table whole, with what is wrong in print."""
     table = papers.find_table(name)
     return f"The paper's own, {escape_heading(table.source)}, {build_grid(table, papers).format_markdown()}"
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from imagenet_g.benchmark.records import Difference, FileModel, Fraction, Sha256
+from pydantic import FiniteFloat
+
+from imagenet_g.benchmark.records import FileModel, Fraction, Sha256
 from imagenet_g.benchmark.results import Entry, Environment
 
 Answer = Literal["yes", "no", "open"]
@@ -25,9 +27,10 @@ class ComparisonRecord(FileModel):
     label: str
     column: str | None = None
     """The split or shift, where the claim is about several."""
-    value: Difference
-    low: Difference | None
-    high: Difference | None
+    # No bounds: a loss has none, and a difference of two gaps may be 2.
+    value: FiniteFloat
+    low: FiniteFloat | None
+    high: FiniteFloat | None
     expected: Literal["above 0", "below 0"]
     p_value: Fraction | None = None
     """That the difference is 0, by itself; null without an interval, and in records of before."""
@@ -60,3 +63,43 @@ class ReplayRecord(FileModel):
     filtered: tuple[CellRecord, ...]
     training: tuple[CellRecord, ...]
     claims: tuple[ClaimRecord, ...]
+
+
+class NumberRecord(FileModel):
+    """One cell of an experiment: the mean over models and seeds."""
+
+    row: str
+    column: str
+    measure: Literal["top-1", "gap", "robustness", "loss"]
+    value: FiniteFloat
+    """A fraction; of a loss, nats."""
+    low: FiniteFloat | None
+    high: FiniteFloat | None
+    seeds: int
+    """The fewest seeds of a model; with fewer than 2 the interval is over images alone."""
+
+
+class ExperimentRecord(FileModel):
+    """What an experiment found."""
+
+    name: str
+    numbers: tuple[NumberRecord, ...]
+    claims: tuple[ClaimRecord, ...]
+    training: dict[str, str]
+    """By row: how many trainings of how many steps."""
+    lines: dict[str, str]
+    """By column: what effective robustness is measured from."""
+
+
+class ExperimentsRecord(FileModel):
+    """`replay.json` of a file of experiments."""
+
+    schema_version: Literal[2] = 2
+    name: str
+    title: str
+    notice: str
+    spec_sha256: Sha256
+    environment: Environment
+    most_seeds: int | None
+    """Of a slice: the most seeds of a recipe that were taken; null for all."""
+    experiments: tuple[ExperimentRecord, ...]

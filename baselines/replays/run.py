@@ -13,6 +13,7 @@ from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.baselines.lines.measure import Measurement, build_measured_baseline, list_requests
 from imagenet_g.baselines.papers.tables import load_papers
 from imagenet_g.baselines.replays.claims import Cell, Tables, judge_claim
+from imagenet_g.baselines.replays.evaluating import ReplayPlace, evaluate
 from imagenet_g.baselines.replays.records import CellRecord, ReplayRecord
 from imagenet_g.baselines.replays.specs import MixtureSpec, ReplayColumnSpec, ReplaySpec
 from imagenet_g.benchmark.backends.settings import RunSettings
@@ -21,14 +22,12 @@ from imagenet_g.benchmark.devices import choose_device
 from imagenet_g.benchmark.environment import make_environment
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.evaluation.cache import Cache
-from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
-from imagenet_g.benchmark.evaluation.requests import EvaluationListener, EvaluationRequest
+from imagenet_g.benchmark.evaluation.requests import EvaluationListener
 from imagenet_g.benchmark.identity import hash_json, make_slug
 from imagenet_g.benchmark.lineage.declarations import TrainingDeclaration
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.models.packaged import CLASS_MAP_NAME
 from imagenet_g.benchmark.naming.specs import parse_model_spec
-from imagenet_g.benchmark.predictions.class_counts import load_pair_counts
 from imagenet_g.benchmark.results import Entry
 from imagenet_g.benchmark.robustness.attach import attach_effective_robustness
 from imagenet_g.benchmark.robustness.measured_sets import (
@@ -61,6 +60,17 @@ class ReplayContext:
     cache: Cache
     listener: EvaluationListener
     train: bool = True
+
+    @property
+    def place(self) -> ReplayPlace:
+        """The part of it that evaluations need."""
+        return ReplayPlace(
+            data=self.data,
+            settings=self.settings,
+            out=self.out,
+            cache=self.cache,
+            listener=self.listener,
+        )
 
 
 def run_replay(context: ReplayContext) -> ReplayRecord:
@@ -150,51 +160,12 @@ def measure_models(
         name: Sub-folder of the results.
     """
     requests = [ModelRequest(requested=spec, spec=parse_model_spec(spec)) for spec in models]
-    measured = evaluate(context, requests, columns, reference, context.out / name)
+    measured = evaluate(context.place, requests, list_refs(columns), reference, context.out / name)
     return tuple(
         cell
         for model, measurement in zip(models, measured, strict=True)
         for cell in make_cells(model, measurement, columns)
     )
-
-
-def evaluate(
-    context: ReplayContext,
-    models: Sequence[ModelRequest],
-    columns: Sequence[ReplayColumnSpec],
-    reference: str,
-    out: Path,
-    *,
-    declaration: TrainingDeclaration | None = None,
-) -> list[Measurement]:
-    """Results of models on splits with the counts behind them; a model that fails stops it.
-
-    Raises:
-        InputError: A model failed.
-    """
-    request = EvaluationRequest(
-        models=tuple(models),
-        splits=tuple(parse_split_ref(column.ref) for column in columns),
-        reference=parse_split_ref(reference),
-        data=context.data,
-        settings=context.settings,
-        out=out,
-        cache=context.cache,
-        declaration=declaration or TrainingDeclaration(),
-    )
-    measured: list[Measurement] = []
-    for outcome in run_evaluation(request, context.listener):
-        # `evaluate` reports a failed model and continues. Here a table with a hole would decide a claim from
-        # fewer models than it names.
-        if outcome.result is None or outcome.path is None:
-            raise InputError(
-                f"'{outcome.requested}' failed: {outcome.error} What is finished is kept; run the same "
-                "command again."
-            )
-        # Read back from the predictions: a result holds sums, and the claims' intervals draw classes.
-        counts = load_pair_counts(outcome.result, outcome.path.parent, data=context.data)
-        measured.append((outcome.result, counts))
-    return measured
 
 
 def make_cells(row: str, measurement: Measurement, columns: Sequence[ReplayColumnSpec]) -> list[Cell]:
@@ -244,7 +215,12 @@ def measure_mixtures(
         declaration = TrainingDeclaration(data=trained_on, generators=mixture.generators)
         out = context.out / "training" / "results"
         ((result, counts),) = evaluate(
-            context, [request], training.shifts, context.spec.reference, out, declaration=declaration
+            context.place,
+            [request],
+            list_refs(training.shifts),
+            context.spec.reference,
+            out,
+            declaration=declaration,
         )
         for line in lines:
             result = attach_effective_robustness(result, line, [context.spec.link], counts=counts)
@@ -262,7 +238,8 @@ def measure_lines(context: ReplayContext) -> list[MeasuredBaseline]:
     baseline = load_baseline(training.baseline)
     out = context.out / "baseline"
     # Measured in the same run and not taken from a table: no one has published figures on these shifts.
-    found = evaluate(context, list_requests(baseline), training.shifts, context.spec.reference, out)
+    refs = list_refs(training.shifts)
+    found = evaluate(context.place, list_requests(baseline), refs, context.spec.reference, out)
     measured = dict(zip([record.model for record in baseline.fitted], found, strict=True))
     lines = []
     for column in training.shifts:
@@ -294,6 +271,11 @@ def train_mixture(context: ReplayContext, recipe: ClassifierRecipe, mixture: Mix
         own, images, context.out / "training", choose_device(context.settings.device), context.listener.say
     )
     return train_classifier(training, named)
+
+
+def list_refs(columns: Sequence[ReplayColumnSpec]) -> list[str]:
+    """The splits behind columns."""
+    return [column.ref for column in columns]
 
 
 def _record(cells: Sequence[Cell]) -> tuple[CellRecord, ...]:

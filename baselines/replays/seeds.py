@@ -120,6 +120,7 @@ def measure_seeds(values: FloatArray, models: IntArray) -> SeedSpread:
     if seeds < 2:
         return SeedSpread(variance=0.0, freedom=math.inf, seeds=seeds)
     names = np.unique(models)
+    # Model by model: models that differ in accuracy would else count as variance of seeds.
     parts = (
         np.array([np.var(values[models == name], ddof=1) / (models == name).sum() for name in names])
         / len(names) ** 2
@@ -151,6 +152,7 @@ def estimate_gap(shifted: RunCounts, clean: RunCounts, models: IntArray) -> Seed
         clean: Of the same runs, on other images.
         models: `(R,)` number of the model of each run.
     """
+    # Before both sums, so that value, influence and interval are of the same classes.
     shifted, clean = _share_classes([shifted, clean])
     value, variances, seeds = _spread([(1.0, shifted), (-1.0, clean)], models)
     first, second = (_observe(_average(one, models)) for one in (shifted, clean))
@@ -229,6 +231,7 @@ def _spread(
     influence, values = _find_influence(parts, used)
     weights, num_classes = weigh_runs(models), int(used.sum())
     value = float(weights @ values)
+    # Classes are a sample: the sum of squares about their own mean is too small by this.
     few = num_classes / max(1, num_classes - 1)
     images = few * float(((weights @ influence) ** 2).sum())
     seeds = measure_seeds(values, models)
@@ -263,6 +266,7 @@ def _measure_both(influence: FloatArray, weights: FloatArray, models: IntArray) 
     found = 0.0
     for name in np.unique(models):
         own = influence[models == name]
+        # A single run has no other of its kind to differ from.
         if len(own) > 1:
             off = own - own.mean(axis=0)
             stretch = len(own) / (len(own) - 1)

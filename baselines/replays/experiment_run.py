@@ -1,0 +1,95 @@
+"""Experiments, run: trainings that are missing, evaluations that are missing, numbers, claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from imagenet_g.baselines.replays.evaluating import ReplayPlace
+from imagenet_g.baselines.replays.experiments import ExperimentSpec, ExperimentsSpec
+from imagenet_g.baselines.replays.outcomes import MeasuredExperiment, judge_experiment, list_numbers
+from imagenet_g.baselines.replays.records import ExperimentRecord, ExperimentsRecord
+from imagenet_g.baselines.replays.rows import list_distinct_runs, measure_line, measure_rows, train_rows
+from imagenet_g.baselines.training.run import prepare_run
+from imagenet_g.baselines.training.starting import start_model
+from imagenet_g.benchmark.catalogue.catalogue import load_split
+from imagenet_g.benchmark.environment import make_environment
+from imagenet_g.benchmark.identity import hash_json
+from imagenet_g.benchmark.robustness.fits import fit_line
+from imagenet_g.benchmark.robustness.points import BaselinePoints, validate_points
+from imagenet_g.benchmark.splits.references import parse_split_ref
+
+
+def run_experiments(place: ReplayPlace, spec: ExperimentsSpec, *, seeds: int | None) -> ExperimentsRecord:
+    """Run everything that is not done yet, and gather the results.
+
+    Args:
+        place: Where.
+        spec: The experiments to be run.
+        seeds: Most seeds of a recipe; None for all.
+
+    Raises:
+        ImagenetGError: As training and evaluation; nothing is left out of a table.
+    """
+    validate_data(place, spec)
+    # All trainings before all evaluations: they take longest, and a stop loses least.
+    train_rows(place, list_distinct_runs(spec.experiments, seeds=seeds))
+    return ExperimentsRecord(
+        name=spec.name,
+        title=spec.title,
+        notice=spec.notice,
+        spec_sha256=hash_json(spec.model_dump(mode="json")),
+        environment=make_environment(),
+        most_seeds=seeds,
+        experiments=tuple(_run_experiment(place, spec, one, seeds=seeds) for one in spec.experiments),
+    )
+
+
+def validate_data(place: ReplayPlace, spec: ExperimentsSpec) -> None:
+    """Open every split and build every model once, so that nothing is found missing after hours of training.
+
+    Raises:
+        ImagenetGError: A split or an architecture cannot be used, or a mix cannot be made of its sources.
+    """
+    refs = {spec.reference: None}
+    for experiment in spec.experiments:
+        refs |= dict.fromkeys(column.ref for column in experiment.columns)
+        refs |= {} if experiment.reference is None else {experiment.reference: None}
+    for ref in refs:
+        load_split(parse_split_ref(ref), data=place.data, cache=place.cache.folder)
+    started = set()
+    # One seed: which images a mix draws depends on it, how many there are does not.
+    for run in list_distinct_runs(spec.experiments, seeds=1):
+        prepared = prepare_run(run, data=place.data, cache=place.cache.folder)
+        if (run.recipe.name, run.model.name) not in started:
+            start_model(run.model, prepared.wnids, seed=run.seed)
+        started.add((run.recipe.name, run.model.name))
+
+
+def _run_experiment(
+    place: ReplayPlace, spec: ExperimentsSpec, experiment: ExperimentSpec, *, seeds: int | None
+) -> ExperimentRecord:
+    place.listener.say(f"experiment {experiment.name}: {experiment.title}")
+    reference = experiment.reference or spec.reference
+    lines: Mapping[str, BaselinePoints] = {}
+    if "robustness" in experiment.measures:
+        lines = measure_line(place, spec.baseline, experiment.columns, reference)
+        for points in lines.values():
+            validate_points(points)
+    rows = measure_rows(place, experiment, reference, seeds=seeds)
+    measured = MeasuredExperiment(spec=experiment, rows=rows, lines=lines, link=spec.link)
+    return ExperimentRecord(
+        name=experiment.name,
+        numbers=list_numbers(measured),
+        claims=judge_experiment(measured),
+        training={row.name: row.line for row in rows if row.line is not None},
+        lines={column: describe_line(points, spec.link) for column, points in lines.items()},
+    )
+
+
+def describe_line(points: BaselinePoints, link: str) -> str:
+    """A line in words: from how many models, and how well it fits them."""
+    low, high = float(points.reference.min()), float(points.reference.max())
+    return (
+        f"line through {len(points.models)} models of {len(set(points.families))} families, {link} link, r2 "
+        f"{fit_line(points, link).r2:.2f}, clean accuracy {100 * low:.1f} to {100 * high:.1f}"
+    )

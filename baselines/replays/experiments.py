@@ -1,0 +1,299 @@
+"""Experiments of the papers as data: what gives the rows, what they are measured on, and which claims follow.
+
+Reviewed TOML in `data/experiments/`, or the user's own. All names are checked when the file is read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from imagenet_g.baselines.classifiers.specs import Name
+from imagenet_g.baselines.lines.baselines import load_baseline
+from imagenet_g.baselines.papers.tables import load_papers
+from imagenet_g.baselines.recipes.specs import RecipeRun, RecipeSpec, list_runs, load_recipe
+from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.naming.specs import parse_model_spec
+from imagenet_g.benchmark.records import FileModel
+from imagenet_g.benchmark.robustness.links import LinkName
+from imagenet_g.benchmark.shipped_specs import list_shipped_names, load_shipped_spec
+from imagenet_g.benchmark.splits.references import parse_split_ref
+
+Measure = Literal["top-1", "gap", "robustness", "loss"]
+Steps = Annotated[int, Field(ge=1, le=10**9)]
+
+
+class ColumnSpec(FileModel):
+    """What rows are measured on."""
+
+    column: str
+    ref: str
+    """A split or one of its views."""
+
+
+class TrainedRowsSpec(FileModel):
+    """Rows that are trained: one for each mix, averaged over models and seeds."""
+
+    recipe: str
+    """Of `baselines train`, by name or as a .toml file."""
+    models: Annotated[tuple[str, ...], Field(min_length=1)]
+    mixes: Annotated[tuple[str, ...], Field(min_length=1)]
+    label: str | None = None
+    """Put before the name of the mix, where two recipes train on mixes of one name."""
+
+    def name_row(self, mix: str) -> str:
+        """The row of a mix.
+
+        Example:
+            >>> rows = TrainedRowsSpec(recipe="r", models=("m",), mixes=("real",), label="multi-crop")
+            >>> rows.name_row("real")
+            'multi-crop: real'
+        """
+        return mix if self.label is None else f"{self.label}: {mix}"
+
+
+class ReadyRowSpec(FileModel):
+    """A row that is a model of its own."""
+
+    row: str
+    model: str
+    """Its spec, such as `timm:NAME`."""
+
+
+class ExperimentClaimSpec(FileModel):
+    """A claim of a paper, in a form that the experiment can answer."""
+
+    kind: Literal["sign", "rows", "columns"]
+    """What is compared: the measure with 0; a row with the next one of `order` on each column; a column with
+    the next one of `order` for each row. The one in front is expected to be higher."""
+    text: str
+    source: str
+    """Where the paper says it."""
+    measure: Measure
+    order: tuple[str, ...] = ()
+    """Rows or columns, the highest first."""
+    rows: tuple[str, ...] = ()
+    """Which it is about; empty for all."""
+    columns: tuple[str, ...] = ()
+    """Likewise; of the measure "loss" they are steps, such as "step 100"."""
+    expected: Literal["above 0", "below 0"] = "above 0"
+    """Of the kind "sign"."""
+
+    @model_validator(mode="after")
+    def _validate_kind(self) -> Self:
+        if self.kind == "sign":
+            if self.order:
+                raise ValueError(f"claim '{self.text}' is about a sign and has no order")
+            if self.measure not in ("gap", "robustness"):
+                raise ValueError(f"claim '{self.text}': a {self.measure} has no sign; use gap or robustness")
+        elif len(self.order) < 2:
+            raise ValueError(f"claim '{self.text}' needs an order of two {self.kind} or more")
+        # The clean set would be subtracted from both, and only add its own noise to the interval.
+        if self.kind == "columns" and self.measure != "top-1":
+            raise ValueError(f"claim '{self.text}' compares columns, which goes by top-1")
+        return self
+
+
+class ExperimentSpec(FileModel):
+    """An experiment: rows, columns, measures and claims."""
+
+    name: Name
+    title: str
+    published: tuple[str, ...] = ()
+    """Printed tables it stands for, by their ids in `imagenet-g published`."""
+    figures: tuple[str, ...] = ()
+    """Printed figures, which nobody has transcribed: in words."""
+    trained: tuple[TrainedRowsSpec, ...] = ()
+    ready: tuple[ReadyRowSpec, ...] = ()
+    reference: str | None = None
+    """The clean set, where it is another than that of the file."""
+    columns: tuple[ColumnSpec, ...] = ()
+    steps: tuple[Steps, ...] = ()
+    """For the measure "loss": steps of the training."""
+    measures: Annotated[tuple[Measure, ...], Field(min_length=1)]
+    claims: tuple[ExperimentClaimSpec, ...] = ()
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Names of its rows, in order."""
+        trained = (rows.name_row(mix) for rows in self.trained for mix in rows.mixes)
+        return (*trained, *(ready.row for ready in self.ready))
+
+    def list_columns(self, measure: Measure) -> tuple[str, ...]:
+        """Names of the columns of a measure."""
+        if measure == "loss":
+            return tuple(name_step(step) for step in self.steps)
+        return tuple(column.column for column in self.columns)
+
+    @model_validator(mode="after")
+    def _validate_names(self) -> Self:
+        if not (self.published or self.figures):
+            raise ValueError(f"experiment '{self.name}' names no printed table or figure")
+        for kind, names in (("row", self.rows), ("column", self.list_columns("top-1"))):
+            if twice := [name for name, count in Counter(names).items() if count > 1]:
+                raise ValueError(f"experiment '{self.name}' has the {kind} '{twice[0]}' twice")
+        for kind, found in (("rows", self.rows), *((one, self.list_columns(one)) for one in self.measures)):
+            if not found:
+                raise ValueError(f"experiment '{self.name}' has no {'columns for ' * (kind != 'rows')}{kind}")
+        # They are no trainings from scratch on known images: a line says nothing about them that its own
+        # models do not.
+        if self.ready and {"robustness", "loss"} & {*self.measures}:
+            raise ValueError(f"experiment '{self.name}': ready models have top-1 and gap only")
+        for claim in self.claims:
+            self._validate_claim(claim)
+        return self
+
+    def _validate_claim(self, claim: ExperimentClaimSpec) -> None:
+        where = f"claim '{claim.text}'"
+        if claim.measure not in self.measures:
+            raise ValueError(f"{where} is about {claim.measure}, which '{self.name}' does not measure")
+        columns = self.list_columns(claim.measure)
+        ordered = columns if claim.kind == "columns" else self.rows
+        for names, known in ((claim.rows, self.rows), (claim.columns, columns), (claim.order, ordered)):
+            for name in names:
+                if name not in known:
+                    raise ValueError(f"{where} names '{name}', which is not one of {', '.join(known)}")
+
+
+class ExperimentsSpec(FileModel):
+    """A replay of many experiments."""
+
+    schema_version: Literal[2]
+    name: Name
+    title: str
+    notice: str
+    """Caution that the page prints above all numbers."""
+    reference: str
+    """The clean set."""
+    link: LinkName
+    """On which the line of effective robustness is fitted."""
+    baseline: str
+    """Models that the line goes through, by id or the path of its header; measured on each column."""
+    experiments: Annotated[tuple[ExperimentSpec, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _validate_names(self) -> Self:
+        names = Counter(experiment.name for experiment in self.experiments)
+        if twice := [name for name, count in names.items() if count > 1]:
+            raise ValueError(f"experiment '{twice[0]}' is there twice")
+        return self
+
+    def choose(self, names: Sequence[str]) -> ExperimentsSpec:
+        """Only the named experiments, in the order of the file; all without names.
+
+        Raises:
+            UnknownNameError: There is no such experiment.
+        """
+        known = [experiment.name for experiment in self.experiments]
+        for name in names:
+            if name not in known:
+                raise UnknownNameError("experiment", name, known, where=f"of '{self.name}'")
+        chosen = tuple(one for one in self.experiments if not names or one.name in names)
+        return self.model_copy(update={"experiments": chosen})
+
+
+def name_step(step: int) -> str:
+    """A step of a training as a column."""
+    return f"step {step}"
+
+
+def list_row_runs(rows: TrainedRowsSpec, *, seeds: int | None = None) -> dict[str, tuple[RecipeRun, ...]]:
+    """The trainings of each row: all seeds of its recipe, or the first so many.
+
+    Args:
+        rows: Of an experiment.
+        seeds: Most seeds of a recipe; None for all.
+
+    Raises:
+        ImagenetGError: The recipe cannot be read, or has no such model or mix.
+    """
+    recipe = load_recipe(rows.recipe)
+    chosen = recipe.seeds[:seeds]
+    return {
+        rows.name_row(mix): list_runs(recipe, models=rows.models, mixes=[mix], seeds=chosen)
+        for mix in rows.mixes
+    }
+
+
+def list_experiments() -> tuple[str, ...]:
+    """Names of the shipped files of experiments, sorted.
+
+    Example:
+        >>> all(load_experiments(name).name == name for name in list_experiments())
+        True
+    """
+    return list_shipped_names(_find_folder())
+
+
+def load_experiments(name_or_path: str) -> ExperimentsSpec:
+    """A shipped file of experiments, or a TOML file of your own; every name in it is looked up.
+
+    Raises:
+        UnknownNameError: There is no such file, printed table, recipe, model, mix or baseline.
+        InputError: The file cannot be read or breaks the contract.
+    """
+    spec = load_shipped_spec(ExperimentsSpec, name_or_path, _find_folder(), kind="replay")
+    # Here and not where they are needed: that would be after hours of training.
+    load_baseline(spec.baseline)
+    parse_split_ref(spec.reference)
+    for experiment in spec.experiments:
+        _look_up(experiment)
+    return spec
+
+
+def _look_up(experiment: ExperimentSpec) -> None:
+    for table in experiment.published:
+        load_papers().find_table(table)
+    for ref in _list_refs(experiment):
+        parse_split_ref(ref)
+    for ready in experiment.ready:
+        parse_model_spec(ready.model)
+    for rows in experiment.trained:
+        list_row_runs(rows)
+        _validate_recipe(experiment, rows, load_recipe(rows.recipe))
+    _validate_pairs(experiment)
+
+
+def _list_refs(experiment: ExperimentSpec) -> Iterator[str]:
+    yield from (column.ref for column in experiment.columns)
+    if experiment.reference is not None:
+        yield experiment.reference
+
+
+def _validate_recipe(experiment: ExperimentSpec, rows: TrainedRowsSpec, recipe: RecipeSpec) -> None:
+    started = [model.name for model in recipe.models if model.name in rows.models and model.start]
+    # Fine-tuned from a model of the line, it would be judged by a line through itself.
+    if started and "robustness" in experiment.measures:
+        raise InputError(
+            f"Experiment '{experiment.name}': '{started[0]}' of '{recipe.name}' starts from trained weights, "
+            "so it has no effective robustness here; measure top-1 and gap."
+        )
+    logged = [step for step in experiment.steps if step % recipe.log_every and step != recipe.steps]
+    if logged:
+        raise InputError(
+            f"Experiment '{experiment.name}' asks for the loss at step {logged[0]}; '{recipe.name}' logs "
+            f"every {recipe.log_every} steps."
+        )
+
+
+def _validate_pairs(experiment: ExperimentSpec) -> None:
+    """Rows of one claim are subtracted run by run, so they need as many models, and the same seeds."""
+    kinds: dict[str, tuple[int, tuple[int, ...]]] = {ready.row: (1, (0,)) for ready in experiment.ready}
+    for rows in experiment.trained:
+        seeds = load_recipe(rows.recipe).seeds
+        kinds |= {rows.name_row(mix): (len(rows.models), seeds) for mix in rows.mixes}
+    for claim in experiment.claims:
+        if claim.kind == "rows" and len({kinds[row] for row in claim.order}) > 1:
+            raise InputError(
+                f"Experiment '{experiment.name}', claim '{claim.text}': its rows have other numbers of "
+                "models or other seeds, so they cannot be compared run by run."
+            )
+
+
+def _find_folder() -> Traversable:
+    return files("imagenet_g.baselines.data") / "experiments"

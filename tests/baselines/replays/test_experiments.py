@@ -1,0 +1,303 @@
+"""Experiments of papers: files that are refused, numbers and claims from counts, a slice that is run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from noisy_models import run_command
+from recipe_cases import write_recipe
+
+from imagenet_g.baselines.papers.tables import load_papers
+from imagenet_g.baselines.replays.experiment_page import format_experiments
+from imagenet_g.baselines.replays.experiments import (
+    ExperimentsSpec,
+    list_experiments,
+    load_experiments,
+)
+from imagenet_g.baselines.replays.outcomes import (
+    MeasuredExperiment,
+    judge_experiment,
+    list_numbers,
+)
+from imagenet_g.baselines.replays.records import ExperimentsRecord
+from imagenet_g.baselines.replays.rows import ColumnCounts, MeasuredRow
+from imagenet_g.baselines.replays.seeds import RunCounts
+from imagenet_g.benchmark.errors import ImagenetGError, InputError
+from imagenet_g.benchmark.robustness.points import BaselinePoints
+
+SPEC = """
+schema_version = 2
+name = "tiny-papers"
+title = "A test"
+notice = "Numbers that mean nothing."
+reference = "folder:{real}"
+link = "linear"
+baseline = "drawn"
+
+[[experiments]]
+name = "mixes"
+title = "Two mixes"
+published = ["imagenet-g-paper/table-1"]
+measures = ["top-1", "gap"]
+trained = [{{ recipe = "{recipe}", models = ["small"], mixes = ["half", "real"] }}]
+columns = [{{ column = "Drawn", ref = "folder:{drawn}" }}]
+
+[[experiments.claims]]
+kind = "rows"
+measure = "gap"
+order = ["half", "real"]
+text = "Half of each is better"
+source = "a test"
+
+[[experiments]]
+name = "curves"
+title = "Their loss"
+figures = ["Fig. 11"]
+measures = ["loss"]
+steps = [2, 4]
+trained = [{{ recipe = "{recipe}", models = ["small"], mixes = ["half"] }}]
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Two experiments over one recipe, which were run."""
+
+    spec: Path
+    out: Path
+
+    @property
+    def record(self) -> ExperimentsRecord:
+        """What was found."""
+        return ExperimentsRecord.model_validate_json((self.out / "replay.json").read_bytes())
+
+    @property
+    def page(self) -> str:
+        """What is read."""
+        return (self.out / "replay.md").read_text(encoding="utf-8")
+
+    def run(self, *words: str) -> int:
+        """The command."""
+        return run_command(
+            "baselines", "replay", str(self.spec), "--out", str(self.out), "--cache", str(self.out / "cache"),
+            "--device", "cpu", "--threads", "1", *words,
+        )  # fmt: skip
+
+
+def write_experiments(folder: Path) -> Path:
+    """A file of two experiments, its recipe of four steps, and the pictures of both."""
+    recipe = write_recipe(folder, steps=4)
+    path = folder / "experiments.toml"
+    pictures = folder / "pictures"
+    path.write_text(SPEC.format(real=pictures / "real", drawn=pictures / "drawn", recipe=recipe))
+    return path
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """Run once, with both seeds of the recipe."""
+    folder = tmp_path_factory.mktemp("experiments")
+    found = Case(write_experiments(folder), folder / "out")
+    assert found.run() == 0
+    return found
+
+
+def test_every_row_has_its_cells(case: Case) -> None:
+    """Mixes by columns and measures, and steps of the loss."""
+    mixes, curves = case.record.experiments
+    assert [(cell.row, cell.column, cell.measure, cell.seeds) for cell in mixes.numbers] == [
+        (row, "Drawn", measure, 2) for measure in ("top-1", "gap") for row in ("half", "real")
+    ]
+    assert [(cell.column, cell.measure) for cell in curves.numbers] == [
+        ("step 2", "loss"),
+        ("step 4", "loss"),
+    ]
+    assert [claim.text for claim in mixes.claims] == ["Half of each is better"]
+
+
+def test_a_training_that_two_experiments_share_is_made_once(case: Case) -> None:
+    """Two mixes by two seeds."""
+    assert len(list((case.out / "training").rglob("training.json"))) == 4
+
+
+def test_running_again_trains_and_runs_nothing(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+    """The page is the same but for its time."""
+    before = case.page
+    weights = {path: path.stat().st_mtime_ns for path in case.out.rglob("checkpoint.pt")}
+    assert case.run() == 0
+    assert "step 2 of" not in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in case.out.rglob("checkpoint.pt")} == weights
+    pattern = r"\d{4}-\d\d-\d\dT[0-9:+]+"
+    assert re.sub(pattern, "", case.page) == re.sub(pattern, "", before)
+
+
+def test_the_page_has_numbers_claims_and_the_papers_table(case: Case) -> None:
+    """And says what the intervals are over."""
+    assert "Intervals over 2 seeds and the images." in case.page
+    assert "| half | " in case.page
+    assert "| imagenet-g-paper, Table 1 | Half of each is better | a test |" in case.page
+    assert "### Half of each is better" in case.page
+    assert "| Real + Generated Data | 14.88 |" in case.page
+    assert "recipe tiny" in case.page
+
+
+def test_a_page_can_be_made_again_from_the_file(case: Case) -> None:
+    """It is a function of the record, the file and the published tables."""
+    assert format_experiments(case.record, load_experiments(str(case.spec)), load_papers()) == case.page
+
+
+def test_a_plan_counts_each_training_once(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those that are finished cost nothing."""
+    assert case.run("--dry-run") == 0
+    text = capsys.readouterr().out
+    assert "mixes: 4 trainings, 4 of them its own (4 finished), 16 steps, under 1 min" in text
+    assert "curves: 2 trainings, 0 of them its own (0 finished), 0 steps" in text
+    assert "in all: 4 trainings, 16 steps" in text
+
+
+def test_a_slice_takes_one_experiment_and_one_seed(
+    case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a plan too."""
+    other = Case(case.spec, tmp_path / "out")
+    assert other.run("--dry-run", "--only", "curves", "--seeds", "1") == 0
+    text = capsys.readouterr().out
+    assert "in all: 1 trainings, 4 steps" in text
+    assert "mixes" not in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("imagenet-g-paper/table-1", "imagenet-g-paper/table-0", "imagenet-g-paper/table-0"),
+        ('mixes = ["half", "real"]', 'mixes = ["half", "reel"]', "reel"),
+        ('models = ["small"]', 'models = ["smal"]', "smal"),
+        (
+            'order = ["half", "real"]',
+            'order = ["half", "reel"]',
+            "names 'reel', which is not one of",
+        ),
+        ('order = ["half", "real"]', 'order = ["half"]', "needs an order of two rows"),
+        ('measure = "gap"', 'measure = "loss"', "is about loss, which 'mixes' does not measure"),
+        ('measure = "gap"', 'measure = "gaps"', "measure"),
+        ('kind = "rows"', 'kind = "columns"', "compares columns"),
+        ('baseline = "drawn"', 'baseline = "drawm"', "drawm"),
+        ("steps = [2, 4]", "steps = [3]", "logs every 2 steps"),
+        ('name = "curves"', 'name = "mixes"', "is there twice"),
+        ('figures = ["Fig. 11"]', "", "names no printed table or figure"),
+        ('measures = ["loss"]', 'measures = ["top-1"]', "no columns for top-1"),
+    ],
+)
+def test_a_name_that_there_is_not_is_refused_when_the_file_is_read(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    """Before anything is trained."""
+    path = write_experiments(tmp_path)
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(ImagenetGError, match=re.escape(message)):
+        load_experiments(str(path))
+
+
+def test_options_of_experiments_are_refused_for_other_replays(tmp_path: Path) -> None:
+    """And an experiment that there is not."""
+    with pytest.raises(InputError, match="is no file of experiments"):
+        run_command("baselines", "replay", "mini", "--out", str(tmp_path), "--dry-run")
+    with pytest.raises(ImagenetGError, match="curve"):
+        run_command("baselines", "replay", str(write_experiments(tmp_path)), "--dry-run", "--only", "curve")
+
+
+@pytest.mark.parametrize("name", list_experiments())
+def test_a_shipped_file_of_experiments_loads(name: str) -> None:
+    """Every name in it is known, and no claim has the text of another."""
+    spec = load_experiments(name)
+    texts = [claim.text for experiment in spec.experiments for claim in experiment.claims]
+    assert len(set(texts)) == len(texts) > 5
+
+
+CLASSES = 30
+TOTAL = np.full(CLASSES, 10.0)
+
+
+def make_row(name: str, rate: float, *, seed: int) -> MeasuredRow:
+    """Three runs that are right at a rate, and half as often on the shifted images."""
+    rng = np.random.default_rng(seed)
+    clean, shifted = (
+        RunCounts(right=rng.binomial(10, share, (3, CLASSES)).astype(float), total=TOTAL)
+        for share in (rate, rate / 2)
+    )
+    return MeasuredRow(
+        name=name,
+        models=np.zeros(3, int),
+        counts={"Shift": ColumnCounts(shifted=shifted, clean=clean)},
+        losses={},
+    )
+
+
+def make_measured(claim: str) -> MeasuredExperiment:
+    """Two rows, of which the first is better, with one claim."""
+    text = f"""
+    name = "e"
+    title = "t"
+    figures = ["Fig. 1"]
+    measures = ["top-1", "gap", "robustness"]
+    trained = [{{ recipe = "imagenet-g-100-mini", models = ["mini-resnet"], mixes = ["both", "real"] }}]
+    columns = [{{ column = "Shift", ref = "mini/real" }}]
+    claims = [{{ text = "c", source = "s", {claim} }}]
+    """
+    import tomllib
+
+    spec = ExperimentsSpec.model_validate(
+        {
+            "schema_version": 2, "name": "n", "title": "t", "notice": "n", "reference": "mini/real",
+            "link": "linear", "baseline": "drawn", "experiments": [tomllib.loads(text)],
+        }
+    )  # fmt: skip
+    top1 = np.linspace(0.3, 0.9, 8)
+    points = BaselinePoints(
+        baseline="b", baseline_sha256="0" * 64, target="t", axes=("clean",), models=tuple("abcdefgh"),
+        families=tuple("stuvwxyz"), reference=top1[:, None],
+        shifted=0.5 * top1 + np.array([0.01, -0.01] * 4), reference_n=(2000,), shifted_n=2000,
+    )  # fmt: skip
+    return MeasuredExperiment(
+        spec=spec.experiments[0],
+        rows=[make_row("both", 0.8, seed=0), make_row("real", 0.5, seed=1)],
+        lines={"Shift": points},
+        link="linear",
+    )
+
+
+@pytest.mark.parametrize(
+    ("claim", "verdict"),
+    [
+        ('kind = "rows", measure = "top-1", order = ["both", "real"]', "agrees"),
+        ('kind = "rows", measure = "top-1", order = ["real", "both"]', "disagrees"),
+        ('kind = "rows", measure = "gap", order = ["real", "both"]', "agrees"),
+        ('kind = "sign", measure = "gap", expected = "below 0"', "agrees"),
+        ('kind = "sign", measure = "gap", expected = "above 0"', "disagrees"),
+        # Both lie on the line, whose slope is a half.
+        ('kind = "rows", measure = "robustness", order = ["both", "real"]', "open"),
+    ],
+)
+def test_a_claim_is_decided_by_its_difference(claim: str, verdict: str) -> None:
+    """Of rows, or with 0."""
+    (found,) = judge_experiment(make_measured(claim))
+    assert found.verdict == verdict
+
+
+def test_effective_robustness_is_what_lies_above_the_line_run_by_run() -> None:
+    """Against numpy's least squares, and its interval holds it."""
+    measured = make_measured('kind = "sign", measure = "gap"')
+    points = measured.lines["Shift"]
+    slope, start = np.polyfit(points.reference[:, 0], points.shifted, 1)
+    found = [number for number in list_numbers(measured) if number.measure == "robustness"]
+    for number, row in zip(found, measured.rows, strict=True):
+        counts = row.counts["Shift"]
+        clean, shifted = (one.right.sum(axis=1) / TOTAL.sum() for one in (counts.clean, counts.shifted))
+        assert number.value == pytest.approx(float(np.mean(shifted - (slope * clean + start))))
+        assert number.low is not None and number.high is not None
+        assert number.low < number.value < number.high
