@@ -25,12 +25,12 @@ from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 BEGUN_FIRST = (
-    "leaderboard/app/test_browser.py", "benchmark/evaluation/test_keep_features.py",
+    "leaderboard/app/test_browser_views.py", "benchmark/evaluation/test_keep_features.py",
     "generation/releases/test_publish.py", "generation/caption_training/test_run.py",
     "benchmark/feeding/test_processes.py", "generation/building/test_build.py",
     "generation/rendering/test_score_files.py", "benchmark/backends/test_openvino_backend.py",
     "benchmark/inference/test_killed.py", "benchmark/engines/test_processes.py",
-    "generation/generators/test_comparators.py", "leaderboard/app/test_browser_access.py",
+    "generation/generators/test_comparators.py", "leaderboard/app/test_browser_addresses.py",
     "baselines/replays/test_run.py", "generation/building/test_diffusers_build.py",
     "generation/rendering/test_ray_engine.py", "leaderboard/rating_page/test_browser.py",
     "generation/building/test_sharing.py", "benchmark/engines/test_ray_crew.py",

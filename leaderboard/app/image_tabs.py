@@ -62,7 +62,7 @@ def build_image_tab(board: Board, controls: Controls, reports: Path) -> View:
         with gr.Row():
             wnid = gr.Dropdown([("all classes", "")], value="", label="Class", elem_id="class")
             facet = gr.Dropdown([("all", "")], value="", label="Recipe")
-            clip = gr.Slider(0, 1, value=0, step=0.01, label="Minimum CLIP score (0: all images)")
+            clip = gr.Slider(0, 1, value=0, step=0.01, label="CLIP score at least")
             page = gr.Number(1, precision=0, minimum=1, label="Page of images")
         count = gr.Markdown(elem_id="count")
         gallery = gr.HTML(elem_id="gallery")

@@ -28,13 +28,14 @@ def build_submit_tab(submissions: Path, store: UploadStore, states: HubStates) -
         files = gr.File(
             file_count="multiple", file_types=[".json", ".parquet"], label="Submission and predictions"
         )
-        check = gr.Button("Check", variant="primary")
+        check = gr.Button("Check", variant="primary", elem_classes="act")
         verdict = gr.HTML(elem_id="verdict")
-        report = gr.Textbox(label="Report", lines=8, elem_id="report")
+        # Hidden until there is a report: an empty box says nothing.
+        report = gr.Textbox(label="Report", lines=8, elem_id="report", visible=False)
         # Not a code box: an empty one has a label on an element without a role.
-        machine = gr.Textbox(label="For machines", lines=4, max_lines=20)
+        machine = gr.Textbox(label="For machines", lines=4, max_lines=20, visible=False)
         gr.Markdown("## On their way to the board")
-        ask = gr.Button("Ask the Hub")
+        ask = gr.Button("Ask the Hub", elem_classes="act")
         table = gr.HTML(elem_id="states")
     _wire_check(check, files, [verdict, report, machine, files], submissions, store)
     # One at a time: all others then take the kept answer.
@@ -49,9 +50,10 @@ def _wire_check(
     submissions: Path,
     store: UploadStore,
 ) -> None:
-    def run(sent: list[dict[str, object]] | None) -> tuple[str, str, str, None]:
+    def run(sent: list[dict[str, object]] | None) -> tuple[object, ...]:
         report = check_stored([file.get("path") for file in sent or []], store, submissions)
-        return format_verdict(report), format_report(report), report.model_dump_json(indent=2), None
+        texts = format_report(report), report.model_dump_json(indent=2)
+        return format_verdict(report), *(gr.Textbox(text, visible=True) for text in texts), None
 
     # Through the queue, unlike all else here: each check is a process that may take gigabytes. Not processed
     # by Gradio, which would leave an empty file behind for each one that is uploaded.

@@ -38,7 +38,7 @@ from imagenet_g.leaderboard.submissions.reviews import Review, load_review
 from imagenet_g.leaderboard.submissions.submission import Submission, make_stem
 from imagenet_g.leaderboard.submissions.untrusted import read_json
 from imagenet_g.leaderboard.validation.file_checks import list_predictions
-from imagenet_g.leaderboard.validation.lines import load_lines
+from imagenet_g.leaderboard.validation.lines import fit_measured_lines, load_lines
 from imagenet_g.leaderboard.validation.validate import list_submission_files, parse_submission
 
 if TYPE_CHECKING:
@@ -168,7 +168,9 @@ def assemble_board(
         unknown_metrics=list_unknown_metrics(name for row in scores for name in row.metrics),
     )
     facts = tuple(make_model_facts(one.submission, one.review) for one in reviewed)
-    return Board(info, frame, make_robustness_frame(robustness), load_lines(), facts=facts)
+    # Lines of published figures are of real sets; a generated split has those that its version measured.
+    lines = (*load_lines(), *fit_measured_lines(version.name for version in info.versions))
+    return Board(info, frame, make_robustness_frame(robustness), lines, facts=facts)
 
 
 def list_notices(reviewed: Iterable[Reviewed]) -> dict[str, str | None]:

@@ -17,7 +17,6 @@ from imagenet_g.benchmark.equating.panels import build_panel
 from imagenet_g.benchmark.equating.shifts import Panel, equate_score
 from imagenet_g.benchmark.errors import DataError, ImagenetGError, InputError
 from imagenet_g.benchmark.identity import hash_file
-from imagenet_g.benchmark.lines.version_lines import load_lines
 from imagenet_g.benchmark.predictions.class_counts import count_right
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.predictions import load_predictions
@@ -31,6 +30,7 @@ from imagenet_g.benchmark.splits.releases import read_split_origin
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
 from imagenet_g.leaderboard.board.ranked_submissions import AnsweredEntry
 from imagenet_g.leaderboard.board.rows import ScoreRow
+from imagenet_g.leaderboard.validation.lines import load_all_lines
 
 
 def equate_rows(
@@ -104,12 +104,6 @@ def find_earlier(version: str, name: str) -> str | None:
 def load_version_lines(ref: str) -> list[MeasuredBaseline]:
     """Measured lines on a split that come with its release."""
     return [line for line in load_all_lines(ref.partition("/")[0]) if line.target == ref]
-
-
-def load_all_lines(version: str) -> tuple[MeasuredBaseline, ...]:
-    """Every measured line that comes with a version's release."""
-    folder = list_releases({}).get(version)
-    return () if folder is None else tuple(load_lines(folder, version))
 
 
 def list_kin(ref: str) -> set[str]:

@@ -44,7 +44,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--hub",
         metavar="REPO",
-        help="Hub dataset repository of another board than the official one; so does IMAGENET_G_BOARD",
+        help="Hub dataset repository of another board than the official one; so does IMAGENET_G_BOARD. The "
+        "official one is the name that the project intends, in leaderboard/data/board.toml",
     )
     parser.add_argument(
         "--local", action="store_true", help="write and check the submission here, and send nothing"

@@ -29,7 +29,7 @@ from imagenet_g.leaderboard.pages.queries import (
     keep_comparable,
     select_rows,
 )
-from imagenet_g.leaderboard.validation.lines import find_line
+from imagenet_g.leaderboard.validation.lines import find_line, name_measured_axis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,8 +58,12 @@ def show_scatter(board: Board, query: BoardQuery, chosen: Sequence[str]) -> go.F
 
 def choose_line(board: Board, query: BoardQuery, rows: pd.DataFrame) -> LineFit | None:
     """The line of most rows; None where the baseline has no figures on the split."""
-    axes = rows["axis"].dropna()
-    axis = None if axes.empty or not axes.mode().iloc[0] else str(axes.mode().iloc[0])
+    axes, clean = rows["axis"].dropna().mode(), rows["clean_set"].mode()
+    axis = "" if axes.empty else str(axes.iloc[0])
+    # Rows of published tables alone name their axis. A measured line has that of the points where it is of
+    # the same clean set; any other line would lie beside them.
+    if not axis:
+        axis = name_measured_axis("" if clean.empty else str(clean.iloc[0]))
     return find_line(
         board.lines, baseline=query.baseline, target=query.split, link=query.link, axis=axis, near=0.99
     )
@@ -88,11 +92,16 @@ def describe_profiles(figure: go.Figure, metric: str) -> str:
     if not figure.data:
         return f"No chosen model has a value of {title} here. Choose other models."
     extremes = (
-        f"{line.name}: {min(line.y):.1f} on {line.x[int(line.y.argmin())]}, highest {max(line.y):.1f} on "
-        f"{line.x[int(line.y.argmax())]}"
+        f"{line.name}: {_format_value(min(line.y))} on {line.x[int(line.y.argmin())]}, highest "
+        f"{_format_value(max(line.y))} on {line.x[int(line.y.argmax())]}"
         for line in figure.data
     )
     return f"Lowest {title}: " + "; ".join(extremes) + "."
+
+
+def _format_value(value: float) -> str:
+    # With the minus of the table, which is as wide as a digit; a hyphen is not.
+    return f"{value:.1f}".replace("-", "−")
 
 
 def describe_scatter(board: Board, query: BoardQuery) -> str:

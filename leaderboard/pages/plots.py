@@ -235,7 +235,13 @@ def build_profiles(rows: pd.DataFrame, chosen: Sequence[str], *, metric: str) ->
         )  # fmt: skip
     figure.update_layout(**LAYOUT)
     figure.update_layout(
-        yaxis={"title": {"text": escape(title)}, "gridcolor": GREY, "zeroline": metric in DIFFERENCES},
+        yaxis={
+            "title": {"text": escape(title)},
+            "gridcolor": GREY,
+            "zeroline": metric in DIFFERENCES,
+            # Plotly's own is white, and a gap in the grid of a light page.
+            "zerolinecolor": "#808790",
+        },
         xaxis={"gridcolor": GREY, "tickangle": -40, "automargin": True},
         height=480,
     )

@@ -1,15 +1,21 @@
-"""The published baseline lines, fitted from the tables in `baselines/data`, which are read as data."""
+"""The lines that rows are compared with: of published figures, and measured ones that come with a version.
+
+Published figures are the tables in `baselines/data`, which are read as data.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import as_file, files
 
 import numpy.typing as npt
 
+from imagenet_g.benchmark.catalogue.catalogue import list_releases
+from imagenet_g.benchmark.lines.version_lines import load_lines as load_line_files
 from imagenet_g.benchmark.robustness.fits import LineFit, compute_band, fit_line
 from imagenet_g.benchmark.robustness.links import LINKS, LinkName, apply_fit_link
+from imagenet_g.benchmark.robustness.measured_sets import MeasuredBaseline, build_measured_points
 from imagenet_g.benchmark.robustness.points import BaselinePoints
 from imagenet_g.benchmark.robustness.published_sets import BaselineSet, build_points, load_baseline_file
 from imagenet_g.benchmark.statistics.accuracy import FloatArray
@@ -46,6 +52,39 @@ def _list_points(table: BaselineSet) -> Iterator[BaselinePoints]:
         # OpenCLIP publishes the full clean accuracy only: its models need the line on that axis too.
         for axis in dict.fromkeys((spec.reference, FULL_AXIS)):
             yield build_points(table, target, references=(axis,))
+
+
+def load_all_lines(version: str) -> tuple[MeasuredBaseline, ...]:
+    """Every measured line that comes with a version's release; empty where the release is not here.
+
+    Raises:
+        DataError: A line was changed after it was stored.
+    """
+    folder = list_releases({}).get(version)
+    return () if folder is None else tuple(load_line_files(folder, version))
+
+
+def fit_measured_lines(versions: Iterable[str]) -> tuple[LineFit, ...]:
+    """The measured lines of some versions, under every link.
+
+    Through all models of a line: the effective robustness of a row leaves out the models akin to it, so that
+    its expected accuracy may lie a little beside the line that is drawn.
+
+    Raises:
+        DataError: A line was changed after it was stored.
+    """
+    found = (build_measured_points(one) for version in versions for one in load_all_lines(version))
+    return tuple(fit_line(points, link) for points in found for link in LINKS)
+
+
+def name_measured_axis(clean_set: str) -> str:
+    """The clean axis of a measured line.
+
+    Example:
+        >>> name_measured_axis("mini/real")
+        'mini/real, same classes'
+    """
+    return f"{clean_set}, same classes"
 
 
 def find_line(

@@ -1,4 +1,4 @@
-"""The board in a real browser: one server and one Chromium for all tests of a module."""
+"""The board in a real browser: one server, one Chromium and one loaded page for all tests of a process."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_board import open_browser, open_page, serve_board
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from live_board import open_browser, open_page, serve_board, visit_words
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 from submission_cases import ROOT
 
 from imagenet_g.leaderboard import ci
@@ -20,6 +20,8 @@ from imagenet_g.leaderboard.validation import bounded, worker
 from imagenet_g.leaderboard.validation.validate import validate_submission
 
 TIMEOUT_MS = 60_000
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 expect.set_options(timeout=TIMEOUT_MS)
 
 
@@ -56,16 +58,16 @@ def validated_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ci, "validate_bounded", validate)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def address(board_folder: Path) -> Iterator[str]:
-    """The repository's board behind the real server."""
+    """The repository's board behind the real server, which takes seconds to start: one for all modules."""
     with serve_board(board_folder, ROOT) as url:
         yield url
     log = (board_folder / "server.log").read_text(encoding="utf-8")
     assert "Traceback" not in log, log
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A Chromium; without one, every test that needs it fails and says what to install."""
     with open_browser() as running:
@@ -92,17 +94,17 @@ def invite(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
         yield open_context
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def keep(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
-    """Makes visitors for a module: from their second page on, the page's scripts are in their caches."""
+    """Makes visitors who stay: from their second page on, the page's scripts are in their caches."""
     with open_visitors(browser) as open_context:
         yield open_context
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def desktop(keep: Callable[..., BrowserContext]) -> BrowserContext:
-    """The module's visitor on a desktop."""
-    return keep(viewport={"width": 1280, "height": 900})
+    """The visitor on a desktop who stays."""
+    return keep(viewport=DESKTOP)
 
 
 @pytest.fixture
@@ -114,33 +116,69 @@ def context(desktop: BrowserContext) -> Iterator[BrowserContext]:
         opened.close()
 
 
-@pytest.fixture(scope="module")
-def kept_page(keep: Callable[..., BrowserContext]) -> Iterator[Page]:
-    """The page of a visitor on a desktop: a new one for each test would compile the board's scripts anew.
-
-    The server fails none of its requests.
-    """
-    page = keep(viewport={"width": 1280, "height": 900}).new_page()
+@contextmanager
+def keep_page(visitor: BrowserContext) -> Iterator[Page]:
+    """A page for many tests; the server fails none of its requests."""
+    page = visitor.new_page()
     failed: list[str] = []
     page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 500 else None)
     yield page
+    # The server is not to wait for a page at its end.
+    page.goto("about:blank")
     assert failed == []
+
+
+@pytest.fixture(scope="session")
+def kept_page(keep: Callable[..., BrowserContext], address: str) -> Iterator[Page]:
+    """The page of a visitor on a desktop: a load takes seconds, in which the board's scripts are compiled.
+
+    It ends before the server at the address does.
+    """
+    with keep_page(keep(viewport=DESKTOP)) as page:
+        yield page
+
+
+@pytest.fixture(scope="session")
+def kept_phone(keep: Callable[..., BrowserContext], address: str) -> Iterator[Page]:
+    """The page of a visitor with a narrow screen."""
+    with keep_page(keep(viewport=PHONE)) as page:
+        yield page
 
 
 @pytest.fixture
 def show(kept_page: Page, address: str) -> Iterator[Callable[[str], Page]]:
-    """Opens the board in the kept page, with the words that it is given behind the address."""
+    """Leads the open board to the words that it is given behind the address, as its own links do."""
+
+    def visit(words: str) -> Page:
+        visit_words(kept_page, address, words)
+        return kept_page
+
+    yield visit
+    kept_page.unroute_all()
+
+
+@pytest.fixture
+def load(kept_page: Page, address: str) -> Callable[[str], Page]:
+    """Loads the board anew, for claims about an address that somebody was sent."""
 
     def open_words(words: str) -> Page:
+        # From an address to the same one, the browser would keep the state by which a page counts as settled.
+        kept_page.goto("about:blank")
         open_page(kept_page, address + words)
         return kept_page
 
-    kept_page.context.clear_cookies()
-    yield open_words
-    kept_page.unroute_all()
-    # From an address to the same one, the browser would keep the state by which a page counts as settled; and
-    # the server is not to wait for a page at its end.
-    kept_page.goto("about:blank")
+    return open_words
+
+
+@pytest.fixture
+def show_on_phone(kept_phone: Page, address: str) -> Callable[[str], Page]:
+    """As `show`, on a narrow screen."""
+
+    def visit(words: str) -> Page:
+        visit_words(kept_phone, address, words)
+        return kept_phone
+
+    return visit
 
 
 @pytest.fixture

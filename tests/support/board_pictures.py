@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WIDTHS = {"desktop": (1280, 800), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
 VIEWS = {
-    "open": "",
+    "finding": "",
     "mini": "?version=mini-v2",
     "real-sets": "?version=real-sets&split=imagenet-r",
     "scatter": "?version=real-sets&split=imagenet-r&tab=scatter",
@@ -32,6 +32,10 @@ VIEWS = {
     "ranks": "?version=real-sets&split=imagenet-r&tab=ranks",
     "compare": "?version=mini-v2&tab=compare",
     "images": "?version=mini-v2&split=mini-v2%2Fsd-i&tab=images",
+    "model": "?version=mini-v2&split=mini-v2%2Fsd-l&model=imagenet-g__mini-clip",
+    "parameters": "?version=real-sets&split=imagenet-r&tab=scatter&axis=parameters",
+    "throughput": "?version=mini-v2&tab=scatter&axis=throughput",
+    "pinned": "?version=real-sets&split=imagenet-r&pinned=testbed%2Fresnet50&search=dfn",
     "submit": "?tab=submit",
     "about": "?tab=about",
 }
@@ -40,8 +44,18 @@ WAIT_MS, SETTLED_MS = 120_000, 1500
 """Plots move while they are drawn."""
 
 
-def take_pictures(address: str, export: Path, to: Path, names: tuple[str, ...]) -> Iterator[Path]:
-    """Pictures of the named views, and of the export where it is named, one by one."""
+def take_pictures(
+    address: str, export: Path, to: Path, names: tuple[str, ...], *, whole: bool = False
+) -> Iterator[Path]:
+    """Pictures of the named views, and of the export where it is named, one by one.
+
+    Args:
+        address: Of the board.
+        export: Its export.
+        to: Folder of the pictures.
+        names: Of the views.
+        whole: Whether a picture goes on below the screen.
+    """
     with open_browser() as browser:
         for width, size in WIDTHS.items():
             for scheme in SCHEMES:
@@ -49,7 +63,7 @@ def take_pictures(address: str, export: Path, to: Path, names: tuple[str, ...]) 
                 for name in names:
                     show(page, name, address, export)
                     file = to / f"{name}-{width}-{scheme}.png"
-                    page.screenshot(path=file)
+                    page.screenshot(path=file, full_page=whole)
                     yield file
                 page.context.close()
 
@@ -79,6 +93,7 @@ def main() -> int:
     parser.add_argument("--to", type=Path, default=Path("pictures"), metavar="DIR")
     parser.add_argument("--board", type=Path, metavar="DIR", help="a built board (default: build one)")
     parser.add_argument("--view", action="append", choices=[*VIEWS, "export"], help="default: all")
+    parser.add_argument("--whole", action="store_true", help="go on below the screen")
     arguments = parser.parse_args()
     arguments.to.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as name:
@@ -89,7 +104,7 @@ def main() -> int:
         export.write_text(format_page(load_board(board)), encoding="utf-8")
         with serve_board(board, Path("submissions")) as address:
             names = tuple(arguments.view or [*VIEWS, "export"])
-            for file in take_pictures(address, export, arguments.to, names):
+            for file in take_pictures(address, export, arguments.to, names, whole=arguments.whole):
                 sys.stdout.write(f"{file}\n")
     return 0
 

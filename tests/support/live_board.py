@@ -30,6 +30,17 @@ CHROMIUM_FLAGS = (
 START_SECONDS, STOP_SECONDS = 240, 30
 TEMPORARY = "temporary"
 """Folder beside the board's files that the server has its temporary files in."""
+ANSWERS = "**/gradio_api/run/**"
+"""Requests of the page for what it shows."""
+LEAVE_JS = """() => {
+  document.querySelector('#drawer[data-open] #close-drawer')?.click();
+  scrollTo(0, 0);
+  return history.state?.board ?? null;
+}"""
+VISIT_JS = """words => {
+  history.pushState({}, '', words || location.pathname);
+  document.querySelector('#restore').click();
+}"""
 # A proxy of the machine has no business between a page and its own server.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -135,3 +146,25 @@ def open_page(page: Page, address: str) -> None:
 def wait_until_settled(page: Page, words: str = "") -> None:
     """Wait until the page's own address, which it sets last, holds some words."""
     page.wait_for_function("w => (history.state?.board ?? null)?.includes(w)", arg=words)
+
+
+def visit_words(page: Page, address: str, words: str) -> None:
+    """Lead an open board to other words behind its address as its own links do: nothing is loaded anew.
+
+    A load takes seconds, this a few tenths. A page that is not on the board yet is loaded.
+
+    Args:
+        page: The page of a visitor.
+        address: Of the board, with a slash at its end.
+        words: Such as "?version=mini".
+    """
+    if not page.url.startswith(address):
+        open_page(page, address + words)
+        return
+    before = page.evaluate(LEAVE_JS)
+    with page.expect_response(ANSWERS) as answer:
+        page.evaluate(VISIT_JS, words)
+    # The page notices another address only: where it is led to what it shows already, nothing would settle.
+    if before is not None and before in answer.value.json()["data"]:
+        page.evaluate("words => history.replaceState({board: words}, '', '?' + words)", before)
+    wait_until_settled(page)

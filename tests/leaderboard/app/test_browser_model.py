@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import pytest
-from axe_playwright_python.sync_playwright import Axe
-from live_board import open_page, wait_until_settled
-from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
+from board_acts import hover_first_point
+from live_board import wait_until_settled
+from playwright.sync_api import Page, expect
 
 Show = Callable[[str], Page]
-SIZES = {"desktop": ViewportSize(width=1280, height=800), "phone": ViewportSize(width=390, height=844)}
 CLIP = "imagenet-g__mini-clip"
 
 
@@ -50,20 +48,11 @@ def test_another_split_keeps_the_model(show: Show) -> None:
 def test_a_point_of_the_plot_leads_to_its_model(show: Show) -> None:
     """By a click, as its name does."""
     page = show("?version=mini&tab=scatter")
-    points = page.locator("#scatter .scatterlayer .point")
-    expect(points).to_have_count(3)
-    for _ in range(20):
-        box = points.first.bounding_box()
-        assert box is not None
-        # In from beside it: the plot answers to a mouse that moves onto a point.
-        for shift in (-4, 0):
-            page.mouse.move(box["x"] + box["width"] / 2 + shift, box["y"] + box["height"] / 2)
-            page.wait_for_timeout(200)
-        page.mouse.down()
-        page.mouse.up()
-        page.wait_for_timeout(500)
-        if "tab=model" in page.url:
-            break
+    expect(page.locator("#scatter .scatterlayer .point")).to_have_count(3)
+    hover_first_point(page)
+    # Where the mouse is: the plot answers to presses on the point that it has named.
+    page.mouse.down()
+    page.mouse.up()
     expect(page.locator(".mp h2")).to_have_text(re.compile("^EfficientNet-Lite[012]$"))
 
 
@@ -79,27 +68,9 @@ def test_the_badges_markdown_names_the_boards_own_address(show: Show, address: s
     assert "% top-1, recomputed" in answer.text()
 
 
-@pytest.mark.parametrize("words", ["?model=gone", "?model=%3Cscript%3E&tab=scatter&version=none&page=3"])
-def test_a_stale_address_says_so_and_leads_to_the_table(show: Show, words: str) -> None:
+def test_a_stale_address_says_so_and_leads_to_the_table(load: Show) -> None:
     """Without an error of the server, which the fixture looks for."""
-    page = show(words)
+    page = load("?model=%3Cscript%3E&tab=scatter&version=none&page=3")
     expect(page.locator(".mp")).to_contain_text("This board has no model '")
     page.get_by_role("link", name="Table of").click()
     expect(page.get_by_role("tab", name="Board")).to_have_attribute("aria-selected", "true")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", list(SIZES))
-def test_axe_finds_nothing_serious(
-    invite: Callable[..., BrowserContext], address: str, size: str, scheme: str
-) -> None:
-    """And nothing lies beside the screen."""
-    page = invite(viewport=SIZES[size], color_scheme=scheme).new_page()
-    open_page(page, f"{address}?version=mini&split=mini%2Fsd-l&model={CLIP}")
-    expect_model(page, "mini-clip")
-    found = Axe().run(page, context=".mp").response["violations"]
-    assert [
-        (one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")
-    ] == []
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= SIZES[size]["width"]
-    page.goto("about:blank")

@@ -93,6 +93,14 @@ def test_a_practice_version_says_so_where_there_is_no_other(board: Board) -> Non
     assert "than on photographs" not in page
 
 
+def test_a_measured_line_is_drawn_where_the_version_has_one(board: Board) -> None:
+    """With its band, and its models in words; v1 has none yet."""
+    page = format_opening(keep_rows(board, "mini-v2"))
+    assert page.count('<path class="line"') == page.count('<path class="band"') == 3
+    assert "The line of 8 standard models has r²" in page
+    assert '<path class="line"' not in format_opening(keep_rows(board, "v1"))
+
+
 def test_an_absent_score_is_visibly_absent(board: Board) -> None:
     """And no average hides it."""
     scores = board.scores

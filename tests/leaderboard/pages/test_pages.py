@@ -436,20 +436,30 @@ def test_a_result_is_told_from_a_submission(tmp_path: Path) -> None:
     assert "imagenet-g submit" in check_upload([file], tmp_path).problems[0].message
 
 
-def test_the_exported_page_needs_no_network(board: Board) -> None:
+@pytest.fixture(scope="module")
+def exported(board: Board) -> str:
+    """The export of the whole board, which takes seconds to draw."""
+    return format_page(board)
+
+
+def test_the_exported_page_has_less_than_3_mb(exported: str, board: Board) -> None:
+    """With a plot of every model of the real sets, over 1,700 of them."""
+    assert board.info.find_version("real-sets").num_models > 1700
+    assert len(exported.encode()) < 3e6
+
+
+def test_the_exported_page_needs_no_network(exported: str) -> None:
     """No address is loaded: pictures are in the file."""
-    page = format_page(board)
-    body = page[page.index("</head>") :]
+    body = exported[exported.index("</head>") :]
     loaded = [attrs for tag, attrs in list_tags(body) if tag in ("script", "link", "img", "iframe")]
     sources = [attrs.get("src") or attrs.get("href") or "" for attrs in loaded]
     assert [source[:60] for source in sources if not source.startswith("data:image/")] == []
     assert "EfficientNet-Lite2" in body
 
 
-def test_the_exported_page_begins_with_the_finding(board: Board) -> None:
+def test_the_exported_page_begins_with_the_finding(exported: str) -> None:
     """Before any table of a split; without links, which lead to other states of the page."""
-    page = format_page(board)
-    opening = page[page.index('<div class="opening">') : page.index("<details")]
+    opening = exported[exported.index('<div class="opening">') : exported.index("<details")]
     assert "the median model loses" in opening
     assert "<a " not in opening
 

@@ -1,4 +1,4 @@
-"""The published lines on the board, and single records of effective robustness held against theirs."""
+"""The lines of the board, published and measured, and records of effective robustness held against them."""
 
 from __future__ import annotations
 
@@ -29,8 +29,11 @@ from imagenet_g.benchmark.robustness.published_sets import build_points
 from imagenet_g.leaderboard.validation.lines import (
     compute_prediction_band,
     find_line,
+    fit_measured_lines,
+    load_all_lines,
     load_lines,
     load_tables,
+    name_measured_axis,
     place_on_axis,
 )
 from imagenet_g.leaderboard.validation.robustness_checks import check_robustness
@@ -51,6 +54,21 @@ def test_the_lines_are_those_of_another_library() -> None:
     assert line is not None
     points = build_points(load_tables()[0], "imagenet-v2")
     fit = LinearRegression().fit(logit(points.reference), logit(points.shifted))
+    assert line.slopes[0] == pytest.approx(fit.coef_[0], abs=1e-9)
+    assert line.intercept == pytest.approx(fit.intercept_, abs=1e-9)
+
+
+def test_a_measured_line_is_that_of_another_library() -> None:
+    """Slope and intercept on mini-v2/sd-i, by scikit-learn, from the counts in the file."""
+    axis = name_measured_axis("mini/real")
+    line = find_line(
+        fit_measured_lines(["mini-v2"]), baseline="drawn", target="mini-v2/sd-i", link="logit", axis=axis
+    )
+    stored = next(one for one in load_all_lines("mini-v2") if one.target == "mini-v2/sd-i")
+    clean = [sum(record.reference_right) / sum(stored.reference_total) for record in stored.records]
+    shifted = [sum(record.shifted_right) / sum(stored.shifted_total) for record in stored.records]
+    fit = LinearRegression().fit(logit(clean).reshape(-1, 1), logit(shifted))
+    assert line is not None
     assert line.slopes[0] == pytest.approx(fit.coef_[0], abs=1e-9)
     assert line.intercept == pytest.approx(fit.intercept_, abs=1e-9)
 
