@@ -146,7 +146,7 @@ def build_app(board: Board, *, submissions: Path, reports: Path, store: UploadSt
 def build_about_tab(board: Board) -> gr.Tab:
     """Commands, definitions and what the board was built from."""
     tab: gr.Tab
-    with gr.Tab("About", id="about") as tab:
+    with gr.Tab("About", id="about", elem_id="about-tab") as tab:
         gr.Markdown(format_about(board), elem_id="about")
     return tab
 

@@ -23,7 +23,7 @@ WORDS = (
 def build_submit_tab(submissions: Path, store: UploadStore, states: HubStates) -> gr.Tab:
     """Upload a submission with its predictions, see the report; nothing is kept. And states on the Hub."""
     tab: gr.Tab
-    with gr.Tab("Submit", id="submit") as tab:
+    with gr.Tab("Submit", id="submit", elem_id="submit-tab") as tab:
         gr.Markdown(WORDS.format(repo=states.repo))
         files = gr.File(
             file_count="multiple", file_types=[".json", ".parquet"], label="Submission and predictions"

@@ -160,7 +160,7 @@ def format_confusions(pair: AnsweredPair, rows: Sequence[ConfusionRow]) -> str:
     clean = pair.reference or "clean set"
     head = "".join(f'<th scope="col">{escape(title)}</th>' for title in ("Class", "Called"))
     head += "".join(f'<th scope="col" class="num">{escape(title)}</th>' for title in (pair.split, clean))
-    body = "".join(_format_confusion(row) for row in shown)
+    body = "".join(_format_confusion(row, pair.split, clean) for row in shown)
     rule = "The images that the split adds to the clean set's share decide the order."
     note = rule if pair.clean is not None else "No answers on a clean set are stored; the counts decide."
     return (
@@ -171,9 +171,12 @@ def format_confusions(pair: AnsweredPair, rows: Sequence[ConfusionRow]) -> str:
     )
 
 
-def _format_confusion(row: ConfusionRow) -> str:
-    clean = '<span class="none">–</span>' if row.reference is None else format_share(row.reference)
+def _format_confusion(row: ConfusionRow, split: str, clean: str) -> str:
+    share = '<span class="none">–</span>' if row.reference is None else format_share(row.reference)
+    # The titles stand beside the cells where a narrow screen makes a card of the row.
     return (
-        f'<tr><th scope="row">{escape(name_class(row.index))}</th><td>{escape(name_class(row.answer))}</td>'
-        f'<td class="num">{format_share(row.split)}</td><td class="num">{clean}</td></tr>'
+        f'<tr><th scope="row">{escape(name_class(row.index))}</th>'
+        f'<td data-title="Called">{escape(name_class(row.answer))}</td>'
+        f'<td class="num" data-title="{escape(split)}">{format_share(row.split)}</td>'
+        f'<td class="num" data-title="{escape(clean)}">{share}</td></tr>'
     )

@@ -117,7 +117,12 @@ def _format_row(one: SplitRow) -> str:
         format_rank(row),
         format_count(row),
     )
-    return f"<tr>{head}{''.join(f'<td{_NUM}>{cell}</td>' for cell in cells)}</tr>"
+    # On a phone rows are cards without headings: each number has its title beside it.
+    titled = (
+        f'<td{_NUM} data-title="{title.partition(",")[0]}">{cell}</td>'
+        for title, cell in zip(HEADINGS[1:], cells, strict=True)
+    )
+    return f"<tr>{head}{''.join(titled)}</tr>"
 
 
 def _describe_clean(row: Row) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from board_pictures import SCHEMES, WIDTHS, open_visitor
+from board_pictures import DRAWN, SCHEMES, WIDTHS, open_visitor
 from live_board import open_browser, serve_board, visit_words
 
 from imagenet_g.leaderboard.board.board import load_board
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 GRAVE = ("serious", "critical")
 COLOUR_RULES = ("color-contrast", "link-in-text-block")
 STILL = "* { transition: none !important; animation: none !important; }"
-DRAWN = (
-    """() => ![...document.querySelectorAll('[aria-label="Empty value"]')].some(e => e.checkVisibility())"""
-)
-"""JavaScript: no plot is a box of Gradio's that waits for its first drawing."""
 SHOWN_CHARACTERS = 160
 START = "?version=mini-v2"
 """Has numbers in every column, images and pairs."""
@@ -38,11 +34,14 @@ def list_grave_faults(page: Page, rules: Sequence[str] = ()) -> list[str]:
     """Serious and critical findings on the page as it is, one line an element; by the named rules alone."""
     from axe_playwright_python.sync_playwright import Axe
 
+    # Half a megabyte of script, which stays until the page is loaded anew.
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(Axe().axe_script)
     # Without the elements at which a rule found nothing: they are most of the answer.
     options: dict[str, Any] = {"resultTypes": ["violations"]}
     if rules:
         options["runOnly"] = {"type": "rule", "values": list(rules)}
-    found = Axe().run(page, options=options).response["violations"]
+    found = page.evaluate("options => axe.run(document, options).then(found => found.violations)", options)
     grave = [one for one in found if one["impact"] in GRAVE]
     return [f"{one['id']}: {node['html'][:SHOWN_CHARACTERS]}" for one in grave for node in one["nodes"]]
 

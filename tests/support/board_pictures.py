@@ -40,6 +40,9 @@ VIEWS = {
     "about": "?tab=about",
 }
 """Name of a picture, and the address that it is of."""
+DRAWN = """() => ![...document.querySelectorAll('[aria-label="Empty value"]')]
+  .some(box => box.checkVisibility())"""
+"""JavaScript: no plot is a box of Gradio's that waits for its first drawing."""
 WAIT_MS, SETTLED_MS = 120_000, 1500
 """Plots move while they are drawn."""
 
@@ -84,6 +87,7 @@ def show(page: Page, name: str, address: str, export: Path) -> None:
     # From one address to the same one, the state by which a page counts as settled would be the old one.
     page.goto("about:blank")
     open_page(page, address + VIEWS[name])
+    page.wait_for_function(DRAWN)
     page.wait_for_timeout(SETTLED_MS)
 
 
