@@ -11,10 +11,10 @@ from imagenet_g.leaderboard.pages.model_links import link_model
 from imagenet_g.leaderboard.pages.pages import ORDERED_BY
 from imagenet_g.leaderboard.pages.queries import BoardQuery, compare_places
 
-WIDTH, ROW, HEAD = 560, 22, 26
-SIDE = 220
+WIDTH, ROW, HEAD = 600, 22, 26
+SIDE = 240
 """Pixels at either side that a name may take."""
-MAX_LETTERS = 22
+MAX_LETTERS = 24
 """As many as fit beside a place of four digits, wide ones too."""
 NUM_MARKED = 5
 """Lines in the accent colour: those that move most."""

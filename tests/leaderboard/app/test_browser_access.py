@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from board_pictures import WIDTHS
 from playwright.sync_api import Page, expect
 
 TABS = ("", "finding", "scatter", "profiles", "ranks", "compare", "images", "model", "submit", "about")
@@ -71,4 +72,4 @@ def test_the_plot_is_also_said_in_words(show: Show) -> None:
 def test_a_phone_never_scrolls_the_page_sideways(show_on_phone: Show, tab: str) -> None:
     """The table scrolls inside its own frame."""
     page = show_on_phone(f"?tab={tab}")
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= page.viewport_size["width"]
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= WIDTHS["phone"][0]
