@@ -31,8 +31,10 @@ CLOSE_SHARE = 0.05
 MOST_SURE = 0.05
 """Share of wrong answers of a model that must have images close to a tie."""
 RANKING = 0.6
-"""Least chance that a right answer has the greater margin; shipped models have 0.67 and more. A weak
-classifier had 0.53, with too great an error to be flagged."""
+"""Least chance that a right answer has the greater margin, of a model with `RANKED_FROM` right and more."""
+RANKED_FROM = 0.2
+"""Share of right answers from which on margins are tested. Honest models below it came down to 0.53, so a
+larger split would have accused them; who made answers right has more of them."""
 DIFFICULTY = 0.65
 """Least chance that a right answer is to the easier image; honest models have 0.7 and more."""
 ALONE = -1.0
@@ -41,11 +43,13 @@ most -1.6."""
 SAME_WRONG = 0.015
 """Least share of wrong answers that another model gives too, where both are wrong; honest models have 0.03
 and more."""
-LEAP = 1 / 3
-"""Least part of the errors of the best other model."""
-MOST_ROBUST = 0.45
-"""Effective robustness above all that is known: zero-shot CLIP reaches 0.41 on imagenet-sketch
-(`imagenet-g baselines table`)."""
+LEAPS = ((10, 1 / 6), (5, 1 / 10), (0, 1 / 30))
+"""Least part of the errors of the best other model, beside at least so many others: the best of few is often
+a weak one. Each is beyond what 999 in 1,000 published models reach beside as many that were drawn at random,
+on every set (`false_alarms/published.py`); 1/3 beside three was reached by one in 20."""
+MOST_ROBUST = 0.55
+"""Effective robustness above all that is known: over a clean accuracy of the same classes, published models
+reach 0.50 (`false_alarms/published.py`)."""
 ADVICE = "a second run decides (imagenet-g verify-submission)"
 
 
@@ -86,7 +90,7 @@ def judge_confidence(found: Confidence, ref: str) -> Iterator[Problem]:
         message = f"all {found.num_images} answers are right. Did the model see these images or their labels?"
         yield warning(CODE, ref, f"{message} {ADVICE}")
     # A model that is hardly ever wrong may be sure of everything.
-    if wrong >= MOST_SURE * found.num_images and _is_fewer(found.num_close, found.num_images, CLOSE_SHARE):
+    if wrong >= MOST_SURE * found.num_images and find_most(found.num_close, found.num_images) < CLOSE_SHARE:
         yield warning(
             CODE,
             ref,
@@ -94,17 +98,30 @@ def judge_confidence(found: Confidence, ref: str) -> Iterator[Problem]:
             f"answers; of a "
             f"model 12 % and more are. Are the probabilities a model's? {ADVICE}",
         )
-    if found.ranking is None or found.error is None or min(found.num_right, wrong) < MIN_EACH:
-        return
-    if found.ranking + Z * found.error < RANKING:
+    if is_ranked(found) and find_best_ranking(found) < RANKING:
         yield warning(
             CODE,
             ref,
-            f"a right answer has a greater margin than a wrong one in {100 * found.ranking:.0f} % of pairs "
-            f"(50 % is "
-            f"chance; shipped models have 67 % and more). Do the probabilities "
-            f"belong to these answers? {ADVICE}",
+            f"a right answer has a greater margin than a wrong one in {100 * (found.ranking or 0):.0f} % of "
+            f"pairs (50 % is chance; honest models have 66 % and more). Do the probabilities belong to these "
+            f"answers? {ADVICE}",
         )
+
+
+def is_ranked(found: Confidence) -> bool:
+    """Whether there are enough right answers, and wrong ones, for their margins to be compared."""
+    wrong = found.num_images - found.num_right
+    return min(found.num_right, wrong) >= MIN_EACH and found.num_right >= RANKED_FROM * found.num_images
+
+
+def find_best_ranking(found: Confidence) -> float:
+    """Greatest chance of a greater margin that `Z` errors allow; 1 where it is unknown.
+
+    Example:
+        >>> find_best_ranking(Confidence(1000, 150, 500, 0.5, 0.02))
+        0.562
+    """
+    return 1.0 if found.ranking is None or found.error is None else found.ranking + Z * found.error
 
 
 def judge_beside(found: Beside, num_others: int, ref: str) -> Iterator[Problem]:
@@ -116,7 +133,8 @@ def judge_beside(found: Beside, num_others: int, ref: str) -> Iterator[Problem]:
         2
     """
     wrong = found.num_images - found.num_right
-    if _is_fewer(wrong, found.num_images, LEAP * (1 - found.best_right / found.num_images)):
+    best_errors = 1 - found.best_right / found.num_images
+    if find_most(wrong, found.num_images) < find_leap(num_others) * best_errors:
         yield warning(
             CODE,
             ref,
@@ -155,8 +173,7 @@ def _judge_difficulty(found: Beside, num_others: int, ref: str) -> Iterator[Prob
 
 def _judge_wrong(found: Beside, num_others: int, ref: str) -> Iterator[Problem]:
     # For each other model: its wrong answers come up in every pair and are counted once.
-    both, same = found.both_wrong // num_others, found.same_wrong // num_others
-    if _is_fewer(same, both, SAME_WRONG):
+    if find_most(found.same_wrong // num_others, found.both_wrong // num_others) < SAME_WRONG:
         yield warning(
             CODE,
             ref,
@@ -209,8 +226,27 @@ def compare_alone(found: Beside) -> tuple[float, float]:
     return ratio, math.sqrt(sum(1 / cell for cell in cells))
 
 
-def _is_fewer(count: int, total: int, share: float) -> bool:
-    """Whether so few are too few for this share, at the stated chance."""
-    from scipy.stats import binom, norm
+def find_most(count: int, total: int) -> float:
+    """Greatest share of which so few are still as likely as `Z` allows (Clopper-Pearson, one-sided).
 
-    return bool(total and binom.cdf(count, total, share) < norm.sf(Z))
+    Args:
+        count: Of `total`.
+        total: 0 excludes nothing, which is a share of 1.
+
+    Example:
+        >>> round(find_most(0, 1000), 4), find_most(0, 0)
+        (0.0069, 1.0)
+    """
+    from scipy.stats import beta, norm
+
+    return 1.0 if count >= total else float(beta.ppf(norm.cdf(Z), count + 1, total - count))
+
+
+def find_leap(num_others: int) -> float:
+    """The bound of `LEAPS` beside so many other models.
+
+    Example:
+        >>> [round(1 / find_leap(count)) for count in (3, 5, 10)]
+        [30, 10, 6]
+    """
+    return next(leap for least, leap in LEAPS if num_others >= least)

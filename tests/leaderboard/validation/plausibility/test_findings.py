@@ -26,11 +26,15 @@ from imagenet_g.leaderboard.submissions.problems import MAX_TEXT, Problem
 from imagenet_g.leaderboard.validation.file_checks import list_predictions
 from imagenet_g.leaderboard.validation.likeness.answers import SplitAnswers, load_answers
 from imagenet_g.leaderboard.validation.peers import KnownSubmission, list_strangers
-from imagenet_g.leaderboard.validation.plausibility.beside import compare_with, compute_kappa
-from imagenet_g.leaderboard.validation.plausibility.confidence import is_right, rank_right
+from imagenet_g.leaderboard.validation.plausibility.beside import Beside, compare_with, compute_kappa
+from imagenet_g.leaderboard.validation.plausibility.confidence import Confidence, is_right, rank_right
 from imagenet_g.leaderboard.validation.plausibility.findings import check_plausibility
 from imagenet_g.leaderboard.validation.plausibility.forging import list_wrong, put_first
-from imagenet_g.leaderboard.validation.plausibility.verdicts import judge_robustness
+from imagenet_g.leaderboard.validation.plausibility.verdicts import (
+    judge_beside,
+    judge_confidence,
+    judge_robustness,
+)
 from imagenet_g.leaderboard.validation.validate import dispel_doubts, load_known
 
 Forge = Callable[[SplitAnswers], TopFive]
@@ -85,7 +89,7 @@ def test_labels_as_answers_are_refused(tmp_path: Path) -> None:
     ("share", "words"),
     [
         (1.0, ["all 1244 answers are right", "are wrong; of the best of 3"]),
-        (0.9, ["nearly a tie", "greater margin", "of the best of", "easier images", "none of 3"]),
+        (0.9, ["nearly a tie", "greater margin", "easier images", "none of 3"]),
         (0.3, ["nearly a tie", "greater margin", "easier images", "none of 3", "are the same"]),
     ],
 )
@@ -144,6 +148,21 @@ def test_a_robustness_beyond_all_that_is_known_is_flagged() -> None:
     assert found is not None
     assert "at least +60 points above models of its clean accuracy" in found.message
     assert judge_robustness(None, "testbed", "imagenet-sketch") is None
+
+
+def test_margins_are_judged_of_who_is_right_often_enough() -> None:
+    """A weak classifier's margins say little of what it has right, however many images there are."""
+    assert list(judge_confidence(Confidence(10_000, 1500, 1900, 0.53, 0.005), "mini/real")) == []
+    (found,) = judge_confidence(Confidence(10_000, 1500, 2100, 0.53, 0.005), "mini/real")
+    assert "greater margin than a wrong one in 53 % of pairs" in found.message
+
+
+@pytest.mark.parametrize(("others", "flagged"), [(3, 0), (5, 0), (10, 1)])
+def test_a_leap_is_judged_by_how_many_others_there_are(others: int, flagged: int) -> None:
+    """A tenth wrong where the best other has 70 %: beside few, the best may be a weak one."""
+    found = Beside(10_000, 9000, 3000, 0, 0, None, None, None, 0, 0)
+    problems = [one for one in judge_beside(found, others, "mini/real") if "of the best of" in one.message]
+    assert len(problems) == flagged
 
 
 def test_error_consistency_is_that_of_the_paper() -> None:

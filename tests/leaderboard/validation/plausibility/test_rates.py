@@ -20,7 +20,7 @@ def test_honest_models_pass_and_forgeries_are_counted(capsys: pytest.CaptureFixt
     """Three networks; all of their wrong answers made right are refused, and 25 are not found."""
     assert main([*FILES, "--repeats", "2"]) == 0
     printed = capsys.readouterr().out
-    assert "   0 made right: flagged 0 of 3 (0 %), refused 0 (0 %), at most 63.16 %" in printed
+    assert "   0 made right: flagged 0 of 3 (0 %), refused 0 (0 %), at most 63.16 % of splits" in printed
     assert "  25 made right: flagged 0 of 6" in printed
     assert " all made right: flagged 3 of 3 (100 %), refused 3 (100 %)" in printed
 
