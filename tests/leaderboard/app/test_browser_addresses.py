@@ -10,8 +10,6 @@ from playwright.sync_api import Page, expect
 
 Show = Callable[[str], Page]
 REAL = "?version=real-sets&split=imagenet-r"
-IDLE = "networkidle"
-"""Half a second without a request: every event that filling the controls raises has had its answer."""
 
 
 def test_the_page_opens_on_the_finding_and_leads_to_the_table_and_back(load: Show) -> None:
@@ -47,7 +45,8 @@ def test_an_address_of_a_filtered_view_opens_it(show: Show) -> None:
     """Its switch and its table, also after every event that filling the controls raises."""
     page = show("?version=mini-v2&split=mini-v2%2Fsd-i%3Aclip-filtered")
     expect(page.get_by_role("radio", name="clip-filtered")).to_be_checked()
-    page.wait_for_load_state(IDLE)
+    # Half a second without a request: every event that filling the controls raises has had its answer.
+    page.wait_for_load_state("networkidle")
     expect(page.locator(".board caption")).to_contain_text("mini-v2/sd-i:clip-filtered: 3 models")
     expect(page.get_by_role("radio", name="clip-filtered")).to_be_checked()
 
