@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,8 @@ from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.terminal.text import print_block, print_line
 
 if TYPE_CHECKING:
-    from imagenet_g.baselines.replays.records import ReplayRecord
+    from imagenet_g.baselines.replays.experiments import ExperimentsSpec
+    from imagenet_g.baselines.replays.records import ExperimentsRecord, ReplayRecord
     from imagenet_g.baselines.replays.specs import ReplaySpec
 
 PAGE_NAME = "replay.md"
@@ -19,7 +21,6 @@ RECORD_NAME = "replay.json"
 
 def run_replay_command(arguments: Namespace) -> int:
     """Run a replay and write its page, or list the replays."""
-    from imagenet_g.baselines.commands.replay_experiments import is_experiments, run_experiments_command
     from imagenet_g.baselines.replays.experiments import list_experiments
     from imagenet_g.baselines.replays.specs import list_replays, load_replay
 
@@ -87,3 +88,107 @@ def write_replay(folder: Path, found: ReplayRecord, spec: ReplaySpec) -> None:
     # The record first: the page can be written again from it, not the other way round.
     write_text(folder / RECORD_NAME, found.model_dump_json(indent=1) + "\n")
     write_text(folder / PAGE_NAME, format_page(found, spec, load_papers()))
+
+
+def is_experiments(name_or_path: str) -> bool:
+    """Whether a name or file has experiments, and is no replay of one paper's tables."""
+    from imagenet_g.baselines.replays.experiments import list_experiments
+    from imagenet_g.benchmark.shipped_specs import parse_toml
+
+    if not name_or_path.endswith(".toml"):
+        return name_or_path in list_experiments()
+    try:
+        return "experiments" in parse_toml(Path(name_or_path).expanduser().read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        # What is wrong with it is said by whatever reads it.
+        return False
+
+
+def run_experiments_command(arguments: Namespace) -> int:
+    """Run the chosen experiments and write their page, or print the plan.
+
+    Raises:
+        InputError: No output is named, or an option does not go with experiments.
+    """
+    from imagenet_g.baselines.replays.experiments import load_experiments
+
+    spec = load_experiments(arguments.replay).choose(arguments.only)
+    if arguments.no_training:
+        raise InputError("--no-training is for replays of one paper; choose experiments with --only NAME.")
+    if arguments.dry_run:
+        return print_plan(spec, arguments)
+    if arguments.out is None:
+        raise InputError("Name the folder of results and page: --out DIR.")
+    found = run_chosen(spec, arguments)
+    write_experiments(arguments.out, found, spec)
+    for experiment in found.experiments:
+        for claim in experiment.claims:
+            print_line(f"{claim.verdict:10} {experiment.name}: {claim.text}")
+    print_line(f"wrote {arguments.out / PAGE_NAME}")
+    return 0
+
+
+def print_plan(spec: ExperimentsSpec, arguments: Namespace) -> int:
+    """What the chosen experiments would take; nothing is fetched or trained."""
+    import torch
+
+    from imagenet_g.baselines.replays.experiment_plan import plan_experiments
+    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+    from imagenet_g.benchmark.devices import choose_device
+    from imagenet_g.benchmark.evaluation.cache import choose_cache_folder
+
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
+    text = plan_experiments(
+        spec,
+        seeds=arguments.seeds,
+        data=parse_data_pairs(arguments.data),
+        cache=choose_cache_folder(arguments.cache),
+        out=arguments.out,
+        device=choose_device(arguments.device),
+    )
+    print_block(text)
+    return 0
+
+
+def run_chosen(spec: ExperimentsSpec, arguments: Namespace) -> ExperimentsRecord:
+    """Train and evaluate what is missing."""
+    import torch
+
+    from imagenet_g.baselines.replays.evaluating import ReplayPlace
+    from imagenet_g.baselines.replays.experiment_run import run_experiments
+    from imagenet_g.benchmark.backends.settings import RunSettings
+    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
+    from imagenet_g.benchmark.devices import choose_device
+    from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
+    from imagenet_g.benchmark.storage import validate_writable
+    from imagenet_g.benchmark.terminal.progress import ProgressListener
+
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
+    # Before hours of training whose results could not be stored.
+    validate_writable(arguments.out)
+    with ProgressListener() as listener:
+        place = ReplayPlace(
+            data=parse_data_pairs(arguments.data),
+            settings=RunSettings(device=choose_device(arguments.device), workers=arguments.threads),
+            out=arguments.out,
+            cache=Cache(choose_cache_folder(arguments.cache)),
+            listener=listener,
+        )
+        return run_experiments(place, spec, seeds=arguments.seeds)
+
+
+def write_experiments(folder: Path, found: ExperimentsRecord, spec: ExperimentsSpec) -> None:
+    """Write the record and the page.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    from imagenet_g.baselines.papers.tables import load_papers
+    from imagenet_g.baselines.replays.experiment_page import format_experiments
+    from imagenet_g.benchmark.storage import write_text
+
+    # The record first: the page can be written again from it, not the other way round.
+    write_text(folder / RECORD_NAME, found.model_dump_json(indent=1) + "\n")
+    write_text(folder / PAGE_NAME, format_experiments(found, spec, load_papers()))
