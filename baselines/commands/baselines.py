@@ -21,8 +21,8 @@ _ACTIONS = {
     "table": ("imagenet_g.baselines.commands.table", "run_table"),
     "plot": ("imagenet_g.baselines.commands.table", "run_plot"),
     "train": ("imagenet_g.baselines.commands.train", "run_train"),
-    "distort": ("imagenet_g.baselines.commands.distort", "run_distort"),
-    "fractals": ("imagenet_g.baselines.commands.fractals", "run_fractals"),
+    "distort": ("imagenet_g.baselines.commands.comparators", "run_distort"),
+    "fractals": ("imagenet_g.baselines.commands.comparators", "run_fractals"),
     "replay": ("imagenet_g.baselines.commands.replay", "run_replay_command"),
     "coverage": ("imagenet_g.baselines.commands.coverage", "run"),
 }
