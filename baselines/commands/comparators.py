@@ -1,4 +1,4 @@
-"""`imagenet-g baselines distort` and `fractals`: images through a disturbed network, and pictures to mix in."""
+"""`imagenet-g baselines distort` and `fractals`: disturbed images, and pictures to mix into images."""
 
 from __future__ import annotations
 
