@@ -35,8 +35,8 @@ def fill_copies(sources: Sequence[Any]) -> list[Any]:
         ValueError: A copy names no other source, or one that is a copy itself, or has keys of its own.
 
     Example:
-        >>> fill_copies([{"name": "a", "ref": "v1/sd-l"}, {"name": "b", "copy_of": "a"}])[1]
-        {'name': 'b', 'ref': 'v1/sd-l', 'copy_of': 'a'}
+        >>> fill_copies([{"name": "a", "ref": "folder:photos"}, {"name": "b", "copy_of": "a"}])[1]
+        {'name': 'b', 'ref': 'folder:photos', 'copy_of': 'a'}
     """
     tables = [source for source in sources if isinstance(source, dict)]
     originals = {str(table.get("name")): table for table in tables if table.get("copy_of") is None}
