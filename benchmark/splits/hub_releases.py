@@ -85,7 +85,7 @@ def open_hub_release(
     commit = HubSource(source.repo, folder.name)
     note = f"the Hub was not reached ({obstacle}); using the copy fetched earlier" if obstacle else ""
     # Here and not in the note: every command that takes a release must say it, whatever it does with notes.
-    say_if_moved(source.repo, source.revision, cached and cached.parent.name, folder.name)
+    say_if_moved(source.repo, source.revision, cached.parent.name if cached else None, folder.name)
     return HubRelease(folder=folder, source=commit, manifest=_load_or_drop(folder), origin=origin, note=note)
 
 

@@ -99,7 +99,7 @@ def find_most_robust(frame: pd.DataFrame) -> tuple[float, str, int]:
     Over a clean accuracy of the same classes alone: over another one a result has none.
     """
     known = frame[(frame["same_classes"] == "yes") & frame["low"].notna()]
-    best = known.loc[known["low"].idxmax()]
+    best = known.sort_values("low", ascending=False, kind="stable").iloc[0]
     return float(best["low"]), f"{best['model']} on {best['split']}", int(known["model"].nunique())
 
 
