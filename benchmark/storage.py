@@ -12,6 +12,7 @@ import os
 import platform
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from imagenet_g.benchmark.errors import StorageError
 
-_TEMPORARY = re.compile(r".+\.(?P<machine>[0-9a-f]{6})-(?P<process>[1-9][0-9]{0,9})\.tmp")
+_TEMPORARY = re.compile(r".+\.(?P<machine>[0-9a-f]{6})-(?P<process>[1-9][0-9]{0,9})-[1-9][0-9]*\.tmp")
 _CLEARED: set[Path] = set()
 """Folders that this process has cleared."""
 
@@ -45,9 +46,10 @@ def replace_file(path: Path) -> Iterator[Path]:
 
 
 def name_temporary(path: Path) -> Path:
-    """Where this process writes what is to become `path`."""
+    """Where this thread writes what is to become `path`."""
     # A rename is atomic only within one file system, so the temporary lies beside its target and not in /tmp.
-    return path.with_name(f"{path.name}.{name_machine()}-{os.getpid()}.tmp")
+    # With the thread in it: two that make one file at a time would take the half of it from each other.
+    return path.with_name(f"{path.name}.{name_machine()}-{os.getpid()}-{threading.get_native_id()}.tmp")
 
 
 def clear_leftovers(folder: Path) -> None:

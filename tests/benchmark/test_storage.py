@@ -6,6 +6,8 @@ import errno
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,21 @@ def test_a_file_where_a_folder_is_needed_is_a_storage_error(tmp_path: Path) -> N
         write_bytes(tmp_path / "f" / "g", b"x")
 
 
+def test_threads_that_make_one_file_at_a_time_all_succeed(tmp_path: Path) -> None:
+    """Each has the whole of it, and nothing else stays."""
+    together = threading.Barrier(4)
+
+    def write(letter: bytes) -> None:
+        with replace_file(tmp_path / "f") as temporary:
+            temporary.write_bytes(letter * 9)
+            together.wait()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, (b"a", b"b", b"c", b"d")))
+    assert (tmp_path / "f").read_bytes() in {letter * 9 for letter in (b"a", b"b", b"c", b"d")}
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
 def find_ended_process() -> int:
     """The number of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
@@ -67,8 +84,8 @@ def find_ended_process() -> int:
 def test_what_a_killed_run_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
     """Files and folders of processes that have ended; not those of one that runs, or of another machine."""
     name = name_temporary(tmp_path / "f").name
-    ended = name.replace(f"-{os.getpid()}.", f"-{find_ended_process()}.")
-    running = name.replace(f"-{os.getpid()}.", f"-{os.getppid()}.")
+    ended = name.replace(f"-{os.getpid()}-", f"-{find_ended_process()}-")
+    running = name.replace(f"-{os.getpid()}-", f"-{os.getppid()}-")
     machine = name.split(".")[1].partition("-")[0]
     elsewhere = ended.replace(machine, "0" * 6)
     for one in (ended, running, elsewhere, "notes.tmp"):

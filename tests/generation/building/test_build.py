@@ -24,12 +24,12 @@ from build_specs import (
 from datasets import ClassLabel, Image, load_dataset
 from image_sets import write_class_folders
 
+from imagenet_g.benchmark import storage
 from imagenet_g.benchmark.cli import main
 from imagenet_g.benchmark.errors import DataError, InputError, ModelError, StorageError
 from imagenet_g.benchmark.images.decoding import decode_image, hash_pixels
 from imagenet_g.benchmark.splits.manifests import load_manifest
 from imagenet_g.benchmark.splits.releases import load_release_split
-from imagenet_g.benchmark.storage import name_temporary
 from imagenet_g.generation.releases.recipe import SplitRecipe, parse_split_recipe
 from imagenet_g.generation.rendering.engines import run_serial
 from imagenet_g.generation.rendering.shards import load_work_rows, make_work_folder
@@ -268,12 +268,15 @@ def test_a_class_without_source_images_stops_the_plan(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_full_disk_is_one_message_and_the_build_goes_on_afterwards(tmp_path: Path) -> None:
+def test_a_full_disk_is_one_message_and_the_build_goes_on_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing half-written is taken for a shard."""
+    # Without the thread that writes it, whose number is not known before.
+    monkeypatch.setattr(storage, "name_temporary", lambda path: path.with_name(f"{path.name}.tmp"))
     folder = make_work_folder(tmp_path, "sd-l")
     folder.mkdir(parents=True)
-    full = name_temporary(folder / "00001.parquet")
-    full.symlink_to("/dev/full")
+    (folder / "00001.parquet.tmp").symlink_to("/dev/full")
     with pytest.raises(StorageError, match="No space left"):
         build(make_noise_spec(), tmp_path)
     assert sorted(path.name for path in folder.glob("0*")) == ["00000.json", "00000.parquet"]
