@@ -20,6 +20,20 @@ COMMANDS = (
     ),
     Command("published", "Print published tables and their errors", f"{_HERE}.published", Circle.MAKERS, 100),
     Command(
+        "features",
+        "Measure the features of models on splits",
+        f"{_HERE}.features_of_models.features",
+        Circle.MAKERS,
+        105,
+    ),
+    Command(
+        "probe",
+        "Fit linear probes on features of models",
+        f"{_HERE}.features_of_models.probe",
+        Circle.MAKERS,
+        106,
+    ),
+    Command(
         "plan-sample",
         "Compute the sample size for a given difference",
         f"{_HERE}.plan_sample",

@@ -16,6 +16,7 @@ from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.critiques.critique import FeaturesUsed
 from imagenet_g.benchmark.devices import choose_device
 from imagenet_g.benchmark.distances.embeddings import Embeddings, ImageEncoder, embed_rows
+from imagenet_g.benchmark.distances.encoders import load_encoder
 from imagenet_g.benchmark.distances.feature_records import describe_clip_features
 from imagenet_g.benchmark.distances.sides import Side, choose_classes, open_side
 from imagenet_g.benchmark.environment import choose_workers
@@ -26,7 +27,6 @@ from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.quality.inception import InceptionEncoder
 from imagenet_g.benchmark.quality.records import FeatureRecord
 from imagenet_g.benchmark.splits.readable import require_readable
-from imagenet_g.generation.critique.encoders import load_encoder
 from imagenet_g.generation.critique.request import CritiqueRequest
 from imagenet_g.generation.critique.section_store import SectionStore
 from imagenet_g.generation.image_checks.images import CheckedImages

@@ -6,8 +6,8 @@ import pytest
 import timm
 import torch
 
+from imagenet_g.benchmark.distances.encoders import HeadInput
 from imagenet_g.benchmark.errors import InputError, ModelError
-from imagenet_g.generation.critique.encoders import HeadInput
 
 
 def test_features_are_timm_s_own() -> None:

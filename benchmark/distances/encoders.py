@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,8 +12,9 @@ from imagenet_g.benchmark.errors import InputError, ModelError
 from imagenet_g.benchmark.fingerprints.architecture import hash_architecture
 from imagenet_g.benchmark.fingerprints.behaviour import hash_behaviour
 from imagenet_g.benchmark.identity import hash_json
-from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, load_classifier
+from imagenet_g.benchmark.models.classifiers import Classifier, ModelRequest, Transform, load_classifier
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
+from imagenet_g.benchmark.models.zero_shot import ImageTower, split_head
 from imagenet_g.benchmark.naming.specs import parse_model_spec
 from imagenet_g.benchmark.quality.inception import fetch_inception, load_inception
 from imagenet_g.benchmark.records import ClipRecord
@@ -66,6 +68,70 @@ class HeadInput(torch.nn.Module):
         self._seen.append(inputs[0])
 
 
+@dataclass(frozen=True, slots=True)
+class RawEncoder:
+    """A model whose features are taken as it gives them, of whatever length.
+
+    Attributes:
+        encoder: The same model, whose own vectors have length 1.
+    """
+
+    encoder: ClipEncoder
+
+    @property
+    def record(self) -> ClipRecord:
+        """Which one."""
+        return self.encoder.record
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The module; `visual` is its part for images."""
+        return self.encoder.model  # type: ignore[no-any-return]
+
+    @property
+    def transform(self) -> Transform:
+        """PIL RGB image to `(3, H, W)` float32."""
+        return self.encoder.transform
+
+    @property
+    def architecture_sha256(self) -> str:
+        """Hash of its layers and settings."""
+        return self.encoder.architecture_sha256
+
+    @property
+    def behaviour_sha256(self) -> str:
+        """Hash of what it makes of fixed inputs, and that nothing is divided by a length."""
+        # Another hash than that of the scaled features: both are kept in one cache, under a key of it.
+        return hash_json(["as given", self.encoder.behaviour_sha256])
+
+    def encode_tensors(self, inputs: torch.Tensor) -> torch.Tensor:
+        """`(N, D)` float32 features on the CPU, from `(N, 3, H, W)` on the model's device."""
+        with torch.inference_mode():
+            features: torch.Tensor = self.encoder.model.encode_image(inputs, normalize=False)
+        return features.float().cpu()
+
+
+def load_raw_encoder(requested: str, *, checkpoint: Path | None = None) -> RawEncoder:
+    """A model that gives features of images as it computes them: no length is taken out.
+
+    Args:
+        requested: Any model that `evaluate --model` takes.
+        checkpoint: Own weights in place of the pretrained ones.
+
+    Raises:
+        InputError: It has no linear layer whose input could serve as features.
+        ModelError: That layer is given no single vector an image.
+        ImagenetGError: As `classifiers.load_classifier`.
+    """
+    spec = parse_model_spec(requested)
+    # Without a class name: a CLIP's image features follow from no text.
+    if spec.scheme == "open_clip" and checkpoint is None:
+        return RawEncoder(load_clip_encoder(requested))
+    return RawEncoder(
+        wrap_classifier(load_classifier(ModelRequest(requested=requested, spec=spec, checkpoint=checkpoint)))
+    )
+
+
 def load_encoder(requested: str, *, cache: Path) -> ImageEncoder:
     """A model that gives features of images: of length 1, but for those of the Inception of FID.
 
@@ -98,6 +164,38 @@ def find_inception(requested: str) -> Path | None:
     return Path(path) if name == INCEPTION else None
 
 
+class TowerInput(torch.nn.Module):
+    """The image side of a zero-shot classifier, with the same two names as a CLIP of open_clip.
+
+    Args:
+        tower: Its image side.
+    """
+
+    def __init__(self, tower: ImageTower) -> None:
+        super().__init__()
+        self.visual = tower.model
+
+    def encode_image(self, images: torch.Tensor, normalize: bool = False) -> torch.Tensor:
+        """`(N, D)` features of `(N, 3, H, W)` images, as the model gives them."""
+        features: torch.Tensor = self.visual.encode_image(images, normalize=normalize)  # type: ignore[operator]
+        return features
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """As `encode_image`."""
+        return self.encode_image(images)
+
+
+def make_feature_module(module: torch.nn.Module) -> HeadInput | TowerInput:
+    """What gives a classifier's features: its image side where the head is made of texts.
+
+    Raises:
+        InputError: It has no linear layer whose input could serve.
+    """
+    sides = split_head(module)
+    # The last linear layer of a CLIP may be its text side's, or one inside a block of the image side.
+    return (HeadInput(module) if sides is None else TowerInput(sides[0])).eval()
+
+
 def wrap_classifier(classifier: Classifier) -> ClipEncoder:
     """A classifier as what embeds images.
 
@@ -105,7 +203,7 @@ def wrap_classifier(classifier: Classifier) -> ClipEncoder:
         InputError: It has no linear layer whose input could serve.
         ModelError: That layer is given no single vector an image.
     """
-    record, module = classifier.record, HeadInput(classifier.module).eval()
+    record, module = classifier.record, make_feature_module(classifier.module)
     size = record.preprocessing.input_size_px
     with torch.no_grad():
         num_dimensions = module.encode_image(torch.zeros(1, 3, *size)).shape[1]

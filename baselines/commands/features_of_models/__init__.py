@@ -1,0 +1,1 @@
+"""Commands on the features of models: measured as they are, or probed by a linear classifier."""
