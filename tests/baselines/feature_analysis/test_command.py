@@ -30,7 +30,7 @@ WNIDS = [info.wnid for info in load_classes()[:3]]
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A CLIP with random weights."""
-    return f"open_clip:local-dir:{build_tiny_clip(tmp_path_factory.mktemp('clip'))}"
+    return f"open_clip:local-dir:{build_tiny_clip(tmp_path_factory.mktemp('clips') / 'one')}"
 
 
 @pytest.fixture(scope="module")

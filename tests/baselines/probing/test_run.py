@@ -44,7 +44,7 @@ COLOURS = {"blue": (30, 30, 220), "green": (30, 220, 30), "red": (220, 30, 30)}
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A CLIP with random weights."""
-    return f"open_clip:local-dir:{build_tiny_clip(tmp_path_factory.mktemp('clip'))}"
+    return f"open_clip:local-dir:{build_tiny_clip(tmp_path_factory.mktemp('clips') / 'one')}"
 
 
 @pytest.fixture(scope="module")
