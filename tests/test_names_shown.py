@@ -38,6 +38,7 @@ TYPED = [
     ["baselines", "distort", "mini/real", "--network", "edsr", "--weights", "@", "--out", "o"],
     ["baselines", "replay", "@"], ["published", "@"], ["plan-sample", "--difference", "@"],
     ["expect", "--accuracy", "0.7", "--split", "@"],
+    ["probe", "@", "--model", COLOUR, "--out", "o"], ["features", "--model", COLOUR, "--split", "@"],
     ["distance", "--split", "@", "--reference", "mini/real"], ["gallery", "@"],
     ["critique", "@", "--reference", "mini/real"],
     ["convert", "@", "--out", "o"], ["finetune", "@", "--out", "o"],

@@ -23,6 +23,7 @@ from imagenet_g.baselines.feature_analysis.records import FeatureAnalysis, Featu
 from imagenet_g.baselines.feature_analysis.run import list_cautions
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.cli import main
+from imagenet_g.benchmark.images.decoding import decode_image
 
 WNIDS = [info.wnid for info in load_classes()[:3]]
 
@@ -64,7 +65,7 @@ def test_the_measures_are_those_of_open_clip_s_own_features(out: Path, model: st
     """As the model gives them, and at length 1."""
     clip, _, transform = open_clip.create_model_and_transforms(model.removeprefix("open_clip:"))
     paths = [path for path in sorted(folder.rglob("*.png")) if path.stat().st_size > 8]
-    images = torch.stack([transform(Image.open(path)) for path in paths])
+    images = torch.stack([transform(decode_image(path.read_bytes())) for path in paths])
     with torch.no_grad():
         raw = clip.eval().encode_image(images, normalize=False).double().numpy()
     found = {(one.name, one.normalised): one.value for one in load_analysis(out).measures}
@@ -82,7 +83,7 @@ def test_an_image_that_cannot_be_decoded_is_left_out_and_named(out: Path) -> Non
 
 def test_the_table_of_numbers_has_every_measure_and_class(out: Path) -> None:
     """Six of the set, two of each class, with eps^2 beside the coding lengths."""
-    rows = list(csv.DictReader((out / "features.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader((out / "features.csv").read_text(encoding="utf-8").splitlines()))
     assert len(rows) == 6 + 2 * len(WNIDS)
     assert {row["eps_squared"] for row in rows if row["measure"] == "coding length"} == {"0.5"}
     assert [row["wnid"] for row in rows if row["wnid"]] == [wnid for wnid in WNIDS for _ in range(2)]
