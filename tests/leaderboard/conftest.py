@@ -1,4 +1,4 @@
-"""The board in a real browser: one server, one Chromium and one loaded page for all tests of a process."""
+"""The board in a real browser: one server for a process, one Chromium and one loaded page for a module."""
 
 from __future__ import annotations
 
@@ -67,9 +67,10 @@ def address(board_folder: Path) -> Iterator[str]:
     assert "Traceback" not in log, log
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A Chromium; without one, every test that needs it fails and says what to install."""
+    # For a module and not for all: Playwright keeps an event loop running, beside which no test can begin one.
     with open_browser() as running:
         yield running
 
@@ -94,14 +95,14 @@ def invite(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
         yield open_context
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def keep(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
     """Makes visitors who stay: from their second page on, the page's scripts are in their caches."""
     with open_visitors(browser) as open_context:
         yield open_context
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def desktop(keep: Callable[..., BrowserContext]) -> BrowserContext:
     """The visitor on a desktop who stays."""
     return keep(viewport=DESKTOP)
@@ -128,7 +129,7 @@ def keep_page(visitor: BrowserContext) -> Iterator[Page]:
     assert failed == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kept_page(keep: Callable[..., BrowserContext], address: str) -> Iterator[Page]:
     """The page of a visitor on a desktop: a load takes seconds, in which the board's scripts are compiled.
 
@@ -138,7 +139,7 @@ def kept_page(keep: Callable[..., BrowserContext], address: str) -> Iterator[Pag
         yield page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kept_phone(keep: Callable[..., BrowserContext], address: str) -> Iterator[Page]:
     """The page of a visitor with a narrow screen."""
     with keep_page(keep(viewport=PHONE)) as page:

@@ -35,8 +35,9 @@ ANSWERS = "**/gradio_api/run/**"
 LEAVE_JS = """() => {
   document.querySelector('#drawer[data-open] #close-drawer')?.click();
   scrollTo(0, 0);
-  return history.state?.board ?? null;
+  return document.querySelector('#address :is(textarea, input)')?.value ?? null;
 }"""
+"""The address that the server sent last, whatever tab was opened since."""
 VISIT_JS = """words => {
   history.pushState({}, '', words || location.pathname);
   document.querySelector('#restore').click();
