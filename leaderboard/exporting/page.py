@@ -30,8 +30,8 @@ h2 { font-size: var(--board-size-4); margin-top: var(--board-gap-6); }
 h3 { font-size: var(--board-size-3); }
 details { margin: 0 0 var(--board-gap-5); }
 summary { cursor: pointer; padding: var(--board-gap-1) 0; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: var(--board-gap-3); background: var(--board-field);
-  border-radius: var(--board-round); font-size: var(--board-size-2); }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: var(--board-gap-3);
+  background: var(--board-field); border-radius: var(--board-round); font-size: var(--board-size-2); }
 .plot { display: block; width: 100%; max-width: 720px; height: auto; margin: var(--board-gap-3) 0;
   font: 12px system-ui, sans-serif; }
 """

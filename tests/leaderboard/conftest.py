@@ -70,7 +70,7 @@ def address(board_folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A Chromium; without one, every test that needs it fails and says what to install."""
-    # For a module and not for all: Playwright keeps an event loop running, beside which no test can begin one.
+    # For a module and not for all: Playwright keeps an event loop running, beside which none can begin.
     with open_browser() as running:
         yield running
 
