@@ -25,7 +25,8 @@ from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 BEGUN_FIRST = (
-    "leaderboard/app/test_browser_views.py", "benchmark/evaluation/test_keep_features.py",
+    "leaderboard/app/test_browser_axe.py", "leaderboard/app/test_browser_views.py",
+    "benchmark/evaluation/test_keep_features.py",
     "generation/releases/test_publish.py", "generation/caption_training/test_run.py",
     "benchmark/feeding/test_processes.py", "generation/building/test_build.py",
     "generation/rendering/test_score_files.py", "benchmark/backends/test_openvino_backend.py",

@@ -147,19 +147,18 @@ def kept_phone(keep: Callable[..., BrowserContext], address: str) -> Iterator[Pa
 
 
 @pytest.fixture
-def show(kept_page: Page, address: str) -> Iterator[Callable[[str], Page]]:
+def show(kept_page: Page, address: str) -> Callable[[str], Page]:
     """Leads the open board to the words that it is given behind the address, as its own links do."""
 
     def visit(words: str) -> Page:
         visit_words(kept_page, address, words)
         return kept_page
 
-    yield visit
-    kept_page.unroute_all()
+    return visit
 
 
 @pytest.fixture
-def load(kept_page: Page, address: str) -> Callable[[str], Page]:
+def load(kept_page: Page, address: str) -> Iterator[Callable[[str], Page]]:
     """Loads the board anew, for claims about an address that somebody was sent."""
 
     def open_words(words: str) -> Page:
@@ -168,7 +167,9 @@ def load(kept_page: Page, address: str) -> Callable[[str], Page]:
         open_page(kept_page, address + words)
         return kept_page
 
-    return open_words
+    yield open_words
+    # Requests that a test holds are let go, whichever way it came to its page.
+    kept_page.unroute_all()
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def test_an_address_opens_the_state_it_names(load: Show) -> None:
     page = load("?version=real-sets&split=imagenet-sketch&search=resnet&sort=er&part=1")
     expect(page.locator(".board caption")).to_contain_text("imagenet-sketch")
     expect(page.locator("th[aria-sort]")).to_contain_text("ER")
-    expect(page.get_by_label("Search")).to_have_value("resnet")
+    expect(page.get_by_label("Search", exact=True)).to_have_value("resnet")
     expect(page.get_by_text("page 2 of")).to_be_visible()
     assert "part=1" in page.url
     page.get_by_role("button", name="next ›").click()
@@ -63,7 +63,7 @@ def test_an_address_of_words_that_nobody_knows_opens_the_page(load: Show) -> Non
 
 def test_the_address_follows_the_page(page: Page) -> None:
     """Copied, it opens the same page."""
-    page.get_by_label("Search").fill("lite1")
+    page.get_by_label("Search", exact=True).fill("lite1")
     wait_until_settled(page, "search=lite1")
     assert "search=lite1" in page.url
     page.reload()
@@ -97,12 +97,12 @@ def test_a_typed_word_is_one_step_back(page: Page) -> None:
     """Not one for each letter."""
     before = page.url
     for letters in ("lite", "lite1"):
-        page.get_by_label("Search").fill(letters)
+        page.get_by_label("Search", exact=True).fill(letters)
         wait_until_settled(page, f"search={letters}")
     expect_names(page, ["EfficientNet-Lite1"])
     page.go_back()
     expect(page.locator(".board caption")).to_contain_text("3 models")
-    expect(page.get_by_label("Search")).to_have_value("")
+    expect(page.get_by_label("Search", exact=True)).to_have_value("")
     assert page.url == before
 
 
@@ -121,27 +121,29 @@ def test_a_version_brings_its_own_splits(page: Page) -> None:
     expect(page.locator(".board caption")).to_contain_text("objectnet")
 
 
-def test_a_choice_made_while_an_answer_is_under_way_stands(page: Page) -> None:
+def test_a_choice_made_while_an_answer_is_under_way_stands(load: Show) -> None:
     """In whatever order the answers come: here the one to the version comes last."""
+    page = load("?version=mini")
     release = hold_answers(page)
     choose(page, "Version", "real-sets")
     open_drawer(page)
     page.get_by_role("radio", name="linear").first.check()
-    page.get_by_label("Search").press_sequentially("dfn")
+    page.get_by_label("Search", exact=True).press_sequentially("dfn")
     release()
     wait_until_settled(page, "version=real-sets&split=imagenet-v2&link=linear&search=dfn")
     expect(page.locator(".board caption")).to_contain_text("imagenet-v2: 4 models")
     expect(page.get_by_label("Split", exact=True)).to_have_value("imagenet-v2")
-    expect(page.get_by_label("Search")).to_have_value("dfn")
+    expect(page.get_by_label("Search", exact=True)).to_have_value("dfn")
 
 
-def test_leaving_a_box_takes_back_no_later_choice(page: Page) -> None:
+def test_leaving_a_box_takes_back_no_later_choice(load: Show) -> None:
     """Gradio asks once more when a dropdown loses focus; that answer comes after the choice of a split."""
+    page = load("?version=mini")
     choose(page, "Version", "real-sets")
     wait_until_settled(page, "split=imagenet-v2")
     release = hold_answers(page)
     choose(page, "Split", "objectnet")
-    page.get_by_label("Search").press_sequentially("dfn")
+    page.get_by_label("Search", exact=True).press_sequentially("dfn")
     release()
     wait_until_settled(page, "split=objectnet&search=dfn")
     expect(page.get_by_label("Split", exact=True)).to_have_value("objectnet")

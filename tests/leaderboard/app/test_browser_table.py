@@ -37,14 +37,14 @@ def test_a_click_on_a_heading_sorts_and_another_turns_it_round(page: Page) -> No
 def test_the_search_leaves_the_models_it_names(show: Show) -> None:
     """As they are typed, with no button."""
     page = show(REAL)
-    page.get_by_label("Search").press_sequentially("dfn2b; dfn5b")
+    page.get_by_label("Search", exact=True).press_sequentially("dfn2b; dfn5b")
     expect(page.locator(".board caption")).to_contain_text("imagenet-r: 4 models")
     assert all("dfn" in name for name in read_names(page))
 
 
 def test_an_emptied_search_brings_every_model_back(page: Page) -> None:
     """Deleting is a change like typing."""
-    search = page.get_by_label("Search")
+    search = page.get_by_label("Search", exact=True)
     search.press_sequentially("9")
     expect(page.locator(".board caption")).to_contain_text("0 models")
     search.press("Backspace")
@@ -114,7 +114,7 @@ def test_a_pinned_row_stays_first_whatever_is_filtered(page: Page) -> None:
     """By its star; pressed again it lets go."""
     page.get_by_role("button", name="Pin EfficientNet-Lite1").click()
     wait_until_settled(page, "pinned=")
-    page.get_by_label("Search").fill("lite2")
+    page.get_by_label("Search", exact=True).fill("lite2")
     wait_until_settled(page, "search=lite2")
     expect(page.locator(".board tbody th .model-link")).to_have_text(
         ["EfficientNet-Lite1", "EfficientNet-Lite2"]
@@ -166,7 +166,7 @@ def test_a_column_can_be_added(page: Page) -> None:
 
 def test_nothing_of_a_visit_is_kept_in_the_browser(page: Page) -> None:
     """Neither what was searched nor what was uploaded."""
-    page.get_by_label("Search").fill("lite1")
+    page.get_by_label("Search", exact=True).fill("lite1")
     wait_until_settled(page, "search=lite1")
     assert "lite1" not in page.evaluate("JSON.stringify(localStorage)")
 
