@@ -33,6 +33,12 @@ def test_the_picture_is_drawn_from_the_import_contracts() -> None:
     assert draw_diagram(PYPROJECT) in PAGE
 
 
+def test_every_line_of_the_picture_is_as_wide_as_the_others() -> None:
+    """Or the frames of the boxes do not meet."""
+    # One box in a row, and three with the spaces between them.
+    assert {len(line) for line in draw_diagram(PYPROJECT).splitlines()} == {100, 98}
+
+
 @pytest.mark.parametrize("room", list_rooms())
 def test_every_room_stands_in_the_table_with_its_purpose(room: str) -> None:
     """As its own docstring has it."""

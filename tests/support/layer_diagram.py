@@ -70,9 +70,10 @@ def _draw_box(title: str, floors: Floors, width: int) -> list[str]:
 
 def _wrap(rooms: Sequence[str], width: int) -> list[str]:
     lines = [rooms[0]]
-    for room in rooms[1:]:
+    for place, room in enumerate(rooms[1:], start=2):
         longer = lines[-1] + _SEPARATOR + room
-        if len(longer) <= width:
+        # A line that others follow ends with a dot, which needs its place too.
+        if len(longer) + (0 if place == len(rooms) else len(_SEPARATOR.rstrip())) <= width:
             lines[-1] = longer
         else:
             lines[-1] += _SEPARATOR.rstrip()
