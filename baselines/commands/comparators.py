@@ -113,16 +113,23 @@ def fit_small(
     """Train a small network on some images of the split, and write its weights where they were looked for."""
     import numpy as np
 
-    from imagenet_g.baselines.distorting.fitting import fit_network, make_network, write_network
+    from imagenet_g.baselines.distorting.fitting import (
+        fit_network,
+        make_network,
+        require_learnt,
+        write_network,
+    )
     from imagenet_g.benchmark.splits.readable import load_image
 
     # Spread over the split, whose images lie class by class.
     chosen = np.random.default_rng(arguments.seed).permutation(np.asarray(rows))[:_FITTED_ON]
     images = [load_image(split, int(row)) for row in chosen]
     module = make_network(kind.name, width=arguments.width, seed=arguments.seed)
-    fit_network(
+    error = fit_network(
         module, images, short_px=short_px, steps=arguments.fit, seed=arguments.seed, device=device, say=say
     )
+    # Before its file is there: the next call would take it for weights that were given.
+    require_learnt(error, images)
     write_network(module, Path(arguments.weights))
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional
 from imagenet_g.baselines.distorting.cae import CAE
 from imagenet_g.baselines.distorting.chances import draw_uniform
 from imagenet_g.baselines.distorting.edsr import EDSR
+from imagenet_g.benchmark.errors import ModelError
 from imagenet_g.benchmark.storage import replace_file
 
 Pixels = npt.NDArray[np.uint8]
@@ -22,6 +23,8 @@ _BATCH = 16
 _RATE, _BIT_RATE = 1e-3, 5e-3
 """Of networks that enlarge, and of those that go through bits, which hardly learn at the lower one."""
 _EVERY = 50
+_LEARNT, _LOOKED_AT = 0.6, 16
+"""Share of the error of plain grey that must not be reached, and the side at which that is looked at."""
 
 
 def make_network(name: str, *, width: int, seed: int) -> torch.nn.Module:
@@ -107,6 +110,25 @@ def cut_square(image: Image.Image, side: int) -> Pixels:
     left, upper = (image.width - short) // 2, (image.height - short) // 2
     middle = image.crop((left, upper, left + short, upper + short))
     return np.asarray(middle.resize((side, side), Image.Resampling.BICUBIC))
+
+
+def require_learnt(error: float, images: Sequence[Image.Image]) -> None:
+    """Check that a network shows more of the images than one level of grey does.
+
+    Args:
+        error: Mean absolute error, in levels of 0 to 255.
+        images: RGB.
+
+    Raises:
+        ModelError: It does not; a set made by it would be plain grey, and say nothing of DeepAugment.
+    """
+    pixels = np.stack([cut_square(image, _LOOKED_AT) for image in images]).astype(np.float64)
+    plain = float(np.abs(pixels - np.median(pixels)).mean())
+    if not error < _LEARNT * plain:
+        raise ModelError(
+            f"The small network did not learn: its mean error is {error:.1f} of 255, that of plain grey "
+            f"{plain:.1f}. Give --fit more steps, a larger --width, or weights of your own."
+        )
 
 
 def write_network(module: torch.nn.Module, path: Path) -> None:

@@ -12,9 +12,9 @@ from noisy_models import run_command
 from PIL import Image
 from recipe_cases import NUM_CLASSES, write_pictures
 
-from imagenet_g.baselines.distorting.fitting import fit_network, make_network
+from imagenet_g.baselines.distorting.fitting import fit_network, make_network, write_network
 from imagenet_g.baselines.distorting.sets import CHANGED, plan_distortions
-from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.errors import DataError, InputError, ModelError
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,7 @@ def list_words(pictures: Path, out: Path, weights: Path) -> list[str]:
 def made(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A set that was not stopped; its weights lie beside it."""
     folder = tmp_path_factory.mktemp("distorted")
+    write_network(make_network("edsr", width=4, seed=0), folder / "edsr.safetensors")
     assert run_command(*list_words(pictures, folder / "set", folder / "edsr.safetensors")) == 0
     return folder
 
@@ -84,6 +85,14 @@ def test_weights_that_are_not_there_are_one_message(made: Path, pictures: Path) 
     with pytest.raises(InputError, match="--fit 500"):
         run_command(*words)
     assert not (made / "none").exists()
+
+
+def test_a_network_that_did_not_learn_makes_no_set(made: Path, pictures: Path) -> None:
+    """After two steps; its weights are not kept, or the next call would take them."""
+    with pytest.raises(ModelError, match="did not learn"):
+        run_command(*list_words(pictures, made / "none", made / "none.safetensors"))
+    assert not (made / "none").exists()
+    assert not (made / "none.safetensors").exists()
 
 
 def test_one_image_in_twenty_gets_new_weights_and_none_is_left_out() -> None:
