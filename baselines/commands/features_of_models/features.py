@@ -32,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="REF",
-        help="v1/sd-l, imagenet-val, ...; repeatable",
+        help="a split or view, such as imagenet-val; repeatable",
     )
     add_data_option(group)
     add_sets_option(group)
