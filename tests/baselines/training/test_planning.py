@@ -11,7 +11,7 @@ from recipe_cases import NUM_CLASSES, load_tiny, write_recipe
 
 from imagenet_g.baselines.recipes.specs import list_recipes, list_runs, load_recipe
 from imagenet_g.baselines.training.measuring import measure_step
-from imagenet_g.baselines.training.planning import estimate_gpus, plan_recipe_mix
+from imagenet_g.baselines.training.planning import estimate_gpus, format_plan, plan_recipe_mix
 from imagenet_g.benchmark.classes import load_class_set, load_classes
 from imagenet_g.benchmark.splits.references import parse_split_ref
 
@@ -94,3 +94,15 @@ def test_a_dry_run_counts_the_images_that_are_here(
     assert "not printed: optimizer.learning_rate; used 0.02: a test" in said
     assert "2 x A100 under 1 min" in said
     assert not list(tmp_path.rglob("checkpoint*"))
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "warned"), [("fp16", "cpu", 1), ("fp32", "cpu", 0), ("fp16", "cuda", 0)]
+)
+def test_a_time_in_fp16_on_a_cpu_says_that_it_is_no_measure(
+    precision: str, device: str, warned: int, tmp_path: Path
+) -> None:
+    """Years on a processor are a fact about fp16 there, and not about the recipe."""
+    recipe = load_tiny(tmp_path).model_copy(update={"precision": precision})
+    said = format_plan(recipe, [], {}, num_runs=1, gpus=1, device=device)
+    assert said.count("Most CPUs compute fp16 far slower") == warned
