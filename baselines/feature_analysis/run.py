@@ -15,14 +15,14 @@ from imagenet_g.baselines.feature_analysis.records import FeatureAnalysis, Featu
 from imagenet_g.benchmark.backends.choosing import choose_batch_size
 from imagenet_g.benchmark.backends.settings import InferenceSettings, RunSettings
 from imagenet_g.benchmark.devices import choose_device
-from imagenet_g.benchmark.distances.embeddings import Embeddings, embed_rows
+from imagenet_g.benchmark.distances.embeddings import embed_rows
 from imagenet_g.benchmark.distances.encoders import RawEncoder, load_raw_encoder
+from imagenet_g.benchmark.distances.run import find_labels, name_errors
 from imagenet_g.benchmark.distances.sides import Side, open_side, restrict_side
 from imagenet_g.benchmark.environment import choose_workers, list_versions, make_environment
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.evaluation.requests import EvaluationListener
 from imagenet_g.benchmark.features.row_store import hash_vectors
-from imagenet_g.benchmark.results import UnscoredImage
 from imagenet_g.benchmark.splits.readable import require_readable
 from imagenet_g.benchmark.splits.references import SplitRef
 from imagenet_g.benchmark.storage import validate_writable
@@ -127,29 +127,20 @@ def _analyse(
         on_progress=listener.advance,
     )
     measures, classes = measure_features(
-        made.vectors, _find_labels(side, made), eps_squared=request.eps_squared
+        made.vectors, find_labels(side, made), eps_squared=request.eps_squared
     )
-    ids = side.split.rows.image_ids
     return FeatureAnalysis(
         encoder=encoder.record,
         split=side.record,
         n=len(made.rows),
         per_class_limit=request.per_class,
-        unreadable=tuple(
-            UnscoredImage(image_id=ids[row], reason=reason) for row, reason in sorted(made.errors.items())
-        ),
+        unreadable=name_errors(side, made),
         values_sha256=hash_vectors(made.vectors),
         device=settings.device,
         batch_size=settings.batch_size,
         measures=measures,
         classes=classes,
     )
-
-
-def _find_labels(side: Side, made: Embeddings) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    # Unreadable images have no features, so that rows and features do not run in parallel.
-    by_row = dict(zip(side.rows.tolist(), side.labels.tolist(), strict=True))
-    return np.array([by_row[row] for row in made.rows.tolist()], dtype=np.int64)
 
 
 def choose_feature_settings(settings: RunSettings) -> InferenceSettings:

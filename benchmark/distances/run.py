@@ -136,18 +136,23 @@ def _measure_clip(
         protocol=request.protocol,
         assumptions=encoder.assumptions,
     )
-    errors = tuple(_name_errors(side, found) for side, found in zip(sides, made, strict=True))
+    errors = tuple(name_errors(side, found) for side, found in zip(sides, made, strict=True))
     return MeasuredClip(distances=distances, split=split, reference=reference, errors=errors)
 
 
 def _join_labels(side: Side, made: Embeddings) -> EmbeddedImages:
+    return EmbeddedImages(made.vectors, find_labels(side, made))
+
+
+def find_labels(side: Side, made: Embeddings) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Labels `(N,)` of the images that have an embedding, in the order of the embeddings."""
     # Unreadable images have no embedding, so rows and embeddings no longer run in parallel.
     label_by_row = dict(zip(side.rows.tolist(), side.labels.tolist(), strict=True))
-    labels = np.array([label_by_row[row] for row in made.rows.tolist()], dtype=np.int64)
-    return EmbeddedImages(made.vectors, labels)
+    return np.array([label_by_row[row] for row in made.rows.tolist()], dtype=np.int64)
 
 
-def _name_errors(side: Side, made: Embeddings) -> tuple[UnscoredImage, ...]:
+def name_errors(side: Side, made: Embeddings) -> tuple[UnscoredImage, ...]:
+    """Images without an embedding, and why, in the order of the split."""
     ids = side.split.rows.image_ids
     return tuple(UnscoredImage(image_id=ids[row], reason=made.errors[row]) for row in sorted(made.errors))
 
