@@ -24,8 +24,10 @@ def restore_origin(record: SplitRecord, data: Mapping[str, Path]) -> SplitRecord
     Raises:
         DataError: The manifest of the release is missing or malformed.
     """
+    if record.origin is not None:
+        return record
     folder = list_releases(data).get(record.version or "")
-    if record.origin is not None or folder is None:
+    if folder is None:
         return record
     manifest = load_manifest(folder)
     split = manifest.splits.get(record.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,33 +87,50 @@ def build_board(submissions: Path, out: Path, *, published: bool = True) -> Boar
 def load_reviewed(root: Path) -> tuple[list[Reviewed], list[LeftOut]]:
     """Submissions with a valid review, and why the others are left out."""
     # One damaged file is listed as left out and does not stop the build: files come from strangers.
-    reviewed, left_out = [], []
-    for path in list_submission_files(root) if root.is_dir() else ():
-        reason: str | Review = load_review(path)
-        submission = None
-        if isinstance(reason, Review):
-            try:
-                submission, problems = parse_submission(read_json(path)[1])
-                reason = reason if submission else problems[0].message
-                if submission is not None and isinstance(reason, Review):
-                    _try_rows(submission, reason)
-            except UntrustedFileError as refused:
-                reason = str(refused)
-            # A stranger's file may break anything; it costs its own rows, not the board.
-            except Exception as failure:
-                reason = f"its rows cannot be made ({type(failure).__name__}: {failure})"
-        if submission is None or isinstance(reason, str):
-            left_out.append(LeftOut(file=path.name, reason=str(reason)))
-        else:
-            reviewed.append(Reviewed(path, submission, reason))
+    loaded = {path: _load(path) for path in (list_submission_files(root) if root.is_dir() else ())}
+    # All at once, which is quick; file by file only where one of them breaks it.
+    if _find_fault([one for one in loaded.values() if isinstance(one, Reviewed)]):
+        loaded = {
+            path: (_find_fault([one]) or one) if isinstance(one, Reviewed) else one
+            for path, one in loaded.items()
+        }
+    reviewed = [one for one in loaded.values() if isinstance(one, Reviewed)]
+    left_out = [
+        LeftOut(file=path.name, reason=one) for path, one in loaded.items() if not isinstance(one, Reviewed)
+    ]
     return reviewed, left_out
 
 
-def _try_rows(submission: Submission, review: Review) -> None:
-    """Make the rows of one file alone, to find out whether they can be made."""
-    make_score_frame(list_submission_scores(submission, review, has_answers=False))
-    make_robustness_frame(list_submission_robustness(submission))
-    make_model_facts(submission, review)
+def _load(path: Path) -> Reviewed | str:
+    """A submission with its review, or why it is left out."""
+    review = load_review(path)
+    if not isinstance(review, Review):
+        return review
+    try:
+        submission, problems = parse_submission(read_json(path)[1])
+    except UntrustedFileError as refused:
+        return str(refused)
+    # A stranger's file may break anything; it costs its own rows, not the board.
+    except Exception as failure:
+        return _explain(failure)
+    return problems[0].message if submission is None else Reviewed(path, submission, review)
+
+
+def _find_fault(reviewed: Sequence[Reviewed]) -> str:
+    """Why no rows can be made of some submissions; empty where they can."""
+    try:
+        scores = [list_submission_scores(one.submission, one.review, has_answers=False) for one in reviewed]
+        make_score_frame(chain.from_iterable(scores))
+        make_robustness_frame(row for one in reviewed for row in list_submission_robustness(one.submission))
+        for one in reviewed:
+            make_model_facts(one.submission, one.review)
+    except Exception as failure:
+        return _explain(failure)
+    return ""
+
+
+def _explain(failure: Exception) -> str:
+    return f"its rows cannot be made ({type(failure).__name__}: {failure})"
 
 
 def list_answer_files(reviewed: Iterable[Reviewed]) -> dict[str, dict[str, AnswerFile]]:

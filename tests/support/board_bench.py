@@ -10,7 +10,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -79,31 +79,28 @@ def _vary(entry: Entry, split: int, rng: random.Random) -> Entry:
     return entry.model_copy(update={"split": record, "scores": (moved, *entry.scores[1:])})
 
 
-def run_bench(submissions: Path, *, count: int = NUM_SUBMISSIONS) -> dict[str, float | str]:
-    """Seconds of each step, or why they were not measured."""
+def run_bench(submissions: Path, *, count: int = NUM_SUBMISSIONS) -> Iterator[tuple[str, float | str]]:
+    """Each step with its seconds, or with why it was not measured, as soon as it is done."""
     pattern = load_submission(list_submission_files(submissions)[0])
     with TemporaryDirectory() as name:
         root = Path(name)
         write_many(pattern, root / "submissions", count=count)
-        seconds: dict[str, float | str] = {}
-        seconds["build"] = time_it(lambda: build_board(root / "submissions", root / "board"))
-        seconds["load"] = time_it(lambda: load_board(root / "board"))
-        seconds |= time_views(load_board(root / "board"))
+        yield "build", time_it(lambda: build_board(root / "submissions", root / "board"))
+        yield "load", time_it(lambda: load_board(root / "board"))
+        yield from time_views(load_board(root / "board")).items()
         with serve_board(root / "board", root / "submissions") as address:
-            return seconds | time_live(address)
+            yield from time_live(address)
 
 
-def time_live(address: str) -> dict[str, float | str]:
+def time_live(address: str) -> Iterator[tuple[str, float | str]]:
     """The page in a browser, where there is one, and many visitors at once."""
-    seconds: dict[str, float | str] = {}
     try:
-        seconds |= time_page(address)
+        yield from time_page(address).items()
     except InputError as missing:
-        seconds["page"] = f"not measured: {missing}"
+        yield "page", f"not measured: {missing}"
     score = run_visitors(address)
-    seconds["visitors: slowest"] = max(score.seconds)
-    seconds["visitors"] = f"{len(score.seconds)} at once, {len(score.errors)} errors {score.errors[:3] or ''}"
-    return seconds
+    yield "visitors: slowest", max(score.seconds)
+    yield "visitors", f"{len(score.seconds)} at once, {len(score.errors)} errors {score.errors[:3] or ''}"
 
 
 def time_views(board: Board) -> dict[str, float]:
@@ -130,25 +127,23 @@ def time_it(action: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def format_bench(seconds: Mapping[str, float | str]) -> str:
-    """One line a step: seconds, and the limit where there is one."""
-    lines = []
-    for name, value in seconds.items():
-        if isinstance(value, str):
-            lines.append(f"{name:28} {value}")
-            continue
-        limit = LIMITS.get(
-            name.split(":")[-1].strip(), LIMITS["interaction"] if name.startswith("page:") else None
-        )
-        said = "" if limit is None else f"of {limit:g} s{'' if value <= limit else ': TOO SLOW'}"
-        lines.append(f"{name:28} {value:8.3f} s {said}".rstrip())
-    return "\n".join(lines) + "\n"
+def format_step(name: str, value: float | str) -> str:
+    """A step as a line: seconds, and the limit where there is one."""
+    if isinstance(value, str):
+        return f"{name:28} {value}\n"
+    usual = LIMITS["interaction"] if name.startswith("page:") else None
+    limit = LIMITS.get(name.split(":")[-1].strip(), usual)
+    said = "" if limit is None else f"of {limit:g} s{'' if value <= limit else ': TOO SLOW'}"
+    return f"{name:28} {value:8.3f} s {said}".rstrip() + "\n"
 
 
 def main() -> int:
     """Print seconds, one line a step, and how busy the machine was: a shared one says little."""
     before = os.getloadavg()[0]
-    sys.stdout.write(format_bench(run_bench(Path("submissions"))))
+    for name, value in run_bench(Path("submissions")):
+        sys.stdout.write(format_step(name, value))
+        # Minutes pass between the first step and the last.
+        sys.stdout.flush()
     load = f"{before:.1f} before, {os.getloadavg()[0]:.1f} after"
     sys.stdout.write(f"{'load':28} {load}, on {os.cpu_count()} cores\n")
     return 0

@@ -14,13 +14,14 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_g.benchmark.errors import InputError
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Response
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_FLAGS = (
@@ -40,8 +41,9 @@ LEAVE_JS = """() => {
 """The address that the server sent last, whatever tab was opened since."""
 VISIT_JS = """words => {
   history.pushState({}, '', words || location.pathname);
-  document.querySelector('#restore').click();
+  return location.search.slice(1);
 }"""
+RESTORE_JS = "() => document.querySelector('#restore').click()"
 # A proxy of the machine has no business between a page and its own server.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -149,6 +151,14 @@ def wait_until_settled(page: Page, words: str = "") -> None:
     page.wait_for_function("w => (history.state?.board ?? null)?.includes(w)", arg=words)
 
 
+def is_answer(answer: Response, words: str) -> bool:
+    """Whether a response is that to the words behind an address, and not a late one to something else."""
+    if not fnmatch(answer.url, ANSWERS):
+        return False
+    sent = answer.request.post_data_json
+    return isinstance(sent, dict) and sent.get("data", [])[:1] == [words]
+
+
 def visit_words(page: Page, address: str, words: str) -> None:
     """Lead an open board to other words behind its address as its own links do: nothing is loaded anew.
 
@@ -163,8 +173,9 @@ def visit_words(page: Page, address: str, words: str) -> None:
         open_page(page, address + words)
         return
     before = page.evaluate(LEAVE_JS)
-    with page.expect_response(ANSWERS) as answer:
-        page.evaluate(VISIT_JS, words)
+    asked = page.evaluate(VISIT_JS, words)
+    with page.expect_response(lambda answer: is_answer(answer, asked)) as answer:
+        page.evaluate(RESTORE_JS)
     # The page notices another address only: where it is led to what it shows already, nothing would settle.
     if before is not None and before in answer.value.json()["data"]:
         page.evaluate("words => history.replaceState({board: words}, '', '?' + words)", before)
