@@ -21,10 +21,10 @@ demo: .venv/installed-demo
 	$(BIN)/imagenet-g leaderboard export --board $(DEMO)/board --to $(DEMO)/leaderboard.html
 
 # All tests that need neither a GPU nor the internet. A file stays in one process, because its tests share fixtures.
-# One process more than cores, because a third of their time is waiting for browsers and servers; more than four would
-# need more memory than they save time. Files are dealt out in the order of tests/conftest.py, longest first, and not
+# Two processes more than cores, because a third of their time is waiting for browsers and servers; more than four
+# would need more memory than they save time. Files are dealt out in the order of tests/conftest.py, longest first, and not
 # by the number of their tests.
-TEST_PROCESSES := $(shell $(PYTHON) -c "import os; print(min(4, (os.cpu_count() or 1) + 1))")
+TEST_PROCESSES := $(shell $(PYTHON) -c "import os; print(min(4, (os.cpu_count() or 1) + 2))")
 test: .venv/installed-dev
 	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 

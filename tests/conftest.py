@@ -80,7 +80,7 @@ def pytest_collection_finish() -> None:
     That is most of a million objects which never die, and looking through them takes up to half a second;
     libraries ask for it at every call of theirs.
     """
-    gc.collect()
+    # Without a collection before: it takes seconds, and finds little that could be freed.
     gc.freeze()
     gc.enable()
     # Libraries look for leaks of theirs as Python ends, and must find all of their own. Not before: pytest

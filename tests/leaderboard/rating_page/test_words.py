@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import inflect
-
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.leaderboard.rating_page.words import describe_class, find_article
 
 
 def test_articles_of_all_classes_are_those_of_inflect() -> None:
     """But for plurals and masses, which have none here: inflect would say "a jeans"."""
+    # It takes seconds to import, and every process that runs tests collects this file.
+    import inflect
+
     engine = inflect.engine()
     names = [info.name for info in load_classes() if find_article(info.name)]
     differing = {name for name in names if not engine.a(name).startswith(find_article(name))}
