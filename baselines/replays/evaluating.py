@@ -14,7 +14,7 @@ from imagenet_g.benchmark.evaluation.evaluate import run_evaluation
 from imagenet_g.benchmark.evaluation.requests import EvaluationListener, EvaluationRequest
 from imagenet_g.benchmark.lineage.declarations import TrainingDeclaration
 from imagenet_g.benchmark.models.classifiers import ModelRequest
-from imagenet_g.benchmark.predictions.class_counts import load_pair_counts
+from imagenet_g.benchmark.predictions.class_counts import load_own_counts, load_pair_counts
 from imagenet_g.benchmark.splits.references import parse_split_ref
 
 
@@ -79,6 +79,13 @@ def evaluate(
                 "command again."
             )
         # Read back from the predictions: a result holds sums, and the claims' intervals draw classes.
-        counts = load_pair_counts(outcome.result, outcome.path.parent, data=place.data)
+        folder = outcome.path.parent
+        counts = load_pair_counts(outcome.result, folder, data=place.data)
+        # A column may be the clean set itself.
+        counts |= {
+            entry.split.ref: load_own_counts(entry, folder, data=place.data)
+            for entry in outcome.result.entries
+            if entry.split.ref == str(request.reference)
+        }
         measured.append((outcome.result, counts))
     return measured

@@ -243,7 +243,19 @@ def load_experiments(name_or_path: str) -> ExperimentsSpec:
     parse_split_ref(spec.reference)
     for experiment in spec.experiments:
         _look_up(experiment)
+        _validate_clean(experiment, experiment.reference or spec.reference)
     return spec
+
+
+def _validate_clean(experiment: ExperimentSpec, reference: str) -> None:
+    clean = [column.column for column in experiment.columns if column.ref == reference]
+    below = {"gap", "robustness"} & {*experiment.measures}
+    # It would be exactly 0 for every row, and look like a finding.
+    if clean and below:
+        raise InputError(
+            f"Experiment '{experiment.name}' measures the {min(below)} on '{clean[0]}', which is its clean "
+            "set; leave that column out, or measure top-1 alone."
+        )
 
 
 def _look_up(experiment: ExperimentSpec) -> None:

@@ -14,6 +14,7 @@ from imagenet_g.benchmark.classes import (
     name_class_set,
 )
 from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.evidence import Evidence, restrict_to_view
 from imagenet_g.benchmark.predictions.predictions import Predictions
 from imagenet_g.benchmark.predictions.scoring import count_by_class, select_outputs
@@ -70,6 +71,15 @@ def load_entry_counts(result: Result, entry: Entry, folder: Path, *, data: Mappi
     evidence = load_entry_evidence(entry, folder, data=data)
     clean = load_reference_evidence(result, entry.gaps[0], folder, data=data)
     return count_pair(evidence, clean, entry.gaps[0].reference.outputs)
+
+
+def load_own_counts(entry: Entry, folder: Path, *, data: Mapping[str, Path]) -> PairCounts:
+    """Counts of an entry that is its own clean twin: that of the clean set, which has no gap.
+
+    Under the outputs that a table shows; arguments and errors as `load_pair_counts`.
+    """
+    evidence = load_entry_evidence(entry, folder, data=data)
+    return count_pair(evidence, evidence, choose_headline(entry).outputs)
 
 
 def load_entry_evidence(entry: Entry, folder: Path, *, data: Mapping[str, Path]) -> Evidence:

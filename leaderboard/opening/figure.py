@@ -14,6 +14,7 @@ import numpy as np
 from imagenet_g.benchmark.reports.numbers import format_percent, format_points
 from imagenet_g.benchmark.robustness.fits import LineFit, predict_top1
 from imagenet_g.leaderboard.opening.finding import SplitFinding, shorten_model
+from imagenet_g.leaderboard.opening.labels import DOT_PX, place_labels
 from imagenet_g.leaderboard.pages.cells import escape
 from imagenet_g.leaderboard.validation.lines import compute_prediction_band
 
@@ -25,10 +26,6 @@ LEFT, RIGHT, TOP, BOTTOM = 34, 20, 10, 40
 NUM_GRID = 40
 MAX_NUMBERED = 20
 """Points of a panel with more models are a cloud without numbers."""
-BESIDE_PX = 24
-"""Points nearer than this have their numbers on one another's places."""
-LABEL_PX = 12
-"""Least distance of two numbers above one another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +201,10 @@ def _draw_points(one: SplitFinding, scale: Scale, numbers: Mapping[str, int]) ->
     hollow = set(one.rows["model_id"]) - set(one.judged["model_id"])
     rows = one.rows.sort_values("top1", ascending=False).to_dict(orient="records")
     places = [(scale.x(row["clean"]), scale.y(row["top1"])) for row in rows]
-    heights = place_labels(places)
+    texts = [str(numbers.get(str(row["model_id"]), "")) for row in rows]
+    labels = place_labels(places, texts, left=LEFT, right=WIDTH)
     drawn = []
-    for row, (x, y), height in zip(rows, places, heights, strict=True):
+    for row, (x, y), text, label in zip(rows, places, texts, labels, strict=True):
         start = scale.y(min(max(row["clean"], scale.shifted[0]), scale.shifted[1]))
         words = (
             f"{shorten_model(row['model'])}: {format_percent(row['top1'], 1)} %, clean "
@@ -216,56 +214,8 @@ def _draw_points(one: SplitFinding, scale: Scale, numbers: Mapping[str, int]) ->
         drawn.append(
             f'<g class="{kind}"><title>{escape(words)}</title>'
             f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{start:.1f}" y2="{y:.1f}"/>'
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5"/>'
-            f'<text x="{x + 8:.1f}" y="{height + 4:.1f}">{numbers.get(str(row["model_id"]), "")}</text></g>'
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{DOT_PX}"/>'
+            # Letters stand on their line, which is four pixels below their middle.
+            f'<text x="{label.x:.1f}" y="{label.y + 4:.1f}" text-anchor="{label.anchor}">{text}</text></g>'
         )
     return "".join(drawn)
-
-
-def place_labels(places: Sequence[tuple[float, float]]) -> list[float]:
-    """Heights of the labels beside points: only those of points beside one another are moved apart.
-
-    Example:
-        >>> place_labels([(10.0, 50.0), (12.0, 51.0), (200.0, 50.0)])
-        [44.5, 56.5, 50.0]
-    """
-    heights = [0.0] * len(places)
-    group: list[int] = []
-    for number in sorted(range(len(places)), key=lambda one: places[one]):
-        if group and places[number][0] - places[group[-1]][0] > BESIDE_PX:
-            _place_group(group, places, heights)
-            group = []
-        group.append(number)
-    _place_group(group, places, heights)
-    return heights
-
-
-def _place_group(group: list[int], places: Sequence[tuple[float, float]], heights: list[float]) -> None:
-    rising = sorted(group, key=lambda one: places[one][1])
-    for number, height in zip(rising, spread_labels([places[one][1] for one in rising]), strict=True):
-        heights[number] = height
-
-
-def spread_labels(heights: Sequence[float], least: float = LABEL_PX) -> list[float]:
-    """Heights in rising order, moved apart to a least distance, as near to their own as a pass can.
-
-    Example:
-        >>> spread_labels([10.0, 14.0, 40.0])
-        [6.0, 18.0, 40.0]
-    """
-    # Groups of labels that touch share their middle; merging them until none touch keeps the shift small.
-    groups: list[list[float]] = []
-    for height in heights:
-        groups.append([height])
-        while len(groups) > 1 and _find_top(groups[-1], least) < _find_bottom(groups[-2], least) + least:
-            last = groups.pop()
-            groups[-1] += last
-    return [_find_top(group, least) + place * least for group in groups for place in range(len(group))]
-
-
-def _find_top(group: Sequence[float], least: float) -> float:
-    return sum(group) / len(group) - (len(group) - 1) * least / 2
-
-
-def _find_bottom(group: Sequence[float], least: float) -> float:
-    return sum(group) / len(group) + (len(group) - 1) * least / 2

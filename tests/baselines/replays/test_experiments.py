@@ -27,6 +27,8 @@ from imagenet_g.baselines.replays.records import ExperimentsRecord
 from imagenet_g.baselines.replays.rows import ColumnCounts, MeasuredRow
 from imagenet_g.baselines.replays.seeds import RunCounts
 from imagenet_g.benchmark.errors import ImagenetGError, InputError
+from imagenet_g.benchmark.predictions.entries import choose_headline
+from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.robustness.points import BaselinePoints
 
 SPEC = """
@@ -60,12 +62,20 @@ figures = ["Fig. 11"]
 measures = ["loss"]
 steps = [2, 4]
 trained = [{{ recipe = "{recipe}", models = ["small"], mixes = ["half"] }}]
+
+[[experiments]]
+name = "clean"
+title = "The clean set as a column"
+figures = ["Fig. 12"]
+measures = ["top-1"]
+trained = [{{ recipe = "{recipe}", models = ["small"], mixes = ["half"] }}]
+columns = [{{ column = "Clean", ref = "folder:{real}" }}, {{ column = "Drawn", ref = "folder:{drawn}" }}]
 """
 
 
 @dataclass(frozen=True)
 class Case:
-    """Two experiments over one recipe, which were run."""
+    """Three experiments over one recipe, which were run."""
 
     spec: Path
     out: Path
@@ -89,7 +99,7 @@ class Case:
 
 
 def write_experiments(folder: Path) -> Path:
-    """A file of two experiments, its recipe of four steps, and the pictures of both."""
+    """A file of three experiments, its recipe of four steps, and the pictures of both."""
     recipe = write_recipe(folder, steps=4)
     path = folder / "experiments.toml"
     pictures = folder / "pictures"
@@ -108,7 +118,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 def test_every_row_has_its_cells(case: Case) -> None:
     """Mixes by columns and measures, and steps of the loss."""
-    mixes, curves = case.record.experiments
+    mixes, curves, _ = case.record.experiments
     assert [(cell.row, cell.column, cell.measure, cell.seeds) for cell in mixes.numbers] == [
         (row, "Drawn", measure, 2) for measure in ("top-1", "gap") for row in ("half", "real")
     ]
@@ -117,6 +127,16 @@ def test_every_row_has_its_cells(case: Case) -> None:
         ("step 4", "loss"),
     ]
     assert [claim.text for claim in mixes.claims] == ["Half of each is better"]
+
+
+def test_a_column_may_be_the_clean_set(case: Case) -> None:
+    """Its number is the mean accuracy of the seeds' results on it."""
+    found = next(one for one in case.record.experiments if one.name == "clean")
+    paths = [path for path in (case.out / "results" / "trained").rglob("*.json") if "half" in path.parts]
+    entries = [entry for path in paths for entry in load_result(path).entries]
+    clean = [choose_headline(entry).top1.value for entry in entries if entry.split.ref.endswith("real")]
+    assert len(clean) == 2
+    assert [cell.value for cell in found.numbers if cell.column == "Clean"] == [pytest.approx(np.mean(clean))]
 
 
 def test_a_training_that_two_experiments_share_is_made_once(case: Case) -> None:
@@ -190,6 +210,7 @@ def test_a_slice_takes_one_experiment_and_one_seed(
         ('name = "curves"', 'name = "mixes"', "is there twice"),
         ('figures = ["Fig. 11"]', "", "names no printed table or figure"),
         ('measures = ["loss"]', 'measures = ["top-1"]', "no columns for top-1"),
+        ('measures = ["top-1"]', 'measures = ["top-1", "gap"]', "measures the gap on 'Clean'"),
     ],
 )
 def test_a_name_that_there_is_not_is_refused_when_the_file_is_read(

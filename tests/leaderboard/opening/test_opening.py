@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from itertools import pairwise
 from statistics import median
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.opening.class_strip import (
@@ -22,7 +19,6 @@ from imagenet_g.leaderboard.opening.class_strip import (
     find_edition,
     format_class_strip,
 )
-from imagenet_g.leaderboard.opening.figure import LABEL_PX, spread_labels
 from imagenet_g.leaderboard.opening.finding import find_real, list_generated, number_models
 from imagenet_g.leaderboard.opening.opening import format_opening
 from imagenet_g.leaderboard.opening.overview import format_overview
@@ -153,10 +149,3 @@ def test_hostile_names_are_text(board: Board, name: str) -> None:
     parser = _Tags()
     parser.feed(format_opening(replace(board, scores=scores)))
     assert not parser.found & {"script", "onerror"}
-
-
-@given(st.lists(st.floats(0, 300), min_size=1, max_size=12).map(sorted))
-def test_numbers_of_points_never_stand_on_one_another(heights: list[float]) -> None:
-    """And keep the order of their points."""
-    spread = spread_labels(heights)
-    assert all(after - before >= LABEL_PX - 1e-6 for before, after in pairwise(spread))
