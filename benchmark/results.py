@@ -88,7 +88,7 @@ class Score(FileModel):
     @property
     def top1(self) -> Estimate:
         """The accuracy that gaps, lines and ranks are about."""
-        return Estimate(**self.metrics[HEADLINE].model_dump(exclude={"right"}))
+        return Estimate(**{name: part for name, part in self.metrics[HEADLINE] if name != "right"})
 
 
 class Reference(FileModel):

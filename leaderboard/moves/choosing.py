@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from imagenet_g.leaderboard.board.board import Board
 from imagenet_g.leaderboard.pages.cells import escape
 from imagenet_g.leaderboard.pages.pages import ORDERED_BY, PLACES
-from imagenet_g.leaderboard.pages.queries import BoardQuery, compare_places, find_places
+from imagenet_g.leaderboard.pages.queries import BoardQuery, compare_places, find_places, find_scores
+from imagenet_g.leaderboard.selecting.ordering import LISTED
 
 MAX_MOVES = 15
 """Models that are drawn: more lines could not be followed."""
@@ -108,11 +109,10 @@ def name_side(query: BoardQuery, by: str) -> str:
 
 def _explain_absence(board: Board, here: BoardQuery, there: BoardQuery, by: str) -> str:
     without = [name_side(query, by) for query in (here, there) if find_places(board, query, by).empty]
-    reason = (
-        f"No model has {ORDERED_BY[by]} on {escape(' or '.join(dict.fromkeys(without)))}."
-        if without
-        else f"No model has a place by {ORDERED_BY[by]} on both sides."
-    )
+    named = escape(" or ".join(dict.fromkeys(without))) if without else "both sides"
+    reason = f"No model has a place by {ORDERED_BY[by]} on {named}."
+    if any((find_scores(board, query)["trust"] == LISTED).any() for query in (here, there)):
+        reason += " Self-reported rows have none."
     if without and by == "er":
         reason += " It needs a line of standard models that was measured there."
     instead = [name for name in ORDERED_BY if name != by and compare_places(board, here, there, name)]

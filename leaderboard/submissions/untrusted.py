@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -37,7 +38,8 @@ TOP_FIVE_COLUMNS = (_BEST, "top5_probability", LOG_COLUMN, SQUARES_COLUMN)
 # The footer is decoded before anything else and may claim strings of any length.
 _FOOTER_LIMIT = 10_000_000
 # A string is one match, to its end or the text's; nothing in the pattern goes back, so the scan is one pass.
-_BRACKET_OR_STRING = re.compile(r'[\[\]{}]|"(?:[^"\\]++|\\.|\\\Z)*+(?:"|\Z)', re.DOTALL)
+_NO_BRACKET = re.compile(r'[^\[\]{}"]++|"(?:[^"\\]++|\\.|\\\Z)*+(?:"|\Z)', re.DOTALL)
+_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> tuple[bytes, object]:
@@ -122,14 +124,9 @@ def validate_depth(text: str, *, max_depth: int = MAX_JSON_DEPTH) -> None:
             ...
         imagenet_g.benchmark.errors.UntrustedFileError: nested more than 3 deep
     """
-    depth = 0
-    for match in _BRACKET_OR_STRING.finditer(text):
-        if match[0] in ("[", "{"):
-            depth += 1
-            if depth > max_depth:
-                raise UntrustedFileError(f"nested more than {max_depth} deep")
-        elif match[0] in ("]", "}"):
-            depth -= 1
+    brackets = _NO_BRACKET.sub("", text)
+    if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > max_depth:
+        raise UntrustedFileError(f"nested more than {max_depth} deep")
 
 
 def validate_predictions_file(path: Path, *, max_rows: int) -> None:

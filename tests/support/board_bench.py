@@ -40,7 +40,10 @@ from imagenet_g.leaderboard.validation.validate import list_submission_files
 
 NUM_SUBMISSIONS, NUM_SPLITS = 2000, 12
 SEED = 0
-LIMITS = {"build": 20.0, "first paint": 1.5, "first finding": 1.5, "first table": 1.5, "interaction": 0.5}
+LIMITS = {
+    "build": 20.0, "first finding": 1.5, "first paint of the finding": 1.5, "first table": 1.5,
+    "first paint of the table": 1.5, "interaction": 0.5,
+}  # fmt: skip
 """Seconds, on two cores that have nothing else to do."""
 
 
@@ -59,7 +62,7 @@ def write_many(pattern: Submission, root: Path, *, count: int) -> None:
         write_review(
             path,
             Review(
-                submission_sha256=hash_file(path), trust="self-reported", flags=(), imagenet_g="bench",
+                submission_sha256=hash_file(path), trust="recomputed", flags=(), imagenet_g="bench",
                 created_utc="", verification=None,
             ),
         )  # fmt: skip
@@ -95,7 +98,7 @@ def run_bench(submissions: Path, *, count: int = NUM_SUBMISSIONS) -> Iterator[tu
 def time_live(address: str) -> Iterator[tuple[str, float | str]]:
     """The page in a browser, where there is one, and many visitors at once."""
     try:
-        yield from time_page(address).items()
+        yield from time_page(address)
     except InputError as missing:
         yield "page", f"not measured: {missing}"
     score = run_visitors(address)

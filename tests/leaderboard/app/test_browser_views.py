@@ -90,7 +90,7 @@ def test_order_changes_follow_the_other_split(show: Show) -> None:
     expect(page.locator("#ranks svg")).to_contain_text("EfficientNet-Lite2")
     page.get_by_role("radio", name="ER").last.check()
     expect(page.locator("#ranks-words")).to_contain_text(
-        "No model has effective robustness on mini/renditions"
+        "No model has a place by effective robustness on mini/renditions"
     )
     expect(page.locator("#ranks svg")).to_have_count(0)
 

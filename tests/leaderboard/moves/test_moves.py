@@ -52,9 +52,19 @@ def test_what_has_no_place_is_said_with_what_to_choose(board: Board) -> None:
     """Not an empty drawing."""
     here, there = ask(board, BoardQuery(version="v1", split="v1/sd-l"), split="v1/sd-i")
     words = describe_order_changes(board, here, there, "er")
-    assert "No model has effective robustness on v1/sd-l" in words
+    assert "No model has a place by effective robustness on v1/sd-l" in words
     assert "Order by accuracy gap or top-1 instead" in words
     assert format_order_changes(board, here, there, "er", TOP) == ""
+
+
+def test_a_split_of_self_reported_rows_says_that_they_have_no_place(board: Board) -> None:
+    """And not that its models have no accuracy."""
+    listed = replace(board, scores=board.scores.assign(trust="self-reported"))
+    here, there = ask(listed, BoardQuery(version="v1", split="v1/sd-l"), split="v1/sd-i")
+    words = describe_order_changes(listed, here, there, "top1")
+    assert words.startswith(
+        "No model has a place by top-1 on v1/sd-l or v1/sd-i. Self-reported rows have none."
+    )
 
 
 def test_two_equal_sides_are_not_drawn(board: Board) -> None:
