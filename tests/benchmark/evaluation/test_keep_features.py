@@ -67,8 +67,8 @@ def test_other_texts_need_no_second_pass_and_give_the_answers_of_one(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """From the features of a run with other templates; a run that keeps them itself agrees to the bit."""
-    own = ("--templates", str(home / "t.txt"))
-    kept = run(home, *SINGLE, "--keep-features")
+    own = ("--templates", str(home / "t.txt"), *BY_TORCH)
+    kept = run(home, *SINGLE, *BY_TORCH, "--keep-features")
     plain = run(home, *own, out="plain", cache="plain-cache")
     whole = run(home, *own, "--keep-features", out="whole", cache="whole-cache")
     capsys.readouterr()
