@@ -5,7 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
-from imagenet_g.benchmark.commands.command import parse_positive, run_action
+from imagenet_g.baselines.corrupting.command import add_arguments as add_corrupt
+from imagenet_g.benchmark.commands.command import parse_positive, parse_seed, run_action
 from imagenet_g.benchmark.commands.options import add_sets_option
 
 _BASELINE_HELP = "testbed, timm-in1k, your own .toml header, or a measured .json"
@@ -21,6 +22,7 @@ _ACTIONS = {
     "table": ("imagenet_g.baselines.commands.table", "run_table"),
     "plot": ("imagenet_g.baselines.commands.table", "run_plot"),
     "train": ("imagenet_g.baselines.commands.train", "run_train"),
+    "corrupt": ("imagenet_g.baselines.corrupting.command", "run"),
     "distort": ("imagenet_g.baselines.commands.comparators", "run_distort"),
     "fractals": ("imagenet_g.baselines.commands.comparators", "run_fractals"),
     "replay": ("imagenet_g.baselines.commands.replay", "run_replay_command"),
@@ -42,6 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     _add_train(
         actions.add_parser("train", help="train classifiers by a recipe, on real and generated images")
     )
+    add_corrupt(actions.add_parser("corrupt", help="make a set of images under ImageNet-C's corruptions"))
     _add_distort(
         actions.add_parser("distort", help="make a set of distorted images by a network, as DeepAugment")
     )
@@ -197,22 +200,6 @@ def _add_distort(parser: ArgumentParser) -> None:
     parser.add_argument("--per-class", type=parse_positive, metavar="N", help="only so many of each class")
     parser.add_argument("--seed", type=parse_seed, default=0, metavar="N", help="default: %(default)s")
     _add_machine(parser)
-
-
-def parse_seed(text: str) -> int:
-    """A seed.
-
-    Raises:
-        ArgumentTypeError: It is no whole number from 0 to 2147483647.
-
-    Example:
-        >>> parse_seed("0")
-        0
-    """
-    # NumPy takes no negative seed, and would say so with a traceback.
-    if not text.isdecimal() or int(text) >= 2**31:
-        raise ArgumentTypeError(f"'{text}' is not a whole number from 0 to {2**31 - 1}")
-    return int(text)
 
 
 def parse_side(text: str) -> int:

@@ -7,7 +7,7 @@ run before it. So a set that was stopped goes on to the same files.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,13 +133,18 @@ def write_distorted(
     return made
 
 
-def begin_set(folder: Path, settings: dict[str, JsonValue]) -> None:
+def begin_set(folder: Path, settings: Mapping[str, JsonValue], *, name: str = RECORD) -> None:
     """Record what a set is made by, before its first image.
+
+    Args:
+        folder: Of the set.
+        settings: What decides its images.
+        name: Of the record's file.
 
     Raises:
         DataError: It was begun with other settings: half of it would be another set.
     """
-    path = folder / RECORD
+    path = folder / name
     text = json.dumps(settings, indent=1, sort_keys=True) + "\n"
     if not path.exists():
         write_text(path, text)

@@ -79,3 +79,19 @@ def parse_positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
     return int(text)
+
+
+def parse_seed(text: str) -> int:
+    """A seed.
+
+    Raises:
+        ArgumentTypeError: It is no whole number from 0 to 2147483647.
+
+    Example:
+        >>> parse_seed("0")
+        0
+    """
+    # NumPy takes no negative seed, and would say so with a traceback.
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise ArgumentTypeError(f"'{text}' is not a whole number from 0 to {2**31 - 1}")
+    return int(text)

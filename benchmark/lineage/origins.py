@@ -53,6 +53,10 @@ def _read_generators(described: Mapping[str, JsonValue], generator: JsonValue) -
     # Of an adopted set one name is all that can be known, and often not even that.
     if described.get("kind") == "adopted":
         return (generator,) if isinstance(generator, str) else None
+    # Images made from those of another split were drawn by what drew those.
+    if described.get("kind") == "corrupted":
+        known = _get_table(described, "recipe").get("generators")
+        return tuple(str(name) for name in known) if isinstance(known, list) else None
     # A recipe without a generator is of images that were collected; without a recipe nothing is known.
     return tuple(dict.fromkeys(_list_generators(generator))) if described else None
 

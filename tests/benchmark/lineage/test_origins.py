@@ -42,6 +42,15 @@ def test_each_split_has_an_origin_of_its_own(ref: str, generators: tuple[str, ..
     assert (origin.generators, [model.role for model in origin.models]) == (generators, roles)
 
 
+@pytest.mark.parametrize("generators", [None, (), ("packaged:mini-sd",)])
+def test_corrupted_images_were_drawn_by_what_drew_their_sources(generators: tuple[str, ...] | None) -> None:
+    """Nothing is known of these where nothing was of those."""
+    names: JsonValue = None if generators is None else list(generators)
+    made: JsonValue = {"sources": {"ref": "mini/real"}, "generators": names}
+    found = read_origin({"kind": "corrupted", "recipe": made}, (), released=None)
+    assert (found.generators, found.sources) == (generators, "mini/real")
+
+
 def test_images_made_from_real_ones_name_their_source() -> None:
     """Image variation reads them."""
     assert (read_shipped("mini/sd-i").sources, read_shipped("mini/sd-l").sources) == ("mini/real", None)
