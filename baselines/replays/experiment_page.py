@@ -97,10 +97,22 @@ def _format_experiment(found: ExperimentRecord, spec: ExperimentSpec, papers: Pa
         "\n".join(rows),
         *_format_measures(found, spec),
         "\n".join(lines),
+        "\n".join(_explain_means(spec)),
         *(format_claim(claim, _choose_show(spec, claim.text)) for claim in found.claims),
         *(format_published(name, papers) for name in spec.published),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _explain_means(spec: ExperimentSpec) -> Iterator[str]:
+    for column in spec.columns:
+        if column.refs:
+            # Named: whoever compares with a printed mean must know over what it is.
+            names = ", ".join(format_name(ref) for ref in column.refs)
+            yield (
+                f"- {format_name(column.column)}: the mean over {len(column.refs)} splits, each weighing the "
+                f"same; an image that they share counts once, with its share of right answers: {names}"
+            )
 
 
 def _explain_seeds(numbers: Sequence[NumberRecord]) -> str:

@@ -9,7 +9,13 @@ from pathlib import Path
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.baselines.recipes.specs import RecipeRun
 from imagenet_g.baselines.replays.experiments import ExperimentSpec, ExperimentsSpec
-from imagenet_g.baselines.replays.rows import find_run_folder, list_distinct_runs, list_experiment_runs
+from imagenet_g.baselines.replays.rows import (
+    find_run_folder,
+    list_column_splits,
+    list_distinct_runs,
+    list_experiment_runs,
+    list_missing,
+)
 from imagenet_g.baselines.training.measuring import measure_step
 from imagenet_g.baselines.training.planning import format_time, is_here, plan_recipe_mix
 from imagenet_g.benchmark.catalogue.catalogue import load_split
@@ -93,6 +99,8 @@ def plan_experiments(
         "all times, in proportion to images; an image that is evaluated takes as long as one of a step, and "
         f"a model {MODEL_SECONDS:g} s more. Evaluations in the cache take no time and are counted here.",
     ]
+    if missing := list_missing(spec, data):
+        lines.append(f"Not here, and counted as no images to evaluate: {', '.join(missing)}.")
     return "\n".join(lines)
 
 
@@ -143,7 +151,7 @@ def _count_evaluation(
     """Images and seconds of an experiment's evaluations."""
     if not experiment.columns:
         return 0, 0.0
-    refs = {column.ref for column in experiment.columns} | {experiment.reference or spec.reference}
+    refs = {*list_column_splits(experiment.columns)} | {experiment.reference or spec.reference}
     # A view shares the images of its split, which are run once.
     bases = {parse_split_ref(ref).base for ref in refs}
     size = sum(_count_images(ref, data=data, cache=cache) for ref in sorted(bases))

@@ -8,11 +8,19 @@ from imagenet_g.baselines.replays.evaluating import ReplayPlace
 from imagenet_g.baselines.replays.experiments import ExperimentSpec, ExperimentsSpec
 from imagenet_g.baselines.replays.outcomes import MeasuredExperiment, judge_experiment, list_numbers
 from imagenet_g.baselines.replays.records import ExperimentRecord, ExperimentsRecord
-from imagenet_g.baselines.replays.rows import list_distinct_runs, measure_line, measure_rows, train_rows
+from imagenet_g.baselines.replays.rows import (
+    list_column_splits,
+    list_distinct_runs,
+    list_missing,
+    measure_line,
+    measure_rows,
+    train_rows,
+)
 from imagenet_g.baselines.training.run import prepare_run
 from imagenet_g.baselines.training.starting import start_model
 from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.environment import make_environment
+from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.robustness.fits import fit_line
 from imagenet_g.benchmark.robustness.points import BaselinePoints, validate_points
@@ -50,9 +58,16 @@ def validate_data(place: ReplayPlace, spec: ExperimentsSpec) -> None:
     Raises:
         ImagenetGError: A split or an architecture cannot be used, or a mix cannot be made of its sources.
     """
+    if missing := list_missing(spec, place.data):
+        made = "; ".join(f"{name}: {command}" for name, command in missing.items())
+        options = " ".join(f"--data {name}=DIR" for name in missing)
+        raise InputError(
+            f"'{spec.name}' needs what is not here and has to be made first ({made}). Then add {options}, or "
+            "choose experiments that need less with --only NAME."
+        )
     refs = {spec.reference: None}
     for experiment in spec.experiments:
-        refs |= dict.fromkeys(column.ref for column in experiment.columns)
+        refs |= dict.fromkeys(list_column_splits(experiment.columns))
         refs |= {} if experiment.reference is None else {experiment.reference: None}
     for ref in refs:
         load_split(parse_split_ref(ref), data=place.data, cache=place.cache.folder)

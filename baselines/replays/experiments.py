@@ -17,6 +17,7 @@ from imagenet_g.baselines.classifiers.specs import Name
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.baselines.papers.tables import load_papers
 from imagenet_g.baselines.recipes.specs import RecipeRun, RecipeSpec, list_runs, load_recipe
+from imagenet_g.baselines.replays.columns import ColumnSpec
 from imagenet_g.benchmark.errors import InputError, UnknownNameError
 from imagenet_g.benchmark.naming.specs import parse_model_spec
 from imagenet_g.benchmark.records import FileModel
@@ -26,14 +27,6 @@ from imagenet_g.benchmark.splits.references import parse_split_ref
 
 Measure = Literal["top-1", "gap", "robustness", "loss"]
 Steps = Annotated[int, Field(ge=1, le=10**9)]
-
-
-class ColumnSpec(FileModel):
-    """What rows are measured on."""
-
-    column: str
-    ref: str
-    """A split or one of its views."""
 
 
 class TrainedRowsSpec(FileModel):
@@ -174,6 +167,8 @@ class ExperimentsSpec(FileModel):
     """On which the line of effective robustness is fitted."""
     baseline: str
     """Models that the line goes through, by id or the path of its header; measured on each column."""
+    make: dict[Name, str] = Field(default_factory=dict)
+    """Versions that have to be made first, each with the command that makes it."""
     experiments: Annotated[tuple[ExperimentSpec, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -272,7 +267,7 @@ def _look_up(experiment: ExperimentSpec) -> None:
 
 
 def _list_refs(experiment: ExperimentSpec) -> Iterator[str]:
-    yield from (column.ref for column in experiment.columns)
+    yield from (ref for column in experiment.columns for ref in column.splits)
     if experiment.reference is not None:
         yield experiment.reference
 

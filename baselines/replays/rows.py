@@ -11,11 +11,13 @@ import numpy as np
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.baselines.lines.measure import Measurement, list_requests
 from imagenet_g.baselines.recipes.specs import RecipeRun
+from imagenet_g.baselines.replays.columns import ColumnSpec, average_splits
 from imagenet_g.baselines.replays.evaluating import ReplayPlace, evaluate
-from imagenet_g.baselines.replays.experiments import ColumnSpec, ExperimentSpec, list_row_runs
+from imagenet_g.baselines.replays.experiments import ExperimentSpec, ExperimentsSpec, list_row_runs
 from imagenet_g.baselines.replays.seeds import RunCounts
 from imagenet_g.baselines.training.export import list_generators
 from imagenet_g.baselines.training.figures import read_log
+from imagenet_g.baselines.training.planning import is_here
 from imagenet_g.baselines.training.run import RecipeContext, train_run
 from imagenet_g.benchmark.environment import choose_workers
 from imagenet_g.benchmark.errors import DataError, InputError
@@ -125,7 +127,7 @@ def measure_rows(
     for ready in experiment.ready:
         request = ModelRequest(requested=ready.model, spec=parse_model_spec(ready.model))
         out = place.out / "results" / "ready"
-        refs = [column.ref for column in experiment.columns]
+        refs = list_column_splits(experiment.columns)
         measured = evaluate(place, [request], refs, reference, out)
         counts = gather_counts(ready.row, measured, experiment.columns)
         rows.append(MeasuredRow(name=ready.row, models=np.zeros(1, np.int64), counts=counts, losses={}))
@@ -143,7 +145,7 @@ def measure_line(
         ImagenetGError: As `evaluate`.
     """
     baseline = load_baseline(baseline_id)
-    refs = [column.ref for column in columns]
+    refs = list_column_splits(columns)
     measured = evaluate(place, list_requests(baseline), refs, reference, place.out / "results" / "baseline")
     counts = gather_counts(baseline_id, measured, columns)
     records = baseline.fitted
@@ -151,7 +153,7 @@ def measure_line(
         column.column: BaselinePoints(
             baseline=baseline.header.id,
             baseline_sha256=baseline.sha256,
-            target=column.ref,
+            target=", ".join(column.splits),
             axes=(f"{reference}, same classes",),
             models=tuple(record.model for record in records),
             families=tuple(record.family for record in records),
@@ -179,20 +181,43 @@ def gather_counts(
     """
     found = {}
     for column in columns:
-        ref = str(parse_split_ref(column.ref))
-        pairs = [counts.get(ref) for _, counts in measured]
-        clean = [None if pair is None else pair.reference for pair in pairs]
-        kept = [(pair.shifted, own) for pair, own in zip(pairs, clean, strict=True) if pair and own]
-        if len(kept) < len(measured):
-            raise InputError(f"'{row}' has no gap on '{ref}': the reference has no image of its classes.")
-        stacked = []
-        for side in zip(*kept, strict=True):
-            # Runs are compared image set by image set; a split that changed between two runs must not pass.
-            if any(not np.array_equal(one.total, side[0].total) for one in side):
-                raise DataError(f"'{row}': two runs were evaluated on other images of '{ref}'.")
-            stacked.append(RunCounts(right=np.stack([one.right for one in side]), total=side[0].total))
-        found[column.column] = ColumnCounts(shifted=stacked[0], clean=stacked[1])
+        parts = [_gather_split(row, measured, ref) for ref in column.splits]
+        found[column.column] = ColumnCounts(
+            shifted=average_splits([part.shifted for part in parts], column.column),
+            clean=average_splits([part.clean for part in parts], column.column),
+        )
     return found
+
+
+def list_column_splits(columns: Sequence[ColumnSpec]) -> list[str]:
+    """The splits of some columns, each once: two means may share most of theirs."""
+    return list(dict.fromkeys(ref for column in columns for ref in column.splits))
+
+
+def list_missing(spec: ExperimentsSpec, data: Mapping[str, Path]) -> dict[str, str]:
+    """Versions that are needed, have to be made and are not here, each with its command."""
+    refs = [ref for experiment in spec.experiments for ref in list_column_splits(experiment.columns)]
+    for run in list_distinct_runs(spec.experiments, seeds=1):
+        refs += [run.recipe.find_source(source).ref for source in run.mix.sources]
+    parsed = [parse_split_ref(ref) for ref in refs]
+    missing = {ref.version for ref in parsed if not is_here(ref, data)}
+    return {name: command for name, command in spec.make.items() if name in missing}
+
+
+def _gather_split(row: str, measured: Sequence[Measurement], text: str) -> ColumnCounts:
+    ref = str(parse_split_ref(text))
+    pairs = [counts.get(ref) for _, counts in measured]
+    clean = [None if pair is None else pair.reference for pair in pairs]
+    kept = [(pair.shifted, own) for pair, own in zip(pairs, clean, strict=True) if pair and own]
+    if len(kept) < len(measured):
+        raise InputError(f"'{row}' has no gap on '{ref}': the reference has no image of its classes.")
+    stacked = []
+    for side in zip(*kept, strict=True):
+        # Runs are compared image set by image set; a split that changed between two runs must not pass.
+        if any(not np.array_equal(one.total, side[0].total) for one in side):
+            raise DataError(f"'{row}': two runs were evaluated on other images of '{ref}'.")
+        stacked.append(RunCounts(right=np.stack([one.right for one in side]), total=side[0].total))
+    return ColumnCounts(shifted=stacked[0], clean=stacked[1])
 
 
 def _measure_trained(
@@ -231,7 +256,7 @@ def _evaluate_run(
         data=" + ".join(run.recipe.find_source(source).ref for source in run.mix.sources),
         generators=list_generators(run.recipe, run.mix.sources),
     )
-    refs = [column.ref for column in experiment.columns]
+    refs = list_column_splits(experiment.columns)
     out = place.out / "results" / "trained" / run.recipe.name / run.name
     return evaluate(place, [request], refs, reference, out, declaration=declaration)
 

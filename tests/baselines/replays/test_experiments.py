@@ -12,6 +12,7 @@ from noisy_models import run_command
 from recipe_cases import write_recipe
 
 from imagenet_g.baselines.papers.tables import load_papers
+from imagenet_g.baselines.replays.columns import ColumnSpec
 from imagenet_g.baselines.replays.experiment_page import format_experiments
 from imagenet_g.baselines.replays.experiments import (
     ExperimentsSpec,
@@ -170,6 +171,17 @@ def test_a_page_can_be_made_again_from_the_file(case: Case) -> None:
     assert format_experiments(case.record, load_experiments(str(case.spec)), load_papers()) == case.page
 
 
+def test_the_page_names_the_splits_of_a_mean(case: Case) -> None:
+    """And no other column's."""
+    spec = load_experiments(str(case.spec))
+    columns = (ColumnSpec(column="Drawn", refs=("my-c/fog", "my-c/snow")),)
+    mixes = spec.experiments[0].model_copy(update={"columns": columns})
+    changed = spec.model_copy(update={"experiments": (mixes, *spec.experiments[1:])})
+    page = format_experiments(case.record, changed, load_papers())
+    assert re.search(r"^- Drawn: the mean over 2 splits, .*: my-c/fog, my-c/snow$", page, re.MULTILINE)
+    assert "each weighing the same" not in case.page
+
+
 def test_a_plan_counts_each_training_once(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     """Those that are finished cost nothing."""
     assert case.run("--dry-run") == 0
@@ -222,6 +234,24 @@ def test_a_name_that_there_is_not_is_refused_when_the_file_is_read(
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(ImagenetGError, match=re.escape(message)):
         load_experiments(str(path))
+
+
+def test_what_has_to_be_made_first_is_said_at_once_with_its_commands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of it in one message, before anything is trained; a plan says what it could not count."""
+    path = write_experiments(tmp_path)
+    text = path.read_text().replace(
+        'baseline = "drawn"', 'baseline = "drawn"\nmake = { my-c = "A", my-d = "B" }'
+    )
+    kinds = ", ".join(f'"my-{name}/fog"' for name in "cd")
+    path.write_text(text.replace(f'ref = "folder:{tmp_path / "pictures" / "drawn"}"', f"refs = [{kinds}]"))
+    case = Case(path, tmp_path / "out")
+    with pytest.raises(InputError, match=r"\(my-c: A; my-d: B\). Then add --data my-c=DIR --data my-d=DIR"):
+        case.run()
+    assert not list(case.out.rglob("checkpoint.pt"))
+    assert case.run("--dry-run") == 0
+    assert "Not here, and counted as no images to evaluate: my-c, my-d." in capsys.readouterr().out
 
 
 def test_options_of_experiments_are_refused_for_other_replays(tmp_path: Path) -> None:
