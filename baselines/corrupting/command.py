@@ -46,16 +46,20 @@ def run(arguments: Namespace) -> int:
     """Make a release, or what is missing of it, and print its folder."""
     from imagenet_g.baselines.corrupting.images import check_images
     from imagenet_g.baselines.corrupting.kinds import choose_kinds, load_library
-    from imagenet_g.baselines.corrupting.release import list_made_with, write_corrupted
+    from imagenet_g.baselines.corrupting.release import MADE_WITH, require_same, write_corrupted
     from imagenet_g.baselines.distorting.sets import begin_set
+    from imagenet_g.benchmark.environment import list_versions
     from imagenet_g.benchmark.storage import validate_writable
 
     kinds, library = choose_kinds(arguments.kind), load_library()
     release = open_release(arguments)
     validate_writable(release.folder)
+    # The record of a set names what differs; a published one comes without it.
+    if not (release.folder / RECORD).exists():
+        require_same(release)
     check_images(release.source, release.rows, release.settings.short_px, say)
     # With the versions of libraries: half of a set would else be made by others.
-    versions: dict[str, JsonValue] = {**list_made_with()}
+    versions: dict[str, JsonValue] = {**list_versions(MADE_WITH)}
     settings: dict[str, JsonValue] = {
         "schema_version": 1,
         "version": release.version,

@@ -21,6 +21,7 @@ from imagenet_g.baselines.corrupting.images import (
 )
 from imagenet_g.baselines.corrupting.kinds import KINDS, LIBRARY, choose_seed
 from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.benchmark.environment import list_versions
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.identity import hash_bytes, hash_file
 from imagenet_g.benchmark.images.decoding import decode_image, hash_pixels
@@ -46,8 +47,10 @@ if TYPE_CHECKING:
 
 SHARD_ROWS = 2000
 """Images of a shard: what a stop loses at most."""
+# OpenCV comes with windows or without, and whoever has no display may have exchanged it.
 MADE_WITH = (
-    "imagenet-g", LIBRARY, "numba", "numpy", "opencv-python", "pillow", "pyarrow", "scikit-image", "scipy",
+    "imagenet-g", LIBRARY, "numba", "numpy", "opencv-python", "opencv-python-headless", "pillow", "pyarrow",
+    "scikit-image", "scipy",
 )  # fmt: skip
 _EVERY = 500
 
@@ -82,8 +85,9 @@ class CorruptedRelease:
         return {
             "severity": self.settings.severity,
             "seed": self.settings.seed,
-            "short_px": self.settings.short_px,
-            "jpeg_quality": self.settings.quality,
+            # In words where there is no number: on a card, null would read as unknown.
+            "short_px": self.settings.short_px or "of each image",
+            "encoding": "png" if self.settings.quality is None else f"jpeg, quality {self.settings.quality}",
             "library": LIBRARY,
             "library_version": version(LIBRARY),
             # "sources" and "generators" are read back as the origin of the split.
@@ -96,9 +100,18 @@ class CorruptedRelease:
         }
 
 
-def list_made_with() -> dict[str, str]:
-    """Versions of what makes the images."""
-    return {name: version(name) for name in MADE_WITH}
+def require_same(release: CorruptedRelease) -> None:
+    """Check that what a folder holds was made as this release is to be.
+
+    Raises:
+        DataError: It was made otherwise.
+    """
+    for kind, split in _load_splits(release.folder).items():
+        if split.recipe != _make_recipe(release, kind):
+            raise DataError(
+                f"'{release.folder}' holds '{kind}', made otherwise, as its {MANIFEST_NAME} says. Name "
+                "another folder."
+            )
 
 
 def write_corrupted(
@@ -119,8 +132,7 @@ def write_corrupted(
         DataError: An image cannot be made, or a damaged file comes out otherwise than it was.
         StorageError: The folder cannot be written.
     """
-    path = release.folder / MANIFEST_NAME
-    splits = dict(load_manifest(release.folder).splits) if path.exists() else {}
+    splits = _load_splits(release.folder)
     made = 0
     for kind in kinds:
         known = {file.path: file.sha256 for file in splits[kind].files} if kind in splits else {}
@@ -238,11 +250,16 @@ def _make_features(split: Split) -> datasets.Features:
     return make_release_features({ALSO_COLUMN: List(Value("int16"))} if _has_also(split) else None)
 
 
+def _load_splits(folder: Path) -> dict[str, SplitManifest]:
+    return dict(load_manifest(folder).splits) if (folder / MANIFEST_NAME).exists() else {}
+
+
+def _make_recipe(release: CorruptedRelease, kind: str) -> dict[str, JsonValue]:
+    return {"kind": "corrupted", "recipe": {"corruption": kind, **release.describe()}}
+
+
 def _describe_split(release: CorruptedRelease, kind: str, files: Sequence[FileRecord]) -> SplitManifest:
-    recipe: dict[str, JsonValue] = {
-        "kind": "corrupted",
-        "recipe": {"corruption": kind, **release.describe()},
-    }
+    recipe = _make_recipe(release, kind)
     split = make_split_manifest(release.folder, files, views={}, recipe=recipe)
     if split.num_images != len(release.rows):
         raise DataError(f"'{kind}' has {split.num_images} images of {len(release.rows)}.")
@@ -261,6 +278,6 @@ def _make_manifest(release: CorruptedRelease, splits: Mapping[str, SplitManifest
         released=None,
         superseded_by=None,
         notice=" ".join(notice for notice in notices if notice),
-        made_with=list_made_with(),
+        made_with=list_versions(MADE_WITH),
         splits=dict(splits),
     )

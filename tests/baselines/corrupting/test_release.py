@@ -98,8 +98,8 @@ def test_the_manifest_says_what_was_done_to_what(made: Path, pictures: Path) -> 
     assert isinstance(described, dict)
     recipe = described["recipe"]
     assert isinstance(recipe, dict)
-    assert [recipe[key] for key in ("corruption", "severity", "seed", "library_version")] == [
-        "snow", 3, 0, "1.1.5",
+    assert [recipe[key] for key in ("corruption", "severity", "short_px", "encoding", "library_version")] == [
+        "snow", 3, "of each image", "png", "1.1.5",
     ]  # fmt: skip
     assert recipe["sources"] == {
         "ref": source.record.ref, "content_sha256": source.record.content_sha256, "images": NUM_CLASSES + 2,
@@ -168,6 +168,10 @@ def test_kinds_can_be_added_and_other_settings_cannot(made: Path, pictures: Path
     assert read_release(out) == read_release(made)
     with pytest.raises(DataError, match=r"other settings \(seed\)"):
         corrupt(pictures, out, "--seed", "1")
+    (out / "corrupting.json").unlink()
+    with pytest.raises(DataError, match="'snow', made otherwise"):
+        corrupt(pictures, out, "--seed", "1")
+    assert corrupt(pictures, out) == 0
 
 
 def test_a_small_image_is_corrupted_at_the_size_asked_for_and_keeps_its_own(
