@@ -21,7 +21,7 @@ RECORD_NAME = "replay.json"
 
 def run_replay_command(arguments: Namespace) -> int:
     """Run a replay and write its page, or list the replays."""
-    from imagenet_g.baselines.replays.experiments import list_experiments
+    from imagenet_g.baselines.replays.experiment_files import list_experiments
     from imagenet_g.baselines.replays.specs import list_replays, load_replay
 
     known = (*list_replays(), *list_experiments())
@@ -82,7 +82,7 @@ def write_replay(folder: Path, found: ReplayRecord, spec: ReplaySpec) -> None:
         StorageError: The folder cannot be written.
     """
     from imagenet_g.baselines.papers.tables import load_papers
-    from imagenet_g.baselines.replays.page import format_page
+    from imagenet_g.baselines.replays.page_parts import format_page
     from imagenet_g.benchmark.storage import write_text
 
     # The record first: the page can be written again from it, not the other way round.
@@ -92,7 +92,7 @@ def write_replay(folder: Path, found: ReplayRecord, spec: ReplaySpec) -> None:
 
 def is_experiments(name_or_path: str) -> bool:
     """Whether a name or file has experiments, and is no replay of one paper's tables."""
-    from imagenet_g.baselines.replays.experiments import list_experiments
+    from imagenet_g.baselines.replays.experiment_files import list_experiments
     from imagenet_g.benchmark.shipped_specs import parse_toml
 
     if not name_or_path.endswith(".toml"):
@@ -110,7 +110,7 @@ def run_experiments_command(arguments: Namespace) -> int:
     Raises:
         InputError: No output is named, or an option does not go with experiments.
     """
-    from imagenet_g.baselines.replays.experiments import load_experiments
+    from imagenet_g.baselines.replays.experiment_files import load_experiments
 
     spec = load_experiments(arguments.replay).choose(arguments.only)
     if arguments.no_training:

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from imagenet_g.baselines.replays.comparisons import Difference, judge_differences
-from imagenet_g.baselines.replays.records import Answer, ClaimRecord, Verdict
+from imagenet_g.baselines.replays.comparisons import Difference, choose_verdict, judge_differences
+from imagenet_g.baselines.replays.records import ClaimRecord
 from imagenet_g.baselines.replays.specs import ClaimSpec
 from imagenet_g.benchmark.predictions.class_counts import SetCounts
 from imagenet_g.benchmark.results import EffectiveRobustness, Entry
@@ -63,30 +63,6 @@ def judge_claim(claim: ClaimSpec, tables: Tables) -> ClaimRecord:
         comparisons=comparisons,
         verdict=choose_verdict([comparison.answer for comparison in comparisons]),
     )
-
-
-def choose_verdict(answers: Sequence[Answer]) -> Verdict:
-    """One word for several answers: more than half must be alike, without a contrary one.
-
-    Returns:
-        "agrees" for more than half "yes" and no "no", "disagrees" for more than half "no" and no "yes",
-        "mixed" for at least one of each, else "open".
-
-    Example:
-        >>> choose_verdict(["yes", "yes", "open"])
-        'agrees'
-        >>> choose_verdict(["yes", "yes", "no"])
-        'mixed'
-        >>> choose_verdict(["yes", "open"])  # half is not most
-        'open'
-    """
-    yes, no = answers.count("yes"), answers.count("no")
-    # Before the majority is counted: many cells that agree must not hide one significant contradiction.
-    if yes and no:
-        return "mixed"
-    if 2 * yes > len(answers):
-        return "agrees"
-    return "disagrees" if 2 * no > len(answers) else "open"
 
 
 def compute_difference(

@@ -1,11 +1,11 @@
-"""The comparisons of one claim, tested together: p-values from intervals, corrected by Holm. Pure."""
+"""The comparisons of one claim, tested together: p-values from intervals, Holm, a verdict. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imagenet_g.baselines.replays.records import Answer, ComparisonRecord
+from imagenet_g.baselines.replays.records import Answer, ComparisonRecord, Verdict
 from imagenet_g.benchmark.statistics.corrections import adjust_holm
 from imagenet_g.benchmark.statistics.intervals import CONFIDENCE
 
@@ -120,6 +120,30 @@ def choose_answer(value: float, p_value: float | None, *, rises: bool) -> Answer
     if p_value is None or p_value >= LEVEL:
         return "open"
     return "yes" if (value > 0) == rises else "no"
+
+
+def choose_verdict(answers: Sequence[Answer]) -> Verdict:
+    """One word for several answers: more than half must be alike, without a contrary one.
+
+    Returns:
+        "agrees" for more than half "yes" and no "no", "disagrees" for more than half "no" and no "yes",
+        "mixed" for at least one of each, else "open".
+
+    Example:
+        >>> choose_verdict(["yes", "yes", "open"])
+        'agrees'
+        >>> choose_verdict(["yes", "yes", "no"])
+        'mixed'
+        >>> choose_verdict(["yes", "open"])  # half is not most
+        'open'
+    """
+    yes, no = answers.count("yes"), answers.count("no")
+    # Before the majority is counted: many cells that agree must not hide one significant contradiction.
+    if yes and no:
+        return "mixed"
+    if 2 * yes > len(answers):
+        return "agrees"
+    return "disagrees" if 2 * no > len(answers) else "open"
 
 
 def _record(difference: Difference, p_value: float | None, p_holm: float | None) -> ComparisonRecord:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from imagenet_g.baselines.papers.tables import Papers, format_place
 from imagenet_g.baselines.replays.comparisons import count_answers
 from imagenet_g.baselines.replays.experiments import ExperimentSpec, ExperimentsSpec, Measure
-from imagenet_g.baselines.replays.page import (
+from imagenet_g.baselines.replays.page_parts import (
     VERDICTS,
     Show,
     format_bounds,

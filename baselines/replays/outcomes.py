@@ -12,8 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from imagenet_g.baselines.replays.claims import choose_verdict
-from imagenet_g.baselines.replays.comparisons import Difference, judge_differences
+from imagenet_g.baselines.replays.comparisons import Difference, choose_verdict, judge_differences
 from imagenet_g.baselines.replays.experiments import (
     ExperimentClaimSpec,
     ExperimentSpec,

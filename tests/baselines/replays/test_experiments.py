@@ -13,12 +13,9 @@ from recipe_cases import write_recipe
 
 from imagenet_g.baselines.papers.tables import load_papers
 from imagenet_g.baselines.replays.columns import ColumnSpec
+from imagenet_g.baselines.replays.experiment_files import list_experiments, load_experiments
 from imagenet_g.baselines.replays.experiment_page import format_experiments
-from imagenet_g.baselines.replays.experiments import (
-    ExperimentsSpec,
-    list_experiments,
-    load_experiments,
-)
+from imagenet_g.baselines.replays.experiments import ExperimentsSpec
 from imagenet_g.baselines.replays.outcomes import (
     MeasuredExperiment,
     judge_experiment,
@@ -270,6 +267,7 @@ def test_a_shipped_file_of_experiments_loads(name: str) -> None:
     assert len(set(texts)) == len(texts) > 5
 
 
+ROOT = Path(__file__).parents[3]
 CLASSES = 30
 TOTAL = np.full(CLASSES, 10.0)
 
@@ -352,3 +350,17 @@ def test_effective_robustness_is_what_lies_above_the_line_run_by_run() -> None:
         assert number.value == pytest.approx(float(np.mean(shifted - (slope * clean + start))))
         assert number.low is not None and number.high is not None
         assert number.low < number.value < number.high
+
+
+def test_no_code_of_the_baselines_knows_a_version_by_name() -> None:
+    """Versions, splits and recipes are data."""
+    known = re.compile(r"""["'](mini|v1|v2)(-\w+)?(/|["'])""")
+    paths = sorted((ROOT / "baselines").rglob("*.py"))
+    assert len(paths) > 30
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in paths
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if known.search(line)
+    ]
+    assert found == []

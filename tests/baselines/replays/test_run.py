@@ -14,20 +14,14 @@ from replay_cases import write_replay
 
 from imagenet_g.baselines.papers.tables import load_papers
 from imagenet_g.baselines.replays.claims import (
-    choose_verdict,
     compute_difference,
 )
-from imagenet_g.baselines.replays.comparisons import Difference, compute_p_value, judge_differences
-from imagenet_g.baselines.replays.page import format_page
+from imagenet_g.baselines.replays.page_parts import format_page
 from imagenet_g.baselines.replays.records import ComparisonRecord, ReplayRecord
 from imagenet_g.baselines.replays.specs import list_replays, load_replay
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
 from imagenet_g.benchmark.predictions.class_counts import SetCounts
 from imagenet_g.benchmark.predictions.result_files import load_result
-from imagenet_g.benchmark.robustness.fits import fit_line, predict_top1
-from imagenet_g.benchmark.robustness.jackknife import compute_variances, find_reach
-from imagenet_g.benchmark.robustness.points import BaselinePoints, EvaluatedModel
-from imagenet_g.benchmark.statistics.observations import Observation
 
 ROOT = Path(__file__).parents[3]
 
@@ -200,74 +194,6 @@ def test_the_interval_of_a_difference_is_that_of_paired_classes() -> None:
     assert interval == pytest.approx((expected.low, expected.high), abs=0.004)
 
 
-def make_difference(
-    value: float, interval: tuple[float, float] | None, *, freedom: float = 100, rises: bool = True
-) -> Difference:
-    """A difference of a claim."""
-    return Difference(label="x", value=value, interval=interval, freedom=freedom, rises=rises)
-
-
-def test_an_interval_that_holds_0_leaves_the_question_open() -> None:
-    """Else the side decides, where it is the only one."""
-    intervals = ((0.1, (-0.1, 0.3)), (0.1, (0.05, 0.3)), (-0.1, (-0.3, -0.01)), (0.1, None))
-    answers = [judge_differences([make_difference(*it)])[0].answer for it in intervals]
-    assert answers == ["open", "yes", "no", "open"]
-    (fall,) = judge_differences([make_difference(-0.1, (-0.2, -0.05), rises=False)])
-    assert fall.answer == "yes"
-
-
-def test_a_p_value_from_a_students_interval_is_the_t_tests() -> None:
-    """Against scipy, on samples of ten."""
-    from scipy.stats import ttest_1samp
-
-    rng = np.random.default_rng(0)
-    for shift in (0.0, 0.3, 1.0, -1.0):
-        sample = rng.normal(shift, 1, 10) / 10
-        test = ttest_1samp(sample, 0)
-        bounds = test.confidence_interval(0.95)
-        interval = float(bounds.low), float(bounds.high)
-        difference = make_difference(float(sample.mean()), interval, freedom=9)
-        assert compute_p_value(difference) == pytest.approx(test.pvalue, rel=1e-9)
-
-
-def test_the_comparisons_of_a_claim_are_corrected_as_statsmodels_does() -> None:
-    """Holm, over those that have an interval."""
-    from statsmodels.stats.multitest import multipletests
-
-    rng = np.random.default_rng(1)
-    values = rng.normal(0, 0.06, 12)
-    found = judge_differences(
-        [make_difference(v, (v - 0.06, v + 0.06)) for v in values] + [make_difference(0.9, None)]
-    )
-    alone = [one.p_value for one in found[:-1]]
-    rejected, corrected, *_ = multipletests(alone, alpha=0.05, method="holm")
-    assert [one.p_holm for one in found[:-1]] == pytest.approx(corrected.tolist())
-    assert [one.answer != "open" for one in found[:-1]] == rejected.tolist()
-    assert (found[-1].p_value, found[-1].p_holm, found[-1].answer) == (None, None, "open")
-
-
-def test_a_claim_of_27_true_zeros_is_rarely_decided_anywhere() -> None:
-    """In at most 5 % of claims, where each comparison by itself would err in 75 % of them."""
-    rng = np.random.default_rng(2)
-    wrong = alone = 0
-    for _ in range(400):
-        values = rng.normal(0, 0.02, 27)
-        found = judge_differences(
-            [make_difference(v, (v - 1.984 * 0.02, v + 1.984 * 0.02), freedom=100) for v in values]
-        )
-        wrong += any(one.answer != "open" for one in found)
-        alone += any(one.p_value is not None and one.p_value < 0.05 for one in found)
-    # 400 draws of 5 %: 20, with a standard deviation of 4.4.
-    assert wrong <= 33
-    assert alone > 250
-
-
-def test_an_interval_of_one_point_is_decided_and_a_zero_is_open() -> None:
-    """A filter that leaves every image changes nothing."""
-    assert judge_differences([make_difference(0.1, (0.1, 0.1))])[0].answer == "yes"
-    assert judge_differences([make_difference(0.0, (0.0, 0.0))])[0].answer == "open"
-
-
 def test_a_replay_of_before_still_loads() -> None:
     """Its comparisons have no p-values."""
     old = {"label": "x", "value": 0.1, "low": 0.05, "high": 0.2, "expected": "above 0", "answer": "yes"}
@@ -292,62 +218,6 @@ def test_a_claim_that_cannot_be_answered_is_refused(
     path.write_text(case.spec.read_text().replace(old, new))
     with pytest.raises(InputError, match=message):
         load_replay(str(path))
-
-
-def test_a_verdict_needs_most_answers_and_none_against() -> None:
-    """Half is not most."""
-    assert choose_verdict(["yes", "yes", "open"]) == "agrees"
-    assert choose_verdict(["yes", "open"]) == "open"
-    assert choose_verdict(["no", "no", "open"]) == "disagrees"
-    assert choose_verdict(["yes", "yes", "no"]) == "mixed"
-    assert choose_verdict([]) == "open"
-
-
-TOP1 = np.linspace(0.3, 0.8, 8)
-POINTS = BaselinePoints(
-    baseline="b", baseline_sha256="0" * 64, target="t", axes=("clean",), models=tuple("abcdefgh"),
-    families=tuple("stuvwxyz"), reference=TOP1[:, None], shifted=TOP1 - 0.2, reference_n=(2000,),
-    shifted_n=2000,
-)  # fmt: skip
-
-
-def draw_models(rng: np.random.Generator) -> list[EvaluatedModel]:
-    """Two equal models on 100 classes of ten images that are hard or easy for both alike."""
-    hard, total = rng.normal(0, 1, 100), np.full(100, 10.0)
-
-    def observe(shift: float) -> Observation:
-        right = rng.binomial(10, 1 / (1 + np.exp(-(hard + shift)))).astype(float)
-        return Observation(top1=float(right.sum() / 1000), n=1000, right=right, total=total)
-
-    return [EvaluatedModel(reference=(observe(0.3),), shifted=observe(-0.7)) for _ in range(2)]
-
-
-def compute_value(model: EvaluatedModel) -> float:
-    """Effective robustness by the fit itself."""
-    expected = predict_top1(fit_line(POINTS, "logit"), model.reference[0].top1)
-    return model.shifted.top1 - float(np.ravel(expected)[0])
-
-
-def test_a_model_less_itself_has_no_variance() -> None:
-    """Line, classes and families are the same on both sides."""
-    model, _ = draw_models(np.random.default_rng(0))
-    variances = compute_variances(POINTS, model, "logit", less=model)
-    assert (variances.classes, variances.families) == (0.0, 0.0)
-
-
-def test_robustnesses_on_one_line_are_subtracted_as_a_pair() -> None:
-    """The interval covers in 93 to 98 %, and is shorter than that of independent ones."""
-    rng = np.random.default_rng(1)
-    held, shorter = 0, 0
-    for _ in range(300):
-        first, second = draw_models(rng)
-        reach = find_reach(compute_variances(POINTS, first, "logit", less=second))
-        held += abs(compute_value(first) - compute_value(second)) <= reach
-        alone = [find_reach(compute_variances(POINTS, one, "logit")) for one in (first, second)]
-        shorter += reach < np.hypot(alone[0], alone[1])
-    # 300 draws of 95 %: 285, with a standard deviation of 3.8.
-    assert 274 <= held <= 296
-    assert shorter > 250
 
 
 def test_a_claim_about_robustness_has_the_interval_of_the_pair(case: Case) -> None:
@@ -402,17 +272,3 @@ def test_a_shipped_replay_loads(name: str) -> None:
     """Its recipe has the model it trains."""
     spec = load_replay(name)
     assert spec.name == name
-
-
-def test_no_code_of_the_baselines_knows_a_version_by_name() -> None:
-    """Versions, splits and recipes are data."""
-    known = re.compile(r"""["'](mini|v1|v2)(-\w+)?(/|["'])""")
-    paths = sorted((ROOT / "baselines").rglob("*.py"))
-    assert len(paths) > 30
-    found = [
-        f"{path.name}: {line.strip()}"
-        for path in paths
-        for line in path.read_text(encoding="utf-8").splitlines()
-        if known.search(line)
-    ]
-    assert found == []
