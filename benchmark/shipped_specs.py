@@ -79,5 +79,8 @@ def load_shipped_spec(model: type[Spec], name_or_path: str, folder: Traversable,
         raise InputError(f"{title} cannot be read: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        where = shorten(".".join(str(part) for part in first["loc"]))
-        raise InputError(f"{title} cannot be used: {where}: {first['msg']}.") from error
+        # What is wrong with the whole file has no key.
+        keys = f"{shorten('.'.join(str(part) for part in first['loc']))}: " if first["loc"] else ""
+        # pydantic's own first words say nothing to a reader.
+        told = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{title} cannot be used: {keys}{told}.") from error

@@ -32,7 +32,7 @@ BEGUN_FIRST = (
     "generation/rendering/test_score_files.py", "benchmark/backends/test_openvino_backend.py",
     "benchmark/inference/test_killed.py", "benchmark/engines/test_processes.py",
     "generation/generators/test_comparators.py", "leaderboard/app/test_browser_addresses.py",
-    "baselines/replays/test_run.py", "generation/building/test_diffusers_build.py",
+    "baselines/replays/test_experiments.py", "generation/building/test_diffusers_build.py",
     "generation/rendering/test_ray_engine.py", "leaderboard/rating_page/test_browser.py",
     "generation/building/test_sharing.py", "benchmark/engines/test_ray_crew.py",
     "leaderboard/validation/test_robustness_checks.py", "leaderboard/test_metric_from_outside.py",

@@ -49,7 +49,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         actions.add_parser("distort", help="make a set of distorted images by a network, as DeepAugment")
     )
     _add_fractals(actions.add_parser("fractals", help="draw fractals, to be mixed into images by PixMix"))
-    _add_replay(actions.add_parser("replay", help="repeat a paper's experiments on the splits of a version"))
+    _add_replay(actions.add_parser("replay", help="repeat experiments of papers on the splits of a version"))
     _add_coverage(actions.add_parser("coverage", help="check by simulation that the intervals cover"))
 
 
@@ -249,17 +249,15 @@ def _add_fractals(parser: ArgumentParser) -> None:
 
 def _add_replay(parser: ArgumentParser) -> None:
     parser.add_argument("replay", metavar="REPLAY", nargs="?",
-                        help="a shipped replay or a .toml file; without it, list them")  # fmt: skip
+                        help="a shipped file of experiments, or a .toml; without it, list them")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR",
                         help="folder of page and models; the same command resumes a stopped run")  # fmt: skip
-    parser.add_argument("--no-training", action="store_true",
-                        help="only the tables of standard models, not those of training")  # fmt: skip
     parser.add_argument("--only", action="append", default=[], metavar="EXPERIMENT",
-                        help="of a file of experiments: only this one; repeatable")  # fmt: skip
+                        help="only this experiment of the file; repeatable")  # fmt: skip
     parser.add_argument("--seeds", type=parse_positive, metavar="N",
-                        help="of a file of experiments: at most N seeds of each recipe")  # fmt: skip
+                        help="at most N seeds of each recipe")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true",
-                        help="of a file of experiments: print the plan, and run nothing")  # fmt: skip
+                        help="print trainings, steps and minutes, and run nothing")  # fmt: skip
     _add_machine(parser)
 
 

@@ -1,120 +1,34 @@
-"""`imagenet-g baselines replay`: a paper's experiments, repeated on the splits of a version."""
+"""`imagenet-g baselines replay`: experiments of papers, repeated on the splits of a version."""
 
 from __future__ import annotations
 
-import tomllib
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagenet_g.benchmark.errors import InputError, UnknownNameError
+from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.terminal.text import print_block, print_line
 
 if TYPE_CHECKING:
     from imagenet_g.baselines.replays.experiments import ExperimentsSpec
-    from imagenet_g.baselines.replays.records import ExperimentsRecord, ReplayRecord
-    from imagenet_g.baselines.replays.specs import ReplaySpec
+    from imagenet_g.baselines.replays.records import ExperimentsRecord
 
 PAGE_NAME = "replay.md"
 RECORD_NAME = "replay.json"
 
 
 def run_replay_command(arguments: Namespace) -> int:
-    """Run a replay and write its page, or list the replays."""
-    from imagenet_g.baselines.replays.experiment_files import list_experiments
-    from imagenet_g.baselines.replays.specs import list_replays, load_replay
+    """Run the chosen experiments of a file and write their page, print the plan, or list the shipped files.
 
-    known = (*list_replays(), *list_experiments())
+    Raises:
+        InputError: No output is named, or the file cannot be used.
+    """
+    from imagenet_g.baselines.replays.experiment_files import list_experiments, load_experiments
+
     if arguments.replay is None:
-        print_block("\n".join(known))
+        print_block("\n".join(list_experiments()))
         return 0
-    if is_experiments(arguments.replay):
-        return run_experiments_command(arguments)
-    if not arguments.replay.endswith(".toml") and arguments.replay not in known:
-        raise UnknownNameError("replay", arguments.replay, known, hint="Or give your own .toml file.")
-    if arguments.dry_run or arguments.only or arguments.seeds:
-        raise InputError(
-            f"'{arguments.replay}' is no file of experiments; --dry-run, --only and --seeds are for those."
-        )
-    return run_paper(load_replay(arguments.replay), arguments)
-
-
-def run_paper(spec: ReplaySpec, arguments: Namespace) -> int:
-    """Run a replay of one paper's tables and write its page."""
-    if arguments.out is None:
-        raise InputError("Name the folder of results and page: --out DIR.")
-
-    import torch
-
-    from imagenet_g.baselines.replays.run import ReplayContext, run_replay
-    from imagenet_g.benchmark.backends.settings import RunSettings
-    from imagenet_g.benchmark.catalogue.catalogue import parse_data_pairs
-    from imagenet_g.benchmark.evaluation.cache import Cache, choose_cache_folder
-    from imagenet_g.benchmark.storage import validate_writable
-    from imagenet_g.benchmark.terminal.progress import ProgressListener
-
-    if arguments.threads is not None:
-        torch.set_num_threads(arguments.threads)
-    # Before hours of training whose results could not be stored.
-    validate_writable(arguments.out)
-    with ProgressListener() as listener:
-        context = ReplayContext(
-            spec=spec,
-            data=parse_data_pairs(arguments.data),
-            settings=RunSettings(device=arguments.device, workers=arguments.threads),
-            out=arguments.out,
-            cache=Cache(choose_cache_folder(arguments.cache)),
-            listener=listener,
-            train=not arguments.no_training,
-        )
-        found = run_replay(context)
-    write_replay(arguments.out, found, spec)
-    for claim in found.claims:
-        print_line(f"{claim.verdict:10} {claim.text}")
-    print_line(f"wrote {arguments.out / PAGE_NAME}")
-    return 0
-
-
-def write_replay(folder: Path, found: ReplayRecord, spec: ReplaySpec) -> None:
-    """Write the record and the page.
-
-    Raises:
-        StorageError: The folder cannot be written.
-    """
-    from imagenet_g.baselines.papers.tables import load_papers
-    from imagenet_g.baselines.replays.page_parts import format_page
-    from imagenet_g.benchmark.storage import write_text
-
-    # The record first: the page can be written again from it, not the other way round.
-    write_text(folder / RECORD_NAME, found.model_dump_json(indent=1) + "\n")
-    write_text(folder / PAGE_NAME, format_page(found, spec, load_papers()))
-
-
-def is_experiments(name_or_path: str) -> bool:
-    """Whether a name or file has experiments, and is no replay of one paper's tables."""
-    from imagenet_g.baselines.replays.experiment_files import list_experiments
-    from imagenet_g.benchmark.shipped_specs import parse_toml
-
-    if not name_or_path.endswith(".toml"):
-        return name_or_path in list_experiments()
-    try:
-        return "experiments" in parse_toml(Path(name_or_path).expanduser().read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        # What is wrong with it is said by whatever reads it.
-        return False
-
-
-def run_experiments_command(arguments: Namespace) -> int:
-    """Run the chosen experiments and write their page, or print the plan.
-
-    Raises:
-        InputError: No output is named, or an option does not go with experiments.
-    """
-    from imagenet_g.baselines.replays.experiment_files import load_experiments
-
     spec = load_experiments(arguments.replay).choose(arguments.only)
-    if arguments.no_training:
-        raise InputError("--no-training is for replays of one paper; choose experiments with --only NAME.")
     if arguments.dry_run:
         return print_plan(spec, arguments)
     if arguments.out is None:

@@ -124,8 +124,8 @@ def choose_version(wanted: str | None, folder: Path) -> str:
         InputError: References could not name it, or it is the name of something else.
 
     Example:
-        >>> choose_version(None, Path("sets/mini-c"))
-        'mini-c'
+        >>> choose_version(None, Path("sets/my-c"))
+        'my-c'
     """
     from imagenet_g.benchmark.splits.real_set_files import load_real_sets
     from imagenet_g.benchmark.splits.real_set_specs import NAME_PATTERN

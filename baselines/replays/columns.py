@@ -16,7 +16,7 @@ can have, so such an interval is at most too wide; with K n images it would be t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import model_validator
@@ -24,6 +24,8 @@ from pydantic import model_validator
 from imagenet_g.baselines.replays.seeds import RunCounts
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.records import FileModel
+
+Measure = Literal["top-1", "gap", "robustness", "loss"]
 
 
 class ColumnSpec(FileModel):
@@ -34,14 +36,16 @@ class ColumnSpec(FileModel):
     """A split or one of its views."""
     refs: tuple[str, ...] = ()
     """In its place several, of which the column is the mean: the same images, as each of them shows them."""
+    measures: tuple[Measure, ...] = ()
+    """Of the experiment, those that are taken on it; empty for all. The clean set, say, has no gap."""
 
     @property
     def splits(self) -> tuple[str, ...]:
         """All of them.
 
         Example:
-            >>> ColumnSpec(column="Two kinds", refs=("mini-c/fog", "mini-c/snow")).splits
-            ('mini-c/fog', 'mini-c/snow')
+            >>> ColumnSpec(column="Two kinds", refs=("my-c/fog", "my-c/snow")).splits
+            ('my-c/fog', 'my-c/snow')
         """
         return self.refs if self.ref is None else (self.ref,)
 

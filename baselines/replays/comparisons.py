@@ -18,7 +18,7 @@ class Difference:
 
     Attributes:
         label: What is compared.
-        column: The split or shift, where the claim is about several.
+        column: The split or shift, two of them, or a step of a training.
         value: A fraction in [-1, 1].
         interval: Its 95 % interval; None where there is not any.
         freedom: Degrees of freedom of the interval, such as the number of classes less 1.
@@ -26,7 +26,7 @@ class Difference:
     """
 
     label: str
-    column: str | None = None
+    column: str
     value: float
     interval: tuple[float, float] | None
     freedom: float
@@ -40,8 +40,9 @@ def judge_differences(differences: Sequence[Difference]) -> tuple[ComparisonReco
     interval is open and does not count.
 
     Example:
-        >>> one = Difference(label="SD-L", value=-0.1, interval=(-0.15, -0.05), freedom=100, rises=False)
-        >>> other = Difference(label="SD-I", value=-0.1, interval=(-0.199, -0.001), freedom=100, rises=False)
+        >>> options = {"label": "model", "value": -0.1, "freedom": 100, "rises": False}
+        >>> one = Difference(column="SD-L", interval=(-0.15, -0.05), **options)
+        >>> other = Difference(column="SD-I", interval=(-0.199, -0.001), **options)
         >>> [found.answer for found in judge_differences([one])]
         ['yes']
         >>> [found.answer for found in judge_differences([other])]
@@ -64,7 +65,9 @@ def compute_p_value(difference: Difference) -> float | None:
     where the p-value is below 5 %. Bounds that are not symmetric are so for the sake of that side.
 
     Example:
-        >>> touching = Difference(label="x", value=0.1, interval=(0.0, 0.3), freedom=9, rises=True)
+        >>> touching = Difference(
+        ...     label="model", column="SD-L", value=0.1, interval=(0.0, 0.3), freedom=9, rises=True
+        ... )
         >>> round(compute_p_value(touching), 6)
         0.05
     """

@@ -12,6 +12,7 @@ from importlib.resources.abc import Traversable
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.baselines.papers.tables import load_papers
 from imagenet_g.baselines.recipes.specs import RecipeSpec, load_recipe
+from imagenet_g.baselines.replays.columns import Measure
 from imagenet_g.baselines.replays.experiments import (
     ExperimentSpec,
     ExperimentsSpec,
@@ -20,6 +21,7 @@ from imagenet_g.baselines.replays.experiments import (
 )
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.naming.specs import parse_model_spec
+from imagenet_g.benchmark.robustness.points import MIN_MODELS
 from imagenet_g.benchmark.shipped_specs import list_shipped_names, load_shipped_spec
 from imagenet_g.benchmark.splits.references import parse_split_ref
 
@@ -39,11 +41,11 @@ def load_experiments(name_or_path: str) -> ExperimentsSpec:
 
     Raises:
         UnknownNameError: There is no such file, printed table, recipe, model, mix or baseline.
-        InputError: The file cannot be read or breaks the contract.
+        InputError: The file cannot be read or breaks the contract, or its baseline is too small for a line.
     """
     spec = load_shipped_spec(ExperimentsSpec, name_or_path, _find_folder(), kind="replay")
     # Here and not where they are needed: that would be after hours of training.
-    load_baseline(spec.baseline)
+    _validate_baseline(spec)
     parse_split_ref(spec.reference)
     for experiment in spec.experiments:
         _look_up(experiment)
@@ -51,14 +53,13 @@ def load_experiments(name_or_path: str) -> ExperimentsSpec:
     return spec
 
 
-def _validate_clean(experiment: ExperimentSpec, reference: str) -> None:
-    clean = [column.column for column in experiment.columns if column.splits == (reference,)]
-    below = {"gap", "robustness"} & {*experiment.measures}
-    # It would be exactly 0 for every row, and look like a finding.
-    if clean and below:
+def _validate_baseline(spec: ExperimentsSpec) -> None:
+    baseline = load_baseline(spec.baseline)
+    lined = any("robustness" in experiment.measures for experiment in spec.experiments)
+    if lined and len(baseline.fitted) < MIN_MODELS:
         raise InputError(
-            f"Experiment '{experiment.name}' measures the {min(below)} on '{clean[0]}', which is its clean "
-            "set; leave that column out, or measure top-1 alone."
+            f"The set '{baseline.header.id}' has {len(baseline.fitted)} models that may be in a fit; a line "
+            f"needs {MIN_MODELS}."
         )
 
 
@@ -73,6 +74,19 @@ def _look_up(experiment: ExperimentSpec) -> None:
         list_row_runs(rows)
         _validate_recipe(experiment, rows, load_recipe(rows.recipe))
     _validate_pairs(experiment)
+
+
+def _validate_clean(experiment: ExperimentSpec, reference: str) -> None:
+    # It would be exactly 0 for every row, and look like a finding.
+    compared: tuple[Measure, ...] = ("gap", "robustness")
+    for measure in compared:
+        # A column without measures of its own is for those of the experiment.
+        for column in experiment.find_columns(measure) if measure in experiment.measures else ():
+            if [parse_split_ref(ref) for ref in column.splits] == [parse_split_ref(reference)]:
+                raise InputError(
+                    f"Experiment '{experiment.name}': column '{column.column}' is the clean set itself and "
+                    f'has no {measure}; give it measures = ["top-1"].'
+                )
 
 
 def _list_refs(experiment: ExperimentSpec) -> Iterator[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from imagenet_g.baselines.papers.tables import Papers, format_place
+from imagenet_g.baselines.replays.columns import Measure
 from imagenet_g.baselines.replays.comparisons import count_answers
-from imagenet_g.baselines.replays.experiments import ExperimentSpec, ExperimentsSpec, Measure
+from imagenet_g.baselines.replays.experiments import ExperimentSpec, ExperimentsSpec
 from imagenet_g.baselines.replays.page_parts import (
     VERDICTS,
     Show,

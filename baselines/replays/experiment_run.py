@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from imagenet_g.baselines.replays.evaluating import ReplayPlace
 from imagenet_g.baselines.replays.experiments import ExperimentSpec, ExperimentsSpec
 from imagenet_g.baselines.replays.outcomes import MeasuredExperiment, judge_experiment, list_numbers
 from imagenet_g.baselines.replays.records import ExperimentRecord, ExperimentsRecord
 from imagenet_g.baselines.replays.rows import (
+    MeasuredRow,
     list_column_splits,
     list_distinct_runs,
     list_missing,
@@ -16,6 +17,7 @@ from imagenet_g.baselines.replays.rows import (
     measure_rows,
     train_rows,
 )
+from imagenet_g.baselines.replays.seeds import estimate_accuracy
 from imagenet_g.baselines.training.run import prepare_run
 from imagenet_g.baselines.training.starting import start_model
 from imagenet_g.benchmark.catalogue.catalogue import load_split
@@ -87,7 +89,7 @@ def _run_experiment(
     reference = experiment.reference or spec.reference
     lines: Mapping[str, BaselinePoints] = {}
     if "robustness" in experiment.measures:
-        lines = measure_line(place, spec.baseline, experiment.columns, reference)
+        lines = measure_line(place, spec.baseline, experiment.find_columns("robustness"), reference)
         for points in lines.values():
             validate_points(points)
     rows = measure_rows(place, experiment, reference, seeds=seeds)
@@ -97,14 +99,33 @@ def _run_experiment(
         numbers=list_numbers(measured),
         claims=judge_experiment(measured),
         training={row.name: row.line for row in rows if row.line is not None},
-        lines={column: describe_line(points, spec.link) for column, points in lines.items()},
+        lines={
+            column: describe_line(points, spec.link, _measure_clean(rows, column))
+            for column, points in lines.items()
+        },
     )
 
 
-def describe_line(points: BaselinePoints, link: str) -> str:
-    """A line in words: from how many models, and how well it fits them."""
+def describe_line(points: BaselinePoints, link: str, clean: Mapping[str, float]) -> str:
+    """A line in words: from how many models, how well it fits them, and which rows lie beyond them.
+
+    Args:
+        points: The line's.
+        link: Its link.
+        clean: Clean accuracy of each row.
+    """
+    fit = fit_line(points, link)
     low, high = float(points.reference.min()), float(points.reference.max())
-    return (
-        f"line through {len(points.models)} models of {len(set(points.families))} families, {link} link, r2 "
-        f"{fit_line(points, link).r2:.2f}, clean accuracy {100 * low:.1f} to {100 * high:.1f}"
+    beyond = [row for row, value in clean.items() if fit.is_extrapolated(value)]
+    return "; ".join(
+        (
+            f"line through {len(points.models)} models of {len(set(points.families))} families, {link} "
+            f"link, r2 {fit.r2:.2f}, clean accuracy {100 * low:.1f} to {100 * high:.1f}",
+            *(["it is weak: read the gap first"] if fit.weak else []),
+            *([f"extrapolated for {', '.join(beyond)}"] if beyond else []),
+        )
     )
+
+
+def _measure_clean(rows: Sequence[MeasuredRow], column: str) -> dict[str, float]:
+    return {row.name: estimate_accuracy(row.counts[column].clean, row.models).value for row in rows}

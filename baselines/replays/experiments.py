@@ -13,12 +13,11 @@ from pydantic import Field, model_validator
 
 from imagenet_g.baselines.classifiers.specs import Name
 from imagenet_g.baselines.recipes.specs import RecipeRun, list_runs, load_recipe
-from imagenet_g.baselines.replays.columns import ColumnSpec
+from imagenet_g.baselines.replays.columns import ColumnSpec, Measure
 from imagenet_g.benchmark.errors import UnknownNameError
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.robustness.links import LinkName
 
-Measure = Literal["top-1", "gap", "robustness", "loss"]
 Steps = Annotated[int, Field(ge=1, le=10**9)]
 
 
@@ -114,13 +113,27 @@ class ExperimentSpec(FileModel):
         """Names of the columns of a measure."""
         if measure == "loss":
             return tuple(name_step(step) for step in self.steps)
-        return tuple(column.column for column in self.columns)
+        return tuple(column.column for column in self.find_columns(measure))
+
+    def find_columns(self, measure: Measure) -> tuple[ColumnSpec, ...]:
+        """The columns that a measure is taken on."""
+        return tuple(one for one in self.columns if not one.measures or measure in one.measures)
+
+    @model_validator(mode="after")
+    def _validate_columns(self) -> Self:
+        for column in self.columns:
+            for measure in column.measures:
+                if measure not in self.measures:
+                    raise ValueError(
+                        f"column '{column.column}' is for {measure}, which '{self.name}' does not measure"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _validate_names(self) -> Self:
         if not (self.published or self.figures):
             raise ValueError(f"experiment '{self.name}' names no printed table or figure")
-        for kind, names in (("row", self.rows), ("column", self.list_columns("top-1"))):
+        for kind, names in (("row", self.rows), ("column", [one.column for one in self.columns])):
             if twice := [name for name, count in Counter(names).items() if count > 1]:
                 raise ValueError(f"experiment '{self.name}' has the {kind} '{twice[0]}' twice")
         for kind, found in (("rows", self.rows), *((one, self.list_columns(one)) for one in self.measures)):
@@ -163,6 +176,17 @@ class ExperimentsSpec(FileModel):
     make: dict[Name, str] = Field(default_factory=dict)
     """Versions that have to be made first, each with the command that makes it."""
     experiments: Annotated[tuple[ExperimentSpec, ...], Field(min_length=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_first_version(cls, content: object) -> object:
+        # Else its tables would be refused one after the other, as keys that there are not.
+        if isinstance(content, dict) and content.get("schema_version") == 1:
+            raise ValueError(
+                "schema_version 1 is no longer read; write its tables as [[experiments]] with "
+                "schema_version 2, as baselines/README.md explains"
+            )
+        return content
 
     @model_validator(mode="after")
     def _validate_names(self) -> Self:

@@ -12,11 +12,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from imagenet_g.baselines.replays.columns import Measure
 from imagenet_g.baselines.replays.comparisons import Difference, choose_verdict, judge_differences
 from imagenet_g.baselines.replays.experiments import (
     ExperimentClaimSpec,
     ExperimentSpec,
-    Measure,
     name_step,
 )
 from imagenet_g.baselines.replays.records import ClaimRecord, NumberRecord

@@ -7,34 +7,26 @@ from typing import Literal
 from pydantic import FiniteFloat
 
 from imagenet_g.benchmark.records import FileModel, Fraction, Sha256
-from imagenet_g.benchmark.results import Entry, Environment
+from imagenet_g.benchmark.results import Environment
 
 Answer = Literal["yes", "no", "open"]
 Verdict = Literal["agrees", "disagrees", "open", "mixed"]
-
-
-class CellRecord(FileModel):
-    """One cell of a table: a model on a split."""
-
-    row: str
-    column: str
-    entry: Entry
 
 
 class ComparisonRecord(FileModel):
     """A difference that a claim is about, with its interval."""
 
     label: str
-    column: str | None = None
-    """The split or shift, where the claim is about several."""
+    column: str
+    """Where: a split or a shift, two of them, or a step of a training."""
     # No bounds: a loss has none, and a difference of two gaps may be 2.
     value: FiniteFloat
     low: FiniteFloat | None
     high: FiniteFloat | None
     expected: Literal["above 0", "below 0"]
-    p_value: Fraction | None = None
-    """That the difference is 0, by itself; null without an interval, and in records of before."""
-    p_holm: Fraction | None = None
+    p_value: Fraction | None
+    """That the difference is 0, by itself; null without an interval."""
+    p_holm: Fraction | None
     """The same with Holm's correction over the comparisons of the claim."""
     # Stored although the p-value decides it: who reads the JSON need not apply the rule a second time.
     answer: Answer
@@ -48,21 +40,6 @@ class ClaimRecord(FileModel):
     source: str
     comparisons: tuple[ComparisonRecord, ...]
     verdict: Verdict
-
-
-class ReplayRecord(FileModel):
-    """`replay.json`."""
-
-    schema_version: Literal[1] = 1
-    name: str
-    title: str
-    notice: str
-    spec_sha256: Sha256
-    environment: Environment
-    gaps: tuple[CellRecord, ...]
-    filtered: tuple[CellRecord, ...]
-    training: tuple[CellRecord, ...]
-    claims: tuple[ClaimRecord, ...]
 
 
 class NumberRecord(FileModel):
@@ -92,7 +69,7 @@ class ExperimentRecord(FileModel):
 
 
 class ExperimentsRecord(FileModel):
-    """`replay.json` of a file of experiments."""
+    """`replay.json`."""
 
     schema_version: Literal[2] = 2
     name: str

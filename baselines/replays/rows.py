@@ -30,6 +30,7 @@ from imagenet_g.benchmark.splits.references import parse_split_ref
 from imagenet_g.benchmark.statistics.accuracy import FloatArray, IntArray
 from imagenet_g.benchmark.training.loop import LOG
 from imagenet_g.benchmark.training.processes import OneProcess
+from imagenet_g.benchmark.training.records import load_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,8 @@ def measure_rows(
     ]
     for ready in experiment.ready:
         request = ModelRequest(requested=ready.model, spec=parse_model_spec(ready.model))
-        out = place.out / "results" / "ready"
+        # Its own folder: other experiments run the same model on other splits.
+        out = place.out / "results" / "ready" / experiment.name
         refs = list_column_splits(experiment.columns)
         measured = evaluate(place, [request], refs, reference, out)
         counts = gather_counts(ready.row, measured, experiment.columns)
@@ -278,8 +280,16 @@ def _describe_training(runs: Sequence[RecipeRun], folders: Sequence[Path]) -> st
     last = read_log(folders[0] / "training")[-1]
     return (
         f"{len(runs)} trainings of {last['step']} steps of {runs[0].recipe.batch_size} images "
-        f"({float(str(last['epochs_done'])):.1f} epochs), recipe {runs[0].recipe.name}"
+        f"({float(str(last['epochs_done'])):.1f} epochs), drawn from {_describe_images(folders[0])}, recipe "
+        f"{runs[0].recipe.name}"
     )
+
+
+def _describe_images(folder: Path) -> str:
+    """Splits and folders, with how many images of each."""
+    parts = load_record(folder).stages[-1].data["parts"]
+    known = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    return " and ".join(f"{int(str(part['images'])):,} images of {part['ref']}" for part in known)
 
 
 def _rate(counts: RunCounts) -> FloatArray:

@@ -17,7 +17,7 @@ def make_difference(
     value: float, interval: tuple[float, float] | None, *, freedom: float = 100, rises: bool = True
 ) -> Difference:
     """A difference of a claim."""
-    return Difference(label="x", value=value, interval=interval, freedom=freedom, rises=rises)
+    return Difference(label="x", column="y", value=value, interval=interval, freedom=freedom, rises=rises)
 
 
 def test_an_interval_that_holds_0_leaves_the_question_open() -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from baseline_cases import write_model_list
 from noisy_models import run_command
 from recipe_cases import write_recipe
+from replay_cases import MODELS, write_split
 
 from imagenet_g.baselines.papers.tables import load_papers
 from imagenet_g.baselines.replays.columns import ColumnSpec
@@ -24,7 +26,7 @@ from imagenet_g.baselines.replays.outcomes import (
 from imagenet_g.baselines.replays.records import ExperimentsRecord
 from imagenet_g.baselines.replays.rows import ColumnCounts, MeasuredRow
 from imagenet_g.baselines.replays.seeds import RunCounts
-from imagenet_g.benchmark.errors import ImagenetGError, InputError
+from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.robustness.points import BaselinePoints
@@ -34,23 +36,30 @@ schema_version = 2
 name = "tiny-papers"
 title = "A test"
 notice = "Numbers that mean nothing."
-reference = "folder:{real}"
+reference = "{clean}"
 link = "linear"
-baseline = "drawn"
+baseline = "{baseline}"
 
 [[experiments]]
 name = "mixes"
 title = "Two mixes"
 published = ["imagenet-g-paper/table-1"]
-measures = ["top-1", "gap"]
+measures = ["top-1", "gap", "robustness"]
 trained = [{{ recipe = "{recipe}", models = ["small"], mixes = ["half", "real"] }}]
-columns = [{{ column = "Drawn", ref = "folder:{drawn}" }}]
+columns = [{{ column = "Drawn", ref = "{easy}" }}]
 
 [[experiments.claims]]
 kind = "rows"
 measure = "gap"
 order = ["half", "real"]
 text = "Half of each is better"
+source = "a test"
+
+[[experiments.claims]]
+kind = "rows"
+measure = "robustness"
+order = ["half", "real"]
+text = "Half of each is more robust"
 source = "a test"
 
 [[experiments]]
@@ -62,18 +71,55 @@ steps = [2, 4]
 trained = [{{ recipe = "{recipe}", models = ["small"], mixes = ["half"] }}]
 
 [[experiments]]
-name = "clean"
-title = "The clean set as a column"
-figures = ["Fig. 12"]
-measures = ["top-1"]
-trained = [{{ recipe = "{recipe}", models = ["small"], mixes = ["half"] }}]
-columns = [{{ column = "Clean", ref = "folder:{real}" }}, {{ column = "Drawn", ref = "folder:{drawn}" }}]
+name = "ready"
+title = "Two ready models"
+published = ["imagenet-g-paper/table-9", "imagenet-g-paper/table-10"]
+measures = ["gap", "top-1"]
+reference = "{clean}"
+ready = [{{ row = "weaker", model = "{models[0]}" }}, {{ row = "stronger", model = "{models[1]}" }}]
+columns = [
+    {{ column = "Clean", ref = "{clean}", measures = ["top-1"] }},
+    {{ column = "A", ref = "{easy}" }},
+    {{ column = "B", ref = "{hard}" }},
+    {{ column = "Kept", ref = "{kept}" }},
+]
+
+[[experiments.claims]]
+kind = "sign"
+measure = "gap"
+expected = "below 0"
+columns = ["A", "B"]
+text = "They fall"
+source = "a test"
+
+[[experiments.claims]]
+kind = "columns"
+measure = "top-1"
+order = ["A", "B"]
+text = "B is harder"
+source = "a test"
+
+[[experiments.claims]]
+kind = "sign"
+measure = "gap"
+expected = "below 0"
+columns = ["Kept"]
+text = "They fall on filtered images too"
+source = "a test"
+
+[[experiments.claims]]
+kind = "sign"
+measure = "gap"
+rows = ["stronger"]
+columns = ["A"]
+text = "The best one is exempt on A"
+source = "a test"
 """
 
 
 @dataclass(frozen=True)
 class Case:
-    """Three experiments over one recipe, which were run."""
+    """Experiments over one recipe and ready models, which were run."""
 
     spec: Path
     out: Path
@@ -97,11 +143,23 @@ class Case:
 
 
 def write_experiments(folder: Path) -> Path:
-    """A file of three experiments, its recipe of four steps, and the pictures of both."""
+    """A file of three experiments, its recipe of four steps with pictures, and splits to measure on."""
     recipe = write_recipe(folder, steps=4)
     path = folder / "experiments.toml"
-    pictures = folder / "pictures"
-    path.write_text(SPEC.format(real=pictures / "real", drawn=pictures / "drawn", recipe=recipe))
+    # Easy for every model, hard for every model, or what a filter would keep.
+    harder = {"clean": 0, "easy": 60, "hard": 140, "kept": -60}
+    splits = {
+        name: write_split(folder / name, harder=by, seed=seed)
+        for seed, (name, by) in enumerate(harder.items())
+    }
+    path.write_text(
+        SPEC.format(
+            recipe=recipe,
+            baseline=write_model_list(folder, "readers", list(MODELS), training_data="reference-train"),
+            models=[f"python:{name}" for name in MODELS[2:4]],
+            **splits,
+        )
+    )
     return path
 
 
@@ -116,25 +174,110 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 def test_every_row_has_its_cells(case: Case) -> None:
     """Mixes by columns and measures, and steps of the loss."""
-    mixes, curves, _ = case.record.experiments
+    mixes, curves, ready = case.record.experiments
     assert [(cell.row, cell.column, cell.measure, cell.seeds) for cell in mixes.numbers] == [
-        (row, "Drawn", measure, 2) for measure in ("top-1", "gap") for row in ("half", "real")
+        (row, "Drawn", measure, 2) for measure in ("top-1", "gap", "robustness") for row in ("half", "real")
     ]
     assert [(cell.column, cell.measure) for cell in curves.numbers] == [
         ("step 2", "loss"),
         ("step 4", "loss"),
     ]
-    assert [claim.text for claim in mixes.claims] == ["Half of each is better"]
+    assert [(cell.row, cell.column) for cell in ready.numbers if cell.measure == "gap"] == [
+        (row, column) for row in ("weaker", "stronger") for column in ("A", "B", "Kept")
+    ]
+    # The clean set has no gap; its accuracy stands in front of the others, as in print.
+    assert [cell.column for cell in ready.numbers if cell.measure == "top-1"] == [
+        *("Clean", "A", "B", "Kept"),
+        *("Clean", "A", "B", "Kept"),
+    ]
+    assert [claim.text for claim in mixes.claims] == [
+        "Half of each is better",
+        "Half of each is more robust",
+    ]
+
+
+def test_the_gap_of_a_ready_model_is_that_of_its_result_file(case: Case) -> None:
+    """With its interval: nothing is computed in two ways."""
+    results = [load_result(path) for path in case.out.glob("results/ready/ready/*/result.json")]
+    found = {
+        entry.split.ref: entry.gaps[0]
+        for result in results
+        if result.model.spec.endswith(MODELS[3])
+        for entry in result.entries
+        if entry.gaps
+    }
+    spec = load_experiments(str(case.spec)).experiments[2]
+    refs = {column.column: column.ref for column in spec.columns}
+    numbers = [one for one in case.record.experiments[2].numbers if one.row == "stronger"]
+    for number in numbers:
+        if number.measure == "gap":
+            gap = found[refs[number.column]]
+            assert (number.value, number.low, number.high) == pytest.approx((gap.value, gap.low, gap.high))
 
 
 def test_a_column_may_be_the_clean_set(case: Case) -> None:
-    """Its number is the mean accuracy of the seeds' results on it."""
-    found = next(one for one in case.record.experiments if one.name == "clean")
-    paths = [path for path in (case.out / "results" / "trained").rglob("*.json") if "half" in path.parts]
-    entries = [entry for path in paths for entry in load_result(path).entries]
-    clean = [choose_headline(entry).top1.value for entry in entries if entry.split.ref.endswith("real")]
-    assert len(clean) == 2
-    assert [cell.value for cell in found.numbers if cell.column == "Clean"] == [pytest.approx(np.mean(clean))]
+    """Its number is the accuracy that the result file has on it, with its interval."""
+    results = [load_result(path) for path in case.out.glob("results/ready/ready/*/result.json")]
+    clean = load_experiments(str(case.spec)).reference
+    expected = {
+        choose_headline(entry).top1
+        for result in results
+        for entry in result.entries
+        if entry.split.ref == clean
+    }
+    numbers = case.record.experiments[2].numbers
+    found = [(one.value, one.low, one.high) for one in numbers if one.column == "Clean"]
+    assert len(found) == 2
+    assert sorted(found) == [
+        pytest.approx((one.value, one.low, one.high)) for one in sorted(expected, key=lambda one: one.value)
+    ]
+
+
+def test_claims_about_ready_models_that_hold_are_said_to(case: Case) -> None:
+    """The splits were made so that both models fall, B is harder, and what is kept is easy."""
+    verdicts = {claim.text: claim.verdict for claim in case.record.experiments[2].claims}
+    assert verdicts == {
+        "They fall": "agrees",
+        "B is harder": "agrees",
+        "They fall on filtered images too": "disagrees",
+        "The best one is exempt on A": "disagrees",
+    }
+
+
+def test_a_claim_is_about_the_rows_and_columns_it_names(case: Case) -> None:
+    """One model on one split of the cells of the table."""
+    claim = case.record.experiments[2].claims[-1]
+    assert [(one.label, one.column, one.expected) for one in claim.comparisons] == [
+        ("stronger", "A", "above 0")
+    ]
+
+
+def test_answers_are_counted_by_column(case: Case) -> None:
+    """A split that is easier does not hide behind one that is harder."""
+    assert "- A: 2 as expected, 0 contrary, 0 open; each tested alone: 2 as expected" in case.page
+
+
+def test_trained_models_are_held_against_the_line_of_the_ready_ones(case: Case) -> None:
+    """Five models, measured on the same images; the trained ones lie far below them, which is said."""
+    (line,) = case.record.experiments[0].lines.values()
+    assert line.startswith("line through 5 models of 5 families, linear link, r2 ")
+    assert line.endswith("; extrapolated for half, real")
+    assert f"- Drawn: {line}" in case.page
+
+
+def test_what_a_model_was_trained_on_is_declared(case: Case) -> None:
+    """So that its results are flagged on images of the same generator."""
+    results = [load_result(path) for path in case.out.glob("results/trained/**/result.json")]
+    declared = {result.model.generated_training_data for result in results}
+    assert declared == {(), ("packaged:mini-sd-2",)}
+
+
+def test_every_number_of_the_page_has_its_interval(case: Case) -> None:
+    """In every cell that holds a percentage, of one decimal; p-values have four."""
+    rows = [line for line in case.page.splitlines() if re.match(r"\| (weaker|stronger|half|real)", line)]
+    cells = [cell for row in rows for cell in row.split("|")[2:-1] if re.search(r"\d\.\d(?!\d)", cell)]
+    assert len(cells) > 20
+    assert all(re.search(r"\[.+, .+\]", cell) for cell in cells)
 
 
 def test_a_training_that_two_experiments_share_is_made_once(case: Case) -> None:
@@ -161,6 +304,14 @@ def test_the_page_has_numbers_claims_and_the_papers_table(case: Case) -> None:
     assert "### Half of each is better" in case.page
     assert "| Real + Generated Data | 14.88 |" in case.page
     assert "recipe tiny" in case.page
+    # 21 classes of three and 21 of two: all the real ones.
+    assert f"drawn from 105 images of folder:{case.spec.parent / 'pictures' / 'real'}, recipe" in case.page
+
+
+def test_the_page_has_the_papers_tables_whole(case: Case) -> None:
+    """Every cell as printed, and what is wrong in print below."""
+    assert "| 94.49 | 79.93 (-14.93) \\[1\\] | 58.87 (-35.62) | 76.87 (-17.62) |" in case.page
+    assert "79.93 less 94.49 is -14.56" in case.page
 
 
 def test_a_page_can_be_made_again_from_the_file(case: Case) -> None:
@@ -214,12 +365,23 @@ def test_a_slice_takes_one_experiment_and_one_seed(
         ('measure = "gap"', 'measure = "loss"', "is about loss, which 'mixes' does not measure"),
         ('measure = "gap"', 'measure = "gaps"', "measure"),
         ('kind = "rows"', 'kind = "columns"', "compares columns"),
-        ('baseline = "drawn"', 'baseline = "drawm"', "drawm"),
+        ("readers.toml", "drawm.toml", "drawm"),
+        (
+            "schema_version = 2",
+            "schema_version = 1",
+            "cannot be used: schema_version 1 is no longer",
+        ),
+        (
+            '{ column = "A", ',
+            '{ column = "A", measures = ["loss"], ',
+            "is for loss, which 'ready' does not",
+        ),
+        (', measures = ["top-1"] }', " }", "column 'Clean' is the clean set itself and has no gap"),
+        ('columns = ["Kept"]', 'columns = ["Clean"]', "names 'Clean', which is not one of A, B, Kept"),
         ("steps = [2, 4]", "steps = [3]", "logs every 2 steps"),
         ('name = "curves"', 'name = "mixes"', "is there twice"),
         ('figures = ["Fig. 11"]', "", "names no printed table or figure"),
         ('measures = ["loss"]', 'measures = ["top-1"]', "no columns for top-1"),
-        ('measures = ["top-1"]', 'measures = ["top-1", "gap"]', "measures the gap on 'Clean'"),
     ],
 )
 def test_a_name_that_there_is_not_is_refused_when_the_file_is_read(
@@ -238,11 +400,9 @@ def test_what_has_to_be_made_first_is_said_at_once_with_its_commands(
 ) -> None:
     """All of it in one message, before anything is trained; a plan says what it could not count."""
     path = write_experiments(tmp_path)
-    text = path.read_text().replace(
-        'baseline = "drawn"', 'baseline = "drawn"\nmake = { my-c = "A", my-d = "B" }'
-    )
+    text = path.read_text().replace('link = "linear"', 'link = "linear"\nmake = { my-c = "A", my-d = "B" }')
     kinds = ", ".join(f'"my-{name}/fog"' for name in "cd")
-    path.write_text(text.replace(f'ref = "folder:{tmp_path / "pictures" / "drawn"}"', f"refs = [{kinds}]"))
+    path.write_text(text.replace(f'ref = "folder:{tmp_path / "easy"}"', f"refs = [{kinds}]"))
     case = Case(path, tmp_path / "out")
     with pytest.raises(InputError, match=r"\(my-c: A; my-d: B\). Then add --data my-c=DIR --data my-d=DIR"):
         case.run()
@@ -251,11 +411,25 @@ def test_what_has_to_be_made_first_is_said_at_once_with_its_commands(
     assert "Not here, and counted as no images to evaluate: my-c, my-d." in capsys.readouterr().out
 
 
-def test_options_of_experiments_are_refused_for_other_replays(tmp_path: Path) -> None:
-    """And an experiment that there is not."""
-    with pytest.raises(InputError, match="is no file of experiments"):
-        run_command("baselines", "replay", "mini", "--out", str(tmp_path), "--dry-run")
-    with pytest.raises(ImagenetGError, match="curve"):
+def test_a_baseline_too_small_for_a_line_is_refused_when_the_file_is_read(tmp_path: Path) -> None:
+    """It is needed after all trainings."""
+    path = write_experiments(tmp_path)
+    write_model_list(tmp_path, "readers", list(MODELS[:1]), training_data="reference-train")
+    with pytest.raises(InputError, match="1 models that may be in a fit; a line needs 5"):
+        load_experiments(str(path))
+
+
+def test_without_a_name_the_shipped_files_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """One in each line."""
+    assert run_command("baselines", "replay") == 0
+    assert tuple(capsys.readouterr().out.split()) == list_experiments()
+
+
+def test_a_name_that_there_is_not_is_answered_with_those_there_are(tmp_path: Path) -> None:
+    """Of a file, and of an experiment."""
+    with pytest.raises(UnknownNameError, match=list_experiments()[0]):
+        run_command("baselines", "replay", "four-papers", "--out", str(tmp_path))
+    with pytest.raises(UnknownNameError, match="curve"):
         run_command("baselines", "replay", str(write_experiments(tmp_path)), "--dry-run", "--only", "curve")
 
 

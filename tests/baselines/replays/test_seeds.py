@@ -114,6 +114,20 @@ def test_a_gap_has_the_interval_of_its_images_and_of_its_seeds() -> None:
     assert wider.freedom < plain.freedom
 
 
+def test_the_gap_of_one_model_is_that_of_paired_classes() -> None:
+    """Against the t interval of the mean difference of many classes of equal size, on the classes of both."""
+    rng = np.random.default_rng(0)
+    hard, total = rng.uniform(0.2, 0.8, 300), np.full(300, 20.0)
+    ours, theirs = (rng.binomial(20, np.clip(hard + shift, 0, 1)).astype(float) for shift in (0.1, 0))
+    expected = ttest_1samp((ours - theirs) / 20, 0).confidence_interval()
+    # A class that only one of them has says nothing.
+    alone = RunCounts(right=np.append(ours, 20.0)[None], total=np.append(total, 20.0))
+    other = RunCounts(right=np.append(theirs, 0.0)[None], total=np.append(total, 0.0))
+    found = estimate_gap(alone, other, np.zeros(1, int))
+    assert found.value == pytest.approx(float(np.mean(ours - theirs)) / 20)
+    assert found.interval == pytest.approx((expected.low, expected.high), abs=0.004)
+
+
 def test_a_row_that_is_never_right_is_not_known_to_be_zero() -> None:
     """Wilson's interval of an accuracy of 0, however many runs agree."""
     never = RunCounts(right=np.zeros((3, CLASSES)), total=TOTAL)
