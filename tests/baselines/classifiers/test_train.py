@@ -278,7 +278,7 @@ def test_the_command_refuses_a_model_the_recipe_does_not_have(tmp_path: Path) ->
 @pytest.mark.parametrize("action", ["train", "replay"])
 def test_no_threads_at_all_is_one_clear_message(action: str, capsys: pytest.CaptureFixture[str]) -> None:
     """As for every option that takes a whole number."""
-    assert main(["baselines", action, "mini", "--threads", "0"]) == 2
+    assert main(["baselines", action, "--threads", "0"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "argument --threads: '0' is not a whole number of at least 1" in line
 
