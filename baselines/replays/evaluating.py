@@ -89,3 +89,14 @@ def evaluate(
         }
         measured.append((outcome.result, counts))
     return measured
+
+
+def list_unlike_filters(measured: Sequence[Measurement]) -> frozenset[str]:
+    """Splits that a score filtered otherwise than the clean set: part of their gaps is the filter's."""
+    return frozenset(
+        entry.split.ref
+        for result, _ in measured
+        for entry in result.entries
+        for gap in entry.gaps[:1]
+        if not gap.reference.filtered_alike
+    )

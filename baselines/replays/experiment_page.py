@@ -99,6 +99,7 @@ def _format_experiment(found: ExperimentRecord, spec: ExperimentSpec, papers: Pa
         *_format_measures(found, spec),
         "\n".join(lines),
         "\n".join(_explain_means(spec)),
+        _format_unlike(found.filtered_unlike),
         *(format_claim(claim, _choose_show(spec, claim.text)) for claim in found.claims),
         *(format_published(name, papers) for name in spec.published),
     ]
@@ -114,6 +115,14 @@ def _explain_means(spec: ExperimentSpec) -> Iterator[str]:
                 f"- {format_name(column.column)}: the mean over {len(column.refs)} splits, each weighing the "
                 f"same; an image that they share counts once, with its share of right answers: {names}"
             )
+
+
+def _format_unlike(columns: Sequence[str]) -> str:
+    if not columns:
+        return ""
+    # Filtered images are easier, and the papers filter both sets: these gaps are not theirs.
+    names = ", ".join(format_name(column) for column in columns)
+    return f"Filtered by a score otherwise than the clean images: {names}. Part of that gap is the filter's."
 
 
 def _explain_seeds(numbers: Sequence[NumberRecord]) -> str:

@@ -103,6 +103,7 @@ def _run_experiment(
             column: describe_line(points, spec.link, _measure_clean(rows, column))
             for column, points in lines.items()
         },
+        filtered_unlike=_name_unlike(experiment, rows),
     )
 
 
@@ -125,6 +126,11 @@ def describe_line(points: BaselinePoints, link: str, clean: Mapping[str, float])
             *([f"extrapolated for {', '.join(beyond)}"] if beyond else []),
         )
     )
+
+
+def _name_unlike(experiment: ExperimentSpec, rows: Sequence[MeasuredRow]) -> tuple[str, ...]:
+    refs = frozenset[str]().union(*(row.unlike for row in rows))
+    return tuple(one.column for one in experiment.columns if str(parse_split_ref(one.ref)) in refs)
 
 
 def _measure_clean(rows: Sequence[MeasuredRow], column: str) -> dict[str, float]:

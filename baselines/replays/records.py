@@ -66,6 +66,8 @@ class ExperimentRecord(FileModel):
     """By row: how many trainings of how many steps."""
     lines: dict[str, str]
     """By column: what effective robustness is measured from."""
+    filtered_unlike: tuple[str, ...]
+    """Columns that a score filtered otherwise than the clean set."""
 
 
 class ExperimentsRecord(FileModel):

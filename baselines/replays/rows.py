@@ -12,7 +12,7 @@ from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.baselines.lines.measure import Measurement, list_requests
 from imagenet_g.baselines.recipes.specs import RecipeRun
 from imagenet_g.baselines.replays.columns import ColumnSpec, average_splits
-from imagenet_g.baselines.replays.evaluating import ReplayPlace, evaluate
+from imagenet_g.baselines.replays.evaluating import ReplayPlace, evaluate, list_unlike_filters
 from imagenet_g.baselines.replays.experiments import ExperimentSpec, ExperimentsSpec, list_row_runs
 from imagenet_g.baselines.replays.seeds import RunCounts
 from imagenet_g.baselines.training.export import list_generators
@@ -51,6 +51,7 @@ class MeasuredRow:
         counts: By column.
         losses: `(R,)` loss of each run by step.
         line: Steps and epochs of the training, in words; None for a ready model.
+        unlike: Splits that are filtered otherwise than the clean set.
     """
 
     name: str
@@ -58,6 +59,7 @@ class MeasuredRow:
     counts: Mapping[str, ColumnCounts]
     losses: Mapping[int, FloatArray]
     line: str | None = None
+    unlike: frozenset[str] = frozenset()
 
 
 def find_run_folder(out: Path, run: RecipeRun) -> Path:
@@ -132,7 +134,9 @@ def measure_rows(
         refs = list_column_splits(experiment.columns)
         measured = evaluate(place, [request], refs, reference, out)
         counts = gather_counts(ready.row, measured, experiment.columns)
-        rows.append(MeasuredRow(name=ready.row, models=np.zeros(1, np.int64), counts=counts, losses={}))
+        unlike = list_unlike_filters(measured)
+        models = np.zeros(1, np.int64)
+        rows.append(MeasuredRow(name=ready.row, models=models, counts=counts, losses={}, unlike=unlike))
     return rows
 
 
@@ -244,6 +248,7 @@ def _measure_trained(
         counts=gather_counts(name, measured, experiment.columns) if measured else {},
         losses={step: np.array([log[step] for log in logs]) for step in experiment.steps},
         line=_describe_training(runs, folders),
+        unlike=list_unlike_filters(measured),
     )
 
 

@@ -308,6 +308,16 @@ def test_the_page_has_numbers_claims_and_the_papers_table(case: Case) -> None:
     assert f"drawn from 105 images of folder:{case.spec.parent / 'pictures' / 'real'}, recipe" in case.page
 
 
+def test_the_page_says_which_columns_are_filtered_otherwise_than_the_clean_set(case: Case) -> None:
+    """Part of their gap is the filter's."""
+    assert "otherwise than the clean images" not in case.page
+    mixes, *others = case.record.experiments
+    filtered = mixes.model_copy(update={"filtered_unlike": ("Drawn",)})
+    record = case.record.model_copy(update={"experiments": (filtered, *others)})
+    page = format_experiments(record, load_experiments(str(case.spec)), load_papers())
+    assert "Filtered by a score otherwise than the clean images: Drawn. Part of that gap is" in page
+
+
 def test_the_page_has_the_papers_tables_whole(case: Case) -> None:
     """Every cell as printed, and what is wrong in print below."""
     assert "| 94.49 | 79.93 (-14.93) \\[1\\] | 58.87 (-35.62) | 76.87 (-17.62) |" in case.page
@@ -348,6 +358,12 @@ def test_a_slice_takes_one_experiment_and_one_seed(
     text = capsys.readouterr().out
     assert "in all: 1 trainings, 4 steps" in text
     assert "mixes" not in text
+    assert other.run("--only", "curves", "--seeds", "1") == 0
+    (found,) = other.record.experiments
+    assert (found.name, other.record.most_seeds) == ("curves", 1)
+    assert [number.seeds for number in found.numbers] == [1, 1]
+    assert "At most 1 seeds of each recipe were taken." in other.page
+    assert "Two ready models" not in other.page
 
 
 @pytest.mark.parametrize(
