@@ -241,7 +241,7 @@ def _make_id(release: CorruptedRelease, kind: str, row: int) -> str:
 
 
 def _has_also(split: Split) -> bool:
-    return split.rows.labels.shape[1] > 1
+    return bool(split.rows.labels.shape[1] > 1)
 
 
 def _make_features(split: Split) -> datasets.Features:

@@ -130,7 +130,11 @@ def describe_line(points: BaselinePoints, link: str, clean: Mapping[str, float])
 
 def _name_unlike(experiment: ExperimentSpec, rows: Sequence[MeasuredRow]) -> tuple[str, ...]:
     refs = frozenset[str]().union(*(row.unlike for row in rows))
-    return tuple(one.column for one in experiment.columns if str(parse_split_ref(one.ref)) in refs)
+    return tuple(
+        one.column
+        for one in experiment.columns
+        if any(str(parse_split_ref(ref)) in refs for ref in one.splits)
+    )
 
 
 def _measure_clean(rows: Sequence[MeasuredRow], column: str) -> dict[str, float]:

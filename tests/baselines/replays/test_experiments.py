@@ -207,7 +207,7 @@ def test_the_gap_of_a_ready_model_is_that_of_its_result_file(case: Case) -> None
         if entry.gaps
     }
     spec = load_experiments(str(case.spec)).experiments[2]
-    refs = {column.column: column.ref for column in spec.columns}
+    refs = {column.column: column.splits[0] for column in spec.columns}
     numbers = [one for one in case.record.experiments[2].numbers if one.row == "stronger"]
     for number in numbers:
         if number.measure == "gap":
