@@ -151,8 +151,10 @@ def run_course(
         state.load(folder / CHECKPOINT)
     elif start is not None:
         state.start(start)
-    if state.step and processes.index == 0:
-        hooks.say(f"resuming at step {state.step}")
+    if processes.index == 0:
+        if state.step:
+            hooks.say(f"resuming at step {state.step}")
+        # Also at the start: a run that was killed before its first checkpoint has lines of steps to come.
         forget_lines(folder / LOG, state.step)
     if hooks.begin is not None:
         hooks.begin(state.step)

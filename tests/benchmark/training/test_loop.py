@@ -165,6 +165,17 @@ def test_the_log_has_a_line_for_every_reported_step(tmp_path: Path) -> None:
     assert lines[-1]["loss"] < lines[0]["loss"]
 
 
+def test_the_log_of_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:
+    """Each step once, although the first attempt wrote some of them."""
+    schedule = make_schedule(save_every=50)
+    with pytest.raises(KeyboardInterrupt):
+        train(Line(fails_at=25), tmp_path, schedule)
+    assert len((tmp_path / LOG).read_text().splitlines()) == 2
+    train(Line(), tmp_path, schedule)
+    lines = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
+    assert [line["step"] for line in lines] == [10, 20, 30, 40, 50, 60]
+
+
 def test_the_rate_rises_stays_and_falls() -> None:
     """Warm-up over 5 steps, fall over the last half of 60."""
     rates = [find_rate(step, make_schedule()) for step in (0, 4, 20, 30, 45, 59)]
