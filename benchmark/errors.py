@@ -116,6 +116,29 @@ def format_problems(error: ValidationError) -> str:
     return "\n".join([*lines, *([f"  and {more} more"] if more else [])])
 
 
+def describe_failure(error: Exception) -> str:
+    """What went wrong in a few words: of a broken contract its first broken field, else the error's text.
+
+    Example:
+        >>> from pydantic import TypeAdapter, ValidationError
+        >>> try:
+        ...     TypeAdapter(dict[str, int]).validate_python({"num_images": "many"})
+        ... except ValidationError as error:
+        ...     print(describe_failure(error))
+        num_images: Input should be a valid integer, unable to parse string as an integer
+        >>> describe_failure(OSError("disk full"))
+        'disk full'
+    """
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    where = f"{shorten('.'.join(map(str, first['loc'])))}: " if first["loc"] else ""
+    # pydantic's own first words say nothing to a reader.
+    return where + shorten(first["msg"].removeprefix("Value error, "))
+
+
 def suggest_names(name: str, known: Iterable[str], *, limit: int = 3) -> tuple[str, ...]:
     """Known names that look like `name`, nearest first, at most `limit`; case does not count.
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from imagenet_g.benchmark.errors import InputError, UnknownNameError, shorten
+from imagenet_g.benchmark.errors import InputError, UnknownNameError, describe_failure
 from imagenet_g.benchmark.records import FileModel
 
 Spec = TypeVar("Spec", bound=FileModel)
@@ -78,9 +78,4 @@ def load_shipped_spec(model: type[Spec], name_or_path: str, folder: Traversable,
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{title} cannot be read: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        # What is wrong with the whole file has no key.
-        keys = f"{shorten('.'.join(str(part) for part in first['loc']))}: " if first["loc"] else ""
-        # pydantic's own first words say nothing to a reader.
-        told = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{title} cannot be used: {keys}{told}.") from error
+        raise InputError(f"{title} cannot be used: {describe_failure(error)}.") from error

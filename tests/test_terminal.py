@@ -69,3 +69,23 @@ def test_the_search_finds_what_it_looks_for() -> None:
     assert prints(tree)
     assert prints(ast.parse("sys.stderr.write('x')"))
     assert not prints(ast.parse("print_line('x')"))
+
+
+def list_whole_errors(tree: ast.Module) -> Iterator[int]:
+    """Lines of handlers of pydantic's errors that put the error's whole text into a message."""
+    for handler in ast.walk(tree):
+        if not isinstance(handler, ast.ExceptHandler) or handler.name is None:
+            continue
+        caught = ast.unparse(handler.type).split(".") if handler.type else []
+        if "ValidationError" not in ast.unparse(handler.type or handler) or "mlcroissant" in caught:
+            continue
+        for node in ast.walk(handler):
+            whole = node.value if isinstance(node, ast.FormattedValue) else None
+            texts = node.args if isinstance(node, ast.Call) and ast.unparse(node.func) == "str" else []
+            if any(isinstance(one, ast.Name) and one.id == handler.name for one in (whole, *texts)):
+                yield handler.lineno
+
+
+def test_no_message_is_the_whole_text_of_a_broken_contract() -> None:
+    """It has several lines and the address of a manual: `describe_failure` says which field, and why."""
+    assert {name: lines for name, tree in TREES.items() if (lines := [*list_whole_errors(tree)])} == {}

@@ -18,7 +18,13 @@ import numpy as np
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError, format_near_names
+from imagenet_g.benchmark.errors import (
+    DataError,
+    InputError,
+    UnknownNameError,
+    describe_failure,
+    format_near_names,
+)
 from imagenet_g.benchmark.identity import hash_json, hash_lines
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.robustness.points import BaselinePoints, validate_fractions, validate_names
@@ -153,7 +159,9 @@ def _parse_record(row: dict[str, str], header: BaselineHeader, number: int) -> B
                 f"'{header.table}' line {number}, model '{row['model']}': NaN or infinity is not a figure; "
                 "leave a missing one empty."
             ) from error
-        raise DataError(f"'{header.table}' line {number} cannot be read: {error}") from error
+        raise DataError(
+            f"'{header.table}' line {number} cannot be read: {describe_failure(error)}."
+        ) from error
 
 
 _YES_NO = {"yes": True, "no": False}

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import JsonValue, ValidationError
 
-from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.errors import DataError, describe_failure
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.storage import write_text
 
@@ -90,5 +90,4 @@ def load_record(folder: Path) -> TrainingRecord:
     try:
         return TrainingRecord.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
-        reason = (str(error).splitlines() or [""])[0]
-        raise DataError(f"'{path}' is no record of a training: {reason}") from error
+        raise DataError(f"'{path}' is no record of a training: {describe_failure(error)}") from error

@@ -20,7 +20,7 @@ from pydantic import JsonValue, ValidationError
 from imagenet_g.benchmark.classes import load_classes
 from imagenet_g.benchmark.differences import list_differences
 from imagenet_g.benchmark.environment import list_versions
-from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.errors import DataError, InputError, describe_failure
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.models.clip_encoders import ClipEncoder, load_clip_encoder
 from imagenet_g.benchmark.records import FileModel
@@ -160,7 +160,7 @@ def load_run(folder: Path) -> CaptionRun:
     try:
         return CaptionRun.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise DataError(f"'{path}' cannot be read: {error}") from error
+        raise DataError(f"'{path}' cannot be read: {describe_failure(error)}") from error
 
 
 def load_scorer(run: CaptionRun, folder: Path, device: str) -> CaptionScorer:
@@ -250,7 +250,7 @@ def _claim_folder(spec: CaptionSpec, out: Path) -> None:
     try:
         known = CaptionSpec.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise DataError(f"'{path}' cannot be read: {error}") from error
+        raise DataError(f"'{path}' cannot be read: {describe_failure(error)}") from error
     changes = list_differences(known.model_dump(mode="json"), spec.model_dump(mode="json"))
     if changes:
         raise InputError(

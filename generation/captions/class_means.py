@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from imagenet_g.benchmark.classes import load_classes
-from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.errors import DataError, InputError, describe_failure
 from imagenet_g.benchmark.identity import hash_bytes, hash_json, make_seed
 from imagenet_g.benchmark.splits.splits import Split
 from imagenet_g.benchmark.storage import replace_file
@@ -127,7 +127,7 @@ def load_class_means(path: Path) -> ClassMeans:
             indices = tuple(int(index) for index in file.get_tensor("class_indices"))
             means = file.get_tensor("means")
     except (OSError, SafetensorError, ValidationError) as error:
-        raise DataError(f"Class means '{path}' cannot be read: {error}") from error
+        raise DataError(f"Class means '{path}' cannot be read: {describe_failure(error)}") from error
     if hash_means(indices, means) != record.sha256:
         raise DataError(f"Class means '{path}' were changed after they were made; delete the file.")
     return ClassMeans(record, indices, means)

@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import JsonValue, ValidationError
 
 from imagenet_g.benchmark.classes import load_classes
-from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.errors import DataError, InputError, describe_failure
 from imagenet_g.benchmark.identity import hash_json, hash_lines
 from imagenet_g.benchmark.records import Count, FileModel, Sha256
 from imagenet_g.benchmark.storage import replace_file
@@ -201,7 +201,7 @@ def load_plan_meta(path: Path) -> PlanMeta:
     except FileNotFoundError as error:
         raise DataError(f"There is no plan '{path}'.") from error
     except (pa.ArrowException, OSError, ValidationError) as error:
-        raise DataError(f"'{path}' is not a readable plan: {error}") from error
+        raise DataError(f"'{path}' is not a readable plan: {describe_failure(error)}") from error
 
 
 def load_shard_rows(path: Path, shard: int) -> pa.Table:

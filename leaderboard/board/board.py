@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from imagenet_g.benchmark.errors import DataError
+from imagenet_g.benchmark.errors import DataError, describe_failure
 from imagenet_g.benchmark.identity import make_slug
 from imagenet_g.benchmark.records import Count, FileModel
 from imagenet_g.benchmark.robustness.fits import LineFit
@@ -246,7 +246,9 @@ def load_board(folder: Path) -> Board:
             f"'{folder}' has no complete board. Build one with 'imagenet-g leaderboard build'."
         ) from error
     except (OSError, ValidationError, pa.ArrowException) as error:
-        raise DataError(f"The board in '{folder}' is damaged: {error}. Build it again.") from error
+        raise DataError(
+            f"The board in '{folder}' is damaged: {describe_failure(error)}. Build it again."
+        ) from error
     splits = {split for version in info.versions for split in version.splits}
     answers = {split: folder / "answers" / f"{make_slug(split)}.parquet" for split in splits}
     # Read now and not when a visitor asks: a board built again meanwhile would mix with the tables above.
