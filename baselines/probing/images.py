@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from imagenet_g.baselines.probing.layouts import ListedImage, SetListing, read_layout
+from imagenet_g.baselines.probing.layouts.listing import ListedImage, SetListing
+from imagenet_g.baselines.probing.layouts.reading import read_layout
+from imagenet_g.baselines.probing.layouts.split import NO_FOLDER
 from imagenet_g.baselines.probing.specs import PARTS, Part, PlaceSpec, ProbeSetSpec
 from imagenet_g.benchmark.classes import load_class_set
 from imagenet_g.benchmark.errors import InputError
@@ -72,7 +74,8 @@ def load_probe_images(
 
     Args:
         spec: Which.
-        folder: Where its files are; None for a set without files.
+        folder: Where its files are, or the local copy of the version or set that it is a split of; None for
+            a set without files, and for a split that is found without.
         cache: Where hashes of files are remembered.
         allow_partial: Whether other sizes than the printed ones are taken.
         progress: Called with files hashed and files in all.
@@ -105,7 +108,8 @@ def find_place(spec: ProbeSetSpec, folder: Path | None) -> tuple[Path, PlaceSpec
         InputError: No folder was named, or it has none of the known forms; with what was expected and found.
     """
     if not spec.needs_folder:
-        return Path(), spec.places[0]
+        # A set that is a split of this project may have a local copy all the same.
+        return folder or NO_FOLDER, spec.places[0]
     if folder is None:
         raise InputError(f"'{spec.name}' needs --data {spec.name}=PATH. {spec.get}")
     if not folder.is_dir():

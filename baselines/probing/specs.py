@@ -14,6 +14,7 @@ from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.records import Count, FileModel
 from imagenet_g.benchmark.shipped_specs import list_shipped_names, load_shipped_spec
+from imagenet_g.benchmark.splits.references import parse_split_ref
 
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")
@@ -88,8 +89,33 @@ class DigitsLayout(FileModel):
     """The first so many images are learnt from, the others tested."""
 
 
+class SplitLayout(FileModel):
+    """Views of one split of this project: no folder but a local copy of the split, where it has one."""
+
+    kind: Literal["split"]
+    parts: Annotated[dict[Part, tuple[str, ...]], Field(min_length=1)]
+    """References of each part, such as "mini/renditions:noto"; an image of two parts is refused."""
+    without_classes: str | None = None
+    """A set of classes to be left out, such as those that the models were trained on."""
+
+    @model_validator(mode="after")
+    def _validate_base(self) -> Self:
+        bases = {parse_split_ref(ref).base for refs in self.parts.values() for ref in refs}
+        # One content hash and one local copy then stand for the whole set.
+        if len(bases) != 1:
+            raise ValueError(f"parts are views of one split, not of {', '.join(sorted(bases)) or 'none'}")
+        return self
+
+
 Layout = Annotated[
-    ListLayout | FlowersLayout | CarsLayout | AnnotationLayout | TarLayout | ClassFolderLayout | DigitsLayout,
+    ListLayout
+    | FlowersLayout
+    | CarsLayout
+    | AnnotationLayout
+    | TarLayout
+    | ClassFolderLayout
+    | DigitsLayout
+    | SplitLayout,
     Field(discriminator="kind"),
 ]
 
@@ -157,7 +183,7 @@ class ProbeSetSpec(FileModel):
     @property
     def needs_folder(self) -> bool:
         """Whether its files must be somewhere."""
-        return any(place.layout.kind != "digits" for place in self.places)
+        return any(place.layout.kind not in ("digits", "split") for place in self.places)
 
 
 def _find_folder() -> Traversable:

@@ -79,7 +79,8 @@ def list_sets() -> int:
         shown.add_row(name, spec.title, str(spec.num_classes), *("" if n is None else str(n) for n in sizes))
     print_shown(shown)
     print_line(
-        "Numbers of images are those that the paper prints (arXiv 2212.08420, Table 4), but for digits."
+        "Numbers of images are those that the paper prints (arXiv 2212.08420, Table 4), where a set is one "
+        "of its ten."
     )
     return 0
 

@@ -14,9 +14,13 @@ from scipy.io import savemat
 from torchvision import datasets
 
 from imagenet_g.baselines.probing.images import ProbeImages, find_place, load_probe_images
-from imagenet_g.baselines.probing.layouts import encode_digit
+from imagenet_g.baselines.probing.layouts.reading import encode_digit
 from imagenet_g.baselines.probing.specs import PARTS, ProbeSetSpec, list_probe_sets, load_probe_set
+from imagenet_g.benchmark.catalogue.catalogue import load_split
+from imagenet_g.benchmark.classes import load_class_set, load_classes
 from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.splits.references import parse_split_ref
+from imagenet_g.benchmark.splits.views import apply_view
 
 CLASSES = ("alpha", "beta", "gamma")
 SIZES = {"train": 3, "val": 2, "test": 2}
@@ -249,7 +253,43 @@ def test_digits_are_scikit_learns() -> None:
     assert images.parts["test"].tolist() == list(range(898, 1797))
 
 
-@pytest.mark.parametrize("name", [name for name in list_probe_sets() if name != "digits"])
+def make_split_set(parts: dict[str, tuple[str, ...]], *, without: str | None = "drawn-104") -> ProbeSetSpec:
+    """A set that is views of the drawings inside the package, whatever its sizes."""
+    content = load_probe_set("digits").model_dump(mode="json")
+    content["places"] = [{"layout": {"kind": "split", "parts": parts, "without_classes": without}}]
+    return ProbeSetSpec.model_validate(content)
+
+
+def test_the_drawings_of_new_classes_are_learnt_in_some_styles_and_tested_in_others() -> None:
+    """Against the views themselves; no class that models are trained on is among them."""
+    images = load_probe_images(load_probe_set("mini-new-classes"), None, cache=None, allow_partial=False)
+    split = load_split(parse_split_ref("mini/renditions"), data={}, cache=None)
+    trained = {load_classes()[index].wnid for index in load_class_set("drawn-104").indices}
+    assert len(images.class_names) == 71
+    assert not trained & {*images.class_names}
+    tested = set()
+    for view in ("noto", "noto-v1", "fluent-high-contrast"):
+        tested |= {split.rows.image_ids[row] for row in apply_view(split, view)[0]}
+    for part, rows in images.parts.items():
+        for row in rows.tolist():
+            image = images.split.rows.image_ids[row]
+            place = split.rows.image_ids.index(image)
+            assert (image in tested) == (part == "test")
+            assert load_classes()[split.rows.labels[place, 0]].wnid == images.class_names[images.labels[row]]
+            assert images.split.reader.read_image(row) == split.reader.read_image(place)
+    assert not len(images.find_shared())
+
+
+def test_views_of_two_splits_or_with_shared_images_are_refused() -> None:
+    """A probe would be tested on what it learns."""
+    with pytest.raises(ValueError, match="views of one split, not of mini/real, mini/renditions"):
+        make_split_set({"train": ("mini/renditions:noto",), "test": ("mini/real",)})
+    spec = make_split_set({"train": ("mini/renditions",), "test": ("mini/renditions:noto",)})
+    with pytest.raises(InputError, match="more than once"):
+        load_probe_images(spec, None, cache=None, allow_partial=True)
+
+
+@pytest.mark.parametrize("name", [name for name in list_probe_sets() if load_probe_set(name).needs_folder])
 def test_a_folder_of_another_layout_is_one_message(name: str, tmp_path: Path) -> None:
     """It says what was expected and what is there."""
     (tmp_path / "holiday.txt").touch()

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from imagenet_g.baselines.probing.layouts.listing import (
+    JoinedReader,
+    ListedImage,
+    MemoryReader,
+    SetListing,
+    hash_images,
+)
 from imagenet_g.baselines.probing.specs import (
     AnnotationLayout,
     CarsLayout,
@@ -19,45 +25,16 @@ from imagenet_g.baselines.probing.specs import (
     FlowersLayout,
     ListLayout,
     Part,
+    SplitLayout,
     TarLayout,
 )
-from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.hub.datasets import list_matching_files
 from imagenet_g.benchmark.images.containers import load_found_samples
 from imagenet_g.benchmark.images.found import ImageReader
 
 MAX_LIST_BYTES = 512 << 20
 """The largest of the known lists, that of iNaturalist 2018, has some 200 MB."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListedImage:
-    """One image of a set.
-
-    Attributes:
-        name: File relative to the set's folder, or an id.
-        label: Its class, as the source spells it.
-        part: What it is for.
-    """
-
-    name: str
-    label: str
-    part: Part
-
-
-@dataclass(frozen=True, slots=True)
-class SetListing:
-    """All images of a set.
-
-    Attributes:
-        images: In the order of the source.
-        reader: Where image n is read; None where the names are files.
-        sha256s: Of each image where the reader is given.
-    """
-
-    images: tuple[ListedImage, ...]
-    reader: ImageReader | None = None
-    sha256s: tuple[str, ...] | None = None
 
 
 def read_text_file(path: Path) -> str:
@@ -223,60 +200,6 @@ def encode_digit(image: np.ndarray[Any, np.dtype[np.float64]]) -> bytes:
     return stream.getvalue()
 
 
-class MemoryReader:
-    """Images that are in memory.
-
-    Args:
-        data: Encoded bytes of each.
-    """
-
-    def __init__(self, data: Sequence[bytes]) -> None:
-        self._data = tuple(data)
-
-    def read_image(self, row: int) -> bytes:
-        """Encoded bytes of one image."""
-        return self._data[row]
-
-    def read_column(self, name: str) -> Sequence[object]:
-        """Always an error: there are no columns.
-
-        Raises:
-            DataError: Always.
-        """
-        raise DataError(f"There is no column '{name}'.")
-
-
-class JoinedReader:
-    """Several readers, one behind the other.
-
-    Args:
-        readers: First row and reader of each, ascending.
-    """
-
-    def __init__(self, readers: Sequence[tuple[int, ImageReader]]) -> None:
-        self._readers = tuple(readers)
-
-    def read_image(self, row: int) -> bytes:
-        """Encoded bytes of one image."""
-        start, reader = next(pair for pair in reversed(self._readers) if pair[0] <= row)
-        return reader.read_image(row - start)
-
-    def read_column(self, name: str) -> Sequence[object]:
-        """Always an error, as `MemoryReader`.
-
-        Raises:
-            DataError: Always.
-        """
-        raise DataError(f"There is no column '{name}'.")
-
-
-def hash_images(reader: ImageReader, count: int) -> tuple[str, ...]:
-    """sha256 of each image that a reader gives."""
-    from imagenet_g.benchmark.identity import hash_bytes
-
-    return tuple(hash_bytes(reader.read_image(row)) for row in range(count))
-
-
 def read_layout(root: Path, layout: Any) -> SetListing:  # noqa: ANN401
     """The images of a set in one of the known forms.
 
@@ -284,7 +207,8 @@ def read_layout(root: Path, layout: Any) -> SetListing:  # noqa: ANN401
         InputError: The files do not have that form.
         DataError: A file is damaged.
     """
-    from imagenet_g.baselines.probing.mat_layouts import read_cars, read_flowers
+    from imagenet_g.baselines.probing.layouts.mat import read_cars, read_flowers
+    from imagenet_g.baselines.probing.layouts.split import read_split
 
     readers: dict[type, Callable[..., SetListing]] = {
         ListLayout: read_lists,
@@ -294,5 +218,6 @@ def read_layout(root: Path, layout: Any) -> SetListing:  # noqa: ANN401
         FlowersLayout: lambda root, _: read_flowers(root),
         CarsLayout: lambda root, _: read_cars(root),
         DigitsLayout: lambda _, layout: read_digits(layout),
+        SplitLayout: read_split,
     }
     return readers[type(layout)](root, layout)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from imagenet_g.baselines.probing.layouts import ListedImage, SetListing, refuse_outside
+from imagenet_g.baselines.probing.layouts.listing import ListedImage, SetListing
+from imagenet_g.baselines.probing.layouts.reading import refuse_outside
 from imagenet_g.baselines.probing.specs import Part
 from imagenet_g.benchmark.errors import InputError
 
