@@ -94,15 +94,20 @@ def run_chosen(spec: ExperimentsSpec, arguments: Namespace) -> ExperimentsRecord
 
 
 def write_experiments(folder: Path, found: ExperimentsRecord, spec: ExperimentsSpec) -> None:
-    """Write the record and the page.
+    """Write the record, the figures and the page.
 
     Raises:
         StorageError: The folder cannot be written.
     """
     from imagenet_g.baselines.papers.tables import load_papers
+    from imagenet_g.baselines.replays.cells.plots import draw_plot
     from imagenet_g.baselines.replays.experiment_page import format_experiments
     from imagenet_g.benchmark.storage import write_text
 
     # The record first: the page can be written again from it, not the other way round.
     write_text(folder / RECORD_NAME, found.model_dump_json(indent=1) + "\n")
+    plotted = {one.name: one for one in spec.experiments if one.plot is not None}
+    for one in found.experiments:
+        if one.name in plotted:
+            draw_plot(plotted[one.name], one.numbers, folder)
     write_text(folder / PAGE_NAME, format_experiments(found, spec, load_papers()))

@@ -65,12 +65,12 @@ def run_features(request: FeatureRequest, listener: EvaluationListener) -> Featu
         raise InputError(f"--eps-squared must be a number above 0, not {request.eps_squared}.")
     # Before a model is loaded: features of 50,000 images take hours and must find a place.
     validate_writable(request.cache)
-    sides = [_open(ref, request, listener) for ref in request.splits]
+    sides = [open_feature_side(ref, request, listener) for ref in request.splits]
     analyses = []
     for model in request.models:
         # One model at a time: two of a billion parameters may not fit beside each other.
         encoder = load_raw_encoder(model)
-        analyses += [_analyse(encoder, side, request, listener) for side in sides]
+        analyses += [analyse_model(encoder, side, request, listener) for side in sides]
     environment = make_environment()
     return FeatureReport(
         command=environment.command,
@@ -105,7 +105,13 @@ def list_cautions(analyses: Sequence[FeatureAnalysis]) -> list[str]:
     return found
 
 
-def _open(ref: SplitRef, request: FeatureRequest, listener: EvaluationListener) -> Side:
+def open_feature_side(ref: SplitRef, request: FeatureRequest, listener: EvaluationListener) -> Side:
+    """The images of a split whose features are measured.
+
+    Raises:
+        DataError: None of them can be read.
+        ImagenetGError: As opening a split.
+    """
     side = open_side("split", ref, data=request.data, cache=request.cache, note=listener.say)
     require_readable(side.split, side.rows.tolist(), ref=side.record.ref)
     if request.per_class is None:
@@ -113,9 +119,15 @@ def _open(ref: SplitRef, request: FeatureRequest, listener: EvaluationListener) 
     return restrict_side(side, np.unique(side.labels).tolist(), per_class=request.per_class)
 
 
-def _analyse(
+def analyse_model(
     encoder: RawEncoder, side: Side, request: FeatureRequest, listener: EvaluationListener
 ) -> FeatureAnalysis:
+    """Measure the features of one model on one split.
+
+    Raises:
+        InputError: The split has too few images.
+        ModelError: The model fails.
+    """
     settings = choose_feature_settings(request.settings)
     listener.start_split(encoder.record.spec, side.record.ref)
     made = embed_rows(

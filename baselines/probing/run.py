@@ -26,9 +26,21 @@ _PACKAGES = ("imagenet-g", "torch", "timm", "open_clip_torch", "pillow", "numpy"
 
 
 def probe_model(
-    encoder: RawEncoder, sets: Sequence[ProbeImages], options: ProbeOptions, listener: EvaluationListener
+    encoder: RawEncoder,
+    sets: Sequence[ProbeImages],
+    options: ProbeOptions,
+    listener: EvaluationListener,
+    *,
+    folder: Path | None = None,
 ) -> Path:
     """Probe a model on sets; the result is written after each, and sets that are done are not done again.
+
+    Args:
+        encoder: The model.
+        sets: Which.
+        options: How.
+        listener: Receives progress.
+        folder: Of the result; None for one in `options.out` that is named after the model.
 
     Returns:
         The file of the result.
@@ -39,7 +51,7 @@ def probe_model(
         StorageError: A place cannot be written.
     """
     encoder = set_input(encoder, options.input)
-    folder = options.out / make_slug(encoder.record.spec)
+    folder = folder or options.out / make_slug(encoder.record.spec)
     result = open_result(folder, encoder)
     for images in sets:
         features = compute_features(encoder, images, options, listener)

@@ -94,7 +94,7 @@ class SplitLayout(FileModel):
 
     kind: Literal["split"]
     parts: Annotated[dict[Part, tuple[str, ...]], Field(min_length=1)]
-    """References of each part, such as "mini/renditions:noto"; an image of two parts is refused."""
+    """References of each part, such as `VERSION/SPLIT:VIEW`; an image of two parts is refused."""
     without_classes: str | None = None
     """A set of classes to be left out, such as those that the models were trained on."""
 

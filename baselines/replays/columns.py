@@ -16,16 +16,15 @@ can have, so such an interval is at most too wide; with K n images it would be t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 from pydantic import model_validator
 
+from imagenet_g.baselines.replays.cells.specs import Measure
 from imagenet_g.baselines.replays.seeds import RunCounts
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.records import FileModel
-
-Measure = Literal["top-1", "gap", "robustness", "loss"]
 
 
 class ColumnSpec(FileModel):

@@ -11,14 +11,10 @@ from importlib.resources.abc import Traversable
 
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.baselines.papers.tables import load_papers
+from imagenet_g.baselines.probing.specs import load_probe_set
 from imagenet_g.baselines.recipes.specs import RecipeSpec, load_recipe
-from imagenet_g.baselines.replays.columns import Measure
-from imagenet_g.baselines.replays.experiments import (
-    ExperimentSpec,
-    ExperimentsSpec,
-    TrainedRowsSpec,
-    list_row_runs,
-)
+from imagenet_g.baselines.replays.cells.specs import Measure, TrainedRowsSpec, list_row_runs
+from imagenet_g.baselines.replays.experiments import ExperimentSpec, ExperimentsSpec
 from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.naming.specs import parse_model_spec
 from imagenet_g.benchmark.robustness.points import MIN_MODELS
@@ -68,8 +64,11 @@ def _look_up(experiment: ExperimentSpec) -> None:
         load_papers().find_table(table)
     for ref in _list_refs(experiment):
         parse_split_ref(ref)
-    for ready in experiment.ready:
-        parse_model_spec(ready.model)
+    clips = experiment.distances.clips if experiment.distances else ()
+    for spec in (*(ready.model for ready in experiment.ready), *(one.clip for one in clips)):
+        parse_model_spec(spec)
+    for probe in experiment.probes:
+        load_probe_set(probe.set)
     for rows in experiment.trained:
         list_row_runs(rows)
         _validate_recipe(experiment, rows, load_recipe(rows.recipe))
@@ -93,6 +92,8 @@ def _list_refs(experiment: ExperimentSpec) -> Iterator[str]:
     yield from (ref for column in experiment.columns for ref in column.splits)
     if experiment.reference is not None:
         yield experiment.reference
+    if experiment.distances is not None:
+        yield from experiment.distances.refs
 
 
 def _validate_recipe(experiment: ExperimentSpec, rows: TrainedRowsSpec, recipe: RecipeSpec) -> None:
@@ -113,7 +114,8 @@ def _validate_recipe(experiment: ExperimentSpec, rows: TrainedRowsSpec, recipe: 
 
 def _validate_pairs(experiment: ExperimentSpec) -> None:
     """Rows of one claim are subtracted run by run, so they need as many models, and the same seeds."""
-    kinds: dict[str, tuple[int, tuple[int, ...]]] = {ready.row: (1, (0,)) for ready in experiment.ready}
+    # A ready model, or a split, is measured once.
+    kinds: dict[str, tuple[int, tuple[int, ...]]] = dict.fromkeys(experiment.rows, (1, (0,)))
     for rows in experiment.trained:
         seeds = load_recipe(rows.recipe).seeds
         kinds |= {rows.name_row(mix): (len(rows.models), seeds) for mix in rows.mixes}

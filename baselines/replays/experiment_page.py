@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from imagenet_g.baselines.papers.tables import Papers, format_place
-from imagenet_g.baselines.replays.columns import Measure
+from imagenet_g.baselines.replays.cells.plots import embed_plot
+from imagenet_g.baselines.replays.cells.specs import DISTANCES, FEATURES, Measure
 from imagenet_g.baselines.replays.comparisons import count_answers
 from imagenet_g.baselines.replays.experiments import ExperimentSpec, ExperimentsSpec
 from imagenet_g.baselines.replays.page_parts import (
@@ -18,6 +19,7 @@ from imagenet_g.baselines.replays.page_parts import (
     format_published,
 )
 from imagenet_g.baselines.replays.records import ExperimentRecord, ExperimentsRecord, NumberRecord
+from imagenet_g.benchmark.predictions.metric import MINUS
 from imagenet_g.benchmark.reports.numbers import format_percent
 from imagenet_g.benchmark.terminal.markdown import escape_cell, escape_heading, format_code, format_name
 
@@ -26,6 +28,15 @@ _MEASURES: dict[Measure, str] = {
     "gap": "Accuracy gap, accuracy on the column less accuracy on the clean images of its classes:",
     "robustness": "Effective robustness, accuracy above the line of the baseline's models:",
     "loss": "Training loss in nats, of one augmented batch with the recipe's label smoothing:",
+    "probe": "Accuracy of linear probes on frozen features, on images of other tasks:",
+    "sparsity": "Sparsity, the share of dimensions with |x| < 1e-5 (features of length 1):",
+    "intra-class distance": "Mean distance of two images of a class (features of length 1):",
+    "redundancy": "Redundancy, the mean absolute correlation of two dimensions (features as given):",
+    "coding length": "Coding length in nats, squared precision 0.5 (features as given):",
+    "redundancy at length 1": "Redundancy (features of length 1):",
+    "coding length at length 1": "Coding length in nats (features of length 1):",
+    "CLIP similarity": "Cosine to the mean of the class in the reference, times 100 (lower is farther):",
+    "Mahalanobis distance": "Mahalanobis distance from the class in the reference (higher is farther):",
 }
 
 
@@ -100,6 +111,7 @@ def _format_experiment(found: ExperimentRecord, spec: ExperimentSpec, papers: Pa
         "\n".join(lines),
         "\n".join(_explain_means(spec)),
         _format_unlike(found.filtered_unlike),
+        *([embed_plot(spec)] if spec.plot else []),
         *(format_claim(claim, _choose_show(spec, claim.text)) for claim in found.claims),
         *(format_published(name, papers) for name in spec.published),
     ]
@@ -126,9 +138,11 @@ def _format_unlike(columns: Sequence[str]) -> str:
 
 
 def _explain_seeds(numbers: Sequence[NumberRecord]) -> str:
-    fewest = min(number.seeds for number in numbers)
-    # The images of a logged step are given by its seed: nothing of them is drawn again.
-    if fewest > 1 and {number.measure for number in numbers} == {"loss"}:
+    fewest, measures = min(number.seeds for number in numbers), {number.measure for number in numbers}
+    if measures <= {*DISTANCES}:
+        return "Means over classes; intervals from drawing classes."
+    # The images of a logged step are given by its seed, and those of features are measured together.
+    if fewest > 1 and measures <= {"loss", *FEATURES}:
         return f"Intervals over {fewest} seeds."
     # Said beside the numbers: an interval without seeds looks like any other, and is too short.
     if fewest < 2:
@@ -170,23 +184,25 @@ def format_number(number: NumberRecord) -> str:
         '2.500 [2.250, 2.750]'
     """
     match number.measure:
-        case "loss":
-            return _format_loss(number.value, number.low, number.high)
-        case "top-1":
+        case "gap" | "robustness":
+            return format_difference(number.value, number.low, number.high)
+        case "top-1" | "probe" | "CLIP similarity":
             bounds = format_bounds(number.low, number.high, format_percent)
             return f"{format_percent(number.value, 1)}{bounds}"
         case _:
-            return format_difference(number.value, number.low, number.high)
+            return _format_plain(number.value, number.low, number.high)
 
 
-def _format_loss(value: float, low: float | None, high: float | None) -> str:
-    return f"{value:.3f}" + (" [unknown]" if low is None or high is None else f" [{low:.3f}, {high:.3f}]")
+def _format_plain(value: float, low: float | None, high: float | None) -> str:
+    bounds = " [unknown]" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
+    return f"{value:.3f}{bounds}".replace("-", MINUS)
 
 
 def _choose_show(spec: ExperimentSpec, text: str) -> Show:
     measure = next(claim.measure for claim in spec.claims if claim.text == text)
     # A loss is no share: in points it would read a hundred times too large.
-    return _format_loss if measure == "loss" else format_difference
+    plain = measure in ("loss", "Mahalanobis distance") or measure in FEATURES
+    return _format_plain if plain else format_difference
 
 
 def _format_end(found: ExperimentsRecord) -> str:

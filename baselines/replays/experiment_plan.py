@@ -6,12 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.baselines.recipes.specs import RecipeRun
+from imagenet_g.baselines.replays.cells.planning import FIT_SECONDS, CellCosts, count_cells
+from imagenet_g.baselines.replays.cells.specs import ACCURACIES
+from imagenet_g.baselines.replays.counting import list_column_splits
 from imagenet_g.baselines.replays.experiments import ExperimentSpec, ExperimentsSpec
 from imagenet_g.baselines.replays.rows import (
     find_run_folder,
-    list_column_splits,
     list_distinct_runs,
     list_experiment_runs,
     list_missing,
@@ -84,12 +88,14 @@ def plan_experiments(
         seen |= own
         training = sum(plan.seconds for plan in new if not plan.finished)
         images, seconds = _count_evaluation(spec, experiment, plans, own, data=data, cache=cache)
-        total += training + seconds
+        cells = _count_cells(experiment, plans, own, data=data, cache=cache)
+        total += training + seconds + cells.seconds
         finished = sum(plan.finished for plan in new)
         lines.append(
             f"{experiment.name}: {len(own)} trainings, {len(new)} of them its own ({finished} finished), "
-            f"{sum(plan.steps for plan in new):,} steps, {format_time(training)}; {images:,} images to "
-            f"evaluate, {format_time(seconds)}"
+            f"{sum(plan.steps for plan in new):,} steps, {format_time(training)}; "
+            f"{images + cells.images:,} images to evaluate{_format_fits(cells)}, "
+            f"{format_time(seconds + cells.seconds)}"
         )
     lines += [
         "",
@@ -97,7 +103,8 @@ def plan_experiments(
         f"{total / 60:.0f} min on {device}",
         f"Measured on {device}, as busy as it is now: a step of each model at its largest size. Estimated: "
         "all times, in proportion to images; an image that is evaluated takes as long as one of a step, and "
-        f"a model {MODEL_SECONDS:g} s more. Evaluations in the cache take no time and are counted here.",
+        f"a model {MODEL_SECONDS:g} s more, a fit of a linear probe {FIT_SECONDS:g} s. Evaluations in the "
+        "cache take no time and are counted here.",
     ]
     if missing := list_missing(spec, data):
         lines.append(f"Not here, and counted as no images to evaluate: {', '.join(missing)}.")
@@ -149,7 +156,7 @@ def _count_evaluation(
     cache: Path | None,
 ) -> tuple[int, float]:
     """Images and seconds of an experiment's evaluations."""
-    if not experiment.columns:
+    if not ACCURACIES & {*experiment.measures}:
         return 0, 0.0
     refs = {*list_column_splits(experiment.columns)} | {experiment.reference or spec.reference}
     # A view shares the images of its split, which are run once.
@@ -164,8 +171,37 @@ def _count_evaluation(
     return size * (len(trained) + len(others)), seconds
 
 
-def _count_images(ref: str, *, data: Mapping[str, Path], cache: Path | None) -> int:
+def _count_cells(
+    experiment: ExperimentSpec,
+    plans: Sequence[TrainingPlan],
+    own: set[tuple[str, str]],
+    *,
+    data: Mapping[str, Path],
+    cache: Path | None,
+) -> CellCosts:
+    """Images, fits and time of an experiment's probes, features and distances."""
+    trained = [plan.image_seconds for plan in plans if (plan.run.recipe.name, plan.run.name) in own]
+    # As for evaluations: the slowest of the trained models stands for what a plan does not build.
+    typical = max((plan.image_seconds for plan in plans), default=0.0)
+    return count_cells(
+        experiment,
+        [*trained, *([typical] * len(experiment.ready))],
+        clip_seconds=typical,
+        count_images=lambda ref, limit: _count_images(ref, data=data, cache=cache, per_class=limit),
+    )
+
+
+def _format_fits(cells: CellCosts) -> str:
+    return f", {cells.fits:,} fits of probes" if cells.fits else ""
+
+
+def _count_images(
+    ref: str, *, data: Mapping[str, Path], cache: Path | None, per_class: int | None = None
+) -> int:
     parsed = parse_split_ref(ref)
     if not is_here(parsed, data):
         return 0
-    return len(load_split(parsed, data=data, cache=cache).rows)
+    rows = load_split(parsed, data=data, cache=cache).rows
+    if per_class is None:
+        return len(rows)
+    return int(np.minimum(np.unique(rows.labels[:, 0], return_counts=True)[1], per_class).sum())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from imagenet_g.baselines.replays.cells.checking import validate_cells
+from imagenet_g.baselines.replays.counting import list_column_splits
 from imagenet_g.baselines.replays.evaluating import ReplayPlace
 from imagenet_g.baselines.replays.experiments import ExperimentSpec, ExperimentsSpec
 from imagenet_g.baselines.replays.outcomes import MeasuredExperiment, judge_experiment, list_numbers
 from imagenet_g.baselines.replays.records import ExperimentRecord, ExperimentsRecord
 from imagenet_g.baselines.replays.rows import (
     MeasuredRow,
-    list_column_splits,
     list_distinct_runs,
     list_missing,
     measure_line,
@@ -71,6 +72,7 @@ def validate_data(place: ReplayPlace, spec: ExperimentsSpec) -> None:
     for experiment in spec.experiments:
         refs |= dict.fromkeys(list_column_splits(experiment.columns))
         refs |= {} if experiment.reference is None else {experiment.reference: None}
+        validate_cells(place, experiment)
     for ref in refs:
         load_split(parse_split_ref(ref), data=place.data, cache=place.cache.folder)
     started = set()

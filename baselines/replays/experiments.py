@@ -12,42 +12,22 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from imagenet_g.baselines.classifiers.specs import Name
-from imagenet_g.baselines.recipes.specs import RecipeRun, list_runs, load_recipe
-from imagenet_g.baselines.replays.columns import ColumnSpec, Measure
+from imagenet_g.baselines.replays.cells.specs import (
+    DISTANCES,
+    ExperimentPlotSpec,
+    Measure,
+    ProbeColumnSpec,
+    ReadyRowSpec,
+    SplitDistancesSpec,
+    TrainedRowsSpec,
+    name_step,
+)
+from imagenet_g.baselines.replays.columns import ColumnSpec
 from imagenet_g.benchmark.errors import UnknownNameError
 from imagenet_g.benchmark.records import FileModel
 from imagenet_g.benchmark.robustness.links import LinkName
 
 Steps = Annotated[int, Field(ge=1, le=10**9)]
-
-
-class TrainedRowsSpec(FileModel):
-    """Rows that are trained: one for each mix, averaged over models and seeds."""
-
-    recipe: str
-    """Of `baselines train`, by name or as a .toml file."""
-    models: Annotated[tuple[str, ...], Field(min_length=1)]
-    mixes: Annotated[tuple[str, ...], Field(min_length=1)]
-    label: str | None = None
-    """Put before the name of the mix, where two recipes train on mixes of one name."""
-
-    def name_row(self, mix: str) -> str:
-        """The row of a mix.
-
-        Example:
-            >>> rows = TrainedRowsSpec(recipe="r", models=("m",), mixes=("real",), label="multi-crop")
-            >>> rows.name_row("real")
-            'multi-crop: real'
-        """
-        return mix if self.label is None else f"{self.label}: {mix}"
-
-
-class ReadyRowSpec(FileModel):
-    """A row that is a model of its own."""
-
-    row: str
-    model: str
-    """Its spec, such as `timm:NAME`."""
 
 
 class ExperimentClaimSpec(FileModel):
@@ -100,12 +80,22 @@ class ExperimentSpec(FileModel):
     columns: tuple[ColumnSpec, ...] = ()
     steps: tuple[Steps, ...] = ()
     """For the measure "loss": steps of the training."""
+    probes: tuple[ProbeColumnSpec, ...] = ()
+    """For the measure "probe"."""
+    trials: Annotated[int, Field(ge=1, le=1000)] = 30
+    """Of the search behind each probe."""
+    distances: SplitDistancesSpec | None = None
+    """In place of models: rows are splits, whose distances in CLIP space are measured."""
+    plot: ExperimentPlotSpec | None = None
+    """Drawn beside the page."""
     measures: Annotated[tuple[Measure, ...], Field(min_length=1)]
     claims: tuple[ExperimentClaimSpec, ...] = ()
 
     @property
     def rows(self) -> tuple[str, ...]:
         """Names of its rows, in order."""
+        if self.distances is not None:
+            return (self.distances.reference_row, *(one.row for one in self.distances.rows))
         trained = (rows.name_row(mix) for rows in self.trained for mix in rows.mixes)
         return (*trained, *(ready.row for ready in self.ready))
 
@@ -113,6 +103,10 @@ class ExperimentSpec(FileModel):
         """Names of the columns of a measure."""
         if measure == "loss":
             return tuple(name_step(step) for step in self.steps)
+        if measure == "probe":
+            return tuple(probe.column for probe in self.probes)
+        if measure in DISTANCES:
+            return tuple(one.column for one in self.distances.clips) if self.distances else ()
         return tuple(column.column for column in self.find_columns(measure))
 
     def find_columns(self, measure: Measure) -> tuple[ColumnSpec, ...]:
@@ -133,18 +127,26 @@ class ExperimentSpec(FileModel):
     def _validate_names(self) -> Self:
         if not (self.published or self.figures):
             raise ValueError(f"experiment '{self.name}' names no printed table or figure")
-        for kind, names in (("row", self.rows), ("column", [one.column for one in self.columns])):
+        columns: dict[Measure, tuple[str, ...]] = {one: self.list_columns(one) for one in self.measures}
+        for kind, names in (("row", self.rows), *(("column", found) for found in columns.values())):
             if twice := [name for name, count in Counter(names).items() if count > 1]:
                 raise ValueError(f"experiment '{self.name}' has the {kind} '{twice[0]}' twice")
-        for kind, found in (("rows", self.rows), *((one, self.list_columns(one)) for one in self.measures)):
+        for kind, found in (("rows", self.rows), *columns.items()):
             if not found:
                 raise ValueError(f"experiment '{self.name}' has no {'columns for ' * (kind != 'rows')}{kind}")
         # They are no trainings from scratch on known images: a line says nothing about them that its own
         # models do not.
         if self.ready and {"robustness", "loss"} & {*self.measures}:
             raise ValueError(f"experiment '{self.name}': ready models have top-1 and gap only")
+        # A row is a model or a split, and what is measured of one says nothing about the other.
+        if self.distances is not None and (self.trained or self.ready or not {*columns} <= {*DISTANCES}):
+            raise ValueError(
+                f"experiment '{self.name}' has distances of splits and no models, or no distances"
+            )
         for claim in self.claims:
             self._validate_claim(claim)
+        if self.plot is not None:
+            self.plot.validate_names(self.rows, columns)
         return self
 
     def _validate_claim(self, claim: ExperimentClaimSpec) -> None:
@@ -207,26 +209,3 @@ class ExperimentsSpec(FileModel):
                 raise UnknownNameError("experiment", name, known, where=f"of '{self.name}'")
         chosen = tuple(one for one in self.experiments if not names or one.name in names)
         return self.model_copy(update={"experiments": chosen})
-
-
-def name_step(step: int) -> str:
-    """A step of a training as a column."""
-    return f"step {step}"
-
-
-def list_row_runs(rows: TrainedRowsSpec, *, seeds: int | None = None) -> dict[str, tuple[RecipeRun, ...]]:
-    """The trainings of each row: all seeds of its recipe, or the first so many.
-
-    Args:
-        rows: Of an experiment.
-        seeds: Most seeds of a recipe; None for all.
-
-    Raises:
-        ImagenetGError: The recipe cannot be read, or has no such model or mix.
-    """
-    recipe = load_recipe(rows.recipe)
-    chosen = recipe.seeds[:seeds]
-    return {
-        rows.name_row(mix): list_runs(recipe, models=rows.models, mixes=[mix], seeds=chosen)
-        for mix in rows.mixes
-    }

@@ -12,15 +12,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from imagenet_g.baselines.replays.columns import Measure
+from imagenet_g.baselines.replays.cells.specs import DISTANCES, FEATURES, Measure
 from imagenet_g.baselines.replays.comparisons import Difference, choose_verdict, judge_differences
-from imagenet_g.baselines.replays.experiments import (
-    ExperimentClaimSpec,
-    ExperimentSpec,
-    name_step,
-)
+from imagenet_g.baselines.replays.counting import ColumnCounts
+from imagenet_g.baselines.replays.experiments import ExperimentClaimSpec, ExperimentSpec
 from imagenet_g.baselines.replays.records import ClaimRecord, NumberRecord
-from imagenet_g.baselines.replays.rows import ColumnCounts, MeasuredRow
+from imagenet_g.baselines.replays.rows import MeasuredRow
 from imagenet_g.baselines.replays.seeds import (
     RunCounts,
     SeededNumber,
@@ -31,6 +28,7 @@ from imagenet_g.baselines.replays.seeds import (
     measure_seeds,
     weigh_runs,
 )
+from imagenet_g.benchmark.distances.measures import compute_mean
 from imagenet_g.benchmark.robustness.fits import fit_line, predict_top1
 from imagenet_g.benchmark.robustness.jackknife import compute_variances, explain_no_interval, find_reach
 from imagenet_g.benchmark.robustness.points import BaselinePoints, EvaluatedModel
@@ -88,8 +86,12 @@ def estimate_cell(
             return estimate_gap(row.counts[column].shifted, row.counts[column].clean, row.models)
         case "robustness":
             return estimate_robustness(measured.lines[column], measured.link, row, column)
-        case "loss":
-            return estimate_losses(_find_losses(row, column), row.models)
+        case "probe":
+            return estimate_accuracy(row.probes[column], row.models)
+        case "CLIP similarity" | "Mahalanobis distance":
+            return estimate_classes(row.classes[measure, column])
+        case _:
+            return estimate_values(row.values[measure, column], row.models, lowest=0.0)
 
 
 def judge_experiment(measured: MeasuredExperiment) -> tuple[ClaimRecord, ...]:
@@ -134,8 +136,14 @@ def subtract_rows(
     measured: MeasuredExperiment, first: MeasuredRow, second: MeasuredRow, column: str, measure: Measure
 ) -> SeededNumber:
     """The first row less the second, run by run: both start from the same seeds and see the same images."""
-    if measure == "loss":
-        return estimate_losses(_find_losses(first, column) - _find_losses(second, column), first.models)
+    cell = measure, column
+    if measure == "loss" or measure in FEATURES:
+        return estimate_values(first.values[cell] - second.values[cell], first.models)
+    if measure in DISTANCES:
+        return subtract_classes(first.classes[cell], second.classes[cell])
+    if measure == "probe":
+        parts = [(1.0, first.probes[column]), (-1.0, second.probes[column])]
+        return estimate_sum(parts, first.models)
     ours, theirs = first.counts[column], second.counts[column]
     match measure:
         case "top-1":
@@ -143,7 +151,7 @@ def subtract_rows(
         case "gap":
             parts = [(1.0, ours.shifted), (-1.0, ours.clean), (-1.0, theirs.shifted), (1.0, theirs.clean)]
             return estimate_sum(parts, first.models)
-        case "robustness":
+        case _:
             return estimate_robustness(measured.lines[column], measured.link, first, column, less=second)
 
 
@@ -185,23 +193,44 @@ def compute_robustness(points: BaselinePoints, link: str, counts: ColumnCounts) 
     return np.asarray(shifted - np.array(expected))
 
 
-def estimate_losses(losses: FloatArray, models: IntArray) -> SeededNumber:
-    """The mean loss of runs, or of their differences; the images of a step are not drawn again.
+def estimate_values(values: FloatArray, models: IntArray, *, lowest: float = -math.inf) -> SeededNumber:
+    """The mean of a number of each run, or of their differences; its images are not drawn again.
+
+    Those of a logged step follow from its seed, and redundancy and coding length are numbers of all images
+    together, which drawing images twice would change.
 
     Args:
-        losses: `(R,)` of each run.
+        values: `(R,)` of each run: losses, or a measure of features.
         models: `(R,)` number of the model of each run.
+        lowest: Where an interval ends at the latest: 0 for a loss or a measure, which cannot be less.
     """
-    seeds = measure_seeds(losses, models)
-    value = float(weigh_runs(models) @ losses)
+    seeds = measure_seeds(values, models)
+    value = float(weigh_runs(models) @ values)
     # One run has no interval at all: nothing but seeds is random here.
-    interval = None if seeds.seeds < 2 else (value - seeds.reach, value + seeds.reach)
+    interval = None if seeds.seeds < 2 else (max(lowest, value - seeds.reach), value + seeds.reach)
     freedom = 1.0 if math.isinf(seeds.freedom) else seeds.freedom
     return SeededNumber(value=value, interval=interval, freedom=freedom, seeds=seeds.seeds)
 
 
-def _find_losses(row: MeasuredRow, column: str) -> FloatArray:
-    return next(losses for step, losses in row.losses.items() if name_step(step) == column)
+def estimate_classes(values: Mapping[str, float]) -> SeededNumber:
+    """The mean over classes, or of their differences, with the interval of drawing classes.
+
+    Args:
+        values: By class.
+
+    Example:
+        >>> estimate_classes({"n01440764": 0.5}).interval is None  # one class shows no difference of classes
+        True
+    """
+    mean = compute_mean([values[wnid] for wnid in sorted(values)])
+    interval = None if mean.low is None or mean.high is None else (mean.low, mean.high)
+    freedom = max(1.0, mean.num_classes - 1.0)
+    return SeededNumber(value=mean.value, interval=interval, freedom=freedom, seeds=1)
+
+
+def subtract_classes(first: Mapping[str, float], second: Mapping[str, float]) -> SeededNumber:
+    """The first less the second, class by class, over the classes that both have."""
+    return estimate_classes({wnid: first[wnid] - second[wnid] for wnid in first if wnid in second})
 
 
 def _make_difference(label: str, column: str, number: SeededNumber, *, rises: bool) -> Difference:

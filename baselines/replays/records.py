@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import FiniteFloat
 
+from imagenet_g.baselines.replays.cells.specs import Measure
 from imagenet_g.benchmark.records import FileModel, Fraction, Sha256
 from imagenet_g.benchmark.results import Environment
 
@@ -47,13 +48,14 @@ class NumberRecord(FileModel):
 
     row: str
     column: str
-    measure: Literal["top-1", "gap", "robustness", "loss"]
+    measure: Measure
     value: FiniteFloat
-    """A fraction; of a loss, nats."""
+    """A fraction; of a loss and a coding length, nats; of a distance, its own unit."""
     low: FiniteFloat | None
     high: FiniteFloat | None
     seeds: int
-    """The fewest seeds of a model; with fewer than 2 the interval is over images alone."""
+    """The fewest seeds of a model; with fewer than 2 the interval is over images alone. 1 for a CLIP's
+    distances, whose intervals are over classes."""
 
 
 class ExperimentRecord(FileModel):

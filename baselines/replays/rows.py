@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +11,20 @@ import numpy as np
 from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.baselines.lines.measure import Measurement, list_requests
 from imagenet_g.baselines.recipes.specs import RecipeRun
-from imagenet_g.baselines.replays.columns import ColumnSpec, average_splits
+from imagenet_g.baselines.replays.cells.distances import measure_distances
+from imagenet_g.baselines.replays.cells.encoded import measure_encoded
+from imagenet_g.baselines.replays.cells.specs import ACCURACIES, Measure, ReadyRowSpec, list_row_runs
+from imagenet_g.baselines.replays.columns import ColumnSpec
+from imagenet_g.baselines.replays.counting import ColumnCounts, gather_counts, list_column_splits
 from imagenet_g.baselines.replays.evaluating import ReplayPlace, evaluate, list_unlike_filters
-from imagenet_g.baselines.replays.experiments import ExperimentSpec, ExperimentsSpec, list_row_runs
+from imagenet_g.baselines.replays.experiments import ExperimentSpec, ExperimentsSpec
 from imagenet_g.baselines.replays.seeds import RunCounts
 from imagenet_g.baselines.training.export import list_generators
 from imagenet_g.baselines.training.figures import read_log
 from imagenet_g.baselines.training.planning import is_here
 from imagenet_g.baselines.training.run import RecipeContext, train_run
 from imagenet_g.benchmark.environment import choose_workers
-from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.lineage.declarations import TrainingDeclaration
 from imagenet_g.benchmark.models.classifiers import ModelRequest
 from imagenet_g.benchmark.models.packaged import CLASS_MAP_NAME
@@ -32,13 +36,7 @@ from imagenet_g.benchmark.training.loop import LOG
 from imagenet_g.benchmark.training.processes import OneProcess
 from imagenet_g.benchmark.training.records import load_record
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnCounts:
-    """Right answers of the runs of a row on a column, and on the clean images of the same classes."""
-
-    shifted: RunCounts
-    clean: RunCounts
+_ONE_RUN = np.zeros(1, np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +45,21 @@ class MeasuredRow:
 
     Attributes:
         name: Of the row.
-        models: `(R,)` number of the model of each run.
+        models: `(R,)` number of the model of each run; of a split one of one.
         counts: By column.
-        losses: `(R,)` loss of each run by step.
-        line: Steps and epochs of the training, in words; None for a ready model.
+        values: `(R,)` number of each run, a loss or a measure of features, by measure and column.
+        probes: Right answers of probes, by column.
+        classes: Of a split, the number of each class by its wnid, by measure and column.
+        line: Steps and epochs of the training, or images of the split, in words; None for a ready model.
         unlike: Splits that are filtered otherwise than the clean set.
     """
 
     name: str
     models: IntArray
-    counts: Mapping[str, ColumnCounts]
-    losses: Mapping[int, FloatArray]
+    counts: Mapping[str, ColumnCounts] = field(default_factory=dict)
+    values: Mapping[tuple[Measure, str], FloatArray] = field(default_factory=dict)
+    probes: Mapping[str, RunCounts] = field(default_factory=dict)
+    classes: Mapping[tuple[Measure, str], Mapping[str, float]] = field(default_factory=dict)
     line: str | None = None
     unlike: frozenset[str] = frozenset()
 
@@ -127,16 +129,12 @@ def measure_rows(
         _measure_trained(place, experiment, reference, name, runs)
         for name, runs in list_experiment_runs(experiment, seeds=seeds).items()
     ]
-    for ready in experiment.ready:
-        request = ModelRequest(requested=ready.model, spec=parse_model_spec(ready.model))
-        # Its own folder: other experiments run the same model on other splits.
-        out = place.out / "results" / "ready" / experiment.name
-        refs = list_column_splits(experiment.columns)
-        measured = evaluate(place, [request], refs, reference, out)
-        counts = gather_counts(ready.row, measured, experiment.columns)
-        unlike = list_unlike_filters(measured)
-        models = np.zeros(1, np.int64)
-        rows.append(MeasuredRow(name=ready.row, models=models, counts=counts, losses={}, unlike=unlike))
+    rows += [_measure_ready(place, experiment, reference, ready) for ready in experiment.ready]
+    if experiment.distances is not None:
+        found = measure_distances(place, experiment.distances, experiment.measures)
+        rows += [
+            MeasuredRow(name=one.name, models=_ONE_RUN, classes=one.classes, line=one.line) for one in found
+        ]
     return rows
 
 
@@ -176,33 +174,10 @@ def measure_line(
     }
 
 
-def gather_counts(
-    row: str, measured: Sequence[Measurement], columns: Sequence[ColumnSpec]
-) -> dict[str, ColumnCounts]:
-    """Right answers of several results by column.
-
-    Raises:
-        InputError: The clean set has no image of a split's classes, so there is no gap.
-        DataError: Two results are of other images.
-    """
-    found = {}
-    for column in columns:
-        parts = [_gather_split(row, measured, ref) for ref in column.splits]
-        found[column.column] = ColumnCounts(
-            shifted=average_splits([part.shifted for part in parts], column.column),
-            clean=average_splits([part.clean for part in parts], column.column),
-        )
-    return found
-
-
-def list_column_splits(columns: Sequence[ColumnSpec]) -> list[str]:
-    """The splits of some columns, each once: two means may share most of theirs."""
-    return list(dict.fromkeys(ref for column in columns for ref in column.splits))
-
-
 def list_missing(spec: ExperimentsSpec, data: Mapping[str, Path]) -> dict[str, str]:
     """Versions that are needed, have to be made and are not here, each with its command."""
     refs = [ref for experiment in spec.experiments for ref in list_column_splits(experiment.columns)]
+    refs += [ref for one in spec.experiments if one.distances for ref in one.distances.refs]
     for run in list_distinct_runs(spec.experiments, seeds=1):
         refs += [run.recipe.find_source(source).ref for source in run.mix.sources]
     parsed = [parse_split_ref(ref) for ref in refs]
@@ -210,20 +185,24 @@ def list_missing(spec: ExperimentsSpec, data: Mapping[str, Path]) -> dict[str, s
     return {name: command for name, command in spec.make.items() if name in missing}
 
 
-def _gather_split(row: str, measured: Sequence[Measurement], text: str) -> ColumnCounts:
-    ref = str(parse_split_ref(text))
-    pairs = [counts.get(ref) for _, counts in measured]
-    clean = [None if pair is None else pair.reference for pair in pairs]
-    kept = [(pair.shifted, own) for pair, own in zip(pairs, clean, strict=True) if pair and own]
-    if len(kept) < len(measured):
-        raise InputError(f"'{row}' has no gap on '{ref}': the reference has no image of its classes.")
-    stacked = []
-    for side in zip(*kept, strict=True):
-        # Runs are compared image set by image set; a split that changed between two runs must not pass.
-        if any(not np.array_equal(one.total, side[0].total) for one in side):
-            raise DataError(f"'{row}': two runs were evaluated on other images of '{ref}'.")
-        stacked.append(RunCounts(right=np.stack([one.right for one in side]), total=side[0].total))
-    return ColumnCounts(shifted=stacked[0], clean=stacked[1])
+def _measure_ready(
+    place: ReplayPlace, experiment: ExperimentSpec, reference: str, ready: ReadyRowSpec
+) -> MeasuredRow:
+    measured: list[Measurement] = []
+    if ACCURACIES & {*experiment.measures}:
+        request = ModelRequest(requested=ready.model, spec=parse_model_spec(ready.model))
+        # Its own folder: other experiments run the same model on other splits.
+        out = place.out / "results" / "ready" / experiment.name
+        measured = evaluate(place, [request], list_column_splits(experiment.columns), reference, out)
+    encoded = measure_encoded(place, experiment, [ready.model], [0])
+    return MeasuredRow(
+        name=ready.row,
+        models=_ONE_RUN,
+        counts=gather_counts(ready.row, measured, experiment.columns) if measured else {},
+        values=encoded.values,
+        probes=encoded.probes,
+        unlike=list_unlike_filters(measured),
+    )
 
 
 def _measure_trained(
@@ -237,16 +216,23 @@ def _measure_trained(
     # By name and not by place: it says which runs are seeds of one model.
     models = np.unique([run.model.name for run in runs], return_inverse=True)[1]
     measured = []
-    # Curves of the loss are read from logs and need no image.
-    if experiment.columns:
+    # Curves of the loss are read from logs, and probes have images of their own.
+    if ACCURACIES & {*experiment.measures}:
         for run, folder in zip(runs, folders, strict=True):
             measured += _evaluate_run(place, experiment, reference, run, folder)
     logs = [_read_losses(folder / "training", experiment.steps) for folder in folders]
+    losses: dict[tuple[Measure, str], FloatArray] = {
+        ("loss", column): np.array([log[step] for log in logs])
+        for step, column in zip(experiment.steps, experiment.list_columns("loss"), strict=True)
+    }
+    specs = [f"timm:local-dir:{folder}" for folder in folders]
+    encoded = measure_encoded(place, experiment, specs, [run.seed for run in runs])
     return MeasuredRow(
         name=name,
         models=np.asarray(models, np.int64),
         counts=gather_counts(name, measured, experiment.columns) if measured else {},
-        losses={step: np.array([log[step] for log in logs]) for step in experiment.steps},
+        values={**losses, **encoded.values},
+        probes=encoded.probes,
         line=_describe_training(runs, folders),
         unlike=list_unlike_filters(measured),
     )

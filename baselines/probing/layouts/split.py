@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from imagenet_g.baselines.probing.layouts.listing import ListedImage, SetListing, hash_images
-from imagenet_g.baselines.probing.specs import Part, SplitLayout
+from imagenet_g.baselines.probing.specs import Part, ProbeSetSpec, SplitLayout
 from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.classes import load_class_set, load_classes
 from imagenet_g.benchmark.errors import DataError, InputError
@@ -36,7 +36,8 @@ def read_split(root: Path, layout: SplitLayout) -> SetListing:
     """
     refs = {part: [parse_split_ref(ref) for ref in names] for part, names in layout.parts.items()}
     first = next(iter(refs.values()))[0]
-    split = load_split(first, data=_find_data(root, first), cache=None)
+    data = {} if root == NO_FOLDER else {_name_data(first): root}
+    split = load_split(first, data=data, cache=None)
     # A probe decodes the file as it is: a border that tells the split would be part of the image.
     if split.border_px:
         raise InputError(f"The images of '{first.base}' have a border of {split.border_px} pixels: no probe.")
@@ -78,8 +79,20 @@ class ChosenReader:
         raise DataError(f"There is no column '{name}'.")
 
 
-def _find_data(root: Path, ref: SplitRef) -> dict[str, Path]:
-    return {} if root == NO_FOLDER else {ref.version or ref.name.partition("/")[0]: root}
+def find_copy(spec: ProbeSetSpec, data: Mapping[str, Path]) -> Path | None:
+    """The folder of a set: by its own name, or, of one that is a split, by that of the version or real set.
+
+    Args:
+        spec: The set.
+        data: Local copies by name.
+    """
+    views = [place.layout.parts for place in spec.places if isinstance(place.layout, SplitLayout)]
+    names = (spec.name, *(_name_data(parse_split_ref(next(iter(parts.values()))[0])) for parts in views))
+    return next((data[name] for name in names if name in data), None)
+
+
+def _name_data(ref: SplitRef) -> str:
+    return ref.version or ref.name.partition("/")[0]
 
 
 def _list_rows(split: Split, refs: Sequence[SplitRef]) -> list[int]:

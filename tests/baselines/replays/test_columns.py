@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from imagenet_g.baselines.replays.columns import ColumnSpec, average_splits
+from imagenet_g.baselines.replays.counting import gather_counts, list_column_splits
 from imagenet_g.baselines.replays.experiment_files import load_experiments
-from imagenet_g.baselines.replays.rows import gather_counts, list_column_splits
 from imagenet_g.baselines.replays.seeds import RunCounts, estimate_accuracy, estimate_sum
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.predictions.class_counts import PairCounts, SetCounts

@@ -15,6 +15,7 @@ from replay_cases import MODELS, write_split
 
 from imagenet_g.baselines.papers.tables import load_papers
 from imagenet_g.baselines.replays.columns import ColumnSpec
+from imagenet_g.baselines.replays.counting import ColumnCounts
 from imagenet_g.baselines.replays.experiment_files import list_experiments, load_experiments
 from imagenet_g.baselines.replays.experiment_page import format_experiments
 from imagenet_g.baselines.replays.experiments import ExperimentsSpec
@@ -24,7 +25,7 @@ from imagenet_g.baselines.replays.outcomes import (
     list_numbers,
 )
 from imagenet_g.baselines.replays.records import ExperimentsRecord
-from imagenet_g.baselines.replays.rows import ColumnCounts, MeasuredRow
+from imagenet_g.baselines.replays.rows import MeasuredRow
 from imagenet_g.baselines.replays.seeds import RunCounts
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
 from imagenet_g.benchmark.predictions.entries import choose_headline
@@ -473,7 +474,6 @@ def make_row(name: str, rate: float, *, seed: int) -> MeasuredRow:
         name=name,
         models=np.zeros(3, int),
         counts={"Shift": ColumnCounts(shifted=shifted, clean=clean)},
-        losses={},
     )
 
 
