@@ -101,6 +101,9 @@ def count_answers_by_class(answers: Sequence[ProbeAnswers], num_classes: int) ->
         answers: Of one seed for each run, to the same test images.
         num_classes: Classes of the set.
 
+    Raises:
+        DataError: Two of them are answers to other images.
+
     Example:
         >>> labels = np.array([0, 0, 1])
         >>> one = ProbeAnswers(("a", "b", "c"), labels, np.array([[0, 1, 1]]), np.zeros(3, bool))
@@ -109,6 +112,8 @@ def count_answers_by_class(answers: Sequence[ProbeAnswers], num_classes: int) ->
         ([[1.0, 1.0]], [2.0, 1.0])
     """
     labels = answers[0].labels
+    if any(one.image_ids != answers[0].image_ids for one in answers):
+        raise DataError("Two probes of one set were tested on other images; delete them, and run again.")
     right = [np.bincount(labels[one.right[0]], minlength=num_classes) for one in answers]
     total = np.bincount(labels, minlength=num_classes)
     return RunCounts(right=np.stack(right).astype(np.float64), total=total.astype(np.float64))

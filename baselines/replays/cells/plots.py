@@ -50,8 +50,8 @@ def draw_plot(spec: ExperimentSpec, numbers: Sequence[NumberRecord], folder: Pat
 
 
 def name_plot(spec: ExperimentSpec) -> str:
-    """The file of an experiment's figure, beside the page."""
-    return f"{spec.name}.png"
+    """The file of an experiment's figure, from the page's folder."""
+    return f"plots/{spec.name}.png"
 
 
 def embed_plot(spec: ExperimentSpec) -> str:

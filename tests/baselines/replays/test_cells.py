@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from scipy.stats import ttest_1samp, ttest_rel
 
 from imagenet_g.baselines.feature_analysis.run import FeatureRequest, run_features
+from imagenet_g.baselines.probing.scoring import ProbeAnswers
 from imagenet_g.baselines.replays.cells import checking
 from imagenet_g.baselines.replays.cells.distances import measure_distances
-from imagenet_g.baselines.replays.cells.encoded import EncodedCells, measure_encoded
+from imagenet_g.baselines.replays.cells.encoded import EncodedCells, count_answers_by_class, measure_encoded
 from imagenet_g.baselines.replays.cells.planning import FIT_SECONDS, count_cells
 from imagenet_g.baselines.replays.cells.plots import chart_experiment, draw_plot, embed_plot
 from imagenet_g.baselines.replays.cells.specs import Measure
@@ -29,7 +30,7 @@ from imagenet_g.baselines.replays.rows import MeasuredRow
 from imagenet_g.baselines.replays.seeds import RunCounts
 from imagenet_g.benchmark.backends.settings import RunSettings
 from imagenet_g.benchmark.distances.run import DistanceRequest, run_distance
-from imagenet_g.benchmark.errors import InputError
+from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.evaluation.cache import Cache
 from imagenet_g.benchmark.splits.references import parse_split_ref
 
@@ -107,6 +108,16 @@ def test_right_answers_of_probes_are_counted_by_class(place: ReplayPlace, encode
             right[row["label"]] += row["label"] == row["answer_0"]
         found.append(right)
     assert sorted(found) == sorted(counts.right.tolist())
+
+
+def test_probes_on_other_images_are_not_added() -> None:
+    """Their right answers would be counted for classes of other images."""
+    labels, answers = np.array([0, 1]), np.array([[0, 1]])
+    one, other = (
+        ProbeAnswers(names, labels, answers, np.zeros(2, bool)) for names in (("a", "b"), ("b", "a"))
+    )
+    with pytest.raises(DataError, match="tested on other images"):
+        count_answers_by_class([one, other], 2)
 
 
 def test_features_are_those_of_the_command(place: ReplayPlace, encoded: EncodedCells) -> None:
@@ -406,7 +417,7 @@ def test_a_figure_is_the_same_bytes_again_and_the_page_names_it(tmp_path: Path) 
     assert first.read_bytes() == second.read_bytes()
     assert embed_plot(spec) == (
         "![Spider plot of top-1: an axis for each of A, B, C, a line for each of real, sd-l. The table has "
-        f"its numbers.]({first.name})"
+        f"its numbers.]({first.relative_to(tmp_path / '1').as_posix()})"
     )
 
 
