@@ -24,6 +24,7 @@ from imagenet_g.baselines.recipes.mixing import list_positions
 from imagenet_g.baselines.recipes.specs import list_runs
 from imagenet_g.baselines.training.feeding import StepImages, feed_steps
 from imagenet_g.baselines.training.run import RecipeContext, open_images, prepare_run
+from imagenet_g.baselines.training.task import PRECISIONS, RecipeTask
 from imagenet_g.benchmark.errors import DataError, InputError
 from imagenet_g.benchmark.results import Result
 from imagenet_g.benchmark.training.processes import OneProcess
@@ -95,6 +96,37 @@ def test_a_run_killed_in_a_step_ends_at_the_same_weights_and_the_same_log(case: 
     assert run_command(*case.words, "--out", str(case.folder / "killed")) == 0
     assert case.read_weights("killed") == case.read_weights("whole")
     assert case.read_log("killed") == case.read_log("whole")
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_run_in_low_precision_goes_on_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    """With its scale of the loss; its layers compute in that type, and the stored weights are finite."""
+    case = Case(tmp_path, write_recipe(tmp_path, steps=6, more=f'precision = "{precision}"'))
+    assert run_command(*case.words, "--out", str(tmp_path / "whole")) == 0
+    seen: list[torch.dtype] = []
+    run = RecipeTask._run
+
+    def stop(task: RecipeTask, view: torch.Tensor) -> torch.Tensor:
+        if len(seen) == 5:
+            raise KeyboardInterrupt
+        hook = next(one for one in task.module.modules() if isinstance(one, torch.nn.Linear))
+        handle = hook.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+        try:
+            return run(task, view)
+        finally:
+            handle.remove()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RecipeTask, "_run", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run_command(*case.words, "--out", str(tmp_path / "stopped"))
+    assert set(seen) == {PRECISIONS[precision]}
+    assert run_command(*case.words, "--out", str(tmp_path / "stopped")) == 0
+    assert case.read_weights("stopped") == case.read_weights("whole")
+    weights = load_file(tmp_path / "whole" / RUN / "model.safetensors")
+    assert all(bool(torch.isfinite(value).all()) for value in weights.values())
 
 
 def test_a_mix_by_budget_has_its_proportions_in_the_log_class_by_class(case: Case) -> None:
