@@ -24,6 +24,7 @@ from imagenet_g.baselines.replays.outcomes import (
     judge_experiment,
     list_numbers,
 )
+from imagenet_g.baselines.replays.page_parts import format_published
 from imagenet_g.baselines.replays.records import ExperimentsRecord
 from imagenet_g.baselines.replays.rows import MeasuredRow
 from imagenet_g.baselines.replays.seeds import RunCounts
@@ -31,6 +32,7 @@ from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameE
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.robustness.points import BaselinePoints
+from imagenet_g.benchmark.terminal.markdown import escape_heading
 
 SPEC = """
 schema_version = 2
@@ -554,3 +556,18 @@ def test_no_code_of_the_baselines_knows_a_version_by_name() -> None:
         if known.search(line)
     ]
     assert found == []
+
+
+def test_the_shipped_page_is_that_of_the_shipped_file() -> None:
+    """Every experiment and claim has its section, no other one is there, and printed tables are whole."""
+    spec = load_experiments("three-papers-mini")
+    page = (ROOT / "baselines/MINIATURE.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {escape_heading(spec.title)}\n")
+    sections = re.findall(r"^## (.+)$", page, re.MULTILINE)[1:-1]
+    assert sections == [escape_heading(experiment.title) for experiment in spec.experiments]
+    claims = [escape_heading(claim.text) for experiment in spec.experiments for claim in experiment.claims]
+    assert re.findall(r"^### (.+)$", page, re.MULTILINE) == claims
+    assert "At most " not in page.partition("\n## ")[0]
+    for experiment in spec.experiments:
+        for table in experiment.published:
+            assert format_published(table, load_papers()) in page
