@@ -24,15 +24,14 @@ from imagenet_g.baselines.replays.outcomes import (
     judge_experiment,
     list_numbers,
 )
-from imagenet_g.baselines.replays.page_parts import format_published
 from imagenet_g.baselines.replays.records import ExperimentsRecord
 from imagenet_g.baselines.replays.rows import MeasuredRow
 from imagenet_g.baselines.replays.seeds import RunCounts
 from imagenet_g.benchmark.errors import ImagenetGError, InputError, UnknownNameError
+from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.predictions.entries import choose_headline
 from imagenet_g.benchmark.predictions.result_files import load_result
 from imagenet_g.benchmark.robustness.points import BaselinePoints
-from imagenet_g.benchmark.terminal.markdown import escape_heading
 
 SPEC = """
 schema_version = 2
@@ -558,16 +557,16 @@ def test_no_code_of_the_baselines_knows_a_version_by_name() -> None:
     assert found == []
 
 
-def test_the_shipped_page_is_that_of_the_shipped_file() -> None:
-    """Every experiment and claim has its section, no other one is there, and printed tables are whole."""
+def test_the_shipped_page_is_that_of_the_shipped_file_and_record() -> None:
+    """Of a whole run: every experiment of the file, all seeds, and every figure that the page shows."""
     spec = load_experiments("three-papers-mini")
-    page = (ROOT / "baselines/MINIATURE.md").read_text(encoding="utf-8")
-    assert page.startswith(f"# {escape_heading(spec.title)}\n")
-    sections = re.findall(r"^## (.+)$", page, re.MULTILINE)[1:-1]
-    assert sections == [escape_heading(experiment.title) for experiment in spec.experiments]
-    claims = [escape_heading(claim.text) for experiment in spec.experiments for claim in experiment.claims]
-    assert re.findall(r"^### (.+)$", page, re.MULTILINE) == claims
-    assert "At most " not in page.partition("\n## ")[0]
-    for experiment in spec.experiments:
-        for table in experiment.published:
-            assert format_published(table, load_papers()) in page
+    folder = ROOT / "baselines"
+    record = ExperimentsRecord.model_validate_json((folder / "replay.json").read_bytes())
+    assert record.spec_sha256 == hash_json(spec.model_dump(mode="json"))
+    assert record.most_seeds is None
+    assert [one.name for one in record.experiments] == [one.name for one in spec.experiments]
+    page = (folder / "MINIATURE.md").read_text(encoding="utf-8")
+    assert page == format_experiments(record, spec, load_papers())
+    shown = re.findall(r"\]\((plots/.+\.png)\)", page)
+    assert shown
+    assert all((folder / name).is_file() for name in shown)
