@@ -36,6 +36,13 @@ from imagenet_g.benchmark.splits.references import parse_split_ref
 
 MODELS = ("timm:packaged:mini-resnet-s", "timm:packaged:mini-vit-s")
 VIEW = "mini/renditions:noto-v1-drawn-104"
+DISTANCES = {
+    "reference": "mini/real",
+    "reference_row": "base",
+    "rows": [{"row": "drawn", "ref": VIEW}],
+    "clips": [{"column": "c", "clip": "open_clip:packaged:mini-clip"}],
+    "per_class": 8,
+}
 
 
 class Quiet:
@@ -160,14 +167,7 @@ def test_distances_are_those_of_the_command(place: ReplayPlace) -> None:
         trained=[],
         columns=[],
         measures=["CLIP similarity", "Mahalanobis distance"],
-        distances={
-            "reference": "mini/real",
-            "reference_row": "base",
-            "rows": [{"row": "drawn", "ref": VIEW}],
-            "clips": [{"column": "c", "clip": "open_clip:packaged:mini-clip"}],
-            "per_class": 8,
-            "components": 3,
-        },
+        distances={**DISTANCES, "components": 3},
     )
     assert spec.distances is not None
     base, drawn = measure_distances(place, spec.distances, spec.measures)
@@ -202,13 +202,7 @@ def test_too_few_images_for_a_distance_are_one_message(place: ReplayPlace) -> No
     spec = make_experiment(
         trained=[],
         measures=["Mahalanobis distance"],
-        distances={
-            "reference": "mini/real",
-            "reference_row": "base",
-            "rows": [{"row": "drawn", "ref": VIEW}],
-            "clips": [{"column": "c", "clip": "open_clip:packaged:mini-clip"}],
-            "per_class": 8,
-        },
+        distances=DISTANCES,
     )
     assert spec.distances is not None
     with pytest.raises(InputError, match="'base' has no Mahalanobis distance for 101 classes, such as n"):
