@@ -11,10 +11,10 @@ import numpy as np
 from imagenet_g.benchmark.classes import load_classes, load_index_by_wnid
 from imagenet_g.benchmark.errors import DataError, InputError, UnknownNameError
 from imagenet_g.benchmark.identity import hash_lines, make_seed
+from imagenet_g.benchmark.texts.articles import is_plural_name, takes_an
 from imagenet_g.generation.captions.names import list_class_names
 from imagenet_g.generation.captions.sentences import Fault, find_faults
 from imagenet_g.generation.captions.specs import CaptionSpec, FileSeeds, ModelSeeds, SceneSeeds
-from imagenet_g.generation.grammar.articles import is_plural_name, takes_an
 from imagenet_g.generation.prompts.recipes import ClassNames, load_lines, load_readable_scenes
 
 SeedWriter = Callable[[ModelSeeds, Sequence[str], int], list[list[str]]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagenet_g.generation.grammar.articles import takes_an
+from imagenet_g.benchmark.texts.articles import takes_an
 from imagenet_g.generation.grammar.reader import Ends, Reader, once
 from imagenet_g.generation.grammar.words import Number
 

@@ -14,7 +14,7 @@ from typing import Literal
 import simplemma
 from lemminflect import getAllInflections, getAllLemmas, getInflection
 
-from imagenet_g.generation.grammar.articles import is_plural_name
+from imagenet_g.benchmark.texts.articles import is_plural_name
 from imagenet_g.generation.grammar.closed_words import CLOSED, CLOSED_ONLY, Use, Uses
 from imagenet_g.generation.prompts.recipes import load_lines
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imagenet_g.benchmark.classes import ClassInfo
+from imagenet_g.benchmark.texts.articles import takes_an
 
 # Names of the 1000 that stand without an article: several things, or a mass.
 _PLURALS = (
@@ -16,8 +17,6 @@ _MASSES = (
     "guacamole", "hair spray", "hay", "rapeseed", "red wine", "sunscreen", "toilet paper", "velvet fabric",
     "wool",
 )  # fmt: skip
-_SILENT_H = ("hour", "honest", "heir")
-_NO_VOWEL = ("uni", "use", "util", "eu", "one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,7 @@ def find_article(name: str) -> str:
     lower = name.casefold()
     if lower in _PLURALS or lower in _MASSES:
         return ""
-    vowel = lower.startswith(_SILENT_H) or (lower[:1] in tuple("aeiou") and not lower.startswith(_NO_VOWEL))
-    return "an " if vowel else "a "
+    return "an " if takes_an(name.split()[0]) else "a "
 
 
 def describe_class(info: ClassInfo) -> ClassWords:

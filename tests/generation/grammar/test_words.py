@@ -7,8 +7,8 @@ import warnings
 import pytest
 
 from imagenet_g.benchmark.classes import load_classes
+from imagenet_g.benchmark.texts.articles import takes_an
 from imagenet_g.generation.captions.names import list_class_names
-from imagenet_g.generation.grammar.articles import takes_an
 from imagenet_g.generation.grammar.words import Lexicon
 
 NAMES = sorted({name for info in load_classes() for name in list_class_names(info, "open_clip")})
