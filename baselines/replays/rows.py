@@ -12,7 +12,7 @@ from imagenet_g.baselines.lines.baselines import load_baseline
 from imagenet_g.baselines.lines.measure import Measurement, list_requests
 from imagenet_g.baselines.recipes.specs import RecipeRun
 from imagenet_g.baselines.replays.cells.distances import measure_distances
-from imagenet_g.baselines.replays.cells.encoded import measure_encoded
+from imagenet_g.baselines.replays.cells.encoded import EncodedImages, measure_encoded, open_encoded
 from imagenet_g.baselines.replays.cells.specs import ACCURACIES, Measure, ReadyRowSpec, list_row_runs
 from imagenet_g.baselines.replays.columns import ColumnSpec
 from imagenet_g.baselines.replays.counting import ColumnCounts, gather_counts, list_column_splits
@@ -125,11 +125,12 @@ def measure_rows(
     Raises:
         ImagenetGError: As `evaluate`; or a log lacks a step that is asked for.
     """
+    images = open_encoded(place, experiment)
     rows = [
-        _measure_trained(place, experiment, reference, name, runs)
+        _measure_trained(place, experiment, reference, images, name, runs)
         for name, runs in list_experiment_runs(experiment, seeds=seeds).items()
     ]
-    rows += [_measure_ready(place, experiment, reference, ready) for ready in experiment.ready]
+    rows += [_measure_ready(place, experiment, reference, images, ready) for ready in experiment.ready]
     if experiment.distances is not None:
         found = measure_distances(place, experiment.distances, experiment.measures)
         rows += [
@@ -186,7 +187,11 @@ def list_missing(spec: ExperimentsSpec, data: Mapping[str, Path]) -> dict[str, s
 
 
 def _measure_ready(
-    place: ReplayPlace, experiment: ExperimentSpec, reference: str, ready: ReadyRowSpec
+    place: ReplayPlace,
+    experiment: ExperimentSpec,
+    reference: str,
+    images: EncodedImages,
+    ready: ReadyRowSpec,
 ) -> MeasuredRow:
     measured: list[Measurement] = []
     if ACCURACIES & {*experiment.measures}:
@@ -194,7 +199,7 @@ def _measure_ready(
         # Its own folder: other experiments run the same model on other splits.
         out = place.out / "results" / "ready" / experiment.name
         measured = evaluate(place, [request], list_column_splits(experiment.columns), reference, out)
-    encoded = measure_encoded(place, experiment, [ready.model], [0])
+    encoded = measure_encoded(place, experiment, images, [ready.model], [0])
     return MeasuredRow(
         name=ready.row,
         models=_ONE_RUN,
@@ -209,6 +214,7 @@ def _measure_trained(
     place: ReplayPlace,
     experiment: ExperimentSpec,
     reference: str,
+    images: EncodedImages,
     name: str,
     runs: Sequence[RecipeRun],
 ) -> MeasuredRow:
@@ -226,7 +232,7 @@ def _measure_trained(
         for step, column in zip(experiment.steps, experiment.list_columns("loss"), strict=True)
     }
     specs = [f"timm:local-dir:{folder}" for folder in folders]
-    encoded = measure_encoded(place, experiment, specs, [run.seed for run in runs])
+    encoded = measure_encoded(place, experiment, images, specs, [run.seed for run in runs])
     return MeasuredRow(
         name=name,
         models=np.asarray(models, np.int64),

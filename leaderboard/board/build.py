@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,8 +118,11 @@ def _load(path: Path) -> Reviewed | str:
 def _find_fault(reviewed: Sequence[Reviewed]) -> str:
     """Why no rows can be made of some submissions; empty where they can."""
     try:
-        scores = [list_submission_scores(one.submission, one.review, has_answers=False) for one in reviewed]
-        make_score_frame(chain.from_iterable(scores))
+        make_score_frame(
+            row
+            for one in reviewed
+            for row in list_submission_scores(one.submission, one.review, has_answers=False)
+        )
         make_robustness_frame(row for one in reviewed for row in list_submission_robustness(one.submission))
         for one in reviewed:
             make_model_facts(one.submission, one.review)

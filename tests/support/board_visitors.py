@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from board_pictures import open_visitor
 from live_board import DIRECT, open_browser, wait_until_settled
 from playwright.sync_api import TimeoutError as PageTimeoutError
 
@@ -19,9 +20,10 @@ from imagenet_g.leaderboard.app.plot_script import FETCHED
 from imagenet_g.leaderboard.pages.queries import PAGE_WORD
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Locator, Page
 
 PAINTED = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+SCREEN = (1440, 900)
 NUM_VISITORS = 50
 VISIT_SECONDS = 120
 NUM_LOADS = 3
@@ -48,13 +50,13 @@ def time_page(address: str) -> Iterator[tuple[str, float]]:
         InputError: There is no browser here.
     """
     with open_browser() as browser:
-        page = open_page(browser)
+        page = open_visitor(browser, SCREEN, "light")
         for name, words in (("first finding", ""), ("first table", "?version=mini")):
             shown, painted = [], []
             for _ in range(NUM_LOADS):
                 # The one before still compiles what it fetched for later.
                 page.context.close()
-                page = open_page(browser)
+                page = open_visitor(browser, SCREEN, "light")
                 started = time.perf_counter()
                 page.goto(address + words, wait_until="commit")
                 page.wait_for_selector(".board tbody tr" if words else ".overview tbody tr")
@@ -74,13 +76,6 @@ def time_page(address: str) -> Iterator[tuple[str, float]]:
             except PageTimeoutError as error:
                 raise RuntimeError(f"'{name}' changed nothing that was waited for: {done}") from error
             yield f"page: {name}", time.perf_counter() - started
-
-
-def open_page(browser: Browser) -> Page:
-    """The page of a new visitor, whose cache is empty."""
-    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    page.set_default_timeout(1000 * VISIT_SECONDS)
-    return page
 
 
 def list_interactions(page: Page) -> Iterator[tuple[str, Callable[[], Any], str]]:

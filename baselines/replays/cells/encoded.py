@@ -1,4 +1,4 @@
-"""Probes and features of models: each is loaded once, its features of every image are computed once."""
+"""Probes and features of models: each is loaded once, and so are the images that all of them encode."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from imagenet_g.baselines.replays.evaluating import ReplayPlace
 from imagenet_g.baselines.replays.experiments import ExperimentSpec
 from imagenet_g.baselines.replays.seeds import RunCounts
 from imagenet_g.benchmark.distances.encoders import RawEncoder, load_raw_encoder
+from imagenet_g.benchmark.distances.sides import Side
 from imagenet_g.benchmark.errors import DataError
 from imagenet_g.benchmark.identity import hash_json
 from imagenet_g.benchmark.splits.references import parse_split_ref
@@ -45,37 +46,74 @@ class EncodedCells:
     probes: Mapping[str, RunCounts]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedImages:
+    """What every row of an experiment encodes.
+
+    Attributes:
+        sets: Data sets of its probes, by column.
+        sides: Splits whose features are measured, by column; several where it is their mean.
+    """
+
+    sets: Mapping[str, ProbeImages]
+    sides: Mapping[str, Sequence[Side]]
+
+
+def open_encoded(place: ReplayPlace, experiment: ExperimentSpec) -> EncodedImages:
+    """Open what the rows of an experiment encode; nothing where it has neither probes nor features.
+
+    Once for all rows: each image is read to see whether it can be.
+
+    Raises:
+        ImagenetGError: A set is not here or not whole, or a split cannot be opened.
+    """
+    request = _make_request(place)
+    columns = experiment.columns if {*FEATURES} & {*experiment.measures} else ()
+    return EncodedImages(
+        sets=open_probe_sets(place, experiment),
+        sides={
+            column.column: [
+                open_feature_side(parse_split_ref(ref), request, place.listener) for ref in column.splits
+            ]
+            for column in columns
+        },
+    )
+
+
 def measure_encoded(
-    place: ReplayPlace, experiment: ExperimentSpec, models: Sequence[str], seeds: Sequence[int]
+    place: ReplayPlace,
+    experiment: ExperimentSpec,
+    images: EncodedImages,
+    models: Sequence[str],
+    seeds: Sequence[int],
 ) -> EncodedCells:
-    """Probes and features of the runs of a row; nothing is loaded where the experiment has neither.
+    """Probes and features of the runs of a row; no model is loaded where the experiment has neither.
 
     Args:
         place: Where.
-        experiment: Which sets, splits and measures.
+        experiment: Which measures, and how a probe is searched for.
+        images: Of `open_encoded`.
         models: Spec of each run.
         seeds: Of the probe of each run: runs of two rows that have one seed draw the same images to judge on.
 
     Raises:
         ImagenetGError: As probing and measuring features.
     """
-    sets = open_probe_sets(place, experiment)
-    asked = [measure for measure in experiment.measures if measure in FEATURES]
-    if not (sets or asked):
+    if not (images.sets or images.sides):
         return EncodedCells(values={}, probes={})
-    probes: dict[str, list[ProbeAnswers]] = {column: [] for column in sets}
+    probes: dict[str, list[ProbeAnswers]] = {column: [] for column in images.sets}
     values: dict[tuple[Measure, str], list[float]] = {}
     for model, seed in zip(models, seeds, strict=True):
         encoder = load_raw_encoder(model)
-        for column, answers in _probe(place, experiment, encoder, sets, seed).items():
+        for column, answers in _probe(place, experiment, encoder, images.sets, seed).items():
             probes[column].append(answers)
-        for cell, value in _analyse(place, experiment, encoder).items() if asked else ():
+        for cell, value in _analyse(place, encoder, images.sides).items():
             values.setdefault(cell, []).append(value)
     return EncodedCells(
         values={cell: np.array(numbers) for cell, numbers in values.items()},
         probes={
-            column: count_answers_by_class(probes[column], len(images.class_names))
-            for column, images in sets.items()
+            column: count_answers_by_class(probes[column], len(found.class_names))
+            for column, found in images.sets.items()
         },
     )
 
@@ -160,17 +198,20 @@ def _read_answers(folder: Path, name: str) -> ProbeAnswers:
 
 
 def _analyse(
-    place: ReplayPlace, experiment: ExperimentSpec, encoder: RawEncoder
+    place: ReplayPlace, encoder: RawEncoder, sides: Mapping[str, Sequence[Side]]
 ) -> dict[tuple[Measure, str], float]:
-    request = FeatureRequest(
-        models=(), splits=(), data=place.data, cache=place.cache.folder, settings=place.settings
-    )
+    request = _make_request(place)
     found: dict[tuple[Measure, str], float] = {}
-    for column in experiment.columns:
+    for column, parts in sides.items():
         # A mean over splits of the same images: each weighs the same.
-        sides = [open_feature_side(parse_split_ref(ref), request, place.listener) for ref in column.splits]
-        reports = [analyse_model(encoder, side, request, place.listener).measures for side in sides]
+        reports = [analyse_model(encoder, side, request, place.listener).measures for side in parts]
         for name, key in FEATURES.items():
             values = [one.value for report in reports for one in report if (one.name, one.normalised) == key]
-            found[name, column.column] = float(np.mean(values))
+            found[name, column] = float(np.mean(values))
     return found
+
+
+def _make_request(place: ReplayPlace) -> FeatureRequest:
+    return FeatureRequest(
+        models=(), splits=(), data=place.data, cache=place.cache.folder, settings=place.settings
+    )

@@ -16,7 +16,12 @@ from imagenet_g.baselines.feature_analysis.run import FeatureRequest, run_featur
 from imagenet_g.baselines.probing.scoring import ProbeAnswers
 from imagenet_g.baselines.replays.cells import checking
 from imagenet_g.baselines.replays.cells.distances import measure_distances
-from imagenet_g.baselines.replays.cells.encoded import EncodedCells, count_answers_by_class, measure_encoded
+from imagenet_g.baselines.replays.cells.encoded import (
+    EncodedCells,
+    count_answers_by_class,
+    measure_encoded,
+    open_encoded,
+)
 from imagenet_g.baselines.replays.cells.planning import FIT_SECONDS, count_cells
 from imagenet_g.baselines.replays.cells.plots import chart_experiment, draw_plot, embed_plot
 from imagenet_g.baselines.replays.cells.specs import Measure
@@ -100,7 +105,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> ReplayPlace:
 @pytest.fixture(scope="module")
 def encoded(place: ReplayPlace) -> EncodedCells:
     """Two models as two runs."""
-    return measure_encoded(place, ENCODED, MODELS, [0, 1])
+    return measure_encoded(place, ENCODED, open_encoded(place, ENCODED), MODELS, [0, 1])
 
 
 def test_right_answers_of_probes_are_counted_by_class(place: ReplayPlace, encoded: EncodedCells) -> None:
@@ -155,7 +160,7 @@ def test_probes_and_features_are_found_again(place: ReplayPlace, encoded: Encode
     """No file of the cache is written a second time."""
     files = {path: path.stat().st_mtime_ns for path in place.cache.folder.rglob("*") if path.is_file()}
     answers = {path: time for path, time in files.items() if path.suffix in (".parquet", ".npz", ".jsonl")}
-    again = measure_encoded(place, ENCODED, MODELS, [0, 1])
+    again = measure_encoded(place, ENCODED, open_encoded(place, ENCODED), MODELS, [0, 1])
     assert {path: path.stat().st_mtime_ns for path in answers} == answers
     assert {path for path in place.cache.folder.rglob("*") if path.is_file()} == {*files}
     assert again.probes["New"].right.tolist() == encoded.probes["New"].right.tolist()
