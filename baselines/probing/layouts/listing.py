@@ -41,7 +41,19 @@ class SetListing:
     sha256s: tuple[str, ...] | None = None
 
 
-class MemoryReader:
+class ColumnlessReader:
+    """What readers of probes have in common: they give images alone."""
+
+    def read_column(self, name: str) -> Sequence[object]:
+        """Always an error: there are no columns.
+
+        Raises:
+            DataError: Always.
+        """
+        raise DataError(f"There is no column '{name}'.")
+
+
+class MemoryReader(ColumnlessReader):
     """Images that are in memory.
 
     Args:
@@ -55,16 +67,8 @@ class MemoryReader:
         """Encoded bytes of one image."""
         return self._data[row]
 
-    def read_column(self, name: str) -> Sequence[object]:
-        """Always an error: there are no columns.
 
-        Raises:
-            DataError: Always.
-        """
-        raise DataError(f"There is no column '{name}'.")
-
-
-class JoinedReader:
+class JoinedReader(ColumnlessReader):
     """Several readers, one behind the other.
 
     Args:
@@ -78,14 +82,6 @@ class JoinedReader:
         """Encoded bytes of one image."""
         start, reader = next(pair for pair in reversed(self._readers) if pair[0] <= row)
         return reader.read_image(row - start)
-
-    def read_column(self, name: str) -> Sequence[object]:
-        """Always an error, as `MemoryReader`.
-
-        Raises:
-            DataError: Always.
-        """
-        raise DataError(f"There is no column '{name}'.")
 
 
 def hash_images(reader: ImageReader, count: int) -> tuple[str, ...]:

@@ -8,11 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from imagenet_g.baselines.probing.layouts.listing import ListedImage, SetListing, hash_images
+from imagenet_g.baselines.probing.layouts.listing import (
+    ColumnlessReader,
+    ListedImage,
+    SetListing,
+    hash_images,
+)
 from imagenet_g.baselines.probing.specs import Part, ProbeSetSpec, SplitLayout
 from imagenet_g.benchmark.catalogue.catalogue import load_split
 from imagenet_g.benchmark.classes import load_class_set, load_classes
-from imagenet_g.benchmark.errors import DataError, InputError
+from imagenet_g.benchmark.errors import InputError
 from imagenet_g.benchmark.images.found import ImageReader
 from imagenet_g.benchmark.splits.references import SplitRef, parse_split_ref
 from imagenet_g.benchmark.splits.splits import Split
@@ -55,7 +60,7 @@ def read_split(root: Path, layout: SplitLayout) -> SetListing:
 
 
 @dataclass(frozen=True, slots=True)
-class ChosenReader:
+class ChosenReader(ColumnlessReader):
     """Some images of a reader.
 
     Attributes:
@@ -69,14 +74,6 @@ class ChosenReader:
     def read_image(self, row: int) -> bytes:
         """Encoded bytes of one image."""
         return self.reader.read_image(self.rows[row])
-
-    def read_column(self, name: str) -> Sequence[object]:
-        """Always an error: a probe reads images alone.
-
-        Raises:
-            DataError: Always.
-        """
-        raise DataError(f"There is no column '{name}'.")
 
 
 def find_copy(spec: ProbeSetSpec, data: Mapping[str, Path]) -> Path | None:
